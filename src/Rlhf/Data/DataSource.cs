@@ -1,0 +1,54 @@
+namespace Rlhf.Data;
+
+/// <summary>What becomes of a row that cannot be read.</summary>
+public enum BadRowPolicy
+{
+    /// <summary>The run ends with the row's position and what was expected.</summary>
+    Error,
+
+    /// <summary>The row is left out and counted in the ledger.</summary>
+    Drop,
+}
+
+/// <summary>Which answer of a comparison serves as the demonstration.</summary>
+public enum DemonstrationPick
+{
+    /// <summary>The row's own response.</summary>
+    Response,
+
+    /// <summary>The chosen answer.</summary>
+    Chosen,
+
+    /// <summary>The rejected answer.</summary>
+    Rejected,
+
+    /// <summary>
+    /// Chosen where the first 8 hexadecimal digits of sha256("demo\n" + prompt + "\n" + chosen) are an odd number, else rejected: demonstrations of mixed quality.
+    /// </summary>
+    Mixed,
+}
+
+/// <summary>Where the rows of one kind come from.</summary>
+public sealed record DataSource
+{
+    /// <summary>Files or globs (<c>*</c>, <c>?</c>, <c>**</c>), relative to the recipe: JSON lines or a JSON array, either may be gzipped.</summary>
+    public IReadOnlyList<string> Path { get; init; } = [];
+
+    /// <summary>Other names for fields: our name to the data's, for example <c>{prompt: question, response: answer}</c>.</summary>
+    public IReadOnlyDictionary<string, string> Fields { get; init; } = new Dictionary<string, string>(StringComparer.Ordinal);
+
+    /// <summary>How these rows become text; the recipe's format where absent.</summary>
+    public FormatOptions? Format { get; init; }
+
+    /// <summary>Share of the prompts that is held out for validation, from 0 up to but not including 1; by hash of the prompt, so the same prompts in every stage and run.</summary>
+    public double HeldOut { get; init; }
+
+    /// <summary>The most rows that are read, in file order; all where absent.</summary>
+    public int? Limit { get; init; }
+
+    /// <summary>What becomes of a row that cannot be read.</summary>
+    public BadRowPolicy OnBadRow { get; init; } = BadRowPolicy.Error;
+
+    /// <summary>Which answer of a comparison serves as the demonstration; only for demonstrations.</summary>
+    public DemonstrationPick Take { get; init; } = DemonstrationPick.Response;
+}

@@ -1,0 +1,29 @@
+namespace Rlhf.Data;
+
+/// <summary>What the model is to answer, as it stands in the data and before any format is applied.</summary>
+/// <param name="Text">
+/// The prompt as one text that depends on the row alone, never on a tokenizer or chat template: a <c>prompt</c> as it is; an Alpaca row as
+/// <c>Instruction: {instruction}\n[Input: {input}\n]Answer:</c>; messages as the transcript <c>\n\nHuman: …\n\nAssistant:</c>. Splits hash this text.
+/// </param>
+/// <param name="Messages">The turns, where the row has them (messages or a transcript); the last one is not the assistant's. Null for plain text.</param>
+/// <param name="Fields">The row's text fields by name, for the placeholders of a <c>custom</c> format.</param>
+public sealed record Prompt(string Text, IReadOnlyList<Message>? Messages, IReadOnlyDictionary<string, string> Fields)
+{
+    /// <summary>A prompt that is plain text.</summary>
+    public static Prompt FromText(string text) =>
+        new(text, null, new Dictionary<string, string>(StringComparer.Ordinal) { ["prompt"] = text });
+
+    /// <summary>The turns of this prompt; plain text is one turn of the user.</summary>
+    public IReadOnlyList<Message> AsMessages() => Messages ?? [new Message("user", AsUserText())];
+
+    /// <summary>An Alpaca row asks with its instruction and input, not with the plain form's labels around them.</summary>
+    private string AsUserText()
+    {
+        if (Fields.ContainsKey("prompt") || !Fields.TryGetValue("instruction", out var instruction))
+        {
+            return Text;
+        }
+
+        return Fields.TryGetValue("input", out var input) && input.Length > 0 ? $"{instruction}\n\n{input}" : instruction;
+    }
+}
