@@ -1,6 +1,60 @@
+using System.CommandLine;
+using System.Runtime.InteropServices;
+using Rlhf.Cli.Commands;
+
 namespace Rlhf.Cli;
 
+/// <summary>The command table. Results go to standard output, everything else to standard error; exit codes stand in <see cref="ExitCode"/>.</summary>
 internal static class Program
 {
-    public static int Main(string[] args) => args.Length;
+    public static int Main(string[] args)
+    {
+        using var interrupted = new CancellationTokenSource();
+        using var interrupt = PosixSignalRegistration.Create(PosixSignal.SIGINT, signal => Interrupt(signal, interrupted));
+        using var terminate = PosixSignalRegistration.Create(PosixSignal.SIGTERM, signal => Interrupt(signal, interrupted));
+        return Run(args, Console.Out, Console.Error, interrupted.Token);
+    }
+
+    /// <summary>The whole command line in-process, for <see cref="Main"/> and for tests.</summary>
+    internal static int Run(string[] args, TextWriter output, TextWriter error, CancellationToken cancellation = default)
+    {
+        var parsed = CreateRoot().Parse(args);
+        if (CommandLine.ReportUsageErrors(parsed, error))
+        {
+            return ExitCode.BadInput;
+        }
+
+        var configuration = new InvocationConfiguration
+        {
+            Output = output,
+            Error = error,
+            EnableDefaultExceptionHandler = false,
+            ProcessTerminationTimeout = null,
+        };
+        return CommandLine.Guard(error, () => parsed.InvokeAsync(configuration, cancellation).GetAwaiter().GetResult());
+    }
+
+    private static RootCommand CreateRoot()
+    {
+        var root = new RootCommand("The InstructGPT recipe as one program: demonstrations -> SFT -> ranked answers -> reward model -> PPO.")
+        {
+            DoctorCommand.Create(),
+        };
+        root.HelpName = "rlhf";
+        CommandLine.ShowExamplesInHelp(root);
+        return root;
+    }
+
+    // The first signal asks the running stage to write a checkpoint and stop; the second ends the process as usual.
+    private static void Interrupt(PosixSignalContext signal, CancellationTokenSource interrupted)
+    {
+        if (interrupted.IsCancellationRequested)
+        {
+            return;
+        }
+
+        signal.Cancel = true;
+        Console.Error.WriteLine("rlhf: stopping after a checkpoint; once more to stop at once");
+        interrupted.Cancel();
+    }
 }

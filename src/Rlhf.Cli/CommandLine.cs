@@ -1,0 +1,126 @@
+using System.CommandLine;
+using System.CommandLine.Help;
+using System.CommandLine.Invocation;
+using System.Runtime.CompilerServices;
+
+namespace Rlhf.Cli;
+
+/// <summary>What all commands share: an action with exit codes, examples in the help, errors as a person wants to read them.</summary>
+internal static class CommandLine
+{
+    private static readonly ConditionalWeakTable<Command, string[]> Examples = [];
+
+    /// <summary>Adds examples, which the command's help prints below its options.</summary>
+    public static Command WithExamples(this Command command, params string[] examples)
+    {
+        Examples.AddOrUpdate(command, examples);
+        return command;
+    }
+
+    /// <summary>Sets what the command does: write results to <see cref="Output"/>, throw <see cref="InputException"/> or <see cref="RunFailedException"/>.</summary>
+    public static Command Does(this Command command, Action<ParseResult, CancellationToken> action) =>
+        command.Does((parsed, cancellation) =>
+        {
+            action(parsed, cancellation);
+            return ExitCode.Success;
+        });
+
+    /// <summary>The same for a command that chooses its exit code.</summary>
+    public static Command Does(this Command command, Func<ParseResult, CancellationToken, int> action)
+    {
+        command.SetAction((parsed, cancellation) => Task.FromResult(action(parsed, cancellation)));
+        return command;
+    }
+
+    /// <summary>Where results go.</summary>
+    public static TextWriter Output(this ParseResult parsed) => parsed.InvocationConfiguration.Output;
+
+    /// <summary>Where everything else goes.</summary>
+    public static TextWriter Error(this ParseResult parsed) => parsed.InvocationConfiguration.Error;
+
+    /// <summary>Prints what is wrong with the command line and the nearest command; false when nothing is.</summary>
+    public static bool ReportUsageErrors(ParseResult parsed, TextWriter error)
+    {
+        if (parsed.Errors.Count == 0 || parsed.Action is HelpAction or HelpWithExamples)
+        {
+            return false;
+        }
+
+        var commands = parsed.CommandResult.Command.Subcommands.Select(command => command.Name).ToArray();
+        if (commands.Length > 0 && parsed.UnmatchedTokens is [var word, ..] && !word.StartsWith('-'))
+        {
+            var nearest = NearestName.Of(word, commands);
+            error.WriteLine(nearest is null ? $"rlhf: unknown command '{word}'" : $"rlhf: unknown command '{word}'; did you mean '{nearest}'?");
+        }
+        else
+        {
+            foreach (var message in parsed.Errors.Select(item => item.Message).Distinct())
+            {
+                error.WriteLine($"rlhf: {message}");
+            }
+        }
+
+        error.WriteLine($"See: {PathOf(parsed.CommandResult.Command, parsed)} --help");
+        return true;
+    }
+
+    /// <summary>Runs a command and turns what it throws into a message and an exit code.</summary>
+    public static int Guard(TextWriter error, Func<int> command)
+    {
+        try
+        {
+            return command();
+        }
+        catch (InputException exception)
+        {
+            error.WriteLine($"rlhf: {exception.Message}");
+            return ExitCode.BadInput;
+        }
+        catch (RunFailedException exception)
+        {
+            error.WriteLine($"rlhf: {exception.Message}");
+            return ExitCode.Failed;
+        }
+        catch (OperationCanceledException)
+        {
+            error.WriteLine("rlhf: interrupted");
+            return ExitCode.Failed;
+        }
+    }
+
+    /// <summary>Makes every command's help end with its examples.</summary>
+    public static void ShowExamplesInHelp(RootCommand root)
+    {
+        foreach (var help in root.Options.OfType<HelpOption>())
+        {
+            help.Action = new HelpWithExamples((HelpAction)help.Action!);
+        }
+    }
+
+    private static string PathOf(Command command, ParseResult parsed) =>
+        command == parsed.RootCommandResult.Command ? "rlhf" : $"rlhf {command.Name}";
+
+    private sealed class HelpWithExamples(HelpAction help) : SynchronousCommandLineAction
+    {
+        // Help wins over what is missing on the line, as the action that it wraps has it.
+        public override bool ClearsParseErrors => true;
+
+        public override int Invoke(ParseResult parseResult)
+        {
+            var result = help.Invoke(parseResult);
+            if (Examples.TryGetValue(parseResult.CommandResult.Command, out var examples))
+            {
+                var output = parseResult.Output();
+                output.WriteLine("Examples:");
+                foreach (var example in examples)
+                {
+                    output.WriteLine($"  {example}");
+                }
+
+                output.WriteLine();
+            }
+
+            return result;
+        }
+    }
+}

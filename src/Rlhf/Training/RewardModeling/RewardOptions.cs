@@ -1,0 +1,102 @@
+namespace Rlhf.Training.RewardModeling;
+
+/// <summary>What the reward model makes of answers that a labeler ranked equal.</summary>
+public enum TieRule
+{
+    /// <summary>Tied pairs are left out; the loss is the mean over a prompt's other pairs, then over prompts.</summary>
+    Drop,
+
+    /// <summary>A tied pair counts half in each direction: -0.5 log s(d) - 0.5 log s(-d).</summary>
+    Half,
+}
+
+/// <summary>How the scalar head starts.</summary>
+public enum HeadInitialization
+{
+    /// <summary>Normal with variance 1/(width + 1) (Stiennon 2020).</summary>
+    Normal,
+
+    /// <summary>All zero: every first score is 0.</summary>
+    Zero,
+}
+
+/// <summary>Where the scores' zero lies after training.</summary>
+public enum NormalizeOn
+{
+    /// <summary>The bias stays as trained (a pairwise loss never moves it).</summary>
+    None,
+
+    /// <summary>The bias is set so that demonstrations score 0 on average (Ouyang 2022).</summary>
+    Demonstrations,
+}
+
+/// <summary>Step 2, the reward model. Defaults: InstructGPT (Ouyang 2022, App. C.2).</summary>
+public sealed record RewardOptions : TrainingOptions
+{
+    /// <summary>InstructGPT's settings.</summary>
+    public RewardOptions()
+    {
+        LearningRate = 9e-6;
+        FinalLearningRateFraction = 0.1;
+    }
+
+    /// <summary>Passes over the rankings ("multiple epochs quickly overfit").</summary>
+    public int Epochs { get; init; } = 1;
+
+    /// <summary>Prompts of one optimizer step; each brings all of its K answers and C(K,2) pairs.</summary>
+    public int Batch { get; init; } = 64;
+
+    /// <summary>Residual dropout (0: none).</summary>
+    public double Dropout { get; init; }
+
+    /// <summary>Margin per step of rank between two answers: -log sigmoid(r_w - r_l - margin x rank difference) (Touvron 2023).</summary>
+    public double Margin { get; init; }
+
+    /// <summary>Coefficient of the mean of (r_w + r_l)^2, which holds scores near zero.</summary>
+    public double Centering { get; init; }
+
+    /// <summary>Share of each label given to the other answer.</summary>
+    public double LabelSmoothing { get; init; }
+
+    /// <summary>Ties: <c>drop</c> or <c>half</c>.</summary>
+    public TieRule Ties { get; init; }
+
+    /// <summary>How the scalar head starts: <c>normal</c> or <c>zero</c>.</summary>
+    public HeadInitialization HeadInitialization { get; init; }
+
+    /// <summary>What scores 0 on average after training: <c>demonstrations</c> or <c>none</c>.</summary>
+    public NormalizeOn NormalizeOn { get; init; } = NormalizeOn.Demonstrations;
+
+    /// <summary>Trains a second reward model beside, as a check on the first (PPO never sees it as a reward); <c>none</c> leaves it out.</summary>
+    public SecondModelOptions? SecondModel { get; init; }
+
+    /// <summary>Steps between evaluations on the held-out rankings; 0: at the end of each epoch.</summary>
+    public int EvaluateEvery { get; init; }
+
+    /// <inheritdoc/>
+    public override void Validate(OptionErrors errors)
+    {
+        base.Validate(errors);
+        errors.Positive(Epochs);
+        errors.Positive(Batch);
+        errors.Below(Dropout, 0, 1);
+        errors.NotNegative(Margin);
+        errors.NotNegative(Centering);
+        errors.Below(LabelSmoothing, 0, 0.5);
+        SecondModel?.Validate(errors.Below(nameof(SecondModel)));
+        errors.NotNegative(EvaluateEvery);
+    }
+}
+
+/// <summary>The check model: another seed, trained without a part of the prompts.</summary>
+public sealed record SecondModelOptions
+{
+    /// <summary>Its own seed; by default derived from the stage's.</summary>
+    public ulong? Seed { get; init; }
+
+    /// <summary>Share of the training prompts, chosen by hash, that it does not see.</summary>
+    public double DropFraction { get; init; } = 0.1;
+
+    /// <summary>Adds what is wrong to <paramref name="errors"/>.</summary>
+    public void Validate(OptionErrors errors) => errors.Below(DropFraction, 0, 1);
+}

@@ -1,0 +1,28 @@
+namespace Rlhf.Training.SupervisedFineTuning;
+
+/// <summary>Step 1, supervised fine-tuning on demonstrations. Defaults: InstructGPT (Ouyang 2022, App. C.1) where it gives one.</summary>
+public sealed record SftOptions : SupervisedOptions
+{
+    /// <summary>InstructGPT's settings.</summary>
+    public SftOptions()
+    {
+        Epochs = 16;
+        LearningRate = 9.65e-6;
+        Dropout = 0.2;
+    }
+
+    /// <summary>NEFTune (Jain 2023): uniform noise of alpha / sqrt(T C) on the embeddings while training; 0: none.</summary>
+    public double NeftuneAlpha { get; init; }
+
+    /// <summary>The reward model that chooses among the epochs with <c>keep_best: reward</c>: a model folder.</summary>
+    public string? RewardModel { get; init; }
+
+    /// <inheritdoc/>
+    public override void Validate(OptionErrors errors)
+    {
+        base.Validate(errors);
+        errors.NotNegative(NeftuneAlpha);
+        errors.Require(KeepBest != KeepBest.Reward || RewardModel is not null, nameof(RewardModel), "keep_best: reward needs a reward model's folder here");
+        errors.Require(RewardModel is null || KeepBest == KeepBest.Reward, nameof(RewardModel), "has no effect without keep_best: reward");
+    }
+}

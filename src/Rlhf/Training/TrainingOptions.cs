@@ -1,0 +1,60 @@
+namespace Rlhf.Training;
+
+/// <summary>What every stage that trains has in common: the optimizer, its learning rate, memory, checkpoints.</summary>
+public abstract record TrainingOptions
+{
+    /// <summary>Peak learning rate, reached at the end of the warm-up.</summary>
+    public double LearningRate { get; init; }
+
+    /// <summary>Shape of the learning rate after the warm-up: <c>constant</c>, <c>linear</c> or <c>cosine</c>.</summary>
+    public ScheduleShape Schedule { get; init; } = ScheduleShape.Cosine;
+
+    /// <summary>Where the schedule ends, as a fraction of <see cref="LearningRate"/>. No effect with a constant schedule.</summary>
+    public double FinalLearningRateFraction { get; init; }
+
+    /// <summary>Optimizer steps of linear warm-up. Give this or <see cref="WarmUpFraction"/>, not both.</summary>
+    public int WarmUpSteps { get; init; }
+
+    /// <summary>Warm-up as a fraction of all optimizer steps.</summary>
+    public double WarmUpFraction { get; init; }
+
+    /// <summary>Where the warm-up starts, as a fraction of <see cref="LearningRate"/>.</summary>
+    public double WarmUpFrom { get; init; }
+
+    /// <summary>The AdamW settings.</summary>
+    public AdamOptions Adam { get; init; } = new();
+
+    /// <summary>The global gradient norm is clipped to this; <c>none</c> does not clip.</summary>
+    public double? MaxGradientNorm { get; init; } = 1.0;
+
+    /// <summary>Tokens that go through the model at once. It decides memory and speed, never the loss: gradients are accumulated.</summary>
+    public int MicroBatchTokens { get; init; } = 4096;
+
+    /// <summary>Steps between checkpoints; 0 writes one only when the run is interrupted.</summary>
+    public int CheckpointEvery { get; init; } = 50;
+
+    /// <summary>Checkpoints kept; older ones are deleted.</summary>
+    public int KeepCheckpoints { get; init; } = 2;
+
+    /// <summary>Seed of everything random in this stage; by default derived from the recipe's seed, the stage and the round.</summary>
+    public ulong? Seed { get; init; }
+
+    /// <summary>Adds what is wrong to <paramref name="errors"/>.</summary>
+    public virtual void Validate(OptionErrors errors)
+    {
+        errors.Positive(LearningRate);
+        errors.Within(FinalLearningRateFraction, 0, 1);
+        errors.Require(Schedule != ScheduleShape.Constant || FinalLearningRateFraction == 0, nameof(FinalLearningRateFraction),
+            "has no effect with schedule: constant; remove it or choose cosine or linear");
+        errors.NotNegative(WarmUpSteps);
+        errors.Below(WarmUpFraction, 0, 1);
+        errors.Require(WarmUpSteps == 0 || WarmUpFraction == 0, nameof(WarmUpFraction), "has no effect beside warm_up_steps; give one of the two");
+        errors.Within(WarmUpFrom, 0, 1);
+        errors.Require(WarmUpFrom == 0 || WarmUpSteps > 0 || WarmUpFraction > 0, nameof(WarmUpFrom), "has no effect without warm_up_steps or warm_up_fraction");
+        Adam.Validate(errors.Below(nameof(Adam)));
+        errors.Require(MaxGradientNorm is null or > 0, nameof(MaxGradientNorm), "must be above 0, or none");
+        errors.Positive(MicroBatchTokens);
+        errors.NotNegative(CheckpointEvery);
+        errors.Positive(KeepCheckpoints);
+    }
+}
