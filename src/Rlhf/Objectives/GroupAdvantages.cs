@@ -1,0 +1,63 @@
+namespace Rlhf.Objectives;
+
+/// <summary>Advantages of answers from the rewards of the other answers to the same prompt, in place of a value network.</summary>
+public static class GroupAdvantages
+{
+    private const double Epsilon = 1e-4;
+
+    /// <summary>GRPO (Shao 2024): (r - mean) / (std + 1e-4) within the group; std divides by G - 1 unless <paramref name="biased"/>.</summary>
+    /// <param name="rewards">[P * G] rewards; a prompt's answers are consecutive.</param>
+    /// <param name="groupSize">G, answers per prompt, at least 2.</param>
+    /// <param name="destination">[P * G] advantages.</param>
+    /// <param name="biased">The standard deviation divides by G.</param>
+    public static void Normalised(ReadOnlySpan<float> rewards, int groupSize, Span<float> destination, bool biased = false)
+    {
+        Check(rewards, groupSize, destination);
+        for (var start = 0; start < rewards.Length; start += groupSize)
+        {
+            var moments = RunningMoments.Of(rewards.Slice(start, groupSize));
+            var divisor = Math.Sqrt(biased ? moments.Variance : moments.UnbiasedVariance) + Epsilon;
+            for (var i = start; i < start + groupSize; i++)
+                destination[i] = (float)((rewards[i] - moments.Mean) / divisor);
+        }
+    }
+
+    /// <summary>Dr. GRPO (Liu 2025): r - mean within the group.</summary>
+    /// <param name="rewards">[P * G] rewards; a prompt's answers are consecutive.</param>
+    /// <param name="groupSize">G, answers per prompt, at least 2.</param>
+    /// <param name="destination">[P * G] advantages.</param>
+    public static void MeanOnly(ReadOnlySpan<float> rewards, int groupSize, Span<float> destination)
+    {
+        Check(rewards, groupSize, destination);
+        for (var start = 0; start < rewards.Length; start += groupSize)
+        {
+            var mean = RunningMoments.Of(rewards.Slice(start, groupSize)).Mean;
+            for (var i = start; i < start + groupSize; i++)
+                destination[i] = (float)(rewards[i] - mean);
+        }
+    }
+
+    /// <summary>RLOO (Ahmadian 2024): r minus the mean of the group's other rewards.</summary>
+    /// <param name="rewards">[P * G] rewards (with the KL penalty taken off, if any); a prompt's answers are consecutive.</param>
+    /// <param name="groupSize">G, answers per prompt, at least 2.</param>
+    /// <param name="destination">[P * G] advantages.</param>
+    public static void LeaveOneOut(ReadOnlySpan<float> rewards, int groupSize, Span<float> destination)
+    {
+        Check(rewards, groupSize, destination);
+        // r - (G mean - r) / (G - 1) = (r - mean) G / (G - 1)
+        var factor = (double)groupSize / (groupSize - 1);
+        for (var start = 0; start < rewards.Length; start += groupSize)
+        {
+            var mean = RunningMoments.Of(rewards.Slice(start, groupSize)).Mean;
+            for (var i = start; i < start + groupSize; i++)
+                destination[i] = (float)((rewards[i] - mean) * factor);
+        }
+    }
+
+    private static void Check(ReadOnlySpan<float> rewards, int groupSize, Span<float> destination)
+    {
+        PackedRows.CheckLength(rewards.Length, destination.Length, nameof(destination));
+        if (groupSize < 2 || rewards.Length % groupSize != 0)
+            throw new ArgumentException($"{rewards.Length} rewards do not make groups of {groupSize} (at least 2).", nameof(groupSize));
+    }
+}

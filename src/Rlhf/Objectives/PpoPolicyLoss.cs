@@ -1,0 +1,68 @@
+namespace Rlhf.Objectives;
+
+/// <summary>Settings of PPO's policy loss.</summary>
+public sealed record PpoPolicyOptions
+{
+    /// <summary>The ratio is clipped to [1 - range, 1 + range] (Schulman 2017).</summary>
+    public double ClipRange { get; init; } = 0.2;
+
+    /// <summary>Dual clip (Ye 2020): with a negative advantage the loss of a token is at most -A times this (above 1); none for no bound.</summary>
+    public double? DualClip { get; init; }
+
+    /// <summary>Coefficient of the entropy bonus, which is taken off the loss; 0 for none.</summary>
+    public double EntropyCoefficient { get; init; }
+}
+
+/// <summary>
+/// PPO's clipped surrogate (Schulman 2017, eq. 7): mean over response tokens of max(-A rho, -A clip(rho, 1 - c, 1 + c)),
+/// rho = exp(new - old), minus the entropy bonus.
+/// </summary>
+public static class PpoPolicyLoss
+{
+    /// <summary>Gradients of these tokens as a part of a minibatch, and sums from which loss and statistics follow.</summary>
+    /// <param name="newLogProbabilities">[N] log-probabilities under the policy being trained.</param>
+    /// <param name="oldLogProbabilities">[N] log-probabilities at the time of the rollout.</param>
+    /// <param name="advantages">[N] (whitened) advantages.</param>
+    /// <param name="entropies">[N] entropies of the policy being trained; only counted, and may be empty without an entropy bonus.</param>
+    /// <param name="totalTokens">Response tokens of the whole minibatch.</param>
+    /// <param name="options">Clipping and entropy bonus.</param>
+    /// <param name="gradient">[N] d loss / d new log-probability; replaced.</param>
+    /// <param name="entropyGradient">d loss / d entropy, the same for every token: -coefficient / totalTokens.</param>
+    public static PpoPolicyStatistics Compute(
+        ReadOnlySpan<float> newLogProbabilities, ReadOnlySpan<float> oldLogProbabilities, ReadOnlySpan<float> advantages, ReadOnlySpan<float> entropies,
+        long totalTokens, PpoPolicyOptions options, Span<float> gradient, out float entropyGradient)
+    {
+        var count = newLogProbabilities.Length;
+        PackedRows.CheckDivisor(totalTokens, nameof(totalTokens));
+        PackedRows.CheckLength(count, oldLogProbabilities.Length, nameof(oldLogProbabilities));
+        PackedRows.CheckLength(count, advantages.Length, nameof(advantages));
+        PackedRows.CheckLength(count, gradient.Length, nameof(gradient));
+        if (!entropies.IsEmpty || options.EntropyCoefficient != 0)
+            PackedRows.CheckLength(count, entropies.Length, nameof(entropies));
+
+        var statistics = default(PpoPolicyStatistics);
+        for (var i = 0; i < count; i++)
+        {
+            var logRatio = (double)newLogProbabilities[i] - oldLogProbabilities[i];
+            var (loss, slope, clipped, bounded) = Token(Math.Exp(logRatio), advantages[i], options);
+            gradient[i] = (float)(slope / totalTokens);
+            statistics += PpoPolicyStatistics.OfToken(
+                logRatio, loss, clipped, bounded, options.ClipRange, entropies.IsEmpty ? 0 : entropies[i], options.EntropyCoefficient);
+        }
+
+        entropyGradient = (float)(-options.EntropyCoefficient / totalTokens);
+        return statistics;
+    }
+
+    // Loss of one token and its slope in the new log-probability (d rho / d new = rho); a constant term has slope 0.
+    private static (double Loss, double Slope, bool Clipped, bool Bounded) Token(double ratio, double advantage, PpoPolicyOptions options)
+    {
+        var plain = -advantage * ratio;
+        var clippedTerm = -advantage * Math.Clamp(ratio, 1 - options.ClipRange, 1 + options.ClipRange);
+        var clipped = clippedTerm > plain;
+        var (loss, slope) = clipped ? (clippedTerm, 0.0) : (plain, plain);
+        if (options.DualClip is { } bound && advantage < 0 && loss > -advantage * bound)
+            return (-advantage * bound, 0, clipped, true);
+        return (loss, slope, clipped, false);
+    }
+}

@@ -1,0 +1,29 @@
+namespace Rlhf.Objectives;
+
+/// <summary>
+/// Per-token rewards of PPO (Ziegler 2019, Stiennon 2020, Ouyang 2022): -beta * KL at every response token and the answer's score
+/// at its last token only.
+/// </summary>
+public static class Rewards
+{
+    /// <summary>r_t = -beta * kl_t, + score at the row's last token.</summary>
+    /// <param name="kl">[N] KL to the reference per token (<see cref="KlEstimators"/>).</param>
+    /// <param name="offsets">[B + 1] where each row begins.</param>
+    /// <param name="scores">[B] score of each answer.</param>
+    /// <param name="beta">KL coefficient.</param>
+    /// <param name="destination">[N] the rewards.</param>
+    public static void PerToken(ReadOnlySpan<float> kl, ReadOnlySpan<int> offsets, ReadOnlySpan<float> scores, double beta, Span<float> destination)
+    {
+        PackedRows.Check(offsets, kl.Length);
+        PackedRows.CheckLength(offsets.Length - 1, scores.Length, nameof(scores));
+        PackedRows.CheckLength(kl.Length, destination.Length, nameof(destination));
+
+        for (var i = 0; i < kl.Length; i++)
+            destination[i] = (float)(-beta * kl[i]);
+        for (var row = 0; row < scores.Length; row++)
+        {
+            var last = offsets[row + 1] - 1;
+            destination[last] = (float)(-beta * kl[last] + scores[row]);
+        }
+    }
+}
