@@ -1,18 +1,5 @@
 namespace Rlhf.Training;
 
-/// <summary>How the learning rate goes on after the warm-up.</summary>
-public enum ScheduleShape
-{
-    /// <summary>Stays at the peak.</summary>
-    Constant,
-
-    /// <summary>Falls in a straight line to the minimum at the last step.</summary>
-    Linear,
-
-    /// <summary>Falls along half a cosine to the minimum at the last step.</summary>
-    Cosine,
-}
-
 /// <summary>
 /// Learning rate of each optimizer step. Steps count from 1: peak * s / warm-up up to the warm-up's last step (so ten warm-up
 /// steps start at a tenth of the peak, as InstructGPT's PPO does), then the shape, the minimum from the last step on.
