@@ -1,0 +1,37 @@
+namespace Rlhf.Data;
+
+/// <summary>Whoever judges sampled answers without being asked by hand: a gold rule, or a gold reward model.</summary>
+public interface ILabeler
+{
+    /// <summary>Name recorded as <see cref="Ranking.Labeler"/>.</summary>
+    string Name { get; }
+
+    /// <summary>A score for each answer, higher is better; equal scores are a tie.</summary>
+    /// <exception cref="InputException">This labeler cannot judge the prompt.</exception>
+    IReadOnlyList<double> Scores(Prompt prompt, IReadOnlyList<string> responses);
+
+    /// <summary>Ranks K answers to one prompt: tiers of equal scores, best first.</summary>
+    /// <exception cref="InputException">Fewer than two answers, or this labeler cannot judge the prompt.</exception>
+    Ranking Label(PromptRecord prompt, IReadOnlyList<string> responses)
+    {
+        if (responses.Count < 2)
+        {
+            throw new InputException($"{prompt.Position}: a ranking needs at least two answers, and prompt {prompt.Id} has {responses.Count}.");
+        }
+
+        var scores = Scores(prompt.Prompt, responses);
+        var tiers = Enumerable.Range(0, responses.Count).GroupBy(i => scores[i]).OrderByDescending(tier => tier.Key)
+            .Select(tier => (IReadOnlyList<int>)[.. tier]).ToArray();
+        return new Ranking(prompt.Id, prompt.Prompt, responses, tiers, PairsOf(tiers), TiesOf(tiers), null, Name, 1, prompt.Position);
+    }
+
+    private static List<(int Better, int Worse)> PairsOf(IReadOnlyList<int>[] tiers) =>
+        [.. from better in Enumerable.Range(0, tiers.Length)
+            from worse in Enumerable.Range(better + 1, tiers.Length - better - 1)
+            from i in tiers[better]
+            from j in tiers[worse]
+            select (i, j)];
+
+    private static List<(int First, int Second)> TiesOf(IReadOnlyList<int>[] tiers) =>
+        [.. from tier in tiers from i in tier from j in tier where i < j select (i, j)];
+}

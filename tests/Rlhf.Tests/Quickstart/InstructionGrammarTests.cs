@@ -1,0 +1,118 @@
+using Rlhf.Data;
+using Rlhf.Quickstart;
+
+namespace Rlhf.Tests.Quickstart;
+
+public sealed class InstructionGrammarTests
+{
+    private static readonly InstructionGrammar Grammar = new(1);
+
+    [Fact]
+    public void The_same_seed_gives_the_same_data()
+    {
+        var again = new InstructionGrammar(1);
+        Assert.Equal(Show(Grammar.Demonstrations(500)), Show(again.Demonstrations(500)));
+        Assert.Equal(Grammar.HeldOutRequests(200).Select(r => r.Prompt), again.HeldOutRequests(200).Select(r => r.Prompt));
+        Assert.Equal(Grammar.Texts(50), again.Texts(50));
+    }
+
+    [Fact]
+    public void Another_seed_gives_other_data() =>
+        Assert.NotEqual(Show(Grammar.Demonstrations(100)), Show(new InstructionGrammar(2).Demonstrations(100)));
+
+    [Fact]
+    public void Fewer_rows_are_the_beginning_of_more_rows()
+    {
+        Assert.Equal(Show(Grammar.Demonstrations(50)), Show(Grammar.Demonstrations(200)).Take(50));
+        Assert.Equal(Grammar.Texts(5), Grammar.Texts(20).Take(5));
+    }
+
+    [Fact]
+    public void Thousands_of_prompts_are_distinct_and_the_split_has_no_leak()
+    {
+        var training = Grammar.TrainingRequests(0, 12_000).Select(request => request.Prompt).ToArray();
+        var heldOut = Grammar.HeldOutRequests(1_000).Select(request => request.Prompt).ToArray();
+        Assert.Equal(training.Length, training.Distinct().Count());
+        Assert.Equal(heldOut.Length, heldOut.Distinct().Count());
+        Assert.Empty(training.Intersect(heldOut));
+        Assert.All(heldOut, prompt => Assert.True(PromptSplit.IsHeldOut(prompt, 0.1)));
+        Assert.All(training, prompt => Assert.False(PromptSplit.IsHeldOut(prompt, 0.1)));
+    }
+
+    [Fact]
+    public void Every_fact_that_a_held_out_prompt_needs_is_demonstrated()
+    {
+        var known = Grammar.Demonstrations(6_000).Select(row => (row.Request.Kind.Name, row.Request.Fact)).ToHashSet();
+        Assert.All(Grammar.HeldOutRequests(600), request => Assert.Contains((request.Kind.Name, request.Fact), known));
+    }
+
+    [Fact]
+    public void Every_kind_phrasing_and_name_occurs()
+    {
+        var prompts = Grammar.Demonstrations(6_000).Select(row => row.Request).ToArray();
+        Assert.All(World.Kinds, kind => Assert.InRange(prompts.Count(request => request.Kind == kind), 350, 700));
+        Assert.All(Phrasebook.Names, name => Assert.Contains(prompts, request => request.Name == name));
+        var texts = prompts.Select(request => request.Prompt).ToArray();
+        Assert.All(
+            World.Kinds.SelectMany(kind => kind.Phrasings.Select(phrasing => kind.Facts.Select(fact => fact.Fill(phrasing, fact.Answer)))),
+            questions => Assert.Contains(questions, question => texts.Any(text => text.EndsWith(question, StringComparison.Ordinal))));
+    }
+
+    [Fact]
+    public void Prompts_for_sampling_follow_those_of_the_demonstrations()
+    {
+        var demonstrated = Grammar.Demonstrations(3_000).Select(row => row.Request.Prompt);
+        Assert.Empty(demonstrated.Intersect(Grammar.TrainingRequests(3_000, 3_000).Select(request => request.Prompt)));
+    }
+
+    [Fact]
+    public void Qualities_have_their_shares()
+    {
+        var rows = Grammar.Demonstrations(6_000);
+        Assert.InRange(Share(AnswerQuality.Good), 0.33, 0.37);
+        Assert.InRange(Share(AnswerQuality.Curt), 0.23, 0.27);
+        Assert.InRange(Share(AnswerQuality.Wrong), 0.18, 0.22);
+        Assert.InRange(Share(AnswerQuality.Rude), 0.18, 0.22);
+
+        double Share(AnswerQuality quality) => rows.Count(row => row.Quality == quality) / (double)rows.Count;
+    }
+
+    [Fact]
+    public void Shares_that_do_not_sum_to_one_are_refused() =>
+        Assert.Throws<InputException>(() => Grammar.Demonstrations(10, new QualityMix(0.5, 0.5, 0.5, 0.5)));
+
+    [Fact]
+    public void Asking_for_more_prompts_than_there_are_is_an_error_that_says_how_many()
+    {
+        var error = Assert.Throws<InputException>(() => new InstructionGrammar(1, 0.001).HeldOutRequests(5_000));
+        Assert.Contains("distinct held-out prompts", error.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Every_prompt_parses_back_to_its_request() =>
+        Assert.All(Grammar.TrainingRequests(0, 3_000).Concat(Grammar.HeldOutRequests(300)), request => Assert.Equal(request, Request.TryParse(request.Prompt)));
+
+    [Theory]
+    [InlineData("")]
+    [InlineData("What is the capital of Atlantis?")]
+    [InlineData("what is the capital of France?")]
+    [InlineData("I am Zoe. What is the capital of France?")]
+    public void What_the_grammar_cannot_write_does_not_parse(string prompt) => Assert.Null(Request.TryParse(prompt));
+
+    [Fact]
+    public void No_fact_lists_its_answer_among_the_wrong_ones() =>
+        Assert.All(World.Kinds.SelectMany(kind => kind.Facts), fact =>
+        {
+            Assert.DoesNotContain(fact.Answer, fact.WrongAnswers);
+            Assert.NotEmpty(fact.WrongAnswers);
+        });
+
+    [Fact]
+    public void Texts_hold_true_sentences_only()
+    {
+        var truths = World.Kinds.SelectMany(kind => kind.Facts.Select(fact => fact.Fill(kind.Statements[0], fact.Answer))).ToHashSet();
+        Assert.All(Grammar.Texts(100).SelectMany(Sentence.Split), sentence => Assert.Contains(sentence.Text, truths));
+    }
+
+    private static IEnumerable<string> Show(IEnumerable<GeneratedDemonstration> rows) => rows.Select(row => $"{row.Request.Prompt}|{row.Response}|{row.Quality}");
+}
