@@ -1,0 +1,509 @@
+using System.Runtime.InteropServices;
+using Rlhf.Numerics.Cpu.Simd;
+
+namespace Rlhf.Numerics.Cpu;
+
+/// <summary>The operations on one instruction set: checks sizes, then calls the static kernels.</summary>
+/// <typeparam name="T">The lanes that the kernels are compiled for.</typeparam>
+internal sealed unsafe class CpuDevice<T>(int threads, InstructionSet instructionSet) : IDevice
+    where T : unmanaged, ILanes<T>
+{
+    private readonly WorkerPool _pool = new(threads);
+    private readonly Workspace _packed = new();
+    private readonly Workspace _logits = new();
+    private readonly Workspace _states = new();
+
+    public string Description => $"CPU, {instructionSet.ToString().ToLowerInvariant()}, {_pool.Threads} thread{(_pool.Threads == 1 ? "" : "s")}";
+
+    public DeviceMemory Allocate(long floats)
+    {
+        ArgumentOutOfRangeException.ThrowIfNegativeOrZero(floats);
+        var bytes = checked((nuint)floats * sizeof(float));
+        var memory = (float*)NativeMemory.AlignedAlloc(bytes, 64);
+        NativeMemory.Clear(memory, bytes);
+        GC.AddMemoryPressure((long)bytes);
+        return new DeviceMemory(new FloatBuffer(memory, floats), static buffer =>
+        {
+            NativeMemory.AlignedFree(buffer.Pointer);
+            GC.RemoveMemoryPressure(buffer.Length * sizeof(float));
+        });
+    }
+
+    public void CopyIn(ReadOnlySpan<float> source, FloatBuffer destination)
+    {
+        Need(destination, source.Length);
+        source.CopyTo(new Span<float>(destination.Pointer, source.Length));
+    }
+
+    public void CopyIn(ReadOnlySpan<int> source, IntBuffer destination)
+    {
+        ArgumentOutOfRangeException.ThrowIfGreaterThan(source.Length, destination.Length);
+        source.CopyTo(new Span<int>(destination.Pointer, source.Length));
+    }
+
+    public void CopyOut(FloatBuffer source, Span<float> destination)
+    {
+        Need(source, destination.Length);
+        new ReadOnlySpan<float>(source.Pointer, destination.Length).CopyTo(destination);
+    }
+
+    public void Copy(FloatBuffer source, FloatBuffer destination)
+    {
+        Need(destination, source.Length);
+        Buffer.MemoryCopy(source.Pointer, destination.Pointer, destination.Length * sizeof(float), source.Length * sizeof(float));
+    }
+
+    public void Fill(FloatBuffer buffer, float value)
+    {
+        for (long i = 0; i < buffer.Length; i += 1 << 30)
+        {
+            new Span<float>(buffer.Pointer + i, (int)Math.Min(1 << 30, buffer.Length - i)).Fill(value);
+        }
+    }
+
+    public long PackedLength(int inputs, int outputs) => MatMul.PackedLength(inputs, outputs);
+
+    public void PackWeights(FloatBuffer weights, WeightLayout layout, int inputs, int outputs, FloatBuffer packed)
+    {
+        Need(weights, (long)inputs * outputs);
+        Need(packed, PackedLength(inputs, outputs));
+        var (rowStride, columnStride) = layout == WeightLayout.InputMajor ? ((long)outputs, 1L) : (1L, inputs);
+        MatMul.Pack(_pool, inputs, outputs, weights.Pointer, rowStride, columnStride, packed.Pointer);
+    }
+
+    public void PackWeightsTransposed(FloatBuffer weights, WeightLayout layout, int inputs, int outputs, FloatBuffer packed)
+    {
+        Need(weights, (long)inputs * outputs);
+        Need(packed, PackedLength(outputs, inputs));
+        var (rowStride, columnStride) = layout == WeightLayout.InputMajor ? (1L, (long)outputs) : (inputs, 1L);
+        MatMul.Pack(_pool, outputs, inputs, weights.Pointer, rowStride, columnStride, packed.Pointer);
+    }
+
+    public void LinearForward(FloatBuffer x, FloatBuffer packed, FloatBuffer bias, int rows, int inputs, int outputs, FloatBuffer y)
+    {
+        Need(x, (long)rows * inputs);
+        Need(packed, PackedLength(inputs, outputs));
+        Need(y, (long)rows * outputs);
+        NeedOrEmpty(bias, outputs);
+        MatMul.Run<T>(
+            _pool, rows, outputs, inputs, x.Pointer, inputs, 1, packed.Pointer, (long)inputs * MatMul.PanelWidth, y.Pointer, outputs,
+            bias.IsEmpty ? MatMulStart.Zero : MatMulStart.Bias, bias.Pointer);
+    }
+
+    public void LinearBackwardInput(FloatBuffer dy, FloatBuffer packedTransposed, int rows, int inputs, int outputs, bool accumulate, FloatBuffer dx)
+    {
+        Need(dy, (long)rows * outputs);
+        Need(packedTransposed, PackedLength(outputs, inputs));
+        Need(dx, (long)rows * inputs);
+        MatMul.Run<T>(
+            _pool, rows, inputs, outputs, dy.Pointer, outputs, 1, packedTransposed.Pointer, (long)outputs * MatMul.PanelWidth, dx.Pointer, inputs,
+            accumulate ? MatMulStart.Accumulate : MatMulStart.Zero, null);
+    }
+
+    public void LinearBackwardWeights(FloatBuffer x, FloatBuffer dy, int rows, int inputs, int outputs, WeightLayout layout, FloatBuffer dWeights, FloatBuffer dBias)
+    {
+        Need(x, (long)rows * inputs);
+        Need(dy, (long)rows * outputs);
+        Need(dWeights, (long)inputs * outputs);
+        NeedOrEmpty(dBias, outputs);
+        var (left, leftWidth, right, rightWidth) = layout == WeightLayout.InputMajor ? (x, inputs, dy, outputs) : (dy, outputs, x, inputs);
+        var packed = _packed.AtLeast(MatMul.PackedLength(rows, rightWidth));
+        MatMul.Pack(_pool, rows, rightWidth, right.Pointer, rightWidth, 1, packed);
+        MatMul.Run<T>(
+            _pool, leftWidth, rightWidth, rows, left.Pointer, 1, leftWidth, packed, (long)rows * MatMul.PanelWidth, dWeights.Pointer, rightWidth, MatMulStart.Accumulate, null);
+        if (!dBias.IsEmpty)
+        {
+            ColumnSums.Add<T>(_pool, dy.Pointer, rows, outputs, dBias.Pointer);
+        }
+    }
+
+    public void LayerNormForward(FloatBuffer x, FloatBuffer gain, FloatBuffer bias, int rows, int width, float epsilon, FloatBuffer y, FloatBuffer mean, FloatBuffer reciprocalDeviation)
+    {
+        NeedMatrix(rows, width, x, y);
+        NeedEach(width, gain, bias);
+        NeedEach(rows, mean, reciprocalDeviation);
+        LayerNorm.Forward<T>(_pool, new LayerNorm.Arguments
+        {
+            X = x.Pointer, Gain = gain.Pointer, Bias = bias.Pointer, Y = y.Pointer, Mean = mean.Pointer, ReciprocalDeviation = reciprocalDeviation.Pointer, Rows = rows, Width = width, Epsilon = epsilon,
+        });
+    }
+
+    public void LayerNormBackward(FloatBuffer x, FloatBuffer gain, FloatBuffer mean, FloatBuffer reciprocalDeviation, FloatBuffer dy, int rows, int width, FloatBuffer dx, FloatBuffer dGain, FloatBuffer dBias)
+    {
+        NeedMatrix(rows, width, x, dy, dx);
+        NeedEach(width, gain, dGain, dBias);
+        NeedEach(rows, mean, reciprocalDeviation);
+        LayerNorm.Backward<T>(_pool, new LayerNorm.Arguments
+        {
+            X = x.Pointer, Gain = gain.Pointer, Mean = mean.Pointer, ReciprocalDeviation = reciprocalDeviation.Pointer, Dy = dy.Pointer, Dx = dx.Pointer,
+            DGain = dGain.Pointer, DBias = dBias.Pointer, Rows = rows, Width = width,
+        });
+    }
+
+    public void RmsNormForward(FloatBuffer x, FloatBuffer gain, int rows, int groups, int width, int rowStride, float epsilon, FloatBuffer y, FloatBuffer reciprocalRoot)
+    {
+        NeedStrided(rows, groups * width, rowStride, x, y);
+        Need(gain, width);
+        Need(reciprocalRoot, (long)rows * groups);
+        RmsNorm.Forward<T>(_pool, new RmsNorm.Arguments
+        {
+            X = x.Pointer, Gain = gain.Pointer, Y = y.Pointer, ReciprocalRoot = reciprocalRoot.Pointer, Rows = rows, Groups = groups, Width = width, RowStride = rowStride, Epsilon = epsilon,
+        });
+    }
+
+    public void RmsNormBackward(FloatBuffer x, FloatBuffer gain, FloatBuffer reciprocalRoot, FloatBuffer dy, int rows, int groups, int width, int rowStride, bool accumulate, FloatBuffer dx, FloatBuffer dGain)
+    {
+        NeedStrided(rows, groups * width, rowStride, x, dy, dx);
+        NeedEach(width, gain, dGain);
+        Need(reciprocalRoot, (long)rows * groups);
+        RmsNorm.Backward<T>(_pool, new RmsNorm.Arguments
+        {
+            X = x.Pointer, Gain = gain.Pointer, ReciprocalRoot = reciprocalRoot.Pointer, Dy = dy.Pointer, Dx = dx.Pointer, DGain = dGain.Pointer,
+            Rows = rows, Groups = groups, Width = width, RowStride = rowStride, Accumulate = accumulate,
+        });
+    }
+
+    public void GeluForward(FloatBuffer x, FloatBuffer y)
+    {
+        Need(y, x.Length);
+        Gelu.Forward<T>(_pool, new Gelu.Arguments { X = x.Pointer, Y = y.Pointer, Length = x.Length });
+    }
+
+    public void GeluBackward(FloatBuffer x, FloatBuffer dy, FloatBuffer dx)
+    {
+        Need(dy, x.Length);
+        Need(dx, x.Length);
+        Gelu.Backward<T>(_pool, new Gelu.Arguments { X = x.Pointer, Dy = dy.Pointer, Dx = dx.Pointer, Length = x.Length });
+    }
+
+    public void SwiGluForward(FloatBuffer gateUp, int rows, int width, FloatBuffer y)
+    {
+        NeedMatrix(rows, 2 * width, gateUp);
+        NeedMatrix(rows, width, y);
+        SwiGlu.Forward<T>(_pool, new SwiGlu.Arguments { GateUp = gateUp.Pointer, Y = y.Pointer, Rows = rows, Width = width });
+    }
+
+    public void SwiGluBackward(FloatBuffer gateUp, FloatBuffer dy, int rows, int width, FloatBuffer dGateUp)
+    {
+        NeedMatrix(rows, 2 * width, gateUp, dGateUp);
+        NeedMatrix(rows, width, dy);
+        SwiGlu.Backward<T>(_pool, new SwiGlu.Arguments { GateUp = gateUp.Pointer, Dy = dy.Pointer, DGateUp = dGateUp.Pointer, Rows = rows, Width = width });
+    }
+
+    public void Rotate(FloatBuffer x, IntBuffer positions, FloatBuffer cosines, FloatBuffer sines, int rows, int heads, int headWidth, int rowStride, bool inverse)
+    {
+        NeedStrided(rows, heads * headWidth, rowStride, x);
+        ArgumentOutOfRangeException.ThrowIfLessThan(positions.Length, rows);
+        Rotary.Rotate(_pool, new Rotary.Arguments
+        {
+            X = x.Pointer, Positions = positions.Pointer, Cosines = cosines.Pointer, Sines = sines.Pointer, Rows = rows, Heads = heads, HeadWidth = headWidth, RowStride = rowStride, Inverse = inverse,
+        });
+    }
+
+    public long KeyValueLength(AttentionShape shape, int capacity) => Attention.KeyValueLength(shape, capacity);
+
+    public void AttentionForward(FloatBuffer qkv, ReadOnlySpan<SequenceSpan> sequences, AttentionShape shape, FloatBuffer keyValues, FloatBuffer output, FloatBuffer logSumExp)
+    {
+        var rows = Rows(sequences);
+        NeedMatrix(rows, shape.RowWidth, qkv);
+        NeedMatrix(rows, shape.OutputWidth, output);
+        NeedOrEmpty(logSumExp, (long)rows * shape.Heads);
+        foreach (var sequence in sequences)
+        {
+            ArgumentOutOfRangeException.ThrowIfGreaterThan(sequence.Past + sequence.Rows, sequence.Capacity);
+            Need(keyValues, sequence.Store + KeyValueLength(shape, sequence.Capacity));
+        }
+
+        fixed (SequenceSpan* spans = sequences)
+        {
+            Attention.Forward<T>(
+                _pool,
+                new Attention.Arguments { Qkv = qkv.Pointer, KeyValues = keyValues.Pointer, Output = output.Pointer, LogSumExp = logSumExp.Pointer, Sequences = spans, Shape = shape },
+                sequences.Length);
+        }
+    }
+
+    public void AttentionBackward(FloatBuffer qkv, ReadOnlySpan<SequenceSpan> sequences, AttentionShape shape, FloatBuffer output, FloatBuffer logSumExp, FloatBuffer dOutput, FloatBuffer dQkv)
+    {
+        var rows = Rows(sequences);
+        NeedMatrix(rows, shape.RowWidth, qkv, dQkv);
+        NeedMatrix(rows, shape.OutputWidth, output, dOutput);
+        Need(logSumExp, (long)rows * shape.Heads);
+        fixed (SequenceSpan* spans = sequences)
+        {
+            Attention.Backward<T>(
+                _pool,
+                new Attention.Arguments
+                {
+                    Qkv = qkv.Pointer, Output = output.Pointer, LogSumExp = logSumExp.Pointer, DOutput = dOutput.Pointer, DQkv = dQkv.Pointer, Sequences = spans, Shape = shape,
+                },
+                sequences.Length);
+        }
+    }
+
+    public void EmbeddingForward(IntBuffer tokens, IntBuffer positions, FloatBuffer tokenTable, FloatBuffer positionTable, int rows, int width, FloatBuffer y)
+    {
+        NeedMatrix(rows, width, y);
+        Embedding.Forward<T>(_pool, new Embedding.Arguments
+        {
+            Tokens = tokens.Pointer, Positions = positions.Pointer, TokenTable = tokenTable.Pointer, PositionTable = positionTable.Pointer, Y = y.Pointer, Rows = rows, Width = width,
+        });
+    }
+
+    public void EmbeddingBackward(IntBuffer tokens, IntBuffer positions, FloatBuffer dy, int rows, int width, FloatBuffer dTokenTable, FloatBuffer dPositionTable)
+    {
+        NeedMatrix(rows, width, dy);
+        Embedding.Backward<T>(_pool, new Embedding.Arguments
+        {
+            Tokens = tokens.Pointer, Positions = positions.Pointer, TokenTable = dTokenTable.Pointer, PositionTable = dPositionTable.Pointer, Y = dy.Pointer, Rows = rows, Width = width,
+        });
+    }
+
+    public void AddUniformNoise(FloatBuffer x, FloatBuffer rowScales, int rows, int width, Dropout counter)
+    {
+        NeedMatrix(rows, width, x);
+        Need(rowScales, rows);
+        Dropping.AddUniformNoise(_pool, new Dropping.Arguments { X = x.Pointer, RowScales = rowScales.Pointer, Rows = rows, Width = width, Dropout = counter });
+    }
+
+    public void AddDropped(FloatBuffer x, FloatBuffer y, int rows, int width, Dropout dropout, FloatBuffer output)
+    {
+        NeedMatrix(rows, width, y, output);
+        NeedOrEmpty(x, (long)rows * width);
+        if (dropout.IsActive)
+        {
+            Dropping.AddDropped(_pool, new Dropping.Arguments { X = x.Pointer, Y = y.Pointer, Output = output.Pointer, Rows = rows, Width = width, Dropout = dropout });
+        }
+        else
+        {
+            Flat.Add<T>(_pool, x.Pointer, y.Pointer, (long)rows * width, output.Pointer);
+        }
+    }
+
+    public void GatherRows(FloatBuffer x, IntBuffer rowNumbers, int count, int width, FloatBuffer y)
+    {
+        NeedMatrix(count, width, y);
+        Cpu.Rows.Gather(_pool, new Rows.Arguments { X = x.Pointer, Y = y.Pointer, Numbers = rowNumbers.Pointer, Count = count, Width = width });
+    }
+
+    public void ScatterAddRows(FloatBuffer dy, IntBuffer rowNumbers, int count, int width, FloatBuffer dx)
+    {
+        NeedMatrix(count, width, dy);
+        Cpu.Rows.ScatterAdd(_pool, new Rows.Arguments { X = dx.Pointer, Y = dy.Pointer, Numbers = rowNumbers.Pointer, Count = count, Width = width });
+    }
+
+    public void LanguageHeadForward(
+        FloatBuffer hidden, FloatBuffer packed, IntBuffer targets, int rows, int width, int vocabulary, float inverseTemperature, FloatBuffer logProbabilities, FloatBuffer entropies, FloatBuffer logSumExp)
+    {
+        NeedMatrix(rows, width, hidden);
+        NeedEach(rows, logProbabilities, entropies, logSumExp);
+        Need(packed, PackedLength(width, vocabulary));
+        for (var first = 0; first < rows; first += LanguageHead.BlockRows)
+        {
+            var block = Block(first, rows, targets, inverseTemperature);
+            block.LogProbabilities = logProbabilities.Pointer + first;
+            block.Entropies = entropies.Pointer + first;
+            block.LogSumExp = logSumExp.Pointer + first;
+            LanguageHead.Begin(block.States, block.Rows);
+            for (var column = 0; column < vocabulary; column += LanguageHead.ChunkColumns)
+            {
+                ChunkLogits(ref block, hidden.Pointer + ((long)first * width), packed.Pointer, width, column, vocabulary);
+                LanguageHead.Fold<T>(_pool, block);
+            }
+
+            LanguageHead.Finish(block);
+        }
+    }
+
+    public void LanguageHeadBackward(
+        FloatBuffer hidden, FloatBuffer packed, FloatBuffer packedTransposed, IntBuffer targets, int rows, int width, int vocabulary, float inverseTemperature,
+        FloatBuffer entropies, FloatBuffer logSumExp, FloatBuffer dLogProbabilities, FloatBuffer dEntropies, FloatBuffer dHidden, FloatBuffer dWeights)
+    {
+        NeedMatrix(rows, width, hidden, dHidden);
+        NeedEach(rows, logSumExp, dLogProbabilities);
+        NeedOrEmpty(dEntropies, rows);
+        NeedOrEmpty(dWeights, (long)vocabulary * width);
+        for (var first = 0; first < rows; first += LanguageHead.BlockRows)
+        {
+            var block = Block(first, rows, targets, inverseTemperature);
+            block.LogSumExp = logSumExp.Pointer + first;
+            block.DLogProbabilities = dLogProbabilities.Pointer + first;
+            block.DEntropies = dEntropies.IsEmpty ? null : dEntropies.Pointer + first;
+            block.Entropies = entropies.IsEmpty ? null : entropies.Pointer + first;
+            var x = hidden.Pointer + ((long)first * width);
+            var dx = dHidden.Pointer + ((long)first * width);
+            var packedHidden = _packed.AtLeast(MatMul.PackedLength(block.Rows, width));
+            MatMul.Pack(_pool, block.Rows, width, x, width, 1, packedHidden);
+            for (var column = 0; column < vocabulary; column += LanguageHead.ChunkColumns)
+            {
+                ChunkLogits(ref block, x, packed.Pointer, width, column, vocabulary);
+                LanguageHead.Differentiate<T>(_pool, block);
+                MatMul.Run<T>(
+                    _pool, block.Rows, width, block.Columns, block.Logits, block.LogitStride, 1, packedTransposed.Pointer + ((long)column * MatMul.PanelWidth), (long)vocabulary * MatMul.PanelWidth,
+                    dx, width, column == 0 ? MatMulStart.Zero : MatMulStart.Accumulate, null);
+                if (!dWeights.IsEmpty)
+                {
+                    MatMul.Run<T>(
+                        _pool, block.Columns, width, block.Rows, block.Logits, 1, block.LogitStride, packedHidden, (long)block.Rows * MatMul.PanelWidth,
+                        dWeights.Pointer + ((long)column * width), width, MatMulStart.Accumulate, null);
+                }
+            }
+        }
+    }
+
+    public void LogProbabilities(FloatBuffer logits, IntBuffer targets, int rows, int vocabulary, float inverseTemperature, FloatBuffer logProbabilities)
+    {
+        NeedMatrix(rows, vocabulary, logits);
+        Need(logProbabilities, rows);
+        var block = new LanguageHead.Arguments
+        {
+            LogitStride = vocabulary, Targets = targets.Pointer, Rows = rows, InverseTemperature = inverseTemperature, States = States(rows), LogProbabilities = logProbabilities.Pointer,
+        };
+        LanguageHead.Begin(block.States, rows);
+        for (var column = 0; column < vocabulary; column += LanguageHead.ChunkColumns)
+        {
+            block.Logits = logits.Pointer + column;
+            block.FirstColumn = column;
+            block.Columns = Math.Min(LanguageHead.ChunkColumns, vocabulary - column);
+            LanguageHead.Fold<T>(_pool, block);
+        }
+
+        LanguageHead.Finish(block);
+    }
+
+    public void ScalarHeadForward(FloatBuffer x, FloatBuffer weights, FloatBuffer bias, int rows, int width, FloatBuffer y)
+    {
+        NeedMatrix(rows, width, x);
+        Need(weights, width);
+        Need(bias, 1);
+        Need(y, rows);
+        ScalarHead.Forward<T>(_pool, new ScalarHead.Arguments { X = x.Pointer, Weights = weights.Pointer, Bias = bias.Pointer, Y = y.Pointer, Rows = rows, Width = width });
+    }
+
+    public void ScalarHeadBackward(FloatBuffer x, FloatBuffer weights, FloatBuffer dy, int rows, int width, FloatBuffer dx, FloatBuffer dWeights, FloatBuffer dBias)
+    {
+        NeedMatrix(rows, width, x, dx);
+        NeedEach(width, weights, dWeights);
+        Need(dy, rows);
+        Need(dBias, 1);
+        ScalarHead.Backward<T>(_pool, new ScalarHead.Arguments
+        {
+            X = x.Pointer, Weights = weights.Pointer, Y = dy.Pointer, Dx = dx.Pointer, DWeights = dWeights.Pointer, DBias = dBias.Pointer, Rows = rows, Width = width,
+        });
+    }
+
+    public void AdamW(FloatBuffer parameters, FloatBuffer gradients, FloatBuffer firstMoments, FloatBuffer secondMoments, AdamWStep step)
+    {
+        NeedEach(parameters.Length, gradients, firstMoments, secondMoments);
+        AdamWUpdate.Run<T>(_pool, parameters.Pointer, gradients.Pointer, firstMoments.Pointer, secondMoments.Pointer, parameters.Length, step);
+    }
+
+    public double SquaredNorm(FloatBuffer x) => Flat.SquaredNorm(_pool, x.Pointer, x.Length);
+
+    public void MoveTowards(FloatBuffer x, FloatBuffer target, float fraction)
+    {
+        Need(target, x.Length);
+        Flat.MoveTowards<T>(_pool, x.Pointer, target.Pointer, x.Length, fraction);
+    }
+
+    public void AddScaled(FloatBuffer x, FloatBuffer y, float scale)
+    {
+        Need(y, x.Length);
+        Flat.AddScaled<T>(_pool, x.Pointer, y.Pointer, x.Length, scale);
+    }
+
+    public void Dispose()
+    {
+        _pool.Dispose();
+        _packed.Dispose();
+        _logits.Dispose();
+        _states.Dispose();
+    }
+
+    private LanguageHead.Arguments Block(int first, int rows, IntBuffer targets, float inverseTemperature)
+    {
+        var count = Math.Min(LanguageHead.BlockRows, rows - first);
+        return new LanguageHead.Arguments
+        {
+            Logits = _logits.AtLeast((long)LanguageHead.BlockRows * LanguageHead.ChunkColumns), Targets = targets.Pointer + first, Rows = count, InverseTemperature = inverseTemperature, States = States(count),
+        };
+    }
+
+    private LanguageHead.RowState* States(int rows) => (LanguageHead.RowState*)_states.AtLeast((long)rows * (sizeof(LanguageHead.RowState) / sizeof(float)));
+
+    private void ChunkLogits(ref LanguageHead.Arguments block, float* hidden, float* packed, int width, int column, int vocabulary)
+    {
+        block.FirstColumn = column;
+        block.Columns = Math.Min(LanguageHead.ChunkColumns, vocabulary - column);
+        block.LogitStride = block.Columns;
+        MatMul.Run<T>(
+            _pool, block.Rows, block.Columns, width, hidden, width, 1, packed + ((long)column * width), (long)width * MatMul.PanelWidth, block.Logits, block.LogitStride, MatMulStart.Zero, null);
+    }
+
+    private static int Rows(ReadOnlySpan<SequenceSpan> sequences)
+    {
+        var rows = 0;
+        foreach (var sequence in sequences)
+        {
+            rows = Math.Max(rows, sequence.FirstRow + sequence.Rows);
+        }
+
+        return rows;
+    }
+
+    private static void Need(FloatBuffer buffer, long length)
+    {
+        if (buffer.Length < length)
+        {
+            throw new ArgumentException($"A buffer of {buffer.Length} numbers stands where {length} are needed.");
+        }
+    }
+
+    private static void NeedOrEmpty(FloatBuffer buffer, long length)
+    {
+        if (!buffer.IsEmpty)
+        {
+            Need(buffer, length);
+        }
+    }
+
+    private static void NeedEach(long length, params ReadOnlySpan<FloatBuffer> buffers)
+    {
+        foreach (var buffer in buffers)
+        {
+            Need(buffer, length);
+        }
+    }
+
+    private static void NeedMatrix(int rows, int width, params ReadOnlySpan<FloatBuffer> buffers) => NeedEach((long)rows * width, buffers);
+
+    private static void NeedStrided(int rows, int width, int rowStride, params ReadOnlySpan<FloatBuffer> buffers) =>
+        NeedEach(rows == 0 ? 0 : ((long)(rows - 1) * rowStride) + width, buffers);
+
+    /// <summary>Memory of the device's own that grows to the largest call and stays.</summary>
+    private sealed class Workspace : IDisposable
+    {
+        private float* _memory;
+        private long _length;
+
+        public float* AtLeast(long floats)
+        {
+            if (floats > _length)
+            {
+                NativeMemory.AlignedFree(_memory);
+                _memory = null;
+                _memory = (float*)NativeMemory.AlignedAlloc(checked((nuint)floats * sizeof(float)), 64);
+                _length = floats;
+            }
+
+            return _memory;
+        }
+
+        public void Dispose()
+        {
+            NativeMemory.AlignedFree(_memory);
+            _memory = null;
+            _length = 0;
+        }
+    }
+}
