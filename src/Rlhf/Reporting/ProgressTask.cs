@@ -18,6 +18,7 @@ public sealed class ProgressTask : IDisposable
     private long done;
     private long skipped;
     private long shown;
+    private long shownDone = -1;
     private bool ended;
     private string note = "";
 
@@ -78,6 +79,10 @@ public sealed class ProgressTask : IDisposable
             }
 
             ended = true;
+            if (!reporter.Terminal && shownDone == done)
+            {
+                return; // The last line has said it already.
+            }
         }
 
         if (!reporter.Quiet)
@@ -126,6 +131,7 @@ public sealed class ProgressTask : IDisposable
                 text.Append(" · ").Append(note);
             }
 
+            shownDone = done;
             return Fit(text.ToString(), width);
         }
     }

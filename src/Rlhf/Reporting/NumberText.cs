@@ -1,0 +1,75 @@
+using System.Globalization;
+
+namespace Rlhf.Reporting;
+
+/// <summary>Numbers for people: about three figures, no noise.</summary>
+internal static class NumberText
+{
+    private static readonly CultureInfo Invariant = CultureInfo.InvariantCulture;
+
+    /// <summary>1.77, 0.05, 12,345, 3.5 M, 1e-5.</summary>
+    public static string Short(double value)
+    {
+        var size = Math.Abs(value);
+        return size switch
+        {
+            _ when !double.IsFinite(value) => value.ToString(Invariant),
+            0 => "0",
+            < 1e-3 => value.ToString("0.##e-0", Invariant),
+            < 0.1 => Trim(value.ToString("0.0000", Invariant)),
+            < 10 => Trim(value.ToString("0.000", Invariant)),
+            < 100 => Trim(value.ToString("0.00", Invariant)),
+            < 1000 => Trim(value.ToString("0.0", Invariant)),
+            < 1e6 => value.ToString("#,0", Invariant),
+            < 1e9 => Trim((value / 1e6).ToString("0.00", Invariant)) + " M",
+            < 1e12 => Trim((value / 1e9).ToString("0.00", Invariant)) + " G",
+            _ => value.ToString("0.##e0", Invariant),
+        };
+    }
+
+    /// <summary>Two decimals, with a sign if asked: for scores that stand under one another.</summary>
+    public static string Fixed(double value, bool sign = false, int decimals = 2)
+    {
+        var text = value.ToString("F" + decimals.ToString(Invariant), Invariant);
+        return sign && value > 0 ? "+" + text : text;
+    }
+
+    /// <summary>97 %.</summary>
+    public static string Percent(double share) => (100 * share).ToString(Math.Abs(share) is > 0 and < 0.0995 ? "0.0" : "0", Invariant) + " %";
+
+    /// <summary>A figure by its unit, without its interval.</summary>
+    public static string Of(Figure figure) => figure.Unit == "share" ? Percent(figure.Value) : Short(figure.Value) + UnitOf(figure);
+
+    /// <summary>The interval, or nothing: <c>[1.60, 1.93]</c>.</summary>
+    public static string IntervalOf(Figure figure) => figure is { Low: { } low, High: { } high }
+        ? figure.Unit == "share" ? $"[{Percent(low)}, {Percent(high)}]" : $"[{Short(low)}, {Short(high)}]"
+        : "";
+
+    /// <summary>Axis ticks: as few decimals as their distance needs.</summary>
+    public static string Tick(double value, double distance)
+    {
+        var size = Math.Max(Math.Abs(value), distance);
+        if (value == 0)
+        {
+            return "0";
+        }
+
+        if (size >= 1e4)
+        {
+            var (scale, suffix) = size >= 1e9 ? (1e9, "G") : size >= 1e6 ? (1e6, "M") : (1e3, "k");
+            return Trim((value / scale).ToString("0.00", Invariant)) + suffix;
+        }
+
+        if (distance < 1e-3)
+        {
+            return value.ToString("0.##e-0", Invariant);
+        }
+
+        var decimals = Math.Clamp((int)Math.Ceiling(-Math.Log10(distance) - 1e-9), 0, 6);
+        return value.ToString("F" + decimals.ToString(Invariant), Invariant);
+    }
+
+    private static string UnitOf(Figure figure) => string.IsNullOrEmpty(figure.Unit) ? "" : " " + figure.Unit;
+
+    private static string Trim(string number) => number.Contains('.', StringComparison.Ordinal) ? number.TrimEnd('0').TrimEnd('.') : number;
+}
