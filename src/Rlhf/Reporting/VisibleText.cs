@@ -12,14 +12,19 @@ internal static class VisibleText
     /// <summary>Escapes for element content and for attribute values in quotes.</summary>
     public static string Escape(string? text) => AppendEscaped(new StringBuilder(), text).ToString();
 
-    public static StringBuilder AppendEscaped(StringBuilder to, string? text)
+    /// <summary>For a terminal: no markup to escape, but no control character gets through either.</summary>
+    public static string Plain(string? text) => Append(new StringBuilder(), text, html: false).ToString();
+
+    public static StringBuilder AppendEscaped(StringBuilder to, string? text) => Append(to, text, html: true);
+
+    private static StringBuilder Append(StringBuilder to, string? text, bool html)
     {
         var rest = (text ?? "").AsSpan();
         while (!rest.IsEmpty)
         {
             if (Rune.DecodeFromUtf16(rest, out var rune, out var used) == System.Buffers.OperationStatus.Done)
             {
-                Append(to, rune, rest[..used]);
+                Append(to, rune, rest[..used], html);
             }
             else
             {
@@ -32,23 +37,23 @@ internal static class VisibleText
         return to;
     }
 
-    private static void Append(StringBuilder to, Rune rune, ReadOnlySpan<char> characters)
+    private static void Append(StringBuilder to, Rune rune, ReadOnlySpan<char> characters, bool html)
     {
         switch (rune.Value)
         {
-            case '&':
+            case '&' when html:
                 to.Append("&amp;");
                 break;
-            case '<':
+            case '<' when html:
                 to.Append("&lt;");
                 break;
-            case '>':
+            case '>' when html:
                 to.Append("&gt;");
                 break;
-            case '"':
+            case '"' when html:
                 to.Append("&quot;");
                 break;
-            case '\'':
+            case '\'' when html:
                 to.Append("&#39;");
                 break;
             case '\n' or '\t':

@@ -1,0 +1,56 @@
+namespace Rlhf.Reporting;
+
+/// <summary>Names and one-sentence explanations of figures and metrics, for people.</summary>
+internal static class Glossary
+{
+    private static readonly Dictionary<string, (string Name, string Meaning)> Entries = new()
+    {
+        ["loss"] = ("loss", "Training loss: nats per token in language modelling, per pair in the reward model."),
+        ["validation_loss"] = ("held-out loss", "The loss on data that was not trained on."),
+        ["validation_loss_before"] = ("held-out loss before", "The held-out loss of the model that the stage started from."),
+        ["accuracy"] = ("pair accuracy", "Share of pairs in which the reward model scores the answer higher that the labeler preferred."),
+        ["validation_accuracy"] = ("held-out pair accuracy", "Pair accuracy on prompts that were not trained on."),
+        ["second_accuracy"] = ("pair accuracy of the second model", "Held-out pair accuracy of the reward model that only checks."),
+        ["answers"] = ("answers", "Answers sampled."),
+        ["prompts"] = ("prompts", "Prompts answered."),
+        ["score"] = ("score", "Mean score of the policy's answers by the reward model."),
+        ["sft_score"] = ("score of SFT", "Mean score of the SFT model's answers to the same prompts."),
+        ["base_score"] = ("score of base", "Mean score of the base model's answers to the same prompts."),
+        ["score_gain"] = ("score gain over SFT", "Score of PPO minus score of SFT on the same held-out prompts."),
+        ["second_score"] = ("second score", "Mean score by a second reward model that PPO does not train against."),
+        ["sft_second_score"] = ("second score of SFT", "Mean score of the SFT model's answers by the second reward model."),
+        ["gold_score"] = ("gold quality", "Mean score by the gold rule, which knows the truth."),
+        ["sft_gold_score"] = ("gold quality of SFT", "Mean score of the SFT model's answers by the gold rule."),
+        ["base_gold_score"] = ("gold quality of base", "Mean score of the base model's answers by the gold rule."),
+        ["kl"] = ("KL to SFT", "How far the policy has moved from the SFT model: sum of log p(policy) - log p(SFT) over an answer, in nats."),
+        ["win_rate"] = ("win rate over SFT", "Share of prompts on which PPO's answer scores above the SFT model's; ties count half."),
+        ["objective"] = ("objective", "Score minus the KL penalty: what PPO maximises."),
+        ["response_length"] = ("answer length", "Mean number of tokens of an answer."),
+        ["sft_response_length"] = ("answer length of SFT", "Mean number of tokens of the SFT model's answers."),
+        ["entropy"] = ("entropy", "Mean entropy of the policy's next-token distribution, in nats; a fall to 0 is a collapse."),
+        ["eos_share"] = ("answers that end", "Share of answers that end by themselves, before the token limit."),
+        ["distinct_share"] = ("distinct answers", "Share of answers in the batch that differ from every other."),
+        ["clip_fraction"] = ("clipped ratios", "Share of tokens whose probability ratio left the clip range."),
+        ["value_clip_fraction"] = ("clipped values", "Share of tokens whose value prediction left its clip range."),
+        ["approximate_kl"] = ("approximate KL to the rollout policy", "How far an update moved the policy from the one that wrote the answers, nats per token."),
+        ["explained_variance"] = ("explained variance", "1 is a value network that knows the return; 0 is one that knows only its mean."),
+        ["policy_loss"] = ("policy loss", "PPO's clipped surrogate, negated."),
+        ["value_loss"] = ("value loss", "Half the squared error of the value network (clipped)."),
+        ["gradient_norm"] = ("gradient norm", "Global norm of the gradient before clipping."),
+        ["value_gradient_norm"] = ("gradient norm of the value network", "Global norm before clipping."),
+        ["learning_rate"] = ("learning rate", "The optimizer's step size."),
+        ["kl_coefficient"] = ("KL coefficient", "Beta, the price of one nat of KL."),
+        ["tokens_per_second"] = ("speed", "Tokens trained on per second."),
+        ["epoch"] = ("epoch", "Passes over the data."),
+        ["logprob_difference"] = ("largest log-probability difference", "Largest |rollout - trainer| of a token's log-probability; 0 in float32."),
+        ["seconds_rollout"] = ("sampling", "Seconds of a step spent sampling answers."),
+        ["seconds_score"] = ("scoring", "Seconds of a step spent on reference, reward and value models."),
+        ["seconds_update"] = ("updating", "Seconds of a step spent on the optimizer's passes."),
+    };
+
+    /// <summary>A readable name; an unknown name with blanks for underscores.</summary>
+    public static string NameOf(string figure) => Entries.TryGetValue(figure, out var entry) ? entry.Name : figure.Replace('_', ' ');
+
+    /// <summary>What it means; nothing for an unknown name.</summary>
+    public static string MeaningOf(string figure) => Entries.TryGetValue(figure, out var entry) ? entry.Meaning : "";
+}
