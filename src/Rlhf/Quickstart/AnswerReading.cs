@@ -4,17 +4,12 @@ namespace Rlhf.Quickstart;
 internal sealed class AnswerReading
 {
     private readonly Request request;
-    private readonly IReadOnlyList<(string Text, string Value, bool Full)> forms;
     private readonly HashSet<string> said = new(StringComparer.OrdinalIgnoreCase);
     private readonly List<string> unread = [];
     private int rightSentences;
     private int wrongSentences;
 
-    private AnswerReading(Request request)
-    {
-        this.request = request;
-        forms = Forms(request);
-    }
+    private AnswerReading(Request request) => this.request = request;
 
     public List<string> Faults { get; } = [];
 
@@ -88,7 +83,7 @@ internal sealed class AnswerReading
 
     private bool TryStatement(string text, char mark)
     {
-        var form = forms.FirstOrDefault(form => form.Text.Equals(text, StringComparison.OrdinalIgnoreCase));
+        var form = Forms(text).FirstOrDefault(form => form.Text.Equals(text, StringComparison.OrdinalIgnoreCase));
         if (form.Text is null)
         {
             return false;
@@ -133,18 +128,19 @@ internal sealed class AnswerReading
         }
     }
 
-    // Every sentence that gives a value of this kind as the answer to this request.
-    private static List<(string Text, string Value, bool Full)> Forms(Request request)
+    // Every sentence that gives a value of this kind as the answer to this request; only of values that the text holds.
+    private IEnumerable<(string Text, string Value, bool Full)> Forms(string text)
     {
-        var list = new List<(string, string, bool)>();
-        foreach (var value in request.Kind.Values)
+        foreach (var value in request.Kind.Values.Where(value => text.Contains(value, StringComparison.OrdinalIgnoreCase)))
         {
-            list.AddRange(request.Kind.Statements.Select(statement => (request.Fact.Fill(statement, value), value, true)));
-            list.Add((request.Fact.Fill(request.Kind.Curt, value), value, false));
-            list.Add((request.Fact.Fill("{a}", value), value, false));
-        }
+            foreach (var statement in request.Kind.Statements)
+            {
+                yield return (request.Fact.Fill(statement, value), value, true);
+            }
 
-        return list;
+            yield return (request.Fact.Fill(request.Kind.Curt, value), value, false);
+            yield return (request.Fact.Fill("{a}", value), value, false);
+        }
     }
 
     private static string? Find(IReadOnlyList<string> phrases, string text) =>

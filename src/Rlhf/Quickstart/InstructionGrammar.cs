@@ -10,21 +10,24 @@ public sealed record GeneratedDemonstration(Request Request, string Response, An
 
 /// <summary>
 /// Generates the data of the quickstart: requests about the <see cref="World"/>, in several phrasings and with or without a name, and
-/// answers of four qualities. The same seed gives the same data, whatever is asked for first. Held-out prompts are new combinations of
-/// known parts: a fact in a phrasing and with a name that no training row has together.
+/// answers of four qualities. The same seed gives the same data, whatever is asked for first, and fewer rows are the beginning of more.
+/// Demonstrations and prompts share no prompt. What is held out is left to <see cref="PromptSplit"/>, as with any data: a held-out
+/// prompt is then a fact in a phrasing and with a name that no training row has together, while the fact itself occurs in training.
 /// </summary>
-public sealed class InstructionGrammar(ulong seed, double heldOut = 0.1)
+public sealed class InstructionGrammar(ulong seed)
 {
     private const double NamedShare = 0.5;
+    private const double PromptShare = 0.4;
+    private const string PromptSalt = "quickstart prompts";
 
-    // A draw that gives only prompts already seen this often in a row has run dry.
-    private const int PatienceForNewPrompts = 20_000;
+    /// <summary>Rows of a set at most: the grammar has more distinct prompts than this for each, and stays varied up to it.</summary>
+    public const int MostRows = 10_000;
 
-    /// <summary>Demonstrations of mixed quality for the first <paramref name="count"/> training prompts.</summary>
+    /// <summary>Demonstrations of mixed quality.</summary>
     public IReadOnlyList<GeneratedDemonstration> Demonstrations(int count, QualityMix? mix = null)
     {
         var shares = (mix ?? new QualityMix()).Checked();
-        return [.. Requests(training: true).Take(count).Select((request, row) =>
+        return [.. Requests(demonstrated: true, count).Select((request, row) =>
         {
             var random = new CounterRandom(seed, "demonstration", row);
             var quality = shares.At(random.Uniform());
@@ -32,11 +35,8 @@ public sealed class InstructionGrammar(ulong seed, double heldOut = 0.1)
         })];
     }
 
-    /// <summary>Training requests after the first <paramref name="skip"/>: with the number of demonstrations there, none of them has been demonstrated.</summary>
-    public IReadOnlyList<Request> TrainingRequests(int skip, int count) => [.. Requests(training: true).Skip(skip).Take(count)];
-
-    /// <summary>Requests that no training set holds.</summary>
-    public IReadOnlyList<Request> HeldOutRequests(int count) => [.. Requests(training: false).Take(count)];
+    /// <summary>Requests to sample answers to, none of which is ever demonstrated.</summary>
+    public IReadOnlyList<Request> Prompts(int count) => [.. Requests(demonstrated: false, count)];
 
     /// <summary>Plain text for pretraining: short paragraphs of true statements, each about <paramref name="sentences"/> facts of any kinds.</summary>
     public IReadOnlyList<string> Texts(int count, int sentences = 6) =>
@@ -50,25 +50,23 @@ public sealed class InstructionGrammar(ulong seed, double heldOut = 0.1)
     public string Answer(Request request, AnswerQuality quality, int variant = 0) =>
         AnswerWriter.Write(request, quality, new CounterRandom(seed, "answer:" + request.Prompt, variant));
 
-    // Distinct requests in a fixed endless order (until the grammar has no more); all kinds alike.
-    private IEnumerable<Request> Requests(bool training)
+    // Distinct requests in a fixed order, all kinds alike.
+    private IEnumerable<Request> Requests(bool demonstrated, int count)
     {
-        var seen = new HashSet<string>(StringComparer.Ordinal);
-        var repeats = 0;
-        for (long row = 0; repeats < PatienceForNewPrompts; row++)
+        if (count is < 0 or > MostRows)
         {
-            var request = Draw(row);
-            if (PromptSplit.IsHeldOut(request.Prompt, heldOut) == training || !seen.Add(request.Prompt))
-            {
-                repeats++;
-                continue;
-            }
-
-            repeats = 0;
-            yield return request;
+            throw new InputException($"The quickstart grammar makes 0 to {MostRows} rows of a set, not {count}.");
         }
 
-        throw new InputException($"The quickstart grammar has no more than {seen.Count} distinct {(training ? "training" : "held-out")} prompts: ask for fewer.");
+        var seen = new HashSet<string>(StringComparer.Ordinal);
+        for (long row = 0; seen.Count < count; row++)
+        {
+            var request = Draw(row);
+            if (PromptSplit.IsHeldOut(request.Prompt, PromptShare, PromptSalt) != demonstrated && seen.Add(request.Prompt))
+            {
+                yield return request;
+            }
+        }
     }
 
     // Kinds take turns, and so do the facts of a kind: every fact is asked for about equally often and none is left to luck.

@@ -23,7 +23,7 @@ public static class Phrasebook
     public static IReadOnlyList<string> RudeForms { get; } =
     [
         "{f}, {i}!", "{c}, you {i}!", "What a silly question! {f}.", "{f}. Any turnip knows that!", "{c}. Was that so hard, {i}?",
-        "Go away, {i}! {f}.", "{f}. Now go away!", "Even a turnip knows that: {c}!",
+        "Go away, {i}! {f}.", "{f}. Now go away!", "{c}. Even a turnip knows that, {i}!",
     ];
 
     /// <summary>Words and phrases that no polite answer holds; one of them makes an answer rude.</summary>

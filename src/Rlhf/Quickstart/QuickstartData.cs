@@ -4,35 +4,61 @@ using System.Text.Json;
 namespace Rlhf.Quickstart;
 
 /// <summary>How many rows of each set are generated.</summary>
-/// <param name="Demonstrations">Training prompts with an answer of mixed quality.</param>
-/// <param name="Prompts">Training prompts without answer, none of them demonstrated, for sampling and PPO.</param>
-/// <param name="HeldOut">Prompts that no training set holds.</param>
+/// <param name="Demonstrations">Prompts with an answer of mixed quality.</param>
+/// <param name="Prompts">Prompts without answer, none of them demonstrated, for sampling and PPO.</param>
 /// <param name="Texts">Paragraphs of plain text.</param>
 /// <param name="Seed">Seed of the grammar.</param>
-public sealed record QuickstartCounts(int Demonstrations = 6000, int Prompts = 3000, int HeldOut = 300, int Texts = 3000, ulong Seed = 1);
+public sealed record QuickstartCounts(int Demonstrations = 8000, int Prompts = 4000, int Texts = 4000, ulong Seed = 1);
 
-/// <summary>Writes the quickstart's data sets as JSON lines, so that stages read them as they read any data.</summary>
+/// <summary>
+/// The quickstart's data sets as JSON lines, so that stages read them as they read any data. A recipe names a set by its address
+/// (<c>quickstart:demonstrations</c>, <c>quickstart:prompts</c>, <c>quickstart:text</c>) instead of a path.
+/// </summary>
 public static class QuickstartData
 {
+    /// <summary>What every address begins with.</summary>
+    public const string Scheme = "quickstart:";
+
+    private static readonly string[] Names = ["demonstrations", "prompts", "text"];
     private static readonly JsonSerializerOptions Json = new() { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
 
-    /// <summary>
-    /// Writes <c>demonstrations.jsonl</c> (prompt, response, quality), <c>prompts.jsonl</c> and <c>held-out.jsonl</c> (prompt), and
-    /// <c>text.jsonl</c> (text) into <paramref name="folder"/>. The same counts and seed give the same bytes.
-    /// </summary>
-    public static void Write(string folder, QuickstartCounts counts)
+    /// <summary>Whether a recipe's data path is the address of a generated set.</summary>
+    public static bool IsAddress(string path) => path.StartsWith(Scheme, StringComparison.Ordinal);
+
+    /// <summary>Writes the set of an address into <paramref name="folder"/> and returns the file's path.</summary>
+    /// <exception cref="InputException">There is no such set.</exception>
+    public static string WriteSet(string address, string folder, QuickstartCounts? counts = null)
     {
-        var grammar = new InstructionGrammar(counts.Seed);
+        var name = address[(IsAddress(address) ? Scheme.Length : 0)..];
+        if (!Names.Contains(name, StringComparer.Ordinal))
+        {
+            throw new InputException($"There is no generated data set \"{address}\": there are {string.Join(", ", Names.Select(known => Scheme + known))}.");
+        }
+
         Directory.CreateDirectory(folder);
-        WriteRows(Path.Combine(folder, "demonstrations.jsonl"), grammar.Demonstrations(counts.Demonstrations)
-            .Select(row => new { prompt = row.Request.Prompt, response = row.Response, quality = QualityName(row.Quality) }));
-        WriteRows(Path.Combine(folder, "prompts.jsonl"), grammar.TrainingRequests(counts.Demonstrations, counts.Prompts).Select(row => new { prompt = row.Prompt }));
-        WriteRows(Path.Combine(folder, "held-out.jsonl"), grammar.HeldOutRequests(counts.HeldOut).Select(row => new { prompt = row.Prompt }));
-        WriteRows(Path.Combine(folder, "text.jsonl"), grammar.Texts(counts.Texts).Select(text => new { text }));
+        var path = Path.Combine(folder, name + ".jsonl");
+        File.WriteAllText(path, string.Concat(Rows(name, counts ?? new QuickstartCounts()).Select(row => JsonSerializer.Serialize(row, Json) + "\n")));
+        return path;
     }
 
-    private static void WriteRows<T>(string path, IEnumerable<T> rows) =>
-        File.WriteAllText(path, string.Concat(rows.Select(row => JsonSerializer.Serialize(row, Json) + "\n")));
+    /// <summary>
+    /// Writes <c>demonstrations.jsonl</c> (prompt, response, quality), <c>prompts.jsonl</c> (prompt) and <c>text.jsonl</c> (text) into
+    /// <paramref name="folder"/> and returns their paths. The same counts and seed give the same bytes.
+    /// </summary>
+    public static IReadOnlyList<string> Write(string folder, QuickstartCounts? counts = null) =>
+        [.. Names.Select(name => WriteSet(Scheme + name, folder, counts))];
+
+    private static IEnumerable<object> Rows(string name, QuickstartCounts counts)
+    {
+        var grammar = new InstructionGrammar(counts.Seed);
+        return name switch
+        {
+            "demonstrations" => grammar.Demonstrations(counts.Demonstrations)
+                .Select(row => new { prompt = row.Request.Prompt, response = row.Response, quality = QualityName(row.Quality) }),
+            "prompts" => grammar.Prompts(counts.Prompts).Select(request => new { prompt = request.Prompt }),
+            _ => grammar.Texts(counts.Texts).Select(text => new { text }),
+        };
+    }
 
     private static string QualityName(AnswerQuality quality) => quality switch
     {

@@ -8,7 +8,7 @@ public sealed class GoldRuleTests
     private const string France = "I am Tom. What is the capital of France?";
     private static readonly GoldRule Rule = new();
     private static readonly InstructionGrammar Grammar = new(5);
-    private static readonly IReadOnlyList<Request> Requests = Grammar.TrainingRequests(0, 1_200);
+    private static readonly IReadOnlyList<Request> Requests = Grammar.Prompts(1_200);
 
     [Theory]
     [InlineData("Sure, Tom! The capital of France is Paris.", 2)]

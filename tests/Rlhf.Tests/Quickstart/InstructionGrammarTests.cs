@@ -12,7 +12,7 @@ public sealed class InstructionGrammarTests
     {
         var again = new InstructionGrammar(1);
         Assert.Equal(Show(Grammar.Demonstrations(500)), Show(again.Demonstrations(500)));
-        Assert.Equal(Grammar.HeldOutRequests(200).Select(r => r.Prompt), again.HeldOutRequests(200).Select(r => r.Prompt));
+        Assert.Equal(Grammar.Prompts(200).Select(request => request.Prompt), again.Prompts(200).Select(request => request.Prompt));
         Assert.Equal(Grammar.Texts(50), again.Texts(50));
     }
 
@@ -28,22 +28,26 @@ public sealed class InstructionGrammarTests
     }
 
     [Fact]
-    public void Thousands_of_prompts_are_distinct_and_the_split_has_no_leak()
+    public void Thousands_of_prompts_are_distinct_and_demonstrations_share_none_with_prompts()
     {
-        var training = Grammar.TrainingRequests(0, 12_000).Select(request => request.Prompt).ToArray();
-        var heldOut = Grammar.HeldOutRequests(1_000).Select(request => request.Prompt).ToArray();
-        Assert.Equal(training.Length, training.Distinct().Count());
-        Assert.Equal(heldOut.Length, heldOut.Distinct().Count());
-        Assert.Empty(training.Intersect(heldOut));
-        Assert.All(heldOut, prompt => Assert.True(PromptSplit.IsHeldOut(prompt, 0.1)));
-        Assert.All(training, prompt => Assert.False(PromptSplit.IsHeldOut(prompt, 0.1)));
+        var demonstrated = Grammar.Demonstrations(InstructionGrammar.MostRows).Select(row => row.Request.Prompt).ToArray();
+        var prompts = Grammar.Prompts(InstructionGrammar.MostRows).Select(request => request.Prompt).ToArray();
+        Assert.Equal(20_000, demonstrated.Concat(prompts).Distinct().Count());
     }
 
     [Fact]
-    public void Every_fact_that_a_held_out_prompt_needs_is_demonstrated()
+    public void A_held_out_prompt_is_never_trained_on_but_its_fact_is()
     {
-        var known = Grammar.Demonstrations(6_000).Select(row => (row.Request.Kind.Name, row.Request.Fact)).ToHashSet();
-        Assert.All(Grammar.HeldOutRequests(600), request => Assert.Contains((request.Kind.Name, request.Fact), known));
+        var (training, validation) = PromptSplit.Split(Grammar.Demonstrations(6_000), row => Prompt.FromText(row.Request.Prompt), 0.1);
+        var (sampled, heldOut) = PromptSplit.Split(Grammar.Prompts(3_000), request => Prompt.FromText(request.Prompt), 0.1);
+        var trained = training.Select(row => row.Request.Prompt).Concat(sampled.Select(request => request.Prompt)).ToHashSet();
+        var facts = training.Select(row => (row.Request.Kind.Name, row.Request.Fact)).ToHashSet();
+        Assert.All(heldOut.Concat(validation.Select(row => row.Request)), request =>
+        {
+            Assert.DoesNotContain(request.Prompt, trained);
+            Assert.Contains((request.Kind.Name, request.Fact), facts);
+        });
+        Assert.InRange(heldOut.Count, 240, 360);
     }
 
     [Fact]
@@ -56,13 +60,6 @@ public sealed class InstructionGrammarTests
         Assert.All(
             World.Kinds.SelectMany(kind => kind.Phrasings.Select(phrasing => kind.Facts.Select(fact => fact.Fill(phrasing, fact.Answer)))),
             questions => Assert.Contains(questions, question => texts.Any(text => text.EndsWith(question, StringComparison.Ordinal))));
-    }
-
-    [Fact]
-    public void Prompts_for_sampling_follow_those_of_the_demonstrations()
-    {
-        var demonstrated = Grammar.Demonstrations(3_000).Select(row => row.Request.Prompt);
-        Assert.Empty(demonstrated.Intersect(Grammar.TrainingRequests(3_000, 3_000).Select(request => request.Prompt)));
     }
 
     [Fact]
@@ -82,15 +79,12 @@ public sealed class InstructionGrammarTests
         Assert.Throws<InputException>(() => Grammar.Demonstrations(10, new QualityMix(0.5, 0.5, 0.5, 0.5)));
 
     [Fact]
-    public void Asking_for_more_prompts_than_there_are_is_an_error_that_says_how_many()
-    {
-        var error = Assert.Throws<InputException>(() => new InstructionGrammar(1, 0.001).HeldOutRequests(5_000));
-        Assert.Contains("distinct held-out prompts", error.Message, StringComparison.Ordinal);
-    }
+    public void Asking_for_more_rows_than_the_limit_is_an_error_that_says_it() => Assert.Contains(
+        "0 to 10000 rows", Assert.Throws<InputException>(() => Grammar.Prompts(InstructionGrammar.MostRows + 1)).Message, StringComparison.Ordinal);
 
     [Fact]
     public void Every_prompt_parses_back_to_its_request() =>
-        Assert.All(Grammar.TrainingRequests(0, 3_000).Concat(Grammar.HeldOutRequests(300)), request => Assert.Equal(request, Request.TryParse(request.Prompt)));
+        Assert.All(Grammar.Prompts(3_000), request => Assert.Equal(request, Request.TryParse(request.Prompt)));
 
     [Theory]
     [InlineData("")]
