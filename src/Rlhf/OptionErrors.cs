@@ -9,16 +9,20 @@ namespace Rlhf;
 public sealed class OptionErrors
 {
     private readonly string prefix;
+    private readonly IReadOnlySet<string> given;
     private readonly List<OptionError> errors;
 
-    /// <summary>Starts an empty list for options that stand at the recipe key <paramref name="section"/> (empty: the top).</summary>
-    public OptionErrors(string section = "") : this(section, [])
+    /// <summary>Starts an empty list.</summary>
+    /// <param name="section">The recipe key at which the options stand; empty: the top.</param>
+    /// <param name="given">The keys that the user wrote down, for <see cref="NoEffect"/>; null when options were made by code.</param>
+    public OptionErrors(string section = "", IReadOnlySet<string>? given = null) : this(section, given ?? new HashSet<string>(), [])
     {
     }
 
-    private OptionErrors(string prefix, List<OptionError> errors)
+    private OptionErrors(string prefix, IReadOnlySet<string> given, List<OptionError> errors)
     {
         this.prefix = prefix;
+        this.given = given;
         this.errors = errors;
     }
 
@@ -26,7 +30,7 @@ public sealed class OptionErrors
     public IReadOnlyList<OptionError> All => errors;
 
     /// <summary>The same list for the options below <paramref name="property"/>: their keys get its key in front.</summary>
-    public OptionErrors Below(string property) => new(KeyOf(property), errors);
+    public OptionErrors Below(string property) => new(KeyOf(property), given, errors);
 
     /// <summary>Adds an error about <paramref name="property"/> (a property's name, or a recipe key).</summary>
     public void Add(string property, string message) => errors.Add(new OptionError(KeyOf(property), message));
@@ -39,6 +43,10 @@ public sealed class OptionErrors
             Add(property, message);
         }
     }
+
+    /// <summary>Adds an error when the user wrote <paramref name="property"/> down although, unless <paramref name="hasEffect"/>, nothing reads it.</summary>
+    public void NoEffect(bool hasEffect, string property, string message) =>
+        Require(hasEffect || !given.Contains(KeyOf(property)), property, $"has no effect {message}");
 
     /// <summary>The value must be a finite number above zero.</summary>
     public void Positive(double value, [CallerArgumentExpression(nameof(value))] string property = "") =>

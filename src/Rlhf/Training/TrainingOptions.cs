@@ -44,13 +44,12 @@ public abstract record TrainingOptions
     {
         errors.Positive(LearningRate);
         errors.Within(FinalLearningRateFraction, 0, 1);
-        errors.Require(Schedule != ScheduleShape.Constant || FinalLearningRateFraction == 0, nameof(FinalLearningRateFraction),
-            "has no effect with schedule: constant; remove it or choose cosine or linear");
+        errors.NoEffect(Schedule != ScheduleShape.Constant, nameof(FinalLearningRateFraction), "with schedule: constant; remove it or choose cosine or linear");
         errors.NotNegative(WarmUpSteps);
         errors.Below(WarmUpFraction, 0, 1);
-        errors.Require(WarmUpSteps == 0 || WarmUpFraction == 0, nameof(WarmUpFraction), "has no effect beside warm_up_steps; give one of the two");
+        errors.Require(WarmUpSteps == 0 || WarmUpFraction == 0, nameof(WarmUpFraction), "has no effect beside warm_up_steps; set one of the two to 0");
         errors.Within(WarmUpFrom, 0, 1);
-        errors.Require(WarmUpFrom == 0 || WarmUpSteps > 0 || WarmUpFraction > 0, nameof(WarmUpFrom), "has no effect without warm_up_steps or warm_up_fraction");
+        errors.NoEffect(WarmUpSteps > 0 || WarmUpFraction > 0, nameof(WarmUpFrom), "without warm_up_steps or warm_up_fraction");
         Adam.Validate(errors.Below(nameof(Adam)));
         errors.Require(MaxGradientNorm is null or > 0, nameof(MaxGradientNorm), "must be above 0, or none");
         errors.Positive(MicroBatchTokens);

@@ -1,3 +1,5 @@
+using Rlhf.Data;
+
 namespace Rlhf.Training.Ppo;
 
 /// <summary>Estimator of KL(policy, reference) from one sampled token (Schulman 2020); l = log ref - log policy.</summary>
@@ -26,6 +28,16 @@ public enum ScoreNormalization
     Running,
 }
 
+/// <summary>The model that a later round's policy starts from.</summary>
+public enum PolicyStart
+{
+    /// <summary>The SFT model.</summary>
+    Sft,
+
+    /// <summary>The policy of the round before.</summary>
+    Previous,
+}
+
 /// <summary>Step 3, PPO against the reward model. Defaults: InstructGPT (Ouyang 2022, App. C.4, E) where it gives one.</summary>
 public sealed record PpoOptions : TrainingOptions
 {
@@ -39,6 +51,12 @@ public sealed record PpoOptions : TrainingOptions
         Adam = new AdamOptions { WeightDecay = 0 };
         CheckpointEvery = 10;
     }
+
+    /// <summary>Where the policy of round 2 and later starts: <c>sft</c> (a new policy, InstructGPT) or <c>previous</c> (the last round's policy). The KL reference is the SFT model either way.</summary>
+    public PolicyStart StartFrom { get; init; }
+
+    /// <summary>The reward model where the recipe trains none: a model folder.</summary>
+    public string? RewardModel { get; init; }
 
     /// <summary>PPO steps, each with one batch of rollouts (500 x 512 are InstructGPT's 256k episodes).</summary>
     public int Steps { get; init; } = 500;
@@ -54,6 +72,9 @@ public sealed record PpoOptions : TrainingOptions
 
     /// <summary>An answer is cut after this many tokens.</summary>
     public int MaxNewTokens { get; init; } = 256;
+
+    /// <summary>Limits on the length of prompts (only <c>max_prompt_tokens</c> and <c>on_overlong</c>); the model's context length less <c>max_new_tokens</c> always limits.</summary>
+    public EncodingOptions Limits { get; init; } = new();
 
     /// <summary>Sampling temperature; also inside the log-probabilities.</summary>
     public double Temperature { get; init; } = 1;
@@ -162,6 +183,7 @@ public sealed record PpoOptions : TrainingOptions
             $"must divide rollouts_per_step ({RolloutsPerStep}) without a rest, found {Minibatch}");
         errors.Positive(InnerEpochs);
         errors.Positive(MaxNewTokens);
+        Limits.ValidateForPrompts(errors.Below(nameof(Limits)));
         errors.Positive(Temperature);
     }
 
@@ -174,18 +196,16 @@ public sealed record PpoOptions : TrainingOptions
         errors.Require(AdaptiveKl is null || KlCoefficient > 0, nameof(AdaptiveKl), "has no effect with kl_coefficient: 0, which it multiplies");
         errors.Require(ScoreClip is null or > 0, nameof(ScoreClip), "must be above 0, or none");
         errors.Require(NormalizationSamples is null or > 1, nameof(NormalizationSamples), "must be above 1, or none");
-        errors.Require(NormalizationSamples is null || ScoreNormalization == ScoreNormalization.SftSamples, nameof(NormalizationSamples),
-            "has no effect without score_normalization: sft_samples");
+        errors.NoEffect(ScoreNormalization == ScoreNormalization.SftSamples, nameof(NormalizationSamples), "without score_normalization: sft_samples");
+        errors.NoEffect(KlCoefficient > 0, nameof(KlEstimator), "with kl_coefficient: 0");
         errors.NotNegative(MissingEosPenalty);
     }
 
     private void ValidateUpdate(OptionErrors errors)
     {
         errors.Positive(ValueLearningRate);
-        errors.Require(!SharedTrunk || ValueLearningRate == new PpoOptions().ValueLearningRate, nameof(ValueLearningRate),
-            "has no effect with shared_trunk: true, where one learning rate serves both");
-        errors.Require(SharedTrunk || ValueCoefficient == new PpoOptions().ValueCoefficient, nameof(ValueCoefficient),
-            "has no effect without shared_trunk: true; use value_learning_rate");
+        errors.NoEffect(!SharedTrunk, nameof(ValueLearningRate), "with shared_trunk: true, where one learning rate serves both");
+        errors.NoEffect(SharedTrunk, nameof(ValueCoefficient), "without shared_trunk: true; use value_learning_rate");
         errors.NotNegative(ValueCoefficient);
         errors.Positive(ClipRange);
         errors.Require(ValueClipRange is null or > 0, nameof(ValueClipRange), "must be above 0, or none");

@@ -1,3 +1,5 @@
+using Rlhf.Data;
+
 namespace Rlhf.Training.RewardModeling;
 
 /// <summary>What the reward model makes of answers that a labeler ranked equal.</summary>
@@ -70,6 +72,9 @@ public sealed record RewardOptions : TrainingOptions
     /// <summary>Trains a second reward model beside, as a check on the first (PPO never sees it as a reward); <c>none</c> leaves it out.</summary>
     public SecondModelOptions? SecondModel { get; init; }
 
+    /// <summary>Limits on the length of prompts and answers and what becomes of longer ones; the model's context length always limits.</summary>
+    public EncodingOptions Limits { get; init; } = new();
+
     /// <summary>Steps between evaluations on the held-out rankings; 0: at the end of each epoch.</summary>
     public int EvaluateEvery { get; init; }
 
@@ -84,6 +89,7 @@ public sealed record RewardOptions : TrainingOptions
         errors.NotNegative(Centering);
         errors.Below(LabelSmoothing, 0, 0.5);
         SecondModel?.Validate(errors.Below(nameof(SecondModel)));
+        Limits.Validate(errors.Below(nameof(Limits)));
         errors.NotNegative(EvaluateEvery);
     }
 }

@@ -1,3 +1,5 @@
+using Rlhf.Data;
+
 namespace Rlhf.Training.SupervisedFineTuning;
 
 /// <summary>Step 1, supervised fine-tuning on demonstrations. Defaults: InstructGPT (Ouyang 2022, App. C.1) where it gives one.</summary>
@@ -17,12 +19,26 @@ public sealed record SftOptions : SupervisedOptions
     /// <summary>The reward model that chooses among the epochs with <c>keep_best: reward</c>: a model folder.</summary>
     public string? RewardModel { get; init; }
 
+    /// <summary>Held-out prompts that are answered and scored at each evaluation with <c>keep_best: reward</c>, at most.</summary>
+    public int RewardPrompts { get; init; } = 128;
+
+    /// <summary>Such an answer is cut after this many tokens.</summary>
+    public int RewardMaxNewTokens { get; init; } = 256;
+
+    /// <summary>Limits on the length of demonstrations and what becomes of longer ones; the model's context length always limits.</summary>
+    public EncodingOptions Limits { get; init; } = new();
+
     /// <inheritdoc/>
     public override void Validate(OptionErrors errors)
     {
         base.Validate(errors);
         errors.NotNegative(NeftuneAlpha);
         errors.Require(KeepBest != KeepBest.Reward || RewardModel is not null, nameof(RewardModel), "keep_best: reward needs a reward model's folder here");
-        errors.Require(RewardModel is null || KeepBest == KeepBest.Reward, nameof(RewardModel), "has no effect without keep_best: reward");
+        errors.NoEffect(KeepBest == KeepBest.Reward, nameof(RewardModel), "without keep_best: reward");
+        errors.NoEffect(KeepBest == KeepBest.Reward, nameof(RewardPrompts), "without keep_best: reward");
+        errors.NoEffect(KeepBest == KeepBest.Reward, nameof(RewardMaxNewTokens), "without keep_best: reward");
+        errors.Positive(RewardPrompts);
+        errors.Positive(RewardMaxNewTokens);
+        Limits.Validate(errors.Below(nameof(Limits)));
     }
 }

@@ -1,0 +1,38 @@
+using Rlhf.Data;
+using Rlhf.Training;
+
+namespace Rlhf.Runs;
+
+/// <summary>The stage between SFT and the reward model: K answers are sampled to each prompt and ranked by a labeler.</summary>
+public sealed record CollectOptions
+{
+    /// <summary>The labeler that is the rule of the built-in quickstart world.</summary>
+    public const string GoldLabeler = "gold";
+
+    /// <summary>K, answers to each prompt (InstructGPT: 4 to 9).</summary>
+    public int AnswersPerPrompt { get; init; } = 4;
+
+    /// <summary>Prompts at most, in the data's order; <c>none</c>: all.</summary>
+    public int? MaxPrompts { get; init; }
+
+    /// <summary>An answer is cut after this many tokens.</summary>
+    public int MaxNewTokens { get; init; } = 256;
+
+    /// <summary>Limits on the length of prompts (only <c>max_prompt_tokens</c> and <c>on_overlong</c>).</summary>
+    public EncodingOptions Limits { get; init; } = new();
+
+    /// <summary>Who ranks the answers: <c>gold</c> (the rule of the built-in quickstart world) or the folder of a reward model.</summary>
+    public string? Labeler { get; init; }
+
+    /// <summary>Seed of the sampling; by default derived from the recipe's seed, the stage and the round.</summary>
+    public ulong? Seed { get; init; }
+
+    /// <summary>Adds what is wrong to <paramref name="errors"/>.</summary>
+    public void Validate(OptionErrors errors)
+    {
+        errors.Within(AnswersPerPrompt, 2, 64);
+        errors.Require(MaxPrompts is null or > 0, nameof(MaxPrompts), "must be above 0, or none");
+        errors.Positive(MaxNewTokens);
+        Limits.ValidateForPrompts(errors.Below(nameof(Limits)));
+    }
+}

@@ -1,0 +1,180 @@
+namespace Rlhf.Runs;
+
+/// <summary>Fills option records from recipe nodes; remembers where every key stood, collects all errors.</summary>
+internal sealed class RecipeBinder
+{
+    private readonly Dictionary<string, string> origins = new(StringComparer.Ordinal);
+    private readonly List<string> errors = [];
+
+    /// <summary>All errors, each with its place.</summary>
+    public IReadOnlyList<string> Errors => errors;
+
+    /// <summary>The keys that were written down, as full paths.</summary>
+    public IReadOnlySet<string> GivenKeys => origins.Keys.ToHashSet(StringComparer.Ordinal);
+
+    /// <summary>Where a key stands, or else the nearest key above it that was written down.</summary>
+    public string OriginOf(string key)
+    {
+        for (var path = key; path.Length > 0; path = path.LastIndexOf('.') is > 0 and var dot ? path[..dot] : "")
+        {
+            if (origins.TryGetValue(path, out var origin))
+            {
+                return origin;
+            }
+        }
+
+        return origins.GetValueOrDefault("", "");
+    }
+
+    /// <summary>Sets the properties of <paramref name="options"/> that <paramref name="node"/> names.</summary>
+    public void Bind(object options, RecipeNode node, string path = "")
+    {
+        origins.TryAdd(path, node.Origin);
+        if (node is not RecipeMapping mapping)
+        {
+            errors.Add(node is RecipeScalar { Quoted: false, Text: "" }
+                ? $"{node.Origin}: {Shown(path)} is empty; write {{}} for its defaults"
+                : $"{node.Origin}: expected keys below {Shown(path)}, found {Describe(node)}");
+            return;
+        }
+
+        var keys = RecipeKeys.Of(options.GetType());
+        foreach (var entry in mapping.Entries)
+        {
+            var full = path.Length == 0 ? entry.Key : $"{path}.{entry.Key}";
+            if (keys.FirstOrDefault(key => key.Name == entry.Key) is { } found)
+            {
+                origins[full] = entry.Origin;
+                BindProperty(options, found, entry.Value, full);
+            }
+            else
+            {
+                errors.Add($"{entry.Origin}: unknown key '{full}'{Suggestion(entry.Key, keys)}");
+            }
+        }
+    }
+
+    private static string Suggestion(string key, IReadOnlyList<RecipeKey> keys)
+    {
+        var names = keys.Select(known => known.Name);
+        return NearestName.Of(key, names) is { } nearest ? $"; did you mean '{nearest}'?" : $"; the keys here are {string.Join(", ", names)}";
+    }
+
+    private void BindProperty(object options, RecipeKey key, RecipeNode node, string path)
+    {
+        if (key.MayBeNone && node is RecipeScalar { Quoted: false, Text: "none" or "null" or "~" })
+        {
+            key.Property.SetValue(options, null);
+        }
+        else if (RecipeKeys.IsOptions(key.ValueType))
+        {
+            var inner = key.Property.GetValue(options) ?? Activator.CreateInstance(key.ValueType)!;
+            Bind(inner, node, path);
+            key.Property.SetValue(options, inner);
+        }
+        else if (Convert(key.ValueType, node) is { } value)
+        {
+            key.Property.SetValue(options, value);
+        }
+        else
+        {
+            var found = node is RecipeScalar { Quoted: false, Text: "" } ? "nothing" : Describe(node);
+            errors.Add($"{node.Origin}: {path}: expected {Expectation(key.ValueType)}{(key.MayBeNone ? " or none" : "")}, found {found}{EnumSuggestion(key.ValueType, node)}");
+        }
+    }
+
+    private static object? Convert(Type type, RecipeNode node)
+    {
+        if (type == typeof(IReadOnlyList<string>))
+        {
+            return ConvertList(node);
+        }
+
+        if (type == typeof(IReadOnlyDictionary<string, string>))
+        {
+            return ConvertDictionary(node);
+        }
+
+        if (node is not RecipeScalar scalar)
+        {
+            return null;
+        }
+
+        if (type == typeof(string))
+        {
+            return scalar.Text.Length == 0 && !scalar.Quoted ? null : scalar.Text;
+        }
+
+        return scalar.Quoted ? null : ConvertPlain(type, scalar.Text);
+    }
+
+    private static object? ConvertPlain(Type type, string text)
+    {
+        const NumberStyles Whole = NumberStyles.AllowLeadingSign;
+        var culture = CultureInfo.InvariantCulture;
+        if (type.IsEnum)
+        {
+            return Enum.GetNames(type).FirstOrDefault(name => SnakeCase.From(name) == text) is { } member ? Enum.Parse(type, member) : null;
+        }
+
+        return Type.GetTypeCode(type) switch
+        {
+            TypeCode.Boolean => text switch { "true" => true, "false" => false, _ => null },
+            TypeCode.Int32 => int.TryParse(text, Whole, culture, out var value) ? value : null,
+            TypeCode.Int64 => long.TryParse(text, Whole, culture, out var value) ? value : null,
+            TypeCode.UInt64 => ulong.TryParse(text, NumberStyles.None, culture, out var value) ? value : null,
+            TypeCode.Double => ConvertNumber(text, out var value) ? value : null,
+            TypeCode.Single => ConvertNumber(text, out var value) ? (float)value : null,
+            _ => throw new NotSupportedException($"Recipes cannot hold a {type}."),
+        };
+    }
+
+    private static bool ConvertNumber(string text, out double value) =>
+        double.TryParse(text, NumberStyles.Float, CultureInfo.InvariantCulture, out value) && double.IsFinite(value);
+
+    private static string[]? ConvertList(RecipeNode node) => node switch
+    {
+        RecipeScalar { Text.Length: > 0 } one => [one.Text],
+        RecipeSequence list when list.Items.All(item => item is RecipeScalar { Text.Length: > 0 }) => [.. list.Items.Cast<RecipeScalar>().Select(item => item.Text)],
+        _ => null,
+    };
+
+    private static Dictionary<string, string>? ConvertDictionary(RecipeNode node) =>
+        node is RecipeMapping mapping && mapping.Entries.All(entry => entry.Value is RecipeScalar { Text.Length: > 0 })
+            ? mapping.Entries.ToDictionary(entry => entry.Key, entry => ((RecipeScalar)entry.Value).Text, StringComparer.Ordinal)
+            : null;
+
+    private static string Expectation(Type type)
+    {
+        if (type.IsEnum)
+        {
+            return $"one of {string.Join(", ", Enum.GetNames(type).Select(SnakeCase.From))}";
+        }
+
+        return type == typeof(IReadOnlyList<string>) ? "a text or a list of texts"
+            : type == typeof(IReadOnlyDictionary<string, string>) ? "names with texts, {ours: theirs}"
+            : Type.GetTypeCode(type) switch
+            {
+                TypeCode.Boolean => "true or false",
+                TypeCode.Int32 or TypeCode.Int64 => "a whole number",
+                TypeCode.UInt64 => "a whole number, 0 or above",
+                TypeCode.Double or TypeCode.Single => "a number",
+                _ => "a text",
+            };
+    }
+
+    private static string EnumSuggestion(Type type, RecipeNode node) =>
+        type.IsEnum && node is RecipeScalar scalar && NearestName.Of(scalar.Text, Enum.GetNames(type).Select(SnakeCase.From)) is { } nearest
+            ? $"; did you mean '{nearest}'?"
+            : "";
+
+    private static string Describe(RecipeNode node) => node switch
+    {
+        RecipeScalar { Quoted: true } text => $"the text \"{text.Text}\"",
+        RecipeScalar scalar => $"'{scalar.Text}'",
+        RecipeSequence => "a list",
+        _ => "keys",
+    };
+
+    private static string Shown(string path) => path.Length == 0 ? "the recipe" : $"'{path}'";
+}

@@ -1,0 +1,133 @@
+using YamlDotNet.Core;
+using YamlDotNet.Core.Events;
+
+namespace Rlhf.Runs;
+
+/// <summary>A piece of a recipe with the place it was read from.</summary>
+/// <param name="Origin">Where it stands: <c>file:line:column</c>, or the command line's <c>--set a.b=value</c>.</param>
+internal abstract record RecipeNode(string Origin);
+
+/// <summary>A value; <paramref name="Quoted"/> values are always text.</summary>
+internal sealed record RecipeScalar(string Origin, string Text, bool Quoted) : RecipeNode(Origin);
+
+/// <summary>A list.</summary>
+internal sealed record RecipeSequence(string Origin, List<RecipeNode> Items) : RecipeNode(Origin);
+
+/// <summary>Keys and values in the order they were written.</summary>
+internal sealed record RecipeMapping(string Origin, List<RecipeEntry> Entries) : RecipeNode(Origin);
+
+/// <summary>One key with its value.</summary>
+internal sealed record RecipeEntry(string Origin, string Key, RecipeNode Value);
+
+/// <summary>Reads YAML into nodes: no anchors, no tags, no second document, limited in size and depth, no key twice.</summary>
+internal sealed class RecipeNodeReader
+{
+    private const int MaximumDepth = 16;
+    private const int MaximumCharacters = 1 << 20;
+
+    private readonly Parser parser;
+    private readonly Func<Mark, string> originOf;
+
+    private RecipeNodeReader(string text, Func<Mark, string> originOf)
+    {
+        parser = new Parser(new StringReader(text));
+        this.originOf = originOf;
+    }
+
+    /// <summary>Reads a whole file's text.</summary>
+    public static RecipeNode ReadFile(string text, string file) =>
+        Read(text, mark => FormattableString.Invariant($"{file}:{mark.Line}:{mark.Column}"));
+
+    /// <summary>Reads the value of a <c>--set</c>.</summary>
+    public static RecipeNode ReadOverride(string value, string origin) => Read(value, _ => origin);
+
+    private static RecipeNode Read(string text, Func<Mark, string> originOf)
+    {
+        if (text.Length > MaximumCharacters)
+        {
+            throw new InputException($"{originOf(new Mark(0, 1, 1))}: a recipe has at most {MaximumCharacters} characters, found {text.Length}");
+        }
+
+        try
+        {
+            return new RecipeNodeReader(text, originOf).ReadDocument();
+        }
+        catch (YamlException exception)
+        {
+            throw new InputException($"{originOf(exception.Start)}: not valid YAML: {exception.Message}", exception);
+        }
+    }
+
+    private RecipeNode ReadDocument()
+    {
+        parser.Consume<StreamStart>();
+        if (parser.Accept<StreamEnd>(out var end))
+        {
+            return new RecipeScalar(originOf(end.Start), "", Quoted: false);
+        }
+
+        parser.Consume<DocumentStart>();
+        var root = ReadNode(0);
+        parser.Consume<DocumentEnd>();
+        return parser.Accept<StreamEnd>(out _)
+            ? root
+            : throw new InputException($"{originOf(parser.Current!.Start)}: a recipe is one YAML document, found a second");
+    }
+
+    private RecipeNode ReadNode(int depth)
+    {
+        parser.MoveNext();
+        var current = parser.Current!;
+        var origin = originOf(current.Start);
+        if (depth > MaximumDepth)
+        {
+            throw new InputException($"{origin}: nested deeper than {MaximumDepth} levels");
+        }
+
+        if (current is NodeEvent { Anchor.IsEmpty: false } or AnchorAlias || current is NodeEvent { Tag.IsEmpty: false })
+        {
+            throw new InputException($"{origin}: anchors (&), aliases (*) and tags (!) are not used in recipes; write the value out");
+        }
+
+        return current switch
+        {
+            Scalar scalar => new RecipeScalar(origin, scalar.Value, scalar.Style != ScalarStyle.Plain),
+            SequenceStart => ReadSequence(origin, depth),
+            MappingStart => ReadMapping(origin, depth),
+            _ => throw new InputException($"{origin}: expected a value"),
+        };
+    }
+
+    private RecipeSequence ReadSequence(string origin, int depth)
+    {
+        var items = new List<RecipeNode>();
+        while (!parser.TryConsume<SequenceEnd>(out _))
+        {
+            items.Add(ReadNode(depth + 1));
+        }
+
+        return new RecipeSequence(origin, items);
+    }
+
+    private RecipeMapping ReadMapping(string origin, int depth)
+    {
+        var entries = new List<RecipeEntry>();
+        var keys = new HashSet<string>(StringComparer.Ordinal);
+        while (!parser.TryConsume<MappingEnd>(out _))
+        {
+            if (ReadNode(depth + 1) is not RecipeScalar key)
+            {
+                throw new InputException($"{origin}: a key must be a plain word");
+            }
+
+            if (!keys.Add(key.Text))
+            {
+                throw new InputException($"{key.Origin}: the key '{key.Text}' stands here a second time");
+            }
+
+            entries.Add(new RecipeEntry(key.Origin, key.Text, ReadNode(depth + 1)));
+        }
+
+        return new RecipeMapping(origin, entries);
+    }
+}

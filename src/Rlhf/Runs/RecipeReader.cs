@@ -1,0 +1,95 @@
+using Rlhf.Data;
+using Rlhf.Training.Ppo;
+using Rlhf.Training.SupervisedFineTuning;
+
+namespace Rlhf.Runs;
+
+/// <summary>Reads recipes: strict about every key and value, all errors at once, each with file, line and column.</summary>
+public static class RecipeReader
+{
+    /// <summary>Reads a recipe file; paths in it become absolute, seen from the file's folder.</summary>
+    /// <param name="file">The recipe.</param>
+    /// <param name="overrides">Changes in the form <c>a.b=value</c>, checked like the file.</param>
+    /// <exception cref="InputException">The file cannot be read or something in it is wrong.</exception>
+    public static Recipe Read(string file, IReadOnlyList<string>? overrides = null)
+    {
+        string text;
+        try
+        {
+            text = File.ReadAllText(file);
+        }
+        catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
+        {
+            throw new InputException($"{file}: the recipe cannot be read: {exception.Message}", exception);
+        }
+
+        return Parse(text, file, Path.GetDirectoryName(Path.GetFullPath(file))!, overrides);
+    }
+
+    /// <summary>Reads a recipe's text; <paramref name="folder"/> is what its relative paths are seen from.</summary>
+    public static Recipe Parse(string text, string file, string folder, IReadOnlyList<string>? overrides = null)
+    {
+        var root = RecipeNodeReader.ReadFile(text, file);
+        foreach (var change in overrides ?? [])
+        {
+            root = RecipeOverride.Apply(root, change);
+        }
+
+        var binder = new RecipeBinder();
+        var recipe = new Recipe();
+        binder.Bind(recipe, root);
+        ThrowIfAny(binder.Errors);
+
+        recipe = Resolve(recipe, folder);
+        recipe.StageOrder = OrderOf((RecipeMapping)root, recipe);
+        var errors = new OptionErrors("", binder.GivenKeys);
+        RecipeValidation.Validate(recipe, errors);
+        ThrowIfAny([.. errors.All.Select(error => $"{binder.OriginOf(error.Key)}: {(error.Key.Length == 0 ? "" : error.Key + ": ")}{error.Message}")]);
+        return recipe;
+    }
+
+    private static StageKind[] OrderOf(RecipeMapping root, Recipe recipe) =>
+    [
+        .. from entry in root.Entries
+           from kind in Enum.GetValues<StageKind>()
+           where entry.Key == SnakeCase.From(kind.ToString()) && OptionsOf(recipe, kind) is not null
+           select kind,
+    ];
+
+    private static object? OptionsOf(Recipe recipe, StageKind kind) => kind switch
+    {
+        StageKind.Pretrain => recipe.Pretrain,
+        StageKind.Sft => recipe.Sft,
+        StageKind.Collect => recipe.Collect,
+        StageKind.Reward => recipe.Reward,
+        _ => recipe.Ppo,
+    };
+
+    private static Recipe Resolve(Recipe recipe, string folder)
+    {
+        string? Full(string? path) => path is null ? null : Path.GetFullPath(path, folder);
+        DataSource? FullSource(DataSource? source) => source is null ? null : source with { Path = [.. source.Path.Select(path => Full(path)!)] };
+        return recipe with
+        {
+            Base = recipe.Base with { Model = Full(recipe.Base.Model), Tokenizer = Full(recipe.Base.Tokenizer) },
+            Data = recipe.Data with
+            {
+                Demonstrations = FullSource(recipe.Data.Demonstrations),
+                Comparisons = FullSource(recipe.Data.Comparisons),
+                Prompts = FullSource(recipe.Data.Prompts),
+                Text = FullSource(recipe.Data.Text),
+            },
+            Sft = recipe.Sft is SftOptions sft ? sft with { RewardModel = Full(sft.RewardModel) } : null,
+            Collect = recipe.Collect is { Labeler: not (null or CollectOptions.GoldLabeler) } collect ? collect with { Labeler = Full(collect.Labeler) } : recipe.Collect,
+            Ppo = recipe.Ppo is PpoOptions ppo ? ppo with { RewardModel = Full(ppo.RewardModel) } : null,
+        };
+    }
+
+    private static void ThrowIfAny(IReadOnlyList<string> errors)
+    {
+        if (errors.Count > 0)
+        {
+            throw new InputException(string.Join(Environment.NewLine, errors));
+        }
+    }
+}

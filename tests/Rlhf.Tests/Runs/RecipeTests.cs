@@ -1,0 +1,234 @@
+using Rlhf.Data;
+using Rlhf.Runs;
+using Rlhf.Training;
+using Rlhf.Training.Ppo;
+using Rlhf.Training.RewardModeling;
+using Rlhf.Training.SupervisedFineTuning;
+
+namespace Rlhf.Tests.Runs;
+
+public class RecipeTests
+{
+    /// <summary>The settings of the polite recipe: what every key can say.</summary>
+    private const string Polite = """
+        name: polite
+        seed: 7
+        base:
+          model: ../data/stories260k
+        format:
+          template: custom
+          prompt: "Instruction: {instruction}\n[[Input: {input}\n]]Answer:"
+          add_bos: true
+        data:
+          demonstrations: {path: polite.jsonl, take: mixed, held_out: 0.1}
+          comparisons: {path: [polite.jsonl, more.jsonl], held_out: 0.1}
+          prompts: {path: polite.jsonl, held_out: 0.1}
+        sft:
+          epochs: 3
+          batch: 16
+          learning_rate: 2e-3
+          warm_up_steps: 20
+          dropout: 0
+          adam: {weight_decay: 0.01}
+          limits: {max_prompt_tokens: 160, max_response_tokens: 96, on_overlong: truncate}
+        reward:
+          epochs: 2
+          batch: 16
+          learning_rate: 1e-3
+          final_learning_rate_fraction: 0
+          warm_up_steps: 10
+          limits: {max_prompt_tokens: 160, max_response_tokens: 96, on_overlong: truncate}
+          second_model: {seed: 11, drop_fraction: 0.1}
+        ppo:
+          steps: 60
+          rollouts_per_step: 128
+          minibatch: 32
+          max_new_tokens: 48
+          learning_rate: 1e-4
+          value_learning_rate: 3e-4
+          warm_up_steps: 5
+          warm_up_from: 0
+          kl_coefficient: 0.05
+          score_normalization: sft_samples
+          missing_eos_penalty: 1
+          ema: none
+        """;
+
+    private static Recipe Parse(string text, params string[] overrides) => RecipeReader.Parse(text, "recipe.yaml", "/recipes", overrides);
+
+    private static string[] ErrorsOf(string text, params string[] overrides) =>
+        Assert.Throws<InputException>(() => Parse(text, overrides)).Message.Split(Environment.NewLine);
+
+    [Fact]
+    public void A_recipe_sets_what_it_names_and_keeps_the_other_defaults()
+    {
+        var recipe = Parse(Polite);
+
+        Assert.Equal("/data/stories260k", recipe.Base.Model);
+        Assert.Equal(DemonstrationPick.Mixed, recipe.Data.Demonstrations!.Take);
+        Assert.Equal(["/recipes/polite.jsonl", "/recipes/more.jsonl"], recipe.Data.Comparisons!.Path);
+        Assert.Equal(2e-3, recipe.Sft!.LearningRate);
+        Assert.Equal(0.95, recipe.Sft.Adam.Beta2);
+        Assert.Equal(OverlongPolicy.Truncate, recipe.Reward!.Limits.OnOverlong);
+        Assert.Equal(11ul, recipe.Reward.SecondModel!.Seed);
+        Assert.Equal(ScoreNormalization.SftSamples, recipe.Ppo!.ScoreNormalization);
+        Assert.Null(recipe.Ppo.Ema);
+        Assert.Equal(0.2, recipe.Ppo.ClipRange);
+        Assert.Equal(0, recipe.Ppo.Adam.WeightDecay);
+    }
+
+    [Fact]
+    public void A_resolved_recipe_reads_back_as_itself()
+    {
+        var resolved = RecipeWriter.Write(Parse(Polite));
+
+        Assert.Contains("clip_range: 0.2", resolved, StringComparison.Ordinal);
+        Assert.Equal(resolved, RecipeWriter.Write(Parse(resolved)));
+    }
+
+    [Fact]
+    public void The_shipped_recipes_are_valid()
+    {
+        foreach (var file in Directory.GetFiles(Path.Combine(ReferenceFiles.Repository, "recipes"), "*.yaml"))
+        {
+            RecipeReader.Read(file);
+        }
+    }
+
+    [Theory]
+    [InlineData("nam: x", "recipe.yaml:1:1: unknown key 'nam'; did you mean 'name'?")]
+    [InlineData("zzzzzzzz: x", "recipe.yaml:1:1: unknown key 'zzzzzzzz'; the keys here are name, seed, base, format, data, rounds, pretrain, sft, collect, reward, ppo")]
+    [InlineData("ppo:\n  clip_rnage: 0.1", "recipe.yaml:2:3: unknown key 'ppo.clip_rnage'; did you mean 'clip_range'?")]
+    [InlineData("sft:\n  epochs: many", "recipe.yaml:2:11: sft.epochs: expected a whole number, found 'many'")]
+    [InlineData("sft:\n  epochs: \"3\"", "recipe.yaml:2:11: sft.epochs: expected a whole number, found the text \"3\"")]
+    [InlineData("sft:\n  epochs: 1.5", "recipe.yaml:2:11: sft.epochs: expected a whole number, found '1.5'")]
+    [InlineData("sft:\n  epochs:", "recipe.yaml:2:10: sft.epochs: expected a whole number, found nothing")]
+    [InlineData("sft: {learning_rate: .nan}", "recipe.yaml:1:22: sft.learning_rate: expected a number, found '.nan'")]
+    [InlineData("sft: {schedule: cosin}", "recipe.yaml:1:17: sft.schedule: expected one of constant, linear, cosine, found 'cosin'; did you mean 'cosine'?")]
+    [InlineData("ppo: {ema: [1]}", "recipe.yaml:1:12: ppo.ema: expected a number or none, found a list")]
+    [InlineData("ppo: {whiten_rewards: yes}", "recipe.yaml:1:23: ppo.whiten_rewards: expected true or false, found 'yes'")]
+    [InlineData("seed: -1", "recipe.yaml:1:7: seed: expected a whole number, 0 or above, found '-1'")]
+    [InlineData("sft:\nname: x", "recipe.yaml:1:5: 'sft' is empty; write {} for its defaults")]
+    [InlineData("sft: 3", "recipe.yaml:1:6: expected keys below 'sft', found '3'")]
+    [InlineData("[1]", "recipe.yaml:1:1: expected keys below the recipe, found a list")]
+    [InlineData("name: a\nname: b", "recipe.yaml:2:1: the key 'name' stands here a second time")]
+    [InlineData("name: &a b", "recipe.yaml:1:7: anchors (&), aliases (*) and tags (!) are not used in recipes; write the value out")]
+    [InlineData("data: {prompts: {fields: {prompt: [a]}}}", "recipe.yaml:1:26: data.prompts.fields: expected names with texts, {ours: theirs}, found keys")]
+    public void A_wrong_key_or_value_is_told_with_its_place(string text, string message) =>
+        Assert.Contains(message, ErrorsOf(text));
+
+    [Fact]
+    public void Broken_yaml_is_told_with_its_place() =>
+        Assert.StartsWith("recipe.yaml:2:", ErrorsOf("name: [a\nb: }")[0], StringComparison.Ordinal);
+
+    [Fact]
+    public void Deep_nesting_is_refused() =>
+        Assert.Contains("nested deeper", ErrorsOf(new string('[', 5000))[0], StringComparison.Ordinal);
+
+    [Fact]
+    public void All_errors_come_at_once()
+    {
+        var errors = ErrorsOf("nam: x\nsft:\n  epochs: many\n  batsh: 3");
+
+        Assert.Equal(3, errors.Length);
+    }
+
+    [Theory]
+    [InlineData("sft.epochs=0", "--set sft.epochs=0: sft.epochs: must be above 0, found 0")]
+    [InlineData("ppo.minibatch=48", "--set ppo.minibatch=48: ppo.minibatch: must divide rollouts_per_step (128) without a rest, found 48")]
+    [InlineData("sft.dropout=1", "--set sft.dropout=1: sft.dropout: must be at least 0 and below 1, found 1")]
+    [InlineData("ppo.adaptive_kl={target: -1}", "--set ppo.adaptive_kl={target: -1}: ppo.adaptive_kl.target: must be above 0, found -1")]
+    [InlineData("data.prompts=none", "recipe.yaml:9:1: data.prompts: is missing; ppo needs it")]
+    [InlineData("rounds=2", "--set rounds=2: rounds: above 1 repeats collect, reward and ppo; the recipe must have all three")]
+    [InlineData("sft.epocs=2", "--set sft.epocs=2: unknown key 'sft.epocs'; did you mean 'epochs'?")]
+    [InlineData("name.x=2", "--set name.x=2: there are no keys below the value at recipe.yaml:1:7")]
+    [InlineData("sft", "--set sft: expected key=value, for example --set sft.epochs=3")]
+    public void Wrong_values_are_told_where_they_stand(string change, string message) => Assert.Contains(message, ErrorsOf(Polite, change));
+
+    [Theory]
+    [InlineData("ppo.value_coefficient=0.1", "ppo.value_coefficient: has no effect without shared_trunk: true; use value_learning_rate")]
+    [InlineData("ppo.start_from=sft", "ppo.start_from: has no effect with one round")]
+    [InlineData("ppo.reward_model=x", "ppo.reward_model: has no effect beside the recipe's reward stage")]
+    [InlineData("ppo.final_learning_rate_fraction=0", "ppo.final_learning_rate_fraction: has no effect with schedule: constant; remove it or choose cosine or linear")]
+    [InlineData("ppo.limits.max_tokens=3", "ppo.limits.max_tokens: has no effect here, where answers are sampled; use max_prompt_tokens and max_new_tokens")]
+    [InlineData("sft.reward_model=x", "sft.reward_model: has no effect without keep_best: reward")]
+    [InlineData("data.text.path=x", "data.text: has no effect in this recipe: no stage reads it")]
+    [InlineData("data.prompts.take=chosen", "data.prompts.take: has no effect here, only on data.demonstrations")]
+    [InlineData("base.tokenizer=x", "base.tokenizer: has no effect beside model, whose folder has the tokenizer")]
+    [InlineData("format.template=plain", "format.prompt: has no effect without template: custom")]
+    public void A_key_that_nothing_reads_is_an_error_even_with_its_default(string change, string message) =>
+        Assert.Contains(ErrorsOf(Polite, change), error => error.EndsWith(message, StringComparison.Ordinal));
+
+    [Fact]
+    public void Overrides_replace_add_and_remove()
+    {
+        var recipe = Parse(Polite, "sft.epochs=5", "ppo.adaptive_kl.target=4", "reward.second_model=none", "name=a b");
+
+        Assert.Equal(5, recipe.Sft!.Epochs);
+        Assert.Equal(new AdaptiveKlOptions { Target = 4 }, recipe.Ppo!.AdaptiveKl);
+        Assert.Null(recipe.Reward!.SecondModel);
+        Assert.Equal("a b", recipe.Name);
+    }
+
+    [Fact]
+    public void Stages_stand_in_the_order_of_the_recipe()
+    {
+        var errors = ErrorsOf(Polite.Replace("sft:", "pretrain: {}\nsft:", StringComparison.Ordinal));
+        Assert.Contains("recipe.yaml:9:1: data.text: is missing; pretrain needs it", errors);
+
+        var reversed = Polite[Polite.IndexOf("reward:", StringComparison.Ordinal)..];
+        Assert.Contains(ErrorsOf(Polite[..Polite.IndexOf("sft:", StringComparison.Ordinal)] + reversed + "\nsft: {}\n"),
+            error => error.EndsWith("sft: stands after ppo; the order is pretrain, sft, collect, reward, ppo", StringComparison.Ordinal));
+    }
+
+    [Fact]
+    public void Rounds_repeat_collect_reward_and_ppo()
+    {
+        var recipe = Parse(Polite, "collect={labeler: gold}");
+        Assert.Equal(["01-sft", "02-collect", "03-reward", "04-ppo"], StageStep.Of(Parse(
+            Polite.Replace("reward:", "collect: {labeler: gold}\nreward:", StringComparison.Ordinal))).Select(step => step.Name));
+        var twice = Parse(Polite.Replace("reward:", "collect: {labeler: gold}\nreward:", StringComparison.Ordinal), "rounds=2");
+        Assert.Equal(["05-collect-2", "06-reward-2", "07-ppo-2"], StageStep.Of(twice).Skip(4).Select(step => step.Name));
+        Assert.NotNull(recipe);
+    }
+
+    /// <summary>The InstructGPT column of the table of defaults (Ouyang 2022, App. C and E).</summary>
+    [Fact]
+    public void Defaults_are_those_of_InstructGPT()
+    {
+        var sft = new SftOptions();
+        Assert.Equal((16, 9.65e-6, ScheduleShape.Cosine, 0.2), (sft.Epochs, sft.LearningRate, sft.Schedule, sft.Dropout));
+
+        var reward = new RewardOptions();
+        Assert.Equal((1, 9e-6, ScheduleShape.Cosine, 0.1), (reward.Epochs, reward.LearningRate, reward.Schedule, reward.FinalLearningRateFraction));
+        Assert.Equal((64, TieRule.Drop, NormalizeOn.Demonstrations), (reward.Batch, reward.Ties, reward.NormalizeOn));
+        Assert.Equal(HeadInitialization.Normal, reward.HeadInitialization);
+
+        var ppo = new PpoOptions();
+        Assert.Equal((512, 64, 1), (ppo.RolloutsPerStep, ppo.Minibatch, ppo.InnerEpochs));
+        Assert.Equal((ScheduleShape.Constant, 10, 0.1), (ppo.Schedule, ppo.WarmUpSteps, ppo.WarmUpFrom));
+        Assert.True(ppo.LearningRate < 8.05e-6);
+        Assert.Equal((9e-6, 0.2, 1.0, 0.02, 1.0), (ppo.ValueLearningRate, ppo.ClipRange, ppo.Gamma, ppo.KlCoefficient, ppo.Temperature));
+        Assert.Equal((0.992, KlEstimator.K1, false), (ppo.Ema, ppo.KlEstimator, ppo.SharedTrunk));
+        Assert.Equal((27.8, 8.0), (new PtxOptions().Coefficient, new PtxOptions().BatchRatio));
+        Assert.Null(ppo.Ptx);
+
+        foreach (TrainingOptions options in new TrainingOptions[] { sft, reward, ppo })
+        {
+            Assert.Equal((0.9, 0.95), (options.Adam.Beta1, options.Adam.Beta2));
+        }
+    }
+
+    [Fact]
+    public void Default_options_are_valid()
+    {
+        var errors = new OptionErrors();
+        new SftOptions().Validate(errors);
+        new PretrainOptions().Validate(errors);
+        new RewardOptions { SecondModel = new SecondModelOptions() }.Validate(errors);
+        new PpoOptions { AdaptiveKl = new AdaptiveKlOptions(), Ptx = new PtxOptions() }.Validate(errors);
+        new CollectOptions().Validate(errors);
+
+        Assert.Empty(errors.All);
+    }
+}
