@@ -1,4 +1,5 @@
 using Rlhf.Data;
+using Rlhf.Generation;
 using Rlhf.Training;
 
 namespace Rlhf.Runs;
@@ -18,6 +19,9 @@ public sealed record CollectOptions
     /// <summary>An answer is cut after this many tokens.</summary>
     public int MaxNewTokens { get; init; } = 256;
 
+    /// <summary>How answers are drawn.</summary>
+    public SamplingOptions Sampling { get; init; } = new();
+
     /// <summary>Limits on the length of prompts (only <c>max_prompt_tokens</c> and <c>on_overlong</c>).</summary>
     public EncodingOptions Limits { get; init; } = new();
 
@@ -33,6 +37,12 @@ public sealed record CollectOptions
         errors.Within(AnswersPerPrompt, 2, 64);
         errors.Require(MaxPrompts is null or > 0, nameof(MaxPrompts), "must be above 0, or none");
         errors.Positive(MaxNewTokens);
+        foreach (var error in Sampling.Errors())
+        {
+            errors.Add(nameof(Sampling), error);
+        }
+
+        errors.Require(!Sampling.IsGreedy, $"{nameof(Sampling)}.{nameof(Sampling.Temperature)}", "0 would give the same answer K times");
         Limits.ValidateForPrompts(errors.Below(nameof(Limits)));
     }
 }

@@ -154,13 +154,48 @@ public sealed record DataOptions
     /// <summary>Prompts to answer, in collect and ppo.</summary>
     public DataSource? Prompts { get; init; }
 
+    /// <summary>Held-out prompts from files of their own, where they are not a share of <see cref="Prompts"/>.</summary>
+    public DataSource? EvaluationPrompts { get; init; }
+
     /// <summary>Plain text.</summary>
     public DataSource? Text { get; init; }
+
+    /// <summary>The built-in world: a grammar that writes demonstrations, prompts and text; sources without a path read them.</summary>
+    public QuickstartOptions? Quickstart { get; init; }
 
     /// <summary>The sources that are given, by key.</summary>
     internal IEnumerable<(string Key, DataSource Source)> Given() =>
         new (string Key, DataSource? Source)[]
         {
-            (nameof(Demonstrations), Demonstrations), (nameof(Comparisons), Comparisons), (nameof(Prompts), Prompts), (nameof(Text), Text),
+            (nameof(Demonstrations), Demonstrations), (nameof(Comparisons), Comparisons), (nameof(Prompts), Prompts),
+            (nameof(EvaluationPrompts), EvaluationPrompts), (nameof(Text), Text),
         }.Where(entry => entry.Source is not null).Select(entry => (entry.Key, entry.Source!));
+}
+
+/// <summary>How much the built-in world writes; see <c>docs</c> for its grammar and gold rule.</summary>
+public sealed record QuickstartOptions
+{
+    /// <summary>Training prompts with an answer of mixed quality.</summary>
+    public int Demonstrations { get; init; } = 6000;
+
+    /// <summary>Training prompts without an answer, none of them demonstrated.</summary>
+    public int Prompts { get; init; } = 3000;
+
+    /// <summary>Prompts that no training set holds.</summary>
+    public int EvaluationPrompts { get; init; } = 300;
+
+    /// <summary>Paragraphs of plain text.</summary>
+    public int Texts { get; init; } = 3000;
+
+    /// <summary>Seed of the grammar.</summary>
+    public ulong Seed { get; init; } = 1;
+
+    /// <summary>Adds what is wrong to <paramref name="errors"/>.</summary>
+    public void Validate(OptionErrors errors)
+    {
+        errors.Positive(Demonstrations);
+        errors.Positive(Prompts);
+        errors.Positive(EvaluationPrompts);
+        errors.Positive(Texts);
+    }
 }

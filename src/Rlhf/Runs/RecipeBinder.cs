@@ -1,3 +1,5 @@
+using System.Globalization;
+
 namespace Rlhf.Runs;
 
 /// <summary>Fills option records from recipe nodes; remembers where every key stood, collects all errors.</summary>

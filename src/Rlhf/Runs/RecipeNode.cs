@@ -48,9 +48,15 @@ internal sealed class RecipeNodeReader
             throw new InputException($"{originOf(new Mark(0, 1, 1))}: a recipe has at most {MaximumCharacters} characters, found {text.Length}");
         }
 
+        var reader = new RecipeNodeReader(text, originOf);
         try
         {
-            return new RecipeNodeReader(text, originOf).ReadDocument();
+            return reader.ReadDocument();
+        }
+        catch (InvalidOperationException exception)
+        {
+            // YamlDotNet's scanner throws this instead of its own exception for some broken flow collections.
+            throw new InputException($"{originOf(reader.parser.Current?.End ?? new Mark(0, 1, 1))}: not valid YAML from here on", exception);
         }
         catch (YamlException exception)
         {
@@ -76,8 +82,7 @@ internal sealed class RecipeNodeReader
 
     private RecipeNode ReadNode(int depth)
     {
-        parser.MoveNext();
-        var current = parser.Current!;
+        var current = parser.Consume<ParsingEvent>();
         var origin = originOf(current.Start);
         if (depth > MaximumDepth)
         {

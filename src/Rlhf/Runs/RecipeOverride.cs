@@ -3,11 +3,16 @@ namespace Rlhf.Runs;
 /// <summary>A change of a recipe on the command line: <c>--set sft.epochs=3</c>.</summary>
 internal static class RecipeOverride
 {
+    private const string Mark = "--set ";
+
+    /// <summary>Whether a key came from the command line.</summary>
+    public static bool IsOverride(string origin) => origin.StartsWith(Mark, StringComparison.Ordinal);
+
     /// <summary>The recipe with the value at the key replaced or added.</summary>
     /// <exception cref="InputException">The change does not have the form <c>a.b=value</c>, or its key leads through a value.</exception>
     public static RecipeNode Apply(RecipeNode root, string change)
     {
-        var origin = $"--set {change}";
+        var origin = Mark + change;
         var equals = change.IndexOf('=', StringComparison.Ordinal);
         var keys = equals < 0 ? [] : change[..equals].Split('.');
         if (keys.Length == 0 || keys.Any(string.IsNullOrWhiteSpace))

@@ -41,20 +41,27 @@ public static class RecipeReader
         ThrowIfAny(binder.Errors);
 
         recipe = Resolve(recipe, folder);
-        recipe.StageOrder = OrderOf((RecipeMapping)root, recipe);
+        recipe.StageOrder = [.. Enum.GetValues<StageKind>().Where(kind => OptionsOf(recipe, kind) is not null)];
         var errors = new OptionErrors("", binder.GivenKeys);
         RecipeValidation.Validate(recipe, errors);
+        CheckOrder((RecipeMapping)root, recipe, errors);
         ThrowIfAny([.. errors.All.Select(error => $"{binder.OriginOf(error.Key)}: {(error.Key.Length == 0 ? "" : error.Key + ": ")}{error.Message}")]);
         return recipe;
     }
 
-    private static StageKind[] OrderOf(RecipeMapping root, Recipe recipe) =>
-    [
-        .. from entry in root.Entries
-           from kind in Enum.GetValues<StageKind>()
-           where entry.Key == SnakeCase.From(kind.ToString()) && OptionsOf(recipe, kind) is not null
-           select kind,
-    ];
+    // A stage reads what stages before it wrote: a file that lists them in another order says something that will not happen.
+    private static void CheckOrder(RecipeMapping root, Recipe recipe, OptionErrors errors)
+    {
+        var written = root.Entries
+            .Where(entry => !RecipeOverride.IsOverride(entry.Origin))
+            .SelectMany(entry => recipe.StageOrder.Where(kind => SnakeCase.From(kind.ToString()) == entry.Key))
+            .ToArray();
+        for (var i = 1; i < written.Length; i++)
+        {
+            errors.Require(written[i] > written[i - 1], written[i].ToString(),
+                $"stands after {SnakeCase.From(written[i - 1].ToString())}; the order is pretrain, sft, collect, reward, ppo");
+        }
+    }
 
     private static object? OptionsOf(Recipe recipe, StageKind kind) => kind switch
     {
@@ -77,6 +84,7 @@ public static class RecipeReader
                 Demonstrations = FullSource(recipe.Data.Demonstrations),
                 Comparisons = FullSource(recipe.Data.Comparisons),
                 Prompts = FullSource(recipe.Data.Prompts),
+                EvaluationPrompts = FullSource(recipe.Data.EvaluationPrompts),
                 Text = FullSource(recipe.Data.Text),
             },
             Sft = recipe.Sft is SftOptions sft ? sft with { RewardModel = Full(sft.RewardModel) } : null,

@@ -20,7 +20,6 @@ internal static class RecipeValidation
         recipe.Reward?.Validate(errors.Below(nameof(recipe.Reward)));
         recipe.Ppo?.Validate(errors.Below(nameof(recipe.Ppo)));
         ValidateStages(recipe, errors);
-        ValidateOrder(recipe.StageOrder, errors);
     }
 
     private static void ValidateFormat(FormatOptions format, OptionErrors errors)
@@ -36,9 +35,11 @@ internal static class RecipeValidation
         foreach (var (key, source) in recipe.Data.Given())
         {
             var below = errors.Below(key);
-            below.Require(source.Path.Count > 0, nameof(source.Path), "is missing: a file, a glob, or a list of them");
+            var builtIn = recipe.Data.Quickstart is not null && key != nameof(DataOptions.Comparisons);
+            below.Require(source.Path.Count > 0 || builtIn, nameof(source.Path), "is missing: a file, a glob, or a list of them");
             below.Below(source.HeldOut, 0, 1, nameof(source.HeldOut));
             below.Require(source.Limit is null or > 0, nameof(source.Limit), "must be above 0, or none");
+            below.NoEffect(key != nameof(DataOptions.EvaluationPrompts), nameof(source.HeldOut), "here, where all prompts are held out");
             below.NoEffect(key == nameof(DataOptions.Demonstrations), nameof(source.Take), "here, only on data.demonstrations");
             if (source.Format is not null)
             {
@@ -47,6 +48,11 @@ internal static class RecipeValidation
         }
 
         Needs(recipe.Data.Demonstrations, nameof(DataOptions.Demonstrations), DemonstrationUsers(recipe), errors);
+        recipe.Data.Quickstart?.Validate(errors.Below(nameof(DataOptions.Quickstart)));
+        errors.NoEffect(recipe.Data.Given().Any(entry => entry.Source.Path.Count == 0), nameof(DataOptions.Quickstart), "where every source has a path of its own");
+        errors.Require(recipe.Data is not { EvaluationPrompts: not null, Prompts.HeldOut: > 0 }, nameof(DataOptions.EvaluationPrompts),
+            "stands beside prompts.held_out; hold out one way only");
+        errors.NoEffect(recipe.Data.Prompts is not null, nameof(DataOptions.EvaluationPrompts), "without prompts");
         Needs(recipe.Data.Text, nameof(DataOptions.Text), TextUsers(recipe), errors);
         Needs(recipe.Data.Prompts, nameof(DataOptions.Prompts), PromptUsers(recipe), errors);
         var rankings = recipe.Data.Comparisons is not null || recipe.Collect is not null;
@@ -86,16 +92,6 @@ internal static class RecipeValidation
                 "is missing; ppo needs a reward stage before it or a reward model's folder here");
             ppo.NoEffect(recipe.Reward is null, nameof(PpoOptions.RewardModel), "beside the recipe's reward stage");
             ppo.NoEffect(recipe.Rounds > 1, nameof(PpoOptions.StartFrom), "with one round");
-        }
-    }
-
-    // A stage reads what stages before it wrote; in another order it would not.
-    private static void ValidateOrder(IReadOnlyList<StageKind> order, OptionErrors errors)
-    {
-        for (var i = 1; i < order.Count; i++)
-        {
-            errors.Require(order[i] > order[i - 1], order[i].ToString(),
-                $"stands after {SnakeCase.From(order[i - 1].ToString())}; the order is pretrain, sft, collect, reward, ppo");
         }
     }
 }

@@ -4,44 +4,59 @@ using System.Text;
 
 namespace Rlhf.Runs;
 
-/// <summary>Writes a recipe with every default: what <see cref="RecipeReader"/> reads back as the same recipe.</summary>
-public static class RecipeWriter
+/// <summary>Writes a recipe with every default that has an effect: what <see cref="RecipeReader"/> reads back as the same recipe.</summary>
+public sealed class RecipeWriter
 {
+    private readonly StringBuilder text = new();
+    private readonly HashSet<string> withoutEffect;
+
+    private RecipeWriter(HashSet<string> withoutEffect) => this.withoutEffect = withoutEffect;
+
     /// <summary>The recipe as YAML, its stages in their order.</summary>
     public static string Write(Recipe recipe)
     {
-        var stages = recipe.StageOrder.Select(kind => SnakeCase.From(kind.ToString())).ToArray();
-        var all = Enum.GetNames<StageKind>().Select(SnakeCase.From).ToArray();
-        var keys = RecipeKeys.Of(typeof(Recipe));
-        var text = new StringBuilder();
-        foreach (var key in keys.Where(key => !all.Contains(key.Name)).Concat(stages.Select(stage => keys.First(key => key.Name == stage))))
-        {
-            WriteKey(text, key, recipe, 0);
-        }
-
-        return text.ToString();
+        // A valid recipe with every key written down has only errors of one kind: keys that nothing reads.
+        var errors = new OptionErrors("", EveryKey(recipe, "").ToHashSet(StringComparer.Ordinal));
+        RecipeValidation.Validate(recipe, errors);
+        var writer = new RecipeWriter(errors.All.Select(error => error.Key).ToHashSet(StringComparer.Ordinal));
+        writer.WriteOptions(recipe, "", 0);
+        return writer.text.ToString();
     }
 
-    private static void WriteOptions(StringBuilder text, object options, int indent)
+    private static IEnumerable<string> EveryKey(object options, string path)
     {
         foreach (var key in RecipeKeys.Of(options.GetType()))
         {
-            WriteKey(text, key, options, indent);
+            yield return path + key.Name;
+            if (key.Property.GetValue(options) is { } inner && RecipeKeys.IsOptions(inner.GetType()))
+            {
+                foreach (var below in EveryKey(inner, $"{path}{key.Name}."))
+                {
+                    yield return below;
+                }
+            }
         }
     }
 
-    private static void WriteKey(StringBuilder text, RecipeKey key, object owner, int indent)
+    private void WriteOptions(object options, string path, int indent)
     {
-        var value = key.Property.GetValue(owner);
-        text.Append(' ', indent).Append(key.Name).Append(':');
-        if (value is not null && RecipeKeys.IsOptions(value.GetType()))
+        foreach (var key in RecipeKeys.Of(options.GetType()).Where(key => !withoutEffect.Contains(path + key.Name)))
         {
+            var value = key.Property.GetValue(options);
+            text.Append(' ', indent).Append(key.Name).Append(':');
+            if (value is null || !RecipeKeys.IsOptions(value.GetType()))
+            {
+                text.Append(' ').Append(Scalar(value)).Append('\n');
+                continue;
+            }
+
+            var before = text.Length;
             text.Append('\n');
-            WriteOptions(text, value, indent + 2);
-        }
-        else
-        {
-            text.Append(' ').Append(Scalar(value)).Append('\n');
+            WriteOptions(value, $"{path}{key.Name}.", indent + 2);
+            if (text.Length == before + 1)
+            {
+                text.Insert(before, " {}");
+            }
         }
     }
 

@@ -12,14 +12,11 @@ public abstract record TrainingOptions
     /// <summary>Where the schedule ends, as a fraction of <see cref="LearningRate"/>. No effect with a constant schedule.</summary>
     public double FinalLearningRateFraction { get; init; }
 
-    /// <summary>Optimizer steps of linear warm-up. Give this or <see cref="WarmUpFraction"/>, not both.</summary>
+    /// <summary>Optimizer steps of linear warm-up (step s of w has s/w of the peak). Give this or <see cref="WarmUpFraction"/>, not both.</summary>
     public int WarmUpSteps { get; init; }
 
     /// <summary>Warm-up as a fraction of all optimizer steps.</summary>
     public double WarmUpFraction { get; init; }
-
-    /// <summary>Where the warm-up starts, as a fraction of <see cref="LearningRate"/>.</summary>
-    public double WarmUpFrom { get; init; }
 
     /// <summary>The AdamW settings.</summary>
     public AdamOptions Adam { get; init; } = new();
@@ -39,6 +36,14 @@ public abstract record TrainingOptions
     /// <summary>Seed of everything random in this stage; by default derived from the recipe's seed, the stage and the round.</summary>
     public ulong? Seed { get; init; }
 
+    /// <summary>The learning rate of each of <paramref name="totalSteps"/> steps, for <paramref name="peak"/> or else <see cref="LearningRate"/>.</summary>
+    public LearningRateSchedule CreateSchedule(long totalSteps, double? peak = null)
+    {
+        var top = peak ?? LearningRate;
+        var warmUp = WarmUpSteps > 0 ? WarmUpSteps : (long)Math.Round(WarmUpFraction * totalSteps);
+        return new LearningRateSchedule(Schedule, top, top * FinalLearningRateFraction, warmUp, totalSteps);
+    }
+
     /// <summary>Adds what is wrong to <paramref name="errors"/>.</summary>
     public virtual void Validate(OptionErrors errors)
     {
@@ -48,8 +53,6 @@ public abstract record TrainingOptions
         errors.NotNegative(WarmUpSteps);
         errors.Below(WarmUpFraction, 0, 1);
         errors.Require(WarmUpSteps == 0 || WarmUpFraction == 0, nameof(WarmUpFraction), "has no effect beside warm_up_steps; set one of the two to 0");
-        errors.Within(WarmUpFrom, 0, 1);
-        errors.NoEffect(WarmUpSteps > 0 || WarmUpFraction > 0, nameof(WarmUpFrom), "without warm_up_steps or warm_up_fraction");
         Adam.Validate(errors.Below(nameof(Adam)));
         errors.Require(MaxGradientNorm is null or > 0, nameof(MaxGradientNorm), "must be above 0, or none");
         errors.Positive(MicroBatchTokens);

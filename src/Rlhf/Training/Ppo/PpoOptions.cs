@@ -1,19 +1,7 @@
 using Rlhf.Data;
+using Rlhf.Objectives;
 
 namespace Rlhf.Training.Ppo;
-
-/// <summary>Estimator of KL(policy, reference) from one sampled token (Schulman 2020); l = log ref - log policy.</summary>
-public enum KlEstimator
-{
-    /// <summary>-l: unbiased; InstructGPT's.</summary>
-    K1,
-
-    /// <summary>l^2 / 2.</summary>
-    K2,
-
-    /// <summary>e^l - 1 - l: unbiased and never negative.</summary>
-    K3,
-}
 
 /// <summary>What is done to the reward model's scores before they become rewards.</summary>
 public enum ScoreNormalization
@@ -41,13 +29,12 @@ public enum PolicyStart
 /// <summary>Step 3, PPO against the reward model. Defaults: InstructGPT (Ouyang 2022, App. C.4, E) where it gives one.</summary>
 public sealed record PpoOptions : TrainingOptions
 {
-    /// <summary>InstructGPT's settings: constant learning rate after ten warm-up steps from a tenth.</summary>
+    /// <summary>InstructGPT's settings: constant learning rate after ten warm-up steps, the first at a tenth.</summary>
     public PpoOptions()
     {
         LearningRate = 5e-6;
         Schedule = ScheduleShape.Constant;
         WarmUpSteps = 10;
-        WarmUpFrom = 0.1;
         Adam = new AdamOptions { WeightDecay = 0 };
         CheckpointEvery = 10;
     }

@@ -1,16 +1,7 @@
 using Rlhf.Data;
+using Rlhf.Objectives;
 
 namespace Rlhf.Training.RewardModeling;
-
-/// <summary>What the reward model makes of answers that a labeler ranked equal.</summary>
-public enum TieRule
-{
-    /// <summary>Tied pairs are left out; the loss is the mean over a prompt's other pairs, then over prompts.</summary>
-    Drop,
-
-    /// <summary>A tied pair counts half in each direction: -0.5 log s(d) - 0.5 log s(-d).</summary>
-    Half,
-}
 
 /// <summary>How the scalar head starts.</summary>
 public enum HeadInitialization
@@ -60,7 +51,7 @@ public sealed record RewardOptions : TrainingOptions
     /// <summary>Share of each label given to the other answer.</summary>
     public double LabelSmoothing { get; init; }
 
-    /// <summary>Ties: <c>drop</c> or <c>half</c>.</summary>
+    /// <summary>Ties: <c>drop</c> (left out), <c>drop_pooled</c> (left out, one mean over all pairs) or <c>half</c>.</summary>
     public TieRule Ties { get; init; }
 
     /// <summary>How the scalar head starts: <c>normal</c> or <c>zero</c>.</summary>
