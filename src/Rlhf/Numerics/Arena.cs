@@ -1,71 +1,80 @@
 namespace Rlhf.Numerics;
 
 /// <summary>
-/// One block of device memory handed out from the front and given back all at once: a training step takes its activations
-/// from here and allocates nothing. Grows (by a new block, when empty) to the largest step seen.
+/// Device memory handed out from the front and given back all at once: a training step takes its activations from here. The first steps may
+/// need further blocks; when the arena is emptied these become one block of the size seen, so a steady step allocates nothing.
 /// </summary>
-public sealed class Arena : IDisposable
+public sealed class Arena(IDevice device) : IDisposable
 {
     private const int Alignment = 16; // floats: one cache line
-    private readonly IDevice _device;
-    private DeviceMemory _memory;
-    private long _used;
-
-    /// <summary>Creates an arena of <paramref name="capacity"/> float32 numbers.</summary>
-    public Arena(IDevice device, long capacity)
-    {
-        _device = device;
-        _memory = device.Allocate(Math.Max(capacity, Alignment));
-    }
-
-    /// <summary>Numbers that fit.</summary>
-    public long Capacity => _memory.Floats.Length;
+    private const long SmallestBlock = 1 << 16;
+    private readonly List<DeviceMemory> _blocks = [];
+    private long _usedInBlock;
+    private long _usedBefore; // in the blocks before the last one
 
     /// <summary>Numbers handed out since the last <see cref="Reset"/>.</summary>
-    public long Used => _used;
+    public long Used => _usedBefore + _usedInBlock;
 
-    /// <summary>What <see cref="Take"/> uses up for <paramref name="length"/> numbers.</summary>
-    public static long Rounded(long length) => (length + Alignment - 1) / Alignment * Alignment;
+    /// <summary>Numbers held, used or not.</summary>
+    public long Capacity => _blocks.Sum(static block => block.Floats.Length);
 
     /// <summary>Hands out <paramref name="length"/> numbers with undefined content.</summary>
     public FloatBuffer Take(long length)
     {
-        var rounded = Rounded(length);
-        if (_used + rounded > Capacity)
+        var rounded = (length + Alignment - 1) / Alignment * Alignment;
+        if (_blocks.Count == 0 || _usedInBlock + rounded > _blocks[^1].Floats.Length)
         {
-            throw new InvalidOperationException($"The arena of {Capacity} numbers has no room for {length} more: {_used} are in use.");
+            _usedBefore += _usedInBlock;
+            _usedInBlock = 0;
+            _blocks.Add(device.Allocate(Math.Max(rounded, Math.Max(SmallestBlock, _usedBefore / 2))));
         }
 
-        var buffer = _memory.Floats.Slice(_used, length);
-        _used += rounded;
+        var buffer = _blocks[^1].Floats.Slice(_usedInBlock, length);
+        _usedInBlock += rounded;
         return buffer;
     }
 
-    /// <summary>Hands out <paramref name="length"/> 32-bit integers with undefined content.</summary>
-    public unsafe IntBuffer TakeInts(long length)
+    /// <summary>Hands out <paramref name="length"/> numbers set to zero.</summary>
+    public FloatBuffer TakeZeroed(long length)
     {
         var buffer = Take(length);
-        return new IntBuffer((int*)buffer.Pointer, length);
+        device.Fill(buffer, 0f);
+        return buffer;
     }
 
-    /// <summary>Gives back everything handed out after <paramref name="mark"/> (a value of <see cref="Used"/>).</summary>
-    public void Reset(long mark = 0) => _used = mark;
-
-    /// <summary>Makes room for <paramref name="capacity"/> numbers in all; nothing may be in use.</summary>
-    public void Reserve(long capacity)
+    /// <summary>Hands out 32-bit integers and copies <paramref name="values"/> there.</summary>
+    public unsafe IntBuffer Take(ReadOnlySpan<int> values)
     {
-        if (_used != 0)
+        var memory = Take(values.Length);
+        var buffer = new IntBuffer((int*)memory.Pointer, values.Length);
+        device.CopyIn(values, buffer);
+        return buffer;
+    }
+
+    /// <summary>Gives everything back.</summary>
+    public void Reset()
+    {
+        if (_blocks.Count > 1)
         {
-            throw new InvalidOperationException("An arena grows only while it is empty.");
+            var used = Used;
+            FreeBlocks();
+            _blocks.Add(device.Allocate(used));
         }
 
-        if (capacity > Capacity)
-        {
-            _memory.Dispose();
-            _memory = _device.Allocate(capacity);
-        }
+        _usedInBlock = 0;
+        _usedBefore = 0;
     }
 
     /// <inheritdoc/>
-    public void Dispose() => _memory.Dispose();
+    public void Dispose() => FreeBlocks();
+
+    private void FreeBlocks()
+    {
+        foreach (var block in _blocks)
+        {
+            block.Dispose();
+        }
+
+        _blocks.Clear();
+    }
 }

@@ -1,0 +1,207 @@
+using Rlhf.Numerics;
+
+namespace Rlhf.Model;
+
+/// <summary>
+/// A decoder's parameters in one flat device buffer, their packed copies that the matrix products read, and the tables of rotary angles. With a scalar head, its
+/// weights [C] and bias [1] follow the decoder's parameters in the same buffer.
+/// </summary>
+public sealed class Decoder : IDisposable
+{
+    private readonly DeviceMemory _parameters;
+    private readonly DeviceMemory _packed;
+    private readonly DeviceMemory? _angles;
+    private readonly PackedWeights[] _layers;
+    private readonly PackedWeights? _head;
+
+    /// <summary>Allocates a decoder with all parameters zero.</summary>
+    /// <param name="device">Where it computes.</param>
+    /// <param name="config">Its shape.</param>
+    /// <param name="kind">The heads it carries.</param>
+    /// <param name="trainable">Keeps the transposed packed copies that backward passes read.</param>
+    public Decoder(IDevice device, DecoderConfig config, HeadKind kind, bool trainable)
+    {
+        Device = device;
+        Config = config;
+        Kind = kind;
+        Trainable = trainable;
+        Layout = new ParameterLayout(config);
+        Shape = new AttentionShape(config.Heads, config.KeyValueHeads, config.HeadWidth);
+        _parameters = device.Allocate(LengthOf(Layout, kind));
+        _layers = [.. LinearLayers()];
+        _head = kind.HasFlag(HeadKind.Language) ? new PackedWeights(Layout.Head, WeightLayout.OutputMajor, config.Width, config.VocabularySize) : null;
+        var offset = 0L;
+        foreach (var weights in AllPacked())
+        {
+            weights.Place(device, trainable, ref offset);
+        }
+
+        _packed = device.Allocate(offset);
+        if (config.Positions == Positions.Rotary)
+        {
+            _angles = device.Allocate((long)config.ContextLength * config.HeadWidth);
+            RotaryTable.Fill(config, device, Cosines, Sines);
+        }
+    }
+
+    /// <summary>Where it computes.</summary>
+    public IDevice Device { get; }
+
+    /// <summary>Its shape.</summary>
+    public DecoderConfig Config { get; }
+
+    /// <summary>The heads it carries.</summary>
+    public HeadKind Kind { get; }
+
+    /// <summary>Whether backward passes are possible.</summary>
+    public bool Trainable { get; }
+
+    /// <summary>Where the decoder's parameters lie in <see cref="Parameters"/>.</summary>
+    public ParameterLayout Layout { get; }
+
+    /// <summary>The attention's shape.</summary>
+    public AttentionShape Shape { get; }
+
+    /// <summary>All parameters. After changing them call <see cref="Refresh"/>.</summary>
+    public FloatBuffer Parameters => _parameters.Floats;
+
+    /// <summary>Offset of the scalar head's weights [C].</summary>
+    public long ScalarWeight => Layout.Length;
+
+    /// <summary>Offset of the scalar head's bias [1].</summary>
+    public long ScalarBias => Layout.Length + Rounded(Config.Width);
+
+    /// <summary>cos of each position's angles [context, D / 2].</summary>
+    internal FloatBuffer Cosines => _angles is null ? default : _angles.Floats.Slice(0, _angles.Floats.Length / 2);
+
+    /// <summary>sin of each position's angles [context, D / 2].</summary>
+    internal FloatBuffer Sines => _angles is null ? default : _angles.Floats.From(_angles.Floats.Length / 2);
+
+    /// <summary>How the linear layers' weights stand.</summary>
+    internal WeightLayout WeightLayout => Config.WeightsAreInputMajor ? WeightLayout.InputMajor : WeightLayout.OutputMajor;
+
+    /// <summary>Width of the first feed-forward projection: gate and up together for SwiGLU.</summary>
+    internal int UpWidth => Config.FeedForward == FeedForward.SwiGlu ? 2 * Config.FeedForwardWidth : Config.FeedForwardWidth;
+
+    /// <summary>Floats of the flat buffer of a decoder with these heads.</summary>
+    public static long LengthOf(ParameterLayout layout, HeadKind kind) =>
+        layout.Length + (kind.HasFlag(HeadKind.Scalar) ? Rounded(layout.Config.Width) + Rounded(1) : 0);
+
+    /// <summary>A part of the parameters; empty for null.</summary>
+    public FloatBuffer Part(long? offset, long length) => PartOf(Parameters, offset, length);
+
+    /// <summary>Packs the parameters anew: after loading and after every optimizer step.</summary>
+    public void Refresh()
+    {
+        foreach (var weights in AllPacked())
+        {
+            var source = Parameters.Slice(weights.Offset, (long)weights.Inputs * weights.Outputs);
+            Device.PackWeights(source, weights.Layout, weights.Inputs, weights.Outputs, Forward(weights));
+            if (Trainable)
+            {
+                Device.PackWeightsTransposed(source, weights.Layout, weights.Inputs, weights.Outputs, Backward(weights));
+            }
+        }
+    }
+
+    /// <summary>Copies all parameters, and those of the scalar head if both have one, from a decoder of the same shape.</summary>
+    public void CopyFrom(Decoder other)
+    {
+        var shared = Math.Min(Parameters.Length, other.Parameters.Length);
+        Device.Copy(other.Parameters.Slice(0, shared), Parameters.Slice(0, shared));
+        Refresh();
+    }
+
+    /// <summary>The runs of parameters and whether AdamW's weight decay applies to them.</summary>
+    public IEnumerable<(ParameterRange Range, bool Decays)> OptimizerRanges()
+    {
+        yield return (Layout.Decayed, true);
+        yield return (Layout.NotDecayed, false);
+        if (Kind.HasFlag(HeadKind.Scalar))
+        {
+            yield return (new ParameterRange(ScalarWeight, Rounded(Config.Width)), true);
+            yield return (new ParameterRange(ScalarBias, Rounded(1)), false);
+        }
+    }
+
+    /// <inheritdoc/>
+    public void Dispose()
+    {
+        _parameters.Dispose();
+        _packed.Dispose();
+        _angles?.Dispose();
+    }
+
+    internal static FloatBuffer PartOf(FloatBuffer buffer, long? offset, long length) => offset is { } start ? buffer.Slice(start, length) : default;
+
+    internal PackedWeights Linear(int layer, LinearRole role) => _layers[(layer * 4) + (int)role];
+
+    internal PackedWeights Head => _head ?? throw new InvalidOperationException("This decoder has no language head.");
+
+    internal FloatBuffer Forward(PackedWeights weights) => _packed.Floats.Slice(weights.ForwardOffset, Device.PackedLength(weights.Inputs, weights.Outputs));
+
+    internal FloatBuffer Backward(PackedWeights weights) => _packed.Floats.Slice(weights.BackwardOffset, Device.PackedLength(weights.Outputs, weights.Inputs));
+
+    private static long Rounded(long length) => (length + ParameterLayout.Alignment - 1) / ParameterLayout.Alignment * ParameterLayout.Alignment;
+
+    private IEnumerable<PackedWeights> AllPacked() => _head is null ? _layers : _layers.Append(_head);
+
+    private IEnumerable<PackedWeights> LinearLayers()
+    {
+        for (var layer = 0; layer < Config.Layers; layer++)
+        {
+            var offsets = Layout.LayerParameters(layer);
+            yield return new PackedWeights(offsets.QkvWeight, WeightLayout, Config.Width, Shape.RowWidth);
+            yield return new PackedWeights(offsets.OutputWeight, WeightLayout, Shape.OutputWidth, Config.Width);
+            yield return new PackedWeights(offsets.UpWeight, WeightLayout, Config.Width, UpWidth);
+            yield return new PackedWeights(offsets.DownWeight, WeightLayout, Config.FeedForwardWidth, Config.Width);
+        }
+    }
+}
+
+/// <summary>The heads on top of a decoder.</summary>
+[Flags]
+public enum HeadKind
+{
+    /// <summary>None.</summary>
+    None = 0,
+
+    /// <summary>Token probabilities: the policy and the reference.</summary>
+    Language = 1,
+
+    /// <summary>One number for a row: the reward model and the value network.</summary>
+    Scalar = 2,
+}
+
+/// <summary>The four linear layers of a block.</summary>
+internal enum LinearRole
+{
+    Qkv,
+    Output,
+    Up,
+    Down,
+}
+
+/// <summary>A matrix among the parameters and where its packed copies lie.</summary>
+internal sealed class PackedWeights(long offset, WeightLayout layout, int inputs, int outputs)
+{
+    public long Offset => offset;
+
+    public WeightLayout Layout => layout;
+
+    public int Inputs => inputs;
+
+    public int Outputs => outputs;
+
+    public long ForwardOffset { get; private set; }
+
+    public long BackwardOffset { get; private set; }
+
+    public void Place(IDevice device, bool transposedToo, ref long next)
+    {
+        ForwardOffset = next;
+        next += device.PackedLength(inputs, outputs);
+        BackwardOffset = next;
+        next += transposedToo ? device.PackedLength(outputs, inputs) : 0;
+    }
+}

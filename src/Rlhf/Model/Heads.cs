@@ -1,0 +1,140 @@
+using Rlhf.Numerics;
+
+namespace Rlhf.Model;
+
+/// <summary>The language head over the target rows of a batch: log p and entropy per target, and back.</summary>
+public sealed class LanguageHead(Decoder decoder, Arena arena)
+{
+    private readonly IDevice _device = decoder.Device;
+    private IntBuffer _rows;
+    private IntBuffer _targets;
+    private FloatBuffer _hidden;
+    private FloatBuffer _entropies;
+    private FloatBuffer _logSumExp;
+    private int _count;
+    private float _inverseTemperature;
+
+    /// <summary>log p(target) and entropy (nats) of each target row of the batch, for logits divided by <paramref name="temperature"/>.</summary>
+    /// <param name="hidden">Final hidden states [N, C].</param>
+    /// <param name="batch">Names the target rows and tokens.</param>
+    /// <param name="logProbabilities">[R], on the host.</param>
+    /// <param name="entropies">[R], on the host; may be empty.</param>
+    /// <param name="temperature">Divides the logits.</param>
+    public void Forward(FloatBuffer hidden, PackedBatch batch, Span<float> logProbabilities, Span<float> entropies, double temperature = 1)
+    {
+        _count = batch.TargetCount;
+        if (_count == 0)
+        {
+            return;
+        }
+
+        var c = decoder.Config.Width;
+        _rows = arena.Take(batch.TargetRows);
+        _targets = arena.Take(batch.Targets);
+        _hidden = arena.Take((long)_count * c);
+        _entropies = arena.Take(_count);
+        _logSumExp = arena.Take(_count);
+        _inverseTemperature = (float)(1 / temperature);
+        var logs = arena.Take(_count);
+        _device.GatherRows(hidden, _rows, _count, c, _hidden);
+        _device.LanguageHeadForward(_hidden, decoder.Forward(decoder.Head), _targets, _count, c, decoder.Config.VocabularySize, _inverseTemperature, logs, _entropies, _logSumExp);
+        _device.CopyOut(logs, logProbabilities[.._count]);
+        if (!entropies.IsEmpty)
+        {
+            _device.CopyOut(_entropies, entropies[.._count]);
+        }
+    }
+
+    /// <summary>The logits [R, V] of the target rows of the batch, on the device until the arena is emptied.</summary>
+    public FloatBuffer Logits(FloatBuffer hidden, PackedBatch batch)
+    {
+        var (c, v) = (decoder.Config.Width, decoder.Config.VocabularySize);
+        var rows = arena.Take((long)batch.TargetCount * c);
+        var logits = arena.Take((long)batch.TargetCount * v);
+        _device.GatherRows(hidden, arena.Take(batch.TargetRows), batch.TargetCount, c, rows);
+        _device.LinearForward(rows, decoder.Forward(decoder.Head), default, batch.TargetCount, c, v, logits);
+        return logits;
+    }
+
+    /// <summary>Adds to dHidden [N, C] and to the head's gradient what the gradients with respect to log-probabilities and entropies [R] (the latter may be empty) give.</summary>
+    public void Backward(ReadOnlySpan<float> dLogProbabilities, ReadOnlySpan<float> dEntropies, FloatBuffer dHidden, FloatBuffer gradients)
+    {
+        if (_count == 0)
+        {
+            return;
+        }
+
+        var (c, v) = (decoder.Config.Width, decoder.Config.VocabularySize);
+        var dLogs = arena.Take(_count);
+        _device.CopyIn(dLogProbabilities[.._count], dLogs);
+        var dEntropy = default(FloatBuffer);
+        if (!dEntropies.IsEmpty)
+        {
+            dEntropy = arena.Take(_count);
+            _device.CopyIn(dEntropies[.._count], dEntropy);
+        }
+
+        var dRows = arena.Take((long)_count * c);
+        _device.LanguageHeadBackward(
+            _hidden, decoder.Forward(decoder.Head), decoder.Backward(decoder.Head), _targets, _count, c, v, _inverseTemperature, _entropies, _logSumExp, dLogs, dEntropy, dRows,
+            gradients.Slice(decoder.Layout.Head, (long)v * c));
+        _device.ScatterAddRows(dRows, _rows, _count, c, dHidden);
+    }
+}
+
+/// <summary>The scalar head over the target rows of a batch: one number per target row, and back.</summary>
+public sealed class ScalarHead(Decoder decoder, Arena arena)
+{
+    private readonly IDevice _device = decoder.Device;
+    private IntBuffer _rows;
+    private FloatBuffer _hidden;
+    private int _count;
+
+    /// <summary>One number for each target row of the batch.</summary>
+    /// <param name="hidden">Final hidden states [N, C].</param>
+    /// <param name="batch">Names the target rows.</param>
+    /// <param name="values">[R], on the host.</param>
+    public void Forward(FloatBuffer hidden, PackedBatch batch, Span<float> values)
+    {
+        _count = batch.TargetCount;
+        if (_count == 0)
+        {
+            return;
+        }
+
+        var c = decoder.Config.Width;
+        _rows = arena.Take(batch.TargetRows);
+        _hidden = arena.Take((long)_count * c);
+        var output = arena.Take(_count);
+        _device.GatherRows(hidden, _rows, _count, c, _hidden);
+        _device.ScalarHeadForward(_hidden, decoder.Part(decoder.ScalarWeight, c), decoder.Part(decoder.ScalarBias, 1), _count, c, output);
+        _device.CopyOut(output, values[.._count]);
+    }
+
+    /// <summary>The logits [R, V] of the target rows of the batch, on the device until the arena is emptied.</summary>
+    public FloatBuffer Logits(FloatBuffer hidden, PackedBatch batch)
+    {
+        var (c, v) = (decoder.Config.Width, decoder.Config.VocabularySize);
+        var rows = arena.Take((long)batch.TargetCount * c);
+        var logits = arena.Take((long)batch.TargetCount * v);
+        _device.GatherRows(hidden, arena.Take(batch.TargetRows), batch.TargetCount, c, rows);
+        _device.LinearForward(rows, decoder.Forward(decoder.Head), default, batch.TargetCount, c, v, logits);
+        return logits;
+    }
+
+    /// <summary>Adds to dHidden [N, C] and to the head's gradients what the gradients with respect to the numbers [R] give.</summary>
+    public void Backward(ReadOnlySpan<float> dValues, FloatBuffer dHidden, FloatBuffer gradients)
+    {
+        if (_count == 0)
+        {
+            return;
+        }
+
+        var c = decoder.Config.Width;
+        var dOutput = arena.Take(_count);
+        _device.CopyIn(dValues[.._count], dOutput);
+        var dRows = arena.Take((long)_count * c);
+        _device.ScalarHeadBackward(_hidden, decoder.Part(decoder.ScalarWeight, c), dOutput, _count, c, dRows, gradients.Slice(decoder.ScalarWeight, c), gradients.Slice(decoder.ScalarBias, 1));
+        _device.ScatterAddRows(dRows, _rows, _count, c, dHidden);
+    }
+}
