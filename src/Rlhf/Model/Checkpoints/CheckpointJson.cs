@@ -1,0 +1,72 @@
+using System.Text.Json;
+
+namespace Rlhf.Model.Checkpoints;
+
+/// <summary>Reads the small JSON files of a model folder, which may be broken or hostile.</summary>
+internal static class CheckpointJson
+{
+    private const int MostBytes = 100_000_000;
+
+    private static readonly JsonDocumentOptions Strict = new() { AllowDuplicateProperties = false, MaxDepth = 32 };
+
+    /// <exception cref="InputException">The file cannot be read, or is not a JSON object.</exception>
+    public static JsonElement Read(string path) => Parse(ReadBytes(path), path);
+
+    /// <exception cref="InputException">The bytes are not a JSON object.</exception>
+    public static JsonElement Parse(ReadOnlyMemory<byte> bytes, string path)
+    {
+        try
+        {
+            using var document = JsonDocument.Parse(bytes, Strict);
+            RequireSoundText(document.RootElement);
+            return document.RootElement.ValueKind == JsonValueKind.Object
+                ? document.RootElement.Clone()
+                : throw new InputException($"{path}: a JSON object is needed.");
+        }
+        catch (JsonException exception)
+        {
+            throw InputException.At(path, (int)(exception.LineNumber ?? 0) + 1, (int)(exception.BytePositionInLine ?? 0) + 1, $"not valid JSON: {exception.Message}");
+        }
+        catch (InvalidOperationException exception)
+        {
+            throw new InputException($"{path}: a text is not valid Unicode ({exception.Message})", exception);
+        }
+    }
+
+    /// <exception cref="InputException">The file cannot be read, or is too long to be what it should be.</exception>
+    public static byte[] ReadBytes(string path)
+    {
+        try
+        {
+            if (new FileInfo(path).Length > MostBytes)
+                throw new InputException($"{path}: the file is longer than {MostBytes} bytes, which is not credible.");
+            return File.ReadAllBytes(path);
+        }
+        catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
+        {
+            throw new InputException($"{path}: the file cannot be read ({exception.Message})", exception);
+        }
+    }
+
+    // Texts are decoded when they are asked for; doing it here keeps the failure in one place.
+    private static void RequireSoundText(JsonElement json)
+    {
+        if (json.ValueKind == JsonValueKind.String)
+        {
+            _ = json.GetString();
+        }
+        else if (json.ValueKind == JsonValueKind.Array)
+        {
+            foreach (var element in json.EnumerateArray())
+                RequireSoundText(element);
+        }
+        else if (json.ValueKind == JsonValueKind.Object)
+        {
+            foreach (var property in json.EnumerateObject())
+            {
+                _ = property.Name;
+                RequireSoundText(property.Value);
+            }
+        }
+    }
+}

@@ -1,0 +1,253 @@
+using System.Text.Json.Nodes;
+using System.Text.RegularExpressions;
+
+namespace Rlhf.Model.Checkpoints;
+
+/// <summary>
+/// A model folder in Hugging Face form, open for reading: <c>config.json</c> and safetensors. Opening it checks that the
+/// configuration is implemented and that the tensors are exactly those that it asks for; the numbers are read when they are
+/// copied out.
+/// </summary>
+public sealed partial class HuggingFaceFolder : IDisposable
+{
+    private const int MostNamed = 20;
+
+    private readonly CheckpointTensors tensors;
+    private readonly Dictionary<string, string> fileNames;
+
+    private HuggingFaceFolder(string folder, CheckpointTensors tensors)
+    {
+        Folder = folder;
+        this.tensors = tensors;
+        var configFile = Path.Combine(folder, ModelSource.ConfigFile);
+        var json = CheckpointJson.Read(configFile);
+        Config = DecoderConfigReader.Read(json, configFile);
+        Source = ModelSource.Read(folder, JsonObject.Create(json)!);
+        Layout = new ParameterLayout(Config);
+        fileNames = MatchNames();
+        HasLanguageHead = Config.TiedEmbeddings || fileNames.ContainsKey(ParameterNames.Head);
+        CheckTensors();
+        CheckTiedHead();
+        StoredType = fileNames.Values.Select(name => tensors[name].Type).MaxBy(type => type.Size());
+        Score = ReadScore(configFile);
+    }
+
+    /// <summary>Where the folder is.</summary>
+    public string Folder { get; }
+
+    /// <summary>What the model is.</summary>
+    public DecoderConfig Config { get; }
+
+    /// <summary>Where its parameters lie in the flat buffer.</summary>
+    public ParameterLayout Layout { get; }
+
+    /// <summary>The configuration as it stands in the file, and the files to carry along when a model is written.</summary>
+    public ModelSource Source { get; }
+
+    /// <summary>The type of the stored parameters; the widest if they differ.</summary>
+    public TensorType StoredType { get; }
+
+    /// <summary>The scalar head, if this is a reward or value model.</summary>
+    public ScoreHead? Score { get; }
+
+    /// <summary>False for a reward model with untied embeddings: it has no language head, and that part of the buffer is 0.</summary>
+    public bool HasLanguageHead { get; }
+
+    /// <summary>Opens a folder and checks it.</summary>
+    /// <exception cref="InputException">Something is missing, unsound, not implemented or contradictory; the message names it.</exception>
+    public static HuggingFaceFolder Load(string folder)
+    {
+        if (!Directory.Exists(folder))
+            throw new InputException($"{folder}: there is no such model folder.");
+        if (!File.Exists(Path.Combine(folder, ModelSource.ConfigFile)))
+            throw new InputException($"{folder}: there is no {ModelSource.ConfigFile}, so this is not a model folder.");
+        var tensors = CheckpointTensors.Open(folder);
+        try
+        {
+            return new HuggingFaceFolder(folder, tensors);
+        }
+        catch
+        {
+            tensors.Dispose();
+            throw;
+        }
+    }
+
+    /// <summary>Copies all parameters to the flat buffer; the gaps become 0.</summary>
+    /// <param name="destination">As long as the layout.</param>
+    /// <exception cref="InputException">A file cannot be read, or has a number that is not finite.</exception>
+    public unsafe void CopyParametersTo(Span<float> destination)
+    {
+        if (destination.Length != Layout.Length)
+            throw new ArgumentException($"The buffer has {destination.Length} floats, the model needs {Layout.Length}.", nameof(destination));
+        fixed (float* first = destination)
+            CopyParametersTo(first);
+    }
+
+    /// <summary>Copies all parameters to the flat buffer; the gaps become 0.</summary>
+    /// <param name="destination">Room for as many floats as the layout has.</param>
+    /// <exception cref="InputException">A file cannot be read, or has a number that is not finite.</exception>
+    public unsafe void CopyParametersTo(float* destination)
+    {
+        new FloatMemory(destination, Layout.Length).Clear();
+        foreach (var parameter in Layout.Parameters)
+        {
+            if (!fileNames.TryGetValue(parameter.Name, out var name))
+                continue; // the language head of a reward model
+            var values = new FloatMemory(destination + parameter.Offset, parameter.Length);
+            tensors.FileOf(name).ReadFloats(name, values.First);
+            if (values.FirstNotFinite() is { } index)
+                throw new InputException($"{tensors.FileOf(name).Path}: tensor {name} has a number that is not finite (element {index}). The model is broken: use an earlier checkpoint.");
+        }
+    }
+
+    /// <summary>Copies all parameters to a new buffer.</summary>
+    public float[] ReadParameters()
+    {
+        var parameters = new float[checked((int)Layout.Length)];
+        CopyParametersTo(parameters);
+        return parameters;
+    }
+
+    /// <summary>Closes the files.</summary>
+    public void Dispose() => tensors.Dispose();
+
+    // The decoder alone, as saved from a base class (and the public gpt2 files), lacks the first part of every name.
+    private Dictionary<string, string> MatchNames()
+    {
+        var result = new Dictionary<string, string>(StringComparer.Ordinal);
+        foreach (var parameter in Layout.Parameters)
+        {
+            var bare = parameter.Name[(parameter.Name.IndexOf('.', StringComparison.Ordinal) + 1)..];
+            if (tensors.Contains(parameter.Name))
+                result.Add(parameter.Name, parameter.Name);
+            else if (parameter.Name != ParameterNames.Head && tensors.Contains(bare))
+                result.Add(parameter.Name, bare);
+        }
+
+        return result;
+    }
+
+    private void CheckTensors()
+    {
+        var isScorer = tensors.Contains(ScoreHead.WeightName);
+        var missing = Layout.Parameters.Select(parameter => parameter.Name)
+            .Where(name => !fileNames.ContainsKey(name) && !(isScorer && name == ParameterNames.Head));
+        var known = fileNames.Values.Append(ScoreHead.WeightName).Append(ScoreHead.BiasName).ToHashSet(StringComparer.Ordinal);
+        if (Config.TiedEmbeddings)
+            known.Add(ParameterNames.Head);
+        var unexpected = tensors.Names.Where(name => !known.Contains(name) && !IsBuffer(name));
+        string[] problems =
+        [
+            .. Listed("missing", missing),
+            .. Listed("unexpected", unexpected.Select(SafetensorsHeader.Shown)),
+            .. Listed("of a shape or type that does not fit the configuration", Misshapen()),
+        ];
+        if (problems.Length > 0)
+            throw new InputException($"{Folder}: the tensors are not those of the model in {ModelSource.ConfigFile}:\n{string.Join('\n', problems)}");
+    }
+
+    private IEnumerable<string> Misshapen()
+    {
+        var expected = fileNames.Select(pair => (Name: pair.Value, Layout[pair.Key].Shape))
+            .Append((ScoreHead.WeightName, [1, Config.Width]))
+            .Append((ScoreHead.BiasName, [1]));
+        if (Config.TiedEmbeddings)
+            expected = expected.Append((ParameterNames.Head, [Config.VocabularySize, Config.Width]));
+        foreach (var (name, shape) in expected.Where(tensor => tensors.Contains(tensor.Name)))
+        {
+            var entry = tensors[name];
+            if (!entry.Shape.SequenceEqual(shape.Select(dimension => (long)dimension)))
+                yield return $"{name} is [{string.Join(", ", entry.Shape)}] instead of [{string.Join(", ", shape)}]";
+            else if (entry.Type is not (TensorType.F32 or TensorType.F16 or TensorType.BF16))
+                yield return $"{name} is {entry.Type.FileName()} instead of F32, F16 or BF16";
+        }
+    }
+
+    private static IEnumerable<string> Listed(string what, IEnumerable<string> names)
+    {
+        var list = names.Order(StringComparer.Ordinal).ToList();
+        if (list.Count == 0)
+            yield break;
+        var more = list.Count > MostNamed ? $" and {list.Count - MostNamed} more" : string.Empty;
+        yield return $"  {what}: {string.Join(", ", list.Take(MostNamed))}{more}";
+    }
+
+    private bool IsBuffer(string name) => Config.Positions == Positions.Learned
+        ? CausalMask().IsMatch(name)
+        : RotaryFrequencies().IsMatch(name);
+
+    // Some writers store the head although it is tied. Equal, it says nothing new; different, one of the two would be lost.
+    private void CheckTiedHead()
+    {
+        if (!Config.TiedEmbeddings || !tensors.Contains(ParameterNames.Head))
+            return;
+        var embedding = fileNames[ParameterNames.Of(Config).TokenEmbedding];
+        var (ours, theirs) = (new float[Config.Width], new float[Config.Width]);
+        for (var row = 0; row < Config.VocabularySize; row++)
+        {
+            tensors.FileOf(embedding).ReadFloats(embedding, (long)row * Config.Width, ours);
+            tensors.FileOf(ParameterNames.Head).ReadFloats(ParameterNames.Head, (long)row * Config.Width, theirs);
+            if (!ours.AsSpan().SequenceEqual(theirs))
+            {
+                throw new InputException($"{Folder}: {ParameterNames.Head} differs from {embedding} (row {row}), but the configuration says that they are one "
+                    + "(\"tie_word_embeddings\"). Set it to false if the head is its own.");
+            }
+        }
+    }
+
+    private ScoreHead? ReadScore(string configFile)
+    {
+        var key = Source.Config[DecoderConfigWriter.ScoreBias];
+        if (!tensors.Contains(ScoreHead.WeightName))
+        {
+            if (tensors.Contains(ScoreHead.BiasName))
+                throw new InputException($"{Folder}: there is {ScoreHead.BiasName} but no {ScoreHead.WeightName}.");
+            return null;
+        }
+
+        var weight = tensors.FileOf(ScoreHead.WeightName).ReadFloats(ScoreHead.WeightName);
+        var told = 0f;
+        if (key is not null && !(key is JsonValue value && value.TryGetValue(out told)))
+            throw new InputException($"{configFile}: \"{DecoderConfigWriter.ScoreBias}\" must be a number.");
+        var bias = tensors.Contains(ScoreHead.BiasName)
+            ? tensors.FileOf(ScoreHead.BiasName).ReadFloats(ScoreHead.BiasName)[0]
+            : told;
+        if (key is not null && bias != told)
+            throw new InputException($"{configFile}: \"{DecoderConfigWriter.ScoreBias}\" contradicts the tensor {ScoreHead.BiasName}. Remove the wrong one.");
+        return weight.All(float.IsFinite) && float.IsFinite(bias)
+            ? new ScoreHead(weight, bias)
+            : throw new InputException($"{Folder}: {ScoreHead.WeightName} or its bias has a number that is not finite. The model is broken: use an earlier checkpoint.");
+    }
+
+    [GeneratedRegex(@"\A(transformer\.)?h\.[0-9]+\.attn\.(masked_)?bias\z")]
+    private static partial Regex CausalMask();
+
+    [GeneratedRegex(@"\A(model\.)?(layers\.[0-9]+\.self_attn\.)?rotary_emb\.inv_freq\z")]
+    private static partial Regex RotaryFrequencies();
+
+    /// <summary>Floats in memory that may be more than a span can hold.</summary>
+    private readonly unsafe struct FloatMemory(float* first, long length)
+    {
+        private const int Chunk = 1 << 28;
+
+        public float* First => first;
+
+        public void Clear()
+        {
+            for (long done = 0; done < length; done += Chunk)
+                new Span<float>(first + done, (int)Math.Min(Chunk, length - done)).Clear();
+        }
+
+        public long? FirstNotFinite()
+        {
+            for (long i = 0; i < length; i++)
+            {
+                if (!float.IsFinite(first[i]))
+                    return i;
+            }
+
+            return null;
+        }
+    }
+}
