@@ -1,49 +1,155 @@
+using System.Text;
+
 namespace Rlhf.Tokenization;
 
 /// <summary>Text to token ids and back, as the tokenizer files of a Hugging Face folder say. Safe for use from several threads.</summary>
 public sealed class Tokenizer
 {
-    private Tokenizer()
+    private readonly TokenizerFiles _files;
+    private readonly TokenizerDefinition _definition;
+    private readonly Dictionary<int, AddedToken> _addedById;
+    private readonly AddedTokenMatcher _rawTokens;
+    private readonly AddedTokenMatcher _normalizedTokens;
+    private readonly Lazy<ChatTemplate?> _chatTemplate;
+
+    private Tokenizer(TokenizerFiles files)
     {
+        _files = files;
+        _definition = TokenizerDefinition.FromFiles(files);
+        _addedById = _definition.AddedTokens.GroupBy(token => token.Id).ToDictionary(group => group.Key, group => group.First());
+        _rawTokens = new AddedTokenMatcher(_definition.AddedTokens.Where(token => !token.IsNormalized), content => content);
+        _normalizedTokens = new AddedTokenMatcher(_definition.AddedTokens.Where(token => token.IsNormalized), Normalize);
+        var special = SpecialTokens.FromFiles(files, _definition.Vocabulary);
+        BeginningOfSequence = special.Beginning;
+        EndOfSequenceIds = special.Ends;
+        _chatTemplate = new Lazy<ChatTemplate?>(() => ChatTemplateFile.Read(files, special));
     }
 
     /// <summary>Largest id + 1.</summary>
-    public int VocabularySize { get; }
+    public int VocabularySize => _definition.Vocabulary.Size;
 
     /// <summary>Id of the token in front of a sequence; null when the files name none.</summary>
     public int? BeginningOfSequence { get; }
 
     /// <summary>Id of the token that ends a sequence; null when the files name none.</summary>
-    public int? EndOfSequence { get; }
+    public int? EndOfSequence => EndOfSequenceIds.Count > 0 ? EndOfSequenceIds[0] : null;
 
     /// <summary>Every id that ends a generated sequence: <see cref="EndOfSequence"/> first, then those of generation_config.json and config.json.</summary>
-    public IReadOnlyList<int> EndOfSequenceIds { get; } = [];
+    public IReadOnlyList<int> EndOfSequenceIds { get; }
 
-    /// <summary>The folder's chat template (tokenizer_config.json or chat_template.jinja); null when it has none.</summary>
-    public ChatTemplate? ChatTemplate { get; }
+    /// <summary>The folder's chat template (chat_template.jinja or tokenizer_config.json); null when it has none. Parsed at the first use.</summary>
+    /// <exception cref="InputException">The template is not supported; with line and column.</exception>
+    public ChatTemplate? ChatTemplate => _chatTemplate.Value;
 
     /// <summary>Reads tokenizer.json, or vocab.json + merges.txt, from a model folder.</summary>
     /// <exception cref="InputException">A file is absent, broken or asks for something that is not implemented.</exception>
-    public static Tokenizer Load(string folder) => throw new NotImplementedException();
+    public static Tokenizer Load(string folder) => new(TokenizerFiles.Read(folder));
 
-    /// <summary>Token ids of a text; with <paramref name="addSpecialTokens"/> what the post-processor puts around it (such as BOS).</summary>
-    public int[] Encode(string text, bool addSpecialTokens = false) => throw new NotImplementedException();
+    /// <summary>Takes the files from memory.</summary>
+    internal static Tokenizer FromFiles(TokenizerFiles files) => new(files);
+
+    /// <summary>
+    /// Token ids of a text; with <paramref name="addSpecialTokens"/> what the post-processor puts around it (such as BOS). Half of a
+    /// surrogate pair counts as U+FFFD.
+    /// </summary>
+    public int[] Encode(string text, bool addSpecialTokens = false)
+    {
+        text = WithoutLoneSurrogates(text);
+        var ids = new List<int>(text.Length / 3 + 8);
+        var words = new List<TextPart>();
+        if (addSpecialTokens)
+            ids.AddRange(_definition.Prefix);
+        foreach (var (start, length, token) in _rawTokens.Cut(text))
+        {
+            if (token is null)
+                EncodeBetween(Normalize(length == text.Length ? text : text.Substring(start, length)), start == 0, words, ids);
+            else
+                ids.Add(token.Id);
+        }
+
+        if (addSpecialTokens)
+            ids.AddRange(_definition.Suffix);
+        return [.. ids];
+    }
 
     /// <summary>Text of token ids; ids without a token are skipped.</summary>
-    public string Decode(ReadOnlySpan<int> ids, bool skipSpecialTokens = true) => throw new NotImplementedException();
+    public string Decode(ReadOnlySpan<int> ids, bool skipSpecialTokens = true)
+    {
+        var decoder = CreateStreamingDecoder(skipSpecialTokens);
+        foreach (var id in ids)
+            decoder.Feed(id);
+        return decoder.Flush();
+    }
 
-    /// <summary>How one token is shown to a person.</summary>
-    public string TokenText(int id) => throw new NotImplementedException();
+    /// <summary>How one token is shown to a person: its text, line breaks and tabs as escapes, bytes that are no character as <c>&lt;0xNN&gt;</c>.</summary>
+    public string TokenText(int id)
+    {
+        if (_definition.Vocabulary[id] is not { } piece)
+            return FormattableString.Invariant($"<no token {id}>");
+        if (_addedById.ContainsKey(id))
+            return piece;
+        var text = _definition.PreTokenizer?.IsByteLevel == true ? BytesShown(ByteAlphabet.BytesOf(piece)) : piece.Replace('\u2581', ' ');
+        return text.Replace("\n", "\\n", StringComparison.Ordinal).Replace("\r", "\\r", StringComparison.Ordinal).Replace("\t", "\\t", StringComparison.Ordinal);
+    }
 
     /// <summary>Id of an entry of the vocabulary (as the file spells it) or of an added token; null when there is none.</summary>
-    public int? FindId(string token) => throw new NotImplementedException();
+    public int? FindId(string token) => _definition.Vocabulary.Find(token);
 
     /// <summary>Whether this id is a special token (left out when decoding for people).</summary>
-    public bool IsSpecial(int id) => throw new NotImplementedException();
+    public bool IsSpecial(int id) => _addedById.TryGetValue(id, out var token) && token.IsSpecial;
 
     /// <summary>A decoder that is fed one id at a time.</summary>
-    public StreamingDecoder CreateStreamingDecoder(bool skipSpecialTokens = true) => throw new NotImplementedException();
+    public StreamingDecoder CreateStreamingDecoder(bool skipSpecialTokens = true) =>
+        new(_definition.Decoder, id => skipSpecialTokens && IsSpecial(id) ? null : _definition.Vocabulary[id]);
 
     /// <summary>Writes the tokenizer's files into a folder: byte for byte as they were read; a trained one as tokenizer.json and tokenizer_config.json.</summary>
-    public void Save(string folder) => throw new NotImplementedException();
+    public void Save(string folder) => _files.Write(folder);
+
+    private void EncodeBetween(string text, bool isFirst, List<TextPart> words, List<int> ids)
+    {
+        foreach (var (start, length, token) in _normalizedTokens.Cut(text))
+        {
+            if (token is not null)
+            {
+                ids.Add(token.Id);
+                continue;
+            }
+
+            var part = new TextPart(text.AsMemory(start, length), isFirst && start == 0);
+            words.Clear();
+            if (_definition.PreTokenizer is { } preTokenizer)
+                preTokenizer.Split(part, words);
+            else
+                words.Add(part);
+            foreach (var word in words)
+                _definition.Model.Encode(word.Text.Span, ids);
+        }
+    }
+
+    private string Normalize(string text) => _definition.Normalizer?.Normalize(text) ?? text;
+
+    private static string WithoutLoneSurrogates(string text)
+    {
+        // EnumerateRunes gives U+FFFD for a lone surrogate.
+        if (!text.AsSpan().ContainsAnyInRange('\uD800', '\uDFFF'))
+            return text;
+        var clean = new StringBuilder(text.Length);
+        Span<char> units = stackalloc char[2];
+        foreach (var rune in text.EnumerateRunes())
+            clean.Append(units[..rune.EncodeToUtf16(units)]);
+        return clean.ToString();
+    }
+
+    private static string BytesShown(ReadOnlySpan<byte> bytes)
+    {
+        var shown = new StringBuilder();
+        while (!bytes.IsEmpty)
+        {
+            var isCharacter = Rune.DecodeFromUtf8(bytes, out var rune, out var length) == System.Buffers.OperationStatus.Done;
+            shown.Append(isCharacter ? rune.ToString() : FormattableString.Invariant($"<0x{bytes[0]:X2}>"));
+            bytes = bytes[(isCharacter ? length : 1)..];
+        }
+
+        return shown.ToString();
+    }
 }

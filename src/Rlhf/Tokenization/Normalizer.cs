@@ -1,0 +1,84 @@
+using System.Text;
+
+namespace Rlhf.Tokenization;
+
+/// <summary>The <c>normalizer</c> of a tokenizer.json: rewrites the text before it is split.</summary>
+internal abstract class Normalizer
+{
+    /// <summary>Rewrites a text without lone surrogates.</summary>
+    public abstract string Normalize(string text);
+
+    /// <summary>Reads a normalizer; null for none.</summary>
+    public static Normalizer? FromJson(JsonValue json)
+    {
+        if (json.IsNull)
+            return null;
+        switch (json.Type())
+        {
+            case "Sequence":
+                json.AllowOnly("type", "normalizers");
+                return new SequenceNormalizer([.. json["normalizers"].Items().Select(FromJson).OfType<Normalizer>()]);
+            case "Prepend":
+                json.AllowOnly("type", "prepend");
+                var prefix = json["prepend"].Text();
+                return new FunctionNormalizer(text => text.Length == 0 ? text : prefix + text);
+            case "Replace":
+                json.AllowOnly("type", "pattern", "content");
+                return Replacement(SplitPattern.FromJson(json["pattern"]), json["content"].Text());
+            case "Strip":
+                json.AllowOnly("type", "strip_left", "strip_right");
+                return Strip(json["strip_left"].Boolean(true), json["strip_right"].Boolean(true));
+            case "Lowercase":
+                json.AllowOnly("type");
+                // U+0130 is the only character whose lower case is two.
+                return new FunctionNormalizer(text => text.ToLowerInvariant().Replace("\u0130", "i\u0307", StringComparison.Ordinal));
+            case "NFC" or "NFD" or "NFKC" or "NFKD":
+                json.AllowOnly("type");
+                var form = json.Type();
+                return new FunctionNormalizer(text => UnicodeNormalization.Normalize(text, form.Contains('K'), form.EndsWith('C')));
+            case var other:
+                throw json.Refuse($"the normalizer {other} is not supported (supported: Sequence, Prepend, Replace, Strip, Lowercase, NFC, NFD, NFKC, NFKD)");
+        }
+    }
+
+    private static FunctionNormalizer Replacement(SplitPattern pattern, string content) => new(text =>
+    {
+        var matches = new List<(int Start, int Length)>();
+        pattern.FindAll(text, matches);
+        if (matches.Count == 0)
+            return text;
+        var result = new StringBuilder(text.Length);
+        var end = 0;
+        foreach (var (start, length) in matches)
+        {
+            result.Append(text, end, start - end).Append(content);
+            end = start + length;
+        }
+
+        return result.Append(text, end, text.Length - end).ToString();
+    });
+
+    private static FunctionNormalizer Strip(bool left, bool right) =>
+        new(text => (left, right) switch
+        {
+            (true, true) => text.Trim(),
+            (true, false) => text.TrimStart(),
+            (false, true) => text.TrimEnd(),
+            _ => text,
+        });
+
+    private sealed class FunctionNormalizer(Func<string, string> function) : Normalizer
+    {
+        public override string Normalize(string text) => function(text);
+    }
+
+    private sealed class SequenceNormalizer(Normalizer[] steps) : Normalizer
+    {
+        public override string Normalize(string text)
+        {
+            foreach (var step in steps)
+                text = step.Normalize(text);
+            return text;
+        }
+    }
+}
