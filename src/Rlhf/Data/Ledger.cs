@@ -45,11 +45,11 @@ public sealed class Ledger
     /// <summary>A row was read.</summary>
     public void Read(string file) => Of(file).RowsIn++;
 
-    /// <summary>A row that was read is left out.</summary>
-    public void Drop(RowPosition position, string reason)
+    /// <summary>A row that was read is left out. The <paramref name="example"/> that is kept is the position unless it is given.</summary>
+    public void Drop(RowPosition position, string reason, string? example = null)
     {
         Of(position.File).RowsDropped++;
-        Of(position.File).Dropped.Add(reason, position, 1);
+        Of(position.File).Dropped.Add(reason, example ?? position.ToString());
     }
 
     /// <summary>A row that is kept lost tokens; called once a row.</summary>
@@ -57,11 +57,11 @@ public sealed class Ledger
     {
         Of(position.File).RowsTruncated++;
         Of(position.File).TokensCut += tokensCut;
-        Of(position.File).Truncated.Add(reason, position, 1);
+        Of(position.File).Truncated.Add(reason, position.ToString());
     }
 
     /// <summary>Something else worth knowing about a row that is kept, such as a field without effect.</summary>
-    public void Note(RowPosition position, string note, long count = 1) => Of(position.File).Notes.Add(note, position, count);
+    public void Note(RowPosition position, string note) => Of(position.File).Notes.Add(note, position.ToString());
 
     /// <summary>The ledger as data (<c>ledger.json</c>).</summary>
     public JsonObject ToJson() => new()
@@ -135,7 +135,7 @@ public sealed class Ledger
     {
         public long Count { get; set; }
 
-        public List<RowPosition> Examples { get; } = [];
+        public List<string> Examples { get; } = [];
     }
 
     private sealed class Reasons : SortedDictionary<string, Reason>
@@ -144,17 +144,17 @@ public sealed class Ledger
         {
         }
 
-        public void Add(string reason, RowPosition position, long count)
+        public void Add(string reason, string example)
         {
             if (!TryGetValue(reason, out var entry))
             {
                 this[reason] = entry = new Reason();
             }
 
-            entry.Count += count;
+            entry.Count++;
             if (entry.Examples.Count < ExamplesPerReason)
             {
-                entry.Examples.Add(position);
+                entry.Examples.Add(example);
             }
         }
 
@@ -162,7 +162,7 @@ public sealed class Ledger
         {
             ["reason"] = entry.Key,
             ["count"] = entry.Value.Count,
-            ["examples"] = new JsonArray([.. entry.Value.Examples.Select(position => JsonValue.Create(position.ToString()))]),
+            ["examples"] = new JsonArray([.. entry.Value.Examples.Select(example => JsonValue.Create(example))]),
         })]);
 
         public void Write(StringBuilder text, string what)

@@ -1,0 +1,103 @@
+using System.IO.Enumeration;
+
+namespace Rlhf.Data;
+
+/// <summary>A file of a data source.</summary>
+/// <param name="Name">Its path as the user would write it; used in positions.</param>
+/// <param name="FullPath">Where it is.</param>
+public sealed record DataFile(string Name, string FullPath);
+
+/// <summary>Finds the files that a source names.</summary>
+public static class DataFiles
+{
+    private static readonly EnumerationOptions Everything = new() { AttributesToSkip = FileAttributes.Hidden };
+
+    /// <summary>A folder that is a link may lead back to a folder above it.</summary>
+    private static readonly EnumerationOptions NoLinks = new() { AttributesToSkip = FileAttributes.Hidden | FileAttributes.ReparsePoint };
+
+    /// <summary>
+    /// The files, in the order of <paramref name="paths"/>, those of a glob in ordinal order of their names. <c>*</c> and <c>?</c> match within a name, <c>**</c> any
+    /// number of folders.
+    /// </summary>
+    /// <exception cref="InputException">No path is given, one matches nothing, or a file is named twice.</exception>
+    public static IReadOnlyList<DataFile> Resolve(IReadOnlyList<string> paths, string baseFolder)
+    {
+        if (paths.Count == 0)
+        {
+            throw new InputException("A data source names no file: give its path.");
+        }
+
+        List<DataFile> files = [];
+        foreach (var path in paths)
+        {
+            var found = Find(path, baseFolder);
+            if (found.Count == 0)
+            {
+                throw new InputException($"{path}: no such file, looked for below {Path.GetFullPath(baseFolder)}.");
+            }
+
+            files.AddRange(found);
+        }
+
+        if (files.GroupBy(file => file.FullPath, StringComparer.Ordinal).FirstOrDefault(group => group.Count() > 1) is { } twice)
+        {
+            throw new InputException($"{twice.First().Name}: the data source names this file twice.");
+        }
+
+        return files;
+    }
+
+    private static List<DataFile> Find(string path, string baseFolder)
+    {
+        if (path.IndexOfAny(['*', '?']) < 0)
+        {
+            var full = Path.GetFullPath(Path.Combine(baseFolder, path));
+            return File.Exists(full) ? [new DataFile(path, full)] : [];
+        }
+
+        var root = Path.GetPathRoot(path)!;
+        var segments = path[root.Length..].Split('/', StringSplitOptions.RemoveEmptyEntries);
+        List<DataFile> files = [];
+        Walk(root.Length > 0 ? root : baseFolder, root, segments, files);
+        files.Sort((a, b) => string.CompareOrdinal(a.Name, b.Name));
+        return files;
+    }
+
+    private static void Walk(string folder, string name, ReadOnlySpan<string> segments, List<DataFile> files)
+    {
+        if (!Directory.Exists(folder))
+        {
+            return;
+        }
+
+        var (segment, last) = (segments[0], segments.Length == 1);
+        if (segment == "**" && !last)
+        {
+            Walk(folder, name, segments[1..], files);
+            foreach (var child in Directory.EnumerateDirectories(folder, "*", NoLinks))
+            {
+                Walk(child, Path.Combine(name, Path.GetFileName(child)), segments, files);
+            }
+        }
+        else if (last)
+        {
+            files.AddRange(Directory.EnumerateFiles(folder, "*", Everything)
+                .Where(file => FileSystemName.MatchesSimpleExpression(segment, Path.GetFileName(file), ignoreCase: false))
+                .Select(file => new DataFile(Path.Combine(name, Path.GetFileName(file)), Path.GetFullPath(file))));
+        }
+        else if (segment is "." or ".." || segment.IndexOfAny(['*', '?']) < 0)
+        {
+            Walk(Path.Combine(folder, segment), Path.Combine(name, segment), segments[1..], files);
+        }
+        else
+        {
+            foreach (var child in Directory.EnumerateDirectories(folder, "*", Everything))
+            {
+                if (FileSystemName.MatchesSimpleExpression(segment, Path.GetFileName(child), ignoreCase: false))
+                {
+                    Walk(child, Path.Combine(name, Path.GetFileName(child)), segments[1..], files);
+                }
+            }
+        }
+    }
+}
