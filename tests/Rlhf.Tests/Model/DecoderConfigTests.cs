@@ -1,0 +1,205 @@
+using System.Text.Json.Nodes;
+using Rlhf.Model;
+
+namespace Rlhf.Tests.Model;
+
+public sealed class DecoderConfigTests
+{
+    private static JsonObject Config(string family) =>
+        JsonNode.Parse(File.ReadAllText(ReferenceFiles.PathOf(family + "-tiny", "config.json")))!.AsObject();
+
+    private static DecoderConfig Read(JsonObject json) => DecoderConfigReader.Read(DecoderConfigWriter.ToElement(json), "config.json");
+
+    private static DecoderConfig ReadWith(string family, string key, string value)
+    {
+        var json = Config(family);
+        json[key] = JsonNode.Parse(value);
+        return Read(json);
+    }
+
+    [Theory]
+    [InlineData("gpt2", "n_embd", "n_layer", "n_head", "n_positions")]
+    [InlineData("llama", "hidden_size", "num_hidden_layers", "num_attention_heads", "max_position_embeddings")]
+    [InlineData("qwen2", "hidden_size", "num_hidden_layers", "num_attention_heads", "max_position_embeddings")]
+    [InlineData("qwen3", "hidden_size", "num_hidden_layers", "num_attention_heads", "max_position_embeddings")]
+    public void Shapes_come_from_the_file(string family, string width, string layers, string heads, string context)
+    {
+        var json = Config(family);
+        var config = Read(json);
+        Assert.Equal((int)json["vocab_size"]!, config.VocabularySize);
+        Assert.Equal((int)json[width]!, config.Width);
+        Assert.Equal((int)json[layers]!, config.Layers);
+        Assert.Equal((int)json[heads]!, config.Heads);
+        Assert.Equal((int)json[context]!, config.ContextLength);
+        Assert.Equal((int)json["bos_token_id"]!, config.BosTokenId);
+        Assert.Equal([(int)json["eos_token_id"]!], config.EosTokenIds);
+        Assert.Equal((int?)json["head_dim"] ?? config.Width / config.Heads, config.HeadWidth);
+        Assert.Equal((int?)json["num_key_value_heads"] ?? config.Heads, config.KeyValueHeads);
+        Assert.Equal((bool?)json["tie_word_embeddings"] ?? true, config.TiedEmbeddings);
+        Assert.Equal((double?)json["rms_norm_eps"] ?? (double)json["layer_norm_epsilon"]!, config.NormEpsilon);
+        Assert.Equal((double?)json["rope_theta"] ?? 10_000, config.RotaryBase);
+        Assert.Equal(family == "gpt2", config.WeightsAreInputMajor);
+        Assert.Equal(family is "gpt2" or "qwen2", config.QkvBias);
+        Assert.Equal(family == "qwen3", config.QueryKeyNorm);
+        Assert.Empty(config.Notes);
+    }
+
+    [Theory]
+    [InlineData("gpt2", "activation_function", "\"gelu\"")]
+    [InlineData("gpt2", "activation_function", "\"relu\"")]
+    [InlineData("gpt2", "scale_attn_weights", "false")]
+    [InlineData("gpt2", "scale_attn_by_inverse_layer_idx", "true")]
+    [InlineData("gpt2", "add_cross_attention", "true")]
+    [InlineData("gpt2", "is_encoder_decoder", "true")]
+    [InlineData("gpt2", "rope_theta", "10000")]
+    [InlineData("gpt2", "n_inner", "\"wide\"")]
+    [InlineData("gpt2", "n_inner", "-4")]
+    [InlineData("gpt2", "n_head", "3")]
+    [InlineData("gpt2", "n_layer", "0")]
+    [InlineData("gpt2", "n_layer", "2.5")]
+    [InlineData("gpt2", "vocab_size", "99999999999")]
+    [InlineData("gpt2", "eos_token_id", "101")]
+    [InlineData("gpt2", "eos_token_id", "[1, true]")]
+    [InlineData("gpt2", "layer_norm_epsilon", "-1e-5")]
+    [InlineData("gpt2", "quantization_config", "{\"bits\": 4}")]
+    [InlineData("llama", "quantization_config", "{}")]
+    [InlineData("llama", "hidden_act", "\"gelu\"")]
+    [InlineData("llama", "mlp_bias", "true")]
+    [InlineData("llama", "pretraining_tp", "2")]
+    [InlineData("llama", "partial_rotary_factor", "0.5")]
+    [InlineData("llama", "rope_interleaved", "true")]
+    [InlineData("llama", "num_key_value_heads", "3")]
+    [InlineData("llama", "head_dim", "7")]
+    [InlineData("llama", "logit_scale", "0.5")]
+    [InlineData("llama", "final_logit_softcapping", "30.0")]
+    [InlineData("llama", "num_local_experts", "8")]
+    [InlineData("llama", "sliding_window", "32")]
+    [InlineData("llama", "layer_types", "[\"full_attention\", \"sliding_attention\"]")]
+    [InlineData("llama", "tie_word_embeddings", "\"yes\"")]
+    [InlineData("llama", "rope_scaling", "{\"type\": \"dynamic\", \"factor\": 2.0}")]
+    [InlineData("llama", "rope_scaling", "{\"rope_type\": \"yarn\", \"factor\": 2.0}")]
+    [InlineData("llama", "rope_scaling", "{\"rope_type\": \"linear\"}")]
+    [InlineData("llama", "rope_scaling", "{\"rope_type\": \"linear\", \"factor\": 2.0, \"attention_factor\": 0.5}")]
+    [InlineData("llama", "rope_scaling", "{\"rope_type\": \"llama3\", \"factor\": 8.0, \"low_freq_factor\": 4.0, \"high_freq_factor\": 1.0, \"original_max_position_embeddings\": 16}")]
+    [InlineData("llama", "rope_parameters", "{\"rope_type\": \"default\", \"rope_theta\": 5.0}")]
+    [InlineData("llama", "rope_parameters", "{\"rope_type\": \"default\", \"partial_rotary_factor\": 0.25}")]
+    [InlineData("llama", "something_new", "3")]
+    [InlineData("qwen2", "use_sliding_window", "true")]
+    [InlineData("qwen2", "attention_bias", "true")]
+    [InlineData("qwen3", "use_sliding_window", "true")]
+    [InlineData("llama", "model_type", "\"gemma2\"")]
+    [InlineData("llama", "model_type", "null")]
+    public void What_is_not_implemented_or_impossible_is_refused(string family, string key, string value)
+    {
+        Read(Config(family)); // the rest of the file is sound
+        var exception = Assert.Throws<InputException>(() => ReadWith(family, key, value));
+        Assert.StartsWith("config.json", exception.Message);
+    }
+
+    [Fact]
+    public void A_refusal_names_every_key_with_its_value()
+    {
+        var json = Config("llama");
+        json["mlp_bias"] = true;
+        json["num_experts"] = 8;
+        json["rope_scaling"] = new JsonObject { ["rope_type"] = "yarn" };
+        json.Remove("hidden_size");
+        var message = Assert.Throws<InputException>(() => Read(json)).Message;
+        Assert.Contains("\"mlp_bias\": true", message);
+        Assert.Contains("\"num_experts\": 8", message);
+        Assert.Contains("\"rope_scaling.rope_type\": \"yarn\"", message);
+        Assert.Contains("\"hidden_size\" is missing", message);
+    }
+
+    [Theory]
+    [InlineData("gpt2", "reorder_and_upcast_attn", "true")]
+    [InlineData("gpt2", "n_inner", "96")]
+    [InlineData("gpt2", "activation_function", "\"gelu_pytorch_tanh\"")]
+    [InlineData("gpt2", "task_specific_params", "{\"text-generation\": {\"do_sample\": true}}")]
+    [InlineData("llama", "something_new", "false")]
+    [InlineData("llama", "something_new", "null")]
+    [InlineData("llama", "something_new", "[]")]
+    [InlineData("llama", "something_new", "0.0")]
+    [InlineData("llama", "pretraining_tp", "1")]
+    [InlineData("llama", "partial_rotary_factor", "1.0")]
+    [InlineData("llama", "quantization_config", "null")]
+    [InlineData("llama", "eos_token_id", "[1, 2]")]
+    [InlineData("llama", "layer_types", "[\"full_attention\"]")]
+    [InlineData("qwen2", "sliding_window", "8")]
+    [InlineData("qwen3", "max_window_layers", "28")]
+    public void What_changes_nothing_or_is_implemented_is_accepted(string family, string key, string value) =>
+        Assert.NotNull(ReadWith(family, key, value));
+
+    [Fact]
+    public void Both_forms_of_rotary_scaling_are_understood()
+    {
+        const string Llama3 = "\"rope_type\": \"llama3\", \"factor\": 8.0, \"low_freq_factor\": 1.0, \"high_freq_factor\": 4.0, \"original_max_position_embeddings\": 16";
+        var expected = new RotaryScaling(RotaryScaling.Llama3, 8, 1, 4, 16);
+        Assert.Equal(expected, ReadWith("llama", "rope_scaling", $"{{{Llama3}}}").RotaryScaling);
+        var newer = Config("llama");
+        newer.Remove("rope_theta");
+        newer.Remove("rope_scaling");
+        newer["rope_parameters"] = JsonNode.Parse($"{{{Llama3}, \"rope_theta\": 500000.0}}");
+        Assert.Equal(expected, Read(newer).RotaryScaling);
+        Assert.Equal(500_000, Read(newer).RotaryBase);
+        Assert.Equal(2, ReadWith("llama", "rope_scaling", "{\"type\": \"linear\", \"factor\": 2.0}").RotaryScaling!.Factor);
+        Assert.Null(ReadWith("llama", "rope_scaling", "{\"rope_type\": \"default\"}").RotaryScaling);
+    }
+
+    [Theory]
+    [InlineData("16", 16, 1)]
+    [InlineData("4096", 64, 0)]
+    [InlineData("null", 64, 0)]
+    public void The_context_of_mistral_ends_at_its_window_and_that_is_told(string window, int context, int notes)
+    {
+        var json = Config("llama");
+        json["model_type"] = "mistral";
+        json["sliding_window"] = JsonNode.Parse(window);
+        Assert.Equal(context, Read(json).ContextLength);
+        Assert.Equal(notes, Read(json).Notes.Count);
+    }
+
+    [Fact]
+    public void Attention_biases_of_llama_are_on_all_four_projections()
+    {
+        var config = ReadWith("llama", "attention_bias", "true");
+        Assert.True(config.QkvBias && config.OutputBias);
+    }
+
+    [Fact]
+    public void Dropout_in_the_file_that_is_not_applied_is_told() =>
+        Assert.Contains("attn_pdrop", Assert.Single(ReadWith("gpt2", "attn_pdrop", "0.1").Notes));
+
+    [Theory]
+    [InlineData(DecoderFamily.Gpt2)]
+    [InlineData(DecoderFamily.Llama)]
+    [InlineData(DecoderFamily.Mistral)]
+    [InlineData(DecoderFamily.Qwen2)]
+    [InlineData(DecoderFamily.Qwen3)]
+    public void A_shape_that_is_written_reads_as_the_same_model(DecoderFamily family)
+    {
+        var config = DecoderConfig.FromShape(family, 100, 24, 2, 4, 9000, feedForwardWidth: 40, tiedEmbeddings: false, eosTokenIds: [3, 4]);
+        var read = Read(DecoderConfigWriter.Write(config));
+        Assert.Equal(config.EosTokenIds, read.EosTokenIds);
+        Assert.Equal(config, read with { EosTokenIds = config.EosTokenIds, Notes = config.Notes });
+    }
+
+    [Theory]
+    [InlineData(0, 24, 4)]
+    [InlineData(100, 25, 4)]
+    [InlineData(100, 24, 0)]
+    [InlineData(100, -24, 4)]
+    public void An_impossible_shape_is_refused(int vocabularySize, int width, int heads) =>
+        Assert.Throws<InputException>(() => DecoderConfig.FromShape(DecoderFamily.Gpt2, vocabularySize, width, 2, heads, 16));
+
+    [Fact]
+    public void Only_what_changed_is_rewritten()
+    {
+        var original = Config("llama");
+        original["a_note_of_the_author"] = "";
+        var written = DecoderConfigWriter.Write(Read(original) with { EosTokenIds = [5] }, original);
+        Assert.Equal(5, (int)written["eos_token_id"]!);
+        original["eos_token_id"] = 5;
+        Assert.Equal(original.ToJsonString(), written.ToJsonString());
+    }
+}
