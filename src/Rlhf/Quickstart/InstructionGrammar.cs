@@ -11,23 +11,33 @@ public sealed record GeneratedDemonstration(Request Request, string Response, An
 /// <summary>
 /// Generates the data of the quickstart: requests about the <see cref="World"/>, in several phrasings and with or without a name, and
 /// answers of four qualities. The same seed gives the same data, whatever is asked for first, and fewer rows are the beginning of more.
-/// Demonstrations and prompts share no prompt. What is held out is left to <see cref="PromptSplit"/>, as with any data: a held-out
-/// prompt is then a fact in a phrasing and with a name that no training row has together, while the fact itself occurs in training.
+/// Demonstrations, prompts and evaluation prompts share no prompt, by hash: an evaluation prompt is a fact in a phrasing and with a
+/// name that no other set has together, while the fact itself occurs in training.
 /// </summary>
 public sealed class InstructionGrammar(ulong seed)
 {
     private const double NamedShare = 0.5;
-    private const double PromptShare = 0.4;
-    private const string PromptSalt = "quickstart prompts";
+    private const string SplitSalt = "quickstart";
+    private static readonly double[] SplitShares = [0.1, 0.4];
 
-    /// <summary>Rows of a set at most: the grammar has more distinct prompts than this for each, and stays varied up to it.</summary>
+    /// <summary>Demonstrations, and prompts, at most: the grammar has more distinct ones, and stays varied up to here.</summary>
     public const int MostRows = 10_000;
+
+    /// <summary>Evaluation prompts at most.</summary>
+    public const int MostEvaluationPrompts = 1_000;
+
+    private enum Part
+    {
+        Evaluation,
+        Prompts,
+        Demonstrations,
+    }
 
     /// <summary>Demonstrations of mixed quality.</summary>
     public IReadOnlyList<GeneratedDemonstration> Demonstrations(int count, QualityMix? mix = null)
     {
         var shares = (mix ?? new QualityMix()).Checked();
-        return [.. Requests(demonstrated: true, count).Select((request, row) =>
+        return [.. Requests(Part.Demonstrations, count, MostRows).Select((request, row) =>
         {
             var random = new CounterRandom(seed, "demonstration", row);
             var quality = shares.At(random.Uniform());
@@ -36,7 +46,10 @@ public sealed class InstructionGrammar(ulong seed)
     }
 
     /// <summary>Requests to sample answers to, none of which is ever demonstrated.</summary>
-    public IReadOnlyList<Request> Prompts(int count) => [.. Requests(demonstrated: false, count)];
+    public IReadOnlyList<Request> Prompts(int count) => [.. Requests(Part.Prompts, count, MostRows)];
+
+    /// <summary>Requests that stand in no other set.</summary>
+    public IReadOnlyList<Request> EvaluationPrompts(int count) => [.. Requests(Part.Evaluation, count, MostEvaluationPrompts)];
 
     /// <summary>Plain text for pretraining: short paragraphs of true statements, each about <paramref name="sentences"/> facts of any kinds.</summary>
     public IReadOnlyList<string> Texts(int count, int sentences = 6) =>
@@ -51,18 +64,18 @@ public sealed class InstructionGrammar(ulong seed)
         AnswerWriter.Write(request, quality, new CounterRandom(seed, "answer:" + request.Prompt, variant));
 
     // Distinct requests in a fixed order, all kinds alike.
-    private IEnumerable<Request> Requests(bool demonstrated, int count)
+    private IEnumerable<Request> Requests(Part part, int count, int most)
     {
-        if (count is < 0 or > MostRows)
+        if (count < 0 || count > most)
         {
-            throw new InputException($"The quickstart grammar makes 0 to {MostRows} rows of a set, not {count}.");
+            throw new InputException($"The quickstart grammar makes 0 to {most} rows of this set ({part.ToString().ToLowerInvariant()}), not {count}.");
         }
 
         var seen = new HashSet<string>(StringComparer.Ordinal);
         for (long row = 0; seen.Count < count; row++)
         {
             var request = Draw(row);
-            if (PromptSplit.IsHeldOut(request.Prompt, PromptShare, PromptSalt) != demonstrated && seen.Add(request.Prompt))
+            if (PromptSplit.PartOf(request.Prompt, SplitShares, SplitSalt) == (int)part && seen.Add(request.Prompt))
             {
                 yield return request;
             }
