@@ -17,6 +17,9 @@ public sealed record EncodedSequence(int[] Tokens, int PromptLength, bool[]? Tra
 
     /// <summary>Response tokens that count in the loss.</summary>
     public int TrainedTokens => TrainOn is null ? ResponseLength : TrainOn.Count(trained => trained);
+
+    /// <summary><see cref="TrainOn"/> with a flag for every token of the sequence, the prompt's false; null: all response tokens.</summary>
+    public bool[]? MaskOverTokens() => TrainOn is null ? null : [.. new bool[PromptLength], .. TrainOn];
 }
 
 /// <summary>A prompt as the model sees it, ready for generation.</summary>

@@ -44,6 +44,16 @@ public abstract record TrainingOptions
         return new LearningRateSchedule(Schedule, top, top * FinalLearningRateFraction, warmUp, totalSteps);
     }
 
+    /// <summary>The learning rate of each of <paramref name="totalSteps"/> optimizer steps.</summary>
+    public LearningRateSchedule LearningRates(long totalSteps) => LearningRates(LearningRate, totalSteps);
+
+    /// <summary>The same schedule with another peak.</summary>
+    protected LearningRateSchedule LearningRates(double peak, long totalSteps)
+    {
+        var warmUp = WarmUpSteps > 0 ? WarmUpSteps : (long)Math.Round(WarmUpFraction * totalSteps);
+        return new LearningRateSchedule(Schedule, peak, peak * FinalLearningRateFraction, Math.Min(warmUp, totalSteps), totalSteps);
+    }
+
     /// <summary>Adds what is wrong to <paramref name="errors"/>.</summary>
     public virtual void Validate(OptionErrors errors)
     {

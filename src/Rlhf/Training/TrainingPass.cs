@@ -1,0 +1,75 @@
+using Rlhf.Model;
+using Rlhf.Numerics;
+
+namespace Rlhf.Training;
+
+/// <summary>A trainable decoder with its optimizer and the memory of one micro-batch: clear, add sequences, forward, then hand the gradients of the heads back.</summary>
+public sealed class TrainingPass : IDisposable
+{
+    private readonly Arena _arena;
+    private readonly DecoderPass _pass;
+    private readonly LanguageHead _language;
+    private readonly ScalarHead _scalar;
+    private FloatBuffer _hidden;
+
+    /// <summary>Prepares training of a decoder.</summary>
+    public TrainingPass(Decoder decoder, AdamOptions adam, double? maxGradientNorm, string name)
+    {
+        Decoder = decoder;
+        Optimizer = new Optimizer(decoder, adam, maxGradientNorm, name);
+        _arena = new Arena(decoder.Device);
+        _pass = new DecoderPass(decoder, _arena);
+        _language = new LanguageHead(decoder, _arena);
+        _scalar = new ScalarHead(decoder, _arena);
+    }
+
+    /// <summary>The model in training.</summary>
+    public Decoder Decoder { get; }
+
+    /// <summary>Its optimizer.</summary>
+    public Optimizer Optimizer { get; }
+
+    /// <summary>The micro-batch.</summary>
+    public PackedBatch Batch { get; } = new();
+
+    /// <summary>Empties the micro-batch.</summary>
+    public void Begin()
+    {
+        _arena.Reset();
+        Batch.Clear();
+    }
+
+    /// <summary>Runs the trunk over the micro-batch.</summary>
+    public void Forward(TrainingNoise noise = default) => _hidden = _pass.Forward(Batch, keep: true, noise);
+
+    /// <summary>log p and entropy of the batch's targets [R].</summary>
+    public void LanguageForward(Span<float> logProbabilities, Span<float> entropies, double temperature = 1) =>
+        _language.Forward(_hidden, Batch, logProbabilities, entropies, temperature);
+
+    /// <summary>The scalar head's numbers at the batch's target rows [R].</summary>
+    public void ScalarForward(Span<float> values) => _scalar.Forward(_hidden, Batch, values);
+
+    /// <summary>Adds the parameters' gradients, from those with respect to what the heads gave; leave empty what was not asked.</summary>
+    public void Backward(ReadOnlySpan<float> dLogProbabilities, ReadOnlySpan<float> dEntropies, ReadOnlySpan<float> dValues)
+    {
+        var dHidden = _arena.TakeZeroed((long)Batch.Rows * Decoder.Config.Width);
+        if (!dLogProbabilities.IsEmpty)
+        {
+            _language.Backward(dLogProbabilities, dEntropies, dHidden, Optimizer.Gradients);
+        }
+
+        if (!dValues.IsEmpty)
+        {
+            _scalar.Backward(dValues, dHidden, Optimizer.Gradients);
+        }
+
+        _pass.Backward(dHidden, Optimizer.Gradients);
+    }
+
+    /// <inheritdoc/>
+    public void Dispose()
+    {
+        _arena.Dispose();
+        Optimizer.Dispose();
+    }
+}
