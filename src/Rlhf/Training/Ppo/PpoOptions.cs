@@ -147,6 +147,9 @@ public sealed record PpoOptions : TrainingOptions
     /// <summary>When a run warns.</summary>
     public AlarmOptions Alarms { get; init; } = new();
 
+    /// <summary>The value network's learning rates: the policy's schedule with a peak of its own.</summary>
+    public LearningRateSchedule ValueLearningRates(long totalSteps) => LearningRates(ValueLearningRate, totalSteps);
+
     /// <inheritdoc/>
     public override void Validate(OptionErrors errors)
     {

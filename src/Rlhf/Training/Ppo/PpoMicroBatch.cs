@@ -1,0 +1,40 @@
+namespace Rlhf.Training.Ppo;
+
+/// <summary>Some answers of a rollout with their numbers per token [R], in the order in which they go through the models.</summary>
+internal sealed class PpoMicroBatch
+{
+    private readonly Rollout _rollout;
+    private readonly int[] _rows;
+
+    public PpoMicroBatch(Rollout rollout, ReadOnlySpan<int> rows)
+    {
+        (_rollout, _rows) = (rollout, rows.ToArray());
+        OldLogProbabilities = Pick(rollout.LogProbabilities);
+        Advantages = Pick(rollout.Advantages);
+        OldValues = Pick(rollout.Values);
+        Returns = Pick(rollout.Returns);
+    }
+
+    public int Tokens => OldLogProbabilities.Length;
+
+    public float[] OldLogProbabilities { get; }
+
+    public float[] Advantages { get; }
+
+    public float[] OldValues { get; }
+
+    public float[] Returns { get; }
+
+    /// <summary>Puts the answers into a training pass, their response tokens as targets.</summary>
+    public void Fill(TrainingPass pass)
+    {
+        pass.Begin();
+        foreach (var row in _rows)
+        {
+            var answer = _rollout.Completions[row];
+            pass.Batch.Add(answer.Tokens, answer.Prompt.Length, pass.Decoder.Device, pass.Decoder.Shape);
+        }
+    }
+
+    private float[] Pick(float[] perToken) => [.. _rows.SelectMany(row => perToken[_rollout.TokensOf(row, row + 1)])];
+}
