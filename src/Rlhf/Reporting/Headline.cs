@@ -1,3 +1,5 @@
+using Rlhf.Evaluation;
+
 namespace Rlhf.Reporting;
 
 /// <summary>Says in plain English what came out of a run. Sentences that begin with <see cref="WarningPrefix"/> are warnings.</summary>
@@ -30,6 +32,11 @@ public static class Headline
         {
             var kl = stage.Figures.GetValueOrDefault(FigureNames.Kl) is { } figure ? $" at a KL of {NumberText.Short(figure.Value)} nats" : "";
             yield return $"PPO{round} {gain}{kl}.";
+        }
+
+        if (stage.Learned is { Verdict: LearnedVerdict.RewardHack } learned)
+        {
+            yield return $"{WarningPrefix}{(round.Length > 0 ? round.Trim() + ": " : "")}{learned.Summary}";
         }
 
         if (Compared(stage, FigureNames.SftGoldScore, FigureNames.GoldScore) is { } gold)
@@ -79,7 +86,15 @@ public static class Headline
         if (stage.Figures.GetValueOrDefault(FigureNames.Accuracy) is { } accuracy)
         {
             var interval = NumberText.IntervalOf(accuracy with { Unit = "share" });
-            yield return $"The reward model{round} orders {NumberText.Percent(accuracy.Value)} {interval} of the held-out pairs as the labeler did.".Replace("  ", " ", StringComparison.Ordinal);
+            var baselines = stage.Trust is { } trust
+                ? $" (the longer answer wins: {NumberText.Percent(trust.LongerWins.Value)}, the shorter: {NumberText.Percent(trust.ShorterWins.Value)})"
+                : "";
+            yield return $"The reward model{round} orders {NumberText.Percent(accuracy.Value)}{(interval.Length > 0 ? " " : "")}{interval} of the held-out pairs as the labeler did{baselines}.";
+        }
+
+        if (stage.Trust is { } report && report.Accuracy.Low <= Math.Max(0.5, Math.Max(report.LongerWins.Value, report.ShorterWins.Value)))
+        {
+            yield return $"{WarningPrefix}the reward model{round} is not clearly better than chance or than judging by length; what PPO gains by it means little.";
         }
 
         foreach (var alarm in stage.Alarms)

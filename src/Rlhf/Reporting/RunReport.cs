@@ -28,6 +28,8 @@ public static class RunReport
         (string Id, string Name, Markup Content)[] sections =
         [
             ("figures", "Figures", FiguresSection.Draw(source.Summary)),
+            ("learned", "What PPO learned", LearnedSection.Draw(source.Summary)),
+            ("trust", "Trust in the reward model", TrustSection.Draw(source.Summary)),
             ("frontier", "KL–reward frontier", FrontierSection.Draw(source.Summary)),
             ("answers", "Answers", AnswersSection.Draw(source.Summary)),
             ("curves", "Curves", CurvesSection.Draw(source)),

@@ -1,3 +1,5 @@
+using Rlhf.Evaluation;
+
 namespace Rlhf.Reporting;
 
 /// <summary>
@@ -51,8 +53,14 @@ public sealed record StageSummary
     /// <summary>Final figures by snake_case name; <see cref="FigureNames"/> lists those that the report puts in front.</summary>
     public IReadOnlyDictionary<string, Figure> Figures { get; init; } = new Dictionary<string, Figure>();
 
+    /// <summary>Reward stages: how far the reward model can be trusted.</summary>
+    public TrustReport? Trust { get; init; }
+
+    /// <summary>PPO stages: what PPO learned.</summary>
+    public LearnedReport? Learned { get; init; }
+
     /// <summary>Alarms that rang, in order of their steps.</summary>
-    public IReadOnlyList<RaisedAlarm> Alarms { get; init; } = [];
+    public IReadOnlyList<Alarm> Alarms { get; init; } = [];
 
     /// <summary>The same held-out prompts answered by several models.</summary>
     public IReadOnlyList<SideBySide>? SideBySide { get; init; }
@@ -76,12 +84,6 @@ public sealed record StageSummary
 /// <param name="High">Upper end of the 95 % interval.</param>
 /// <param name="Unit">Unit for people: <c>nats</c>, <c>tokens</c>, <c>%</c> is not one (shares are 0 to 1, unit <c>share</c>).</param>
 public sealed record Figure(double Value, double? Low = null, double? High = null, string? Unit = null);
-
-/// <summary>An alarm that rang in training.</summary>
-/// <param name="Step">The step at which it rang first.</param>
-/// <param name="Name">Its short snake_case name: <c>kl</c>, <c>length</c>, <c>entropy</c>, <c>second_score</c>.</param>
-/// <param name="Message">What happened, with numbers, for a person.</param>
-public sealed record RaisedAlarm(long Step, string Name, string Message);
 
 /// <summary>A model that went into a stage.</summary>
 /// <param name="Role"><c>start</c>, <c>policy</c>, <c>reference</c>, <c>reward</c>, <c>second_reward</c>, <c>value</c> or <c>labeler</c>.</param>

@@ -43,6 +43,7 @@ internal static class ReportStyle
         .legend i.s0{border-color:var(--s0)}.legend i.s1{border-color:var(--s1);border-top-style:dashed}.legend i.s2{border-color:var(--s2);border-top-style:dotted}.legend i.s3{border-color:var(--s3);border-top-style:dashed}.legend i.s4{border-color:var(--s4)}.legend i.s5{border-color:var(--s5)}
         details{margin:.7rem 0}details>.charts{margin-top:.7rem}summary{cursor:pointer;color:var(--accent)}
         pre{background:var(--card);border:1px solid var(--line);border-radius:8px;padding:.7rem .9rem;overflow:auto;font-size:.84rem;white-space:pre-wrap}code{font-size:.86em}.hash{overflow-wrap:anywhere}
+        .pair{display:grid;grid-template-columns:repeat(auto-fit,minmax(min(100%,360px),1fr));gap:0 2rem}
         .rose{color:var(--s2)}.fell{color:var(--s1)}
         @media (max-width:600px){h1{font-size:1.45rem}.cards{grid-template-columns:repeat(2,minmax(0,1fr))}main{padding:1rem .8rem 3rem}}
         @media print{body{background:#fff}.prompt,figure.chart,.card{break-inside:avoid}nav{display:none}}

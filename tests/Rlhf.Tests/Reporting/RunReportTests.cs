@@ -1,0 +1,158 @@
+using System.Text.RegularExpressions;
+using System.Xml.Linq;
+using Rlhf.Reporting;
+
+namespace Rlhf.Tests.Reporting;
+
+public sealed class RunReportTests : IDisposable
+{
+    private readonly TemporaryFolder folder = new();
+
+    public void Dispose() => folder.Dispose();
+
+    [Fact]
+    public void A_whole_run_has_every_part()
+    {
+        MadeUpRun.WriteTo(folder.Path);
+        var page = RunReport.Render(folder.Path);
+        foreach (var part in new[] { "summary", "figures", "learned", "trust", "frontier", "answers", "curves", "ledger", "lineage", "data", "setup" })
+        {
+            Assert.Contains($"<section id=\"{part}\">", page, StringComparison.Ordinal);
+        }
+
+        KeepForAPerson(page);
+    }
+
+    [Fact]
+    public void The_summary_comes_first_and_names_the_reward_hack()
+    {
+        MadeUpRun.WriteTo(folder.Path);
+        var page = RunReport.Render(folder.Path);
+        var lead = page.IndexOf("PPO raised the held-out score by 1.71 [1.58, 1.84] (from 0.06 to 1.77) at a KL of 5.51 nats.", StringComparison.Ordinal);
+        var hack = page.IndexOf("<strong>Warning</strong> Reward hack: &quot;indeed&quot; stands in 97 %", StringComparison.Ordinal);
+        Assert.InRange(lead, 0, hack);
+        Assert.InRange(hack, lead, page.IndexOf("id=\"figures\"", StringComparison.Ordinal));
+    }
+
+    [Fact]
+    public void Hostile_texts_change_neither_markup_nor_direction_and_hide_nothing()
+    {
+        MadeUpRun.WriteTo(folder.Path);
+        var page = RunReport.Render(folder.Path);
+        Assert.DoesNotContain("<script", page, StringComparison.OrdinalIgnoreCase);
+        Assert.DoesNotContain("<b>the same", page, StringComparison.Ordinal);
+        Assert.Contains("&lt;script&gt;alert(&#39;x&#39;)&lt;/script&gt; &quot;onmouseover=&quot; &amp; ⟨U+202E⟩gnp.exe⟨U+202C⟩ a⟨U+200B⟩b⟨U+0000⟩c ", page, StringComparison.Ordinal);
+        Assert.DoesNotMatch("[\u0000-\u0008\u000b-\u001f\u200b-\u200f\u202a-\u202e\u2066-\u2069\ufeff\ud800-\udfff]", page);
+    }
+
+    [Fact]
+    public void The_page_is_well_formed_and_every_drawing_has_a_title_and_a_description()
+    {
+        MadeUpRun.WriteTo(folder.Path);
+        var body = WellFormed(RunReport.Render(folder.Path));
+        var drawings = body.Descendants("svg").ToArray();
+        Assert.InRange(drawings.Length, 20, 60);
+        Assert.All(drawings, drawing => Assert.NotEqual("", drawing.Element("title")!.Value));
+        Assert.All(drawings, drawing => Assert.NotEqual("", drawing.Element("desc")!.Value));
+    }
+
+    [Fact]
+    public void The_page_loads_nothing_and_runs_no_script()
+    {
+        MadeUpRun.WriteTo(folder.Path);
+        var page = RunReport.Render(folder.Path);
+        Assert.Contains("default-src 'none'", page, StringComparison.Ordinal);
+        Assert.DoesNotMatch(new Regex("\\s(src|onclick|onload)=|@import|url\\(|http", RegexOptions.IgnoreCase), page.Replace("http-equiv", "", StringComparison.Ordinal));
+    }
+
+    [Fact]
+    public void A_run_of_sft_alone_has_only_its_parts()
+    {
+        SummaryFiles.WriteStage(Directory.CreateDirectory(folder.File("stages", "01-sft")).FullName, MadeUpRun.Sft());
+        var page = RunReport.Render(folder.Path);
+        Assert.Contains("SFT lowered the held-out loss from 4.462 to 1.996 nats per token.", page, StringComparison.Ordinal);
+        foreach (var part in new[] { "learned", "trust", "frontier", "answers", "curves", "ledger", "setup" })
+        {
+            Assert.DoesNotContain($"id=\"{part}\"", page, StringComparison.Ordinal);
+        }
+
+        WellFormed(page);
+    }
+
+    [Fact]
+    public void A_run_under_way_has_its_curves()
+    {
+        MadeUpRun.WriteMetrics(folder.Path);
+        var page = RunReport.Render(folder.Path);
+        Assert.Contains("04-ppo <small>unfinished", page, StringComparison.Ordinal);
+        WellFormed(page);
+    }
+
+    [Fact]
+    public void A_folder_without_a_run_is_an_error_that_says_so()
+    {
+        Assert.Contains("no run in this folder", Assert.Throws<InputException>(() => RunReport.Render(folder.Path)).Message, StringComparison.Ordinal);
+        Assert.Contains("no such folder", Assert.Throws<InputException>(() => RunReport.Render(folder.File("absent"))).Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void A_broken_file_is_an_error_with_its_place()
+    {
+        MadeUpRun.WriteTo(folder.Path);
+        File.WriteAllText(folder.File("environment.json"), "{\n \"a\": ]");
+        Assert.Contains("environment.json:2:", Assert.Throws<InputException>(() => RunReport.Render(folder.Path)).Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void The_report_is_written_into_the_run_folder_or_where_asked()
+    {
+        MadeUpRun.WriteTo(folder.Path);
+        Assert.Equal(folder.File("report.html"), RunReport.Write(folder.Path));
+        Assert.Equal(RunReport.Render(folder.Path), File.ReadAllText(folder.File("report.html")));
+        RunReport.Write(folder.Path, folder.File("other.html"));
+        Assert.True(File.Exists(folder.File("other.html")));
+    }
+
+    [Fact]
+    public void A_summary_comes_back_as_it_was_written()
+    {
+        MadeUpRun.WriteTo(folder.Path);
+        var first = File.ReadAllText(folder.File("summary.json"));
+        SummaryFiles.WriteRun(folder.Path, SummaryFiles.ReadRun(folder.Path));
+        Assert.Equal(first, File.ReadAllText(folder.File("summary.json")));
+        Assert.Contains("\"validation_loss\"", first, StringComparison.Ordinal);
+        Assert.Contains("\"score_low\"", first, StringComparison.Ordinal);
+        Assert.DoesNotContain("null", first, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void The_final_tables_show_quality_figures_answers_and_the_verdict()
+    {
+        MadeUpRun.WriteTo(folder.Path);
+        var output = new StringWriter();
+        FinalTables.Write(output, SummaryFiles.ReadRun(folder.Path), answers: 4);
+        var text = output.ToString();
+        Assert.Contains("SFT               +0.06  [-0.05, 0.17]", text, StringComparison.Ordinal);
+        Assert.Contains("PPO               +1.77  [1.7, 1.83]", text, StringComparison.Ordinal);
+        Assert.Contains("pair accuracy", text, StringComparison.Ordinal);
+        Assert.Contains("  PPO:   When is the world is indeed indeed a park. (+1.70)", text, StringComparison.Ordinal);
+        Assert.Contains("Warning: Reward hack:", text, StringComparison.Ordinal);
+        Assert.DoesNotMatch("[\u0000-\u0008\u000b-\u001f\u202a-\u202e\u200b]", text.Replace("\r", "", StringComparison.Ordinal));
+    }
+
+    // The page is written as XML would have it, apart from the doctype and the two kinds of void element in its head.
+    private static XElement WellFormed(string page)
+    {
+        var head = page.IndexOf("<body>", StringComparison.Ordinal);
+        return XElement.Parse(page[head..page.LastIndexOf("</html>", StringComparison.Ordinal)]);
+    }
+
+    // RLHF_KEEP_REPORT=FILE keeps the made-up report for looking at it.
+    private static void KeepForAPerson(string page)
+    {
+        if (Environment.GetEnvironmentVariable("RLHF_KEEP_REPORT") is { Length: > 0 } file)
+        {
+            File.WriteAllText(file, page);
+        }
+    }
+}
