@@ -79,7 +79,7 @@ public sealed class MetricsWriter : IDisposable
         }
 
         stream.Dispose();
-        AtomicFile.Write(path, kept.WrittenSpan);
+        DurableFiles.WriteAtomically(path, file => file.Write(kept.WrittenSpan));
         stream = OpenStream(path);
         events.Rewrite(MetricsFile.ReadFile(path));
     }

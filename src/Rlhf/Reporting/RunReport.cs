@@ -15,8 +15,9 @@ public static class RunReport
     /// <exception cref="InputException">There is no run in the folder, or a file of it is broken.</exception>
     public static string Write(string runFolder, string? file = null)
     {
+        var page = Render(runFolder);
         var path = file ?? Path.Combine(runFolder, "report.html");
-        AtomicFile.Write(path, Encoding.UTF8.GetBytes(Render(runFolder)));
+        DurableFiles.WriteAtomically(path, stream => stream.Write(Encoding.UTF8.GetBytes(page)));
         return path;
     }
 

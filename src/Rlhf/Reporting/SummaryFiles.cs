@@ -32,7 +32,7 @@ public static class SummaryFiles
     /// <exception cref="InputException">The file is absent or is not a run summary.</exception>
     public static RunSummary ReadRun(string runFolder) => Read<RunSummary>(Path.Combine(runFolder, "summary.json"));
 
-    private static void Write<T>(string path, T summary) => AtomicFile.Write(path, JsonSerializer.SerializeToUtf8Bytes(summary, Json));
+    private static void Write<T>(string path, T summary) => DurableFiles.WriteAtomically(path, stream => JsonSerializer.Serialize(stream, summary, Json));
 
     private static T Read<T>(string path)
     {

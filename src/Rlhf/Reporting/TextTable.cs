@@ -67,7 +67,7 @@ public sealed class TextTable
     }
 
     private bool IsNumeric(int column) =>
-        rows.Any(row => row[column].Length > 0) && rows.All(row => row[column].Length == 0 || row[column][0] is (>= '0' and <= '9') or '-' or '+' or '[');
+        rows.Any(row => row[column].Length > 0) && rows.All(row => row[column].Length == 0 || row[column][0] is (>= '0' and <= '9') or '-' or '+');
 
     private static int Width(string cell) => new StringInfo(cell).LengthInTextElements;
 
