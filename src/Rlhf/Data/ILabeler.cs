@@ -22,16 +22,6 @@ public interface ILabeler
         var scores = Scores(prompt.Prompt, responses);
         var tiers = Enumerable.Range(0, responses.Count).GroupBy(i => scores[i]).OrderByDescending(tier => tier.Key)
             .Select(tier => (IReadOnlyList<int>)[.. tier]).ToArray();
-        return new Ranking(prompt.Id, prompt.Prompt, responses, tiers, PairsOf(tiers), TiesOf(tiers), null, Name, 1, prompt.Position);
+        return new Ranking(prompt.Id, prompt.Prompt, responses, tiers, Tiers.Pairs(tiers), Tiers.Ties(tiers), null, Name, 1, prompt.Position);
     }
-
-    private static List<(int Better, int Worse)> PairsOf(IReadOnlyList<int>[] tiers) =>
-        [.. from better in Enumerable.Range(0, tiers.Length)
-            from worse in Enumerable.Range(better + 1, tiers.Length - better - 1)
-            from i in tiers[better]
-            from j in tiers[worse]
-            select (i, j)];
-
-    private static List<(int First, int Second)> TiesOf(IReadOnlyList<int>[] tiers) =>
-        [.. from tier in tiers from i in tier from j in tier where i < j select (i, j)];
 }

@@ -98,8 +98,7 @@ internal static class RankingParser
             }
 
             var tiers = ParseTiers(row, responses.Count);
-            var (tierPairs, tierTies) = Expand(tiers);
-            return Create(row, prompt, responses, tiers, tierPairs, tierTies, null);
+            return Create(row, prompt, responses, tiers, Tiers.Pairs(tiers), Tiers.Ties(tiers), null);
         }
 
         if (!row.Has("pairs") && !row.Has("ties"))
@@ -133,23 +132,6 @@ internal static class RankingParser
 
         var missing = Array.IndexOf(seen, false);
         return missing < 0 ? tiers : throw row.Wrong(value, $"expected every answer in a tier, found none with answer {missing}");
-    }
-
-    private static (List<(int Better, int Worse)> Pairs, List<(int First, int Second)> Ties) Expand(List<IReadOnlyList<int>> tiers)
-    {
-        List<(int, int)> pairs = [], ties = [];
-        for (var tier = 0; tier < tiers.Count; tier++)
-        {
-            var worse = tiers.Skip(tier + 1).SelectMany(answers => answers).ToList();
-            for (var i = 0; i < tiers[tier].Count; i++)
-            {
-                var answer = tiers[tier][i];
-                ties.AddRange(tiers[tier].Skip(i + 1).Select(equal => (answer, equal)));
-                pairs.AddRange(worse.Select(other => (answer, other)));
-            }
-        }
-
-        return (pairs, ties);
     }
 
     /// <summary>Pairs of answers, none of which may have been judged before, in whichever direction.</summary>

@@ -1,0 +1,47 @@
+using System.IO.Compression;
+using System.Text;
+using Rlhf.Data;
+
+namespace Rlhf.Tests.Data;
+
+/// <summary>A folder of data files that goes away after the test.</summary>
+internal sealed class TestFolder : IDisposable
+{
+    public string Path { get; } = Directory.CreateTempSubdirectory("rlhf-data-").FullName;
+
+    public Ledger Ledger { get; } = new("01-sft");
+
+    public string Write(string name, string text) => Write(name, Encoding.UTF8.GetBytes(text));
+
+    public string Write(string name, byte[] bytes)
+    {
+        var path = System.IO.Path.Combine(Path, name);
+        Directory.CreateDirectory(System.IO.Path.GetDirectoryName(path)!);
+        File.WriteAllBytes(path, bytes);
+        return path;
+    }
+
+    public static byte[] Gzip(byte[] bytes)
+    {
+        using var packed = new MemoryStream();
+        using (var gzip = new GZipStream(packed, CompressionLevel.Fastest))
+        {
+            gzip.Write(bytes);
+        }
+
+        return packed.ToArray();
+    }
+
+    /// <summary>A source of one file <c>rows.jsonl</c> with these rows.</summary>
+    public DataSource Rows(params string[] rows)
+    {
+        Write("rows.jsonl", string.Join('\n', rows));
+        return new DataSource { Path = ["rows.jsonl"] };
+    }
+
+    public List<Demonstration> Demonstrations(params string[] rows) => [.. DataReader.Demonstrations(Rows(rows), Path, Ledger)];
+
+    public List<Ranking> Rankings(params string[] rows) => [.. DataReader.Rankings(Rows(rows), Path, Ledger)];
+
+    public void Dispose() => Directory.Delete(Path, recursive: true);
+}
