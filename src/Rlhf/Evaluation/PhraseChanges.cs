@@ -19,16 +19,22 @@ internal static class PhraseChanges
     // Weight of the prior in answers, spread as the phrase is over both sets together.
     private const double PriorAnswers = 10;
 
-    /// <summary>Changes of at least this many standard errors, largest first, of risen (sign 1) or fallen (sign -1) phrases.</summary>
+    // A part of a phrase that changed at least this much as clearly stands for it: "indeed" for "is indeed a".
+    private const double PartStandsFor = 0.8;
+
+    /// <summary>
+    /// Changes of at least so many standard errors, largest first, of risen (sign 1) or fallen (sign -1) phrases, each as short as it
+    /// can be: "is indeed" says nothing new beside "indeed"; "thank you" stands where its words were frequent before.
+    /// </summary>
     public static List<PhraseChange> Largest(IReadOnlyList<PhraseChange> changes, int sign, double smallestZ, int count)
     {
+        var large = changes.Where(c => sign * c.ZScore >= smallestZ).ToDictionary(c => c.Phrase, c => sign * c.ZScore, StringComparer.Ordinal);
         var chosen = new List<PhraseChange>();
-        foreach (var change in changes.Where(c => sign * c.ZScore >= smallestZ).OrderByDescending(c => sign * c.ZScore)
-            .ThenByDescending(c => c.Phrase.Length).ThenBy(c => c.Phrase, StringComparer.Ordinal))
+        foreach (var change in changes.Where(c => large.ContainsKey(c.Phrase)).OrderByDescending(c => large[c.Phrase]).ThenBy(c => c.Phrase, StringComparer.Ordinal))
         {
             if (chosen.Count == count) break;
-            // "is indeed" says nothing new beside "indeed", nor "thank" beside "thank you".
-            if (!chosen.Exists(c => Holds(c.Phrase, change.Phrase) || Holds(change.Phrase, c.Phrase))) chosen.Add(change);
+            var partStands = Parts(change.Phrase).Any(part => large.TryGetValue(part, out var z) && z >= PartStandsFor * large[change.Phrase]);
+            if (!partStands && !chosen.Exists(c => Holds(c.Phrase, change.Phrase) || Holds(change.Phrase, c.Phrase))) chosen.Add(change);
         }
 
         return chosen;
@@ -76,6 +82,16 @@ internal static class PhraseChanges
         }
 
         return phrases;
+    }
+
+    // The shorter phrases inside a phrase.
+    private static IEnumerable<string> Parts(string phrase)
+    {
+        var words = phrase.Split(' ');
+        for (var n = 1; n < words.Length; n++)
+        {
+            for (var i = 0; i + n <= words.Length; i++) yield return string.Join(' ', words, i, n);
+        }
     }
 
     private static bool Holds(string phrase, string part) => $" {phrase} ".Contains($" {part} ", StringComparison.Ordinal);

@@ -1,0 +1,59 @@
+using Rlhf.Evaluation;
+using Rlhf.Training.Ppo;
+
+namespace Rlhf.Tests.Evaluation;
+
+public class AlarmsTests
+{
+    private static readonly AlarmOptions Options = new() { Kl = 10, LengthChange = 0.5, EntropyFall = 0.5, SecondModelWindow = 5 };
+
+    [Fact]
+    public void A_steady_run_rings_no_alarm() =>
+        Assert.Empty(Alarms.Of(Steps(30, (_, wobble) => new PpoStepFigures(0, 5, 30 + wobble, 1.7, 1 + wobble, 1 - wobble)), Options));
+
+    [Fact]
+    public void Kl_rings_once_at_the_first_step_above_its_bound()
+    {
+        var alarm = Assert.Single(Alarms.Of(Steps(20, (s, _) => new PpoStepFigures(0, s, 30, 1.7, 0)), Options));
+        Assert.Equal(("kl", 11), (alarm.Name, alarm.Step));
+        Assert.Contains("11.0 nats per answer, above the bound of 10", alarm.Message, StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData(2)]
+    [InlineData(-1)]
+    public void Answers_that_grow_or_shrink_ring(int perStep)
+    {
+        var alarm = Assert.Single(Alarms.Of(Steps(25, (s, _) => new PpoStepFigures(0, 1, 30 + perStep * s, 1.7, 0)), Options));
+        Assert.Equal("length", alarm.Name);
+        Assert.Contains(perStep > 0 ? "grown" : "shrunk", alarm.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Falling_entropy_rings_and_rising_entropy_does_not()
+    {
+        Assert.Equal("entropy", Assert.Single(Alarms.Of(Steps(20, (s, _) => new PpoStepFigures(0, 1, 30, 1.7 - 0.06 * s, 0)), Options)).Name);
+        Assert.Empty(Alarms.Of(Steps(20, (s, _) => new PpoStepFigures(0, 1, 30, 1.7 + 0.2 * s, 0)), Options));
+    }
+
+    [Fact]
+    public void A_second_model_that_falls_while_the_first_rises_rings()
+    {
+        var alarm = Assert.Single(Alarms.Of(Steps(20, (s, wobble) => new PpoStepFigures(0, 1, 30, 1.7, 0.1 * s + wobble, -0.05 * s + wobble)), Options));
+        Assert.Equal(("second_score", 10), (alarm.Name, alarm.Step));
+        Assert.Contains("exploits the first model's errors", alarm.Message, StringComparison.Ordinal);
+        Assert.Empty(Alarms.Of(Steps(20, (s, wobble) => new PpoStepFigures(0, 1, 30, 1.7, 0.1 * s + wobble, 0.05 * s + wobble)), Options));
+        Assert.Empty(Alarms.Of(Steps(20, (s, wobble) => new PpoStepFigures(0, 1, 30, 1.7, 0.1 * s + wobble)), Options));
+    }
+
+    [Fact]
+    public void A_bound_of_none_is_not_watched()
+    {
+        var none = new AlarmOptions { Kl = null, LengthChange = null, EntropyFall = null, SecondModelWindow = null };
+        Assert.Empty(Alarms.Of(Steps(20, (s, _) => new PpoStepFigures(0, 100 * s, 30 * s, 2.0 / s, s, -s)), none));
+    }
+
+    // Steps 1, 2, ...; wobble is a small fixed noise.
+    private static List<PpoStepFigures> Steps(int count, Func<int, double, PpoStepFigures> figures) =>
+        [.. Enumerable.Range(1, count).Select(s => figures(s, 0.02 * (s * 7 % 5 - 2)) with { Step = s })];
+}

@@ -1,0 +1,29 @@
+namespace Rlhf.Tests.Training;
+
+/// <summary>AdamW (Loshchilov and Hutter 2019) and global norm clipping in plain double: the specification of the device's fused ones.</summary>
+internal sealed class AdamWReference(int count, double beta1, double beta2, double epsilon, double weightDecay)
+{
+    private int step;
+
+    public double[] M { get; } = new double[count];
+
+    public double[] V { get; } = new double[count];
+
+    /// <summary>The factor of all gradients that holds their global norm at most at the bound.</summary>
+    public static double ClipFactor(double norm, double maximum) => Math.Min(1, maximum / (norm + 1e-6));
+
+    public static double Norm(params double[][] gradients) => Math.Sqrt(gradients.Sum(g => g.Sum(x => x * x)));
+
+    public void Step(double[] parameters, double[] gradient, double learningRate)
+    {
+        step++;
+        var (correction1, correction2) = (1 - Math.Pow(beta1, step), 1 - Math.Pow(beta2, step));
+        for (var i = 0; i < parameters.Length; i++)
+        {
+            parameters[i] -= learningRate * weightDecay * parameters[i];
+            M[i] = beta1 * M[i] + (1 - beta1) * gradient[i];
+            V[i] = beta2 * V[i] + (1 - beta2) * gradient[i] * gradient[i];
+            parameters[i] -= learningRate * (M[i] / correction1) / (Math.Sqrt(V[i] / correction2) + epsilon);
+        }
+    }
+}
