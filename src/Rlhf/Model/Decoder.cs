@@ -8,11 +8,12 @@ namespace Rlhf.Model;
 /// </summary>
 public sealed class Decoder : IDisposable
 {
+    private const int LinearRoles = 4;
     private readonly DeviceMemory _parameters;
     private readonly DeviceMemory _packed;
     private readonly DeviceMemory? _angles;
-    private readonly PackedWeights[] _layers;
-    private readonly PackedWeights? _head;
+    private readonly PackedWeights[] _weights; // four of each block, then the language head where there is one
+    private readonly (ParameterRange Range, bool Decays)[] _optimizerRanges;
 
     /// <summary>Allocates a decoder with all parameters zero.</summary>
     /// <param name="device">Where it computes.</param>
@@ -28,10 +29,10 @@ public sealed class Decoder : IDisposable
         Layout = new ParameterLayout(config);
         Shape = new AttentionShape(config.Heads, config.KeyValueHeads, config.HeadWidth);
         _parameters = device.Allocate(LengthOf(Layout, kind));
-        _layers = [.. LinearLayers()];
-        _head = kind.HasFlag(HeadKind.Language) ? new PackedWeights(Layout.Head, WeightLayout.OutputMajor, config.Width, config.VocabularySize) : null;
+        _weights = [.. LinearLayers()];
+        _optimizerRanges = [.. RangesOf(this)];
         var offset = 0L;
-        foreach (var weights in AllPacked())
+        foreach (var weights in _weights)
         {
             weights.Place(device, trainable, ref offset);
         }
@@ -93,7 +94,7 @@ public sealed class Decoder : IDisposable
     /// <summary>Packs the parameters anew: after loading and after every optimizer step.</summary>
     public void Refresh()
     {
-        foreach (var weights in AllPacked())
+        foreach (var weights in _weights)
         {
             var source = Parameters.Slice(weights.Offset, (long)weights.Inputs * weights.Outputs);
             Device.PackWeights(source, weights.Layout, weights.Inputs, weights.Outputs, Forward(weights));
@@ -113,16 +114,7 @@ public sealed class Decoder : IDisposable
     }
 
     /// <summary>The runs of parameters and whether AdamW's weight decay applies to them.</summary>
-    public IEnumerable<(ParameterRange Range, bool Decays)> OptimizerRanges()
-    {
-        yield return (Layout.Decayed, true);
-        yield return (Layout.NotDecayed, false);
-        if (Kind.HasFlag(HeadKind.Scalar))
-        {
-            yield return (new ParameterRange(ScalarWeight, Rounded(Config.Width)), true);
-            yield return (new ParameterRange(ScalarBias, Rounded(1)), false);
-        }
-    }
+    public ReadOnlySpan<(ParameterRange Range, bool Decays)> OptimizerRanges => _optimizerRanges;
 
     /// <inheritdoc/>
     public void Dispose()
@@ -134,9 +126,9 @@ public sealed class Decoder : IDisposable
 
     internal static FloatBuffer PartOf(FloatBuffer buffer, long? offset, long length) => offset is { } start ? buffer.Slice(start, length) : default;
 
-    internal PackedWeights Linear(int layer, LinearRole role) => _layers[(layer * 4) + (int)role];
+    internal PackedWeights Linear(int layer, LinearRole role) => _weights[(layer * LinearRoles) + (int)role];
 
-    internal PackedWeights Head => _head ?? throw new InvalidOperationException("This decoder has no language head.");
+    internal PackedWeights Head => Kind.HasFlag(HeadKind.Language) ? _weights[^1] : throw new InvalidOperationException("This decoder has no language head.");
 
     internal FloatBuffer Forward(PackedWeights weights) => _packed.Floats.Slice(weights.ForwardOffset, Device.PackedLength(weights.Inputs, weights.Outputs));
 
@@ -144,7 +136,16 @@ public sealed class Decoder : IDisposable
 
     private static long Rounded(long length) => (length + ParameterLayout.Alignment - 1) / ParameterLayout.Alignment * ParameterLayout.Alignment;
 
-    private IEnumerable<PackedWeights> AllPacked() => _head is null ? _layers : _layers.Append(_head);
+    private static IEnumerable<(ParameterRange Range, bool Decays)> RangesOf(Decoder decoder)
+    {
+        yield return (decoder.Layout.Decayed, true);
+        yield return (decoder.Layout.NotDecayed, false);
+        if (decoder.Kind.HasFlag(HeadKind.Scalar))
+        {
+            yield return (new ParameterRange(decoder.ScalarWeight, Rounded(decoder.Config.Width)), true);
+            yield return (new ParameterRange(decoder.ScalarBias, Rounded(1)), false);
+        }
+    }
 
     private IEnumerable<PackedWeights> LinearLayers()
     {
@@ -155,6 +156,11 @@ public sealed class Decoder : IDisposable
             yield return new PackedWeights(offsets.OutputWeight, WeightLayout, Shape.OutputWidth, Config.Width);
             yield return new PackedWeights(offsets.UpWeight, WeightLayout, Config.Width, UpWidth);
             yield return new PackedWeights(offsets.DownWeight, WeightLayout, Config.FeedForwardWidth, Config.Width);
+        }
+
+        if (Kind.HasFlag(HeadKind.Language))
+        {
+            yield return new PackedWeights(Layout.Head, WeightLayout.OutputMajor, Config.Width, Config.VocabularySize);
         }
     }
 }

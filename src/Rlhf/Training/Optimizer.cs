@@ -50,7 +50,7 @@ public sealed class Optimizer : IDisposable
 
         Steps++;
         var scale = _maxNorm is { } most ? Math.Min(1, most / (norm + 1e-6)) : 1;
-        foreach (var (range, decays) in _decoder.OptimizerRanges())
+        foreach (var (range, decays) in _decoder.OptimizerRanges)
         {
             device.AdamW(
                 _decoder.Parameters.Slice(range.Offset, range.Length), Gradients.Slice(range.Offset, range.Length), _first.Floats.Slice(range.Offset, range.Length),

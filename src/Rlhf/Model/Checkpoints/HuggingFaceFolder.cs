@@ -1,5 +1,6 @@
 using System.Text.Json.Nodes;
 using System.Text.RegularExpressions;
+using Rlhf.Numerics;
 
 namespace Rlhf.Model.Checkpoints;
 
@@ -82,6 +83,25 @@ public sealed partial class HuggingFaceFolder : IDisposable
             throw new ArgumentException($"The buffer has {destination.Length} floats, the model needs {Layout.Length}.", nameof(destination));
         fixed (float* first = destination)
             CopyParametersTo(first);
+    }
+
+    /// <summary>Copies all parameters to the flat buffer of a device, one tensor at a time; the gaps become 0.</summary>
+    /// <param name="device">The device of <paramref name="destination"/>.</param>
+    /// <param name="destination">As long as the layout.</param>
+    /// <exception cref="InputException">A file cannot be read, or has a number that is not finite.</exception>
+    public void CopyParametersTo(IDevice device, FloatBuffer destination)
+    {
+        device.Fill(destination, 0f);
+        foreach (var parameter in Layout.Parameters)
+        {
+            if (!fileNames.TryGetValue(parameter.Name, out var name))
+                continue; // the language head of a reward model
+            var values = new float[checked((int)parameter.Length)];
+            tensors.FileOf(name).ReadFloats(name, values.AsSpan());
+            if (Array.FindIndex(values, value => !float.IsFinite(value)) is >= 0 and var index)
+                throw new InputException($"{tensors.FileOf(name).Path}: tensor {name} has a number that is not finite (element {index}). The model is broken: use an earlier checkpoint.");
+            device.CopyIn(values, destination.Slice(parameter.Offset, parameter.Length));
+        }
     }
 
     /// <summary>Copies all parameters to the flat buffer; the gaps become 0.</summary>
