@@ -86,7 +86,7 @@ public sealed class Decoder : IDisposable
 
     /// <summary>Floats of the flat buffer of a decoder with these heads.</summary>
     public static long LengthOf(ParameterLayout layout, HeadKind kind) =>
-        layout.Length + (kind.HasFlag(HeadKind.Scalar) ? Rounded(layout.Config.Width) + Rounded(1) : 0);
+        layout.Length + ((kind & HeadKind.Scalar) != 0 ? Rounded(layout.Config.Width) + Rounded(1) : 0);
 
     /// <summary>A part of the parameters; empty for null.</summary>
     public FloatBuffer Part(long? offset, long length) => PartOf(Parameters, offset, length);
@@ -128,7 +128,7 @@ public sealed class Decoder : IDisposable
 
     internal PackedWeights Linear(int layer, LinearRole role) => _weights[(layer * LinearRoles) + (int)role];
 
-    internal PackedWeights Head => Kind.HasFlag(HeadKind.Language) ? _weights[^1] : throw new InvalidOperationException("This decoder has no language head.");
+    internal PackedWeights Head => (Kind & HeadKind.Language) != 0 ? _weights[^1] : throw new InvalidOperationException("This decoder has no language head.");
 
     internal FloatBuffer Forward(PackedWeights weights) => _packed.Floats.Slice(weights.ForwardOffset, Device.PackedLength(weights.Inputs, weights.Outputs));
 
@@ -140,7 +140,7 @@ public sealed class Decoder : IDisposable
     {
         yield return (decoder.Layout.Decayed, true);
         yield return (decoder.Layout.NotDecayed, false);
-        if (decoder.Kind.HasFlag(HeadKind.Scalar))
+        if (decoder.(Kind & HeadKind.Scalar) != 0)
         {
             yield return (new ParameterRange(decoder.ScalarWeight, Rounded(decoder.Config.Width)), true);
             yield return (new ParameterRange(decoder.ScalarBias, Rounded(1)), false);
@@ -158,7 +158,7 @@ public sealed class Decoder : IDisposable
             yield return new PackedWeights(offsets.DownWeight, WeightLayout, Config.FeedForwardWidth, Config.Width);
         }
 
-        if (Kind.HasFlag(HeadKind.Language))
+        if ((Kind & HeadKind.Language) != 0)
         {
             yield return new PackedWeights(Layout.Head, WeightLayout.OutputMajor, Config.Width, Config.VocabularySize);
         }
