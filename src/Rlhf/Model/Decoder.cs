@@ -140,7 +140,7 @@ public sealed class Decoder : IDisposable
     {
         yield return (decoder.Layout.Decayed, true);
         yield return (decoder.Layout.NotDecayed, false);
-        if (decoder.(Kind & HeadKind.Scalar) != 0)
+        if ((decoder.Kind & HeadKind.Scalar) != 0)
         {
             yield return (new ParameterRange(decoder.ScalarWeight, Rounded(decoder.Config.Width)), true);
             yield return (new ParameterRange(decoder.ScalarBias, Rounded(1)), false);

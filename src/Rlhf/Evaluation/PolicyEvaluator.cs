@@ -1,0 +1,192 @@
+using Rlhf.Data;
+using Rlhf.Generation;
+using Rlhf.Model;
+using Rlhf.Objectives;
+using Rlhf.Tokenization;
+
+namespace Rlhf.Evaluation;
+
+/// <summary>One sampled answer to a held-out prompt, judged.</summary>
+/// <param name="Prompt">Number of the prompt.</param>
+/// <param name="Text">The answer as a person reads it.</param>
+/// <param name="Completion">Its tokens.</param>
+/// <param name="Score">By the reward model, on the evaluation's scale; NaN without a reward model.</param>
+/// <param name="SecondScore">By the second reward model, as it is; null without one.</param>
+/// <param name="GoldScore">By the gold rule; null without one.</param>
+/// <param name="Kl">Sum over its tokens of log p - log p of the reference; NaN without a reference.</param>
+/// <param name="Entropy">Mean entropy per token, nats.</param>
+public sealed record EvaluatedAnswer(int Prompt, string Text, Completion Completion, double Score, double? SecondScore, double? GoldScore, double Kl, double Entropy);
+
+/// <summary>A policy's answers to the held-out prompts and what they come to. Intervals are over prompts.</summary>
+/// <param name="Answers">Sample by sample: all prompts, then all prompts again.</param>
+public sealed record PolicyEvaluation(IReadOnlyList<EvaluatedAnswer> Answers)
+{
+    /// <summary>Mean score.</summary>
+    public Estimate Score => MeanOf(static answer => answer.Score);
+
+    /// <summary>Mean score by the second reward model.</summary>
+    public Estimate? SecondScore => Answers[0].SecondScore is null ? null : MeanOf(static answer => answer.SecondScore!.Value);
+
+    /// <summary>Mean score by the gold rule.</summary>
+    public Estimate? GoldScore => Answers[0].GoldScore is null ? null : MeanOf(static answer => answer.GoldScore!.Value);
+
+    /// <summary>Mean KL to the reference, nats per answer.</summary>
+    public Estimate Kl => MeanOf(static answer => answer.Kl);
+
+    /// <summary>Mean length, tokens.</summary>
+    public Estimate Length => MeanOf(static answer => answer.Completion.Response.Length);
+
+    /// <summary>Mean entropy per token, nats.</summary>
+    public double Entropy => Answers.Sum(static answer => answer.Entropy * answer.Completion.Response.Length) / Answers.Sum(static answer => answer.Completion.Response.Length);
+
+    /// <summary>Share of answers that ended by themselves.</summary>
+    public double EosShare => Answers.Count(static answer => answer.Completion.Finished) / (double)Answers.Count;
+
+    /// <summary>Distinct answers over all answers.</summary>
+    public double DistinctShare => Answers.Select(static answer => answer.Text).Distinct().Count() / (double)Answers.Count;
+
+    /// <summary>A mean over answers with an interval that takes prompts, not answers, as independent.</summary>
+    public Estimate MeanOf(Func<EvaluatedAnswer, double> figure) =>
+        Intervals.Mean([.. Answers.GroupBy(static answer => answer.Prompt).Select(group => group.Average(figure))]);
+
+    /// <summary>For <see cref="LearnedAnalysis"/>.</summary>
+    public IReadOnlyList<LearnedAnswer> ForLearning() => [.. Answers.Select(static answer => new LearnedAnswer
+    {
+        Prompt = answer.Prompt,
+        Text = answer.Text,
+        Score = answer.Score,
+        SecondScore = answer.SecondScore,
+        Tokens = answer.Completion.Response.Length,
+        Finished = answer.Completion.Finished,
+    })];
+}
+
+/// <summary>Who judges answers.</summary>
+public sealed record PolicyJudges
+{
+    /// <summary>KL is measured to this model; null: not at all.</summary>
+    public Decoder? Reference { get; init; }
+
+    /// <summary>The reward model; null: no score.</summary>
+    public Decoder? Reward { get; init; }
+
+    /// <summary>A second reward model.</summary>
+    public Decoder? Second { get; init; }
+
+    /// <summary>The truth: score of an answer's text to the prompt of a number, where it is known.</summary>
+    public Func<int, string, double>? Gold { get; init; }
+}
+
+/// <summary>Samples answers to the same held-out prompts from any policy and has them judged. The same policy always gives the same answers.</summary>
+public sealed class PolicyEvaluator : IDisposable
+{
+    private readonly IReadOnlyList<EncodedPrompt> _prompts;
+    private readonly int _samples;
+    private readonly GenerationSettings _settings;
+    private readonly Tokenizer _tokenizer;
+    private readonly PolicyJudges _judges;
+    private readonly int _rowBudget;
+    private readonly Scorer? _reference;
+    private readonly Scorer? _reward;
+    private readonly Scorer? _second;
+
+    /// <summary>Prepares evaluations.</summary>
+    /// <param name="prompts">The held-out prompts, at least one.</param>
+    /// <param name="samples">Answers to each prompt.</param>
+    /// <param name="settings">How answers are sampled.</param>
+    /// <param name="tokenizer">Turns answers into text and back.</param>
+    /// <param name="judges">Who judges.</param>
+    /// <param name="rowBudget">Tokens that go through a model at once.</param>
+    public PolicyEvaluator(IReadOnlyList<EncodedPrompt> prompts, int samples, GenerationSettings settings, Tokenizer tokenizer, PolicyJudges judges, int rowBudget)
+    {
+        if (prompts.Count == 0)
+        {
+            throw new InputException("There is no held-out prompt to evaluate a policy on: give data.evaluation_prompts or a held_out share of data.prompts.");
+        }
+
+        (_prompts, _samples, _settings, _tokenizer, _judges, _rowBudget) = (prompts, samples, settings, tokenizer, judges, rowBudget);
+        _reference = judges.Reference is null ? null : new Scorer(judges.Reference, rowBudget);
+        _reward = judges.Reward is null ? null : new Scorer(judges.Reward, rowBudget);
+        _second = judges.Second is null ? null : new Scorer(judges.Second, rowBudget);
+    }
+
+    /// <summary>In what the first reward model's scores are measured.</summary>
+    public ScoreScale Scale { get; set; } = ScoreScale.None;
+
+    /// <summary>Answers of a policy, judged.</summary>
+    public PolicyEvaluation Evaluate(Decoder policy, CancellationToken cancellation = default)
+    {
+        using var generator = new Generator(policy);
+        using var scorer = new Scorer(policy, _rowBudget);
+        int[][] prompts = [.. Enumerable.Range(0, _prompts.Count * _samples).Select(i => _prompts[i % _prompts.Count].Tokens)];
+        var completions = generator.Generate(prompts, _settings, cancellation: cancellation);
+        int[][] sequences = [.. completions.Select(static completion => completion.Tokens)];
+        int[] promptLengths = [.. completions.Select(static completion => completion.Prompt.Length)];
+        var temperature = _settings.Sampling.IsGreedy ? 1 : _settings.Sampling.Temperature;
+        var (own, entropies) = scorer.ResponseLogProbabilities(sequences, promptLengths, temperature);
+        var reference = _reference?.ResponseLogProbabilities(sequences, promptLengths, temperature).LogProbabilities;
+        var scores = _reward?.Rewards(sequences);
+        var second = _second?.Rewards(sequences);
+        var answers = new EvaluatedAnswer[completions.Length];
+        var at = 0;
+        for (var i = 0; i < answers.Length; i++)
+        {
+            var tokens = completions[i].Response.Length;
+            var text = _tokenizer.Decode(completions[i].Response);
+            answers[i] = new EvaluatedAnswer(
+                i % _prompts.Count, text, completions[i], scores is null ? double.NaN : Scale.Apply(scores[i]), second?[i], _judges.Gold?.Invoke(i % _prompts.Count, text),
+                reference is null ? double.NaN : SumOfDifferences(own, reference, at, tokens), MeanOf(entropies, at, tokens));
+            at += tokens;
+        }
+
+        return new PolicyEvaluation(answers);
+    }
+
+    /// <summary>Scores changed answers again, as <see cref="LearnedAnalysis.Requests"/> asks: same prompt, same ending.</summary>
+    public IReadOnlyList<Rescored> Rescore(PolicyEvaluation evaluation, IReadOnlyList<RescoreRequest> requests)
+    {
+        int[][] sequences = [.. requests.Select(request =>
+        {
+            var answer = evaluation.Answers[request.Answer].Completion;
+            int[] ending = answer.Finished ? [answer.Response[^1]] : [];
+            return (int[])[.. answer.Prompt, .. _tokenizer.Encode(request.Text), .. ending];
+        })];
+        var scores = _reward?.Rewards(sequences) ?? throw new InvalidOperationException("Answers are scored again by a reward model; there is none.");
+        var second = _second?.Rewards(sequences);
+        return [.. scores.Select((score, i) => new Rescored(Scale.Apply(score), second?[i]))];
+    }
+
+    /// <summary>What the policy learned since SFT, with its risen words taken out and scored again.</summary>
+    public LearnedReport Learned(PolicyEvaluation sft, PolicyEvaluation ppo) =>
+        LearnedAnalysis.Run(sft.ForLearning(), ppo.ForLearning(), requests => Rescore(ppo, requests));
+
+    /// <inheritdoc/>
+    public void Dispose()
+    {
+        _reference?.Dispose();
+        _reward?.Dispose();
+        _second?.Dispose();
+    }
+
+    private static double SumOfDifferences(float[] own, float[] reference, int start, int count)
+    {
+        var sum = 0.0;
+        for (var i = start; i < start + count; i++)
+        {
+            sum += (double)own[i] - reference[i];
+        }
+
+        return sum;
+    }
+
+    private static double MeanOf(float[] values, int start, int count)
+    {
+        var sum = 0.0;
+        for (var i = start; i < start + count; i++)
+        {
+            sum += values[i];
+        }
+
+        return sum / count;
+    }
+}
