@@ -81,9 +81,9 @@ internal static class CommandLine
             error.WriteLine($"rlhf: {exception.Message}");
             return ExitCode.Failed;
         }
-        catch (OperationCanceledException)
+        catch (OperationCanceledException exception)
         {
-            error.WriteLine("rlhf: interrupted");
+            error.WriteLine($"rlhf: {exception.Message}");
             return ExitCode.Failed;
         }
     }

@@ -1,6 +1,7 @@
 using System.CommandLine;
 using System.Runtime.InteropServices;
 using Rlhf.Cli.Commands;
+using Rlhf.Runs;
 
 namespace Rlhf.Cli;
 
@@ -38,6 +39,13 @@ internal static class Program
     {
         var root = new RootCommand("The InstructGPT recipe as one program: demonstrations -> SFT -> ranked answers -> reward model -> PPO.")
         {
+            QuickstartCommand.Create(),
+            RunCommand.Create(),
+            StageCommand.Create(StageKind.Pretrain, "Does the pretrain stage of a recipe: next-token training on plain text."),
+            StageCommand.Create(StageKind.Sft, "Does the sft stage of a recipe: step 1, supervised fine-tuning."),
+            StageCommand.Create(StageKind.Collect, "Does the next collect stage of a recipe: K sampled answers to each prompt, ranked."),
+            StageCommand.Create(StageKind.Reward, "Does the next reward stage of a recipe: step 2, the reward model."),
+            StageCommand.Create(StageKind.Ppo, "Does the next ppo stage of a recipe: step 3, PPO against the reward model."),
             DoctorCommand.Create(),
         };
         root.HelpName = "rlhf";

@@ -36,14 +36,6 @@ public abstract record TrainingOptions
     /// <summary>Seed of everything random in this stage; by default derived from the recipe's seed, the stage and the round.</summary>
     public ulong? Seed { get; init; }
 
-    /// <summary>The learning rate of each of <paramref name="totalSteps"/> steps, for <paramref name="peak"/> or else <see cref="LearningRate"/>.</summary>
-    public LearningRateSchedule CreateSchedule(long totalSteps, double? peak = null)
-    {
-        var top = peak ?? LearningRate;
-        var warmUp = WarmUpSteps > 0 ? WarmUpSteps : (long)Math.Round(WarmUpFraction * totalSteps);
-        return new LearningRateSchedule(Schedule, top, top * FinalLearningRateFraction, warmUp, totalSteps);
-    }
-
     /// <summary>The learning rate of each of <paramref name="totalSteps"/> optimizer steps.</summary>
     public LearningRateSchedule LearningRates(long totalSteps) => LearningRates(LearningRate, totalSteps);
 

@@ -211,7 +211,7 @@ public class RecipeTests
 
         var ppo = new PpoOptions();
         Assert.Equal((512, 64, 1), (ppo.RolloutsPerStep, ppo.Minibatch, ppo.InnerEpochs));
-        Assert.Equal((ScheduleShape.Constant, 10, 0.1), (ppo.Schedule, ppo.WarmUpSteps, ppo.CreateSchedule(500).At(1) / ppo.LearningRate));
+        Assert.Equal((ScheduleShape.Constant, 10, 0.1), (ppo.Schedule, ppo.WarmUpSteps, ppo.LearningRates(500).At(1) / ppo.LearningRate));
         Assert.True(ppo.LearningRate < 8.05e-6);
         Assert.Equal((9e-6, 0.2, 1.0, 0.02, 1.0), (ppo.ValueLearningRate, ppo.ClipRange, ppo.Gamma, ppo.KlCoefficient, ppo.Temperature));
         Assert.Equal((0.992, KlEstimator.K1, false), (ppo.Ema, ppo.KlEstimator, ppo.SharedTrunk));

@@ -1,0 +1,75 @@
+using System.CommandLine;
+using Rlhf.Reporting;
+using Rlhf.Runs;
+
+namespace Rlhf.Cli.Commands;
+
+/// <summary>The arguments of every command that works on a recipe.</summary>
+internal sealed class RecipeArguments
+{
+    public Argument<string?> Recipe { get; } = new("RECIPE") { Description = "The recipe file.", Arity = ArgumentArity.ZeroOrOne };
+
+    public Option<string[]> Set { get; } = new("--set")
+    {
+        Description = "Changes a value of the recipe: --set ppo.steps=10. May be given several times.",
+        HelpName = "a.b=value",
+    };
+
+    public Option<string?> Out { get; } = new("--out") { Description = "The run folder.", HelpName = "DIR" };
+
+    public Option<bool> Resume { get; } = new("--resume") { Description = "Goes on with the run in the folder; without RECIPE with the folder's own." };
+
+    public Option<bool> Quiet { get; } = new("--quiet", "-q") { Description = "No progress on standard error." };
+
+    /// <summary>Adds the arguments of a command that runs something.</summary>
+    public Command AddTo(Command command)
+    {
+        command.Add(Recipe);
+        command.Add(Out);
+        command.Add(Set);
+        command.Add(Resume);
+        command.Add(Quiet);
+        return command;
+    }
+
+    /// <summary>The recipe that the command line names, with its changes.</summary>
+    public Recipe Read(ParseResult parsed)
+    {
+        var file = parsed.GetValue(Recipe);
+        var folder = parsed.GetValue(Out);
+        if (file is null && parsed.GetValue(Resume) && folder is not null && RunFolder.HoldsRun(folder))
+        {
+            file = Path.Combine(folder, RunFolder.RecipeFile);
+        }
+
+        return RecipeReader.Read(file ?? throw new InputException("RECIPE is missing; only --resume with an existing --out does without"), parsed.GetValue(Set));
+    }
+
+    /// <summary>Runs what is to be done and prints the figures that came out.</summary>
+    public void Execute(ParseResult parsed, StageKind? only, CancellationToken cancellation)
+    {
+        var recipe = Read(parsed);
+        var folder = parsed.GetValue(Out) ?? Path.Combine("runs", DefaultName(recipe));
+        Execute(parsed, recipe, new RunSettings(folder, parsed.GetValue(Resume), only), ProgressReporter.ForStandardError(parsed.GetValue(Quiet)), cancellation);
+    }
+
+    /// <summary>Runs a recipe; says on standard error where, and how to go on after an interruption.</summary>
+    public static void Execute(ParseResult parsed, Recipe recipe, RunSettings settings, ProgressReporter progress, CancellationToken cancellation)
+    {
+        parsed.Error().WriteLine($"rlhf: run folder {settings.Out}");
+        try
+        {
+            var summary = RecipeRun.Execute(recipe, settings, progress, cancellation);
+            RunResultText.Write(summary, parsed.Output());
+        }
+        catch (OperationCanceledException exception)
+        {
+            throw new OperationCanceledException($"interrupted; go on with: rlhf run --resume --out {settings.Out}", exception);
+        }
+    }
+
+    private static string DefaultName(Recipe recipe) =>
+        recipe.Name.Length > 0 && recipe.Name.All(character => char.IsAsciiLetterOrDigit(character) || character is '-' or '_')
+            ? recipe.Name
+            : throw new InputException("--out is missing; a recipe whose name is one plain word runs in runs/NAME without it");
+}

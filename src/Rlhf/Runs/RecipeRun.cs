@@ -1,0 +1,99 @@
+using Rlhf.Numerics.Cpu;
+using Rlhf.Reporting;
+
+namespace Rlhf.Runs;
+
+/// <summary>What a run is told beside its recipe.</summary>
+/// <param name="Out">The run folder.</param>
+/// <param name="Resume">Whether to go on with the run that is in it.</param>
+/// <param name="Only">Does the next stage of this kind only; null: all stages.</param>
+public sealed record RunSettings(string Out, bool Resume = false, StageKind? Only = null);
+
+/// <summary>Does the stages of a recipe in order, each at most once: a stage whose summary is written is complete.</summary>
+public static class RecipeRun
+{
+    /// <summary>Does what is left to do of a run.</summary>
+    /// <param name="recipe">The recipe.</param>
+    /// <param name="settings">The folder, and what to do of it.</param>
+    /// <param name="progress">Tells a person how far the work is.</param>
+    /// <param name="cancellation">Asks for a checkpoint and the end.</param>
+    /// <returns>The run's summary so far.</returns>
+    /// <exception cref="OperationCanceledException">After the checkpoint that <paramref name="cancellation"/> asked for.</exception>
+    public static RunSummary Execute(Recipe recipe, RunSettings settings, ProgressReporter progress, CancellationToken cancellation) =>
+        Execute(recipe, settings, progress, Stages.StageTable.Run, cancellation);
+
+    internal static RunSummary Execute(Recipe recipe, RunSettings settings, ProgressReporter progress, Func<StageContext, StageSummary> runStage, CancellationToken cancellation)
+    {
+        using var run = RunFolder.Open(settings.Out, recipe, settings.Resume || (settings.Only is not null && CanBegin(recipe, settings)));
+        using var device = CpuDevice.Create();
+        using var metrics = MetricsWriter.Open(run.FullPath);
+        run.Write("environment.json", RunEnvironment.Current(device.Description).ToJson());
+        BaseModel.Prepare(recipe, run);
+        foreach (var step in StepsToDo(recipe, run, settings, progress))
+        {
+            cancellation.ThrowIfCancellationRequested();
+            Directory.CreateDirectory(run.StageFolder(step));
+            DurableFiles.RecoverFolder(run.ModelFolder(step));
+            var context = new StageContext(recipe, step, run, device, metrics, progress, cancellation);
+            context.Complete(runStage(context));
+            WriteSummary(recipe, run);
+        }
+
+        return WriteSummary(recipe, run);
+    }
+
+    // One stage after another by commands of their own needs no --resume as long as the stage itself was not begun.
+    private static bool CanBegin(Recipe recipe, RunSettings settings)
+    {
+        var folder = Path.Combine(settings.Out, "stages");
+        return StageStep.Of(recipe).Any(step => step.Kind == settings.Only && !Directory.Exists(Path.Combine(folder, step.Name)));
+    }
+
+    private static IEnumerable<StageStep> StepsToDo(Recipe recipe, RunFolder run, RunSettings settings, ProgressReporter progress)
+    {
+        var steps = StageStep.Of(recipe);
+        if (settings.Only is { } kind)
+        {
+            return [NextOf(kind, steps, run)];
+        }
+
+        foreach (var step in steps.Where(run.IsDone))
+        {
+            progress.Line($"{step.Name}: complete, skipped");
+        }
+
+        return [.. steps.Where(step => !run.IsDone(step))];
+    }
+
+    private static StageStep NextOf(StageKind kind, IReadOnlyList<StageStep> steps, RunFolder run)
+    {
+        var name = SnakeCase.From(kind.ToString());
+        var ofKind = steps.Where(step => step.Kind == kind).ToArray();
+        if (ofKind.Length == 0)
+        {
+            throw new InputException($"the recipe has no {name} stage");
+        }
+
+        var next = ofKind.FirstOrDefault(step => !run.IsDone(step)) ?? throw new InputException($"{run.FullPath}: every {name} stage is complete");
+        var missing = steps.FirstOrDefault(step => step.Number < next.Number && !run.IsDone(step));
+        return missing is null
+            ? next
+            : throw new InputException($"{run.FullPath}: {next.Name} needs {missing.Name} first: rlhf {SnakeCase.From(missing.Kind.ToString())} RECIPE --out {run.FullPath}");
+    }
+
+    private static RunSummary WriteSummary(Recipe recipe, RunFolder run)
+    {
+        var stages = StageStep.Of(recipe).Where(run.IsDone).Select(step => SummaryFiles.ReadStage(run.StageFolder(step))).ToArray();
+        var summary = new RunSummary
+        {
+            Name = recipe.Name,
+            Program = RunEnvironment.ProgramVersion,
+            Seed = checked((long)Math.Min(recipe.Seed, long.MaxValue)),
+            Started = stages.Select(stage => stage.Started).Min(),
+            Seconds = stages.Sum(stage => stage.Seconds),
+            Stages = stages,
+        };
+        SummaryFiles.WriteRun(run.FullPath, summary);
+        return summary;
+    }
+}

@@ -1,0 +1,54 @@
+using System.Reflection;
+using System.Runtime.InteropServices;
+using System.Text.Encodings.Web;
+using System.Text.Json;
+
+namespace Rlhf.Runs;
+
+/// <summary><c>environment.json</c>: where a run ran.</summary>
+/// <param name="Program">The program's version, with the commit it was built from.</param>
+/// <param name="Runtime">The .NET runtime.</param>
+/// <param name="System">The operating system.</param>
+/// <param name="Architecture">The processor architecture.</param>
+/// <param name="Processor">The processor's name, where the system tells it.</param>
+/// <param name="Cores">Logical processors.</param>
+/// <param name="MemoryBytes">Memory that this process may use.</param>
+/// <param name="Device">The device that computes: its instruction set and threads.</param>
+public sealed record RunEnvironment(
+    string Program, string Runtime, string System, string Architecture, string? Processor, int Cores, long MemoryBytes, string Device)
+{
+    private static readonly JsonSerializerOptions Json = new()
+    {
+        PropertyNamingPolicy = JsonNamingPolicy.SnakeCaseLower,
+        Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping,
+        WriteIndented = true,
+        NewLine = "\n",
+    };
+
+    /// <summary>The program's version.</summary>
+    public static string ProgramVersion { get; } =
+        typeof(RunEnvironment).Assembly.GetCustomAttribute<AssemblyInformationalVersionAttribute>()?.InformationalVersion ?? "unknown";
+
+    /// <summary>The environment of this process.</summary>
+    public static RunEnvironment Current(string device) => new(
+        ProgramVersion,
+        RuntimeInformation.FrameworkDescription,
+        RuntimeInformation.OSDescription,
+        RuntimeInformation.ProcessArchitecture.ToString(),
+        ProcessorName(),
+        Environment.ProcessorCount,
+        GC.GetGCMemoryInfo().TotalAvailableMemoryBytes,
+        device);
+
+    /// <summary>The JSON of <c>environment.json</c>.</summary>
+    public byte[] ToJson() => JsonSerializer.SerializeToUtf8Bytes(this, Json);
+
+    private static string? ProcessorName()
+    {
+        const string Description = "/proc/cpuinfo";
+        return !File.Exists(Description) ? null : File.ReadLines(Description)
+            .Where(line => line.StartsWith("model name", StringComparison.Ordinal))
+            .Select(line => line[(line.IndexOf(':', StringComparison.Ordinal) + 1)..].Trim())
+            .FirstOrDefault();
+    }
+}

@@ -1,0 +1,80 @@
+using System.Diagnostics;
+using System.Text;
+using Rlhf.Data;
+using Rlhf.Numerics;
+using Rlhf.Reporting;
+
+namespace Rlhf.Runs;
+
+/// <summary>What a stage is given: the recipe, its place in the run, its folder, the device, metrics, progress, and the wish to stop.</summary>
+public sealed class StageContext
+{
+    private readonly long begun = Stopwatch.GetTimestamp();
+
+    internal StageContext(Recipe recipe, StageStep step, RunFolder run, IDevice device, MetricsWriter metrics, ProgressReporter progress, CancellationToken cancellation)
+    {
+        (Recipe, Step, Run, Device, Metrics, Progress, Cancellation) = (recipe, step, run, device, metrics, progress, cancellation);
+        Folder = run.StageFolder(step);
+        Ledger = new Ledger(step.Name);
+        Models = new ModelLineage(recipe, run, step);
+        Data = new StageData(recipe, run, Ledger);
+    }
+
+    /// <summary>The whole recipe.</summary>
+    public Recipe Recipe { get; }
+
+    /// <summary>Which stage this is.</summary>
+    public StageStep Step { get; }
+
+    /// <summary>The run's folder.</summary>
+    public RunFolder Run { get; }
+
+    /// <summary>Where it computes.</summary>
+    public IDevice Device { get; }
+
+    /// <summary>The run's metrics.</summary>
+    public MetricsWriter Metrics { get; }
+
+    /// <summary>Tells a person how far the work is.</summary>
+    public ProgressReporter Progress { get; }
+
+    /// <summary>Asks the stage to write a checkpoint and stop.</summary>
+    public CancellationToken Cancellation { get; }
+
+    /// <summary>The stage's folder.</summary>
+    public string Folder { get; }
+
+    /// <summary>Where the stage writes its model.</summary>
+    public string ModelFolder => Run.ModelFolder(Step);
+
+    /// <summary>What becomes of every row that the stage reads.</summary>
+    public Ledger Ledger { get; }
+
+    /// <summary>The models that came before.</summary>
+    public ModelLineage Models { get; }
+
+    /// <summary>The rows of the recipe's data.</summary>
+    public StageData Data { get; }
+
+    /// <summary>Seconds of the stage, those before an interruption included.</summary>
+    public double Seconds => SecondsBefore + Stopwatch.GetElapsedTime(begun).TotalSeconds;
+
+    /// <summary>Seconds that earlier attempts took up to the checkpoint that this one goes on from.</summary>
+    internal double SecondsBefore { get; set; }
+
+    /// <summary>The stage's seed: its own if it gives one, else derived from the recipe's, its kind and its round.</summary>
+    public ulong SeedOf(ulong? own) => Philox.Derive(own ?? Recipe.Seed, ((ulong)Step.Round << 8) | (uint)Step.Kind);
+
+    /// <summary>Writes <c>ledger.json</c> and then <c>summary.json</c>, with which the stage is complete.</summary>
+    internal void Complete(StageSummary summary)
+    {
+        Run.Write(Path.Combine("stages", Step.Name, "ledger.json"), Encoding.UTF8.GetBytes(Ledger.ToJson().ToJsonString(SummaryFiles.Json)));
+        SummaryFiles.WriteStage(Folder, summary with { Seconds = Seconds, DataHashes = Data.Hashes });
+
+        // The model is complete; checkpoints are several times its size.
+        foreach (var folder in Directory.GetDirectories(Folder, "checkpoints*"))
+        {
+            Directory.Delete(folder, recursive: true);
+        }
+    }
+}
