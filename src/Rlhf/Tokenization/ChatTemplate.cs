@@ -1,12 +1,31 @@
+using System.Runtime.CompilerServices;
 using System.Text.Json;
 using Rlhf.Data;
+using Rlhf.Tokenization.Jinja;
 
 namespace Rlhf.Tokenization;
 
-/// <summary>A chat template in the Jinja subset of tokenizer_config.json files: messages in, the text that the model sees out.</summary>
+/// <summary>
+/// A chat template in the Jinja subset of tokenizer_config.json files: messages in, the text that the model sees out. Rendered text holds
+/// its special tokens already: encode it without adding any. Safe for use from several threads.
+/// </summary>
 public sealed class ChatTemplate
 {
-    private ChatTemplate(string source) => Source = source;
+    private const string Assistant = "assistant";
+
+    private readonly TemplateSource _source;
+    private readonly Statement[] _body;
+    private readonly string? _beginningOfSequence;
+    private readonly string? _endOfSequence;
+
+    private ChatTemplate(string name, string text, string? beginningOfSequence, string? endOfSequence)
+    {
+        Source = text;
+        _source = new TemplateSource(name, text);
+        _beginningOfSequence = beginningOfSequence;
+        _endOfSequence = endOfSequence;
+        _body = TemplateParser.Parse(_source);
+    }
 
     /// <summary>Names that <see cref="BuiltIn"/> takes.</summary>
     public static IReadOnlyList<string> BuiltInNames { get; } = ["chatml", "human-assistant"];
@@ -14,30 +33,121 @@ public sealed class ChatTemplate
     /// <summary>The template's text.</summary>
     public string Source { get; }
 
+    /// <summary>The clock of <c>strftime_now</c>.</summary>
+    internal TimeProvider Clock { get; init; } = TimeProvider.System;
+
     /// <summary>Parses a template.</summary>
+    /// <param name="template">Its text.</param>
+    /// <param name="beginningOfSequence">The variable <c>bos_token</c>; null leaves it undefined.</param>
+    /// <param name="endOfSequence">The variable <c>eos_token</c>; null leaves it undefined.</param>
+    /// <param name="name">How errors call it.</param>
     /// <exception cref="InputException">Not valid, or not supported; with line and column.</exception>
     public static ChatTemplate Parse(string template, string? beginningOfSequence = null, string? endOfSequence = null, string name = "chat template") =>
-        throw new NotImplementedException();
+        new(name, template, beginningOfSequence, endOfSequence);
 
-    /// <summary>One of the templates that come with the program: <c>chatml</c> or <c>human-assistant</c>.</summary>
-    public static ChatTemplate BuiltIn(string name) => throw new NotImplementedException();
+    /// <summary>
+    /// One of the templates that come with the program. <c>chatml</c>: turns between <c>&lt;|im_start|&gt;role</c> and <c>&lt;|im_end|&gt;</c>.
+    /// <c>human-assistant</c>: the transcripts of hh-rlhf, <c>"\n\nHuman: ...\n\nAssistant: ..."</c>, a system message as a paragraph in front.
+    /// </summary>
+    public static ChatTemplate BuiltIn(string name) => name switch
+    {
+        "chatml" => Parse(BuiltInTemplates.ChatMl, endOfSequence: "<|im_end|>", name: name),
+        "human-assistant" => Parse(BuiltInTemplates.HumanAssistant, name: name),
+        _ => throw new InputException($"there is no built-in chat template \"{name}\" (there are: {string.Join(", ", BuiltInNames)})"),
+    };
 
     /// <summary>Renders a conversation.</summary>
+    /// <param name="messages">The turns.</param>
+    /// <param name="addGenerationPrompt">Ends with what stands in front of the assistant's next answer.</param>
+    /// <param name="variables">Further variables of the template, such as enable_thinking; one that is not given is undefined.</param>
+    /// <param name="tools">JSON schemas of tools; null leaves them none.</param>
+    /// <exception cref="InputException">The template refuses the conversation or fails on it; with line and column.</exception>
+    [OverloadResolutionPriority(1)]
     public string Render(
         IReadOnlyList<Message> messages, bool addGenerationPrompt, IReadOnlyDictionary<string, object?>? variables = null, IReadOnlyList<JsonElement>? tools = null) =>
-        throw new NotImplementedException();
+        Run(messages, addGenerationPrompt, variables, tools).Text;
 
     /// <summary>Renders a conversation whose messages are JSON objects (tool calls, reasoning_content ...).</summary>
+    /// <inheritdoc cref="Render(IReadOnlyList{Message}, bool, IReadOnlyDictionary{string, object?}?, IReadOnlyList{JsonElement}?)"/>
     public string Render(
         IReadOnlyList<JsonElement> messages, bool addGenerationPrompt, IReadOnlyDictionary<string, object?>? variables = null, IReadOnlyList<JsonElement>? tools = null) =>
-        throw new NotImplementedException();
+        Run(messages, addGenerationPrompt, variables, tools).Text;
 
     /// <summary>
     /// Renders a conversation and says which parts the assistant wrote (UTF-16 positions in Text): the template's <c>{% generation %}</c>
-    /// blocks, or, where it has none, what each assistant message adds to the rendering of the messages before it.
+    /// blocks, or, where it has none, what each assistant message adds to the prompt in front of it, up to and with the end-of-sequence token
+    /// but without white space behind that.
     /// </summary>
-    /// <exception cref="InputException">The spans cannot be told from the renderings.</exception>
+    /// <exception cref="InputException">The spans cannot be told: an earlier turn is rendered otherwise once later ones follow.</exception>
+    [OverloadResolutionPriority(1)]
     public (string Text, IReadOnlyList<(int Start, int Length)> AssistantSpans) RenderWithAssistantSpans(
         IReadOnlyList<Message> messages, IReadOnlyDictionary<string, object?>? variables = null, IReadOnlyList<JsonElement>? tools = null) =>
-        throw new NotImplementedException();
+        RenderWithSpans(messages, message => message.Role, variables, tools);
+
+    /// <summary>The same for messages that are JSON objects.</summary>
+    /// <inheritdoc cref="RenderWithAssistantSpans(IReadOnlyList{Message}, IReadOnlyDictionary{string, object?}?, IReadOnlyList{JsonElement}?)"/>
+    public (string Text, IReadOnlyList<(int Start, int Length)> AssistantSpans) RenderWithAssistantSpans(
+        IReadOnlyList<JsonElement> messages, IReadOnlyDictionary<string, object?>? variables = null, IReadOnlyList<JsonElement>? tools = null) =>
+        RenderWithSpans(messages, RoleOf, variables, tools);
+
+    private (string Text, IReadOnlyList<(int Start, int Length)> AssistantSpans) RenderWithSpans<T>(
+        IReadOnlyList<T> messages, Func<T, string?> roleOf, IReadOnlyDictionary<string, object?>? variables, IReadOnlyList<JsonElement>? tools)
+    {
+        var (text, generated) = Run(messages, addGenerationPrompt: false, variables, tools);
+        if (HasGeneration(_body))
+            return (text, generated);
+        var spans = new List<(int Start, int Length)>();
+        for (var i = 0; i < messages.Count; i++)
+        {
+            if (roleOf(messages[i]) != Assistant)
+                continue;
+            var before = Run([.. messages.Take(i)], addGenerationPrompt: true, variables, tools).Text;
+            var after = i + 1 == messages.Count ? text : Run([.. messages.Take(i + 1)], addGenerationPrompt: false, variables, tools).Text;
+            if (!after.StartsWith(before, StringComparison.Ordinal) || !text.StartsWith(after, StringComparison.Ordinal))
+            {
+                throw _source.Error(0, FormattableString.Invariant(
+                    $"which part of the text message {i + 1} is cannot be told, since the template renders a turn otherwise once others follow; mark the assistant's part in the template with {{% generation %}} ... {{% endgeneration %}}"));
+            }
+
+            spans.Add((before.Length, EndOfAnswer(after) - before.Length));
+        }
+
+        return (text, spans);
+    }
+
+    /// <summary>White space behind the end-of-sequence token separates turns; the assistant never writes it.</summary>
+    private int EndOfAnswer(string text)
+    {
+        var trimmed = text.AsSpan().TrimEnd();
+        return !string.IsNullOrEmpty(_endOfSequence) && trimmed.EndsWith(_endOfSequence, StringComparison.Ordinal) ? trimmed.Length : text.Length;
+    }
+
+    private (string Text, List<(int Start, int Length)> Generated) Run<T>(
+        IReadOnlyList<T> messages, bool addGenerationPrompt, IReadOnlyDictionary<string, object?>? variables, IReadOnlyList<JsonElement>? tools)
+    {
+        var all = new Dictionary<string, object?>();
+        if (_beginningOfSequence is not null)
+            all["bos_token"] = _beginningOfSequence;
+        if (_endOfSequence is not null)
+            all["eos_token"] = _endOfSequence;
+        foreach (var (name, value) in variables ?? new Dictionary<string, object?>())
+            all[name] = value;
+        all["messages"] = messages;
+        all["tools"] = tools;
+        all["add_generation_prompt"] = addGenerationPrompt;
+        return TemplateInterpreter.Render(_source, _body, all, Clock);
+    }
+
+    private static string? RoleOf(JsonElement message) =>
+        message.ValueKind == JsonValueKind.Object && message.TryGetProperty("role", out var role) && role.ValueKind == JsonValueKind.String
+            ? role.GetString()
+            : null;
+
+    private static bool HasGeneration(Statement[] body) => body.Any(statement => statement switch
+    {
+        GenerationBlock => true,
+        If choice => choice.Branches.Any(branch => HasGeneration(branch.Body)),
+        For loop => HasGeneration(loop.Body) || HasGeneration(loop.Otherwise),
+        _ => false,
+    });
 }

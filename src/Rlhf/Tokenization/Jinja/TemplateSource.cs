@@ -1,0 +1,22 @@
+namespace Rlhf.Tokenization.Jinja;
+
+/// <summary>A template's text with its name, so that errors can say where they are.</summary>
+internal sealed class TemplateSource(string name, string text)
+{
+    /// <summary>The text, line breaks as '\n'.</summary>
+    public string Text { get; } = Normalize(text);
+
+    /// <summary>An error at a position of <see cref="Text"/>; line and column count from 1.</summary>
+    public InputException Error(int position, string message)
+    {
+        var before = Text.AsSpan(0, Math.Min(position, Text.Length));
+        return InputException.At(name, before.Count('\n') + 1, before.Length - before.LastIndexOf('\n'), message);
+    }
+
+    // As Jinja does: one line break at the very end is dropped.
+    private static string Normalize(string text)
+    {
+        text = text.Replace("\r\n", "\n", StringComparison.Ordinal).Replace('\r', '\n');
+        return text.EndsWith('\n') ? text[..^1] : text;
+    }
+}
