@@ -6,7 +6,7 @@ namespace Rlhf.Tokenization.Jinja;
 /// <summary>Renders a parsed template once. Work and output are limited, so that a hostile template ends with an error.</summary>
 internal sealed partial class TemplateInterpreter
 {
-    private const long MostWork = 50_000_000;
+    private const long MostWork = 5_000_000;
     private const int LongestText = 32 << 20;
 
     private readonly TemplateSource _source;

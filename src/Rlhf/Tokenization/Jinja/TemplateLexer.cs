@@ -199,25 +199,26 @@ internal sealed class TemplateLexer
         _position += 2;
         if (_position < _text.Length && (_text[_position] == '-' || (isBlock && _text[_position] == '+')))
             _position++;
-        for (var depth = 0; ;)
+        var brackets = new Stack<char>();
+        while (true)
         {
             _position = SkipSpaces(_position);
             if (_position >= _text.Length)
                 throw _source.Error(start, $"the tag is not closed: expected {close}");
             var sign = _text[_position] is '-' or '+' ? _text[_position] : '\0';
             var end = sign == '\0' ? _position : _position + 1;
-            if (depth == 0 && (sign != '+' || isBlock) && string.CompareOrdinal(_text, end, close, 0, 2) == 0)
+            if (brackets.Count == 0 && (sign != '+' || isBlock) && string.CompareOrdinal(_text, end, close, 0, 2) == 0)
             {
                 Add(isBlock ? TemplateTokenKind.BlockEnd : TemplateTokenKind.OutputEnd, "", _position);
                 EndTag(sign, end + 2, isBlock);
                 return;
             }
 
-            ReadExpressionToken(ref depth);
+            ReadExpressionToken(brackets);
         }
     }
 
-    private void ReadExpressionToken(ref int depth)
+    private void ReadExpressionToken(Stack<char> brackets)
     {
         var first = _text[_position];
         if (first is '"' or '\'')
@@ -228,8 +229,9 @@ internal sealed class TemplateLexer
             ReadWhile(TemplateTokenKind.Name, unit => char.IsLetterOrDigit(unit) || unit == '_');
         else if (Operators.FirstOrDefault(sign => string.CompareOrdinal(_text, _position, sign, 0, sign.Length) == 0) is { } found)
         {
-            depth += found is "(" or "[" or "{" ? 1 : found is ")" or "]" or "}" ? -1 : 0;
-            if (depth < 0)
+            if (found is "(" or "[" or "{")
+                brackets.Push(found is "(" ? ')' : found is "[" ? ']' : '}');
+            else if (found is (")" or "]" or "}") && !(brackets.TryPop(out var expected) && expected == found[0]))
                 throw _source.Error(_position, $"unexpected \"{found}\"");
             Add(TemplateTokenKind.Operator, found, _position);
             _position += found.Length;
