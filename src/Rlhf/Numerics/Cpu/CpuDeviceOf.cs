@@ -297,6 +297,7 @@ internal sealed unsafe class CpuDevice<T>(int threads, InstructionSet instructio
     {
         NeedMatrix(rows, width, hidden);
         NeedEach(rows, logProbabilities, entropies, logSumExp);
+        ArgumentOutOfRangeException.ThrowIfLessThan(targets.Length, rows);
         Need(packed, PackedLength(width, vocabulary));
         for (var first = 0; first < rows; first += LanguageHead.BlockRows)
         {
@@ -321,7 +322,11 @@ internal sealed unsafe class CpuDevice<T>(int threads, InstructionSet instructio
     {
         NeedMatrix(rows, width, hidden, dHidden);
         NeedEach(rows, logSumExp, dLogProbabilities);
+        ArgumentOutOfRangeException.ThrowIfLessThan(targets.Length, rows);
         NeedOrEmpty(dEntropies, rows);
+        NeedEach(dEntropies.IsEmpty ? 0 : rows, entropies);
+        Need(packed, PackedLength(width, vocabulary));
+        Need(packedTransposed, PackedLength(vocabulary, width));
         NeedOrEmpty(dWeights, (long)vocabulary * width);
         for (var first = 0; first < rows; first += LanguageHead.BlockRows)
         {

@@ -1,3 +1,4 @@
+using System.Runtime.ExceptionServices;
 using System.Runtime.InteropServices;
 
 namespace Rlhf.Numerics.Cpu;
@@ -69,7 +70,7 @@ internal sealed unsafe class WorkerPool : IDisposable
     }
 
     /// <summary>
-    /// Calls <paramref name="work"/>(arguments, part, worker) for every part in [0, <paramref name="parts"/>) and returns when all are done.
+    /// Calls <paramref name="work"/>(arguments, part, worker) for every part in [0, <paramref name="parts"/>) and returns when all are done. What a part throws is thrown here.
     /// </summary>
     public void Run(delegate*<void*, int, int, void> work, void* arguments, int parts)
     {
@@ -83,11 +84,13 @@ internal sealed unsafe class WorkerPool : IDisposable
             return;
         }
 
+        // A worker that comes late to the last job must not take a part of it with this job's fields: close that job first.
+        var job = (Volatile.Read(ref _ticket) >> 32) + 1;
+        Interlocked.Exchange(ref _ticket, ((job - 1) << 32) | int.MaxValue);
         _work = work;
         _arguments = arguments;
         _parts = parts;
         _done = 0;
-        var job = (Volatile.Read(ref _ticket) >> 32) + 1;
         Volatile.Write(ref _ticket, job << 32);
         for (var i = 0; i < Math.Min(_workers.Length, parts - 1); i++)
         {
@@ -100,7 +103,7 @@ internal sealed unsafe class WorkerPool : IDisposable
         {
             var failure = _failure;
             _failure = null;
-            throw new InvalidOperationException("A kernel failed.", failure);
+            ExceptionDispatchInfo.Throw(failure);
         }
     }
 
@@ -131,7 +134,7 @@ internal sealed unsafe class WorkerPool : IDisposable
     /// <summary>Takes parts of <paramref name="job"/> until none is left or another job has begun.</summary>
     private void TakeParts(long job, int worker)
     {
-        // Read before the ticket is taken: a taken ticket of this job proves that they belonged to it.
+        // Read before the ticket is taken: a taken ticket of this job proves that they belonged to it, because they change only after it is closed.
         var work = _work;
         var arguments = _arguments;
         var parts = _parts;
@@ -179,13 +182,22 @@ internal sealed unsafe class WorkerPool : IDisposable
             Thread.SpinWait(20);
         }
 
-        Interlocked.Exchange(ref _callerSleeps, 1);
-        if (Volatile.Read(ref _done) == parts && Interlocked.CompareExchange(ref _callerSleeps, 0, 1) == 1)
+        // The last part of the job before may wake the caller late, hence the loop.
+        while (true)
         {
-            return;
-        }
+            Interlocked.Exchange(ref _callerSleeps, 1);
+            var done = Volatile.Read(ref _done) == parts;
+            if (done && Interlocked.CompareExchange(ref _callerSleeps, 0, 1) == 1)
+            {
+                return;
+            }
 
-        _finished.Wait();
+            _finished.Wait();
+            if (Volatile.Read(ref _done) == parts)
+            {
+                return;
+            }
+        }
     }
 
     private sealed class Worker : IDisposable

@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using Rlhf.Numerics.Cpu.Simd;
 
 namespace Rlhf.Numerics.Cpu;
@@ -20,17 +21,24 @@ internal enum MatMulStart
 /// the shapes, the tiles and the threads: an element's bits depend on its row of A and its column of B alone, and a sum that is
 /// continued by a second call (<see cref="MatMulStart.Accumulate"/>) equals the sum of one longer call.
 /// </summary>
+/// <remarks>
+/// The arrangement is that of Goto and van de Geijn (2008): B stands packed in panels of 32 columns; a part packs its block of A into tiles of a few rows for one step of K after the
+/// other and multiplies it by each of its panels, tile by tile in registers (<see cref="IMatMulTile"/>). Between steps the sums rest in C, so their chains go on unbroken.
+/// </remarks>
 internal static unsafe class MatMul
 {
     /// <summary>Columns of a packed panel.</summary>
     public const int PanelWidth = 32;
+
+    private const int PackRows = 128; // of each of
+    private const int PackPanels = 8; // panels: what one part packs
 
     /// <summary>Floats that a packed [<paramref name="k"/>, <paramref name="n"/>] operand takes: panels of 32 columns, each [k, 32], the last one filled with zeros.</summary>
     public static long PackedLength(long k, long n) => (n + PanelWidth - 1) / PanelWidth * PanelWidth * k;
 
     private struct PackArguments
     {
-        public int K, N;
+        public int K, N, Steps;
         public float* B, Packed;
         public long RowStride, ColumnStride;
     }
@@ -38,22 +46,58 @@ internal static unsafe class MatMul
     /// <summary>Packs B, whose element (k, n) stands at b[k * rowStride + n * columnStride].</summary>
     public static void Pack(WorkerPool pool, int k, int n, float* b, long rowStride, long columnStride, float* packed)
     {
-        var arguments = new PackArguments { K = k, N = n, B = b, Packed = packed, RowStride = rowStride, ColumnStride = columnStride };
-        pool.Run(&PackPanel, &arguments, (n + PanelWidth - 1) / PanelWidth);
+        var steps = (k + PackRows - 1) / PackRows;
+        var groups = (n + (PackPanels * PanelWidth) - 1) / (PackPanels * PanelWidth);
+        var arguments = new PackArguments { K = k, N = n, Steps = steps, B = b, Packed = packed, RowStride = rowStride, ColumnStride = columnStride };
+        pool.Run(&PackPart, &arguments, groups * steps);
     }
 
-    private static void PackPanel(void* arguments, int panel, int worker)
+    /// <summary>Some rows of some neighbouring panels, a few rows at a time: long enough runs of memory in either direction.</summary>
+    private static void PackPart(void* arguments, int part, int worker)
     {
         var a = (PackArguments*)arguments;
-        var first = panel * PanelWidth;
-        var columns = Math.Min(PanelWidth, a->N - first);
-        var destination = a->Packed + ((long)first * a->K);
-        for (var k = 0; k < a->K; k++, destination += PanelWidth)
+        var firstColumn = part / a->Steps * PackPanels * PanelWidth;
+        var endColumn = Math.Min(a->N, firstColumn + (PackPanels * PanelWidth));
+        var firstRow = part % a->Steps * PackRows;
+        var endRow = Math.Min(a->K, firstRow + PackRows);
+        var stepRows = a->RowStride == 1 ? PackRows : 1;
+        for (var row = firstRow; row < endRow; row += stepRows)
         {
-            var source = a->B + (k * a->RowStride) + (first * a->ColumnStride);
-            for (var j = 0; j < PanelWidth; j++)
+            var rows = Math.Min(stepRows, endRow - row);
+            for (var column = firstColumn; column < endColumn; column += PanelWidth)
             {
-                destination[j] = j < columns ? source[j * a->ColumnStride] : 0f;
+                var columns = Math.Min(PanelWidth, endColumn - column);
+                var destination = a->Packed + ((long)column * a->K) + ((long)row * PanelWidth);
+                if (columns < PanelWidth)
+                {
+                    new Span<float>(destination, rows * PanelWidth).Clear();
+                }
+
+                Regroup(columns, rows, a->B + (row * a->RowStride) + (column * a->ColumnStride), a->ColumnStride, a->RowStride, destination, PanelWidth);
+            }
+        }
+    }
+
+    /// <summary>destination[p * stride + i] = source[i * across + p * along] for i &lt; count, p &lt; depth: what both operands' packing comes to.</summary>
+    private static void Regroup(int count, int depth, float* source, long across, long along, float* destination, int stride)
+    {
+        if (along == 1)
+        {
+            Transpose.Copy(count, depth, source, across, destination, stride);
+            return;
+        }
+
+        for (var p = 0; p < depth; p++, source += along, destination += stride)
+        {
+            if (across == 1)
+            {
+                Unsafe.CopyBlockUnaligned(destination, source, (uint)count * sizeof(float));
+                continue;
+            }
+
+            for (var i = 0; i < count; i++)
+            {
+                destination[i] = source[i * across];
             }
         }
     }
@@ -64,6 +108,8 @@ internal static unsafe class MatMul
         public float* A, PackedB, C, Bias;
         public long RowStride, ColumnStride, PanelStride, CRowStride;
         public MatMulStart Start;
+        public MatMulParts Parts;
+        public float** Scratch;
     }
 
     /// <summary>
@@ -79,34 +125,99 @@ internal static unsafe class MatMul
         {
             M = m, N = n, K = k, A = a, PackedB = packedB, C = c, Bias = bias, RowStride = rowStride, ColumnStride = columnStride, PanelStride = panelStride, CRowStride = cRowStride, Start = start,
         };
-        pool.Run(&RunPanel<T>, &arguments, (n + PanelWidth - 1) / PanelWidth);
-    }
-
-    private static void RunPanel<T>(void* arguments, int panel, int worker)
-        where T : unmanaged, ILanes<T>
-    {
-        var g = (RunArguments*)arguments;
-        var first = panel * PanelWidth;
-        var columns = Math.Min(PanelWidth, g->N - first);
-        var b = g->PackedB + (panel * g->PanelStride);
-        for (var i = 0; i < g->M; i++)
+        if (typeof(T) == typeof(Lanes512))
         {
-            var c = g->C + (i * g->CRowStride) + first;
-            var (low, high) = g->Start switch
-            {
-                MatMulStart.Accumulate => (VectorMath.LoadFirst<T>(c, columns), VectorMath.LoadFirst<T>(c + 16, columns - 16)),
-                MatMulStart.Bias => (VectorMath.LoadFirst<T>(g->Bias + first, columns), VectorMath.LoadFirst<T>(g->Bias + first + 16, columns - 16)),
-                _ => (T.Broadcast(0f), T.Broadcast(0f)),
-            };
-            for (var k = 0; k < g->K; k++)
-            {
-                var value = T.Broadcast(g->A[(i * g->RowStride) + (k * g->ColumnStride)]);
-                low = T.FusedMultiplyAdd(value, T.Load(b + (k * PanelWidth)), low);
-                high = T.FusedMultiplyAdd(value, T.Load(b + (k * PanelWidth) + 16), high);
-            }
-
-            VectorMath.StoreFirst(c, columns, low);
-            VectorMath.StoreFirst(c + 16, columns - 16, high);
+            RunTiles<MatMulTile512>(pool, &arguments);
+        }
+        else if (typeof(T) == typeof(Lanes256))
+        {
+            RunTiles<MatMulTile256>(pool, &arguments);
+        }
+        else if (typeof(T) == typeof(Lanes128))
+        {
+            RunTiles<MatMulTile128>(pool, &arguments);
+        }
+        else
+        {
+            RunTiles<MatMulTileScalar>(pool, &arguments);
         }
     }
+
+    private static void RunTiles<TTile>(WorkerPool pool, RunArguments* arguments)
+        where TTile : IMatMulTile
+    {
+        arguments->Parts = new MatMulParts(arguments->M, arguments->N, arguments->K, TTile.Rows);
+        arguments->Scratch = pool.Scratch(arguments->Parts.ScratchLength);
+        pool.Run(&RunPart<TTile>, arguments, arguments->Parts.Count);
+    }
+
+    private static void RunPart<TTile>(void* arguments, int part, int worker)
+        where TTile : IMatMulTile
+    {
+        var g = (RunArguments*)arguments;
+        var (firstRow, endRow) = g->Parts.Rows(part);
+        var (firstPanel, endPanel) = g->Parts.Panels(part);
+        var block = g->Scratch[worker];
+        for (var step = 0; step < g->Parts.DepthBlocks; step++)
+        {
+            var first = step * g->Parts.Depth;
+            var depth = Math.Min(g->Parts.Depth, g->K - first);
+            for (var row = firstRow; row < endRow; row += TTile.Rows)
+            {
+                var count = Math.Min(TTile.Rows, endRow - row);
+                Regroup(count, depth, g->A + (row * g->RowStride) + (first * g->ColumnStride), g->RowStride, g->ColumnStride, block + ((long)(row - firstRow) * depth), count);
+            }
+
+            for (var panel = firstPanel; panel < endPanel; panel++)
+            {
+                MultiplyPanel<TTile>(g, panel, firstRow, endRow, first, depth, block);
+            }
+        }
+    }
+
+    /// <summary>One step of K of a block of rows times one panel.</summary>
+    private static void MultiplyPanel<TTile>(RunArguments* g, int panel, int firstRow, int endRow, int first, int depth, float* block)
+        where TTile : IMatMulTile
+    {
+        var firstColumn = panel * PanelWidth;
+        var columns = Math.Min(PanelWidth, g->N - firstColumn);
+        var b = g->PackedB + (panel * g->PanelStride) + ((long)first * PanelWidth);
+        var start = first > 0 ? MatMulStart.Accumulate : g->Start;
+        var startRow = stackalloc float[PanelWidth]; // zeros, or the bias
+        if (start == MatMulStart.Bias)
+        {
+            Copy(g->Bias + firstColumn, startRow, columns);
+        }
+
+        var edge = stackalloc float[columns < PanelWidth ? TTile.Rows * PanelWidth : 0];
+        for (var row = firstRow; row < endRow; row += TTile.Rows)
+        {
+            var rows = Math.Min(TTile.Rows, endRow - row);
+            var a = block + ((long)(row - firstRow) * depth);
+            var c = g->C + (row * g->CRowStride) + firstColumn;
+            var tile = c;
+            var stride = g->CRowStride;
+            if (columns < PanelWidth)
+            {
+                // The last panel may be narrower than a tile: work on a copy, so that nothing beyond C is touched.
+                tile = edge;
+                stride = PanelWidth;
+                CopyRows(start == MatMulStart.Accumulate ? rows : 0, columns, c, g->CRowStride, edge, PanelWidth);
+            }
+
+            var fromStart = start != MatMulStart.Accumulate;
+            TTile.Multiply(rows, depth, a, b, fromStart ? startRow : tile, fromStart ? 0 : stride, tile, stride);
+            CopyRows(columns < PanelWidth ? rows : 0, columns, edge, PanelWidth, c, g->CRowStride);
+        }
+    }
+
+    private static void CopyRows(int rows, int columns, float* source, long sourceStride, float* destination, long destinationStride)
+    {
+        for (var i = 0; i < rows; i++)
+        {
+            Copy(source + (i * sourceStride), destination + (i * destinationStride), columns);
+        }
+    }
+
+    private static void Copy(float* source, float* destination, int count) => new ReadOnlySpan<float>(source, count).CopyTo(new Span<float>(destination, count));
 }

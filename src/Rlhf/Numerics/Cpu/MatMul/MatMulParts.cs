@@ -1,0 +1,58 @@
+namespace Rlhf.Numerics.Cpu;
+
+/// <summary>
+/// How one product is cut into parts, from its shape alone: rows first, then groups of panels. About
+/// <see cref="Wanted"/> parts keep several cores evenly busy; a part smaller than <see cref="SmallestPart"/> would cost more to hand over than to do.
+/// </summary>
+internal readonly struct MatMulParts
+{
+    private const int Wanted = 12;
+    private const int SmallestPart = 1 << 18; // multiply-adds: some microseconds
+    private const int RowsOfPart = 192; // fewer would fetch B from memory too often
+    private const int MostRows = 288; // times the depth of a step: half of a second-level cache of 1 MiB
+    private const int PanelsOfPart = 8; // packing A for fewer panels would show
+    private const int MostDepth = 512;
+
+    private readonly int _rows, _panels, _tileRows, _rowBlocks, _panelGroups;
+
+    public MatMulParts(int m, int n, int k, int tileRows)
+    {
+        (_rows, _panels, _tileRows) = (m, (n + MatMul.PanelWidth - 1) / MatMul.PanelWidth, tileRows);
+        var wanted = (int)Math.Clamp((long)m * n * k / SmallestPart, 1, Wanted);
+        _rowBlocks = Math.Max((m + MostRows - 1) / MostRows, Math.Min(wanted, m / RowsOfPart));
+        _rowBlocks = Math.Min(Math.Max(_rowBlocks, 1), Tiles);
+        _panelGroups = Math.Clamp(wanted / Math.Max(_rowBlocks, 1), 1, Math.Max(1, _panels / PanelsOfPart));
+        DepthBlocks = Math.Max(1, (k + MostDepth - 1) / MostDepth);
+        Depth = (k + DepthBlocks - 1) / DepthBlocks;
+    }
+
+    /// <summary>How many parts.</summary>
+    public int Count => _panels == 0 ? 0 : _rowBlocks * _panelGroups;
+
+    /// <summary>How many steps K is cut into, so that a panel's step and the block of A stay in the caches.</summary>
+    public int DepthBlocks { get; }
+
+    /// <summary>Rows of B in a step.</summary>
+    public int Depth { get; }
+
+    /// <summary>Floats of a part's packed block of A.</summary>
+    public long ScratchLength => (long)((Tiles / Math.Max(1, _rowBlocks)) + 1) * _tileRows * Depth;
+
+    private int Tiles => (_rows + _tileRows - 1) / _tileRows;
+
+    /// <summary>The rows of a part: whole tiles, but for the last.</summary>
+    public (int First, int End) Rows(int part)
+    {
+        var block = part / _panelGroups;
+        return (First(block, Tiles, _rowBlocks) * _tileRows, Math.Min(First(block + 1, Tiles, _rowBlocks) * _tileRows, _rows));
+    }
+
+    /// <summary>The panels of a part.</summary>
+    public (int First, int End) Panels(int part)
+    {
+        var group = part % _panelGroups;
+        return (First(group, _panels, _panelGroups), First(group + 1, _panels, _panelGroups));
+    }
+
+    private static int First(int index, int count, int parts) => (int)((long)count * index / parts);
+}

@@ -1,0 +1,190 @@
+using System.Runtime.CompilerServices;
+using System.Runtime.Intrinsics;
+using System.Runtime.Intrinsics.X86;
+
+namespace Rlhf.Numerics.Cpu;
+
+/// <summary>AVX2 with FMA: 6 rows x 16 columns in 12 of the 16 registers, two more for the row of B and one for the broadcast element of A.</summary>
+internal readonly unsafe struct MatMulTile256 : IMatMulTile
+{
+    public static int Rows => 6;
+
+    public static void Multiply(int rows, int k, float* a, float* b, float* from, long fromStride, float* c, long cStride)
+    {
+        for (var column = 0; column < MatMul.PanelWidth; column += 16)
+        {
+            Columns(rows, k, a, b + column, from + column, fromStride, c + column, cStride);
+        }
+    }
+
+    private static void Columns(int rows, int k, float* a, float* b, float* from, long fromStride, float* c, long cStride)
+    {
+        var aStride = (long)rows;
+        if (rows >= 6)
+        {
+            Rows6(k, a, aStride, b, from, fromStride, c, cStride);
+            a += 6;
+            from += 6 * fromStride;
+            c += 6 * cStride;
+            rows -= 6;
+        }
+
+        if (rows >= 4)
+        {
+            Rows4(k, a, aStride, b, from, fromStride, c, cStride);
+            a += 4;
+            from += 4 * fromStride;
+            c += 4 * cStride;
+            rows -= 4;
+        }
+
+        if (rows >= 2)
+        {
+            Rows2(k, a, aStride, b, from, fromStride, c, cStride);
+            a += 2;
+            from += 2 * fromStride;
+            c += 2 * cStride;
+            rows -= 2;
+        }
+
+        if (rows > 0)
+        {
+            Rows1(k, a, aStride, b, from, fromStride, c, cStride);
+        }
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    private static void Rows6(int k, float* a, long aStride, float* b, float* from, long fromStride, float* c, long cStride)
+    {
+        var c00 = Vector256.Load(from);
+        var c01 = Vector256.Load(from + 8);
+        var c10 = Vector256.Load(from + fromStride);
+        var c11 = Vector256.Load(from + fromStride + 8);
+        var c20 = Vector256.Load(from + (2 * fromStride));
+        var c21 = Vector256.Load(from + (2 * fromStride) + 8);
+        var c30 = Vector256.Load(from + (3 * fromStride));
+        var c31 = Vector256.Load(from + (3 * fromStride) + 8);
+        var c40 = Vector256.Load(from + (4 * fromStride));
+        var c41 = Vector256.Load(from + (4 * fromStride) + 8);
+        var c50 = Vector256.Load(from + (5 * fromStride));
+        var c51 = Vector256.Load(from + (5 * fromStride) + 8);
+        for (var end = a + (k * aStride); a != end; a += aStride, b += MatMul.PanelWidth)
+        {
+            var b0 = Vector256.Load(b);
+            var b1 = Vector256.Load(b + 8);
+            var x = Vector256.Create(*a);
+            c00 = Fma.MultiplyAdd(x, b0, c00);
+            c01 = Fma.MultiplyAdd(x, b1, c01);
+            x = Vector256.Create(a[1]);
+            c10 = Fma.MultiplyAdd(x, b0, c10);
+            c11 = Fma.MultiplyAdd(x, b1, c11);
+            x = Vector256.Create(a[2]);
+            c20 = Fma.MultiplyAdd(x, b0, c20);
+            c21 = Fma.MultiplyAdd(x, b1, c21);
+            x = Vector256.Create(a[3]);
+            c30 = Fma.MultiplyAdd(x, b0, c30);
+            c31 = Fma.MultiplyAdd(x, b1, c31);
+            x = Vector256.Create(a[4]);
+            c40 = Fma.MultiplyAdd(x, b0, c40);
+            c41 = Fma.MultiplyAdd(x, b1, c41);
+            x = Vector256.Create(a[5]);
+            c50 = Fma.MultiplyAdd(x, b0, c50);
+            c51 = Fma.MultiplyAdd(x, b1, c51);
+        }
+
+        c00.Store(c);
+        c01.Store(c + 8);
+        c10.Store(c + cStride);
+        c11.Store(c + cStride + 8);
+        c20.Store(c + (2 * cStride));
+        c21.Store(c + (2 * cStride) + 8);
+        c30.Store(c + (3 * cStride));
+        c31.Store(c + (3 * cStride) + 8);
+        c40.Store(c + (4 * cStride));
+        c41.Store(c + (4 * cStride) + 8);
+        c50.Store(c + (5 * cStride));
+        c51.Store(c + (5 * cStride) + 8);
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    private static void Rows4(int k, float* a, long aStride, float* b, float* from, long fromStride, float* c, long cStride)
+    {
+        var c00 = Vector256.Load(from);
+        var c01 = Vector256.Load(from + 8);
+        var c10 = Vector256.Load(from + fromStride);
+        var c11 = Vector256.Load(from + fromStride + 8);
+        var c20 = Vector256.Load(from + (2 * fromStride));
+        var c21 = Vector256.Load(from + (2 * fromStride) + 8);
+        var c30 = Vector256.Load(from + (3 * fromStride));
+        var c31 = Vector256.Load(from + (3 * fromStride) + 8);
+        for (var end = a + (k * aStride); a != end; a += aStride, b += MatMul.PanelWidth)
+        {
+            var b0 = Vector256.Load(b);
+            var b1 = Vector256.Load(b + 8);
+            var x = Vector256.Create(*a);
+            c00 = Fma.MultiplyAdd(x, b0, c00);
+            c01 = Fma.MultiplyAdd(x, b1, c01);
+            x = Vector256.Create(a[1]);
+            c10 = Fma.MultiplyAdd(x, b0, c10);
+            c11 = Fma.MultiplyAdd(x, b1, c11);
+            x = Vector256.Create(a[2]);
+            c20 = Fma.MultiplyAdd(x, b0, c20);
+            c21 = Fma.MultiplyAdd(x, b1, c21);
+            x = Vector256.Create(a[3]);
+            c30 = Fma.MultiplyAdd(x, b0, c30);
+            c31 = Fma.MultiplyAdd(x, b1, c31);
+        }
+
+        c00.Store(c);
+        c01.Store(c + 8);
+        c10.Store(c + cStride);
+        c11.Store(c + cStride + 8);
+        c20.Store(c + (2 * cStride));
+        c21.Store(c + (2 * cStride) + 8);
+        c30.Store(c + (3 * cStride));
+        c31.Store(c + (3 * cStride) + 8);
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    private static void Rows2(int k, float* a, long aStride, float* b, float* from, long fromStride, float* c, long cStride)
+    {
+        var c00 = Vector256.Load(from);
+        var c01 = Vector256.Load(from + 8);
+        var c10 = Vector256.Load(from + fromStride);
+        var c11 = Vector256.Load(from + fromStride + 8);
+        for (var end = a + (k * aStride); a != end; a += aStride, b += MatMul.PanelWidth)
+        {
+            var b0 = Vector256.Load(b);
+            var b1 = Vector256.Load(b + 8);
+            var x = Vector256.Create(*a);
+            c00 = Fma.MultiplyAdd(x, b0, c00);
+            c01 = Fma.MultiplyAdd(x, b1, c01);
+            x = Vector256.Create(a[1]);
+            c10 = Fma.MultiplyAdd(x, b0, c10);
+            c11 = Fma.MultiplyAdd(x, b1, c11);
+        }
+
+        c00.Store(c);
+        c01.Store(c + 8);
+        c10.Store(c + cStride);
+        c11.Store(c + cStride + 8);
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    private static void Rows1(int k, float* a, long aStride, float* b, float* from, long fromStride, float* c, long cStride)
+    {
+        var c00 = Vector256.Load(from);
+        var c01 = Vector256.Load(from + 8);
+        for (var end = a + (k * aStride); a != end; a += aStride, b += MatMul.PanelWidth)
+        {
+            var b0 = Vector256.Load(b);
+            var b1 = Vector256.Load(b + 8);
+            var x = Vector256.Create(*a);
+            c00 = Fma.MultiplyAdd(x, b0, c00);
+            c01 = Fma.MultiplyAdd(x, b1, c01);
+        }
+
+        c00.Store(c);
+        c01.Store(c + 8);
+    }
+}
