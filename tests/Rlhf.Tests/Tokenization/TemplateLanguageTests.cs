@@ -1,3 +1,4 @@
+using Rlhf.Data;
 using Rlhf.Tokenization;
 
 namespace Rlhf.Tests.Tokenization;
@@ -134,5 +135,5 @@ public class TemplateLanguageTests
         "line {% if true %}\n  inside\n  {% endif %}\nafter\r\nlast",
         "line   inside\nafter\nlast")]
     public void Templates_render_as_in_Jinja2(string template, string expected) =>
-        Assert.Equal(expected, ChatTemplate.Parse(template).Render(Array.Empty<Data.Message>(), addGenerationPrompt: false, Variables));
+        Assert.Equal(expected, ChatTemplate.Parse(template).Render(Array.Empty<Message>(), addGenerationPrompt: false, Variables));
 }
