@@ -7,6 +7,9 @@ namespace Rlhf.Data;
 /// </summary>
 public static class DataReader
 {
+    /// <summary>The ledger's reason for a bad row; its examples are the errors.</summary>
+    public const string CannotBeRead = "cannot be read";
+
     /// <summary>Rows with a prompt (or messages) and a response; with <see cref="DataSource.Take"/>, comparisons of which one answer is taken.</summary>
     public static IEnumerable<Demonstration> Demonstrations(DataSource source, string baseFolder, Ledger ledger)
     {
@@ -41,10 +44,10 @@ public static class DataReader
         HashSet<string> seen = new(StringComparer.Ordinal);
         return Read(source, baseFolder, ledger, row =>
         {
-            var prompt = ParsePrompt(row);
-            if (seen.Add(prompt.Text))
+            var record = ParsePromptRecord(row);
+            if (seen.Add(record.Prompt.Text))
             {
-                return new PromptRecord(row.Id(), prompt, row.Position);
+                return record;
             }
 
             ledger.Drop(row.Position, "the same prompt as an earlier row");
@@ -111,13 +114,13 @@ public static class DataReader
         }
         catch (InputException e) when (source.OnBadRow == BadRowPolicy.Drop)
         {
-            ledger.Drop(row.Position, "cannot be read", e.Message);
+            ledger.Drop(row.Position, CannotBeRead, e.Message);
             return null;
         }
     }
 
     /// <summary>Pairs of equal answers say nothing; a row of which nothing else is left is dropped.</summary>
-    private static Ranking? Distinguishable(Ranking ranking, Ledger ledger)
+    internal static Ranking? Distinguishable(Ranking ranking, Ledger ledger)
     {
         if (ranking.Responses.Any(string.IsNullOrWhiteSpace))
         {
@@ -143,10 +146,13 @@ public static class DataReader
         return ranking with { Pairs = [.. kept.Select(i => ranking.Pairs[i])], Margins = ranking.Margins is { } margins ? [.. kept.Select(i => margins[i])] : null };
     }
 
-    private static Prompt ParsePrompt(RowFields row) =>
-        row.Has("chosen") && row.Has("rejected") ? RankingParser.Parse(row).Prompt : PromptParser.Parse(row);
+    internal static PromptRecord ParsePromptRecord(RowFields row)
+    {
+        var prompt = row.Has("chosen") && row.Has("rejected") ? RankingParser.Parse(row).Prompt : PromptParser.Parse(row);
+        return new PromptRecord(row.Id(), prompt, row.Position);
+    }
 
-    private static TextDocument ParseText(RowFields row)
+    internal static TextDocument ParseText(RowFields row)
     {
         var value = row.Get("text");
         return row.TextOf(value).Length > 0 ? new TextDocument(row.Id(), value.Text, row.Position) : throw row.Error(value, "a text");

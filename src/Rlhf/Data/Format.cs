@@ -41,6 +41,7 @@ public sealed class Format
             FormatTemplate.Tokenizer => chatTemplate ?? throw new InputException(
                 "format.template: the tokenizer's folder has no chat template; choose plain, chatml, human-assistant or custom."),
             FormatTemplate.Chatml => ChatTemplate.BuiltIn("chatml"),
+            FormatTemplate.HumanAssistant => ChatTemplate.BuiltIn("human-assistant"),
             _ => null,
         };
     }
@@ -51,7 +52,6 @@ public sealed class Format
     public string PromptText(Prompt prompt, string where) => _kind switch
     {
         FormatTemplate.Plain => prompt.Text,
-        FormatTemplate.HumanAssistant => prompt.Messages is null ? Transcript.Write(prompt.AsMessages()) : prompt.Text,
         FormatTemplate.Custom => _prompt!.Render(name => prompt.Fields.GetValueOrDefault(name) ?? (name == "prompt" ? prompt.Text : null), where),
         _ => Rendered(where, () => _chat!.Render(prompt.AsMessages(), addGenerationPrompt: true)),
     };
@@ -62,7 +62,7 @@ public sealed class Format
         var promptText = PromptText(prompt, where);
         switch (_kind)
         {
-            case FormatTemplate.Plain or FormatTemplate.HumanAssistant:
+            case FormatTemplate.Plain:
                 return Joined(promptText, response);
             case FormatTemplate.Custom:
                 return _response!.Render(_ => response, where);

@@ -12,7 +12,7 @@ public enum FormatTemplate
     /// <summary>ChatML: <c>&lt;|im_start|>user … &lt;|im_end|></c>.</summary>
     Chatml,
 
-    /// <summary>A transcript: <c>\n\nHuman: … \n\nAssistant: …</c>.</summary>
+    /// <summary>A transcript: <c>\n\nHuman: … \n\nAssistant: …</c>, a system message as a paragraph in front.</summary>
     HumanAssistant,
 
     /// <summary>The texts of <see cref="FormatOptions.Prompt"/> and <see cref="FormatOptions.Response"/>.</summary>

@@ -42,6 +42,10 @@ public sealed class Ledger
         .GroupBy(entry => entry.Key, StringComparer.Ordinal)
         .ToDictionary(group => group.Key, group => group.Sum(entry => entry.Value.Count), StringComparer.Ordinal);
 
+    /// <summary>The examples of a reason for dropping rows, over all files.</summary>
+    public IEnumerable<string> ExamplesOfDropped(string reason) =>
+        _files.Values.SelectMany(file => file.Dropped.TryGetValue(reason, out var entry) ? entry.Examples : []);
+
     /// <summary>A row was read.</summary>
     public void Read(string file) => Of(file).RowsIn++;
 

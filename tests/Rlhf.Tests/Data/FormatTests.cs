@@ -1,4 +1,5 @@
 using Rlhf.Data;
+using Rlhf.Tokenization;
 
 namespace Rlhf.Tests.Data;
 
@@ -10,6 +11,8 @@ public sealed class FormatTests : IDisposable
         Prompt = "Q: {instruction}\n[[{input}\n]]A:",
         Response = " {response}.",
     };
+
+    private const string Conversation = """{"messages":[{"role":"user","content":"a"},{"role":"assistant","content":"b"},{"role":"user","content":"c"},{"role":"assistant","content":"d"}]}""";
 
     private readonly TestFolder _folder = new();
 
@@ -55,13 +58,64 @@ public sealed class FormatTests : IDisposable
     [Fact]
     public void All_the_assistants_turns_of_a_conversation_are_trained_on()
     {
-        var row = _folder.Demonstrations("""{"messages":[{"role":"user","content":"a"},{"role":"assistant","content":"b"},{"role":"user","content":"c"},{"role":"assistant","content":"d"}]}""").Single();
+        var row = _folder.Demonstrations(Conversation).Single();
         Assert.Equal(
             [new("\n\nHuman: a\n\nAssistant:", false), new(" b", true), new("\n\nHuman: c\n\nAssistant:", false), new(" d", true)],
             new Format(new FormatOptions { Template = FormatTemplate.HumanAssistant }, null).Segments(row));
         Assert.Equal(
+            new Format(new FormatOptions(), null).Segments(row),
+            new Format(new FormatOptions { Template = FormatTemplate.HumanAssistant }, null).Segments(row));
+        Assert.Equal(
             [new("\n\nHuman: a\n\nAssistant: b\n\nHuman: c\n\nAssistant:", false), new(" d", true)],
             new Format(new FormatOptions { Template = FormatTemplate.HumanAssistant }, null).Segments(row with { TrainOnAllTurns = false }));
+    }
+
+    [Fact]
+    public void A_chat_template_gives_the_prompt_that_asks_and_the_answer_up_to_its_end()
+    {
+        var row = _folder.Demonstrations("""{"prompt":"Q","response":"A"}""").Single();
+        Assert.Equal(
+            [new("<|im_start|>user\nQ<|im_end|>\n<|im_start|>assistant\n", false), new("A<|im_end|>", true)],
+            new Format(new FormatOptions { Template = FormatTemplate.Chatml }, null).Segments(row));
+    }
+
+    [Fact]
+    public void A_chat_template_marks_each_turn_of_the_assistant()
+    {
+        var row = _folder.Demonstrations(Conversation).Single();
+        Assert.Equal(
+            [
+                new("<|im_start|>user\na<|im_end|>\n<|im_start|>assistant\n", false),
+                new("b<|im_end|>", true),
+                new("\n<|im_start|>user\nc<|im_end|>\n<|im_start|>assistant\n", false),
+                new("d<|im_end|>", true),
+            ],
+            new Format(new FormatOptions { Template = FormatTemplate.Chatml }, null).Segments(row));
+    }
+
+    [Fact]
+    public void The_tokenizers_own_template_may_add_to_the_answer()
+    {
+        var template = ChatTemplate.Parse("{% for m in messages %}<{{ m.role }}>{% if m.role == 'assistant' %}[thought]{% endif %}{{ m.content }}</>\n{% endfor %}{% if add_generation_prompt %}<assistant>{% endif %}");
+        var row = _folder.Demonstrations("""{"prompt":"Q","response":"A"}""").Single();
+        Assert.Equal([new("<user>Q</>\n<assistant>", false), new("[thought]A</>", true)], new Format(new FormatOptions { Template = FormatTemplate.Tokenizer }, template).Segments(row));
+    }
+
+    [Fact]
+    public void A_template_that_writes_the_prompt_otherwise_once_it_is_answered_is_refused_with_the_rows_place()
+    {
+        var template = ChatTemplate.Parse("{{ messages | length }}{{ messages[0].content }}");
+        var row = _folder.Demonstrations("""{"prompt":"Q","response":"A"}""").Single();
+        var error = Assert.Throws<InputException>(() => new Format(new FormatOptions { Template = FormatTemplate.Tokenizer }, template).Segments(row));
+        Assert.StartsWith("rows.jsonl:1:1: the chat template renders this conversation differently", error.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void What_a_template_refuses_is_said_with_the_rows_place()
+    {
+        var row = _folder.Demonstrations("""{"prompt":"Q","response":"A"}""").Single();
+        var error = Assert.Throws<InputException>(() => new Format(new FormatOptions { Template = FormatTemplate.Tokenizer }, ChatTemplate.Parse("{{ raise_exception('no') }}")).Segments(row));
+        Assert.StartsWith("rows.jsonl:1:1: ", error.Message, StringComparison.Ordinal);
     }
 
     [Fact]

@@ -50,6 +50,19 @@ public sealed class SequenceEncoderTests : IDisposable
     }
 
     [Fact]
+    public void A_chat_templates_own_end_is_not_doubled()
+    {
+        var chat = BytePairTrainer.Train([], new BytePairTrainerOptions { VocabularySize = 258, SpecialTokens = ["<|im_start|>", "<|im_end|>"], EndOfSequence = "<|im_end|>" });
+        var format = new FormatOptions { Template = FormatTemplate.Chatml };
+        var sequence = new SequenceEncoder(chat, format, new EncodingOptions(), _folder.Ledger).Encode(Demonstration("Q", "A"))!;
+        Assert.Equal(chat.Encode("<|im_start|>user\nQ<|im_end|>\n<|im_start|>assistant\nA<|im_end|>"), sequence.Tokens);
+        Assert.Equal(2, sequence.ResponseLength);
+
+        // A tokenizer that does not know ChatML's marks gets its own end after them.
+        Assert.Equal([.. Bytes.Encode("A<|im_end|>"), End], Encoder(format).Encode(Demonstration("Q", "A"))!.Tokens[^12..]);
+    }
+
+    [Fact]
     public void Overlong_rows_end_the_run_unless_the_policy_says_otherwise()
     {
         var error = Assert.Throws<InputException>(() => Encoder(WithBegin, new EncodingOptions { MaxPromptTokens = 3 }).Encode(Demonstration("long", "A")));

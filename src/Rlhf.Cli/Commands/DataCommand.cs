@@ -1,0 +1,156 @@
+using System.CommandLine;
+using System.Globalization;
+using Rlhf.Data;
+using Rlhf.Reporting;
+using Rlhf.Tokenization;
+
+namespace Rlhf.Cli.Commands;
+
+/// <summary><c>rlhf data show|check</c>: what stands in data files, and what the model sees of it.</summary>
+internal static class DataCommand
+{
+    private static readonly Option<RecordKind?> As = new("--as") { Description = "Read rows as this kind (by their fields unless given)" };
+
+    private static readonly Option<string[]> Fields = new("--field")
+    {
+        Description = "Another name for a field, ours=theirs, as in --field prompt=question; may be repeated",
+        DefaultValueFactory = _ => [],
+    };
+
+    public static Command Create() => new("data", "Shows and checks data files.")
+    {
+        CreateShow(),
+        CreateCheck(),
+    };
+
+    private static Command CreateShow()
+    {
+        var file = new Argument<string>("FILE") { Description = "JSON lines or a JSON array, gzipped or not" };
+        var row = new Option<int>("--row") { Description = "Which row, from 1", DefaultValueFactory = _ => 1 };
+        var model = new Option<string?>("--model") { Description = "A model folder, for its tokenizer: shows tokens, ids and the loss mask" };
+        var template = new Option<string?>("--format") { Description = "plain, tokenizer, chatml, human-assistant or custom (the tokenizer's chat template if it has one, else plain)" };
+        var prompt = new Option<string?>("--prompt") { Description = "The prompt's text for custom, as in 'Q: {question}\\nA:'; \\n is a line end" };
+        var response = new Option<string?>("--response") { Description = "The response's text for custom, with {response} in it" };
+        return new Command("show", "Prints a row as the model sees it: text, tokens, ids, loss mask.") { file, row, model, As, Fields, template, prompt, response }
+            .WithExamples(
+                "rlhf data show data/train.jsonl --row 3",
+                "rlhf data show comparisons.jsonl.gz --model runs/demo/stages/01-sft/model --format human-assistant",
+                "rlhf data show gsm8k.jsonl --field prompt=question --field response=answer --format custom --prompt 'Q: {prompt}\\nA:'")
+            .Does((parsed, _) =>
+            {
+                var tokenizer = parsed.GetValue(model) is { } folder ? Tokenizer.Load(folder) : null;
+                var format = FormatOf(parsed.GetValue(template), parsed.GetValue(prompt), parsed.GetValue(response), tokenizer);
+                var record = AnyRecord.Parse(FindRow(parsed.GetValue(file)!, parsed.GetValue(row)), NamesOf(parsed), parsed.GetValue(As));
+                DataView.Write(parsed.Output(), record, format, tokenizer);
+            });
+    }
+
+    private static Command CreateCheck()
+    {
+        var files = new Argument<string[]>("FILE") { Description = "Files or globs", Arity = ArgumentArity.OneOrMore };
+        return new Command("check", "Reads every row and prints what was found; exit code 2 when a row is bad.") { files, As, Fields }
+            .WithExamples("rlhf data check data/train.jsonl", "rlhf data check 'data/*.jsonl.gz' --as ranking")
+            .Does((parsed, _) =>
+            {
+                var found = DataFindings.Of(DataFiles.Resolve(parsed.GetValue(files)!, "."), NamesOf(parsed), parsed.GetValue(As));
+                WriteFindings(parsed.Output(), found);
+                foreach (var error in found.Ledger.ExamplesOfDropped(DataReader.CannotBeRead))
+                {
+                    parsed.Error().WriteLine($"rlhf: {error}");
+                }
+
+                return found.Ledger.DroppedByReason.ContainsKey(DataReader.CannotBeRead) ? ExitCode.BadInput : ExitCode.Success;
+            });
+    }
+
+    private static void WriteFindings(TextWriter output, DataFindings found)
+    {
+        output.Write(found.Ledger.ToText());
+        foreach (var (kind, rows) in found.Kinds)
+        {
+            output.WriteLine(FormattableString.Invariant($"{SnakeCase.From(kind.ToString())}: {rows} rows"));
+        }
+
+        foreach (var (answers, rows) in found.Answers)
+        {
+            output.WriteLine(FormattableString.Invariant($"rankings of {answers} answers: {rows}"));
+        }
+
+        if (found.Answers.Count > 0)
+        {
+            output.WriteLine(FormattableString.Invariant($"pairs: {found.Pairs}, ties: {found.Ties}"));
+        }
+
+        var lengths = new TextTable("characters", "minimum", "median", "95 %", "maximum");
+        AddLengths(lengths, "prompt", found.PromptCharacters);
+        AddLengths(lengths, "response or text", found.ResponseCharacters);
+        lengths.Write(output);
+    }
+
+    private static void AddLengths(TextTable table, string name, IReadOnlyList<int> lengths)
+    {
+        if (lengths.Count > 0)
+        {
+            int[] sorted = [.. lengths.Order()];
+            table.AddRow([name, .. new[] { 0, 0.5, 0.95, 1 }.Select(share => sorted[(int)Math.Round(share * (sorted.Length - 1))].ToString(CultureInfo.InvariantCulture))]);
+        }
+    }
+
+    private static JsonRow FindRow(string file, int number)
+    {
+        var rows = 0;
+        foreach (var row in JsonRows.Read(file))
+        {
+            if (++rows == number)
+            {
+                return row;
+            }
+        }
+
+        throw new InputException(FormattableString.Invariant($"{file}: there is no row {number}; the file has {rows}, counted from 1."));
+    }
+
+    private static Dictionary<string, string> NamesOf(ParseResult parsed)
+    {
+        Dictionary<string, string> names = new(StringComparer.Ordinal);
+        foreach (var pair in parsed.GetValue(Fields)!)
+        {
+            var (ours, theirs) = pair.Split('=', 2) is [{ Length: > 0 } left, { Length: > 0 } right]
+                ? (left, right)
+                : throw new InputException($"--field {pair}: expected ours=theirs, as in prompt=question.");
+            if (!names.TryAdd(ours, theirs))
+            {
+                throw new InputException($"--field {pair}: {ours} has a name already.");
+            }
+        }
+
+        return names;
+    }
+
+    private static FormatOptions FormatOf(string? template, string? prompt, string? response, Tokenizer? tokenizer)
+    {
+        var options = new FormatOptions { AddEos = tokenizer?.EndOfSequence is not null };
+        return options with
+        {
+            Template = template is null ? DefaultTemplate(prompt, tokenizer) : TemplateOf(template),
+            Prompt = prompt?.Replace("\\n", "\n", StringComparison.Ordinal),
+            Response = response?.Replace("\\n", "\n", StringComparison.Ordinal) ?? options.Response,
+        };
+    }
+
+    private static FormatTemplate DefaultTemplate(string? prompt, Tokenizer? tokenizer) =>
+        prompt is not null ? FormatTemplate.Custom : tokenizer?.ChatTemplate is not null ? FormatTemplate.Tokenizer : FormatTemplate.Plain;
+
+    private static FormatTemplate TemplateOf(string name)
+    {
+        foreach (var template in Enum.GetValues<FormatTemplate>())
+        {
+            if (SnakeCase.From(template.ToString()) == name.Replace('-', '_'))
+            {
+                return template;
+            }
+        }
+
+        throw new InputException($"--format {name}: expected plain, tokenizer, chatml, human-assistant or custom.");
+    }
+}
