@@ -47,6 +47,7 @@ internal static class Program
             StageCommand.Create(StageKind.Reward, "Does the next reward stage of a recipe: step 2, the reward model."),
             StageCommand.Create(StageKind.Ppo, "Does the next ppo stage of a recipe: step 3, PPO against the reward model."),
             DataCommand.Create(),
+            RecipeCommand.Create(),
             DoctorCommand.Create(),
         };
         root.HelpName = "rlhf";
