@@ -48,6 +48,7 @@ internal static class Program
             StageCommand.Create(StageKind.Ppo, "Does the next ppo stage of a recipe: step 3, PPO against the reward model."),
             DataCommand.Create(),
             RecipeCommand.Create(),
+            TokenizeCommand.Create(),
             DoctorCommand.Create(),
         };
         root.HelpName = "rlhf";

@@ -1,6 +1,6 @@
-using Rlhf.Tokenization;
+using Rlhf.Data;
 
-namespace Rlhf.Data;
+namespace Rlhf.Tokenization;
 
 /// <summary>
 /// Turns records into token ids within limits; what is cut or dropped is counted in the ledger. Prompt and response are encoded apart, so that the

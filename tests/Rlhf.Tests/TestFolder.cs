@@ -2,7 +2,7 @@ using System.IO.Compression;
 using System.Text;
 using Rlhf.Data;
 
-namespace Rlhf.Tests.Data;
+namespace Rlhf.Tests;
 
 /// <summary>A folder of data files that goes away after the test.</summary>
 internal sealed class TestFolder : IDisposable

@@ -1,7 +1,7 @@
 using Rlhf.Data;
 using Rlhf.Tokenization;
 
-namespace Rlhf.Tests.Data;
+namespace Rlhf.Tests.Tokenization;
 
 public sealed class FormatTests : IDisposable
 {

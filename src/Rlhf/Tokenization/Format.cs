@@ -1,6 +1,6 @@
-using Rlhf.Tokenization;
+using Rlhf.Data;
 
-namespace Rlhf.Data;
+namespace Rlhf.Tokenization;
 
 /// <summary>A stretch of a sequence's text.</summary>
 /// <param name="Text">The text; never empty.</param>
