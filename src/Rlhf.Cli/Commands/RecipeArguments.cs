@@ -60,7 +60,7 @@ internal sealed class RecipeArguments
         try
         {
             var summary = RecipeRun.Execute(recipe, settings, progress, cancellation);
-            RunResultText.Write(summary, parsed.Output());
+            FinalTables.Write(parsed.Output(), summary);
         }
         catch (OperationCanceledException exception)
         {

@@ -83,17 +83,9 @@ public static class RecipeRun
 
     private static RunSummary WriteSummary(Recipe recipe, RunFolder run)
     {
-        var stages = StageStep.Of(recipe).Where(run.IsDone).Select(step => SummaryFiles.ReadStage(run.StageFolder(step))).ToArray();
-        var summary = new RunSummary
-        {
-            Name = recipe.Name,
-            Program = RunEnvironment.ProgramVersion,
-            Seed = checked((long)Math.Min(recipe.Seed, long.MaxValue)),
-            Started = stages.Select(stage => stage.Started).Min(),
-            Seconds = stages.Sum(stage => stage.Seconds),
-            Stages = stages,
-        };
+        var summary = RunSummaries.Collect(run.FullPath, recipe.Name, (long)Math.Min(recipe.Seed, long.MaxValue), RunEnvironment.ProgramVersion);
         SummaryFiles.WriteRun(run.FullPath, summary);
+        RunReport.Write(run.FullPath);
         return summary;
     }
 }

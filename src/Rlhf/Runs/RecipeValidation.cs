@@ -1,6 +1,7 @@
 using Rlhf.Data;
 using Rlhf.Training.Ppo;
 using Rlhf.Training.RewardModeling;
+using Rlhf.Training.SupervisedFineTuning;
 
 namespace Rlhf.Runs;
 
@@ -75,7 +76,7 @@ internal static class RecipeValidation
     private static string[] PromptUsers(Recipe recipe) => Users(
         (recipe.Collect is not null, "collect"),
         (recipe.Ppo is not null, "ppo"),
-        (recipe.Sft?.KeepBest == Training.SupervisedFineTuning.KeepBest.Reward, "sft.keep_best: reward"));
+        (recipe.Sft?.KeepBest == KeepBest.Reward, "sft.keep_best: reward"));
 
     private static string[] Users(params (bool Uses, string Name)[] users) => [.. users.Where(user => user.Uses).Select(user => user.Name)];
 
@@ -86,8 +87,17 @@ internal static class RecipeValidation
             "above 1 repeats collect, reward and ppo; the recipe must have all three");
         errors.Require(recipe.Collect is not { Labeler: null } || recipe.Reward is null, $"{nameof(recipe.Collect)}.{nameof(CollectOptions.Labeler)}",
             "is missing; the reward stage needs ranked answers: write gold, or the folder of a reward model");
+        errors.NoEffect(recipe.Collect is not null, $"{nameof(recipe.Reward)}.{nameof(RewardOptions.CollectedHeldOut)}", "without a collect stage");
+        errors.NoEffect(recipe.Data.Demonstrations?.HeldOut > 0, $"{nameof(recipe.Sft)}.{nameof(SftOptions.EvaluateEvery)}", "without data.demonstrations.held_out");
+        errors.Require(recipe.Sft is not { KeepBest: KeepBest.ValidationLoss } || recipe.Data.Demonstrations is null or { HeldOut: > 0 },
+            $"{nameof(recipe.Sft)}.{nameof(SftOptions.KeepBest)}", "validation_loss needs data.demonstrations.held_out above 0; or write none to keep the last model");
+        errors.NoEffect(recipe.Data.Text?.HeldOut > 0, $"{nameof(recipe.Pretrain)}.{nameof(PretrainOptions.EvaluateEvery)}", "without data.text.held_out");
+        errors.Require(recipe.Pretrain is not { KeepBest: KeepBest.ValidationLoss } || recipe.Data.Text is null or { HeldOut: > 0 },
+            $"{nameof(recipe.Pretrain)}.{nameof(PretrainOptions.KeepBest)}", "validation_loss needs data.text.held_out above 0; or write none to keep the last model");
         if (recipe.Ppo is not null)
         {
+            errors.Require(recipe.Data.Prompts is null or { HeldOut: > 0 } || recipe.Data.EvaluationPrompts is not null, $"{nameof(recipe.Data)}.{nameof(DataOptions.Prompts)}.{nameof(DataSource.HeldOut)}",
+                "must be above 0, or data.evaluation_prompts be given: ppo is judged on prompts that it does not see");
             ppo.Require(recipe.Reward is not null || recipe.Ppo.RewardModel is not null, nameof(PpoOptions.RewardModel),
                 "is missing; ppo needs a reward stage before it or a reward model's folder here");
             ppo.NoEffect(recipe.Reward is null, nameof(PpoOptions.RewardModel), "beside the recipe's reward stage");

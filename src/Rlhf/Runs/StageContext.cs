@@ -56,6 +56,9 @@ public sealed class StageContext
     /// <summary>The rows of the recipe's data.</summary>
     public StageData Data { get; }
 
+    /// <summary>When the stage began for the first time.</summary>
+    public DateTimeOffset Started => Directory.GetCreationTimeUtc(Folder);
+
     /// <summary>Seconds of the stage, those before an interruption included.</summary>
     public double Seconds => SecondsBefore + Stopwatch.GetElapsedTime(begun).TotalSeconds;
 
@@ -69,7 +72,7 @@ public sealed class StageContext
     internal void Complete(StageSummary summary)
     {
         Run.Write(Path.Combine("stages", Step.Name, "ledger.json"), Encoding.UTF8.GetBytes(Ledger.ToJson().ToJsonString(SummaryFiles.Json)));
-        SummaryFiles.WriteStage(Folder, summary with { Seconds = Seconds, DataHashes = Data.Hashes });
+        SummaryFiles.WriteStage(Folder, summary with { Started = Started, Seconds = Seconds, DataHashes = Data.Hashes });
 
         // The model is complete; checkpoints are several times its size.
         foreach (var folder in Directory.GetDirectories(Folder, "checkpoints*"))

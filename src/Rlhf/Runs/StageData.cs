@@ -43,14 +43,6 @@ public sealed class StageData
     public (IReadOnlyList<TextDocument> Train, IReadOnlyList<TextDocument> HeldOut) Texts() =>
         Split(recipe.Data.Text!, QuickstartSet.Text, source => DataReader.Texts(source, folder, ledger), row => Prompt.FromText(row.Text));
 
-    /// <summary>Rankings that a collect stage wrote; their prompts are on the side where <c>data.prompts</c> has them.</summary>
-    public IReadOnlyList<Ranking> Rankings(string file)
-    {
-        var source = new DataSource { Path = [file] };
-        Remember(file);
-        return [.. DataReader.Rankings(source, folder, ledger)];
-    }
-
     /// <summary>The format of a source: its own or the recipe's.</summary>
     public FormatOptions FormatOf(DataSource? source) => source?.Format ?? recipe.Format;
 

@@ -10,8 +10,8 @@ public sealed class RunFolderTests : IDisposable
         name: test
         base: {model: model}
         data: {demonstrations: {path: a.jsonl}, text: {path: b.jsonl}}
-        pretrain: {}
-        sft: {epochs: 2}
+        pretrain: {keep_best: none}
+        sft: {epochs: 2, keep_best: none}
         """;
 
     private readonly TemporaryFolder temporary = new();

@@ -7,6 +7,10 @@ internal static class StageTable
 {
     public static StageSummary Run(StageContext context) => context.Step.Kind switch
     {
-        _ => throw new NotSupportedException($"The stage {context.Step.Kind} is not there yet."),
+        StageKind.Pretrain => SupervisedStage.Pretrain(context),
+        StageKind.Sft => SupervisedStage.Sft(context),
+        StageKind.Collect => CollectStage.Run(context),
+        StageKind.Reward => RewardStage.Run(context),
+        _ => PpoStage.Run(context),
     };
 }

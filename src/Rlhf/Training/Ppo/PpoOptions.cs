@@ -261,9 +261,6 @@ public sealed record AlarmOptions
     /// <summary>Steps over which the second reward model must fall while the first rises.</summary>
     public int? SecondModelWindow { get; init; } = 10;
 
-    /// <summary>The run stops, with the last good checkpoint, when an alarm sounds.</summary>
-    public bool Stop { get; init; }
-
     /// <summary>Adds what is wrong to <paramref name="errors"/>.</summary>
     public void Validate(OptionErrors errors)
     {

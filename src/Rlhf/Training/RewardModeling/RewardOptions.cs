@@ -63,6 +63,9 @@ public sealed record RewardOptions : TrainingOptions
     /// <summary>Trains a second reward model beside, as a check on the first (PPO never sees it as a reward); <c>none</c> leaves it out.</summary>
     public SecondModelOptions? SecondModel { get; init; }
 
+    /// <summary>Share of the collected rankings' prompts, by hash, that is held out; <c>data.comparisons</c> has a <c>held_out</c> of its own.</summary>
+    public double CollectedHeldOut { get; init; } = 0.1;
+
     /// <summary>Limits on the length of prompts and answers and what becomes of longer ones; the model's context length always limits.</summary>
     public EncodingOptions Limits { get; init; } = new();
 
@@ -79,6 +82,7 @@ public sealed record RewardOptions : TrainingOptions
         errors.NotNegative(Margin);
         errors.NotNegative(Centering);
         errors.Below(LabelSmoothing, 0, 0.5);
+        errors.Below(CollectedHeldOut, 0, 1);
         SecondModel?.Validate(errors.Below(nameof(SecondModel)));
         Limits.Validate(errors.Below(nameof(Limits)));
         errors.NotNegative(EvaluateEvery);

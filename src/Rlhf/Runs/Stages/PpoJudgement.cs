@@ -1,0 +1,176 @@
+using Rlhf.Data;
+using Rlhf.Evaluation;
+using Rlhf.Generation;
+using Rlhf.Model;
+using Rlhf.Model.Checkpoints;
+using Rlhf.Numerics;
+using Rlhf.Objectives;
+using Rlhf.Reporting;
+using Rlhf.Tokenization;
+using Rlhf.Training.Ppo;
+
+namespace Rlhf.Runs.Stages;
+
+/// <summary>A PPO run judged on held-out prompts: while it goes on (into the metrics, from which a resumed run reads it back), and at its end against SFT and base.</summary>
+internal sealed class PpoJudgement : IDisposable
+{
+    private const int SideBySidePrompts = 12;
+    private const ulong EvaluationPurpose = 0x6576616C; // "eval"
+
+    private readonly StageContext context;
+    private readonly PpoOptions options;
+    private readonly PpoModels models;
+    private readonly StageHost host;
+    private readonly List<(PromptRecord Record, EncodedPrompt Encoded)> prompts;
+    private readonly PolicyEvaluator evaluator;
+    private PolicyEvaluation? last;
+
+    public PpoJudgement(StageContext context, PpoModels models, Tokenizer tokenizer, List<(PromptRecord Record, EncodedPrompt Encoded)> prompts, StageHost host)
+    {
+        (this.context, this.models, this.prompts, this.host) = (context, models, prompts, host);
+        options = context.Recipe.Ppo!;
+
+        // The recipe's own seed: the same prompts and random numbers in every round, so that policies can be compared.
+        var seed = Philox.Derive(context.Recipe.Seed, EvaluationPurpose);
+        var settings = StageTools.Sampling(new SamplingOptions { Temperature = options.Temperature }, options.MaxNewTokens, tokenizer, seed, options.MicroBatchTokens);
+        var judges = new PolicyJudges { Reference = models.Reference, Reward = models.Reward, Second = models.Second, Gold = StageTools.GoldOf(context.Recipe, prompts) };
+        evaluator = new PolicyEvaluator([.. prompts.Select(prompt => prompt.Encoded)], options.EvaluationSamples, settings, tokenizer, judges, options.MicroBatchTokens);
+    }
+
+    /// <summary>Evaluates the present policy and logs what came out.</summary>
+    public void Evaluate(long step, ScoreScale scale)
+    {
+        evaluator.Scale = scale;
+        last = evaluator.Evaluate(models.Policy, context.Cancellation);
+        var score = last.Score;
+        var values = new List<(string, double)>
+        {
+            ("heldout_score", score.Value),
+            ("heldout_score_low", score.Low),
+            ("heldout_score_high", score.High),
+            ("heldout_kl", last.Kl.Value),
+            ("heldout_length", last.Length.Value),
+            ("heldout_entropy", last.Entropy),
+            ("heldout_eos_share", last.EosShare),
+        };
+        if (last.SecondScore is { } second)
+        {
+            values.Add(("heldout_second_score", second.Value));
+        }
+
+        if (last.GoldScore is { } gold)
+        {
+            values.Add(("heldout_gold_score", gold.Value));
+        }
+
+        host.Log(step, values.ToArray());
+        context.Progress.Line(FormattableString.Invariant($"{context.Step.Name}: step {step}, held-out score {score.Value:F3}, KL {last.Kl.Value:F2}"));
+    }
+
+    /// <summary>The stage's summary, after the last evaluation.</summary>
+    public StageSummary Summarize(PpoResult result)
+    {
+        var ppo = last!;
+        var sft = evaluator.Evaluate(models.Reference, context.Cancellation);
+        var start = EvaluateBase();
+        var rows = MetricsFile.Read(context.Run.FullPath).Where(row => row.Stage == context.Step.Name).ToArray();
+        return StageTools.SummaryOf(context, result.Steps, Figures(start, sft, ppo, result)) with
+        {
+            Learned = evaluator.Learned(sft, ppo),
+            Alarms = AlarmsOf(rows),
+            Frontier = [.. rows.Select(PointOf).OfType<FrontierPoint>()],
+            SideBySide = SideBySideOf(("base", start), ("SFT", sft), ("PPO", ppo)),
+        };
+    }
+
+    public void Dispose() => evaluator.Dispose();
+
+    private PolicyEvaluation? EvaluateBase()
+    {
+        if (context.Models.Base.Folder == context.Models.Supervised.Folder)
+        {
+            return null;
+        }
+
+        using var decoder = ModelFolder.Load(context.Device, context.Models.Base.Folder, HeadKind.Language).Decoder;
+        return evaluator.Evaluate(decoder, context.Cancellation);
+    }
+
+    private static Dictionary<string, Figure> Figures(PolicyEvaluation? start, PolicyEvaluation sft, PolicyEvaluation ppo, PpoResult result)
+    {
+        var figures = new Dictionary<string, Figure>
+        {
+            [FigureNames.Score] = ppo.Score.ToFigure(),
+            [FigureNames.SftScore] = sft.Score.ToFigure(),
+            [FigureNames.ScoreGain] = GainOf(sft, ppo, static answer => answer.Score).ToFigure(),
+            [FigureNames.Kl] = ppo.Kl.ToFigure("nats"),
+            [FigureNames.WinRate] = WinRate.Of(ByPrompt(ppo, static answer => answer.Score), ByPrompt(sft, static answer => answer.Score)).Rate.ToFigure("share"),
+            [FigureNames.ResponseLength] = ppo.Length.ToFigure("tokens"),
+            [FigureNames.SftResponseLength] = sft.Length.ToFigure("tokens"),
+            [FigureNames.EosShare] = new(ppo.EosShare, Unit: "share"),
+            ["sft_eos_share"] = new(sft.EosShare, Unit: "share"),
+            [FigureNames.DistinctShare] = new(ppo.DistinctShare, Unit: "share"),
+            ["sft_distinct_share"] = new(sft.DistinctShare, Unit: "share"),
+            ["entropy"] = new(ppo.Entropy, Unit: "nats"),
+            ["sft_entropy"] = new(sft.Entropy, Unit: "nats"),
+            ["kl_coefficient"] = new(result.KlCoefficient),
+            ["score_scale_mean"] = new(result.Scale.Mean),
+            ["score_scale_deviation"] = new(result.Scale.StandardDeviation),
+        };
+        void Add(string name, Estimate? estimate)
+        {
+            if (estimate is not null)
+            {
+                figures[name] = estimate.ToFigure();
+            }
+        }
+
+        Add(FigureNames.SecondScore, ppo.SecondScore);
+        Add(FigureNames.SftSecondScore, sft.SecondScore);
+        Add(FigureNames.GoldScore, ppo.GoldScore);
+        Add(FigureNames.SftGoldScore, sft.GoldScore);
+        Add("gold_gain", ppo.GoldScore is null ? null : GainOf(sft, ppo, static answer => answer.GoldScore!.Value));
+        Add(FigureNames.BaseScore, start?.Score);
+        Add(FigureNames.BaseGoldScore, start?.GoldScore);
+        return figures;
+    }
+
+    private static Estimate GainOf(PolicyEvaluation before, PolicyEvaluation after, Func<EvaluatedAnswer, double> figure) =>
+        Intervals.PairedBootstrap(ByPrompt(after, figure), ByPrompt(before, figure));
+
+    private static double[] ByPrompt(PolicyEvaluation evaluation, Func<EvaluatedAnswer, double> figure) =>
+        [.. evaluation.Answers.GroupBy(static answer => answer.Prompt).OrderBy(static group => group.Key).Select(group => group.Average(figure))];
+
+    private IReadOnlyList<Alarm> AlarmsOf(IEnumerable<MetricsRow> rows)
+    {
+        var history = rows.Where(row => row.Values.ContainsKey("entropy") && row.Values.ContainsKey("kl")).Select(row => new PpoStepFigures(
+            row.Step, row.Values["kl"], row.Values["response_length"], row.Values["entropy"], row.Values["score"],
+            row.Values.TryGetValue("second_score", out var second) ? second : null)).ToArray();
+        var alarms = Alarms.Of(history, options.Alarms);
+        foreach (var alarm in alarms)
+        {
+            context.Progress.Line($"{context.Step.Name}: alarm: {alarm.Message}");
+        }
+
+        return alarms;
+    }
+
+    private static FrontierPoint? PointOf(MetricsRow row)
+    {
+        double? Value(string name) => row.Values.TryGetValue(name, out var value) ? value : null;
+        return Value("heldout_score") is { } score && Value("heldout_kl") is { } kl
+            ? new FrontierPoint(row.Step, kl, score, Value("heldout_score_low"), Value("heldout_score_high"), Value("heldout_second_score"), Value("heldout_gold_score"))
+            : null;
+    }
+
+    private SideBySide[] SideBySideOf(params (string Name, PolicyEvaluation? Evaluation)[] evaluations) =>
+    [
+        .. prompts.Take(SideBySidePrompts).Select((prompt, number) => new SideBySide(prompt.Encoded.PromptText,
+        [
+            .. evaluations.Where(pair => pair.Evaluation is not null).Select(pair => ToAnswer(pair.Name, pair.Evaluation!.Answers[number])),
+        ])),
+    ];
+
+    private static ModelAnswer ToAnswer(string model, EvaluatedAnswer answer) => new(
+        model, answer.Text, answer.Score, answer.SecondScore, answer.GoldScore, answer.Completion.Response.Length, answer.Completion.Finished);
+}

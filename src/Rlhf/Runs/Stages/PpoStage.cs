@@ -1,0 +1,83 @@
+using Rlhf.Data;
+using Rlhf.Model;
+using Rlhf.Model.Checkpoints;
+using Rlhf.Numerics;
+using Rlhf.Reporting;
+using Rlhf.Tokenization;
+using Rlhf.Training.Ppo;
+
+namespace Rlhf.Runs.Stages;
+
+/// <summary>Step 3: the roles of PPO, its training, and what came of it on held-out prompts.</summary>
+internal static class PpoStage
+{
+    public static StageSummary Run(StageContext context)
+    {
+        var options = context.Recipe.Ppo!;
+        var places = PlacesOf(context);
+        var start = places.Single(place => place.Role == "start").Model;
+        var tokenizer = StageTools.TokenizerOf(start);
+        var loaded = ModelFolder.Load(context.Device, start.Folder, options.SharedTrunk ? HeadKind.Language | HeadKind.Scalar : HeadKind.Language, trainable: true);
+        using var policy = loaded.Decoder;
+        using var reference = ModelFolder.Load(context.Device, context.Models.Supervised.Folder, HeadKind.Language).Decoder;
+        using var reward = LoadReward(context.Device, context.Models.Reward, trainable: false);
+        using var value = options.SharedTrunk ? null : LoadReward(context.Device, context.Models.Reward, trainable: true);
+        using var second = context.Models.SecondReward is { } place ? LoadReward(context.Device, place, trainable: false) : null;
+        var models = new PpoModels(policy, reference, reward, value, second);
+
+        var limits = options.Limits.ForPrompts(policy.Config.ContextLength, options.MaxNewTokens);
+        var encoder = new SequenceEncoder(tokenizer, context.Data.FormatOf(context.Recipe.Data.Prompts), limits, context.Ledger);
+        var (train, heldOut) = context.Data.Prompts();
+        var prompts = StageTools.EncodePrompts(encoder, train);
+        if (prompts.Count == 0)
+        {
+            throw new InputException($"{context.Step.Name}: no training prompt is left:{Environment.NewLine}{context.Ledger.ToText()}");
+        }
+
+        var pretraining = options.Ptx is { } ptx ? Pretraining(context, tokenizer, ptx, policy.Config.ContextLength) : [];
+        using var host = new StageHost(context, tokenizer, options.KeepCheckpoints);
+        using var judgement = new PpoJudgement(context, models, tokenizer, StageTools.EncodePrompts(encoder, heldOut.Take(options.EvaluationPrompts)), host);
+        PpoTrainer? trainer = null;
+        using (trainer = new PpoTrainer(
+            options, models, [.. prompts.Select(prompt => prompt.Encoded.Tokens)], tokenizer.EndOfSequenceIds, pretraining, context.SeedOf(options.Seed), host,
+            step => judgement.Evaluate(step, trainer!.Scale)))
+        {
+            var result = trainer.Run();
+            ModelFolder.Save(policy, context.ModelFolder, loaded.Source, asReward: false);
+            return judgement.Summarize(result) with { Inputs = [.. places.Select(place => StageTools.LinkTo(place.Model, place.Role))] };
+        }
+    }
+
+    private static IReadOnlyList<(string Role, ModelPlace Model)> PlacesOf(StageContext context)
+    {
+        var places = new List<(string, ModelPlace)>
+        {
+            ("start", context.Models.PpoStart), ("reference", context.Models.Supervised), ("reward", context.Models.Reward),
+        };
+        if (context.Models.SecondReward is { } second)
+        {
+            places.Add(("second_reward", second));
+        }
+
+        return places;
+    }
+
+    private static Decoder LoadReward(IDevice device, ModelPlace place, bool trainable)
+    {
+        var loaded = ModelFolder.Load(device, place.Folder, HeadKind.Scalar, trainable);
+        if (!loaded.HasScore)
+        {
+            loaded.Decoder.Dispose();
+            throw new InputException($"{place.Folder}: this model has no scalar head, so it is not a reward model");
+        }
+
+        return loaded.Decoder;
+    }
+
+    private static EncodedSequence[] Pretraining(StageContext context, Tokenizer tokenizer, PtxOptions ptx, int contextLength)
+    {
+        var pieces = new EncodingOptions { MaxTokens = Math.Min(ptx.ContextTokens ?? contextLength, contextLength) };
+        var encoder = new SequenceEncoder(tokenizer, context.Data.FormatOf(context.Recipe.Data.Text), pieces, context.Ledger);
+        return [.. context.Data.Texts().Train.SelectMany(encoder.Encode)];
+    }
+}

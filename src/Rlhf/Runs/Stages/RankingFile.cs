@@ -1,0 +1,109 @@
+using System.Text;
+using System.Text.Encodings.Web;
+using System.Text.Json;
+using System.Text.Json.Nodes;
+using Rlhf.Data;
+
+namespace Rlhf.Runs.Stages;
+
+/// <summary>K different answers to one prompt, and who ranked them how.</summary>
+/// <param name="Prompt">The prompt.</param>
+/// <param name="Encoded">Its tokens, as the answers were sampled after them.</param>
+/// <param name="Texts">[K] the answers as people read them.</param>
+/// <param name="Tokens">[K] the answers' tokens; a cut answer has no end-of-sequence token.</param>
+/// <param name="Tiers">The ranking, best tier first; null where nobody ranked.</param>
+/// <param name="Labeler">Who ranked.</param>
+internal sealed record CollectedAnswers(
+    PromptRecord Prompt, EncodedPrompt Encoded, IReadOnlyList<string> Texts, IReadOnlyList<int[]> Tokens, IReadOnlyList<IReadOnlyList<int>>? Tiers, string? Labeler);
+
+/// <summary>
+/// <c>rankings.jsonl</c> of a collect stage: rows that the data readers take as rankings, and beside the texts the very tokens that were sampled. The reward model is trained on
+/// those: encoding the text again may give other tokens, and would give answers that were cut at the limit an end that they did not have.
+/// </summary>
+internal static class RankingFile
+{
+    private static readonly JsonSerializerOptions Json = new() { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
+
+    // Fields of the row that the prompt came from which are not the prompt.
+    private static readonly HashSet<string> NotPrompt = new(StringComparer.Ordinal)
+    {
+        "id", "response", "completion", "output", "chosen", "rejected", "responses", "ranking", "pairs", "ties", "labeler", "weight", "margin", "text", "messages",
+    };
+
+    /// <summary>Writes the rows, whole or not at all.</summary>
+    public static void Write(string path, IEnumerable<CollectedAnswers> rows) => DurableFiles.WriteAtomically(path, stream =>
+    {
+        foreach (var row in rows)
+        {
+            stream.Write(Encoding.UTF8.GetBytes(RowOf(row).ToJsonString(Json) + "\n"));
+        }
+    });
+
+    /// <summary>Reads the ranked rows as the reward model sees them.</summary>
+    /// <exception cref="InputException">A line is not a row that <see cref="Write"/> wrote.</exception>
+    public static IEnumerable<EncodedRanking> Read(string path)
+    {
+        var number = 0;
+        foreach (var line in File.ReadLines(path))
+        {
+            number++;
+            yield return Parse(path, number, line);
+        }
+    }
+
+    private static EncodedRanking Parse(string path, int number, string line)
+    {
+        try
+        {
+            var row = JsonNode.Parse(line)!.AsObject();
+            var id = (string)row["id"]!;
+            int[] prompt = IntegersOf(row["prompt_tokens"]);
+            var answers = row["response_tokens"]!.AsArray()
+                .Select(tokens => new EncodedSequence([.. prompt, .. IntegersOf(tokens)], prompt.Length, null, id, Truncated: false)).ToArray();
+            IReadOnlyList<int>[] tiers = [.. row["ranking"]!.AsArray().Select(IntegersOf)];
+            if (tiers.SelectMany(tier => tier).Any(index => index < 0 || index >= answers.Length))
+            {
+                throw new FormatException("ranking names an answer that is not there");
+            }
+
+            return new EncodedRanking(id, (string)row["prompt_text"]!, answers, Tiers.Pairs(tiers), Tiers.Ties(tiers), 1, (string?)row["labeler"], Margins: null);
+        }
+        catch (Exception exception) when (exception is JsonException or InvalidOperationException or NullReferenceException or FormatException)
+        {
+            throw InputException.At(path, number, 1, $"not a row of collected answers: {exception.Message}");
+        }
+    }
+
+    private static int[] IntegersOf(JsonNode? list) => [.. list!.AsArray().Select(value => (int)value!)];
+
+    private static JsonObject RowOf(CollectedAnswers collected)
+    {
+        var row = new JsonObject { ["id"] = collected.Prompt.Id };
+        var prompt = collected.Prompt.Prompt;
+        foreach (var (name, value) in prompt.Fields.Where(field => !NotPrompt.Contains(field.Key)))
+        {
+            row[name] = value;
+        }
+
+        if (!row.ContainsKey("prompt") && !row.ContainsKey("instruction"))
+        {
+            row["prompt"] = prompt.Messages is { } messages
+                ? new JsonArray([.. messages.Select(message => new JsonObject { ["role"] = message.Role, ["content"] = message.Content })])
+                : prompt.Text;
+        }
+
+        row["responses"] = new JsonArray([.. collected.Texts.Select(text => JsonValue.Create(text))]);
+        if (collected.Tiers is { } tiers)
+        {
+            row["ranking"] = new JsonArray([.. tiers.Select(ListOf)]);
+            row["labeler"] = collected.Labeler;
+        }
+
+        row["prompt_text"] = collected.Encoded.PromptText;
+        row["prompt_tokens"] = ListOf(collected.Encoded.Tokens);
+        row["response_tokens"] = new JsonArray([.. collected.Tokens.Select(ListOf)]);
+        return row;
+    }
+
+    private static JsonArray ListOf(IReadOnlyList<int> values) => new([.. values.Select(value => JsonValue.Create(value))]);
+}

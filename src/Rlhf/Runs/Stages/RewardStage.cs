@@ -1,0 +1,139 @@
+using Rlhf.Data;
+using Rlhf.Evaluation;
+using Rlhf.Model;
+using Rlhf.Model.Checkpoints;
+using Rlhf.Numerics;
+using Rlhf.Reporting;
+using Rlhf.Tokenization;
+using Rlhf.Training.RewardModeling;
+
+namespace Rlhf.Runs.Stages;
+
+/// <summary>Step 2: the reward model, perhaps a second one as a check, and how far they can be trusted.</summary>
+internal static class RewardStage
+{
+    private const string CollectedSalt = "collected rankings";
+    private const string SecondSalt = "second reward model";
+    private const int CenteringDemonstrations = 1024;
+
+    private sealed record Rows(IReadOnlyList<EncodedRanking> Train, IReadOnlyList<EncodedRanking> HeldOut, IReadOnlyList<int[]> Demonstrations);
+
+    public static StageSummary Run(StageContext context)
+    {
+        var options = context.Recipe.Reward!;
+        var start = context.Models.Supervised;
+        var tokenizer = StageTools.TokenizerOf(start);
+        int contextLength;
+        using (var folder = HuggingFaceFolder.Load(start.Folder))
+        {
+            contextLength = folder.Config.ContextLength;
+        }
+
+        var rows = Read(context, options, tokenizer, contextLength);
+        var seed = context.SeedOf(options.Seed);
+        var result = StageTools.Once(context, "trained", () => Train(context, options, start, tokenizer, rows, seed, context.ModelFolder, ""));
+        var figures = new Dictionary<string, Figure>
+        {
+            ["train_loss"] = new(result.TrainLoss),
+            ["train_accuracy"] = new(result.TrainAccuracy, Unit: "share"),
+            ["training_rankings"] = new(rows.Train.Count),
+        };
+        var trust = Judge(context, options, context.ModelFolder, rows, result, figures, FigureNames.Accuracy, FigureNames.ValidationLoss);
+        if (options.SecondModel is { } second)
+        {
+            var kept = rows with { Train = [.. rows.Train.Where(ranking => !PromptSplit.IsHeldOut(ranking.PromptText, second.DropFraction, SecondSalt))] };
+            var folder = Path.Combine(context.Folder, ModelLineage.SecondModel);
+            var secondResult = StageTools.Once(context, "trained-second", () => Train(context, options, start, tokenizer, kept, second.Seed ?? Philox.Derive(seed, 2), folder, "second"));
+            Judge(context, options, folder, rows, secondResult, figures, FigureNames.SecondAccuracy, "second_validation_loss");
+        }
+
+        return StageTools.SummaryOf(context, result.Steps, figures) with { Trust = trust, Inputs = [StageTools.LinkTo(start, "start")] };
+    }
+
+    private static RewardResult Train(StageContext context, RewardOptions options, ModelPlace start, Tokenizer tokenizer, Rows rows, ulong seed, string folder, string name)
+    {
+        var model = ModelFolder.Load(context.Device, start.Folder, HeadKind.Scalar, trainable: true);
+        using var decoder = model.Decoder;
+        RewardTrainer.InitializeHead(decoder, options.HeadInitialization, seed);
+        decoder.Refresh();
+        using var host = new StageHost(context, tokenizer, options.KeepCheckpoints, name);
+        using var trainer = new RewardTrainer(options, decoder, rows.Train, rows.HeldOut, seed, host, name.Length == 0 ? "" : name + "_");
+        var result = trainer.Run();
+        if (options.NormalizeOn == NormalizeOn.Demonstrations)
+        {
+            RewardTrainer.CenterOn(decoder, rows.Demonstrations, options.MicroBatchTokens);
+        }
+
+        DurableFiles.RecoverFolder(folder);
+        ModelFolder.Save(decoder, folder, model.Source, asReward: true);
+        return result;
+    }
+
+    private static Rows Read(StageContext context, RewardOptions options, Tokenizer tokenizer, int contextLength)
+    {
+        var data = context.Recipe.Data;
+        var limits = options.Limits.Within(contextLength);
+        SequenceEncoder Encoder(DataSource? source) => new(tokenizer, context.Data.FormatOf(source), limits, context.Ledger);
+
+        var (train, heldOut) = (new List<EncodedRanking>(), new List<EncodedRanking>());
+        void Add(SequenceEncoder encoder, IEnumerable<Ranking> rankings, List<EncodedRanking> to) => to.AddRange(rankings.Select(encoder.Encode).OfType<EncodedRanking>());
+
+        var comparisons = context.Data.Comparisons();
+        var comparisonEncoder = Encoder(data.Comparisons);
+        Add(comparisonEncoder, comparisons.Train, train);
+        Add(comparisonEncoder, comparisons.HeldOut, heldOut);
+
+        foreach (var row in context.Models.CollectedRankings.SelectMany(RankingFile.Read))
+        {
+            // Salted: the unsalted side decides which prompts were sampled at all.
+            (PromptSplit.IsHeldOut(row.PromptText, options.CollectedHeldOut, CollectedSalt) ? heldOut : train).Add(row);
+        }
+
+        if (train.Count == 0)
+        {
+            throw new InputException($"{context.Step.Name}: no ranking is left to train on:{Environment.NewLine}{context.Ledger.ToText()}");
+        }
+
+        return new Rows(train, heldOut, options.NormalizeOn == NormalizeOn.Demonstrations ? Demonstrations(context, tokenizer, limits) : []);
+    }
+
+    private static int[][] Demonstrations(StageContext context, Tokenizer tokenizer, EncodingOptions limits)
+    {
+        // What is cut or dropped here was counted by the sft stage; this ledger is the rankings'.
+        var ledger = new Ledger("demonstrations");
+        var encoder = new SequenceEncoder(tokenizer, context.Data.FormatOf(context.Recipe.Data.Demonstrations), limits with { OnOverlong = OverlongPolicy.Drop }, ledger);
+        return [.. context.Data.Demonstrations().Train.Select(encoder.Encode).OfType<EncodedSequence>().Take(CenteringDemonstrations).Select(row => row.Tokens)];
+    }
+
+    private static TrustReport? Judge(
+        StageContext context, RewardOptions options, string folder, Rows rows, RewardResult result, Dictionary<string, Figure> figures, string accuracy, string loss)
+    {
+        if (rows.HeldOut.Sum(ranking => ranking.Pairs.Count) == 0)
+        {
+            return null;
+        }
+
+        using var decoder = ModelFolder.Load(context.Device, folder, HeadKind.Scalar).Decoder;
+        using var scorer = new Scorer(decoder, options.MicroBatchTokens);
+        var scores = scorer.Rewards([.. rows.HeldOut.SelectMany(ranking => ranking.Answers).Select(answer => answer.Tokens)]);
+        var judged = new List<HeldOutRanking>();
+        var at = 0;
+        foreach (var ranking in rows.HeldOut)
+        {
+            judged.Add(new HeldOutRanking
+            {
+                Prompt = ranking.PromptText,
+                Labeler = ranking.Labeler,
+                Scores = [.. scores.AsSpan(at, ranking.Answers.Length).ToArray().Select(score => (double)score)],
+                Lengths = [.. ranking.Answers.Select(answer => answer.ResponseLength)],
+                Pairs = ranking.Pairs,
+            });
+            at += ranking.Answers.Length;
+        }
+
+        var trust = TrustReport.Of(judged);
+        figures[accuracy] = trust.Accuracy.ToFigure("share");
+        figures[loss] = new Figure(result.Evaluations[^1].Loss, Unit: "nats");
+        return trust;
+    }
+}

@@ -1,0 +1,94 @@
+using System.Text.Json;
+using Rlhf.Data;
+using Rlhf.Evaluation;
+using Rlhf.Generation;
+using Rlhf.Model.Checkpoints;
+using Rlhf.Quickstart;
+using Rlhf.Reporting;
+using Rlhf.Tokenization;
+
+namespace Rlhf.Runs.Stages;
+
+/// <summary>What several stages do in the same way.</summary>
+internal static class StageTools
+{
+    private static readonly JsonSerializerOptions ResultJson = new() { IncludeFields = true };
+
+    /// <summary>Limits that also keep prompt and response within the model's context.</summary>
+    public static EncodingOptions Within(this EncodingOptions limits, int contextLength) =>
+        limits with { MaxTokens = Math.Min(limits.MaxTokens ?? contextLength, contextLength) };
+
+    /// <summary>Limits of prompts that leave room for an answer in the model's context.</summary>
+    public static EncodingOptions ForPrompts(this EncodingOptions limits, int contextLength, int maxNewTokens)
+    {
+        var room = contextLength - maxNewTokens;
+        return room > 0
+            ? limits with { MaxPromptTokens = Math.Min(limits.MaxPromptTokens ?? room, room) }
+            : throw new InputException($"max_new_tokens {maxNewTokens} leaves no room for a prompt in the model's context of {contextLength} tokens");
+    }
+
+    /// <summary>Prompts with their encoded form; those that the limits dropped are in the ledger.</summary>
+    public static List<(PromptRecord Record, EncodedPrompt Encoded)> EncodePrompts(SequenceEncoder encoder, IEnumerable<PromptRecord> prompts) =>
+        [.. prompts.Select(prompt => (prompt, encoder.Encode(prompt))).Where(pair => pair.Item2 is not null).Select(pair => (pair.prompt, pair.Item2!))];
+
+    /// <summary>The judge that knows the truth, where the recipe's labeler is the gold rule.</summary>
+    public static Func<int, string, double>? GoldOf(Recipe recipe, IReadOnlyList<(PromptRecord Record, EncodedPrompt Encoded)> prompts)
+    {
+        if (recipe.Collect?.Labeler != CollectOptions.GoldLabeler)
+        {
+            return null;
+        }
+
+        var rule = new GoldRule();
+        return (prompt, answer) => rule.Scores(prompts[prompt].Record.Prompt, [answer])[0];
+    }
+
+    /// <summary>A figure of a summary.</summary>
+    public static Figure ToFigure(this Estimate estimate, string? unit = null) => new(estimate.Value, estimate.Low, estimate.High, unit);
+
+    /// <summary>A model that went into a stage, with its hash.</summary>
+    public static ModelLink LinkTo(ModelPlace model, string role) => new(role, model.Source, DurableFiles.ContentHash(model.Folder));
+
+    /// <summary>The tokenizer of a model folder.</summary>
+    public static Tokenizer TokenizerOf(ModelPlace model) => Tokenizer.Load(model.Folder);
+
+    /// <summary>How answers are sampled.</summary>
+    public static GenerationSettings Sampling(SamplingOptions sampling, int maxNewTokens, Tokenizer tokenizer, ulong seed, int rowBudget) => new()
+    {
+        Sampling = sampling,
+        MaxNewTokens = maxNewTokens,
+        EndIds = tokenizer.EndOfSequenceIds,
+        Seed = seed,
+        RowBudget = rowBudget,
+    };
+
+    /// <summary>
+    /// Does a part of a stage once: its result is kept in the stage's folder, written after the model it belongs to, so a resumed stage does not do that part again.
+    /// </summary>
+    public static T Once<T>(StageContext context, string name, Func<T> part)
+    {
+        var file = Path.Combine(context.Folder, name + ".json");
+        if (File.Exists(file))
+        {
+            return JsonSerializer.Deserialize<T>(File.ReadAllBytes(file), ResultJson)!;
+        }
+
+        var result = part();
+        DurableFiles.WriteAtomically(file, stream => JsonSerializer.Serialize(stream, result, ResultJson));
+        return result;
+    }
+
+    /// <summary>The name and row fields that every summary has.</summary>
+    public static StageSummary SummaryOf(StageContext context, long steps, IReadOnlyDictionary<string, Figure> figures) => new()
+    {
+        Name = context.Step.Name,
+        Kind = SnakeCase.From(context.Step.Kind.ToString()),
+        Round = context.Step.Round,
+        Steps = steps,
+        Figures = figures,
+        ModelHash = Directory.Exists(context.ModelFolder) ? DurableFiles.ContentHash(context.ModelFolder) : null,
+    };
+
+    /// <summary>Whether a folder holds a model, so that a wrong path is told before the work begins.</summary>
+    public static void Check(ModelPlace model) => HuggingFaceFolder.Load(model.Folder).Dispose();
+}

@@ -1,0 +1,99 @@
+using Rlhf.Data;
+using Rlhf.Evaluation;
+using Rlhf.Generation;
+using Rlhf.Model;
+using Rlhf.Model.Checkpoints;
+using Rlhf.Reporting;
+using Rlhf.Tokenization;
+using Rlhf.Training.SupervisedFineTuning;
+
+namespace Rlhf.Runs.Stages;
+
+/// <summary>Step 1 and pretraining: rows, start model, trainer, model, summary.</summary>
+internal static class SupervisedStage
+{
+    public static StageSummary Pretrain(StageContext context)
+    {
+        var options = context.Recipe.Pretrain!;
+        var start = context.Models.Base;
+        var tokenizer = StageTools.TokenizerOf(start);
+        return Train(context, options, start, tokenizer, contextLength =>
+        {
+            var pieces = new EncodingOptions { MaxTokens = Math.Min(options.ContextTokens ?? contextLength, contextLength) };
+            var encoder = new SequenceEncoder(tokenizer, context.Data.FormatOf(context.Recipe.Data.Text), pieces, context.Ledger);
+            var (train, heldOut) = context.Data.Texts();
+            return ([.. train.SelectMany(encoder.Encode)], [.. heldOut.SelectMany(encoder.Encode)]);
+        });
+    }
+
+    public static StageSummary Sft(StageContext context)
+    {
+        var options = context.Recipe.Sft!;
+        var start = context.Models.Supervised;
+        var tokenizer = StageTools.TokenizerOf(start);
+        return Train(context, options, start, tokenizer, contextLength =>
+        {
+            var encoder = new SequenceEncoder(tokenizer, context.Data.FormatOf(context.Recipe.Data.Demonstrations), options.Limits.Within(contextLength), context.Ledger);
+            var (train, heldOut) = context.Data.Demonstrations();
+            return ([.. train.Select(encoder.Encode).OfType<EncodedSequence>()], [.. heldOut.Select(encoder.Encode).OfType<EncodedSequence>()]);
+        });
+    }
+
+    private static StageSummary Train(
+        StageContext context, SupervisedOptions options, ModelPlace start, Tokenizer tokenizer, Func<int, (List<EncodedSequence> Train, List<EncodedSequence> HeldOut)> read)
+    {
+        var model = ModelFolder.Load(context.Device, start.Folder, HeadKind.Language, trainable: true);
+        using var decoder = model.Decoder;
+        var (train, heldOut) = read(decoder.Config.ContextLength);
+        if (train.Count == 0)
+        {
+            throw new InputException($"{context.Step.Name}: no training row is left; see {Path.Combine(context.Folder, "ledger.json")}");
+        }
+
+        using var judge = options is SftOptions { KeepBest: KeepBest.Reward } sft ? new RewardJudge(context, sft, decoder, tokenizer) : null;
+        using var host = new StageHost(context, tokenizer, options.KeepCheckpoints);
+        using var trainer = new SupervisedTrainer(options, decoder, train, heldOut, context.SeedOf(options.Seed), host, judge is null ? null : judge.MeanReward);
+        var before = heldOut.Count > 0 ? trainer.LossOf(heldOut) : (double?)null;
+        var result = trainer.Run();
+        var figures = new Dictionary<string, Figure>();
+        if (before is { } loss)
+        {
+            figures[FigureNames.ValidationLossBefore] = new Figure(loss, Unit: "nats");
+            figures[FigureNames.ValidationLoss] = new Figure(trainer.LossOf(heldOut), Unit: "nats");
+        }
+
+        figures["train_loss"] = new Figure(result.TrainLoss, Unit: "nats");
+        figures["kept_step"] = new Figure(result.BestStep);
+        figures["training_rows"] = new Figure(train.Count);
+        figures["training_tokens"] = new Figure(train.Sum(row => (double)row.TrainedTokens));
+        ModelFolder.Save(decoder, context.ModelFolder, model.Source, asReward: false);
+        return StageTools.SummaryOf(context, result.Steps, figures) with { Inputs = [StageTools.LinkTo(start, "start")] };
+    }
+
+    /// <summary>Mean reward of the present model's answers to the held-out prompts (InstructGPT chose its SFT model so).</summary>
+    private sealed class RewardJudge : IDisposable
+    {
+        private readonly Decoder policy;
+        private readonly Decoder reward;
+        private readonly PolicyEvaluator evaluator;
+
+        public RewardJudge(StageContext context, SftOptions options, Decoder policy, Tokenizer tokenizer)
+        {
+            this.policy = policy;
+            reward = ModelFolder.Load(context.Device, options.RewardModel!, HeadKind.Scalar).Decoder;
+            var limits = options.Limits.ForPrompts(policy.Config.ContextLength, options.RewardMaxNewTokens);
+            var encoder = new SequenceEncoder(tokenizer, context.Data.FormatOf(context.Recipe.Data.Prompts), limits, context.Ledger);
+            var prompts = StageTools.EncodePrompts(encoder, context.Data.Prompts().HeldOut.Take(options.RewardPrompts));
+            var settings = StageTools.Sampling(new SamplingOptions(), options.RewardMaxNewTokens, tokenizer, context.SeedOf(options.Seed), options.MicroBatchTokens);
+            evaluator = new PolicyEvaluator([.. prompts.Select(prompt => prompt.Encoded)], 1, settings, tokenizer, new PolicyJudges { Reward = reward }, options.MicroBatchTokens);
+        }
+
+        public double MeanReward() => evaluator.Evaluate(policy).Score.Value;
+
+        public void Dispose()
+        {
+            evaluator.Dispose();
+            reward.Dispose();
+        }
+    }
+}
