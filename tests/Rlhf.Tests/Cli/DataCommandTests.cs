@@ -1,5 +1,4 @@
 using Rlhf.Cli;
-using Rlhf.Tests.Data;
 using Rlhf.Tokenization;
 
 namespace Rlhf.Tests.Cli;
