@@ -42,8 +42,12 @@ internal static class NumberText
 
     /// <summary>The interval, or nothing: <c>[1.60, 1.93]</c>.</summary>
     public static string IntervalOf(Figure figure) => figure is { Low: { } low, High: { } high }
-        ? figure.Unit == "share" ? $"[{Percent(low)}, {Percent(high)}]" : $"[{Short(low)}, {Short(high)}]"
+        ? figure.Unit == "share" ? $"[{Percent(low)}, {Percent(high)}]" : $"[{End(low, high)}, {End(high, low)}]"
         : "";
+
+    // Both ends of an interval with the same decimals, where two are enough.
+    private static string End(double end, double other) =>
+        Math.Max(Math.Abs(end), Math.Abs(other)) is >= 0.1 and < 100 ? Fixed(end) : Short(end);
 
     /// <summary>Axis ticks: as few decimals as their distance needs.</summary>
     public static string Tick(double value, double distance)

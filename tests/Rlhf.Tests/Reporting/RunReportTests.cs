@@ -133,7 +133,7 @@ public sealed class RunReportTests : IDisposable
         FinalTables.Write(output, SummaryFiles.ReadRun(folder.Path), answers: 4);
         var text = output.ToString();
         Assert.Contains("SFT               +0.06  [-0.05, 0.17]", text, StringComparison.Ordinal);
-        Assert.Contains("PPO               +1.77  [1.7, 1.83]", text, StringComparison.Ordinal);
+        Assert.Contains("PPO               +1.77  [1.70, 1.83]", text, StringComparison.Ordinal);
         Assert.Contains("pair accuracy", text, StringComparison.Ordinal);
         Assert.Contains("  PPO:   When is the world is indeed indeed a park. (+1.70)", text, StringComparison.Ordinal);
         Assert.Contains("Warning: Reward hack:", text, StringComparison.Ordinal);

@@ -24,9 +24,17 @@ internal static class BarChart
             ? Markup.Of($"""<path class="bar-line s1" d="M{middle - 4} {frame.Y(low)}h8m-4 0V{frame.Y(high)}m-4 0h8"/>""")
             : Markup.Empty;
         var label = count <= 12 || i % ((count / 8) + 1) == 0
-            ? Markup.Of($"""<text class="tick" x="{middle}" y="{ChartFrame.Height - 20}" text-anchor="middle">{bar.Label}</text>""")
+            ? Markup.Of($"""<text class="tick" x="{middle}" y="{ChartFrame.Height - 20}" text-anchor="middle">{Fit(bar.Label, count)}</text>""")
             : Markup.Empty;
         return Markup.Of($"""<rect class="bar s0" x="{left}" y="{top}" width="{right - left}" height="{Math.Max(0.5, bottom - top)}"><title>{bar.Hover}</title></rect>{interval}{label}""");
+    }
+
+    // About six pixels a letter; the whole label stands in the hover text.
+    private static string Fit(string label, int count)
+    {
+        var letters = Math.Max(4, (int)(ChartFrame.Width / 7 / Math.Min(count, 12)));
+        var text = new System.Globalization.StringInfo(VisibleText.Plain(label));
+        return text.LengthInTextElements <= letters ? text.String : text.SubstringByTextElements(0, letters - 1) + "…";
     }
 
     private static Markup Reference(ChartFrame frame, (double Value, string Name)? reference, int count) => reference is { } line

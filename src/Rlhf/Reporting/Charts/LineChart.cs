@@ -29,23 +29,21 @@ internal static class LineChart
         bool Drawable((double X, double Y) point) => double.IsFinite(point.Y) && (!logarithmic || point.Y > 0);
     }
 
-    /// <summary>
-    /// Exponential moving average over about a fifteenth of the points, each point divided by the weight it has seen, so that the start
-    /// is not drawn towards zero.
-    /// </summary>
+    /// <summary>The mean of about a fifteenth of the points around each: unlike an exponential average it does not lag behind.</summary>
     internal static IReadOnlyList<(double X, double Y)> Smoothed(IReadOnlyList<(double X, double Y)> points)
     {
-        var keep = 1 - (1 / Math.Max(2, points.Count / 15.0));
-        var (sum, weight) = (0.0, 0.0);
-        var result = new (double, double)[points.Count];
+        var half = Math.Max(1, points.Count / 30);
+        var sums = new double[points.Count + 1];
         for (var i = 0; i < points.Count; i++)
         {
-            sum = (keep * sum) + ((1 - keep) * points[i].Y);
-            weight = (keep * weight) + (1 - keep);
-            result[i] = (points[i].X, sum / weight);
+            sums[i + 1] = sums[i] + points[i].Y;
         }
 
-        return result;
+        return [.. points.Select((point, i) =>
+        {
+            var (from, to) = (Math.Max(0, i - half), Math.Min(points.Count, i + half + 1));
+            return (point.X, (sums[to] - sums[from]) / (to - from));
+        })];
     }
 
     /// <summary>The lowest and highest point of each bucket: no spike is lost.</summary>

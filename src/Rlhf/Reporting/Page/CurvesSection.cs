@@ -5,7 +5,7 @@ namespace Rlhf.Reporting.Page;
 /// <summary>The metrics of every stage as curves; metrics that belong together share a chart.</summary>
 internal static class CurvesSection
 {
-    // Title, metrics in it, logarithmic axis; in order of what a person looks at first. The first four of a stage stand open.
+    // Title, metrics in it, logarithmic axis; in order of what a person looks at first. The first of a stage stand open.
     private static readonly (string Title, string[] Metrics, bool Log)[] Shared =
     [
         ("Score", ["score", "second_score", "objective", "gold_score"], false),
@@ -36,13 +36,16 @@ internal static class CurvesSection
         ["logprob_difference"] = "nats",
     };
 
-    private const int Open = 4;
+    // Set by a schedule, without noise.
+    private static readonly HashSet<string> Exact = ["learning_rate", "epoch", "kl_coefficient"];
+
+    private const int Open = 6;
 
     public static Markup Draw(ReportSource source) => source.Metrics.Count == 0
         ? Markup.Empty
         : Markup.Of(
             $"""
-            <section id="curves"><h2>Curves</h2><p class="note">Thin: every step. Thick: smoothed (moving average over a fifteenth of the steps). Point at a curve for its numbers.</p>
+            <section id="curves"><h2>Curves</h2><p class="note">Thin: every step. Thick: the mean of a fifteenth of the steps around it. Point at a curve for its numbers.</p>
             {source.Metrics.Select(stage => Stage(stage.Key, [.. stage], source.Summary.Stages.FirstOrDefault(one => one.Name == stage.Key)))}</section>
 
             """);
@@ -69,7 +72,8 @@ internal static class CurvesSection
 
         var series = metrics.Select(metric => new Series(
             Glossary.NameOf(metric),
-            [.. rows.Where(row => row.Values.ContainsKey(metric)).Select(row => ((double)row.Step, row.Values[metric]))])).ToArray();
+            [.. rows.Where(row => row.Values.ContainsKey(metric)).Select(row => ((double)row.Step, row.Values[metric]))],
+            Smooth: !Exact.Contains(metric))).ToArray();
         var meaning = string.Join(" ", metrics.Select(Glossary.MeaningOf));
         var positive = series.All(one => one.Points.All(point => point.Y > 0));
         return LineChart.Draw(new ChartWords(chart.Title, meaning, "step", Units.GetValueOrDefault(metrics[0], "")), series, chart.Log && positive);

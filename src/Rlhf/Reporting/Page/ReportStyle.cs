@@ -33,7 +33,7 @@ internal static class ReportStyle
         .charts{display:grid;grid-template-columns:repeat(auto-fill,minmax(min(100%,330px),1fr));gap:1rem}
         figure.chart{margin:0;background:var(--card);border:1px solid var(--line);border-radius:8px;padding:.6rem .6rem .5rem}figcaption{font-weight:600;font-size:.92rem;padding:0 .2rem .2rem}.unit{font-weight:400;font-size:.84rem}
         svg{display:block;width:100%;height:auto;font:11px system-ui,-apple-system,"Segoe UI",Roboto,"Noto Sans",sans-serif}
-        .grid{stroke:var(--line);fill:none}.tick,.axis{fill:var(--soft)}.mark{fill:var(--ink);font-size:10.5px}.reference{stroke:var(--soft);fill:none;stroke-dasharray:4 4}
+        .grid{stroke:var(--line);fill:none}.tick,.axis{fill:var(--soft)}.mark{fill:var(--ink);font-size:10.5px;paint-order:stroke;stroke:var(--card);stroke-width:4px;stroke-linejoin:round}.reference{stroke:var(--soft);fill:none;stroke-dasharray:4 4}
         .raw{fill:none;stroke-width:1;opacity:.4}.line{fill:none;stroke-width:2.2;stroke-linejoin:round}.bar-line{fill:none;stroke-width:1.4}.hover{fill:transparent}.hover:hover{fill:var(--ink);fill-opacity:.25}
         .bar{opacity:.85}rect.s0{fill:var(--s0);stroke:none}rect.bar{stroke:none}circle.dot{stroke:none}
         .s0{stroke:var(--s0)}.s1{stroke:var(--s1)}.s2{stroke:var(--s2)}.s3{stroke:var(--s3)}.s4{stroke:var(--s4)}.s5{stroke:var(--s5)}

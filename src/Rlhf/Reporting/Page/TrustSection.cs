@@ -57,7 +57,7 @@ internal static class TrustSection
                 "Calibration",
                 $"Predicted probability that the preferred answer wins against how often it won; expected calibration error {NumberText.Percent(trust.Calibration.ExpectedCalibrationError)}.",
                 $"predicted win probability (calibration error {NumberText.Percent(trust.Calibration.ExpectedCalibrationError)})",
-                "observed"),
+                "observed share"),
             [.. trust.Calibration.Bins.Select(bin => new CalibrationPoint(bin.Predicted, bin.Observed.Value, bin.Observed.Low, bin.Observed.High, bin.Observed.Count))]);
 
     private static Markup Length(TrustReport trust)
