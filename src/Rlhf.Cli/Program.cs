@@ -49,6 +49,7 @@ internal static class Program
             DataCommand.Create(),
             RecipeCommand.Create(),
             TokenizeCommand.Create(),
+            ReportCommand.Create(),
             DoctorCommand.Create(),
         };
         root.HelpName = "rlhf";
