@@ -25,7 +25,7 @@ internal static class ReportStyle
         .wide{overflow-x:auto;margin:.6rem 0}
         table{border-collapse:collapse;font-size:.9rem}caption{text-align:left;color:var(--soft);padding:.2rem 0}
         th,td{padding:.3rem .9rem .3rem 0;text-align:left;vertical-align:top;border-bottom:1px solid var(--line);overflow-wrap:normal}thead th{color:var(--soft);font-weight:600;font-size:.84rem;white-space:nowrap}
-        td.number{font-variant-numeric:tabular-nums;white-space:nowrap}thead th{text-align:left}tbody th{font-weight:600;white-space:nowrap}.facts{width:100%}.facts td{overflow-wrap:anywhere;width:100%}.facts th{color:var(--soft);font-weight:400}.quality{margin-top:.4rem}
+        td.number{font-variant-numeric:tabular-nums;white-space:nowrap}thead th{text-align:left}tbody th{font-weight:600;white-space:nowrap}.facts{width:100%}.facts>tbody>tr>td{overflow-wrap:anywhere;width:100%}.facts th{color:var(--soft);font-weight:400}.quality{margin-top:.4rem}
         .text,.phrase{white-space:pre-wrap;unicode-bidi:isolate;overflow-wrap:anywhere}.phrase{font-weight:600}
         .prompt{background:var(--card);border:1px solid var(--line);border-radius:8px;padding:.75rem .9rem;margin:.8rem 0}.question{font-weight:600;max-height:12rem;overflow:auto;margin-bottom:.5rem}
         .answers{display:grid;grid-template-columns:repeat(auto-fit,minmax(240px,1fr));gap:.6rem 1.2rem}.answer{border-top:2px solid var(--line);padding-top:.35rem;min-width:0}.answer .text{max-height:20rem;overflow:auto}
