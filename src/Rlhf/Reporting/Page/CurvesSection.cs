@@ -31,8 +31,16 @@ internal static class CurvesSection
 
     private static readonly Dictionary<string, string> Units = new()
     {
-        ["kl"] = "nats per answer", ["loss"] = "nats", ["response_length"] = "tokens", ["entropy"] = "nats", ["tokens_per_second"] = "tokens/s",
-        ["approximate_kl"] = "nats per token", ["seconds_rollout"] = "s", ["eos_share"] = "share", ["clip_fraction"] = "share", ["accuracy"] = "share",
+        ["kl"] = "nats per answer",
+        ["loss"] = "nats",
+        ["response_length"] = "tokens",
+        ["entropy"] = "nats",
+        ["tokens_per_second"] = "tokens/s",
+        ["approximate_kl"] = "nats per token",
+        ["seconds_rollout"] = "s",
+        ["eos_share"] = "share",
+        ["clip_fraction"] = "share",
+        ["accuracy"] = "share",
         ["logprob_difference"] = "nats",
     };
 
