@@ -2,11 +2,12 @@ using System.CommandLine;
 using System.CommandLine.Help;
 using System.CommandLine.Invocation;
 using System.Runtime.CompilerServices;
+using System.Text.RegularExpressions;
 
 namespace Rlhf.Cli;
 
 /// <summary>What all commands share: an action with exit codes, examples in the help, errors as a person wants to read them.</summary>
-internal static class CommandLine
+internal static partial class CommandLine
 {
     private static readonly ConditionalWeakTable<Command, string[]> Examples = [];
 
@@ -54,7 +55,7 @@ internal static class CommandLine
         }
         else
         {
-            foreach (var message in parsed.Errors.Select(item => item.Message).Distinct())
+            foreach (var message in UnknownOptions(parsed) is { Count: > 0 } unknown ? unknown : [.. parsed.Errors.Select(item => InPlainWords(item.Message)).Distinct()])
             {
                 error.WriteLine($"rlhf: {message}");
             }
@@ -97,8 +98,27 @@ internal static class CommandLine
         }
     }
 
+    // A misspelt option makes its value a stray argument and itself a missing one: only the misspelling is worth saying.
+    private static List<string> UnknownOptions(ParseResult parsed)
+    {
+        var known = parsed.CommandResult.Command.Options.SelectMany(option => option.Aliases.Append(option.Name)).Where(name => name.StartsWith("--", StringComparison.Ordinal)).ToArray();
+        return [.. parsed.UnmatchedTokens.Where(word => word.StartsWith("--", StringComparison.Ordinal)).Select(word =>
+        {
+            var name = word.Split('=')[0];
+            var nearest = NearestName.Of(name, known);
+            return nearest is null ? $"unknown option '{name}'" : $"unknown option '{name}'; did you mean '{nearest}'?";
+        })];
+    }
+
+    private static string InPlainWords(string message) => TypeName().Replace(message, match =>
+        match.Groups[1].Value switch { "Double" or "Single" => "a number", "Boolean" => "true or false", _ => "a whole number" });
+
+    [GeneratedRegex(@"expected type '(?:System\.Nullable`1\[)?System\.(Double|Single|Boolean|U?Int\d\d)\]?'")]
+    private static partial Regex TypeName();
+
+    /// <summary>The whole command with the commands above it: <c>rlhf eval reward</c>.</summary>
     private static string PathOf(Command command, ParseResult parsed) =>
-        command == parsed.RootCommandResult.Command ? "rlhf" : $"rlhf {command.Name}";
+        command == parsed.RootCommandResult.Command ? "rlhf" : $"{PathOf(command.Parents.OfType<Command>().First(), parsed)} {command.Name}";
 
     private sealed class HelpWithExamples(HelpAction help) : SynchronousCommandLineAction
     {

@@ -50,6 +50,9 @@ internal static class Program
             RecipeCommand.Create(),
             TokenizeCommand.Create(),
             ReportCommand.Create(),
+            GenerateCommand.Create(),
+            ScoreCommand.Create(),
+            EvalCommand.Create(),
             DoctorCommand.Create(),
         };
         root.HelpName = "rlhf";

@@ -114,12 +114,18 @@ public sealed class PolicyEvaluator : IDisposable
     public ScoreScale Scale { get; set; } = ScoreScale.None;
 
     /// <summary>Answers of a policy, judged.</summary>
-    public PolicyEvaluation Evaluate(Decoder policy, CancellationToken cancellation = default)
+    public PolicyEvaluation Evaluate(Decoder policy, CancellationToken cancellation = default) => Evaluate(policy, null, cancellation);
+
+    /// <summary>Answers of a policy, judged.</summary>
+    /// <param name="policy">Has a language head.</param>
+    /// <param name="onToken">Told the number of the answer and the token after each draw.</param>
+    /// <param name="cancellation">Ends the work between passes.</param>
+    public PolicyEvaluation Evaluate(Decoder policy, Action<int, int>? onToken, CancellationToken cancellation = default)
     {
         using var generator = new Generator(policy);
         using var scorer = new Scorer(policy, _rowBudget);
         int[][] prompts = [.. Enumerable.Range(0, _prompts.Count * _samples).Select(i => _prompts[i % _prompts.Count].Tokens)];
-        var completions = generator.Generate(prompts, _settings, cancellation: cancellation);
+        var completions = generator.Generate(prompts, _settings, onToken, cancellation);
         int[][] sequences = [.. completions.Select(static completion => completion.Tokens)];
         int[] promptLengths = [.. completions.Select(static completion => completion.Prompt.Length)];
         var temperature = _settings.Sampling.IsGreedy ? 1 : _settings.Sampling.Temperature;

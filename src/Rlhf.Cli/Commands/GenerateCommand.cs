@@ -1,0 +1,231 @@
+using System.CommandLine;
+using System.Globalization;
+using Rlhf.Data;
+using Rlhf.Generation;
+using Rlhf.Model;
+using Rlhf.Reporting;
+using Rlhf.Tokenization;
+
+namespace Rlhf.Cli.Commands;
+
+/// <summary><c>rlhf generate</c>: answers of a model to prompts; with a reward model their scores, or the best of n.</summary>
+internal static class GenerateCommand
+{
+    private const int DefaultMaxTokens = 256;
+
+    // Answers that are sampled together; what is done is printed after each group.
+    private const int Group = 512;
+
+    private static readonly Option<string?> Model = ModelArguments.Folder("--model", "The model folder (Hugging Face layout).", required: true);
+    private static readonly Option<string?> PromptText = new("--prompt") { Description = "The prompt.", HelpName = "TEXT" };
+    private static readonly Option<string?> Prompts = new("--prompts")
+    {
+        Description = "A file of prompts: JSON rows with prompt, instruction or messages, or a .txt file with one a line; - for standard input.",
+        HelpName = "FILE",
+    };
+
+    private static readonly Option<int?> MaxTokens = ModelArguments.OptionalNumber("--max-tokens", 1, $"Cuts an answer after this many tokens. Default: {DefaultMaxTokens}, or what the model's context leaves.");
+    private static readonly Option<int> Samples = ModelArguments.SampleCount("--samples", "Answers to each prompt.");
+    private static readonly Option<int> BestOf = ModelArguments.SampleCount("--best-of", "Samples this many answers for each one and keeps the one that the reward model scores highest.");
+    private static readonly Option<string?> RewardModel = ModelArguments.Folder("--reward-model", "A reward model folder: every answer gets its score.");
+    private static readonly Option<string[]> Fields = ModelArguments.Fields();
+    private static readonly Option<bool> Json = ModelArguments.Json("One JSON object a line: prompt, response, tokens, logprobs, finished, score, seed.");
+    private static readonly Option<bool> Quiet = ModelArguments.Quiet();
+
+    /// <summary>An answer as <c>--json</c> writes it.</summary>
+    /// <param name="Id">The prompt's <c>id</c>, or its file and line.</param>
+    /// <param name="Prompt">The prompt as it was given.</param>
+    /// <param name="Sample">Which of the answers to this prompt, from 0.</param>
+    /// <param name="Response">The answer's text.</param>
+    /// <param name="PromptTokens">Ids of the prompt in its format.</param>
+    /// <param name="Tokens">Ids of the answer, the end-of-sequence token included.</param>
+    /// <param name="Logprobs">Per token of the answer: its log-probability at the sampling temperature, over the whole vocabulary.</param>
+    /// <param name="Finished">Whether the answer ended by itself.</param>
+    /// <param name="Score">By the reward model.</param>
+    /// <param name="Seed">The seed of the command.</param>
+    private sealed record Answer(
+        string Id, string Prompt, int Sample, string Response, int[] PromptTokens, int[] Tokens, float[] Logprobs, bool Finished, float? Score, ulong Seed);
+
+    public static Command Create()
+    {
+        var (sampling, format) = (new SamplingArguments(), new FormatArguments());
+        var command = new Command("generate", "Answers prompts with a model.") { Model, PromptText, Prompts, MaxTokens };
+        sampling.AddTo(command);
+        format.AddTo(command);
+        foreach (var option in (Option[])[Samples, BestOf, RewardModel, Fields, Json, Quiet])
+        {
+            command.Add(option);
+        }
+
+        command.Validators.Add(result =>
+        {
+            if (result.GetValue(PromptText) is null == result.GetValue(Prompts) is null)
+            {
+                result.AddError("Give either --prompt TEXT or --prompts FILE.");
+            }
+
+            if (result.GetResult(BestOf) is { Implicit: false } && result.GetValue(RewardModel) is null)
+            {
+                result.AddError("--best-of needs --reward-model DIR, which says what is best.");
+            }
+        });
+        return command
+            .WithExamples(
+                "rlhf generate --model model --prompt \"Name a fruit.\"",
+                "rlhf generate --model runs/quickstart/stages/04-ppo/model --prompt \"Name a fruit.\" --prompt-format '{prompt}\\nAnswer:'",
+                "rlhf generate --model model --prompt \"Once upon a time\" --format plain --temperature 0 --max-tokens 50",
+                "rlhf generate --model model --prompts prompts.jsonl --samples 4 --seed 1 --json > answers.jsonl",
+                "rlhf generate --model model --prompts prompts.txt --best-of 16 --reward-model reward --json",
+                "cat prompts.txt | rlhf generate --model model --prompts -")
+            .Does((parsed, cancellation) => Run(parsed, sampling, format, cancellation));
+    }
+
+    private static void Run(ParseResult parsed, SamplingArguments arguments, FormatArguments format, CancellationToken cancellation)
+    {
+        var sampling = arguments.Of(parsed);
+        var fields = ModelArguments.FieldsOf(parsed.GetValue(Fields)!);
+        var folder = parsed.GetValue(Model)!;
+        var tokenizer = Tokenizer.Load(folder);
+        using var models = new LoadedModels();
+        var policy = models.Language(folder);
+        var reward = parsed.GetValue(RewardModel) is { } rewardFolder ? models.Reward(rewardFolder, tokenizer, folder) : null;
+        var records = parsed.GetValue(PromptText) is { } text
+            ? [new PromptRecord("prompt", Prompt.FromText(text), new RowPosition("--prompt", 1, 1))]
+            : PromptFile.Read(parsed.GetValue(Prompts)!, fields);
+        var prompts = PromptFile.Encode(records, tokenizer, format.Of(parsed, tokenizer));
+        var settings = new GenerationSettings
+        {
+            Sampling = sampling,
+            MaxNewTokens = RoomFor(records, prompts, parsed.GetValue(MaxTokens), policy.Config, reward?.Config),
+            EndIds = tokenizer.EndOfSequenceIds,
+            Seed = arguments.SeedOf(parsed),
+        };
+        var printer = Printer.For(parsed, tokenizer, prompts.Count == 1 && parsed.GetValue(Samples) == 1);
+        Generate(parsed, policy, reward, records, prompts, settings, printer, cancellation);
+    }
+
+    /// <summary>Prompt by prompt, so that an answer does not depend on the prompts that come later.</summary>
+    private static void Generate(
+        ParseResult parsed, Decoder policy, Decoder? reward, IReadOnlyList<PromptRecord> records, IReadOnlyList<EncodedPrompt> prompts,
+        GenerationSettings settings, Printer printer, CancellationToken cancellation)
+    {
+        var (samples, bestOf) = (parsed.GetValue(Samples), parsed.GetValue(BestOf));
+        var candidates = samples * bestOf;
+        using var generator = new Generator(policy);
+        using var scorer = reward is null ? null : new Scorer(reward, ModelArguments.RowBudget);
+        using var progress = ModelArguments.Progress(parsed, parsed.GetValue(Quiet) || (prompts.Count == 1 && candidates == 1))
+            .Start("generate", (long)prompts.Count * candidates, "answers");
+        for (var start = 0; start < prompts.Count;)
+        {
+            var count = Math.Clamp(Group / candidates, 1, prompts.Count - start);
+            var part = settings with { FirstRow = checked((uint)((long)start * candidates)) };
+            int[][] requests = [.. Enumerable.Range(0, count * candidates).Select(i => prompts[start + (i / candidates)].Tokens)];
+            var counter = new AnswerCounter(requests.Length, part, progress);
+            var completions = generator.Generate(requests, part, (request, token) => Drawn(printer, counter, requests[request], request, token), cancellation);
+            var scores = scorer?.Rewards([.. completions.Select(completion => completion.Tokens)]);
+            for (var answer = 0; answer < count * samples; answer++)
+            {
+                var best = Enumerable.Range(answer * bestOf, bestOf).MaxBy(i => scores?[i] ?? 0f);
+                var record = records[start + (answer / samples)];
+                var completion = completions[best];
+                printer.Write(new Answer(
+                    record.Id, record.Prompt.Text, answer % samples, printer.TextOf(completion), completion.Prompt, completion.Response,
+                    completion.LogProbabilities, completion.Finished, scores?[best], part.Seed));
+            }
+
+            start += count;
+        }
+    }
+
+    private static void Drawn(Printer printer, AnswerCounter counter, int[] prompt, int request, int token)
+    {
+        printer.Stream(prompt, token, counter.Ends(token));
+        counter.Count(request, token);
+    }
+
+    private static int RoomFor(IReadOnlyList<PromptRecord> records, IReadOnlyList<EncodedPrompt> prompts, int? wanted, DecoderConfig policy, DecoderConfig? reward)
+    {
+        var context = Math.Min(policy.ContextLength, reward?.ContextLength ?? policy.ContextLength);
+        PromptFile.RequireRoom(records, prompts, context, wanted ?? 1, policy.VocabularySize);
+        return wanted ?? Math.Min(DefaultMaxTokens, context - prompts.Max(prompt => prompt.Tokens.Length));
+    }
+
+    /// <summary>Writes answers as text or as JSON; a single one on a terminal word by word.</summary>
+    private sealed class Printer
+    {
+        private readonly TextWriter _output;
+        private readonly Tokenizer _tokenizer;
+        private readonly bool _json;
+        private readonly bool _single;
+        private readonly bool _terminal;
+        private readonly bool _streams;
+        private StreamingDecoder? _streaming;
+
+        private Printer(TextWriter output, Tokenizer tokenizer, bool json, bool single, bool terminal, bool streams)
+        {
+            (_output, _tokenizer, _json, _single, _terminal, _streams) = (output, tokenizer, json, single, terminal, streams);
+        }
+
+        public static Printer For(ParseResult parsed, Tokenizer tokenizer, bool single)
+        {
+            var json = parsed.GetValue(Json);
+            var terminal = ReferenceEquals(parsed.Output(), Console.Out) && !Console.IsOutputRedirected;
+            return new Printer(parsed.Output(), tokenizer, json, single, terminal, terminal && !json && single && parsed.GetValue(BestOf) == 1);
+        }
+
+        public void Stream(int[] prompt, int token, bool ends)
+        {
+            if (_streams && !ends)
+            {
+                _streaming ??= After(prompt);
+                _output.Write(VisibleText.Plain(_streaming.Append(token)));
+                _output.Flush();
+            }
+        }
+
+        /// <summary>The answer as it goes on from its prompt: a space that begins it stays, an end-of-sequence token does not.</summary>
+        public string TextOf(Completion completion)
+        {
+            var decoder = After(completion.Prompt);
+            var text = string.Concat(completion.Response[..^(completion.Finished ? 1 : 0)].Select(decoder.Append));
+            return text + decoder.Flush();
+        }
+
+        public void Write(Answer answer)
+        {
+            if (_json)
+            {
+                ModelArguments.WriteLine(_output, answer);
+            }
+            else if (_streams)
+            {
+                _output.WriteLine(VisibleText.Plain(_streaming?.Flush()));
+            }
+            else if (_single)
+            {
+                _output.WriteLine(Shown(answer.Response));
+            }
+            else
+            {
+                var score = answer.Score is { } value ? string.Create(CultureInfo.InvariantCulture, $"  (score {value:0.000})") : "";
+                _output.WriteLine($"> {Shown(answer.Prompt)}{score}");
+                _output.WriteLine(Shown(answer.Response));
+                _output.WriteLine();
+            }
+        }
+
+        // A model may write control characters; a terminal would obey them.
+        private string Shown(string text) => _terminal ? VisibleText.Plain(text) : text;
+
+        private StreamingDecoder After(int[] prompt)
+        {
+            var decoder = _tokenizer.CreateStreamingDecoder();
+            foreach (var id in prompt)
+            {
+                decoder.Append(id);
+            }
+
+            return decoder;
+        }
+    }
+}

@@ -1,0 +1,93 @@
+using Rlhf.Model;
+using Rlhf.Model.Checkpoints;
+using Rlhf.Numerics;
+using Rlhf.Numerics.Cpu;
+using Rlhf.Tokenization;
+
+namespace Rlhf.Cli;
+
+/// <summary>The models of one command on one device.</summary>
+internal sealed class LoadedModels : IDisposable
+{
+    private readonly IDevice _device = CpuDevice.Create();
+    private readonly List<Decoder> _decoders = [];
+
+    /// <summary>Whether a folder is a reward model's, by its header alone.</summary>
+    public static bool IsReward(string folder)
+    {
+        using var file = HuggingFaceFolder.Load(folder);
+        return file.Score is not null;
+    }
+
+    /// <summary>The tokenizer of a folder; null where it has none.</summary>
+    public static Tokenizer? FindTokenizer(string folder) =>
+        File.Exists(Path.Combine(folder, "tokenizer.json")) || File.Exists(Path.Combine(folder, "vocab.json")) ? Tokenizer.Load(folder) : null;
+
+    /// <summary>A language model.</summary>
+    public Decoder Language(string folder) => Load(folder, HeadKind.Language).Decoder;
+
+    /// <summary>A reward model.</summary>
+    /// <exception cref="InputException">The folder has no scalar head.</exception>
+    public Decoder Reward(string folder)
+    {
+        if (!IsReward(folder))
+        {
+            throw new InputException($"{folder}: this is a language model, not a reward model: it has no score.weight. Train one with 'rlhf reward', or name its model folder.");
+        }
+
+        return Load(folder, HeadKind.Scalar).Decoder;
+    }
+
+    /// <summary>A reward model that reads the token ids of <paramref name="tokenizer"/>.</summary>
+    /// <param name="folder">The reward model.</param>
+    /// <param name="tokenizer">The tokenizer of the model whose answers it judges.</param>
+    /// <param name="policyFolder">Where that one stands, for messages.</param>
+    public Decoder Reward(string folder, Tokenizer tokenizer, string policyFolder)
+    {
+        var decoder = Reward(folder);
+        RequireSameTokens(folder, tokenizer, policyFolder);
+        return decoder;
+    }
+
+    /// <summary>A language model that reads the token ids of <paramref name="tokenizer"/>.</summary>
+    public Decoder Language(string folder, Tokenizer tokenizer, string policyFolder)
+    {
+        var decoder = Language(folder);
+        RequireSameTokens(folder, tokenizer, policyFolder);
+        return decoder;
+    }
+
+    /// <inheritdoc/>
+    public void Dispose()
+    {
+        foreach (var decoder in _decoders)
+        {
+            decoder.Dispose();
+        }
+
+        _device.Dispose();
+    }
+
+    private LoadedModel Load(string folder, HeadKind kind)
+    {
+        var loaded = ModelFolder.Load(_device, folder, kind);
+        _decoders.Add(loaded.Decoder);
+        return loaded;
+    }
+
+    // Models exchange token ids, so an id must mean the same token to both.
+    private static void RequireSameTokens(string folder, Tokenizer tokenizer, string policyFolder)
+    {
+        if (FindTokenizer(folder) is not { } other)
+        {
+            return;
+        }
+
+        var same = other.VocabularySize == tokenizer.VocabularySize
+            && Enumerable.Range(0, tokenizer.VocabularySize).All(id => tokenizer.TokenText(id) == other.TokenText(id));
+        if (!same)
+        {
+            throw new InputException($"{folder}: its tokenizer is another than that of {policyFolder}, so it would read other words than were written: use models that were trained from the same base.");
+        }
+    }
+}

@@ -1,0 +1,138 @@
+using System.CommandLine;
+using System.Globalization;
+using System.Text.Json;
+using Rlhf.Reporting;
+
+namespace Rlhf.Cli;
+
+/// <summary>Options that the commands which use models share, and what they mean.</summary>
+internal static class ModelArguments
+{
+    /// <summary>Tokens that go through a model at once.</summary>
+    public const int RowBudget = 2048;
+
+    /// <summary>Answers to one prompt at most: more is a slip of the hand.</summary>
+    private const int MostSamples = 4096;
+
+    private static readonly string[] FieldNames =
+    [
+        "prompt", "messages", "instruction", "input", "response", "completion", "output", "chosen", "rejected",
+        "responses", "ranking", "pairs", "ties", "margins", "id", "labeler", "weight", "text", "ids", "prompt_length",
+    ];
+
+    private static readonly JsonSerializerOptions OneLine = new(SummaryFiles.Json) { WriteIndented = false };
+
+    /// <summary>A model folder.</summary>
+    public static Option<string?> Folder(string name, string description, bool required = false) => new(name)
+    {
+        Description = description,
+        HelpName = "DIR",
+        Required = required,
+    };
+
+    /// <summary>A number of answers to each prompt.</summary>
+    public static Option<int> SampleCount(string name, string description)
+    {
+        var option = Number(name, 1, 1, description);
+        option.Validators.Add(result =>
+        {
+            if (result.GetValue(option) > MostSamples)
+            {
+                result.AddError(string.Create(CultureInfo.InvariantCulture, $"{name}: expected at most {MostSamples}, found {result.GetValue(option)}."));
+            }
+        });
+        return option;
+    }
+
+    /// <summary>A whole number with a lower bound.</summary>
+    public static Option<int> Number(string name, int value, int least, string description)
+    {
+        var option = new Option<int>(name) { Description = description, HelpName = "N", DefaultValueFactory = _ => value };
+        option.Validators.Add(result => RequireAtLeast(result, result.GetValue(option), least));
+        return option;
+    }
+
+    /// <summary>A whole number with a lower bound that may be left out.</summary>
+    public static Option<int?> OptionalNumber(string name, int least, string description)
+    {
+        var option = new Option<int?>(name) { Description = description, HelpName = "N" };
+        option.Validators.Add(result => RequireAtLeast(result, result.GetValue(option) ?? least, least));
+        return option;
+    }
+
+    /// <summary>Results as JSON.</summary>
+    public static Option<bool> Json(string description) => new("--json") { Description = description };
+
+    /// <summary>No progress.</summary>
+    public static Option<bool> Quiet() => new("--quiet") { Description = "No progress on standard error." };
+
+    /// <summary>Other names for fields.</summary>
+    public static Option<string[]> Fields() => new("--fields", "--field")
+    {
+        Description = "Other names for fields, ours first: prompt=question,response=answer; may be repeated.",
+        HelpName = "OURS=THEIRS",
+        DefaultValueFactory = _ => [],
+    };
+
+    /// <summary>The share of prompts that training kept aside.</summary>
+    public static Option<double> HeldOut()
+    {
+        var option = new Option<double>("--held-out")
+        {
+            Description = "Takes only the prompts that a training with held_out of this size did not see, for example 0.1. Default: all prompts.",
+            HelpName = "SHARE",
+        };
+        option.Validators.Add(result =>
+        {
+            if (result.GetValue(option) is not (> 0 and < 1))
+            {
+                result.AddError("--held-out: expected a share above 0 and below 1, such as the held_out of the training's data.");
+            }
+        });
+        return option;
+    }
+
+    /// <summary>The mapping that <see cref="Fields"/> gives: our name to the data's.</summary>
+    public static IReadOnlyDictionary<string, string> FieldsOf(IEnumerable<string> given)
+    {
+        var fields = new Dictionary<string, string>(StringComparer.Ordinal);
+        foreach (var pair in given.SelectMany(text => text.Split(',', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries)))
+        {
+            if (pair.Split('=', 2, StringSplitOptions.TrimEntries) is not [{ Length: > 0 } ours, { Length: > 0 } theirs])
+            {
+                throw new InputException($"--fields: expected our name = the data's name, as in prompt=question, found '{pair}'.");
+            }
+
+            if (!FieldNames.Contains(ours))
+            {
+                var nearest = NearestName.Of(ours, FieldNames);
+                throw new InputException($"--fields: '{ours}' is none of our names{(nearest is null ? $" ({string.Join(", ", FieldNames)})" : $"; did you mean '{nearest}'?")} The data's name stands after the equals sign.");
+            }
+
+            if (!fields.TryAdd(ours, theirs))
+            {
+                throw new InputException($"--fields: '{ours}' stands there twice.");
+            }
+        }
+
+        return fields;
+    }
+
+    /// <summary>Progress on standard error; none where a test reads that stream, or the user wants none.</summary>
+    public static ProgressReporter Progress(ParseResult parsed, bool quiet) =>
+        ProgressReporter.ForStandardError(quiet || !ReferenceEquals(parsed.Error(), Console.Error));
+
+    /// <summary>One object on one line.</summary>
+    public static void WriteLine<T>(TextWriter output, T value) => output.WriteLine(JsonSerializer.Serialize(value, OneLine));
+
+    /// <summary>One object that a person may read.</summary>
+    public static void WriteDocument<T>(TextWriter output, T value) => output.WriteLine(JsonSerializer.Serialize(value, SummaryFiles.Json));
+
+    private static void RequireAtLeast(System.CommandLine.Parsing.OptionResult result, int value, int least)
+    {
+        if (value < least)
+        {
+            result.AddError(string.Create(CultureInfo.InvariantCulture, $"{result.Option.Name}: expected at least {least}, found {value}."));
+        }
+    }
+}
