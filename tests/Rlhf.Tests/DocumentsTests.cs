@@ -1,5 +1,8 @@
 using System.Text.RegularExpressions;
+using Rlhf.Cli;
+using Rlhf.Data;
 using Rlhf.Reporting;
+using Rlhf.Runs;
 
 namespace Rlhf.Tests;
 
@@ -38,6 +41,20 @@ public sealed partial class DocumentsTests
     }
 
     [Fact]
+    public void Commands_in_the_documents_exist()
+    {
+        using var output = new StringWriter();
+        using var error = new StringWriter();
+        Program.Run(["--help"], output, error);
+        var unknown =
+            from file in Documents()
+            from Match command in Command().Matches(File.ReadAllText(file))
+            where !Regex.IsMatch(output.ToString(), $@"^  {command.Groups[1].Value}\b", RegexOptions.Multiline)
+            select $"{Path.GetRelativePath(ReferenceFiles.Repository, file)}: rlhf {command.Groups[1].Value}";
+        Assert.Empty(unknown);
+    }
+
+    [Fact]
     public void Tests_that_the_documents_name_exist()
     {
         var tests = typeof(DocumentsTests).Assembly.GetTypes();
@@ -48,6 +65,37 @@ public sealed partial class DocumentsTests
             where type is null || (name.Groups[2].Length > 0 && type.GetMethod(name.Groups[2].Value) is null)
             select $"{Path.GetRelativePath(ReferenceFiles.Repository, file)}: {name.Value}";
         Assert.Empty(unknown);
+    }
+
+    [Fact]
+    public void Every_example_row_of_the_data_page_is_read()
+    {
+        var rows = ExampleRow().Matches(File.ReadAllText(Path.Combine(ReferenceFiles.Repository, "docs", "data.md"))).Select(match => match.Groups[1].Value).ToArray();
+        var file = Path.Combine(Path.GetTempPath(), $"{Guid.NewGuid():N}.jsonl");
+        try
+        {
+            File.WriteAllLines(file, rows);
+            var names = new Dictionary<string, string> { ["prompt"] = "question", ["response"] = "answer" };
+            var kinds = JsonRows.Read(file)
+                .Zip(rows, (row, text) => AnyRecord.Parse(row, text.Contains("question", StringComparison.Ordinal) ? names : new Dictionary<string, string>()).Kind)
+                .CountBy(kind => kind).ToDictionary();
+
+            Assert.Equal(6, kinds[RecordKind.Demonstration]);
+            Assert.Equal(6, kinds[RecordKind.Ranking]);
+        }
+        finally
+        {
+            File.Delete(file);
+        }
+    }
+
+    [Fact]
+    public void The_recipe_in_the_readme_is_valid()
+    {
+        var text = RecipeText().Match(File.ReadAllText(Path.Combine(ReferenceFiles.Repository, "README.md"))).Groups[1].Value;
+        var recipe = RecipeReader.Parse(text, "README.md", ReferenceFiles.Repository);
+
+        Assert.Equal([StageKind.Sft, StageKind.Reward, StageKind.Ppo], recipe.StageOrder);
     }
 
     private static IEnumerable<string> Documents() =>
@@ -62,6 +110,15 @@ public sealed partial class DocumentsTests
 
     [GeneratedRegex(@"\]\(([^)#\s]+)[^)]*\)")]
     private static partial Regex Link();
+
+    [GeneratedRegex(@"(?:\./|`)rlhf ([a-z]+)")]
+    private static partial Regex Command();
+
+    [GeneratedRegex(@"^\|[^|]*\| `(\{.*?\})`", RegexOptions.Multiline)]
+    private static partial Regex ExampleRow();
+
+    [GeneratedRegex(@"```yaml\r?\n(name: .*?)```", RegexOptions.Singleline)]
+    private static partial Regex RecipeText();
 
     [GeneratedRegex(@"`(\w+Tests)(?:\.(\w+))?`")]
     private static partial Regex TestName();
