@@ -47,6 +47,8 @@ internal static class Glossary
         ["stopped_early"] = ("stopped early", "1 where the approximate KL went above target_kl and the rest of the step's minibatches was left out."),
         ["ptx_loss"] = ("pretraining loss", "Mean next-token loss of the pretraining text that is mixed in, nats per token."),
         ["heldout_score"] = ("held-out score", "Mean score of the policy's answers to held-out prompts."),
+        ["heldout_score_low"] = ("held-out score, lower end", "Lower end of its 95 % interval over prompts."),
+        ["heldout_score_high"] = ("held-out score, upper end", "Upper end of its 95 % interval over prompts."),
         ["heldout_kl"] = ("held-out KL to SFT", "KL to the SFT model on held-out prompts, nats per answer."),
         ["heldout_length"] = ("held-out answer length", "Mean number of tokens of an answer to a held-out prompt."),
         ["heldout_entropy"] = ("held-out entropy", "Mean entropy of the next-token distribution on held-out prompts, in nats."),
