@@ -88,4 +88,24 @@ public class CommandLineTests
         Assert.Equal(ExitCode.Success, code);
         Assert.Matches(@"^\d+\.\d+\.\d+", output);
     }
+
+    [Fact]
+    public void A_plan_counts_examples_tokens_and_updates_and_runs_nothing()
+    {
+        var (code, output, error) = Run("plan", Path.Combine(ReferenceFiles.Repository, "recipes", "quickstart.yaml"), "--set", "sft.batch=64");
+
+        Assert.Equal(ExitCode.Success, code);
+        Assert.Empty(error);
+        Assert.Contains("02-sft", output, StringComparison.Ordinal);
+        Assert.Contains("MiB", output, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void The_doctor_finds_that_the_kernels_agree()
+    {
+        var (code, output, _) = Run("doctor");
+
+        Assert.Equal(ExitCode.Success, code);
+        Assert.Contains("agree with the scalar reference", output, StringComparison.Ordinal);
+    }
 }

@@ -1,0 +1,50 @@
+using System.CommandLine;
+using System.Globalization;
+using Rlhf.Numerics.Cpu;
+using Rlhf.Reporting;
+using Rlhf.Runs;
+
+namespace Rlhf.Cli.Commands;
+
+/// <summary><c>rlhf plan</c>: what a recipe will do and need, before anything runs.</summary>
+internal static class PlanCommand
+{
+    public static Command Create()
+    {
+        var file = new Argument<string>("RECIPE") { Description = "The recipe file." };
+        var changes = new Option<string[]>("--set") { Description = "Changes a value of the recipe: --set ppo.steps=10.", HelpName = "a.b=value" };
+        return new Command("plan", "Prints examples, tokens, updates, memory and an estimate of time of every stage; runs nothing.") { file, changes }
+            .WithExamples("rlhf plan recipes/polite.yaml", "rlhf plan recipes/polite.yaml --set ppo.steps=10")
+            .Does((parsed, _) =>
+            {
+                var recipe = RecipeReader.Read(parsed.GetRequiredValue(file), parsed.GetValue(changes));
+                var plan = RecipePlan.Of(recipe);
+                using var device = CpuDevice.Create();
+                Write(parsed.Output(), plan, DeviceProbe.MatmulRate(device), device.Description);
+            });
+    }
+
+    private static void Write(TextWriter output, RecipePlan plan, double rate, string device)
+    {
+        var table = new TextTable("stage", "examples", "", "tokens", "updates", "memory", "time");
+        foreach (var stage in plan.Stages)
+        {
+            table.AddRow(stage.Name, Count(stage.Examples), stage.ExampleKind, Count(stage.Tokens), Count(stage.Updates), Bytes(stage.Bytes), Time(SecondsOf(stage, rate)));
+        }
+
+        table.Write(output);
+        output.WriteLine(string.Create(CultureInfo.InvariantCulture,
+            $"{Count(plan.Parameters)} parameters; in all about {Time(plan.Stages.Sum(stage => SecondsOf(stage, rate)))}, at {RecipePlan.AssumedEfficiency:P0} of the {rate / 1e9:F0} GFLOP/s measured on {device}."));
+        output.WriteLine("Sampled answers are counted at their longest. Tokens count every pass through a model.");
+    }
+
+    private static double SecondsOf(StagePlan stage, double rate) => stage.Operations / (rate * RecipePlan.AssumedEfficiency);
+
+    private static string Count(double count) => count.ToString("N0", CultureInfo.InvariantCulture);
+
+    private static string Bytes(long bytes) => string.Create(CultureInfo.InvariantCulture, $"{bytes / 1048576.0:N0} MiB");
+
+    private static string Time(double seconds) => seconds < 90
+        ? string.Create(CultureInfo.InvariantCulture, $"{seconds:F0} s")
+        : seconds < 5400 ? string.Create(CultureInfo.InvariantCulture, $"{seconds / 60:F0} min") : string.Create(CultureInfo.InvariantCulture, $"{seconds / 3600:F1} h");
+}

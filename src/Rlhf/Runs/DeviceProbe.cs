@@ -1,0 +1,89 @@
+using System.Diagnostics;
+using Rlhf.Numerics;
+using Rlhf.Numerics.Cpu;
+
+namespace Rlhf.Runs;
+
+/// <summary>Quick measurements of the device: how fast it multiplies, and whether its kernels agree with the scalar ones.</summary>
+public static class DeviceProbe
+{
+    private const int Size = 512;
+    private const double Seconds = 0.3;
+
+    /// <summary>Floating-point operations a second in a 512 x 512 x 512 matrix product, the best of a few tenths of a second.</summary>
+    public static double MatmulRate(IDevice device)
+    {
+        using var memory = device.Allocate((3L * Size * Size) + device.PackedLength(Size, Size));
+        var (x, y, w) = (memory.Floats.Slice(0, Size * Size), memory.Floats.Slice(Size * Size, Size * Size), memory.Floats.Slice(2 * Size * Size, Size * Size));
+        var packed = memory.Floats.From(3L * Size * Size);
+        device.PackWeights(w, WeightLayout.InputMajor, Size, Size, packed);
+        var best = double.PositiveInfinity;
+        var all = Stopwatch.StartNew();
+        while (all.Elapsed.TotalSeconds < Seconds)
+        {
+            var start = Stopwatch.GetTimestamp();
+            device.LinearForward(x, packed, default, Size, Size, Size, y);
+            best = Math.Min(best, Stopwatch.GetElapsedTime(start).TotalSeconds);
+        }
+
+        return 2.0 * Size * Size * Size / best;
+    }
+
+    /// <summary>The largest difference between this device and the scalar reference in a few operations, as a share of the largest number in each result.</summary>
+    public static double LargestDifference(IDevice device)
+    {
+        using var reference = CpuDevice.Create(threads: 1, InstructionSet.Scalar);
+        var (expected, actual) = (Results(reference), Results(device));
+        if (expected.Concat(actual).Any(static result => !Array.TrueForAll(result, float.IsFinite)))
+        {
+            return double.PositiveInfinity;
+        }
+
+        return expected.Zip(actual, static (left, right) =>
+            left.Zip(right, static (a, b) => Math.Abs((double)a - b)).Max() / left.Max(static value => Math.Abs((double)value))).Max();
+    }
+
+    private static List<float[]> Results(IDevice device)
+    {
+        const int Rows = 37, Inputs = 96, Outputs = 80;
+        using var memory = device.Allocate(1 << 16);
+        var arena = new Cursor(memory.Floats);
+        var x = Filled(device, arena.Take(Rows * Inputs), 1);
+        var weights = Filled(device, arena.Take(Inputs * Outputs), 2);
+        var packed = arena.Take(device.PackedLength(Inputs, Outputs));
+        var (y, normed, active) = (arena.Take(Rows * Outputs), arena.Take(Rows * Outputs), arena.Take(Rows * Outputs));
+        var (gain, root) = (Filled(device, arena.Take(Outputs), 3), arena.Take(Rows));
+        device.PackWeights(weights, WeightLayout.InputMajor, Inputs, Outputs, packed);
+        device.LinearForward(x, packed, default, Rows, Inputs, Outputs, y);
+        device.RmsNormForward(y, gain, Rows, 1, Outputs, Outputs, 1e-5f, normed, root);
+        device.GeluForward(y, active);
+        return [.. new[] { y, normed, active }.Select(buffer => Read(device, buffer))];
+    }
+
+    private static FloatBuffer Filled(IDevice device, FloatBuffer buffer, ulong stream)
+    {
+        var values = new float[buffer.Length];
+        Philox.Normal(values, 0, stream, 1);
+        device.CopyIn(values, buffer);
+        return buffer;
+    }
+
+    private static float[] Read(IDevice device, FloatBuffer buffer)
+    {
+        var values = new float[buffer.Length];
+        device.CopyOut(buffer, values);
+        return values;
+    }
+
+    private sealed class Cursor(FloatBuffer memory)
+    {
+        private long used;
+
+        public FloatBuffer Take(long length)
+        {
+            var buffer = memory.Slice(used, length);
+            used += (length + 15) / 16 * 16;
+            return buffer;
+        }
+    }
+}

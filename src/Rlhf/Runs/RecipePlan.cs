@@ -1,0 +1,177 @@
+using Rlhf.Data;
+using Rlhf.Model;
+using Rlhf.Model.Checkpoints;
+using Rlhf.Tokenization;
+using Rlhf.Training.Ppo;
+using Rlhf.Training.SupervisedFineTuning;
+
+namespace Rlhf.Runs;
+
+/// <summary>What a stage will do and need.</summary>
+/// <param name="Name">The stage.</param>
+/// <param name="Examples">Training rows, prompts or rollouts.</param>
+/// <param name="ExampleKind">What the examples are.</param>
+/// <param name="Tokens">Tokens through a model, all passes together; sampled answers counted at their longest.</param>
+/// <param name="Updates">Optimizer steps.</param>
+/// <param name="Bytes">Memory at the peak.</param>
+/// <param name="Operations">Floating-point operations.</param>
+public sealed record StagePlan(string Name, long Examples, string ExampleKind, double Tokens, long Updates, long Bytes, double Operations);
+
+/// <summary>Reads and encodes the data of a recipe, and says what each stage will do before anything runs.</summary>
+public sealed class RecipePlan
+{
+    /// <summary>Share of the measured matrix-product rate that whole stages are assumed to reach.</summary>
+    public const double AssumedEfficiency = 0.4;
+
+    private const int LiveSequences = 128;
+
+    private readonly Recipe recipe;
+    private readonly StageData data;
+    private readonly Tokenizer tokenizer;
+    private readonly DecoderConfig config;
+    private readonly ModelCosts costs;
+    private readonly Ledger ledger = new("plan");
+
+    private RecipePlan(Recipe recipe, string folder)
+    {
+        this.recipe = recipe;
+        data = new StageData(recipe, folder, ledger);
+        if (recipe.Base.Model is { } model)
+        {
+            using var file = HuggingFaceFolder.Load(model);
+            (config, tokenizer) = (file.Config, Tokenizer.Load(model));
+        }
+        else
+        {
+            tokenizer = BaseModel.CreateTokenizer(recipe, folder);
+            config = recipe.Base.Shape!.ToConfig(tokenizer.VocabularySize, tokenizer.BeginningOfSequence, tokenizer.EndOfSequenceIds);
+        }
+
+        costs = new ModelCosts(config);
+        Parameters = costs.Parameters;
+        Stages = [.. StageStep.Of(recipe).Select(step => PlanOf(step) with { Name = step.Name })];
+    }
+
+    /// <summary>The stages in order.</summary>
+    public IReadOnlyList<StagePlan> Stages { get; }
+
+    /// <summary>Numbers in the model.</summary>
+    public long Parameters { get; }
+
+    /// <summary>Plans a recipe.</summary>
+    /// <exception cref="InputException">The data or the base model cannot be used; it is better known now.</exception>
+    public static RecipePlan Of(Recipe recipe)
+    {
+        var folder = Directory.CreateTempSubdirectory("rlhf-plan-");
+        try
+        {
+            return new RecipePlan(recipe, folder.FullName);
+        }
+        finally
+        {
+            folder.Delete(recursive: true);
+        }
+    }
+
+    private StagePlan PlanOf(StageStep step) => step.Kind switch
+    {
+        StageKind.Pretrain => Supervised(recipe.Pretrain!, Texts(recipe.Pretrain!.ContextTokens)),
+        StageKind.Sft => Supervised(recipe.Sft!, Demonstrations()),
+        StageKind.Collect => Collect(recipe.Collect!),
+        StageKind.Reward => Reward(step.Round),
+        _ => Ppo(recipe.Ppo!),
+    };
+
+    private StagePlan Supervised(SupervisedOptions options, EncodedSequence[] rows)
+    {
+        if (rows.Length == 0)
+        {
+            throw new InputException("the plan found no training row: " + ledger.ToText());
+        }
+
+        var schedule = new SupervisedSchedule(options, [.. rows.Select(row => row.Tokens.Length)], 0);
+        var epochTokens = rows.Sum(row => (double)row.Tokens.Length);
+        var perEpoch = (double)schedule.TotalSteps / options.Epochs;
+        var share = options.MaxSteps is { } most && perEpoch > 0 ? Math.Min(1, most / (double)new SupervisedSchedule(options with { MaxSteps = null }, [.. rows.Select(row => row.Tokens.Length)], 0).TotalSteps) : 1;
+        var tokens = epochTokens * options.Epochs * share;
+        var targets = rows.Sum(row => (double)row.TrainedTokens) * options.Epochs * share;
+        var bytes = costs.WeightBytes(trainable: true) + costs.OptimizerBytes + (options.KeepBest == KeepBest.None ? 0 : costs.CopyBytes)
+            + costs.TrainingBytes(BatchTokens(options.MicroBatchTokens, rows.Max(row => row.Tokens.Length)));
+        return new StagePlan("", rows.Length, "rows", tokens, schedule.TotalSteps, bytes, 3 * ((tokens * costs.ForwardOperations(epochTokens / rows.Length)) + (targets * costs.HeadOperations)));
+    }
+
+    private StagePlan Collect(CollectOptions options)
+    {
+        var prompts = Prompts(options.Limits, options.MaxNewTokens).Take(options.MaxPrompts ?? int.MaxValue).ToArray();
+        var answers = (long)prompts.Length * options.AnswersPerPrompt;
+        var length = MeanLength(prompts) + options.MaxNewTokens;
+        var tokens = answers * length;
+        return new StagePlan("", answers, "answers", tokens, 0, costs.WeightBytes(trainable: false) + costs.CacheBytes(Math.Min(answers, LiveSequences), (long)length),
+            (tokens * costs.ForwardOperations(length)) + (answers * (double)options.MaxNewTokens * costs.HeadOperations));
+    }
+
+    private StagePlan Reward(int round)
+    {
+        var options = recipe.Reward!;
+        var encoder = new SequenceEncoder(tokenizer, data.FormatOf(recipe.Data.Comparisons), Within(options.Limits), ledger);
+        var rankings = data.Comparisons().Train.Select(encoder.Encode).OfType<EncodedRanking>().ToArray();
+        var (examples, tokens) = ((double)rankings.Length, rankings.Sum(ranking => ranking.Answers.Sum(answer => (double)answer.Tokens.Length)));
+        var longest = rankings.Length == 0 ? 0 : rankings.Max(ranking => ranking.Answers.Sum(answer => answer.Tokens.Length));
+        if (recipe.Collect is { } collect)
+        {
+            var plan = Collect(collect);
+            examples += round * plan.Examples / collect.AnswersPerPrompt * (1 - options.CollectedHeldOut);
+            tokens += round * plan.Tokens * (1 - options.CollectedHeldOut);
+            longest = Math.Max(longest, plan.Examples == 0 ? 0 : (int)(plan.Tokens / plan.Examples * collect.AnswersPerPrompt));
+        }
+
+        var models = options.SecondModel is { } second ? 2 - second.DropFraction : 1;
+        var updates = (long)(Math.Ceiling(examples / options.Batch) * options.Epochs * models);
+        tokens *= options.Epochs * models;
+        var bytes = costs.WeightBytes(trainable: true) + costs.OptimizerBytes + costs.TrainingBytes(BatchTokens(options.MicroBatchTokens, longest));
+        return new StagePlan("", (long)examples, "rankings", tokens, updates, bytes, 3 * tokens * costs.ForwardOperations(config.ContextLength / 2.0));
+    }
+
+    private StagePlan Ppo(PpoOptions options)
+    {
+        var prompts = Prompts(options.Limits, options.MaxNewTokens);
+        var length = MeanLength(prompts) + options.MaxNewTokens;
+        var rollouts = (double)options.Steps * options.RolloutsPerStep;
+        var judges = recipe.Reward?.SecondModel is null ? 3 : 4; // reference, reward, value, and a second reward model
+        var trained = (options.SharedTrunk ? 1 : 2) * options.InnerEpochs;
+        var passes = 1 + judges + (3 * trained); // the rollout, the judges, and forward and backward of what is trained
+        var tokens = rollouts * length * (1 + judges + trained);
+        var targets = rollouts * options.MaxNewTokens * (2 + (3 * options.InnerEpochs));
+        var trainable = (options.SharedTrunk ? 1 : 2) * (costs.WeightBytes(trainable: true) + costs.OptimizerBytes);
+        var frozen = (judges - 1) * costs.WeightBytes(trainable: false);
+        var bytes = trainable + frozen + (options.Ema is null ? 0 : costs.CopyBytes)
+            + (costs.TrainingBytes(BatchTokens(options.MicroBatchTokens, (int)length)) * (options.SharedTrunk ? 1 : 2)) + (judges * costs.ScoringBytes(options.MicroBatchTokens))
+            + costs.CacheBytes(Math.Min(options.RolloutsPerStep, LiveSequences), (long)length);
+        return new StagePlan("", (long)rollouts, "rollouts", tokens, (long)options.Steps * options.InnerEpochs * (options.RolloutsPerStep / options.Minibatch), bytes,
+            (rollouts * length * passes * costs.ForwardOperations(length)) + (targets * costs.HeadOperations));
+    }
+
+    private EncodedSequence[] Texts(int? contextTokens)
+    {
+        var pieces = new EncodingOptions { MaxTokens = Math.Min(contextTokens ?? config.ContextLength, config.ContextLength) };
+        return [.. data.Texts().Train.SelectMany(new SequenceEncoder(tokenizer, data.FormatOf(recipe.Data.Text), pieces, ledger).Encode)];
+    }
+
+    private EncodedSequence[] Demonstrations()
+    {
+        var encoder = new SequenceEncoder(tokenizer, data.FormatOf(recipe.Data.Demonstrations), Within(recipe.Sft!.Limits), ledger);
+        return [.. data.Demonstrations().Train.Select(encoder.Encode).OfType<EncodedSequence>()];
+    }
+
+    private EncodedPrompt[] Prompts(EncodingOptions limits, int maxNewTokens)
+    {
+        var encoder = new SequenceEncoder(tokenizer, data.FormatOf(recipe.Data.Prompts), Runs.Stages.StageTools.ForPrompts(limits, config.ContextLength, maxNewTokens), ledger);
+        return [.. data.Prompts().Train.Select(encoder.Encode).OfType<EncodedPrompt>()];
+    }
+
+    private EncodingOptions Within(EncodingOptions limits) => Runs.Stages.StageTools.Within(limits, config.ContextLength);
+
+    private static double MeanLength(EncodedPrompt[] prompts) => prompts.Length == 0 ? 0 : prompts.Average(prompt => prompt.Tokens.Length);
+
+    private static long BatchTokens(int microBatchTokens, int longest) => Math.Max(microBatchTokens, longest);
+}

@@ -1,0 +1,168 @@
+using System.Diagnostics;
+using System.Security.Cryptography;
+using Rlhf.Cli;
+using Rlhf.Reporting;
+using Rlhf.Runs;
+using Rlhf.Tests.Model.Checkpoints;
+
+namespace Rlhf.Tests.Runs;
+
+/// <summary>The whole loop in its smallest form: however often it dies, the models are the same bytes.</summary>
+public sealed class ResumeTests : IClassFixture<ResumeTests.WholeRun>, IDisposable
+{
+    private const string Text = """
+        name: tiny
+        seed: 3
+        base:
+          shape: {family: gpt2, layers: 1, width: 16, heads: 2, context_length: 64}
+          train_tokenizer: {vocabulary_size: 400}
+        format: {template: custom, prompt: "{prompt}\nAnswer:", response: " {response}"}
+        data:
+          quickstart: {demonstrations: 80, prompts: 40, evaluation_prompts: 6, texts: 30}
+          text: {held_out: 0.1}
+          demonstrations: {held_out: 0.1}
+          prompts: {}
+          evaluation_prompts: {}
+        rounds: 2
+        pretrain: {max_steps: 6, batch: 8, checkpoint_every: 2}
+        sft: {epochs: 1, batch: 8, learning_rate: 1e-3, checkpoint_every: 3, evaluate_every: 2, limits: {on_overlong: drop}}
+        collect: {answers_per_prompt: 3, max_prompts: 12, max_new_tokens: 8, labeler: gold, limits: {on_overlong: drop}}
+        reward: {batch: 2, learning_rate: 1e-3, checkpoint_every: 2, second_model: {}, limits: {on_overlong: drop}}
+        ppo:
+          steps: 3
+          rollouts_per_step: 16
+          minibatch: 8
+          max_new_tokens: 8
+          learning_rate: 1e-3
+          value_learning_rate: 1e-3
+          score_normalization: running
+          adaptive_kl: {}
+          ptx: {batch_ratio: 1}
+          start_from: previous
+          evaluate_every: 2
+          evaluation_samples: 1
+          checkpoint_every: 1
+          limits: {on_overlong: drop}
+        """;
+
+    private readonly TemporaryFolder temporary = new();
+    private readonly string whole;
+
+    public ResumeTests(WholeRun run) => whole = run.Folder;
+
+    public void Dispose() => temporary.Dispose();
+
+    private string RecipeFile() => WriteRecipe(temporary);
+
+    private static string WriteRecipe(TemporaryFolder folder)
+    {
+        var file = folder.PathOf("tiny.yaml");
+        File.WriteAllText(file, Text);
+        return file;
+    }
+
+    /// <summary>The run that nothing interrupts, done once for all tests.</summary>
+    public sealed class WholeRun : IDisposable
+    {
+        private readonly TemporaryFolder temporary = new();
+
+        public WholeRun() =>
+            RecipeRun.Execute(RecipeReader.Read(WriteRecipe(temporary)), new RunSettings(Folder), ProgressReporter.Silent, CancellationToken.None);
+
+        public string Folder => temporary.PathOf("whole");
+
+        public void Dispose() => temporary.Dispose();
+    }
+
+    private static Dictionary<string, string> ResultsOf(string folder) => Directory
+        .GetFiles(folder, "*", SearchOption.AllDirectories)
+        .Where(file => Path.GetFileName(file) is "model.safetensors" or "config.json" or "tokenizer.json" or "rankings.jsonl" or "ledger.json" or "samples.jsonl")
+        .ToDictionary(file => Path.GetRelativePath(folder, file), file => Convert.ToHexString(SHA256.HashData(File.ReadAllBytes(file))));
+
+    // Every metric but those that a clock made.
+    private static string[] MetricsOf(string folder) =>
+    [
+        .. MetricsFile.Read(folder).SelectMany(row => row.Values
+            .Where(value => !value.Key.Contains("seconds", StringComparison.Ordinal))
+            .Select(value => FormattableString.Invariant($"{row.Stage} {row.Step} {value.Key} {value.Value:R}"))),
+    ];
+
+    private static void AssertSame(string expected, string actual)
+    {
+        // In a ledger the quickstart's generated files stand with their path inside the run folder.
+        var (left, right) = (ResultsOf(expected), ResultsOf(actual));
+        Assert.Equal(left.Keys.Order(), right.Keys.Order());
+        Assert.All(left.Where(pair => !pair.Key.EndsWith("ledger.json", StringComparison.Ordinal)), pair => Assert.True(right[pair.Key] == pair.Value, pair.Key));
+        Assert.Equal(
+            MetricsOf(expected).Where(metric => !metric.Contains("tokens_per_second", StringComparison.Ordinal)),
+            MetricsOf(actual).Where(metric => !metric.Contains("tokens_per_second", StringComparison.Ordinal)));
+    }
+
+    [Fact]
+    public void A_run_that_is_killed_again_and_again_ends_with_the_same_bytes()
+    {
+        var (recipe, folder) = (RecipeFile(), temporary.PathOf("killed"));
+        var random = new Random(Seed: 1);
+        var killed = 0;
+        for (var attempt = 0; attempt < 6; attempt++)
+        {
+            using var child = Start("run", recipe, "--out", folder, "--resume", "--quiet");
+            if (child.WaitForExit(TimeSpan.FromSeconds(0.4 + (random.NextDouble() * 1.2))))
+            {
+                break;
+            }
+
+            child.Kill();
+            child.WaitForExit();
+            killed++;
+        }
+
+        Assert.True(killed > 0);
+        RecipeRun.Execute(RecipeReader.Read(recipe), new RunSettings(folder, Resume: true), ProgressReporter.Silent, CancellationToken.None);
+        AssertSame(whole, folder);
+    }
+
+    [Fact]
+    public void A_run_that_is_asked_to_stop_goes_on_with_the_same_bytes()
+    {
+        var (recipe, folder) = (RecipeReader.Read(RecipeFile()), temporary.PathOf("stopped"));
+        var random = new Random(Seed: 2);
+        for (var attempt = 0; attempt < 20; attempt++)
+        {
+            using var cancellation = new CancellationTokenSource(TimeSpan.FromMilliseconds(100 + random.Next(400)));
+            try
+            {
+                RecipeRun.Execute(recipe, new RunSettings(folder, Resume: true), ProgressReporter.Silent, cancellation.Token);
+                break;
+            }
+            catch (OperationCanceledException)
+            {
+                // Stopped, as asked.
+            }
+        }
+
+        RecipeRun.Execute(recipe, new RunSettings(folder, Resume: true), ProgressReporter.Silent, CancellationToken.None);
+        AssertSame(whole, folder);
+    }
+
+    [Fact]
+    public void A_complete_run_leaves_no_checkpoints_and_a_report()
+    {
+        Assert.Empty(Directory.GetDirectories(whole, "checkpoints*", SearchOption.AllDirectories));
+        Assert.Equal(8, SummaryFiles.ReadRun(whole).Stages.Count);
+        Assert.True(File.Exists(Path.Combine(whole, "report.html")));
+    }
+
+    private static Process Start(params string[] arguments)
+    {
+        var start = new ProcessStartInfo("dotnet") { RedirectStandardError = true, RedirectStandardOutput = true };
+        start.ArgumentList.Add(typeof(ExitCode).Assembly.Location);
+        foreach (var argument in arguments)
+        {
+            start.ArgumentList.Add(argument);
+        }
+
+        start.Environment["RLHF_THREADS"] = "1";
+        return Process.Start(start)!;
+    }
+}
