@@ -98,6 +98,24 @@ public sealed partial class DocumentsTests
         Assert.Equal([StageKind.Sft, StageKind.Reward, StageKind.Ppo], recipe.StageOrder);
     }
 
+    [Fact]
+    public void The_tree_in_the_readme_is_that_of_the_repository()
+    {
+        var tree = Tree().Match(File.ReadAllText(Path.Combine(ReferenceFiles.Repository, "README.md"))).Groups[1].Value;
+        var folders = new List<string>();
+        foreach (var line in tree.Split('\n', StringSplitOptions.RemoveEmptyEntries))
+        {
+            var names = line.TrimStart();
+            var depth = (line.Length - names.Length) / 2;
+            var paths = names.Split("  ")[0].Split(", ").Select(name => Path.Combine([ReferenceFiles.Repository, .. folders.Take(depth), name])).ToArray();
+            Assert.All(paths, path => Assert.True(Path.Exists(path), $"README.md: {path} is not there"));
+            folders.RemoveRange(depth, folders.Count - depth);
+            folders.Add(paths[0]);
+        }
+
+        Assert.NotEmpty(folders);
+    }
+
     private static IEnumerable<string> Documents() =>
         Directory.GetFiles(ReferenceFiles.Repository, "*.md").Concat(Directory.GetFiles(Path.Combine(ReferenceFiles.Repository, "docs"), "*.md"));
 
@@ -119,6 +137,9 @@ public sealed partial class DocumentsTests
 
     [GeneratedRegex(@"```yaml\r?\n(name: .*?)```", RegexOptions.Singleline)]
     private static partial Regex RecipeText();
+
+    [GeneratedRegex(@"```\r?\n(rlhf, .*?)```", RegexOptions.Singleline)]
+    private static partial Regex Tree();
 
     [GeneratedRegex(@"`(\w+Tests)(?:\.(\w+))?`")]
     private static partial Regex TestName();
