@@ -124,7 +124,15 @@ internal sealed unsafe class CpuDevice<T>(int threads, InstructionSet instructio
         NeedEach(rows, mean, reciprocalDeviation);
         LayerNorm.Forward<T>(_pool, new LayerNorm.Arguments
         {
-            X = x.Pointer, Gain = gain.Pointer, Bias = bias.Pointer, Y = y.Pointer, Mean = mean.Pointer, ReciprocalDeviation = reciprocalDeviation.Pointer, Rows = rows, Width = width, Epsilon = epsilon,
+            X = x.Pointer,
+            Gain = gain.Pointer,
+            Bias = bias.Pointer,
+            Y = y.Pointer,
+            Mean = mean.Pointer,
+            ReciprocalDeviation = reciprocalDeviation.Pointer,
+            Rows = rows,
+            Width = width,
+            Epsilon = epsilon,
         });
     }
 
@@ -135,8 +143,16 @@ internal sealed unsafe class CpuDevice<T>(int threads, InstructionSet instructio
         NeedEach(rows, mean, reciprocalDeviation);
         LayerNorm.Backward<T>(_pool, new LayerNorm.Arguments
         {
-            X = x.Pointer, Gain = gain.Pointer, Mean = mean.Pointer, ReciprocalDeviation = reciprocalDeviation.Pointer, Dy = dy.Pointer, Dx = dx.Pointer,
-            DGain = dGain.Pointer, DBias = dBias.Pointer, Rows = rows, Width = width,
+            X = x.Pointer,
+            Gain = gain.Pointer,
+            Mean = mean.Pointer,
+            ReciprocalDeviation = reciprocalDeviation.Pointer,
+            Dy = dy.Pointer,
+            Dx = dx.Pointer,
+            DGain = dGain.Pointer,
+            DBias = dBias.Pointer,
+            Rows = rows,
+            Width = width,
         });
     }
 
@@ -147,7 +163,15 @@ internal sealed unsafe class CpuDevice<T>(int threads, InstructionSet instructio
         Need(reciprocalRoot, (long)rows * groups);
         RmsNorm.Forward<T>(_pool, new RmsNorm.Arguments
         {
-            X = x.Pointer, Gain = gain.Pointer, Y = y.Pointer, ReciprocalRoot = reciprocalRoot.Pointer, Rows = rows, Groups = groups, Width = width, RowStride = rowStride, Epsilon = epsilon,
+            X = x.Pointer,
+            Gain = gain.Pointer,
+            Y = y.Pointer,
+            ReciprocalRoot = reciprocalRoot.Pointer,
+            Rows = rows,
+            Groups = groups,
+            Width = width,
+            RowStride = rowStride,
+            Epsilon = epsilon,
         });
     }
 
@@ -158,8 +182,17 @@ internal sealed unsafe class CpuDevice<T>(int threads, InstructionSet instructio
         Need(reciprocalRoot, (long)rows * groups);
         RmsNorm.Backward<T>(_pool, new RmsNorm.Arguments
         {
-            X = x.Pointer, Gain = gain.Pointer, ReciprocalRoot = reciprocalRoot.Pointer, Dy = dy.Pointer, Dx = dx.Pointer, DGain = dGain.Pointer,
-            Rows = rows, Groups = groups, Width = width, RowStride = rowStride, Accumulate = accumulate,
+            X = x.Pointer,
+            Gain = gain.Pointer,
+            ReciprocalRoot = reciprocalRoot.Pointer,
+            Dy = dy.Pointer,
+            Dx = dx.Pointer,
+            DGain = dGain.Pointer,
+            Rows = rows,
+            Groups = groups,
+            Width = width,
+            RowStride = rowStride,
+            Accumulate = accumulate,
         });
     }
 
@@ -196,7 +229,15 @@ internal sealed unsafe class CpuDevice<T>(int threads, InstructionSet instructio
         ArgumentOutOfRangeException.ThrowIfLessThan(positions.Length, rows);
         Rotary.Rotate(_pool, new Rotary.Arguments
         {
-            X = x.Pointer, Positions = positions.Pointer, Cosines = cosines.Pointer, Sines = sines.Pointer, Rows = rows, Heads = heads, HeadWidth = headWidth, RowStride = rowStride, Inverse = inverse,
+            X = x.Pointer,
+            Positions = positions.Pointer,
+            Cosines = cosines.Pointer,
+            Sines = sines.Pointer,
+            Rows = rows,
+            Heads = heads,
+            HeadWidth = headWidth,
+            RowStride = rowStride,
+            Inverse = inverse,
         });
     }
 
@@ -235,7 +276,13 @@ internal sealed unsafe class CpuDevice<T>(int threads, InstructionSet instructio
                 _pool,
                 new Attention.Arguments
                 {
-                    Qkv = qkv.Pointer, Output = output.Pointer, LogSumExp = logSumExp.Pointer, DOutput = dOutput.Pointer, DQkv = dQkv.Pointer, Sequences = spans, Shape = shape,
+                    Qkv = qkv.Pointer,
+                    Output = output.Pointer,
+                    LogSumExp = logSumExp.Pointer,
+                    DOutput = dOutput.Pointer,
+                    DQkv = dQkv.Pointer,
+                    Sequences = spans,
+                    Shape = shape,
                 },
                 sequences.Length);
         }
@@ -246,7 +293,13 @@ internal sealed unsafe class CpuDevice<T>(int threads, InstructionSet instructio
         NeedMatrix(rows, width, y);
         Embedding.Forward<T>(_pool, new Embedding.Arguments
         {
-            Tokens = tokens.Pointer, Positions = positions.Pointer, TokenTable = tokenTable.Pointer, PositionTable = positionTable.Pointer, Y = y.Pointer, Rows = rows, Width = width,
+            Tokens = tokens.Pointer,
+            Positions = positions.Pointer,
+            TokenTable = tokenTable.Pointer,
+            PositionTable = positionTable.Pointer,
+            Y = y.Pointer,
+            Rows = rows,
+            Width = width,
         });
     }
 
@@ -255,7 +308,13 @@ internal sealed unsafe class CpuDevice<T>(int threads, InstructionSet instructio
         NeedMatrix(rows, width, dy);
         Embedding.Backward<T>(_pool, new Embedding.Arguments
         {
-            Tokens = tokens.Pointer, Positions = positions.Pointer, TokenTable = dTokenTable.Pointer, PositionTable = dPositionTable.Pointer, Y = dy.Pointer, Rows = rows, Width = width,
+            Tokens = tokens.Pointer,
+            Positions = positions.Pointer,
+            TokenTable = dTokenTable.Pointer,
+            PositionTable = dPositionTable.Pointer,
+            Y = dy.Pointer,
+            Rows = rows,
+            Width = width,
         });
     }
 
@@ -362,7 +421,12 @@ internal sealed unsafe class CpuDevice<T>(int threads, InstructionSet instructio
         Need(logProbabilities, rows);
         var block = new LanguageHead.Arguments
         {
-            LogitStride = vocabulary, Targets = targets.Pointer, Rows = rows, InverseTemperature = inverseTemperature, States = States(rows), LogProbabilities = logProbabilities.Pointer,
+            LogitStride = vocabulary,
+            Targets = targets.Pointer,
+            Rows = rows,
+            InverseTemperature = inverseTemperature,
+            States = States(rows),
+            LogProbabilities = logProbabilities.Pointer,
         };
         LanguageHead.Begin(block.States, rows);
         for (var column = 0; column < vocabulary; column += LanguageHead.ChunkColumns)
@@ -393,7 +457,14 @@ internal sealed unsafe class CpuDevice<T>(int threads, InstructionSet instructio
         Need(dBias, 1);
         ScalarHead.Backward<T>(_pool, new ScalarHead.Arguments
         {
-            X = x.Pointer, Weights = weights.Pointer, Y = dy.Pointer, Dx = dx.Pointer, DWeights = dWeights.Pointer, DBias = dBias.Pointer, Rows = rows, Width = width,
+            X = x.Pointer,
+            Weights = weights.Pointer,
+            Y = dy.Pointer,
+            Dx = dx.Pointer,
+            DWeights = dWeights.Pointer,
+            DBias = dBias.Pointer,
+            Rows = rows,
+            Width = width,
         });
     }
 
@@ -430,7 +501,11 @@ internal sealed unsafe class CpuDevice<T>(int threads, InstructionSet instructio
         var count = Math.Min(LanguageHead.BlockRows, rows - first);
         return new LanguageHead.Arguments
         {
-            Logits = _logits.AtLeast((long)LanguageHead.BlockRows * LanguageHead.ChunkColumns), Targets = targets.Pointer + first, Rows = count, InverseTemperature = inverseTemperature, States = States(count),
+            Logits = _logits.AtLeast((long)LanguageHead.BlockRows * LanguageHead.ChunkColumns),
+            Targets = targets.Pointer + first,
+            Rows = count,
+            InverseTemperature = inverseTemperature,
+            States = States(count),
         };
     }
 

@@ -123,7 +123,18 @@ internal static unsafe class MatMul
     {
         var arguments = new RunArguments
         {
-            M = m, N = n, K = k, A = a, PackedB = packedB, C = c, Bias = bias, RowStride = rowStride, ColumnStride = columnStride, PanelStride = panelStride, CRowStride = cRowStride, Start = start,
+            M = m,
+            N = n,
+            K = k,
+            A = a,
+            PackedB = packedB,
+            C = c,
+            Bias = bias,
+            RowStride = rowStride,
+            ColumnStride = columnStride,
+            PanelStride = panelStride,
+            CRowStride = cRowStride,
+            Start = start,
         };
         if (typeof(T) == typeof(Lanes512))
         {
