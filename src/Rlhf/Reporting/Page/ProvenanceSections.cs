@@ -10,7 +10,7 @@ internal static class ProvenanceSections
         : Markup.Of(
             $"""
             <section id="ledger"><h2>Ledger of the data</h2><p class="note">What became of every row: read, kept, cut, dropped, with reasons and places.</p>
-            {source.Ledgers.Select(ledger => Markup.Of($"<h3>{ledger.Stage}</h3>{JsonView.Draw(ledger.Ledger)}"))}</section>
+            {source.Ledgers.Select(ledger => Markup.Of($"<h3>{ledger.Stage}</h3>{LedgerView.Draw(ledger.Ledger)}"))}</section>
 
             """);
 
