@@ -17,14 +17,15 @@ public sealed record GeneratedDemonstration(Request Request, string Response, An
 public sealed class InstructionGrammar(ulong seed)
 {
     private const double NamedShare = 0.5;
+    private const double CurtShareOfTexts = 0.3;
     private const string SplitSalt = "quickstart";
     private static readonly double[] SplitShares = [0.1, 0.4];
 
     /// <summary>Demonstrations, and prompts, at most: the grammar has more distinct ones, and stays varied up to here.</summary>
-    public const int MostRows = 10_000;
+    public const int MostRows = 4_000;
 
     /// <summary>Evaluation prompts at most.</summary>
-    public const int MostEvaluationPrompts = 1_000;
+    public const int MostEvaluationPrompts = 500;
 
     private enum Part
     {
@@ -51,12 +52,12 @@ public sealed class InstructionGrammar(ulong seed)
     /// <summary>Requests that stand in no other set.</summary>
     public IReadOnlyList<Request> EvaluationPrompts(int count) => [.. Requests(Part.Evaluation, count, MostEvaluationPrompts)];
 
-    /// <summary>Plain text for pretraining: short paragraphs of true statements, each about <paramref name="sentences"/> facts of any kinds.</summary>
-    public IReadOnlyList<string> Texts(int count, int sentences = 6) =>
+    /// <summary>Plain text for pretraining: short paragraphs of questions with their true answers, each of <paramref name="facts"/> facts of any kinds.</summary>
+    public IReadOnlyList<string> Texts(int count, int facts = 4) =>
         [.. Enumerable.Range(0, count).Select(row =>
         {
             var random = new CounterRandom(seed, "text", row);
-            return string.Join(' ', Enumerable.Range(0, sentences).Select(_ => TrueSentence(random)));
+            return string.Join(' ', Enumerable.Range(0, facts).Select(_ => QuestionAndAnswer(random)));
         })];
 
     /// <summary>An answer of the wanted quality; another <paramref name="variant"/> gives another wording.</summary>
@@ -92,11 +93,14 @@ public sealed class InstructionGrammar(ulong seed)
         return Request.Compose(kind, fact, random.Pick(kind.Phrasings), random.Pick(Phrasebook.Introductions), name);
     }
 
-    // Whole sentences only stand by themselves when they name what they are about: the first statement of each kind does.
-    private static string TrueSentence(CounterRandom random)
+    // As in a book of questions: nobody is polite and nobody is rude, but people who say their name are called by it.
+    private static string QuestionAndAnswer(CounterRandom random)
     {
         var kind = random.Pick(World.Kinds);
         var fact = random.Pick(kind.Facts);
-        return fact.Fill(kind.Statements[0], fact.Answer) + kind.EndMarks[0];
+        var name = random.Chance(NamedShare) ? random.Pick(Phrasebook.Names) : null;
+        var request = Request.Compose(kind, fact, random.Pick(kind.Phrasings), random.Pick(Phrasebook.Introductions), name);
+        var (answer, mark) = random.Chance(CurtShareOfTexts) ? (kind.Curt, '.') : (random.Pick(kind.Statements), kind.EndMarks[0]);
+        return $"{request.Prompt} {fact.Fill(answer, fact.Answer)}{(name is null ? "" : ", " + name)}{mark}";
     }
 }

@@ -9,7 +9,7 @@ namespace Rlhf.Quickstart;
 /// <param name="EvaluationPrompts">Prompts that stand in no other set.</param>
 /// <param name="Texts">Paragraphs of plain text.</param>
 /// <param name="Seed">Seed of the grammar.</param>
-public sealed record QuickstartCounts(int Demonstrations = 6000, int Prompts = 3000, int EvaluationPrompts = 300, int Texts = 3000, ulong Seed = 1);
+public sealed record QuickstartCounts(int Demonstrations = 4000, int Prompts = 2000, int EvaluationPrompts = 300, int Texts = 2000, ulong Seed = 1);
 
 /// <summary>A generated data set.</summary>
 public enum QuickstartSet
@@ -23,7 +23,7 @@ public enum QuickstartSet
     /// <summary>Prompts that stand in no other set.</summary>
     EvaluationPrompts,
 
-    /// <summary>Paragraphs of true statements.</summary>
+    /// <summary>Paragraphs of questions with their true answers.</summary>
     Text,
 }
 

@@ -176,16 +176,16 @@ public sealed record DataOptions
 public sealed record QuickstartOptions
 {
     /// <summary>Training prompts with an answer of mixed quality.</summary>
-    public int Demonstrations { get; init; } = 6000;
+    public int Demonstrations { get; init; } = 4000;
 
     /// <summary>Training prompts without an answer, none of them demonstrated.</summary>
-    public int Prompts { get; init; } = 3000;
+    public int Prompts { get; init; } = 2000;
 
     /// <summary>Prompts that no training set holds.</summary>
     public int EvaluationPrompts { get; init; } = 300;
 
     /// <summary>Paragraphs of plain text.</summary>
-    public int Texts { get; init; } = 3000;
+    public int Texts { get; init; } = 2000;
 
     /// <summary>Seed of the grammar.</summary>
     public ulong Seed { get; init; } = 1;
