@@ -21,8 +21,11 @@ public sealed class InstructionGrammar(ulong seed)
     private const string SplitSalt = "quickstart";
     private static readonly double[] SplitShares = [0.1, 0.4];
 
-    /// <summary>Demonstrations, and prompts, at most: the grammar has more distinct ones, and stays varied up to here.</summary>
-    public const int MostRows = 4_000;
+    /// <summary>Demonstrations at most: the grammar has about 4,700 distinct ones, and stays even over the kinds up to here.</summary>
+    public const int MostDemonstrations = 4_000;
+
+    /// <summary>Prompts at most, of about 3,800.</summary>
+    public const int MostPrompts = 3_000;
 
     /// <summary>Evaluation prompts at most.</summary>
     public const int MostEvaluationPrompts = 500;
@@ -38,7 +41,7 @@ public sealed class InstructionGrammar(ulong seed)
     public IReadOnlyList<GeneratedDemonstration> Demonstrations(int count, QualityMix? mix = null)
     {
         var shares = (mix ?? new QualityMix()).Checked();
-        return [.. Requests(Part.Demonstrations, count, MostRows).Select((request, row) =>
+        return [.. Requests(Part.Demonstrations, count, MostDemonstrations).Select((request, row) =>
         {
             var random = new CounterRandom(seed, "demonstration", row);
             var quality = shares.At(random.Uniform());
@@ -47,7 +50,7 @@ public sealed class InstructionGrammar(ulong seed)
     }
 
     /// <summary>Requests to sample answers to, none of which is ever demonstrated.</summary>
-    public IReadOnlyList<Request> Prompts(int count) => [.. Requests(Part.Prompts, count, MostRows)];
+    public IReadOnlyList<Request> Prompts(int count) => [.. Requests(Part.Prompts, count, MostPrompts)];
 
     /// <summary>Requests that stand in no other set.</summary>
     public IReadOnlyList<Request> EvaluationPrompts(int count) => [.. Requests(Part.Evaluation, count, MostEvaluationPrompts)];

@@ -30,9 +30,9 @@ public sealed class InstructionGrammarTests
     [Fact]
     public void Thousands_of_prompts_are_distinct_and_no_two_sets_share_one()
     {
-        var demonstrated = Grammar.Demonstrations(InstructionGrammar.MostRows).Select(row => row.Request.Prompt);
-        var prompts = Grammar.Prompts(InstructionGrammar.MostRows).Concat(Grammar.EvaluationPrompts(InstructionGrammar.MostEvaluationPrompts));
-        Assert.Equal((2 * InstructionGrammar.MostRows) + InstructionGrammar.MostEvaluationPrompts, demonstrated.Concat(prompts.Select(request => request.Prompt)).Distinct().Count());
+        var demonstrated = Grammar.Demonstrations(InstructionGrammar.MostDemonstrations).Select(row => row.Request.Prompt);
+        var prompts = Grammar.Prompts(InstructionGrammar.MostPrompts).Concat(Grammar.EvaluationPrompts(InstructionGrammar.MostEvaluationPrompts));
+        Assert.Equal(InstructionGrammar.MostDemonstrations + InstructionGrammar.MostPrompts + InstructionGrammar.MostEvaluationPrompts, demonstrated.Concat(prompts.Select(request => request.Prompt)).Distinct().Count());
     }
 
     [Fact]
@@ -77,7 +77,7 @@ public sealed class InstructionGrammarTests
 
     [Fact]
     public void Asking_for_more_rows_than_the_limit_is_an_error_that_says_it() => Assert.Contains(
-        "0 to 4000 rows", Assert.Throws<InputException>(() => Grammar.Prompts(InstructionGrammar.MostRows + 1)).Message, StringComparison.Ordinal);
+        "0 to 3000 rows", Assert.Throws<InputException>(() => Grammar.Prompts(InstructionGrammar.MostPrompts + 1)).Message, StringComparison.Ordinal);
 
     [Fact]
     public void Every_prompt_parses_back_to_its_request() =>
