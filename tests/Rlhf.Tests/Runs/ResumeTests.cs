@@ -153,6 +153,59 @@ public sealed class ResumeTests : IClassFixture<ResumeTests.WholeRun>, IDisposab
         Assert.True(File.Exists(Path.Combine(whole, "report.html")));
     }
 
+    [Fact]
+    public void The_rarer_options_of_all_stages_run_to_the_end()
+    {
+        var reward = Path.Combine(whole, "stages", "04-reward", "model");
+        var file = temporary.PathOf("rarer.yaml");
+        File.WriteAllText(file, $$$"""
+            name: rarer
+            seed: 5
+            base: {model: "{{{Path.Combine(whole, "base")}}}"}
+            format: {template: custom, prompt: "{prompt}\nAnswer:", response: " {response}"}
+            data:
+              quickstart: {demonstrations: 40, prompts: 20, evaluation_prompts: 4, texts: 20}
+              text: {}
+              demonstrations: {held_out: 0.2}
+              prompts: {}
+              evaluation_prompts: {}
+            sft: {epochs: 1, batch: 300, batch_unit: tokens, learning_rate: 1e-3, neftune_alpha: 5, keep_best: reward, reward_model: "{{{reward}}}", reward_prompts: 4, reward_max_new_tokens: 6, limits: {on_overlong: drop}}
+            collect: {answers_per_prompt: 3, max_prompts: 8, max_new_tokens: 8, labeler: "{{{reward}}}", limits: {on_overlong: drop}}
+            reward: {batch: 2, learning_rate: 1e-3, margin: 0.1, centering: 0.01, label_smoothing: 0.1, ties: half, dropout: 0.1, limits: {on_overlong: drop}}
+            ppo:
+              steps: 3
+              rollouts_per_step: 8
+              minibatch: 4
+              inner_epochs: 2
+              max_new_tokens: 8
+              temperature: 0.8
+              learning_rate: 1e-3
+              shared_trunk: true
+              ema: 0.9
+              entropy_coefficient: 0.01
+              dual_clip: 3
+              score_clip: 3
+              score_normalization: sft_samples
+              missing_eos_penalty: 1
+              kl_estimator: k3
+              whiten_rewards: true
+              value_warm_up_steps: 1
+              target_kl: 0.01
+              ptx: {batch_ratio: 0.5, context_tokens: 16}
+              evaluation_samples: 1
+              limits: {on_overlong: drop}
+            """);
+        var summary = RecipeRun.Execute(RecipeReader.Read(file), new RunSettings(temporary.PathOf("rarer")), ProgressReporter.Silent, CancellationToken.None);
+
+        Assert.Equal(["01-sft", "02-collect", "03-reward", "04-ppo"], summary.Stages.Select(stage => stage.Name));
+        var rows = MetricsFile.Read(temporary.PathOf("rarer"));
+        Assert.Contains(rows, row => row.Values.ContainsKey("validation_reward"));
+        var updates = rows.Where(row => row.Values.ContainsKey("logprob_difference")).ToArray();
+        Assert.Equal(2, updates.Length); // the first of three steps trains the value head only
+        Assert.All(updates, row => Assert.Equal(0, row.Values["logprob_difference"]));
+        Assert.All(updates, row => Assert.True(row.Values["ptx_loss"] > 0));
+    }
+
     private static Process Start(params string[] arguments)
     {
         var start = new ProcessStartInfo("dotnet") { RedirectStandardError = true, RedirectStandardOutput = true };
