@@ -30,6 +30,27 @@ public static class EpochOrder
         return order;
     }
 
+    /// <summary>
+    /// <paramref name="length"/> row numbers from place <paramref name="first"/> on of the endless sequence epoch 0, epoch 1, ...
+    /// </summary>
+    public static int[] Range(int count, ulong seed, long first, int length)
+    {
+        var rows = new int[length];
+        var (order, orderEpoch) = (Array.Empty<int>(), -1);
+        for (var i = 0; i < length; i++)
+        {
+            var epoch = checked((int)((first + i) / count));
+            if (epoch != orderEpoch)
+            {
+                (order, orderEpoch) = (Of(count, seed, epoch), epoch);
+            }
+
+            rows[i] = order[(int)((first + i) % count)];
+        }
+
+        return rows;
+    }
+
     /// <summary>The output function of SplitMix64 (Steele, Lea, Flood 2014).</summary>
     private static ulong Mix(ulong z)
     {

@@ -24,6 +24,22 @@ public interface ITrainingHost
 
     /// <summary>Writes a checkpoint: all of it or nothing.</summary>
     void Save(long step, TrainerState state);
+
+    /// <summary>
+    /// Ends a step: writes a checkpoint every <paramref name="checkpointEvery"/> steps (0: never) and when the trainer is asked to stop, but not after the last step,
+    /// whose result is saved as a model; then stops if asked to.
+    /// </summary>
+    /// <exception cref="OperationCanceledException">The trainer was asked to stop.</exception>
+    void EndStep(long step, long totalSteps, int checkpointEvery, Func<long, TrainerState> stateAt)
+    {
+        var stopping = Cancellation.IsCancellationRequested;
+        if (step < totalSteps && (stopping || (checkpointEvery > 0 && step % checkpointEvery == 0)))
+        {
+            Save(step, stateAt(step));
+        }
+
+        Cancellation.ThrowIfCancellationRequested();
+    }
 }
 
 /// <summary>Everything a trainer must get back to go on as if it had never stopped.</summary>

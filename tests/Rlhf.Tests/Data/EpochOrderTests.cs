@@ -44,4 +44,14 @@ public sealed class EpochOrderTests
     [Fact]
     public void The_order_never_changes_between_versions() =>
         Assert.Equal("2 7 6 9 1 5 8 4 3 0", string.Join(' ', EpochOrder.Of(10, 42, 3)));
+
+    [Fact]
+    public void A_range_runs_through_the_epochs_one_after_another()
+    {
+        int[] endless = [.. Enumerable.Range(0, 4).SelectMany(epoch => EpochOrder.Of(5, seed: 7, epoch))];
+        for (var first = 0; first <= 9; first++)
+        {
+            Assert.Equal(endless[first..(first + 11)], EpochOrder.Range(5, seed: 7, first, 11));
+        }
+    }
 }

@@ -114,24 +114,7 @@ internal static class RewardStage
         }
 
         using var decoder = ModelFolder.Load(context.Device, folder, HeadKind.Scalar).Decoder;
-        using var scorer = new Scorer(decoder, options.MicroBatchTokens);
-        var scores = scorer.Rewards([.. rows.HeldOut.SelectMany(ranking => ranking.Answers).Select(answer => answer.Tokens)]);
-        var judged = new List<HeldOutRanking>();
-        var at = 0;
-        foreach (var ranking in rows.HeldOut)
-        {
-            judged.Add(new HeldOutRanking
-            {
-                Prompt = ranking.PromptText,
-                Labeler = ranking.Labeler,
-                Scores = [.. scores.AsSpan(at, ranking.Answers.Length).ToArray().Select(score => (double)score)],
-                Lengths = [.. ranking.Answers.Select(answer => answer.ResponseLength)],
-                Pairs = ranking.Pairs,
-            });
-            at += ranking.Answers.Length;
-        }
-
-        var trust = TrustReport.Of(judged);
+        var trust = TrustReport.Of(RewardEvaluator.Score(decoder, rows.HeldOut, options.MicroBatchTokens));
         figures[accuracy] = trust.Accuracy.ToFigure("share");
         figures[loss] = new Figure(result.Evaluations[^1].Loss, Unit: "nats");
         return trust;

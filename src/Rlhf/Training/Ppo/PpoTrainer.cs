@@ -84,7 +84,7 @@ public sealed class PpoTrainer : IDisposable
                 _evaluate?.Invoke(step);
             }
 
-            Checkpoint(step);
+            _host.EndStep(step, _options.Steps, _options.CheckpointEvery, State);
         }
 
         if (_average is not null)
@@ -188,24 +188,8 @@ public sealed class PpoTrainer : IDisposable
         }
     }
 
-    private int[][] PromptsOf(long step)
-    {
-        var prompts = new int[_options.RolloutsPerStep][];
-        var first = (step - 1) * _options.RolloutsPerStep;
-        var (order, orderEpoch) = (Array.Empty<int>(), -1);
-        for (var i = 0; i < prompts.Length; i++)
-        {
-            var epoch = (int)((first + i) / _prompts.Count);
-            if (epoch != orderEpoch)
-            {
-                (order, orderEpoch) = (EpochOrder.Of(_prompts.Count, _seed, epoch), epoch);
-            }
-
-            prompts[i] = _prompts[order[(int)((first + i) % _prompts.Count)]];
-        }
-
-        return prompts;
-    }
+    private int[][] PromptsOf(long step) =>
+        [.. EpochOrder.Range(_prompts.Count, _seed, (step - 1) * _options.RolloutsPerStep, _options.RolloutsPerStep).Select(row => _prompts[row])];
 
     private Rollout Score(Completion[] answers)
     {
@@ -298,17 +282,6 @@ public sealed class PpoTrainer : IDisposable
         {
             _host.Sample(step, r.Completions[i].Prompt, r.Completions[i].Response, ("score", r.Scores[i]), ("finished", r.Completions[i].Finished ? 1 : 0));
         }
-    }
-
-    private void Checkpoint(long step)
-    {
-        var stopping = _host.Cancellation.IsCancellationRequested;
-        if (step < _options.Steps && (stopping || (_options.CheckpointEvery > 0 && step % _options.CheckpointEvery == 0)))
-        {
-            _host.Save(step, State(step));
-        }
-
-        _host.Cancellation.ThrowIfCancellationRequested();
     }
 
     private TrainerState State(long step)

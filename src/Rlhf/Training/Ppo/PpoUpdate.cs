@@ -219,12 +219,8 @@ internal sealed class PpoUpdate : IDisposable
         }
 
         var count = Math.Max(1, (int)Math.Round(ptx.BatchRatio * rollouts));
-        var rows = new EncodedSequence[count];
-        for (var i = 0; i < count; i++, _pretrainingRows++)
-        {
-            var order = EpochOrder.Of(_pretraining.Count, _seed, (int)(_pretrainingRows / _pretraining.Count));
-            rows[i] = _pretraining[order[(int)(_pretrainingRows % _pretraining.Count)]];
-        }
+        EncodedSequence[] rows = [.. EpochOrder.Range(_pretraining.Count, _seed, _pretrainingRows, count).Select(row => _pretraining[row])];
+        _pretrainingRows += count;
 
         var (total, loss) = (rows.Sum(static row => (long)row.TrainedTokens), 0.0);
         foreach (var (start, end) in RowBudget.Split(count, i => rows[i].Tokens.Length, _options.MicroBatchTokens))

@@ -97,7 +97,7 @@ public sealed class RewardTrainer : IDisposable
             }
 
             _host.Advance(step, TotalSteps, $"loss {_epochLoss / _epochSteps:F3}");
-            Checkpoint(step);
+            _host.EndStep(step, TotalSteps, _options.CheckpointEvery, State);
         }
 
         return new RewardResult(step, _epochLoss / Math.Max(1, _epochSteps), _epochCorrect / Math.Max(1, _epochDecided), _evaluations);
@@ -197,17 +197,6 @@ public sealed class RewardTrainer : IDisposable
         var statistics = StatisticsOf(_validation);
         _evaluations.Add((step, statistics.Loss, statistics.Accuracy ?? 0.5));
         _host.Log(step, ($"{_prefix}validation_loss", statistics.Loss), ($"{_prefix}validation_accuracy", statistics.Accuracy ?? 0.5));
-    }
-
-    private void Checkpoint(long step)
-    {
-        var stopping = _host.Cancellation.IsCancellationRequested;
-        if (step < TotalSteps && (stopping || (_options.CheckpointEvery > 0 && step % _options.CheckpointEvery == 0)))
-        {
-            _host.Save(step, State(step));
-        }
-
-        _host.Cancellation.ThrowIfCancellationRequested();
     }
 
     private TrainerState State(long step)

@@ -77,7 +77,7 @@ public sealed class SupervisedTrainer : IDisposable
             }
 
             _host.Advance(step, _plan.TotalSteps, $"loss {_epochLoss / Math.Max(1, _epochTokens):F3}");
-            Checkpoint(step);
+            _host.EndStep(step, _plan.TotalSteps, _options.CheckpointEvery, State);
         }
 
         if (_best is not null && _bestStep > 0)
@@ -181,17 +181,6 @@ public sealed class SupervisedTrainer : IDisposable
             (_bestValue, _bestStep) = (value, step);
             _decoder.Device.Copy(_decoder.Parameters, _best.Floats);
         }
-    }
-
-    private void Checkpoint(long step)
-    {
-        var stopping = _host.Cancellation.IsCancellationRequested;
-        if (step < _plan.TotalSteps && (stopping || (_options.CheckpointEvery > 0 && step % _options.CheckpointEvery == 0)))
-        {
-            _host.Save(step, State(step));
-        }
-
-        _host.Cancellation.ThrowIfCancellationRequested();
     }
 
     private TrainerState State(long step)
