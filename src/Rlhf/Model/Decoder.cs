@@ -3,23 +3,28 @@ using Rlhf.Numerics;
 namespace Rlhf.Model;
 
 /// <summary>
-/// A decoder's parameters in one flat device buffer, their packed copies that the matrix products read, and the tables of rotary angles. With a scalar head, its
+/// A decoder's parameters in one flat device buffer, packed copies of its matrices that the products read, and the tables of rotary angles. With a scalar head, its
 /// weights [C] and bias [1] follow the decoder's parameters in the same buffer.
 /// </summary>
+/// <remarks>
+/// Copies are kept where they are read often: for decoding (a language head) and in frozen models, which after <see cref="Freeze"/> have nothing else of their matrices. A
+/// reward model or value network in training, and every backward pass, packs a matrix when its turn comes: once per micro-batch, as often as keeping a copy fresh would.
+/// </remarks>
 public sealed class Decoder : IDisposable
 {
     private const int LinearRoles = 4;
-    private readonly DeviceMemory _parameters;
-    private readonly DeviceMemory _packed;
+    private readonly DeviceMemory? _packed;
     private readonly DeviceMemory? _angles;
     private readonly PackedWeights[] _weights; // four of each block, then the language head where there is one
     private readonly (ParameterRange Range, bool Decays)[] _optimizerRanges;
+    private DeviceMemory _parameters;
+    private ParameterRange _dropped; // by Freeze: parameters that stand in the packed copies alone
 
     /// <summary>Allocates a decoder with all parameters zero.</summary>
     /// <param name="device">Where it computes.</param>
     /// <param name="config">Its shape.</param>
     /// <param name="kind">The heads it carries.</param>
-    /// <param name="trainable">Keeps the transposed packed copies that backward passes read.</param>
+    /// <param name="trainable">Whether backward passes are possible.</param>
     public Decoder(IDevice device, DecoderConfig config, HeadKind kind, bool trainable)
     {
         Device = device;
@@ -34,10 +39,12 @@ public sealed class Decoder : IDisposable
         var offset = 0L;
         foreach (var weights in _weights)
         {
-            weights.Place(device, trainable, ref offset);
+            weights.Place(device, ref offset);
         }
 
-        _packed = device.Allocate(offset);
+        LargestPacked = BlockMatrices.Max(weights => Math.Max(device.PackedLength(weights.Inputs, weights.Outputs), device.PackedLength(weights.Outputs, weights.Inputs)));
+
+        _packed = trainable && (kind & HeadKind.Language) == 0 ? null : device.Allocate(offset);
         if (config.Positions == Positions.Rotary)
         {
             _angles = device.Allocate((long)config.ContextLength * config.HeadWidth);
@@ -64,7 +71,11 @@ public sealed class Decoder : IDisposable
     public AttentionShape Shape { get; }
 
     /// <summary>All parameters. After changing them call <see cref="Refresh"/>.</summary>
-    public FloatBuffer Parameters => _parameters.Floats;
+    /// <exception cref="InvalidOperationException">The model is frozen.</exception>
+    public FloatBuffer Parameters => _dropped.Length == 0 ? _parameters.Floats : throw new InvalidOperationException("A frozen decoder has no flat parameters.");
+
+    /// <summary>Floats of the flat buffer, also of a frozen decoder.</summary>
+    public long ParameterLength => _parameters.Floats.Length + _dropped.Length;
 
     /// <summary>Offset of the scalar head's weights [C].</summary>
     public long ScalarWeight => Layout.Length;
@@ -89,20 +100,42 @@ public sealed class Decoder : IDisposable
         layout.Length + ((kind & HeadKind.Scalar) != 0 ? Rounded(layout.Config.Width) + Rounded(1) : 0);
 
     /// <summary>A part of the parameters; empty for null.</summary>
-    public FloatBuffer Part(long? offset, long length) => PartOf(Parameters, offset, length);
+    public FloatBuffer Part(long? offset, long length)
+    {
+        if (offset is not { } start)
+        {
+            return default;
+        }
+
+        if (start < _dropped.Offset + _dropped.Length && start + length > _dropped.Offset)
+        {
+            throw new InvalidOperationException("A frozen decoder has its matrices in packed form alone.");
+        }
+
+        return _parameters.Floats.Slice(start < _dropped.Offset ? start : start - _dropped.Length, length);
+    }
 
     /// <summary>Packs the parameters anew: after loading and after every optimizer step.</summary>
     public void Refresh()
     {
-        foreach (var weights in _weights)
+        foreach (var weights in _packed is null ? [] : _weights)
         {
-            var source = Parameters.Slice(weights.Offset, (long)weights.Inputs * weights.Outputs);
-            Device.PackWeights(source, weights.Layout, weights.Inputs, weights.Outputs, Forward(weights));
-            if (Trainable)
-            {
-                Device.PackWeightsTransposed(source, weights.Layout, weights.Inputs, weights.Outputs, Backward(weights));
-            }
+            Pack(weights, PackedPart(weights));
         }
+    }
+
+    /// <summary>Packs the parameters and frees the flat form of the blocks' matrices and of an untied head: half of the memory of a model that is only read.</summary>
+    public void Freeze()
+    {
+        Refresh();
+        var start = BlockMatrices.Min(static weights => weights.Offset);
+        var end = Config.TiedEmbeddings ? BlockMatrices.Max(static weights => weights.Offset + ((long)weights.Inputs * weights.Outputs)) : Layout.Head + ((long)Config.VocabularySize * Config.Width);
+        var whole = _parameters;
+        _parameters = Device.Allocate(whole.Floats.Length - (end - start));
+        Device.Copy(whole.Floats.Slice(0, start), _parameters.Floats.Slice(0, start));
+        Device.Copy(whole.Floats.From(end), _parameters.Floats.From(start));
+        _dropped = new ParameterRange(start, end - start);
+        whole.Dispose();
     }
 
     /// <summary>Copies all parameters, and those of the scalar head if both have one, from a decoder of the same shape.</summary>
@@ -120,7 +153,7 @@ public sealed class Decoder : IDisposable
     public void Dispose()
     {
         _parameters.Dispose();
-        _packed.Dispose();
+        _packed?.Dispose();
         _angles?.Dispose();
     }
 
@@ -130,9 +163,39 @@ public sealed class Decoder : IDisposable
 
     internal PackedWeights Head => (Kind & HeadKind.Language) != 0 ? _weights[^1] : throw new InvalidOperationException("This decoder has no language head.");
 
-    internal FloatBuffer Forward(PackedWeights weights) => _packed.Floats.Slice(weights.ForwardOffset, Device.PackedLength(weights.Inputs, weights.Outputs));
+    /// <summary>Floats of the blocks' largest packed matrix, either way round: the scratch that <see cref="Packed"/> and <see cref="PackedTransposed"/> want.</summary>
+    internal long LargestPacked { get; }
 
-    internal FloatBuffer Backward(PackedWeights weights) => _packed.Floats.Slice(weights.BackwardOffset, Device.PackedLength(weights.Outputs, weights.Inputs));
+    /// <summary>Whether forward passes read kept copies and want no scratch.</summary>
+    internal bool KeepsPacked => _packed is not null;
+
+    /// <summary>The operand of a forward product: the kept copy, or one made in <paramref name="scratch"/>.</summary>
+    internal FloatBuffer Packed(PackedWeights weights, FloatBuffer scratch)
+    {
+        if (_packed is not null)
+        {
+            return PackedPart(weights);
+        }
+
+        var packed = scratch.Slice(0, Device.PackedLength(weights.Inputs, weights.Outputs));
+        Pack(weights, packed);
+        return packed;
+    }
+
+    /// <summary>The operand of a backward product, made in <paramref name="scratch"/>.</summary>
+    internal FloatBuffer PackedTransposed(PackedWeights weights, FloatBuffer scratch)
+    {
+        var packed = scratch.Slice(0, Device.PackedLength(weights.Outputs, weights.Inputs));
+        Device.PackWeightsTransposed(Part(weights.Offset, (long)weights.Inputs * weights.Outputs), weights.Layout, weights.Inputs, weights.Outputs, packed);
+        return packed;
+    }
+
+    private void Pack(PackedWeights weights, FloatBuffer packed) =>
+        Device.PackWeights(Part(weights.Offset, (long)weights.Inputs * weights.Outputs), weights.Layout, weights.Inputs, weights.Outputs, packed);
+
+    private FloatBuffer PackedPart(PackedWeights weights) => _packed!.Floats.Slice(weights.PackedOffset, Device.PackedLength(weights.Inputs, weights.Outputs));
+
+    private IEnumerable<PackedWeights> BlockMatrices => _weights.Take(LinearRoles * Config.Layers);
 
     private static long Rounded(long length) => (length + ParameterLayout.Alignment - 1) / ParameterLayout.Alignment * ParameterLayout.Alignment;
 
@@ -188,7 +251,7 @@ internal enum LinearRole
     Down,
 }
 
-/// <summary>A matrix among the parameters and where its packed copies lie.</summary>
+/// <summary>A matrix among the parameters.</summary>
 internal sealed class PackedWeights(long offset, WeightLayout layout, int inputs, int outputs)
 {
     public long Offset => offset;
@@ -199,15 +262,12 @@ internal sealed class PackedWeights(long offset, WeightLayout layout, int inputs
 
     public int Outputs => outputs;
 
-    public long ForwardOffset { get; private set; }
+    /// <summary>Where its packed copy begins among the kept ones.</summary>
+    public long PackedOffset { get; private set; }
 
-    public long BackwardOffset { get; private set; }
-
-    public void Place(IDevice device, bool transposedToo, ref long next)
+    public void Place(IDevice device, ref long next)
     {
-        ForwardOffset = next;
+        PackedOffset = next;
         next += device.PackedLength(inputs, outputs);
-        BackwardOffset = next;
-        next += transposedToo ? device.PackedLength(outputs, inputs) : 0;
     }
 }

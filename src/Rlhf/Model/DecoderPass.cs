@@ -27,6 +27,7 @@ public sealed class DecoderPass(Decoder decoder, Arena arena)
     private IntBuffer _tokens;
     private IntBuffer _positions;
     private LayerActivations _final;
+    private FloatBuffer _packing; // a matrix is packed here when its turn comes
     private TrainingNoise _noise;
     private bool _kept;
 
@@ -76,6 +77,7 @@ public sealed class DecoderPass(Decoder decoder, Arena arena)
     private FloatBuffer Forward(PackedBatch batch, bool keep, TrainingNoise noise, FloatBuffer keyValues, long layerStride)
     {
         (_batch, _noise, _kept) = (batch, noise, keep);
+        _packing = keep || !decoder.KeepsPacked ? arena.Take(decoder.LargestPacked) : default;
         _tokens = arena.Take(batch.Tokens);
         _positions = arena.Take(batch.Positions);
         var x = Embed();
@@ -245,7 +247,7 @@ public sealed class DecoderPass(Decoder decoder, Arena arena)
     private void LinearForward(int layer, LinearRole role, FloatBuffer x, long? bias, FloatBuffer y)
     {
         var weights = decoder.Linear(layer, role);
-        _device.LinearForward(x, decoder.Forward(weights), decoder.Part(bias, weights.Outputs), N, weights.Inputs, weights.Outputs, y);
+        _device.LinearForward(x, decoder.Packed(weights, _packing), decoder.Part(bias, weights.Outputs), N, weights.Inputs, weights.Outputs, y);
     }
 
     private void LinearBackward(int layer, LinearRole role, FloatBuffer x, FloatBuffer dy, long? bias, FloatBuffer dx, FloatBuffer gradients)
@@ -253,7 +255,7 @@ public sealed class DecoderPass(Decoder decoder, Arena arena)
         var w = decoder.Linear(layer, role);
         _device.LinearBackwardWeights(
             x, dy, N, w.Inputs, w.Outputs, w.Layout, gradients.Slice(w.Offset, (long)w.Inputs * w.Outputs), Decoder.PartOf(gradients, bias, w.Outputs));
-        _device.LinearBackwardInput(dy, decoder.Backward(w), N, w.Inputs, w.Outputs, accumulate: false, dx);
+        _device.LinearBackwardInput(dy, decoder.PackedTransposed(w, _packing), N, w.Inputs, w.Outputs, accumulate: false, dx);
     }
 
     private void Rotate(FloatBuffer qkv, bool inverse)

@@ -5,12 +5,16 @@ namespace Rlhf.Model;
 /// <summary>The language head over the target rows of a batch: log p and entropy per target, and back.</summary>
 public sealed class LanguageHead(Decoder decoder, Arena arena)
 {
+    /// <summary>Logits of a micro-batch that are kept from forward to backward at most: 256 MiB. Above it they are computed again, a chunk at a time.</summary>
+    public const long MostKeptLogits = 1 << 26;
+
     private readonly IDevice _device = decoder.Device;
     private IntBuffer _rows;
     private IntBuffer _targets;
     private FloatBuffer _hidden;
     private FloatBuffer _entropies;
     private FloatBuffer _logSumExp;
+    private FloatBuffer _logits;
     private int _count;
     private float _inverseTemperature;
 
@@ -20,7 +24,8 @@ public sealed class LanguageHead(Decoder decoder, Arena arena)
     /// <param name="logProbabilities">[R], on the host.</param>
     /// <param name="entropies">[R], on the host; may be empty.</param>
     /// <param name="temperature">Divides the logits.</param>
-    public void Forward(FloatBuffer hidden, PackedBatch batch, Span<float> logProbabilities, Span<float> entropies, double temperature = 1)
+    /// <param name="keep">A backward pass follows: keeps the logits for it where they are few enough.</param>
+    public void Forward(FloatBuffer hidden, PackedBatch batch, Span<float> logProbabilities, Span<float> entropies, double temperature = 1, bool keep = false)
     {
         _count = batch.TargetCount;
         if (_count == 0)
@@ -28,16 +33,17 @@ public sealed class LanguageHead(Decoder decoder, Arena arena)
             return;
         }
 
-        var c = decoder.Config.Width;
+        var (c, v) = (decoder.Config.Width, decoder.Config.VocabularySize);
         _rows = arena.Take(batch.TargetRows);
         _targets = arena.Take(batch.Targets);
         _hidden = arena.Take((long)_count * c);
         _entropies = arena.Take(_count);
         _logSumExp = arena.Take(_count);
         _inverseTemperature = (float)(1 / temperature);
+        _logits = keep && (long)_count * v <= MostKeptLogits ? arena.Take((long)_count * v) : default;
         var logs = arena.Take(_count);
         _device.GatherRows(hidden, _rows, _count, c, _hidden);
-        _device.LanguageHeadForward(_hidden, decoder.Forward(decoder.Head), _targets, _count, c, decoder.Config.VocabularySize, _inverseTemperature, logs, _entropies, _logSumExp);
+        _device.LanguageHeadForward(_hidden, decoder.Packed(decoder.Head, default), _targets, _count, c, v, _inverseTemperature, logs, _entropies, _logSumExp, _logits);
         _device.CopyOut(logs, logProbabilities[.._count]);
         if (!entropies.IsEmpty)
         {
@@ -52,7 +58,7 @@ public sealed class LanguageHead(Decoder decoder, Arena arena)
         var rows = arena.Take((long)batch.TargetCount * c);
         var logits = arena.Take((long)batch.TargetCount * v);
         _device.GatherRows(hidden, arena.Take(batch.TargetRows), batch.TargetCount, c, rows);
-        _device.LinearForward(rows, decoder.Forward(decoder.Head), default, batch.TargetCount, c, v, logits);
+        _device.LinearForward(rows, decoder.Packed(decoder.Head, default), default, batch.TargetCount, c, v, logits);
         return logits;
     }
 
@@ -76,8 +82,8 @@ public sealed class LanguageHead(Decoder decoder, Arena arena)
 
         var dRows = arena.Take((long)_count * c);
         _device.LanguageHeadBackward(
-            _hidden, decoder.Forward(decoder.Head), decoder.Backward(decoder.Head), _targets, _count, c, v, _inverseTemperature, _entropies, _logSumExp, dLogs, dEntropy, dRows,
-            gradients.Slice(decoder.Layout.Head, (long)v * c));
+            _hidden, decoder.Packed(decoder.Head, default), decoder.Part(decoder.Layout.Head, (long)v * c), _targets, _count, c, v, _inverseTemperature, _entropies, _logSumExp, _logits, dLogs, dEntropy,
+            dRows, gradients.Slice(decoder.Layout.Head, (long)v * c));
         _device.ScatterAddRows(dRows, _rows, _count, c, dHidden);
     }
 }
@@ -109,17 +115,6 @@ public sealed class ScalarHead(Decoder decoder, Arena arena)
         _device.GatherRows(hidden, _rows, _count, c, _hidden);
         _device.ScalarHeadForward(_hidden, decoder.Part(decoder.ScalarWeight, c), decoder.Part(decoder.ScalarBias, 1), _count, c, output);
         _device.CopyOut(output, values[.._count]);
-    }
-
-    /// <summary>The logits [R, V] of the target rows of the batch, on the device until the arena is emptied.</summary>
-    public FloatBuffer Logits(FloatBuffer hidden, PackedBatch batch)
-    {
-        var (c, v) = (decoder.Config.Width, decoder.Config.VocabularySize);
-        var rows = arena.Take((long)batch.TargetCount * c);
-        var logits = arena.Take((long)batch.TargetCount * v);
-        _device.GatherRows(hidden, arena.Take(batch.TargetRows), batch.TargetCount, c, rows);
-        _device.LinearForward(rows, decoder.Forward(decoder.Head), default, batch.TargetCount, c, v, logits);
-        return logits;
     }
 
     /// <summary>Adds to dHidden [N, C] and to the head's gradients what the gradients with respect to the numbers [R] give.</summary>

@@ -158,14 +158,18 @@ public interface IDevice : IDisposable
 
     /// <summary>
     /// For each hidden row [R, C] and its target token: log p(target), entropy (nats) and log sum exp of the logits times <paramref name="inverseTemperature"/>, without storing
-    /// [R, V] logits. <paramref name="packed"/> is the head [V, C] packed for the forward pass.
+    /// [R, V] logits, unless there is a buffer for them: <see cref="LanguageHeadBackward"/> then need not compute them again. <paramref name="packed"/> is the head [V, C] packed
+    /// for the forward pass.
     /// </summary>
-    void LanguageHeadForward(FloatBuffer hidden, FloatBuffer packed, IntBuffer targets, int rows, int width, int vocabulary, float inverseTemperature, FloatBuffer logProbabilities, FloatBuffer entropies, FloatBuffer logSumExp);
+    void LanguageHeadForward(
+        FloatBuffer hidden, FloatBuffer packed, IntBuffer targets, int rows, int width, int vocabulary, float inverseTemperature, FloatBuffer logProbabilities, FloatBuffer entropies, FloatBuffer logSumExp,
+        FloatBuffer logits);
 
-    /// <summary>dHidden [R, C] = ..., dWeights [V, C] += ... (left out if empty) from the gradients with respect to log-probabilities and entropies (the latter may be empty).</summary>
+    /// <summary>dHidden [R, C] = ..., dWeights [V, C] += ... (left out if empty) from the gradients with respect to log-probabilities and entropies (the latter may be empty).
+    /// The head is wanted packed and as it is [V, C]. Logits that the forward pass kept are overwritten; if empty, they are computed again, with the same bits.</summary>
     void LanguageHeadBackward(
-        FloatBuffer hidden, FloatBuffer packed, FloatBuffer packedTransposed, IntBuffer targets, int rows, int width, int vocabulary, float inverseTemperature,
-        FloatBuffer entropies, FloatBuffer logSumExp, FloatBuffer dLogProbabilities, FloatBuffer dEntropies, FloatBuffer dHidden, FloatBuffer dWeights);
+        FloatBuffer hidden, FloatBuffer packed, FloatBuffer weights, IntBuffer targets, int rows, int width, int vocabulary, float inverseTemperature,
+        FloatBuffer entropies, FloatBuffer logSumExp, FloatBuffer logits, FloatBuffer dLogProbabilities, FloatBuffer dEntropies, FloatBuffer dHidden, FloatBuffer dWeights);
 
     /// <summary>log p(target) of each row of logits [R, V]: the same bits as <see cref="LanguageHeadForward"/> gives for the same hidden rows.</summary>
     void LogProbabilities(FloatBuffer logits, IntBuffer targets, int rows, int vocabulary, float inverseTemperature, FloatBuffer logProbabilities);

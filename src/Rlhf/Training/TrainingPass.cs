@@ -44,7 +44,7 @@ public sealed class TrainingPass : IDisposable
 
     /// <summary>log p and entropy of the batch's targets [R].</summary>
     public void LanguageForward(Span<float> logProbabilities, Span<float> entropies, double temperature = 1) =>
-        _language.Forward(_hidden, Batch, logProbabilities, entropies, temperature);
+        _language.Forward(_hidden, Batch, logProbabilities, entropies, temperature, keep: true);
 
     /// <summary>The scalar head's numbers at the batch's target rows [R].</summary>
     public void ScalarForward(Span<float> values) => _scalar.Forward(_hidden, Batch, values);

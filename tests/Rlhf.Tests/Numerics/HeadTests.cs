@@ -52,11 +52,9 @@ public sealed class HeadTests
             var (dLog, dEntropy, start) = (Check.Random(7, rows), Check.Random(8, rows), Check.Random(9, head.Length));
             using var bench = new DeviceBench(set, threads: 2);
             var r = Forward(bench, hidden, head, targets, width, vocabulary, inverseTemperature);
-            var transposed = bench.Room(bench.Device.PackedLength(vocabulary, width));
-            bench.Device.PackWeightsTransposed(bench.Put(head), WeightLayout.OutputMajor, width, vocabulary, transposed);
             var (dHidden, dWeights) = (bench.Room(hidden.Length), bench.Put(start));
             bench.Device.LanguageHeadBackward(
-                bench.Put(hidden), r.Packed, transposed, bench.Put(targets), rows, width, vocabulary, inverseTemperature, r.Entropies, r.LogSumExp, bench.Put(dLog),
+                bench.Put(hidden), r.Packed, bench.Put(head), bench.Put(targets), rows, width, vocabulary, inverseTemperature, r.Entropies, r.LogSumExp, default, bench.Put(dLog),
                 withEntropy ? bench.Put(dEntropy) : default, dHidden, dWeights);
 
             double Loss(double[] h, double[] w) =>
@@ -65,6 +63,28 @@ public sealed class HeadTests
             int[] indices = [.. Enumerable.Range(0, head.Length).Where(i => i % 61 == 0 || i / width == targets[0] || i >= head.Length - 3)];
             var dw = bench.Get(dWeights);
             Check.Close([.. Check.Gradient(head, w => Loss(hidden, w), indices).Zip(indices, (d, i) => d + start[i])], [.. indices.Select(i => dw[i])], 1e-5, "dWeights");
+        }
+    }
+
+    [Theory]
+    [MemberData(nameof(DeviceBench.Sets), MemberType = typeof(DeviceBench))]
+    public void Logits_that_are_kept_give_the_bits_of_logits_computed_again(InstructionSet set)
+    {
+        const int rows = 515, width = 8, vocabulary = 1030; // more than one block of rows, more than one chunk of columns
+        var (hidden, head, targets) = Case(rows, width, vocabulary);
+        using var bench = new DeviceBench(set, threads: 2);
+        var again = Gradients(default);
+        var kept = Gradients(bench.Room((long)rows * vocabulary));
+        Check.SameBits(again.DHidden, kept.DHidden);
+        Check.SameBits(again.DWeights, kept.DWeights);
+
+        (float[] DHidden, float[] DWeights) Gradients(FloatBuffer logits)
+        {
+            var r = Forward(bench, hidden, head, targets, width, vocabulary, 1f, logits);
+            var (dHidden, dWeights) = (bench.Room(hidden.Length), bench.Room(head.Length));
+            bench.Device.LanguageHeadBackward(
+                bench.Put(hidden), r.Packed, bench.Put(head), bench.Put(targets), rows, width, vocabulary, 1f, r.Entropies, r.LogSumExp, logits, bench.Put(Check.Random(7, rows)), default, dHidden, dWeights);
+            return (bench.Get(dHidden), bench.Get(dWeights));
         }
     }
 
@@ -105,12 +125,12 @@ public sealed class HeadTests
         (Check.Random(1, rows * width, 3), Check.Random(2, vocabulary * width), [.. Enumerable.Range(0, rows).Select(row => row == 0 ? vocabulary - 1 : row * 7919 % vocabulary)]);
 
     private static (FloatBuffer Packed, FloatBuffer LogProbabilities, FloatBuffer Entropies, FloatBuffer LogSumExp) Forward(
-        DeviceBench bench, double[] hidden, double[] head, int[] targets, int width, int vocabulary, float inverseTemperature)
+        DeviceBench bench, double[] hidden, double[] head, int[] targets, int width, int vocabulary, float inverseTemperature, FloatBuffer logits = default)
     {
         var packed = bench.Room(bench.Device.PackedLength(width, vocabulary));
         bench.Device.PackWeights(bench.Put(head), WeightLayout.OutputMajor, width, vocabulary, packed);
         var (logProbabilities, entropies, logSumExp) = (bench.Room(targets.Length), bench.Room(targets.Length), bench.Room(targets.Length));
-        bench.Device.LanguageHeadForward(bench.Put(hidden), packed, bench.Put(targets), targets.Length, width, vocabulary, inverseTemperature, logProbabilities, entropies, logSumExp);
+        bench.Device.LanguageHeadForward(bench.Put(hidden), packed, bench.Put(targets), targets.Length, width, vocabulary, inverseTemperature, logProbabilities, entropies, logSumExp, logits);
         return (packed, logProbabilities, entropies, logSumExp);
     }
 }

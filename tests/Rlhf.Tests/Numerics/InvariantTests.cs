@@ -52,7 +52,7 @@ public sealed class InvariantTests
         Assert.Throws<ArgumentException>(() => device.GeluForward(bench.Zeros(5), bench.Zeros(4)));
         Assert.Throws<ArgumentException>(() => device.LinearForward(bench.Zeros(6), bench.Zeros(31 * 3), default, 2, 3, 1, bench.Zeros(2)));
         Assert.Throws<ArgumentException>(() => device.LanguageHeadBackward(
-            bench.Zeros(2), bench.Zeros(64), bench.Zeros(96), bench.Put(0), 1, 2, 3, 1, default, bench.Zeros(1), bench.Zeros(1), bench.Zeros(1), bench.Zeros(2), default));
+            bench.Zeros(2), bench.Zeros(64), bench.Zeros(5), bench.Put(0), 1, 2, 3, 1, default, bench.Zeros(1), default, bench.Zeros(1), default, bench.Zeros(2), default));
     }
 
     private static float[] Run(InstructionSet set, int threads)
@@ -68,7 +68,7 @@ public sealed class InvariantTests
         private readonly IDevice _device;
         private readonly SequenceSpan[] _spans;
         private readonly List<FloatBuffer> _results = [];
-        private readonly FloatBuffer _x, _dy, _weights, _gain, _bias, _packed, _transposed, _qkv, _dOutput, _keyValues, _cosines, _sines, _table, _head, _headPacked, _headTransposed, _one, _scales;
+        private readonly FloatBuffer _x, _dy, _weights, _gain, _bias, _packed, _transposed, _qkv, _dOutput, _keyValues, _cosines, _sines, _table, _head, _headPacked, _one, _scales;
         private readonly FloatBuffer _y, _dx, _dWeights, _dBias, _dGain, _mean, _reciprocal, _rms, _roots, _gelu, _dGelu, _swiGlu, _dSwiGlu, _rotated, _output, _logSumExp, _dQkv;
         private readonly FloatBuffer _embedded, _dTable, _dropped, _logs, _entropies, _headSums, _dHidden, _dHead, _scores, _dScalar, _p, _m, _v, _noisy;
         private readonly IntBuffer _tokens, _positions;
@@ -82,7 +82,7 @@ public sealed class InvariantTests
             (_gain, _bias, _table, _head) = (Put(4, Width), Put(5, Width), Put(6, Vocabulary * Width), Put(7, Vocabulary * Width));
             (_qkv, _dOutput, _cosines, _sines, _one, _scales) = (Put(8, rowWidth), Put(9, attention), Put(10, Rows * 5), Put(11, Rows * 5), Put(12, 1), Put(13, Rows));
             (_packed, _transposed) = (Result(_device.PackedLength(Width, Width)), Result(_device.PackedLength(Width, Width)));
-            (_headPacked, _headTransposed) = (Result(_device.PackedLength(Width, Vocabulary)), Result(_device.PackedLength(Vocabulary, Width)));
+            _headPacked = Result(_device.PackedLength(Width, Vocabulary));
             (_y, _dx, _dWeights, _dBias, _dGain, _mean, _reciprocal) = (Result(n), Result(n), Result(Width * Width), Result(Width), Result(Width), Result(Rows), Result(Rows));
             (_rms, _roots, _gelu, _dGelu) = (Result(n), Result(Rows * 2), Result(n), Result(n));
             (_swiGlu, _dSwiGlu, _rotated) = (Result(n / 2), Result(n), Result(rowWidth));
@@ -129,9 +129,8 @@ public sealed class InvariantTests
             d.Copy(_x, _noisy);
             d.AddUniformNoise(_noisy, _scales, Rows, Width, new Dropout(0, 1, 2, 3));
             d.PackWeights(_head, WeightLayout.OutputMajor, Width, Vocabulary, _headPacked);
-            d.PackWeightsTransposed(_head, WeightLayout.OutputMajor, Width, Vocabulary, _headTransposed);
-            d.LanguageHeadForward(_x, _headPacked, _tokens, Rows, Width, Vocabulary, 1.5f, _logs, _entropies, _headSums);
-            d.LanguageHeadBackward(_x, _headPacked, _headTransposed, _tokens, Rows, Width, Vocabulary, 1.5f, _entropies, _headSums, _mean, _reciprocal, _dHidden, _dHead);
+            d.LanguageHeadForward(_x, _headPacked, _tokens, Rows, Width, Vocabulary, 1.5f, _logs, _entropies, _headSums, default);
+            d.LanguageHeadBackward(_x, _headPacked, _head, _tokens, Rows, Width, Vocabulary, 1.5f, _entropies, _headSums, default, _mean, _reciprocal, _dHidden, _dHead);
             d.ScalarHeadForward(_x, _gain, _one, Rows, Width, _scores);
             d.ScalarHeadBackward(_x, _gain, _scores, Rows, Width, _dScalar, _dGain, _dBias.Slice(0, 1));
             d.AdamW(_p, _dHead, _m, _v, new AdamWStep(0.001, 0.9, 0.95, 1e-8, 0.1, 1, 0.5));

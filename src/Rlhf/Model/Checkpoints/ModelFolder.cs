@@ -31,7 +31,15 @@ public static class ModelFolder
                 device.CopyIn([score.Bias], decoder.Part(decoder.ScalarBias, 1));
             }
 
-            decoder.Refresh();
+            if (trainable)
+            {
+                decoder.Refresh();
+            }
+            else
+            {
+                decoder.Freeze();
+            }
+
             return new LoadedModel(decoder, file.Source, file.Score is not null);
         }
         catch

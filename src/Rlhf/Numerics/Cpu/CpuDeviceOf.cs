@@ -10,6 +10,7 @@ internal sealed unsafe class CpuDevice<T>(int threads, InstructionSet instructio
 {
     private readonly WorkerPool _pool = new(threads);
     private readonly Workspace _packed = new();
+    private readonly Workspace _chunk = new();
     private readonly Workspace _logits = new();
     private readonly Workspace _states = new();
 
@@ -352,32 +353,41 @@ internal sealed unsafe class CpuDevice<T>(int threads, InstructionSet instructio
     }
 
     public void LanguageHeadForward(
-        FloatBuffer hidden, FloatBuffer packed, IntBuffer targets, int rows, int width, int vocabulary, float inverseTemperature, FloatBuffer logProbabilities, FloatBuffer entropies, FloatBuffer logSumExp)
+        FloatBuffer hidden, FloatBuffer packed, IntBuffer targets, int rows, int width, int vocabulary, float inverseTemperature, FloatBuffer logProbabilities, FloatBuffer entropies, FloatBuffer logSumExp,
+        FloatBuffer logits)
     {
         NeedMatrix(rows, width, hidden);
         NeedEach(rows, logProbabilities, entropies, logSumExp);
         ArgumentOutOfRangeException.ThrowIfLessThan(targets.Length, rows);
         Need(packed, PackedLength(width, vocabulary));
-        for (var first = 0; first < rows; first += LanguageHead.BlockRows)
+        NeedOrEmpty(logits, (long)rows * vocabulary);
+        var whole = new LanguageHead.Arguments
         {
-            var block = Block(first, rows, targets, inverseTemperature);
-            block.LogProbabilities = logProbabilities.Pointer + first;
-            block.Entropies = entropies.Pointer + first;
-            block.LogSumExp = logSumExp.Pointer + first;
-            LanguageHead.Begin(block.States, block.Rows);
-            for (var column = 0; column < vocabulary; column += LanguageHead.ChunkColumns)
+            Targets = targets.Pointer,
+            Rows = rows,
+            InverseTemperature = inverseTemperature,
+            States = States(rows),
+            LogProbabilities = logProbabilities.Pointer,
+            Entropies = entropies.Pointer,
+            LogSumExp = logSumExp.Pointer,
+        };
+        LanguageHead.Begin(whole.States, rows);
+        for (var column = 0; column < vocabulary; column += LanguageHead.ChunkColumns)
+        {
+            for (var first = 0; first < rows; first += LanguageHead.BlockRows)
             {
-                ChunkLogits(ref block, hidden.Pointer + ((long)first * width), packed.Pointer, width, column, vocabulary);
+                var block = whole.Block(first, column, vocabulary, logits.Pointer);
+                ChunkLogits(ref block, hidden.Pointer + ((long)first * width), packed.Pointer, width, recompute: true);
                 LanguageHead.Fold<T>(_pool, block);
             }
-
-            LanguageHead.Finish(block);
         }
+
+        LanguageHead.Finish(whole);
     }
 
     public void LanguageHeadBackward(
-        FloatBuffer hidden, FloatBuffer packed, FloatBuffer packedTransposed, IntBuffer targets, int rows, int width, int vocabulary, float inverseTemperature,
-        FloatBuffer entropies, FloatBuffer logSumExp, FloatBuffer dLogProbabilities, FloatBuffer dEntropies, FloatBuffer dHidden, FloatBuffer dWeights)
+        FloatBuffer hidden, FloatBuffer packed, FloatBuffer weights, IntBuffer targets, int rows, int width, int vocabulary, float inverseTemperature,
+        FloatBuffer entropies, FloatBuffer logSumExp, FloatBuffer logits, FloatBuffer dLogProbabilities, FloatBuffer dEntropies, FloatBuffer dHidden, FloatBuffer dWeights)
     {
         NeedMatrix(rows, width, hidden, dHidden);
         NeedEach(rows, logSumExp, dLogProbabilities);
@@ -385,30 +395,38 @@ internal sealed unsafe class CpuDevice<T>(int threads, InstructionSet instructio
         NeedOrEmpty(dEntropies, rows);
         NeedEach(dEntropies.IsEmpty ? 0 : rows, entropies);
         Need(packed, PackedLength(width, vocabulary));
-        Need(packedTransposed, PackedLength(vocabulary, width));
+        Need(weights, (long)vocabulary * width);
+        NeedOrEmpty(logits, (long)rows * vocabulary);
         NeedOrEmpty(dWeights, (long)vocabulary * width);
-        for (var first = 0; first < rows; first += LanguageHead.BlockRows)
+        var whole = new LanguageHead.Arguments
         {
-            var block = Block(first, rows, targets, inverseTemperature);
-            block.LogSumExp = logSumExp.Pointer + first;
-            block.DLogProbabilities = dLogProbabilities.Pointer + first;
-            block.DEntropies = dEntropies.IsEmpty ? null : dEntropies.Pointer + first;
-            block.Entropies = entropies.IsEmpty ? null : entropies.Pointer + first;
-            var x = hidden.Pointer + ((long)first * width);
-            var dx = dHidden.Pointer + ((long)first * width);
-            var packedHidden = _packed.AtLeast(MatMul.PackedLength(block.Rows, width));
-            MatMul.Pack(_pool, block.Rows, width, x, width, 1, packedHidden);
-            for (var column = 0; column < vocabulary; column += LanguageHead.ChunkColumns)
+            Targets = targets.Pointer,
+            Rows = rows,
+            InverseTemperature = inverseTemperature,
+            LogSumExp = logSumExp.Pointer,
+            DLogProbabilities = dLogProbabilities.Pointer,
+            DEntropies = dEntropies.Pointer,
+            Entropies = entropies.Pointer,
+        };
+        var packedHidden = _packed.AtLeast(MatMul.PackedLength(rows, width));
+        MatMul.Pack(_pool, rows, width, hidden.Pointer, width, 1, packedHidden);
+        for (var column = 0; column < vocabulary; column += LanguageHead.ChunkColumns)
+        {
+            var columns = Math.Min(LanguageHead.ChunkColumns, vocabulary - column);
+            var packedChunk = _chunk.AtLeast(MatMul.PackedLength(columns, width));
+            MatMul.Pack(_pool, columns, width, weights.Pointer + ((long)column * width), width, 1, packedChunk);
+            for (var first = 0; first < rows; first += LanguageHead.BlockRows)
             {
-                ChunkLogits(ref block, x, packed.Pointer, width, column, vocabulary);
+                var block = whole.Block(first, column, vocabulary, logits.Pointer);
+                ChunkLogits(ref block, hidden.Pointer + ((long)first * width), packed.Pointer, width, recompute: logits.IsEmpty);
                 LanguageHead.Differentiate<T>(_pool, block);
                 MatMul.Run<T>(
-                    _pool, block.Rows, width, block.Columns, block.Logits, block.LogitStride, 1, packedTransposed.Pointer + ((long)column * MatMul.PanelWidth), (long)vocabulary * MatMul.PanelWidth,
-                    dx, width, column == 0 ? MatMulStart.Zero : MatMulStart.Accumulate, null);
+                    _pool, block.Rows, width, columns, block.Logits, block.LogitStride, 1, packedChunk, (long)columns * MatMul.PanelWidth,
+                    dHidden.Pointer + ((long)first * width), width, column == 0 ? MatMulStart.Zero : MatMulStart.Accumulate, null);
                 if (!dWeights.IsEmpty)
                 {
                     MatMul.Run<T>(
-                        _pool, block.Columns, width, block.Rows, block.Logits, 1, block.LogitStride, packedHidden, (long)block.Rows * MatMul.PanelWidth,
+                        _pool, columns, width, block.Rows, block.Logits, 1, block.LogitStride, packedHidden + ((long)first * MatMul.PanelWidth), (long)rows * MatMul.PanelWidth,
                         dWeights.Pointer + ((long)column * width), width, MatMulStart.Accumulate, null);
                 }
             }
@@ -492,32 +510,27 @@ internal sealed unsafe class CpuDevice<T>(int threads, InstructionSet instructio
     {
         _pool.Dispose();
         _packed.Dispose();
+        _chunk.Dispose();
         _logits.Dispose();
         _states.Dispose();
     }
 
-    private LanguageHead.Arguments Block(int first, int rows, IntBuffer targets, float inverseTemperature)
-    {
-        var count = Math.Min(LanguageHead.BlockRows, rows - first);
-        return new LanguageHead.Arguments
-        {
-            Logits = _logits.AtLeast((long)LanguageHead.BlockRows * LanguageHead.ChunkColumns),
-            Targets = targets.Pointer + first,
-            Rows = count,
-            InverseTemperature = inverseTemperature,
-            States = States(count),
-        };
-    }
-
     private LanguageHead.RowState* States(int rows) => (LanguageHead.RowState*)_states.AtLeast((long)rows * (sizeof(LanguageHead.RowState) / sizeof(float)));
 
-    private void ChunkLogits(ref LanguageHead.Arguments block, float* hidden, float* packed, int width, int column, int vocabulary)
+    /// <summary>The block's logits: those that stand there, or computed (into the kept ones if there are any).</summary>
+    private void ChunkLogits(ref LanguageHead.Arguments block, float* hidden, float* packed, int width, bool recompute)
     {
-        block.FirstColumn = column;
-        block.Columns = Math.Min(LanguageHead.ChunkColumns, vocabulary - column);
-        block.LogitStride = block.Columns;
-        MatMul.Run<T>(
-            _pool, block.Rows, block.Columns, width, hidden, width, 1, packed + ((long)column * width), (long)width * MatMul.PanelWidth, block.Logits, block.LogitStride, MatMulStart.Zero, null);
+        if (block.Logits == null)
+        {
+            block.Logits = _logits.AtLeast((long)LanguageHead.BlockRows * LanguageHead.ChunkColumns);
+        }
+
+        if (recompute)
+        {
+            MatMul.Run<T>(
+                _pool, block.Rows, block.Columns, width, hidden, width, 1, packed + ((long)block.FirstColumn * width), (long)width * MatMul.PanelWidth, block.Logits, block.LogitStride,
+                MatMulStart.Zero, null);
+        }
     }
 
     private static int Rows(ReadOnlySpan<SequenceSpan> sequences)

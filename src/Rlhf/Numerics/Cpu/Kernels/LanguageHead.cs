@@ -26,6 +26,27 @@ internal static unsafe class LanguageHead
         public float InverseTemperature;
         public RowState* States;
         public float* LogProbabilities, Entropies, LogSumExp, DLogProbabilities, DEntropies;
+
+        /// <summary>The block of rows from <paramref name="first"/> on for the chunk from <paramref name="column"/> on. Kept logits stand chunk by chunk, each [R, columns].</summary>
+        public readonly Arguments Block(int first, int column, int vocabulary, float* keptLogits)
+        {
+            var block = this;
+            block.Rows = Math.Min(BlockRows, Rows - first);
+            block.FirstColumn = column;
+            block.Columns = Math.Min(ChunkColumns, vocabulary - column);
+            block.LogitStride = block.Columns;
+            block.Logits = keptLogits == null ? null : keptLogits + ((long)column * Rows) + ((long)first * block.Columns);
+            block.Targets += first;
+            block.States = From(States, first);
+            block.Entropies = From(Entropies, first);
+            block.LogSumExp = From(LogSumExp, first);
+            block.DLogProbabilities = From(DLogProbabilities, first);
+            block.DEntropies = From(DEntropies, first);
+            return block;
+        }
+
+        private static TNumber* From<TNumber>(TNumber* numbers, int first)
+            where TNumber : unmanaged => numbers == null ? null : numbers + first;
     }
 
     /// <summary>Folds a chunk of logits into the rows' states.</summary>
