@@ -1,0 +1,45 @@
+using Microsoft.AspNetCore.Http;
+
+namespace Rlhf.Web.Security;
+
+/// <summary>Whether a request comes from where it may come from.</summary>
+internal static class RequestOrigin
+{
+    /// <summary>Why a request is refused; null where it is not.</summary>
+    public static string? Refusal(HttpRequest request, WebSettings settings)
+    {
+        if (!HostIsOurs(request, settings))
+        {
+            return $"The host {request.Host.Host} is not this server's. Open the address that it printed at its start.";
+        }
+
+        return HttpMethods.IsGet(request.Method) || HttpMethods.IsHead(request.Method) || IsSameOrigin(request, settings)
+            ? null
+            : "Requests from other sites are refused.";
+    }
+
+    // A site that lets its own name point to 127.0.0.1 (DNS rebinding) would otherwise be the same origin as we are.
+    private static bool HostIsOurs(HttpRequest request, WebSettings settings)
+    {
+        var host = request.Host.Host;
+        if (settings.PublicUrl is { } url && string.Equals(url.Host, host, StringComparison.OrdinalIgnoreCase))
+        {
+            return true;
+        }
+
+        return settings.IsLoopback ? host is "localhost" or "127.0.0.1" or "[::1]" || host == settings.Host : settings.PublicUrl is null;
+    }
+
+    // Browsers send one of the two headers with every request that may change something; other programs have no cookies to steal.
+    private static bool IsSameOrigin(HttpRequest request, WebSettings settings)
+    {
+        string? site = request.Headers["Sec-Fetch-Site"], origin = request.Headers.Origin;
+        if (site is not null)
+        {
+            return site is "same-origin" or "none";
+        }
+
+        return origin is null
+            || (Uri.TryCreate(origin, UriKind.Absolute, out var url) && (url.Authority == request.Host.Value || url.Authority == settings.PublicUrl?.Authority));
+    }
+}

@@ -1,0 +1,155 @@
+using System.Globalization;
+using System.Threading.RateLimiting;
+using Microsoft.AspNetCore.Builder;
+using Microsoft.AspNetCore.Hosting;
+using Microsoft.AspNetCore.Hosting.Server;
+using Microsoft.AspNetCore.Hosting.Server.Features;
+using Microsoft.AspNetCore.Http;
+using Microsoft.Extensions.DependencyInjection;
+
+namespace Rlhf.Web.Security;
+
+/// <summary>
+/// What every server of this program does before a route sees a request: security headers, the Host check against DNS rebinding, the refusal of requests that
+/// other sites send, limits on body and rate, and errors as JSON. No configuration file and no environment variable is read.
+/// </summary>
+public static class WebDefaults
+{
+    /// <summary>Nothing from elsewhere, nothing inline, never inside a frame.</summary>
+    public const string ContentSecurityPolicy =
+        "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'";
+
+    private static readonly (string Name, string Value)[] Headers =
+    [
+        ("Content-Security-Policy", ContentSecurityPolicy),
+        ("X-Content-Type-Options", "nosniff"),
+        ("X-Frame-Options", "DENY"),
+        ("Referrer-Policy", "no-referrer"),
+        ("Cross-Origin-Opener-Policy", "same-origin"),
+        ("Cross-Origin-Resource-Policy", "same-origin"),
+        ("Permissions-Policy", "camera=(), geolocation=(), microphone=()"),
+        ("Cache-Control", "no-store"),
+    ];
+
+    /// <summary>A server with all of this in place, to which routes are then added. Start it with <see cref="RunAsync"/>.</summary>
+    public static WebApplication Create(WebSettings settings, Action<IServiceCollection>? services = null)
+    {
+        var builder = WebApplication.CreateEmptyBuilder(new WebApplicationOptions { ContentRootPath = AppContext.BaseDirectory });
+        builder.WebHost.UseKestrelCore().ConfigureKestrel(kestrel =>
+        {
+            kestrel.AddServerHeader = false;
+            kestrel.Limits.MaxRequestBodySize = settings.MaximumBodyBytes;
+            kestrel.Listen(settings.Address, settings.Port);
+        });
+        builder.Services.AddRoutingCore();
+        builder.Services.AddRateLimiter(limits => Limit(limits, settings));
+        services?.Invoke(builder.Services);
+        var app = builder.Build();
+        Apply(app, settings);
+        return app;
+    }
+
+    /// <summary>Listens until <paramref name="cancellation"/>, then lets the requests that are running end (5 seconds at most).</summary>
+    /// <param name="app">The server with its routes.</param>
+    /// <param name="listening">Is told the address once the server listens.</param>
+    /// <param name="cancellation">Ends the server.</param>
+    /// <exception cref="InputException">The port is taken, or the address is not one of this machine.</exception>
+    public static async Task RunAsync(WebApplication app, Action<Uri> listening, CancellationToken cancellation)
+    {
+        listening(await StartAsync(app));
+        try
+        {
+            await Task.Delay(Timeout.Infinite, cancellation);
+        }
+        catch (OperationCanceledException)
+        {
+            // The wish to stop is how a server ends.
+        }
+
+        using var patience = new CancellationTokenSource(TimeSpan.FromSeconds(5));
+        await app.StopAsync(patience.Token);
+    }
+
+    /// <summary>Listens, and says where.</summary>
+    /// <exception cref="InputException">The port is taken, or the address is not one of this machine.</exception>
+    public static async Task<Uri> StartAsync(WebApplication app)
+    {
+        try
+        {
+            await app.StartAsync(CancellationToken.None);
+        }
+        catch (Exception exception) when (exception is IOException or System.Net.Sockets.SocketException)
+        {
+            throw new InputException($"The server cannot listen: {exception.Message} Choose another --port or --host.");
+        }
+
+        return new Uri(app.Services.GetRequiredService<IServer>().Features.Get<IServerAddressesFeature>()!.Addresses.First());
+    }
+
+    private static void Apply(WebApplication app, WebSettings settings)
+    {
+        app.Use(async (context, next) =>
+        {
+            foreach (var (name, value) in Headers)
+            {
+                context.Response.Headers[name] = value;
+            }
+
+            await Answer(context, settings, next);
+        });
+        app.UseRouting();
+        app.UseRateLimiter();
+    }
+
+    private static async Task Answer(HttpContext context, WebSettings settings, RequestDelegate next)
+    {
+        if (RequestOrigin.Refusal(context.Request, settings) is { } refusal)
+        {
+            await WebJson.WriteError(context, settings, StatusCodes.Status403Forbidden, refusal);
+            return;
+        }
+
+        try
+        {
+            await next(context);
+        }
+        catch (OperationCanceledException) when (context.RequestAborted.IsCancellationRequested)
+        {
+            // The client has gone.
+        }
+        catch (BadHttpRequestException exception)
+        {
+            await WebJson.WriteError(context, settings, exception.StatusCode, exception.Message);
+        }
+        catch (InputException exception)
+        {
+            await WebJson.WriteError(context, settings, StatusCodes.Status400BadRequest, exception.Message);
+        }
+        catch (Exception exception) when (exception is not OutOfMemoryException)
+        {
+            // The client learns nothing of the inside; the log has it.
+            await settings.Log.WriteLineAsync($"rlhf: {context.Request.Method} {context.Request.Path}: {exception}");
+            await WebJson.WriteError(context, settings, StatusCodes.Status500InternalServerError, "The server failed; its log says why.");
+        }
+    }
+
+    private static void Limit(Microsoft.AspNetCore.RateLimiting.RateLimiterOptions limits, WebSettings settings)
+    {
+        var bucket = new TokenBucketRateLimiterOptions
+        {
+            TokenLimit = settings.RequestsPerMinute,
+            TokensPerPeriod = Math.Max(1, settings.RequestsPerMinute / 60),
+            ReplenishmentPeriod = TimeSpan.FromSeconds(1),
+        };
+        limits.GlobalLimiter = PartitionedRateLimiter.Create<HttpContext, string>(context => RateLimitPartition.GetTokenBucketLimiter(ClientOf(context), _ => bucket));
+        limits.OnRejected = async (rejected, _) =>
+        {
+            rejected.HttpContext.Response.Headers.RetryAfter = 1.ToString(CultureInfo.InvariantCulture);
+            await WebJson.WriteError(rejected.HttpContext, settings, StatusCodes.Status429TooManyRequests, "Too many requests; try again in a second.");
+        };
+    }
+
+    // People behind one proxy have one address: what counts is who is signed in, and the address only before.
+    private static string ClientOf(HttpContext context) =>
+        SessionCookie.Find(context.Request) is { } token ? AccessToken.HashOf(token) : context.Connection.RemoteIpAddress?.ToString() ?? "";
+}

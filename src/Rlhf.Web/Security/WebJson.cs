@@ -1,0 +1,56 @@
+using System.Text.Encodings.Web;
+using System.Text.Json;
+using Microsoft.AspNetCore.Http;
+
+namespace Rlhf.Web.Security;
+
+/// <summary>JSON in and out, with snake_case keys.</summary>
+public static class WebJson
+{
+    /// <summary>How all JSON of the servers is read and written.</summary>
+    public static JsonSerializerOptions Options { get; } = new(JsonSerializerDefaults.Web)
+    {
+        PropertyNamingPolicy = JsonNamingPolicy.SnakeCaseLower,
+        DictionaryKeyPolicy = null,
+        Encoder = JavaScriptEncoder.Default,
+        MaxDepth = 32,
+        RespectNullableAnnotations = true,
+        RespectRequiredConstructorParameters = true,
+    };
+
+    /// <summary>A request's body.</summary>
+    /// <exception cref="InputException">It is not JSON of that form, or is not sent as application/json.</exception>
+    public static async Task<T> Read<T>(HttpRequest request)
+    {
+        // Forms of other sites cannot send this type; it is a second fence beside the check of the origin.
+        if (!request.HasJsonContentType())
+        {
+            throw new InputException("The body must be sent as application/json.");
+        }
+
+        try
+        {
+            return await JsonSerializer.DeserializeAsync<T>(request.Body, Options, request.HttpContext.RequestAborted)
+                ?? throw new InputException("The body is null.");
+        }
+        catch (JsonException exception)
+        {
+            throw new InputException($"The body is not as expected: {exception.Message}");
+        }
+    }
+
+    /// <summary>An answer of JSON.</summary>
+    public static IResult Result(object value, int status = StatusCodes.Status200OK) => Results.Json(value, Options, statusCode: status);
+
+    internal static Task WriteError(HttpContext context, WebSettings settings, int status, string message)
+    {
+        if (context.Response.HasStarted)
+        {
+            context.Abort();
+            return Task.CompletedTask;
+        }
+
+        context.Response.StatusCode = status;
+        return context.Response.WriteAsJsonAsync(settings.ErrorBody(status, message), Options, CancellationToken.None);
+    }
+}

@@ -1,0 +1,148 @@
+using System.Net;
+using System.Text;
+using Microsoft.AspNetCore.Builder;
+using Microsoft.AspNetCore.Http;
+using Rlhf.Web.Security;
+
+namespace Rlhf.Web.Tests.Security;
+
+public sealed class WebDefaultsTests
+{
+    private sealed record Body(string Name);
+
+    private static async Task<HttpResponseMessage> Ask(HttpRequestMessage request, WebSettings? settings = null, int times = 1)
+    {
+        await using var app = WebDefaults.Create(settings ?? new WebSettings());
+        app.MapGet("/", () => "hello");
+        app.MapPost("/", async (HttpContext context) => WebJson.Result(await WebJson.Read<Body>(context.Request)));
+        app.MapGet("/broken", string () => throw new InvalidOperationException("secret"));
+        var address = await WebDefaults.StartAsync(app);
+        using var client = new HttpClient { BaseAddress = new Uri($"http://127.0.0.1:{address.Port}") };
+        for (var i = 1; i < times; i++)
+        {
+            using var response = await client.GetAsync(new Uri("/", UriKind.Relative));
+        }
+
+        return await client.SendAsync(request);
+    }
+
+    private static HttpRequestMessage Get(string path = "/", string? host = null)
+    {
+        var request = new HttpRequestMessage(HttpMethod.Get, path);
+        request.Headers.Host = host;
+        return request;
+    }
+
+    private static HttpRequestMessage Post(string json, params (string Name, string Value)[] headers)
+    {
+        var request = new HttpRequestMessage(HttpMethod.Post, "/") { Content = new StringContent(json, Encoding.UTF8, "application/json") };
+        foreach (var (name, value) in headers)
+        {
+            request.Headers.Add(name, value);
+        }
+
+        return request;
+    }
+
+    [Fact]
+    public async Task Every_answer_forbids_foreign_and_inline_scripts()
+    {
+        foreach (var path in new[] { "/", "/nothing-here", "/broken" })
+        {
+            using var answer = await Ask(Get(path));
+            Assert.Equal(WebDefaults.ContentSecurityPolicy, Assert.Single(answer.Headers.GetValues("Content-Security-Policy")));
+            Assert.Equal("nosniff", Assert.Single(answer.Headers.GetValues("X-Content-Type-Options")));
+            Assert.Empty(answer.Headers.Server);
+        }
+    }
+
+    [Theory]
+    [InlineData("localhost", HttpStatusCode.OK)]
+    [InlineData("127.0.0.1:8080", HttpStatusCode.OK)]
+    [InlineData("evil.example", HttpStatusCode.Forbidden)]
+    [InlineData("127.0.0.1.evil.example", HttpStatusCode.Forbidden)]
+    public async Task A_name_that_was_made_to_point_here_is_refused(string host, HttpStatusCode expected)
+    {
+        using var answer = await Ask(Get(host: host));
+        Assert.Equal(expected, answer.StatusCode);
+    }
+
+    [Theory]
+    [InlineData("Sec-Fetch-Site", "cross-site", HttpStatusCode.Forbidden)]
+    [InlineData("Sec-Fetch-Site", "same-site", HttpStatusCode.Forbidden)]
+    [InlineData("Sec-Fetch-Site", "same-origin", HttpStatusCode.OK)]
+    [InlineData("Origin", "http://evil.example", HttpStatusCode.Forbidden)]
+    [InlineData("Origin", "null", HttpStatusCode.Forbidden)]
+    [InlineData("Accept", "*/*", HttpStatusCode.OK)]
+    public async Task Other_sites_cannot_change_anything(string header, string value, HttpStatusCode expected)
+    {
+        using var answer = await Ask(Post("{\"name\": \"x\"}", (header, value)));
+        Assert.Equal(expected, answer.StatusCode);
+    }
+
+    [Fact]
+    public async Task Behind_a_proxy_only_the_public_address_is_ours()
+    {
+        var settings = new WebSettings { Host = "0.0.0.0", PublicUrl = new Uri("https://label.example") };
+        using var ours = await Ask(Get(host: "label.example"), settings);
+        using var other = await Ask(Get(host: "evil.example"), settings);
+        using var post = Post("{\"name\": \"x\"}", ("Origin", "https://label.example"), ("Host", "label.example"));
+        using var posted = await Ask(post, settings);
+        Assert.Equal((HttpStatusCode.OK, HttpStatusCode.Forbidden, HttpStatusCode.OK), (ours.StatusCode, other.StatusCode, posted.StatusCode));
+    }
+
+    [Theory]
+    [InlineData("{")]
+    [InlineData("null")]
+    [InlineData("[]")]
+    [InlineData("{}")]
+    [InlineData("{\"name\": null}")]
+    [InlineData("{\"name\": 3}")]
+    public async Task A_body_of_another_form_is_the_clients_fault(string json)
+    {
+        using var answer = await Ask(Post(json));
+        Assert.Equal(HttpStatusCode.BadRequest, answer.StatusCode);
+    }
+
+    [Fact]
+    public async Task A_body_above_the_limit_is_not_read()
+    {
+        using var answer = await Ask(Post($"{{\"name\": \"{new string('x', 5000)}\"}}"), new WebSettings { MaximumBodyBytes = 1000 });
+        Assert.Equal(HttpStatusCode.RequestEntityTooLarge, answer.StatusCode);
+    }
+
+    [Fact]
+    public async Task A_client_that_asks_too_often_is_told_to_wait()
+    {
+        using var answer = await Ask(Get(), new WebSettings { RequestsPerMinute = 20 }, times: 40);
+        Assert.Equal(HttpStatusCode.TooManyRequests, answer.StatusCode);
+        Assert.NotNull(answer.Headers.RetryAfter);
+    }
+
+    [Fact]
+    public async Task A_failure_is_logged_and_not_told()
+    {
+        using var log = new StringWriter();
+        using var answer = await Ask(Get("/broken"), new WebSettings { Log = log });
+        Assert.Equal(HttpStatusCode.InternalServerError, answer.StatusCode);
+        Assert.DoesNotContain("secret", await answer.Content.ReadAsStringAsync(), StringComparison.Ordinal);
+        Assert.Contains("secret", log.ToString(), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Errors_take_the_form_that_the_server_chose()
+    {
+        using var answer = await Ask(Post("{"), new WebSettings { ErrorBody = (status, message) => new { Status = status, Why = message.Length > 0 } });
+        Assert.Equal("{\"status\":400,\"why\":true}", await answer.Content.ReadAsStringAsync());
+    }
+
+    [Fact]
+    public void Tokens_differ_and_match_only_themselves()
+    {
+        var (one, two) = (AccessToken.Create(), AccessToken.Create());
+        Assert.Equal(43, one.Length);
+        Assert.True(AccessToken.Matches(one, one));
+        Assert.False(AccessToken.Matches(one, two));
+        Assert.NotEqual(AccessToken.HashOf(one), AccessToken.HashOf(two));
+    }
+}
