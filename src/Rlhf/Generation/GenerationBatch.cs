@@ -1,0 +1,216 @@
+using Rlhf.Model;
+using Rlhf.Numerics;
+
+namespace Rlhf.Generation;
+
+/// <summary>
+/// The sequences that are generated together. Between two passes any of them may join or leave; each pass carries the next token of every live sequence and the prompts (or
+/// parts of prompts) of those that just joined. An answer does not depend on its neighbours. One thread at a time.
+/// </summary>
+public sealed class GenerationBatch : IDisposable
+{
+    private readonly Decoder _decoder;
+    private readonly Arena _arena;
+    private readonly DecoderPass _pass;
+    private readonly LanguageHead _head;
+    private readonly PackedBatch _batch = new();
+    private readonly Sampler _sampler;
+    private readonly List<GenerationSequence> _live = [];
+    private KeyValueCache? _cache;
+    private float[] _logits = [];
+    private int[] _chosen = [];
+    private float[] _logProbabilities = [];
+
+    /// <summary>A batch without room: <see cref="Reserve"/> makes it.</summary>
+    public GenerationBatch(Decoder decoder)
+    {
+        _decoder = decoder;
+        _arena = new Arena(decoder.Device);
+        _pass = new DecoderPass(decoder, _arena);
+        _head = new LanguageHead(decoder, _arena);
+        _sampler = new Sampler(decoder.Config.VocabularySize);
+    }
+
+    /// <summary>The sequences in the order in which they joined.</summary>
+    public IReadOnlyList<GenerationSequence> Live => _live;
+
+    /// <summary>Whether another sequence has room.</summary>
+    public bool HasFree => _cache is { HasFree: true };
+
+    /// <summary>Makes room for this many sequences of at most this many tokens; what is there is kept if it is enough. The batch must be empty.</summary>
+    public void Reserve(int slots, int capacity)
+    {
+        if (_live.Count > 0)
+        {
+            throw new InvalidOperationException("Room cannot be made while sequences are live.");
+        }
+
+        if (_cache is null || _cache.Capacity < capacity || _cache.Slots < slots)
+        {
+            var (oldSlots, oldCapacity) = (_cache?.Slots ?? 0, _cache?.Capacity ?? 0);
+            _cache?.Dispose();
+            _cache = null;
+            _cache = new KeyValueCache(_decoder, Math.Max(slots, oldSlots), Math.Max(capacity, oldCapacity));
+        }
+    }
+
+    /// <summary>Lets a sequence join: prompt and answer must fit what was reserved, and <see cref="HasFree"/> must hold.</summary>
+    public GenerationSequence Add(GenerationRequest request)
+    {
+        if (request.Prompt.Length == 0 || request.MaxNewTokens < 1 || request.Prompt.Length + request.MaxNewTokens > _cache!.Capacity)
+        {
+            throw new ArgumentException($"A prompt of {request.Prompt.Length} tokens with {request.MaxNewTokens} new ones does not fit {_cache?.Capacity ?? 0}.", nameof(request));
+        }
+
+        var sequence = new GenerationSequence(request, _cache.TakeSlot());
+        _live.Add(sequence);
+        return sequence;
+    }
+
+    /// <summary>Takes a sequence out, done or not; its room is free again.</summary>
+    public void Remove(GenerationSequence sequence)
+    {
+        if (_live.Remove(sequence))
+        {
+            _cache!.GiveBack(sequence.Slot);
+        }
+    }
+
+    /// <summary>Takes all sequences out.</summary>
+    public void Clear()
+    {
+        foreach (var sequence in _live)
+        {
+            _cache!.GiveBack(sequence.Slot);
+        }
+
+        _live.Clear();
+    }
+
+    /// <summary>
+    /// One pass: feeds each live sequence what it has not fed yet, within the row budget, and draws a token for those that are up to date (<see cref="GenerationSequence.HasDrawn"/>).
+    /// Sequences that are done must have been removed.
+    /// </summary>
+    /// <exception cref="RunFailedException">The model's logits are not finite.</exception>
+    public void Step(int rowBudget)
+    {
+        _arena.Reset();
+        _batch.Clear();
+        foreach (var live in _live)
+        {
+            var rows = Math.Min(live.Tokens.Length - live.Fed, rowBudget - _batch.Rows);
+            live.HasDrawn = rows > 0 && live.Fed + rows == live.Tokens.Length;
+            if (rows > 0)
+            {
+                _batch.AddContinuation(live.Tokens.Slice(live.Fed, rows), live.Fed, _cache!.StoreOf(live.Slot), _cache.Capacity, live.HasDrawn);
+                live.Fed += rows;
+            }
+        }
+
+        if (_batch.Rows == 0)
+        {
+            return;
+        }
+
+        var hidden = _pass.Forward(_batch, _cache!.Memory, _cache.LayerStride);
+        if (_batch.TargetCount > 0)
+        {
+            Draw(_head.Logits(hidden, _batch));
+        }
+    }
+
+    /// <inheritdoc/>
+    public void Dispose()
+    {
+        _arena.Dispose();
+        _cache?.Dispose();
+    }
+
+    private void Draw(FloatBuffer logits)
+    {
+        var (count, vocabulary) = (_batch.TargetCount, _decoder.Config.VocabularySize);
+        Grow(count, vocabulary);
+        _decoder.Device.CopyOut(logits, _logits.AsSpan(0, count * vocabulary));
+        var drawing = _live.Where(live => live.HasDrawn).ToArray();
+        for (var row = 0; row < count; row++)
+        {
+            var request = drawing[row].Request;
+            var uniform = Philox.Uniform(request.Seed, request.Stream, request.Row, (uint)drawing[row].Response.Length);
+            _chosen[row] = _sampler.Sample(_logits.AsSpan(row * vocabulary, vocabulary), drawing[row].Tokens, uniform, request.Sampling);
+            drawing[row].Append(_chosen[row]);
+        }
+
+        LogProbabilities(logits, drawing);
+        for (var row = 0; row < count; row++)
+        {
+            drawing[row].AppendLogProbability(_logProbabilities[row]);
+            if (drawing[row].Request.TopLogProbabilities > 0)
+            {
+                drawing[row].AppendTop(Top(logits, row, drawing[row].Request));
+            }
+        }
+    }
+
+    /// <summary>The most probable tokens of a row, best first, of equal ones the lowest id: log p(i) = log p(chosen) + (logit i - logit chosen) / temperature.</summary>
+    private TokenProbability[] Top(FloatBuffer logits, int row, GenerationRequest request)
+    {
+        // Once more from the device: the sampler overwrote the copy.
+        var vocabulary = _decoder.Config.VocabularySize;
+        var values = _logits.AsSpan(row * vocabulary, vocabulary);
+        _decoder.Device.CopyOut(logits.Slice((long)row * vocabulary, vocabulary), values);
+        var (best, chosen) = (new PriorityQueue<int, (float Logit, int Order)>(), values[_chosen[row]]);
+        for (var id = 0; id < vocabulary; id++)
+        {
+            if (best.Count < request.TopLogProbabilities)
+            {
+                best.Enqueue(id, (values[id], -id));
+            }
+            else if (values[id] > values[best.Peek()])
+            {
+                best.DequeueEnqueue(id, (values[id], -id));
+            }
+        }
+
+        var top = new TokenProbability[best.Count];
+        for (var i = top.Length - 1; i >= 0; i--)
+        {
+            var id = best.Dequeue();
+            top[i] = new TokenProbability(id, _logProbabilities[row] + (float)((values[id] - chosen) / request.LogProbabilityTemperature));
+        }
+
+        return top;
+    }
+
+    /// <summary>log p of the chosen tokens, for each run of neighbours with the same temperature at once.</summary>
+    private void LogProbabilities(FloatBuffer logits, GenerationSequence[] drawing)
+    {
+        var vocabulary = _decoder.Config.VocabularySize;
+        for (int start = 0, end; start < drawing.Length; start = end)
+        {
+            var temperature = drawing[start].Request.LogProbabilityTemperature;
+            for (end = start + 1; end < drawing.Length && drawing[end].Request.LogProbabilityTemperature == temperature; end++)
+            {
+            }
+
+            var count = end - start;
+            var values = _arena.Take(count);
+            var rows = logits.Slice((long)start * vocabulary, (long)count * vocabulary);
+            _decoder.Device.LogProbabilities(rows, _arena.Take(_chosen.AsSpan(start, count)), count, vocabulary, (float)(1 / temperature), values);
+            _decoder.Device.CopyOut(values, _logProbabilities.AsSpan(start, count));
+        }
+    }
+
+    private void Grow(int count, int vocabulary)
+    {
+        if (_logits.Length < count * vocabulary)
+        {
+            _logits = new float[count * vocabulary];
+        }
+
+        if (_chosen.Length < count)
+        {
+            _chosen = new int[count];
+            _logProbabilities = new float[count];
+        }
+    }
+}
