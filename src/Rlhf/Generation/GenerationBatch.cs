@@ -11,6 +11,7 @@ public sealed class GenerationBatch : IDisposable
 {
     private readonly Decoder _decoder;
     private readonly Arena _arena;
+    private readonly bool _ownsArena;
     private readonly DecoderPass _pass;
     private readonly LanguageHead _head;
     private readonly PackedBatch _batch = new();
@@ -22,10 +23,11 @@ public sealed class GenerationBatch : IDisposable
     private float[] _logProbabilities = [];
 
     /// <summary>A batch without room: <see cref="Reserve"/> makes it.</summary>
-    public GenerationBatch(Decoder decoder)
+    public GenerationBatch(Decoder decoder, Arena? sharedArena = null)
     {
         _decoder = decoder;
-        _arena = new Arena(decoder.Device);
+        _ownsArena = sharedArena is null;
+        _arena = sharedArena ?? new Arena(decoder.Device);
         _pass = new DecoderPass(decoder, _arena);
         _head = new LanguageHead(decoder, _arena);
         _sampler = new Sampler(decoder.Config.VocabularySize);
@@ -122,7 +124,11 @@ public sealed class GenerationBatch : IDisposable
     /// <inheritdoc/>
     public void Dispose()
     {
-        _arena.Dispose();
+        if (_ownsArena)
+        {
+            _arena.Dispose();
+        }
+
         _cache?.Dispose();
     }
 

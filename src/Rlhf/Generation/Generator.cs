@@ -1,4 +1,5 @@
 using Rlhf.Model;
+using Rlhf.Numerics;
 
 namespace Rlhf.Generation;
 
@@ -6,9 +7,10 @@ namespace Rlhf.Generation;
 /// Samples answers to many prompts at once: a sequence that ends gives its slot to the next prompt. An answer depends on its prompt, its number and the seed alone.
 /// </summary>
 /// <param name="decoder">The model; its present weights are read at each call.</param>
-public sealed class Generator(Decoder decoder) : IDisposable
+/// <param name="sharedArena">Memory for activations that is used by others in turn; null for memory of its own.</param>
+public sealed class Generator(Decoder decoder, Arena? sharedArena = null) : IDisposable
 {
-    private readonly GenerationBatch _batch = new(decoder);
+    private readonly GenerationBatch _batch = new(decoder, sharedArena);
 
     /// <summary>Answers to the prompts, in their order.</summary>
     /// <param name="prompts">Token ids, at least one each.</param>

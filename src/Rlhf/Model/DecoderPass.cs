@@ -12,6 +12,19 @@ public readonly record struct TrainingNoise(Dropout Dropout, double NoiseAlpha)
     internal Dropout At(ulong site) => Dropout with { Stream = (Dropout.Stream * SitesPerStep) + site };
 }
 
+/// <summary>What a forward pass leaves for the backward pass.</summary>
+public enum Keep
+{
+    /// <summary>Nothing: no backward pass follows.</summary>
+    Nothing,
+
+    /// <summary>The activations of all blocks.</summary>
+    All,
+
+    /// <summary>The blocks' inputs: the backward pass computes each block again, with the same bits (Chen 2016).</summary>
+    Inputs,
+}
+
 /// <summary>
 /// One forward pass of a packed batch through a decoder and, if it kept its activations, the backward pass. All memory comes from an arena that the caller empties between
 /// passes. Training, scoring, prefill and decoding run through this one class.
@@ -29,7 +42,8 @@ public sealed class DecoderPass(Decoder decoder, Arena arena)
     private LayerActivations _final;
     private FloatBuffer _packing; // a matrix is packed here when its turn comes
     private TrainingNoise _noise;
-    private bool _kept;
+    private FloatBuffer _keyValues; // of one block, for whole sequences
+    private Keep _keep;
 
     private int N => _batch.Rows;
 
@@ -37,24 +51,25 @@ public sealed class DecoderPass(Decoder decoder, Arena arena)
 
     /// <summary>The final hidden states [N, C] of a batch whose sequences stand in it whole.</summary>
     /// <param name="batch">The tokens.</param>
-    /// <param name="keep">Keeps the activations for <see cref="Backward"/>.</param>
+    /// <param name="keep">What <see cref="Backward"/> will find.</param>
     /// <param name="noise">Dropout and NEFTune; default for none.</param>
-    public FloatBuffer Forward(PackedBatch batch, bool keep, TrainingNoise noise = default)
+    public FloatBuffer Forward(PackedBatch batch, Keep keep, TrainingNoise noise = default)
     {
         // Blocks do not read each other's keys and values: all of them write to the same memory.
-        return Forward(batch, keep, noise, arena.Take(batch.KeyValueLength), layerStride: 0);
+        _keyValues = arena.Take(batch.KeyValueLength);
+        return Forward(batch, keep, noise, _keyValues, layerStride: 0);
     }
 
     /// <summary>The final hidden states [N, C] of the next tokens of sequences whose earlier keys and values are in a cache.</summary>
     /// <param name="batch">The tokens.</param>
     /// <param name="keyValues">The key-value memory of all blocks, one after another.</param>
     /// <param name="layerStride">Floats from one block's memory to the next one's.</param>
-    public FloatBuffer Forward(PackedBatch batch, FloatBuffer keyValues, long layerStride) => Forward(batch, keep: false, default, keyValues, layerStride);
+    public FloatBuffer Forward(PackedBatch batch, FloatBuffer keyValues, long layerStride) => Forward(batch, Keep.Nothing, default, keyValues, layerStride);
 
     /// <summary>Adds to <paramref name="gradients"/> (laid out as the parameters) what <paramref name="dHidden"/> [N, C], the gradient of the final hidden states, gives.</summary>
     public void Backward(FloatBuffer dHidden, FloatBuffer gradients)
     {
-        if (!_kept)
+        if (_keep == Keep.Nothing)
         {
             throw new InvalidOperationException("The forward pass did not keep its activations.");
         }
@@ -64,6 +79,12 @@ public sealed class DecoderPass(Decoder decoder, Arena arena)
         var scratch = BackwardScratch.Take(arena, decoder, N);
         for (var layer = _config.Layers - 1; layer >= 0; layer--)
         {
+            if (_keep == Keep.Inputs)
+            {
+                AttentionForward(layer, _layers[layer], _layers[layer].Input, _keyValues);
+                FeedForwardActivations(layer, _layers[layer]);
+            }
+
             FeedForwardBackward(layer, dx, scratch, gradients);
             AttentionBackward(layer, dx, scratch, gradients);
         }
@@ -71,31 +92,27 @@ public sealed class DecoderPass(Decoder decoder, Arena arena)
         var dEmbedding = Dropped(dx, scratch.Width, site: 0);
         var dPositions = Decoder.PartOf(gradients, decoder.Layout.PositionEmbedding, (long)_config.PositionRows * C);
         _device.EmbeddingBackward(_tokens, _positions, dEmbedding, N, C, gradients.Slice(decoder.Layout.TokenEmbedding, (long)_config.VocabularySize * C), dPositions);
-        _kept = false;
+        _keep = Keep.Nothing;
     }
 
-    private FloatBuffer Forward(PackedBatch batch, bool keep, TrainingNoise noise, FloatBuffer keyValues, long layerStride)
+    private FloatBuffer Forward(PackedBatch batch, Keep keep, TrainingNoise noise, FloatBuffer keyValues, long layerStride)
     {
-        (_batch, _noise, _kept) = (batch, noise, keep);
-        _packing = keep || !decoder.KeepsPacked ? arena.Take(decoder.LargestPacked) : default;
+        (_batch, _noise, _keep) = (batch, noise, keep);
+        _packing = keep != Keep.Nothing || !decoder.KeepsPacked ? arena.Take(decoder.LargestPacked) : default;
         _tokens = arena.Take(batch.Tokens);
         _positions = arena.Take(batch.Positions);
         var x = Embed();
-        var shared = keep ? default : LayerActivations.Take(arena, decoder, N, keep);
+        var shared = keep == Keep.All ? default : LayerActivations.Take(arena, decoder, N, keep);
         for (var layer = 0; layer < _config.Layers; layer++)
         {
-            var a = _layers[layer] = keep ? LayerActivations.Take(arena, decoder, N, keep) : shared;
+            var a = keep == Keep.All ? LayerActivations.Take(arena, decoder, N, keep) : shared;
+            a.Input = x;
+            a.Result = keep == Keep.Nothing ? x : arena.Take((long)N * C); // without a backward pass, block after block works in one place
+            _layers[layer] = a;
             AttentionForward(layer, a, x, keyValues.From(layer * layerStride));
-            FeedForwardForward(layer, a);
-            if (keep)
-            {
-                _layers[layer].Input = x;
-                x = a.Result;
-            }
-            else
-            {
-                _device.Copy(a.Result, x);
-            }
+            FeedForwardActivations(layer, a);
+            FeedForwardResult(layer, a);
+            x = a.Result;
         }
 
         _final = LayerActivations.TakeFinal(arena, x, N, C);
@@ -160,7 +177,8 @@ public sealed class DecoderPass(Decoder decoder, Arena arena)
         _device.AddDropped(x, a.Middle, N, C, _noise.At((ulong)(1 + (2 * layer))), a.Middle);
     }
 
-    private void FeedForwardForward(int layer, in LayerActivations a)
+    /// <summary>The feed-forward block up to its activation: what the backward pass reads.</summary>
+    private void FeedForwardActivations(int layer, in LayerActivations a)
     {
         var p = decoder.Layout.LayerParameters(layer);
         NormForward(a.Middle, p.FeedForwardNormGain, p.FeedForwardNormBias, a.MiddleNormed, a.MiddleMean, a.MiddleReciprocal);
@@ -173,7 +191,11 @@ public sealed class DecoderPass(Decoder decoder, Arena arena)
         {
             _device.GeluForward(a.Up, a.Activated);
         }
+    }
 
+    private void FeedForwardResult(int layer, in LayerActivations a)
+    {
+        var p = decoder.Layout.LayerParameters(layer);
         LinearForward(layer, LinearRole.Down, a.Activated, p.DownBias, a.Result);
         _device.AddDropped(a.Middle, a.Result, N, C, _noise.At((ulong)(2 + (2 * layer))), a.Result);
     }

@@ -23,7 +23,7 @@ internal struct LayerActivations
     public FloatBuffer Activated; // (N, F)
     public FloatBuffer Result; // (N, C)
 
-    public static LayerActivations Take(Arena arena, Decoder decoder, int rows, bool keep)
+    public static LayerActivations Take(Arena arena, Decoder decoder, int rows, Keep keep)
     {
         var (c, shape) = (decoder.Config.Width, decoder.Shape);
         long n = rows;
@@ -37,12 +37,12 @@ internal struct LayerActivations
             Middle = arena.Take(n * c),
             Up = arena.Take(n * decoder.UpWidth),
             Activated = arena.Take(n * decoder.Config.FeedForwardWidth),
-            Result = arena.Take(n * c),
         };
-        a.MiddleNormed = keep ? arena.Take(n * c) : a.Normed;
-        a.MiddleMean = keep ? arena.Take(n) : a.Mean;
-        a.MiddleReciprocal = keep ? arena.Take(n) : a.Reciprocal;
-        a.LogSumExp = keep ? arena.Take(n * shape.Heads) : default;
+        var distinct = keep != Keep.Nothing;
+        a.MiddleNormed = distinct ? arena.Take(n * c) : a.Normed;
+        a.MiddleMean = distinct ? arena.Take(n) : a.Mean;
+        a.MiddleReciprocal = distinct ? arena.Take(n) : a.Reciprocal;
+        a.LogSumExp = distinct ? arena.Take(n * shape.Heads) : default;
         if (decoder.Config.QueryKeyNorm)
         {
             a.RawQkv = arena.Take(n * shape.RowWidth);

@@ -6,9 +6,12 @@ namespace Rlhf.Model;
 /// Forward passes over many sequences without gradients, a token budget at a time: log-probabilities and entropies of responses, values of responses, rewards of whole
 /// answers. A sequence's numbers do not depend on its neighbours.
 /// </summary>
-public sealed class Scorer(Decoder decoder, int rowBudget) : IDisposable
+/// <param name="decoder">The model.</param>
+/// <param name="rowBudget">Tokens that go through the model at once.</param>
+/// <param name="sharedArena">Memory for activations that is used by others in turn; null for memory of its own.</param>
+public sealed class Scorer(Decoder decoder, int rowBudget, Arena? sharedArena = null) : IDisposable
 {
-    private readonly Arena _arena = new(decoder.Device);
+    private readonly Arena _arena = sharedArena ?? new(decoder.Device);
     private readonly PackedBatch _batch = new();
 
     /// <summary>The scalar head's number at each sequence's last token: a reward model's score.</summary>
@@ -53,7 +56,13 @@ public sealed class Scorer(Decoder decoder, int rowBudget) : IDisposable
     }
 
     /// <inheritdoc/>
-    public void Dispose() => _arena.Dispose();
+    public void Dispose()
+    {
+        if (sharedArena is null)
+        {
+            _arena.Dispose();
+        }
+    }
 
     private static int ResponseTokens(IReadOnlyList<int[]> sequences, IReadOnlyList<int> promptLengths)
     {
@@ -83,7 +92,7 @@ public sealed class Scorer(Decoder decoder, int rowBudget) : IDisposable
                 add(i);
             }
 
-            read(pass.Forward(_batch, keep: false), start, end);
+            read(pass.Forward(_batch, Keep.Nothing), start, end);
         }
     }
 }

@@ -27,6 +27,9 @@ public abstract record TrainingOptions
     /// <summary>Tokens that go through the model at once. It decides memory and speed, never the loss: gradients are accumulated.</summary>
     public int MicroBatchTokens { get; init; } = 4096;
 
+    /// <summary>Keeps only each block's input from forward to backward and computes the rest again: a fraction of the memory, a third more arithmetic, the same numbers.</summary>
+    public bool RecomputeActivations { get; init; }
+
     /// <summary>Steps between checkpoints; 0 writes one only when the run is interrupted.</summary>
     public int CheckpointEvery { get; init; } = 50;
 

@@ -7,17 +7,27 @@ namespace Rlhf.Training;
 public sealed class TrainingPass : IDisposable
 {
     private readonly Arena _arena;
+    private readonly bool _ownsArena;
+    private readonly bool _recompute;
     private readonly DecoderPass _pass;
     private readonly LanguageHead _language;
     private readonly ScalarHead _scalar;
     private FloatBuffer _hidden;
 
     /// <summary>Prepares training of a decoder.</summary>
-    public TrainingPass(Decoder decoder, AdamOptions adam, double? maxGradientNorm, string name)
+    /// <param name="decoder">The model.</param>
+    /// <param name="adam">The optimizer's settings.</param>
+    /// <param name="maxGradientNorm">The gradient's norm is clipped to this; null does not clip.</param>
+    /// <param name="name">The model's name in checkpoints.</param>
+    /// <param name="recompute">Computes each block again in the backward pass instead of keeping its activations.</param>
+    /// <param name="sharedArena">Memory for activations that is used by others in turn; null for memory of its own.</param>
+    public TrainingPass(Decoder decoder, AdamOptions adam, double? maxGradientNorm, string name, bool recompute = false, Arena? sharedArena = null)
     {
+        _recompute = recompute;
+        _ownsArena = sharedArena is null;
         Decoder = decoder;
         Optimizer = new Optimizer(decoder, adam, maxGradientNorm, name);
-        _arena = new Arena(decoder.Device);
+        _arena = sharedArena ?? new Arena(decoder.Device);
         _pass = new DecoderPass(decoder, _arena);
         _language = new LanguageHead(decoder, _arena);
         _scalar = new ScalarHead(decoder, _arena);
@@ -40,7 +50,7 @@ public sealed class TrainingPass : IDisposable
     }
 
     /// <summary>Runs the trunk over the micro-batch.</summary>
-    public void Forward(TrainingNoise noise = default) => _hidden = _pass.Forward(Batch, keep: true, noise);
+    public void Forward(TrainingNoise noise = default) => _hidden = _pass.Forward(Batch, _recompute ? Keep.Inputs : Keep.All, noise);
 
     /// <summary>log p and entropy of the batch's targets [R].</summary>
     public void LanguageForward(Span<float> logProbabilities, Span<float> entropies, double temperature = 1) =>
@@ -69,7 +79,11 @@ public sealed class TrainingPass : IDisposable
     /// <inheritdoc/>
     public void Dispose()
     {
-        _arena.Dispose();
+        if (_ownsArena)
+        {
+            _arena.Dispose();
+        }
+
         Optimizer.Dispose();
     }
 }

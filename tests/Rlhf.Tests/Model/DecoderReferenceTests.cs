@@ -38,7 +38,7 @@ public sealed class DecoderReferenceTests
         using var f = Fixture.Open(model, set, trainable: false);
         using var arena = new Arena(f.Device);
         var batch = f.Batch(fromToken: 1);
-        var hidden = new DecoderPass(f.Decoder, arena).Forward(batch, keep: false);
+        var hidden = new DecoderPass(f.Decoder, arena).Forward(batch, Keep.Nothing);
         var states = new float[hidden.Length];
         f.Device.CopyOut(hidden, states);
         f.EachRealRow((row, sequence, t) =>
@@ -226,6 +226,21 @@ public sealed class DecoderReferenceTests
         var one = Trained(1);
         Assert.Equal(one, Trained(2));
         Assert.Equal(one, Trained(7));
+    }
+
+    [Theory]
+    [MemberData(nameof(TracedModels))]
+    public void Activations_computed_again_give_the_bits_of_activations_kept(string model, InstructionSet set)
+    {
+        float[] Gradients(bool recompute)
+        {
+            using var f = Fixture.Open(model, set, trainable: true);
+            using var pass = new TrainingPass(f.Decoder, new AdamOptions(), 1, "policy", recompute);
+            SftGradients(f, pass, splitRows: false, new TrainingNoise(new Dropout(0.1f, 5, 1, 0), 5));
+            return Read(f.Device, pass.Optimizer.Gradients);
+        }
+
+        Assert.Equal(Gradients(recompute: false), Gradients(recompute: true));
     }
 
     [Theory]

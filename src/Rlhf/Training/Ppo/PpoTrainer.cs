@@ -26,6 +26,7 @@ public sealed class PpoTrainer : IDisposable
     private readonly ITrainingHost _host;
     private readonly Action<long>? _evaluate;
     private readonly ulong _seed;
+    private readonly Arena _arena; // the phases of a step use it in turn
     private readonly Generator _generator;
     private readonly Scorer _referenceScorer;
     private readonly Scorer _rewardScorer;
@@ -51,12 +52,13 @@ public sealed class PpoTrainer : IDisposable
         PpoOptions options, PpoModels models, IReadOnlyList<int[]> prompts, IReadOnlyList<int> endIds, IReadOnlyList<EncodedSequence> pretraining, ulong seed, ITrainingHost host, Action<long>? evaluate)
     {
         (_options, _models, _prompts, _endIds, _host, _evaluate, _seed) = (options, models, prompts, endIds, host, evaluate, seed);
-        _generator = new Generator(models.Policy);
-        _referenceScorer = new Scorer(models.Reference, options.MicroBatchTokens);
-        _rewardScorer = new Scorer(models.Reward, options.MicroBatchTokens);
-        _secondScorer = models.Second is null ? null : new Scorer(models.Second, options.MicroBatchTokens);
-        _valueScorer = new Scorer(models.Value ?? models.Policy, options.MicroBatchTokens);
-        _update = new PpoUpdate(options, models, pretraining, seed);
+        _arena = new Arena(models.Policy.Device);
+        _generator = new Generator(models.Policy, _arena);
+        _referenceScorer = new Scorer(models.Reference, options.MicroBatchTokens, _arena);
+        _rewardScorer = new Scorer(models.Reward, options.MicroBatchTokens, _arena);
+        _secondScorer = models.Second is null ? null : new Scorer(models.Second, options.MicroBatchTokens, _arena);
+        _valueScorer = new Scorer(models.Value ?? models.Policy, options.MicroBatchTokens, _arena);
+        _update = new PpoUpdate(options, models, pretraining, seed, _arena);
         _policyRates = options.LearningRates(options.Steps);
         _valueRates = options.ValueLearningRates(options.Steps);
         _average = options.Ema is null ? null : models.Policy.Device.Allocate(models.Policy.Parameters.Length);
@@ -106,6 +108,7 @@ public sealed class PpoTrainer : IDisposable
         _secondScorer?.Dispose();
         _valueScorer.Dispose();
         _update.Dispose();
+        _arena.Dispose();
         _average?.Dispose();
     }
 

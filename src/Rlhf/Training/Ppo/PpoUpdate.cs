@@ -59,11 +59,11 @@ internal sealed class PpoUpdate : IDisposable
     private readonly PpoPolicyOptions _policyOptions;
     private long _pretrainingRows;
 
-    public PpoUpdate(PpoOptions options, PpoModels models, IReadOnlyList<EncodedSequence> pretraining, ulong seed)
+    public PpoUpdate(PpoOptions options, PpoModels models, IReadOnlyList<EncodedSequence> pretraining, ulong seed, Arena arena)
     {
         (_options, _pretraining, _seed) = (options, pretraining, seed);
-        _policy = new TrainingPass(models.Policy, options.Adam, options.MaxGradientNorm, "policy");
-        _value = models.Value is null ? null : new TrainingPass(models.Value, options.Adam, options.MaxGradientNorm, "value");
+        _policy = new TrainingPass(models.Policy, options.Adam, options.MaxGradientNorm, "policy", options.RecomputeActivations, arena);
+        _value = models.Value is null ? null : new TrainingPass(models.Value, options.Adam, options.MaxGradientNorm, "value", options.RecomputeActivations, arena);
         _policyOptions = new PpoPolicyOptions { ClipRange = options.ClipRange, DualClip = options.DualClip, EntropyCoefficient = options.EntropyCoefficient };
     }
 

@@ -24,6 +24,7 @@ public sealed class RewardTrainer : IDisposable
     private readonly IReadOnlyList<EncodedRanking> _validation;
     private readonly ITrainingHost _host;
     private readonly ulong _seed;
+    private readonly Arena _arena; // training and scoring use it in turn
     private readonly TrainingPass _pass;
     private readonly Scorer _scorer;
     private readonly LearningRateSchedule _learningRates;
@@ -48,8 +49,9 @@ public sealed class RewardTrainer : IDisposable
         RewardOptions options, Decoder decoder, IReadOnlyList<EncodedRanking> train, IReadOnlyList<EncodedRanking> validation, ulong seed, ITrainingHost host, string metricsPrefix = "")
     {
         (_options, _decoder, _train, _validation, _host, _seed, _prefix) = (options, decoder, train, validation, host, seed, metricsPrefix);
-        _pass = new TrainingPass(decoder, options.Adam, options.MaxGradientNorm, "reward");
-        _scorer = new Scorer(decoder, options.MicroBatchTokens);
+        _arena = new Arena(decoder.Device);
+        _pass = new TrainingPass(decoder, options.Adam, options.MaxGradientNorm, "reward", options.RecomputeActivations, _arena);
+        _scorer = new Scorer(decoder, options.MicroBatchTokens, _arena);
         _stepsPerEpoch = (train.Count + options.Batch - 1) / options.Batch;
         TotalSteps = (long)_stepsPerEpoch * options.Epochs;
         _learningRates = options.LearningRates(TotalSteps);
@@ -122,6 +124,7 @@ public sealed class RewardTrainer : IDisposable
     {
         _pass.Dispose();
         _scorer.Dispose();
+        _arena.Dispose();
     }
 
     private void TrainStep(long step)

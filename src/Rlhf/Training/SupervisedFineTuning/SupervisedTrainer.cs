@@ -26,6 +26,7 @@ public sealed class SupervisedTrainer : IDisposable
     private readonly ITrainingHost _host;
     private readonly Func<double>? _rewardOfModel;
     private readonly ulong _seed;
+    private readonly Arena _arena; // training and scoring use it in turn
     private readonly TrainingPass _pass;
     private readonly Scorer _scorer;
     private readonly SupervisedSchedule _plan;
@@ -54,8 +55,9 @@ public sealed class SupervisedTrainer : IDisposable
     {
         (_options, _decoder, _train, _validation, _host, _rewardOfModel, _seed) = (options, decoder, train, validation, host, rewardOfModel, seed);
         _noiseAlpha = (options as SftOptions)?.NeftuneAlpha ?? 0;
-        _pass = new TrainingPass(decoder, options.Adam, options.MaxGradientNorm, "policy");
-        _scorer = new Scorer(decoder, options.MicroBatchTokens);
+        _arena = new Arena(decoder.Device);
+        _pass = new TrainingPass(decoder, options.Adam, options.MaxGradientNorm, "policy", options.RecomputeActivations, _arena);
+        _scorer = new Scorer(decoder, options.MicroBatchTokens, _arena);
         _plan = new SupervisedSchedule(options, [.. train.Select(static row => row.Tokens.Length)], seed);
         _learningRates = options.LearningRates(_plan.TotalSteps);
         _best = Keeps ? decoder.Device.Allocate(decoder.Parameters.Length) : null;
@@ -114,6 +116,7 @@ public sealed class SupervisedTrainer : IDisposable
     {
         _pass.Dispose();
         _scorer.Dispose();
+        _arena.Dispose();
         _best?.Dispose();
     }
 
