@@ -1,6 +1,5 @@
 using System.Globalization;
-using System.Numerics;
-using System.Runtime.InteropServices;
+using System.Runtime.Intrinsics;
 
 namespace Rlhf.Generation;
 
@@ -10,6 +9,8 @@ namespace Rlhf.Generation;
 /// </summary>
 public sealed class Sampler
 {
+    private const int Block = 256;
+
     // Scratch of one draw: weights are exp((logit - largest) / temperature), 0 where a filter dropped the token.
     private readonly float[] weights;
     private readonly int[] seenInDraw;
@@ -35,21 +36,9 @@ public sealed class Sampler
         if (uniform is not (>= 0 and < 1))
             throw new ArgumentOutOfRangeException(nameof(uniform), uniform, "A uniform number lies in [0, 1).");
         Prepare(logits, previousTokens, options);
-        if (options.IsGreedy) return Largest(logits);
+        if (options.IsGreedy) return FirstOf(logits, Largest(logits));
 
-        var total = Filter(logits, options);
-        var target = uniform * total;
-        double sum = 0;
-        var last = 0;
-        for (var id = 0; id < weights.Length; id++)
-        {
-            if (weights[id] == 0) continue;
-            sum += weights[id];
-            last = id;
-            if (sum > target) return id;
-        }
-
-        return last;
+        return Draw(uniform * Filter(logits, options));
     }
 
     /// <summary>The probabilities that <see cref="Sample"/> draws from; 0 for tokens that a filter dropped.</summary>
@@ -65,7 +54,7 @@ public sealed class Sampler
         if (options.IsGreedy)
         {
             destination.Clear();
-            destination[Largest(logits)] = 1;
+            destination[FirstOf(logits, Largest(logits))] = 1;
             return;
         }
 
@@ -102,7 +91,7 @@ public sealed class Sampler
     // Fills the weights, lets each filter drop tokens, and returns the mass that is left.
     private double Filter(ReadOnlySpan<float> logits, SamplingOptions options)
     {
-        var total = Weigh(logits, logits[Largest(logits)], options.Temperature);
+        var total = Weigh(logits, Largest(logits), options.Temperature);
         if (options.TopK is { } k && k < weights.Length)
             total = SamplingFilters.TopK(logits, weights, k);
         if (options.TopP < 1)
@@ -112,47 +101,101 @@ public sealed class Sampler
         return total;
     }
 
+    // The first token whose weights, summed in the order of ids, exceed the target: whole blocks are passed over by their sums.
+    private int Draw(double target)
+    {
+        double sum = 0;
+        for (var first = 0; first < weights.Length; first += Block)
+        {
+            var block = weights.AsSpan(first, Math.Min(Block, weights.Length - first));
+            var blockSum = Sum(block);
+            if (sum + blockSum <= target)
+            {
+                sum += blockSum;
+                continue;
+            }
+
+            for (var i = 0; i < block.Length; i++)
+            {
+                sum += block[i];
+                if (sum > target && block[i] != 0) return first + i;
+            }
+        }
+
+        return weights.AsSpan().LastIndexOfAnyExcept(0f);
+    }
+
     // weights = exp((logits - largest) / temperature), a vector at a time; the rest goes through a padded vector, so that a token's
     // weight does not depend on its place.
     private double Weigh(ReadOnlySpan<float> logits, float largest, double temperature)
     {
         // Held finite: 0 * infinity would make the largest logit's weight a NaN.
-        var scale = new Vector<float>((float)Math.Min(1 / temperature, float.MaxValue));
-        var shift = new Vector<float>(largest);
-        var whole = logits.Length - logits.Length % Vector<float>.Count;
-        var source = MemoryMarshal.Cast<float, Vector<float>>(logits[..whole]);
-        var destination = MemoryMarshal.Cast<float, Vector<float>>(weights.AsSpan(0, whole));
-        for (var i = 0; i < source.Length; i++)
-            destination[i] = Vector.Exp((source[i] - shift) * scale);
+        var scale = Vector512.Create((float)Math.Min(1 / temperature, float.MaxValue));
+        var shift = Vector512.Create(largest);
+        var whole = logits.Length - (logits.Length % Vector512<float>.Count);
+        for (var i = 0; i < whole; i += Vector512<float>.Count)
+            Vector512.Exp((Vector512.Create(logits[i..]) - shift) * scale).CopyTo(weights.AsSpan(i));
 
         if (whole < logits.Length)
         {
-            Span<float> rest = stackalloc float[Vector<float>.Count];
+            Span<float> rest = stackalloc float[Vector512<float>.Count];
             rest.Clear();
             logits[whole..].CopyTo(rest);
-            Vector.Exp((new Vector<float>(rest) - shift) * scale).CopyTo(rest);
+            Vector512.Exp((Vector512.Create<float>(rest) - shift) * scale).CopyTo(rest);
             rest[..(logits.Length - whole)].CopyTo(weights.AsSpan(whole));
         }
 
-        double total = 0;
-        foreach (var weight in weights) total += weight;
-        return total;
+        return Sum(weights);
+    }
+
+    // In double, lane by lane of sixteen on every machine: the same order, the same sum.
+    private static double Sum(ReadOnlySpan<float> values)
+    {
+        var (low, high) = (Vector512<double>.Zero, Vector512<double>.Zero);
+        var i = 0;
+        for (; i + Vector512<float>.Count <= values.Length; i += Vector512<float>.Count)
+        {
+            var part = Vector512.Create(values[i..]);
+            low += Vector512.WidenLower(part);
+            high += Vector512.WidenUpper(part);
+        }
+
+        var sum = Vector512.Sum(low + high);
+        for (; i < values.Length; i++) sum += values[i];
+        return sum;
+    }
+
+    private static float Largest(ReadOnlySpan<float> logits)
+    {
+        var lanes = Vector512.Create(float.NegativeInfinity);
+        var (i, finite) = (0, true);
+        for (; i + Vector512<float>.Count <= logits.Length; i += Vector512<float>.Count)
+        {
+            var part = Vector512.Create(logits[i..]);
+            finite &= Vector512.EqualsAll(part, part); // false for a NaN
+            lanes = Vector512.Max(lanes, part);
+        }
+
+        var largest = float.NegativeInfinity;
+        for (var lane = 0; lane < Vector512<float>.Count; lane++) largest = Math.Max(largest, lanes[lane]);
+        for (; i < logits.Length; i++) largest = Math.Max(largest, logits[i]); // a NaN stays
+        return finite && float.IsFinite(largest) ? largest : throw NotFinite(logits);
     }
 
     // Of equal ones the lowest id.
-    private static int Largest(ReadOnlySpan<float> logits)
+    private static int FirstOf(ReadOnlySpan<float> logits, float value)
     {
-        var best = 0;
-        for (var id = 0; id < logits.Length; id++)
-        {
-            if (float.IsNaN(logits[id])) throw NotFinite(id, logits[id]);
-            if (logits[id] > logits[best]) best = id;
-        }
-
-        return float.IsFinite(logits[best]) ? best : throw NotFinite(best, logits[best]);
+        var id = 0;
+        while (logits[id] != value) id++;
+        return id;
     }
 
-    private static RunFailedException NotFinite(int id, float logit) => new(string.Create(
-        CultureInfo.InvariantCulture,
-        $"The model's logits cannot be sampled from: token {id} has {logit}. Its weights have become non-finite; go back to an earlier checkpoint."));
+    private static RunFailedException NotFinite(ReadOnlySpan<float> logits)
+    {
+        var id = 0;
+        while (id < logits.Length - 1 && !float.IsNaN(logits[id]) && !float.IsPositiveInfinity(logits[id])) id++;
+        return new RunFailedException(string.Create(
+            CultureInfo.InvariantCulture,
+            $"The model's logits cannot be sampled from: token {id} has {logits[id]}. Its weights have become non-finite; go back to an earlier checkpoint."));
+    }
 }
