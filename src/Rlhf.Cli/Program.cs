@@ -55,6 +55,7 @@ internal static class Program
             EvalCommand.Create(),
             PlanCommand.Create(),
             DoctorCommand.Create(),
+            BenchCommand.Create(),
         };
         root.HelpName = "rlhf";
         CommandLine.ShowExamplesInHelp(root);

@@ -6,7 +6,7 @@ namespace Rlhf.Tests;
 public sealed partial class ArchitectureTests
 {
     private static readonly string[] Order =
-        ["Data", "Quickstart", "Tokenization", "Numerics", "Model", "Generation", "Objectives", "Training", "Evaluation", "Reporting", "Runs"];
+        ["Data", "Quickstart", "Tokenization", "Numerics", "Model", "Generation", "Objectives", "Training", "Evaluation", "Reporting", "Runs", "Benchmarks"];
 
     [Fact]
     public void Every_folder_has_its_place_in_the_order()

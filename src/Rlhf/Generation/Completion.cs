@@ -20,6 +20,9 @@ public sealed record GenerationSettings
     /// <summary>An answer is cut after this many tokens.</summary>
     public required int MaxNewTokens { get; init; }
 
+    /// <summary>For each prompt: an answer to it is cut after this many tokens, where that is sooner; null: <see cref="MaxNewTokens"/> alone limits.</summary>
+    public IReadOnlyList<int>? Limits { get; init; }
+
     /// <summary>Ids that end an answer; they are part of it.</summary>
     public required IReadOnlyList<int> EndIds { get; init; }
 

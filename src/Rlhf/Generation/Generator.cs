@@ -20,6 +20,11 @@ public sealed class Generator(Decoder decoder, Arena? sharedArena = null) : IDis
     public Completion[] Generate(IReadOnlyList<int[]> prompts, GenerationSettings settings, Action<int, int>? onToken = null, CancellationToken cancellation = default)
     {
         settings.Sampling.Validate();
+        if (settings.Limits is { } limits && (limits.Count != prompts.Count || limits.Any(static limit => limit < 1)))
+        {
+            throw new ArgumentException($"{prompts.Count} prompts need as many limits, each at least 1.", nameof(settings));
+        }
+
         var completions = new Completion[prompts.Count];
         if (prompts.Count == 0)
         {
@@ -80,7 +85,7 @@ public sealed class Generator(Decoder decoder, Arena? sharedArena = null) : IDis
     {
         Prompt = prompt,
         Sampling = settings.Sampling,
-        MaxNewTokens = settings.MaxNewTokens,
+        MaxNewTokens = Math.Min(settings.MaxNewTokens, settings.Limits?[number] ?? int.MaxValue),
         EndIds = settings.EndIds,
         Seed = settings.Seed,
         Stream = settings.Stream,

@@ -7,26 +7,47 @@ namespace Rlhf.Runs;
 /// <summary>Quick measurements of the device: how fast it multiplies, and whether its kernels agree with the scalar ones.</summary>
 public static class DeviceProbe
 {
-    private const int Size = 512;
     private const double Seconds = 0.3;
+    private const int Repetitions = 5;
 
-    /// <summary>Floating-point operations a second in a 512 x 512 x 512 matrix product, the best of a few tenths of a second.</summary>
-    public static double MatmulRate(IDevice device)
+    /// <summary>Floating-point operations a second in a product [rows, inputs] [inputs, outputs] with packed weights, the best of a few tenths of a second and of at least five.</summary>
+    public static double MatmulRate(IDevice device, int rows = 512, int inputs = 512, int outputs = 512)
     {
-        using var memory = device.Allocate((3L * Size * Size) + device.PackedLength(Size, Size));
-        var (x, y, w) = (memory.Floats.Slice(0, Size * Size), memory.Floats.Slice(Size * Size, Size * Size), memory.Floats.Slice(2 * Size * Size, Size * Size));
-        var packed = memory.Floats.From(3L * Size * Size);
-        device.PackWeights(w, WeightLayout.InputMajor, Size, Size, packed);
+        var (xLength, yLength, wLength) = ((long)rows * inputs, (long)rows * outputs, (long)inputs * outputs);
+        using var memory = device.Allocate(xLength + yLength + wLength + device.PackedLength(inputs, outputs));
+        var x = Filled(device, memory.Floats.Slice(0, xLength), 1);
+        var y = memory.Floats.Slice(xLength, yLength);
+        var w = Filled(device, memory.Floats.Slice(xLength + yLength, wLength), 2);
+        var packed = memory.Floats.From(xLength + yLength + wLength);
+        device.PackWeights(w, WeightLayout.InputMajor, inputs, outputs, packed);
         var best = double.PositiveInfinity;
         var all = Stopwatch.StartNew();
-        while (all.Elapsed.TotalSeconds < Seconds)
+        for (var i = 0; i < Repetitions || all.Elapsed.TotalSeconds < Seconds; i++)
         {
             var start = Stopwatch.GetTimestamp();
-            device.LinearForward(x, packed, default, Size, Size, Size, y);
+            device.LinearForward(x, packed, default, rows, inputs, outputs, y);
             best = Math.Min(best, Stopwatch.GetElapsedTime(start).TotalSeconds);
         }
 
-        return 2.0 * Size * Size * Size / best;
+        return 2.0 * rows * inputs * outputs / best;
+    }
+
+    /// <summary>Bytes read and written a second while a long buffer is copied, the best of a few tenths of a second and of at least five (both directions count, as in STREAM).</summary>
+    public static double CopyRate(IDevice device, long bytes)
+    {
+        using var memory = device.Allocate(2 * bytes / sizeof(float));
+        var half = memory.Floats.Length / 2;
+        device.Fill(memory.Floats, 1f); // pages that were never written would all be read from one
+        var best = double.PositiveInfinity;
+        var all = Stopwatch.StartNew();
+        for (var i = 0; i < Repetitions || all.Elapsed.TotalSeconds < Seconds; i++)
+        {
+            var start = Stopwatch.GetTimestamp();
+            device.Copy(memory.Floats.Slice(0, half), memory.Floats.From(half));
+            best = Math.Min(best, Stopwatch.GetElapsedTime(start).TotalSeconds);
+        }
+
+        return 2.0 * half * sizeof(float) / best;
     }
 
     /// <summary>The largest difference between this device and the scalar reference in a few operations, as a share of the largest number in each result.</summary>

@@ -157,10 +157,12 @@ public sealed class PpoTrainer : IDisposable
         value.Device.CopyIn(bias, value.Part(value.ScalarBias, 1));
     }
 
-    private Completion[] Sample(IReadOnlyList<int[]> prompts, ulong stream) => _generator.Generate(prompts, new GenerationSettings
+    /// <summary>Answers of the present policy, each cut at its own limit where limits are given.</summary>
+    internal Completion[] Sample(IReadOnlyList<int[]> prompts, ulong stream, IReadOnlyList<int>? limits = null) => _generator.Generate(prompts, new GenerationSettings
     {
         Sampling = new SamplingOptions { Temperature = _options.Temperature },
         MaxNewTokens = _options.MaxNewTokens,
+        Limits = limits,
         EndIds = _endIds,
         Seed = _seed,
         Stream = stream,
@@ -175,11 +177,11 @@ public sealed class PpoTrainer : IDisposable
         var rolloutSeconds = Lap(clock);
 
         // 2. Scores, reference and values.  3. Rewards and advantages.
-        var rollout = Advantages(Score(answers));
+        var rollout = Score(answers);
         var scoreSeconds = Lap(clock);
 
         // 4. Update.
-        var outcome = _update.Run(rollout, step, _policyRates.At(step), _valueRates.At(step), trainPolicy: step > _options.ValueWarmUpSteps, _average, _options.Ema ?? 0);
+        var outcome = Update(rollout, step);
         var updateSeconds = Lap(clock);
 
         // 5. Log.
@@ -194,7 +196,14 @@ public sealed class PpoTrainer : IDisposable
     private int[][] PromptsOf(long step) =>
         [.. EpochOrder.Range(_prompts.Count, _seed, (step - 1) * _options.RolloutsPerStep, _options.RolloutsPerStep).Select(row => _prompts[row])];
 
-    private Rollout Score(Completion[] answers)
+    /// <summary>Scores, reference log-probabilities and values of sampled answers, and the rewards and advantages that follow.</summary>
+    internal Rollout Score(Completion[] answers) => Advantages(Judge(answers));
+
+    /// <summary>The updates of a step, from its rollout.</summary>
+    internal PpoOutcome Update(Rollout rollout, long step) =>
+        _update.Run(rollout, step, _policyRates.At(step), _valueRates.At(step), trainPolicy: step > _options.ValueWarmUpSteps, _average, _options.Ema ?? 0);
+
+    private Rollout Judge(Completion[] answers)
     {
         int[][] sequences = [.. answers.Select(static answer => answer.Tokens)];
         int[] promptLengths = [.. answers.Select(static answer => answer.Prompt.Length)];

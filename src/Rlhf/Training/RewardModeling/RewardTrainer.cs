@@ -127,7 +127,8 @@ public sealed class RewardTrainer : IDisposable
         _arena.Dispose();
     }
 
-    private void TrainStep(long step)
+    /// <summary>One optimizer step (from 1): its rankings, forward, backward, update, log.</summary>
+    internal void TrainStep(long step)
     {
         var watch = Stopwatch.GetTimestamp();
         var epoch = (int)((step - 1) / _stepsPerEpoch);

@@ -120,7 +120,8 @@ public sealed class SupervisedTrainer : IDisposable
         _best?.Dispose();
     }
 
-    private void TrainStep(long step)
+    /// <summary>One optimizer step (from 1): its rows, forward, backward, update, log.</summary>
+    internal void TrainStep(long step)
     {
         var watch = Stopwatch.GetTimestamp();
         var (epoch, rows, isFirstOfEpoch) = _plan.RowsOf(step);

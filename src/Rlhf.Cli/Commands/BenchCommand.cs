@@ -1,0 +1,107 @@
+using System.CommandLine;
+using System.Globalization;
+using Rlhf.Benchmarks;
+using Rlhf.Numerics.Cpu;
+using Rlhf.Reporting;
+
+namespace Rlhf.Cli.Commands;
+
+/// <summary><c>rlhf bench</c>: how fast the steps of the recipe are on this machine.</summary>
+internal static class BenchCommand
+{
+    private static readonly Option<string> Size = new Option<string>("--size")
+    {
+        Description = "The model: mini (14 million parameters) or small (124 million).",
+        HelpName = "SIZE",
+        DefaultValueFactory = static _ => BenchmarkShape.Mini.Name,
+    }.AcceptOnlyFromAmong([.. BenchmarkShape.All.Select(static shape => shape.Name)]);
+
+    private static readonly Option<int?> Threads = new("--threads") { Description = "Threads; by default RLHF_THREADS, or all cores.", HelpName = "N" };
+
+    private static readonly Option<string> Precision = new Option<string>("--precision")
+    {
+        Description = "f32 or bf16.",
+        HelpName = "TYPE",
+        DefaultValueFactory = static _ => "f32",
+    }.AcceptOnlyFromAmong("f32", "bf16");
+
+    private static readonly Option<int> Repeat = new("--repeat") { Description = "Times that a phase is done (the update: once); the best counts.", HelpName = "N", DefaultValueFactory = static _ => 2 };
+
+    private static readonly Option<string> Phases = new("--phases")
+    {
+        Description = "Those to time: sft, rollout, score, update, rm, with commas between; by default all.",
+        HelpName = "LIST",
+        DefaultValueFactory = static _ => string.Join(',', PhaseNames.Keys),
+    };
+
+    private static readonly Option<bool> Json = ModelArguments.Json("One JSON object on one line, with the keys of PyTorch's script (docs/performance.md).");
+
+    private static Dictionary<string, BenchmarkPhase> PhaseNames => Enum.GetValues<BenchmarkPhase>().ToDictionary(static phase => SnakeCase.From(phase.ToString()));
+
+    public static Command Create() =>
+        new Command("bench", "Times SFT, rollout, scoring, PPO update and reward model on random weights, and the machine beside them.") { Size, Threads, Precision, Repeat, Phases, Json }
+            .WithExamples("rlhf bench", "rlhf bench --size small --threads 1 --json", "rlhf bench --phases rollout --repeat 5")
+            .Does(Measure);
+
+    private static void Measure(ParseResult parsed, CancellationToken cancellation)
+    {
+        var phases = PhasesOf(parsed.GetValue(Phases)!);
+        var shape = BenchmarkShape.All.Single(shape => shape.Name == parsed.GetValue(Size));
+        var threads = parsed.GetValue(Threads) ?? WorkerPool.ChooseThreads();
+        var repetitions = parsed.GetValue(Repeat);
+        if (repetitions < 1 || threads < 1)
+        {
+            throw new InputException("--threads and --repeat must be at least 1.");
+        }
+
+        var precision = parsed.GetValue(Precision)!;
+        if (precision != "f32")
+        {
+            throw new InputException($"--precision {precision}: this build computes in f32 only.");
+        }
+
+        using var device = CpuDevice.Create(threads);
+        IReadOnlyList<PhaseResult> results;
+        using (var benchmark = new Benchmark(shape, device, repetitions, text => parsed.Error().WriteLine($"rlhf: {text}"), cancellation))
+        {
+            results = benchmark.Run(phases);
+        }
+
+        var peakMemory = BenchmarkResult.PeakMemory();
+        var result = new BenchmarkResult(shape.Name, threads, precision, results, MachineRates.Measure(device), peakMemory);
+        if (parsed.GetValue(Json))
+        {
+            parsed.Output().WriteLine(result.ToJson());
+        }
+        else
+        {
+            Write(parsed.Output(), result, device.Description);
+        }
+    }
+
+    private static void Write(TextWriter output, BenchmarkResult result, string device)
+    {
+        var table = new TextTable("phase", "seconds", "a second", "GFLOP", "of the peak", "allocated");
+        foreach (var phase in result.Phases)
+        {
+            var rates = string.Join(", ", phase.Rates.Select(static rate => $"{Number(rate.Value, "N1")} {rate.Unit}"));
+            table.AddRow(
+                SnakeCase.From(phase.Phase.ToString()), Number(phase.Seconds, "F3"), rates, Number(phase.Operations / 1e9, "N0"), Number(result.PeakFraction(phase), "P0"), $"{Number(phase.AllocatedBytes / 1024.0, "N0")} KiB");
+        }
+
+        table.Write(output);
+        if (result.PpoStepSeconds is { } seconds)
+        {
+            output.WriteLine($"PPO step {Number(seconds, "F2")} s (rollout, scores, update)");
+        }
+
+        output.WriteLine($"{result.Size}, {result.Precision}, {device}; peak memory {Number(result.PeakMemoryBytes / 1048576.0, "N0")} MiB");
+        output.WriteLine(
+            $"matmul peak {Number(result.Machine.MatmulPeak / 1e9, "N1")} GFLOP/s, 2048 x 768 x 3072 {Number(result.Machine.GemmRate / 1e9, "N1")} GFLOP/s, copying {Number(result.Machine.CopyRate / 1e9, "N1")} GB/s");
+    }
+
+    private static HashSet<BenchmarkPhase> PhasesOf(string list) => [.. list.Split(',', StringSplitOptions.TrimEntries).Select(static name =>
+        PhaseNames.TryGetValue(name, out var phase) ? phase : throw new InputException($"--phases: '{name}' is none of {string.Join(", ", PhaseNames.Keys)}."))];
+
+    private static string Number(double value, string format) => value.ToString(format, CultureInfo.InvariantCulture);
+}

@@ -1,0 +1,28 @@
+namespace Rlhf.Benchmarks;
+
+/// <summary>What is timed.</summary>
+public enum BenchmarkPhase
+{
+    /// <summary>An SFT step: forward, backward, update.</summary>
+    Sft,
+
+    /// <summary>Sampling the answers of a PPO step.</summary>
+    Rollout,
+
+    /// <summary>Reference log-probabilities, values, rewards and advantages of these answers.</summary>
+    Score,
+
+    /// <summary>The updates of policy and value network: all minibatches of all epochs.</summary>
+    Update,
+
+    /// <summary>A reward-model step on rankings of K answers.</summary>
+    Rm,
+}
+
+/// <summary>One timed phase.</summary>
+/// <param name="Phase">Which.</param>
+/// <param name="Seconds">The best of its repetitions.</param>
+/// <param name="Operations">Floating-point operations that it needs (<see cref="OperationCount"/>).</param>
+/// <param name="AllocatedBytes">Managed memory that its last repetition allocated.</param>
+/// <param name="Rates">What is done a second, by unit: for example <c>tokens</c>.</param>
+public sealed record PhaseResult(BenchmarkPhase Phase, double Seconds, double Operations, long AllocatedBytes, IReadOnlyList<(string Unit, double Value)> Rates);
