@@ -27,6 +27,9 @@ public sealed class JsonRow
     /// <summary>Where the row begins.</summary>
     public RowPosition Position { get; }
 
+    /// <summary>The row as it stands in the file.</summary>
+    internal ReadOnlySpan<byte> Bytes => _bytes;
+
     /// <summary>The row's value.</summary>
     /// <exception cref="InputException">Not valid UTF-8, not one JSON value, nested too deeply, or a name stands twice in an object.</exception>
     public RowValue Parse()

@@ -83,13 +83,7 @@ internal static class RankingParser
     private static Ranking ParseRanking(RowFields row)
     {
         var prompt = PromptParser.Parse(row);
-        var value = row.Get("responses");
-        var responses = row.ItemsOf(value).Select(row.TextOf).ToList();
-        if (responses.Count is < 2 or > MaximumAnswers)
-        {
-            throw row.Error(value, $"2 to {MaximumAnswers} answers");
-        }
-
+        var responses = ParseResponses(row);
         if (row.Has("ranking"))
         {
             if (row.Has("pairs") || row.Has("ties") || row.Has("margins"))
@@ -97,7 +91,7 @@ internal static class RankingParser
                 throw row.Error(row.Get("ranking"), "either ranking, or pairs with ties and margins, not both");
             }
 
-            var tiers = ParseTiers(row, responses.Count);
+            var tiers = ParseTiers(row, "ranking", responses.Count);
             return Create(row, prompt, responses, tiers, Tiers.Pairs(tiers), Tiers.Ties(tiers), null);
         }
 
@@ -112,9 +106,18 @@ internal static class RankingParser
         return Create(row, prompt, responses, null, pairs, ties, ParseMargins(row, pairs.Count));
     }
 
-    private static List<IReadOnlyList<int>> ParseTiers(RowFields row, int count)
+    /// <summary>The answers of a row, ranked or not.</summary>
+    public static List<string> ParseResponses(RowFields row)
     {
-        var value = row.Get("ranking");
+        var value = row.Get("responses");
+        var responses = row.ItemsOf(value).Select(row.TextOf).ToList();
+        return responses.Count is >= 2 and <= MaximumAnswers ? responses : throw row.Error(value, $"2 to {MaximumAnswers} answers");
+    }
+
+    /// <summary>A field that is a ranking: every answer once, best tier first.</summary>
+    public static List<IReadOnlyList<int>> ParseTiers(RowFields row, string name, int count)
+    {
+        var value = row.Get(name);
         var seen = new bool[count];
         List<IReadOnlyList<int>> tiers = [];
         foreach (var tier in row.ItemsOf(value))

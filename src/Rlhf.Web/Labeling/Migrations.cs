@@ -1,0 +1,90 @@
+using System.Data.Common;
+using System.Globalization;
+
+namespace Rlhf.Web.Labeling;
+
+/// <summary>
+/// The schema, as numbered steps that are applied once each. What people and models wrote is kept as JSON, in which every character is allowed
+/// (PostgreSQL's texts cannot hold U+0000). Times are milliseconds of Unix time.
+/// </summary>
+internal static class Migrations
+{
+    private static readonly string[] Steps =
+    [
+        """
+        CREATE TABLE settings (name TEXT PRIMARY KEY, value TEXT NOT NULL);
+        CREATE TABLE rounds (id {id}, name TEXT NOT NULL UNIQUE, created_at BIGINT NOT NULL);
+        CREATE TABLE tasks (
+            id {id},
+            round_id BIGINT NOT NULL REFERENCES rounds (id),
+            prompt_key TEXT NOT NULL,
+            content_key TEXT NOT NULL,
+            answers INTEGER NOT NULL,
+            calibration INTEGER NOT NULL,
+            done INTEGER NOT NULL DEFAULT 0,
+            UNIQUE (round_id, content_key));
+        CREATE INDEX tasks_by_prompt ON tasks (round_id, prompt_key);
+        CREATE INDEX tasks_by_need ON tasks (calibration, done, id);
+        CREATE TABLE contents (task_id BIGINT PRIMARY KEY REFERENCES tasks (id), content TEXT NOT NULL);
+        CREATE TABLE users (id {id}, name TEXT NOT NULL UNIQUE, role TEXT NOT NULL, token_hash TEXT UNIQUE, created_at BIGINT NOT NULL, revoked_at BIGINT);
+        CREATE TABLE leases (
+            task_id BIGINT NOT NULL REFERENCES tasks (id),
+            user_id BIGINT NOT NULL REFERENCES users (id),
+            order_shown TEXT NOT NULL,
+            leased_at BIGINT NOT NULL,
+            expires_at BIGINT NOT NULL,
+            adjudication INTEGER NOT NULL,
+            PRIMARY KEY (task_id, user_id));
+        CREATE INDEX leases_by_user ON leases (user_id, expires_at);
+        CREATE TABLE rankings (
+            id {id},
+            task_id BIGINT NOT NULL REFERENCES tasks (id),
+            user_id BIGINT NOT NULL REFERENCES users (id),
+            revision INTEGER NOT NULL,
+            judgement TEXT NOT NULL,
+            order_shown TEXT NOT NULL,
+            seconds DOUBLE PRECISION NOT NULL,
+            created_at BIGINT NOT NULL,
+            updated_at BIGINT NOT NULL,
+            adjudication INTEGER NOT NULL,
+            UNIQUE (task_id, user_id));
+        CREATE INDEX rankings_by_user ON rankings (user_id, updated_at);
+        CREATE TABLE revisions (
+            submission TEXT PRIMARY KEY,
+            ranking_id BIGINT NOT NULL REFERENCES rankings (id),
+            revision INTEGER NOT NULL,
+            judgement TEXT NOT NULL,
+            seconds DOUBLE PRECISION NOT NULL,
+            stored_at BIGINT NOT NULL);
+        CREATE INDEX revisions_by_ranking ON revisions (ranking_id, revision);
+        """,
+    ];
+
+    /// <summary>The version of the schema that this program writes.</summary>
+    public static int Newest => Steps.Length;
+
+    /// <summary>Brings a database to <see cref="Newest"/>; the caller has a transaction open that keeps other writers out.</summary>
+    /// <exception cref="InputException">The database was written by a newer program.</exception>
+    public static void Apply(DbConnection connection, SqlDialect dialect)
+    {
+        connection.Execute("CREATE TABLE IF NOT EXISTS schema_version (version INTEGER NOT NULL)");
+        var version = connection.Query("SELECT version FROM schema_version", reader => reader.GetInt32(0)).SingleOrDefault();
+        if (version > Newest)
+        {
+            throw new InputException(string.Create(CultureInfo.InvariantCulture, $"The store has schema version {version}; this program knows versions up to {Newest}. Use a newer program."));
+        }
+
+        if (version == Newest)
+        {
+            return;
+        }
+
+        foreach (var step in Steps.Skip(version))
+        {
+            connection.Execute(step.Replace("{id}", dialect.IdColumn, StringComparison.Ordinal));
+        }
+
+        connection.Execute("DELETE FROM schema_version");
+        connection.Execute("INSERT INTO schema_version (version) VALUES (@version)", ("version", Newest));
+    }
+}

@@ -1,0 +1,65 @@
+using System.Text.Encodings.Web;
+using System.Text.Json;
+
+namespace Rlhf.Web.Labeling;
+
+/// <summary>What an export holds.</summary>
+public sealed record ExportOptions
+{
+    /// <summary>Only this round.</summary>
+    public string? Round { get; init; }
+
+    /// <summary>Also tasks without a ranking, answers that could not be judged, and calibration items: a whole copy, for <c>rlhf label import</c>, not for <c>reward</c>.</summary>
+    public bool Everything { get; init; }
+}
+
+/// <summary>Rankings as JSON lines.</summary>
+public static class RankingExport
+{
+    private static readonly JsonSerializerOptions Json = new() { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
+
+    /// <summary>
+    /// Writes a row for each ranking. Where an owner decided between labelers, the decision is the only row of that task, unless everything is written.
+    /// </summary>
+    /// <returns>The number of rows.</returns>
+    public static int Write(RankingStore store, TextWriter output, ExportOptions options)
+    {
+        var rankings = store.Rankings().ToLookup(ranking => ranking.Task);
+        var rows = 0;
+        foreach (var task in store.Tasks(options.Round))
+        {
+            foreach (var row in options.Everything ? Everything(task, rankings[task.Id]) : Usable(task, rankings[task.Id]))
+            {
+                output.Write(row.ToJsonString(Json) + "\n");
+                rows++;
+            }
+        }
+
+        return rows;
+    }
+
+    private static IEnumerable<System.Text.Json.Nodes.JsonObject> Usable(StoredTask task, IEnumerable<StoredRanking> rankings)
+    {
+        if (task.Answers.Known is not null)
+        {
+            return [];
+        }
+
+        var usable = rankings.Where(ranking => ranking.Judgement.Tiers is not null).ToList();
+        return usable.Where(ranking => ranking.Adjudication || !usable.Any(other => other.Adjudication)).Select(ranking => RankingRows.RowOf(task, ranking));
+    }
+
+    private static IEnumerable<System.Text.Json.Nodes.JsonObject> Everything(StoredTask task, IEnumerable<StoredRanking> rankings)
+    {
+        var rows = rankings.Select(ranking => RankingRows.RowOf(task, ranking)).DefaultIfEmpty(RankingRows.RowOf(task));
+        foreach (var row in rows)
+        {
+            if (task.Answers.Known is { } known)
+            {
+                row["known_ranking"] = JsonSerializer.SerializeToNode(known);
+            }
+
+            yield return row;
+        }
+    }
+}

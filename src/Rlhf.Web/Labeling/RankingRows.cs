@@ -1,0 +1,155 @@
+using System.Globalization;
+using System.Text.Json;
+using System.Text.Json.Nodes;
+using Rlhf.Data;
+
+namespace Rlhf.Web.Labeling;
+
+/// <summary>A row of answers, ranked or not, on its way into the store.</summary>
+/// <param name="Answers">The prompt and its answers.</param>
+/// <param name="Judgement">The ranking, answers under their own numbers; null where nobody ranked.</param>
+/// <param name="Labeler">Who ranked.</param>
+/// <param name="OrderShown">[K] which answer stood at each place of the page.</param>
+/// <param name="Seconds">How long it took.</param>
+/// <param name="Edits">How often it was changed.</param>
+/// <param name="CreatedAt">First stored, in milliseconds of Unix time; now where null.</param>
+/// <param name="UpdatedAt">Last changed.</param>
+/// <param name="Adjudication">Whether an owner decided between labelers with it.</param>
+public sealed record ImportRow(
+    AnswerSet Answers, Judgement? Judgement, string Labeler, IReadOnlyList<int> OrderShown, double Seconds, int Edits, long? CreatedAt, long? UpdatedAt, bool Adjudication);
+
+/// <summary>Rankings as JSON lines: rows that the data readers take, with what else is known of each beside (docs/data.md).</summary>
+public static class RankingRows
+{
+    /// <summary>Answers of a page at most: its keys are 1 to 9.</summary>
+    public const int MaximumAnswers = 9;
+
+    private const string NoRound = "1";
+    private const string Unnamed = "imported";
+
+    // Fields that this class writes; all others are the source's.
+    private static readonly HashSet<string> Own = new(StringComparer.Ordinal)
+    {
+        "responses", "ranking", "labeler", "round", "order_shown", "seconds", "edits", "flags", "ratings", "comment", "cannot_judge", "adjudication", "created_at", "updated_at", "known_ranking",
+    };
+
+    /// <summary>Reads rows of answers.</summary>
+    /// <param name="path">JSON lines or an array, gzipped or not.</param>
+    /// <param name="name">The file's name in errors.</param>
+    /// <param name="round">The round of rows that name none.</param>
+    /// <param name="calibration">Whether the rankings are the known answers of calibration items.</param>
+    /// <exception cref="InputException">A row is not one; with its place.</exception>
+    public static IEnumerable<ImportRow> Read(string path, string? name = null, string? round = null, bool calibration = false) =>
+        JsonRows.Read(path, name).Select(row => Parse(row, round ?? NoRound, calibration));
+
+    /// <summary>A ranking as a row.</summary>
+    public static JsonObject RowOf(StoredTask task, StoredRanking ranking)
+    {
+        var row = RowOf(task);
+        var judgement = ranking.Judgement;
+        row["labeler"] = ranking.Labeler;
+        Set(row, "ranking", judgement.Tiers);
+        Set(row, "cannot_judge", judgement.CannotJudge);
+        Set(row, "flags", judgement.Flags.Count > 0 ? judgement.Flags : null);
+        Set(row, "ratings", judgement.Ratings.Count > 0 ? judgement.Ratings : null);
+        Set(row, "comment", judgement.Comment);
+        Set(row, "order_shown", ranking.OrderShown);
+        row["seconds"] = ranking.Seconds;
+        row["edits"] = ranking.Edits;
+        Set(row, "adjudication", ranking.Adjudication ? true : null);
+        row["created_at"] = ranking.CreatedAt;
+        row["updated_at"] = ranking.UpdatedAt;
+        return row;
+    }
+
+    /// <summary>A task as a row of answers that nobody has ranked.</summary>
+    public static JsonObject RowOf(StoredTask task)
+    {
+        var row = (JsonObject)task.Answers.Source.DeepClone();
+        row["responses"] = JsonSerializer.SerializeToNode(task.Answers.Responses);
+        row["round"] = task.Answers.Round;
+        return row;
+    }
+
+    private static void Set(JsonObject row, string name, object? value)
+    {
+        if (value is not null)
+        {
+            row[name] = JsonSerializer.SerializeToNode(value, value.GetType());
+        }
+    }
+
+    private static ImportRow Parse(JsonRow row, string round, bool calibration)
+    {
+        var fields = new RowFields(row, new Dictionary<string, string>());
+        var prompt = PromptParser.Parse(fields);
+        var responses = RankingParser.ParseResponses(fields);
+        if (responses.Count > MaximumAnswers)
+        {
+            throw fields.Wrong(fields.Get("responses"), string.Create(CultureInfo.InvariantCulture, $"expected 2 to {MaximumAnswers} answers to rank in the browser, found {responses.Count}"));
+        }
+
+        var tiers = fields.Has("ranking") ? RankingParser.ParseTiers(fields, "ranking", responses.Count) : null;
+        var known = calibration ? tiers : fields.Has("known_ranking") ? RankingParser.ParseTiers(fields, "known_ranking", responses.Count) : null;
+        if (calibration && tiers is null)
+        {
+            throw fields.Missing("the field \"ranking\" with the right order of a calibration item");
+        }
+
+        var source = SourceOf(row);
+        source["id"] ??= fields.Id();
+        var answers = new AnswerSet(fields.FindName("round") ?? round, prompt.Text, prompt.AsMessages(), responses, source, known);
+        var ranked = !calibration && (tiers is not null || fields.Has("cannot_judge"));
+        var judgement = ranked ? JudgementOf(fields, tiers, responses.Count) : null;
+        int[] asNumbered = [.. Enumerable.Range(0, responses.Count)];
+        return new ImportRow(
+            answers, judgement, fields.FindName("labeler") ?? Unnamed, OrderOf(fields, responses.Count) ?? asNumbered,
+            NumberOf(fields, "seconds") ?? 0, (int)(NumberOf(fields, "edits") ?? 0), (long?)NumberOf(fields, "created_at"), (long?)NumberOf(fields, "updated_at"),
+            fields.Find("adjudication") is { Kind: JsonValueKind.True });
+    }
+
+    private static Judgement JudgementOf(RowFields fields, IReadOnlyList<IReadOnlyList<int>>? tiers, int answers)
+    {
+        var judgement = new Judgement
+        {
+            Tiers = tiers,
+            CannotJudge = tiers is null ? fields.FindText("cannot_judge") : null,
+            Comment = fields.FindText("comment"),
+            Flags = fields.Find("flags") is { } flags ? [.. fields.ItemsOf(flags).Select(IReadOnlyList<string> (own) => [.. fields.ItemsOf(own).Select(fields.TextOf)])] : [],
+            Ratings = fields.Find("ratings") is { } ratings ? [.. fields.ItemsOf(ratings).Select(value => value.Kind == JsonValueKind.Null ? (int?)null : fields.IndexOf(value, 8))] : [],
+        };
+        try
+        {
+            JudgementRules.Check(judgement, answers);
+            return judgement;
+        }
+        catch (InputException exception)
+        {
+            throw new InputException($"{fields.Position}: {exception.Message}");
+        }
+    }
+
+    private static int[]? OrderOf(RowFields fields, int answers)
+    {
+        if (fields.Find("order_shown") is not { } value)
+        {
+            return null;
+        }
+
+        int[] order = [.. fields.ItemsOf(value).Select(item => fields.IndexOf(item, answers))];
+        return order.Order().SequenceEqual(Enumerable.Range(0, answers)) ? order : throw fields.Error(value, "every answer once");
+    }
+
+    private static double? NumberOf(RowFields fields, string name) => fields.Find(name) is { } value ? Math.Min(fields.NumberOf(value, above: false), 1e15) : null;
+
+    private static JsonObject SourceOf(JsonRow row)
+    {
+        var source = JsonNode.Parse(row.Bytes)!.AsObject();
+        foreach (var name in Own)
+        {
+            source.Remove(name);
+        }
+
+        return source;
+    }
+}

@@ -1,0 +1,125 @@
+using System.Data.Common;
+using System.Security.Cryptography;
+using System.Text;
+using System.Text.Json;
+
+namespace Rlhf.Web.Labeling;
+
+/// <summary>What goes in and comes out as a whole.</summary>
+public sealed partial class RankingStore
+{
+    /// <summary>Adds tasks, and rankings of rows that have them. A row that is there already adds nothing.</summary>
+    /// <param name="rows">The rows, all of which are stored or none.</param>
+    public ImportResult Import(IEnumerable<ImportRow> rows) => Write(connection =>
+    {
+        var (added, known, rankings) = (0, 0, 0);
+        foreach (var row in rows)
+        {
+            var (task, isNew) = AddTask(connection, row.Answers);
+            (added, known) = isNew ? (added + 1, known) : (added, known + 1);
+            if (row.Judgement is { } judgement)
+            {
+                rankings += AddImported(connection, task, row, judgement) ? 1 : 0;
+            }
+        }
+
+        return new ImportResult(added, known, rankings);
+    });
+
+    /// <summary>The names of the rounds, oldest first.</summary>
+    public IReadOnlyList<string> Rounds() => Read(connection => connection.Query("SELECT name FROM rounds ORDER BY id", reader => reader.GetString(0)));
+
+    /// <summary>A task with everything about it; null where there is none.</summary>
+    public StoredTask? FindTask(long task) => Read(connection => connection.Query(
+        "SELECT content FROM contents WHERE task_id = @task", reader => new StoredTask(task, JsonSerializer.Deserialize<AnswerSet>(reader.GetString(0), Json)!), ("task", task)).SingleOrDefault());
+
+    /// <summary>All tasks, oldest first, one at a time in memory.</summary>
+    /// <param name="round">Of this round; of all where null.</param>
+    public IEnumerable<StoredTask> Tasks(string? round = null)
+    {
+        using var connection = dialect.Open();
+        var last = 0L;
+        while (true)
+        {
+            var found = connection.Query(
+                """
+                SELECT t.id, c.content FROM tasks t JOIN contents c ON c.task_id = t.id JOIN rounds n ON n.id = t.round_id
+                WHERE t.id > @last AND (@every = 1 OR n.name = @round) ORDER BY t.id LIMIT 1
+                """,
+                reader => new StoredTask(reader.GetInt64(0), JsonSerializer.Deserialize<AnswerSet>(reader.GetString(1), Json)!),
+                ("last", last), ("every", round is null ? 1 : 0), ("round", round ?? "")).SingleOrDefault();
+            if (found is null)
+            {
+                yield break;
+            }
+
+            last = found.Id;
+            yield return found;
+        }
+    }
+
+    /// <summary>All rankings, or those of a task, in the order in which they came.</summary>
+    public IReadOnlyList<StoredRanking> Rankings(long? task = null) => Read(connection => connection.Query(
+        """
+        SELECT r.task_id, u.name, r.judgement, r.order_shown, r.seconds, r.revision, r.created_at, r.updated_at, r.adjudication
+        FROM rankings r JOIN users u ON u.id = r.user_id WHERE @every = 1 OR r.task_id = @task ORDER BY r.task_id, r.id
+        """,
+        reader => new StoredRanking(
+            reader.GetInt64(0), reader.GetString(1), JsonSerializer.Deserialize<Judgement>(reader.GetString(2), Json)!, Numbers(reader.GetString(3)),
+            reader.GetDouble(4), reader.GetInt32(5), reader.GetInt64(6), reader.GetInt64(7), reader.GetInt32(8) == 1),
+        ("every", task is null ? 1 : 0), ("task", task ?? 0)));
+
+    /// <summary>Every version of the rankings of a task, in the order in which they were stored: what was said, and when in milliseconds of Unix time.</summary>
+    public IReadOnlyList<(string Labeler, int Revision, Judgement Judgement, long StoredAt)> History(long task) => Read(connection => connection.Query(
+        """
+        SELECT u.name, v.revision, v.judgement, v.stored_at FROM revisions v JOIN rankings r ON r.id = v.ranking_id JOIN users u ON u.id = r.user_id
+        WHERE r.task_id = @task ORDER BY r.id, v.revision
+        """,
+        reader => (reader.GetString(0), reader.GetInt32(1), JsonSerializer.Deserialize<Judgement>(reader.GetString(2), Json)!, reader.GetInt64(3)), ("task", task)));
+
+    private (long Task, bool IsNew) AddTask(DbConnection connection, AnswerSet answers)
+    {
+        connection.Execute("INSERT INTO rounds (name, created_at) VALUES (@name, @now) ON CONFLICT (name) DO NOTHING", ("name", answers.Round), ("now", Now));
+        var round = connection.Number("SELECT id FROM rounds WHERE name = @name", ("name", answers.Round));
+        var key = HashOf(JsonSerializer.Serialize<string[]>([answers.PromptText, .. answers.Responses], Json));
+        var task = connection.Query("SELECT id FROM tasks WHERE round_id = @round AND content_key = @key", long? (reader) => reader.GetInt64(0), ("round", round), ("key", key)).SingleOrDefault();
+        if (task is { } known)
+        {
+            return (known, false);
+        }
+
+        var id = connection.Number(
+            "INSERT INTO tasks (round_id, prompt_key, content_key, answers, calibration) VALUES (@round, @prompt, @key, @answers, @calibration) RETURNING id",
+            ("round", round), ("prompt", HashOf(answers.PromptText)), ("key", key), ("answers", answers.Responses.Count), ("calibration", answers.Known is null ? 0 : 1));
+        connection.Execute("INSERT INTO contents (task_id, content) VALUES (@task, @content)", ("task", id), ("content", JsonSerializer.Serialize(answers, Json)));
+        return (id, true);
+    }
+
+    private bool AddImported(DbConnection connection, long task, ImportRow row, Judgement judgement)
+    {
+        var user = UserNamed(connection, row.Labeler, UserRole.Labeler);
+        if (RankingOf(connection, task, user) is not null)
+        {
+            return false;
+        }
+
+        JudgementRules.Check(judgement, row.Answers.Responses.Count);
+        var json = JsonSerializer.Serialize(judgement, Json);
+        var ranking = connection.Number(
+            """
+            INSERT INTO rankings (task_id, user_id, revision, judgement, order_shown, seconds, created_at, updated_at, adjudication)
+            VALUES (@task, @user, @revision, @judgement, @order, @seconds, @created, @updated, @adjudication) RETURNING id
+            """,
+            ("task", task), ("user", user.Id), ("revision", row.Edits), ("judgement", json), ("order", JsonSerializer.Serialize(row.OrderShown, Json)),
+            ("seconds", row.Seconds), ("created", row.CreatedAt ?? Now), ("updated", row.UpdatedAt ?? Now), ("adjudication", row.Adjudication ? 1 : 0));
+        AddRevision(connection, new Submission(task, $"import/{ranking}", judgement, row.Seconds), ranking, row.Edits, json);
+        if (!row.Adjudication)
+        {
+            connection.Execute("UPDATE tasks SET done = done + 1 WHERE id = @task", ("task", task));
+        }
+
+        return true;
+    }
+
+    private static string HashOf(string text) => Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(text)));
+}

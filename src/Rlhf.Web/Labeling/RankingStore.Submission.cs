@@ -1,0 +1,145 @@
+using System.Data.Common;
+using System.Text.Json;
+
+namespace Rlhf.Web.Labeling;
+
+public sealed partial class RankingStore
+{
+    private const int RecentRankings = 20;
+
+    private sealed record OwnRanking(long Id, int Revision, int[] OrderShown, Judgement Given);
+
+    /// <summary>Stores a judgement, or says why it is not stored. Answers in it are numbered as they were shown.</summary>
+    /// <exception cref="InputException">It is not a judgement of this task's answers.</exception>
+    public SubmissionResult Submit(LabelUser user, Submission submission)
+    {
+        if (submission.Key.Length is < 8 or > 100 || !double.IsFinite(submission.Seconds) || submission.Seconds < 0)
+        {
+            throw new InputException("Expected a submission key of 8 to 100 characters and a time of at least 0 seconds.");
+        }
+
+        // Submissions of two labelers never meet, whatever keys their browsers made.
+        var keyed = submission with { Key = $"{user.Id}/{submission.Key}" };
+        return Write(connection => RevisionTask(connection, keyed.Key) is { } stored
+            ? stored == keyed.Task ? SubmissionResult.Stored : throw new InputException("This submission key was used for another task.")
+            : keyed.Edit ? Edit(connection, user, keyed) : Add(connection, user, keyed));
+    }
+
+    /// <summary>The last rankings of a labeler, newest first.</summary>
+    public IReadOnlyList<RecentRanking> Recent(LabelUser user) => Read(connection => connection.Query(
+        $"""
+        SELECT r.task_id, r.judgement, r.created_at, c.content FROM rankings r JOIN contents c ON c.task_id = r.task_id
+        WHERE r.user_id = @user ORDER BY r.created_at DESC, r.id DESC LIMIT {RecentRankings}
+        """,
+        reader => new RecentRanking(
+            reader.GetInt64(0), Beginning(JsonSerializer.Deserialize<AnswerSet>(reader.GetString(3), Json)!.Messages[^1].Content), reader.GetInt64(2),
+            JsonSerializer.Deserialize<Judgement>(reader.GetString(1), Json)!.Tiers is null),
+        ("user", user.Id)));
+
+    /// <summary>How far a labeler and everybody is.</summary>
+    public LabelProgress Progress(LabelUser user) => Read(connection =>
+    {
+        var (done, wanted) = DoneAndWanted(connection, round: null);
+        return new LabelProgress(connection.Number("SELECT count(*) FROM rankings WHERE user_id = @user", ("user", user.Id)), done, wanted);
+    });
+
+    /// <summary>Rankings that a round has and is to have; of all rounds where null.</summary>
+    public (long Done, long Wanted) Progress(string? round) => Read(connection => DoneAndWanted(connection, round));
+
+    private SubmissionResult Add(DbConnection connection, LabelUser user, Submission submission)
+    {
+        if (RankingOf(connection, submission.Task, user) is not null)
+        {
+            return SubmissionResult.AlreadyRanked;
+        }
+
+        var lease = connection.Query(
+            "SELECT order_shown, expires_at, adjudication FROM leases WHERE task_id = @task AND user_id = @user",
+            (Func<DbDataReader, (string Order, long ExpiresAt, int Adjudication)?>)(reader => (reader.GetString(0), reader.GetInt64(1), reader.GetInt32(2))),
+            ("task", submission.Task), ("user", user.Id)).SingleOrDefault();
+        if (lease is not { } own)
+        {
+            return SubmissionResult.NotYours;
+        }
+
+        if (own.ExpiresAt <= Now && !HasRoom(connection, submission.Task, user, SettingsOf(connection)))
+        {
+            return SubmissionResult.TooLate;
+        }
+
+        var judgement = Stored(submission.Judgement, Numbers(own.Order));
+        var ranking = connection.Number(
+            """
+            INSERT INTO rankings (task_id, user_id, revision, judgement, order_shown, seconds, created_at, updated_at, adjudication)
+            VALUES (@task, @user, 0, @judgement, @order, @seconds, @now, @now, @adjudication) RETURNING id
+            """,
+            ("task", submission.Task), ("user", user.Id), ("judgement", judgement), ("order", own.Order), ("seconds", submission.Seconds), ("now", Now), ("adjudication", own.Adjudication));
+        AddRevision(connection, submission, ranking, 0, judgement);
+        connection.Execute("DELETE FROM leases WHERE task_id = @task AND user_id = @user", ("task", submission.Task), ("user", user.Id));
+        if (own.Adjudication == 0)
+        {
+            connection.Execute("UPDATE tasks SET done = done + 1 WHERE id = @task", ("task", submission.Task));
+        }
+
+        return SubmissionResult.Stored;
+    }
+
+    private SubmissionResult Edit(DbConnection connection, LabelUser user, Submission submission)
+    {
+        if (RankingOf(connection, submission.Task, user) is not { } ranking)
+        {
+            return SubmissionResult.NothingToEdit;
+        }
+
+        var judgement = Stored(submission.Judgement, ranking.OrderShown);
+        connection.Execute(
+            "UPDATE rankings SET judgement = @judgement, revision = revision + 1, seconds = seconds + @seconds, updated_at = @now WHERE id = @id",
+            ("judgement", judgement), ("seconds", submission.Seconds), ("now", Now), ("id", ranking.Id));
+        AddRevision(connection, submission, ranking.Id, ranking.Revision + 1, judgement);
+        return SubmissionResult.Stored;
+    }
+
+    private void AddRevision(DbConnection connection, Submission submission, long ranking, int revision, string judgement) => connection.Execute(
+        "INSERT INTO revisions (submission, ranking_id, revision, judgement, seconds, stored_at) VALUES (@key, @ranking, @revision, @judgement, @seconds, @now)",
+        ("key", submission.Key), ("ranking", ranking), ("revision", revision), ("judgement", judgement), ("seconds", submission.Seconds), ("now", Now));
+
+    private static long? RevisionTask(DbConnection connection, string key) => connection.Query(
+        "SELECT r.task_id FROM revisions v JOIN rankings r ON r.id = v.ranking_id WHERE v.submission = @key", long? (reader) => reader.GetInt64(0), ("key", key)).SingleOrDefault();
+
+    private static OwnRanking? RankingOf(DbConnection connection, long task, LabelUser user) => connection.Query(
+        "SELECT id, revision, order_shown, judgement FROM rankings WHERE task_id = @task AND user_id = @user",
+        reader =>
+        {
+            var order = Numbers(reader.GetString(2));
+            var stored = JsonSerializer.Deserialize<Judgement>(reader.GetString(3), Json)!;
+            return new OwnRanking(reader.GetInt64(0), reader.GetInt32(1), order, JudgementRules.Renumber(stored, Inverse(order)));
+        },
+        ("task", task), ("user", user.Id)).SingleOrDefault();
+
+    private static string Stored(Judgement shown, int[] order)
+    {
+        JudgementRules.Check(shown, order.Length);
+        return JsonSerializer.Serialize(JudgementRules.Renumber(shown, order), Json);
+    }
+
+    private static int[] Inverse(int[] order)
+    {
+        var inverse = new int[order.Length];
+        for (var i = 0; i < order.Length; i++)
+        {
+            inverse[order[i]] = i;
+        }
+
+        return inverse;
+    }
+
+    private static (long Done, long Wanted) DoneAndWanted(DbConnection connection, string? round) => connection.Query(
+        """
+        SELECT coalesce(sum(CASE WHEN t.done < @overlap THEN t.done ELSE @overlap END), 0), count(*) * @overlap
+        FROM tasks t JOIN rounds n ON n.id = t.round_id WHERE t.calibration = 0 AND (@every = 1 OR n.name = @round)
+        """,
+        reader => (Convert.ToInt64(reader.GetValue(0), null), Convert.ToInt64(reader.GetValue(1), null)),
+        ("overlap", SettingsOf(connection).Overlap), ("every", round is null ? 1 : 0), ("round", round ?? "")).Single();
+
+    private static string Beginning(string text) => text.Length <= 120 ? text : $"{text[..119]}…";
+}

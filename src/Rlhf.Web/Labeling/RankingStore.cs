@@ -1,0 +1,88 @@
+using System.Data.Common;
+using System.Text.Json;
+using Rlhf.Web.Security;
+
+namespace Rlhf.Web.Labeling;
+
+/// <summary>
+/// Tasks, labelers and rankings in an SQLite file or a PostgreSQL database. Everything that decides (who gets which task, whether a ranking still counts)
+/// happens in one transaction that keeps other writers out, so several servers and commands may work on a store at once. What a method has returned is on the disk.
+/// </summary>
+public sealed partial class RankingStore
+{
+    private static readonly JsonSerializerOptions Json = WebJson.Options;
+
+    // SQLite lets one connection write at a time and lets others poll; within this process they queue instead.
+    private readonly Lock writing = new();
+    private readonly SqlDialect dialect;
+    private readonly TimeProvider clock;
+    private readonly Random random;
+
+    private RankingStore(SqlDialect dialect, TimeProvider clock, Random random) => (this.dialect, this.clock, this.random) = (dialect, clock, random);
+
+    /// <summary>Opens a store; makes it, or brings its schema up to date, where needed.</summary>
+    /// <param name="store">A file, or <c>postgres://user:password@host:port/database</c>.</param>
+    /// <param name="clock">Tells leases the time.</param>
+    /// <param name="random">Shuffles answers.</param>
+    /// <exception cref="InputException">It cannot be opened.</exception>
+    public static RankingStore Open(string store, TimeProvider? clock = null, Random? random = null)
+    {
+        try
+        {
+            var opened = new RankingStore(SqlDialect.Of(store), clock ?? TimeProvider.System, random ?? Random.Shared);
+            opened.Write(connection => Migrations.Apply(connection, opened.dialect));
+            return opened;
+        }
+        catch (Exception exception) when (exception is DbException or System.Net.Sockets.SocketException)
+        {
+            throw new InputException($"The store cannot be opened: {exception.Message}");
+        }
+    }
+
+    /// <summary>The settings.</summary>
+    public LabelSettings Settings() => Read(SettingsOf);
+
+    /// <summary>Changes settings, from what they are when nobody else writes.</summary>
+    public LabelSettings Change(Func<LabelSettings, LabelSettings> change) => Write(connection =>
+    {
+        var changed = change(SettingsOf(connection)).Checked();
+        connection.Execute(
+            "INSERT INTO settings (name, value) VALUES ('label', @value) ON CONFLICT (name) DO UPDATE SET value = excluded.value", ("value", JsonSerializer.Serialize(changed, Json)));
+        return changed;
+    });
+
+    private static LabelSettings SettingsOf(DbConnection connection) =>
+        connection.Query("SELECT value FROM settings WHERE name = 'label'", reader => JsonSerializer.Deserialize<LabelSettings>(reader.GetString(0), Json)!).SingleOrDefault() ?? new LabelSettings();
+
+    private long Now => clock.GetUtcNow().ToUnixTimeMilliseconds();
+
+    private T Read<T>(Func<DbConnection, T> read)
+    {
+        using var connection = dialect.Open();
+        return read(connection);
+    }
+
+    private void Write(Action<DbConnection> write) => Write(connection =>
+    {
+        write(connection);
+        return true;
+    });
+
+    private T Write<T>(Func<DbConnection, T> write)
+    {
+        lock (writing)
+        {
+            using var connection = dialect.Open();
+            // An SQLite transaction of this level takes the right to write at its start, so it never has to give up half-way.
+            using var transaction = connection.BeginTransaction();
+            if (dialect.LockWriters is { } statement)
+            {
+                connection.Execute(statement);
+            }
+
+            var result = write(connection);
+            transaction.Commit();
+            return result;
+        }
+    }
+}
