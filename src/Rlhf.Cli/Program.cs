@@ -53,6 +53,7 @@ internal static class Program
             GenerateCommand.Create(),
             ScoreCommand.Create(),
             EvalCommand.Create(),
+            LabelCommand.Create(),
             PlanCommand.Create(),
             DoctorCommand.Create(),
             BenchCommand.Create(),

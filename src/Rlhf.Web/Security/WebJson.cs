@@ -1,6 +1,8 @@
 using System.Text.Encodings.Web;
 using System.Text.Json;
+using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Http;
+using Microsoft.AspNetCore.Routing;
 
 namespace Rlhf.Web.Security;
 
@@ -41,6 +43,10 @@ public static class WebJson
 
     /// <summary>An answer of JSON.</summary>
     public static IResult Result(object value, int status = StatusCodes.Status200OK) => Results.Json(value, Options, statusCode: status);
+
+    /// <summary>A route that takes JSON: what is done with a body of type <typeparamref name="T"/>.</summary>
+    public static IEndpointConventionBuilder MapPostJson<T>(this IEndpointRouteBuilder routes, string path, Func<HttpContext, T, IResult> answer) =>
+        routes.MapPost(path, async context => await answer(context, await Read<T>(context.Request)).ExecuteAsync(context));
 
     internal static Task WriteError(HttpContext context, WebSettings settings, int status, string message)
     {

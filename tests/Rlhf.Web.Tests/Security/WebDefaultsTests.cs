@@ -1,7 +1,6 @@
 using System.Net;
 using System.Text;
 using Microsoft.AspNetCore.Builder;
-using Microsoft.AspNetCore.Http;
 using Rlhf.Web.Security;
 
 namespace Rlhf.Web.Tests.Security;
@@ -14,7 +13,7 @@ public sealed class WebDefaultsTests
     {
         await using var app = WebDefaults.Create(settings ?? new WebSettings());
         app.MapGet("/", () => "hello");
-        app.MapPost("/", async (HttpContext context) => WebJson.Result(await WebJson.Read<Body>(context.Request)));
+        app.MapPostJson<Body>("/", (_, body) => WebJson.Result(body));
         app.MapGet("/broken", string () => throw new InvalidOperationException("secret"));
         var address = await WebDefaults.StartAsync(app);
         using var client = new HttpClient { BaseAddress = new Uri($"http://127.0.0.1:{address.Port}") };
@@ -89,6 +88,13 @@ public sealed class WebDefaultsTests
         using var post = Post("{\"name\": \"x\"}", ("Origin", "https://label.example"), ("Host", "label.example"));
         using var posted = await Ask(post, settings);
         Assert.Equal((HttpStatusCode.OK, HttpStatusCode.Forbidden, HttpStatusCode.OK), (ours.StatusCode, other.StatusCode, posted.StatusCode));
+    }
+
+    [Fact]
+    public async Task A_body_of_the_right_form_arrives()
+    {
+        using var answer = await Ask(Post("{\"name\": \"<x>\"}"));
+        Assert.Equal("{\"name\":\"\\u003Cx\\u003E\"}", await answer.Content.ReadAsStringAsync());
     }
 
     [Theory]

@@ -1,0 +1,137 @@
+using System.CommandLine;
+using System.Globalization;
+using Rlhf.Web.Labeling;
+using Rlhf.Web.Security;
+
+namespace Rlhf.Cli.Commands;
+
+/// <summary><c>rlhf label</c>: people rank answers in the browser; users, import and export of the store.</summary>
+internal static class LabelCommand
+{
+    private static readonly Option<string> Store = new("--store")
+    {
+        Description = "Where rankings are kept: an SQLite file, or postgres://user:password@host:port/database.",
+        HelpName = "FILE|URL",
+        Required = true,
+        Recursive = true,
+    };
+
+    private static readonly Option<string?> Round = new("--round") { Description = "The round of the loop: of imported rows that name none, or the only one to export.", HelpName = "NAME" };
+
+    public static Command Create()
+    {
+        var import = new Option<string[]>("--import") { Description = "Answers to rank, or rankings: JSON lines as collect and label export write them.", HelpName = "FILE", DefaultValueFactory = _ => [] };
+        var host = new Option<string>("--host") { Description = "The address to listen on. Other than this machine's own needs users.", DefaultValueFactory = _ => "127.0.0.1" };
+        var port = new Option<int>("--port") { Description = "The port; 0 takes a free one.", DefaultValueFactory = _ => 8377 };
+        var url = new Option<Uri?>("--public-url") { Description = "How people reach the server behind a proxy with TLS: https://label.example.org.", HelpName = "URL" };
+        var overlap = new Option<int?>("--overlap") { Description = "How many labelers rank each prompt. Kept in the store; 1 at first." };
+        var lease = new Option<double?>("--lease") { Description = "After this many minutes without a sign of life a task goes to somebody else. Kept in the store; 20 at first.", HelpName = "MINUTES" };
+        var instructions = new Option<string?>("--instructions") { Description = "What labelers are told, in Markdown. Kept in the store.", HelpName = "FILE.md" };
+        return new Command("label", "People rank answers in the browser.") { Store, import, Round, overlap, lease, instructions, host, port, url, Users(), Export(), Import() }
+            .WithExamples(
+                "rlhf label --store rankings.db --import runs/demo/stages/02-collect/rankings.jsonl",
+                "rlhf label users add ann --store rankings.db",
+                "rlhf label --store rankings.db --host 0.0.0.0 --overlap 3",
+                "rlhf label export --store rankings.db --out rankings.jsonl")
+            .Does((parsed, cancellation) =>
+            {
+                var store = RankingStore.Open(parsed.GetValue(Store)!);
+                foreach (var file in parsed.GetValue(import)!)
+                {
+                    ImportFile(parsed, store, file, calibration: false);
+                }
+
+                var text = parsed.GetValue(instructions) is { } path ? ReadText(path) : null;
+                store.Change(settings => settings with
+                {
+                    Overlap = parsed.GetValue(overlap) ?? settings.Overlap,
+                    LeaseMinutes = parsed.GetValue(lease) ?? settings.LeaseMinutes,
+                    Instructions = text ?? settings.Instructions,
+                });
+                var web = new WebSettings { Host = parsed.GetValue(host)!, Port = parsed.GetValue(port), PublicUrl = parsed.GetValue(url), Log = TextWriter.Synchronized(parsed.Error()) };
+                var app = LabelServer.Create(store, web);
+                WebDefaults.RunAsync(app, address => parsed.Error().WriteLine($"rlhf: ranking page at {parsed.GetValue(url) ?? address}; Ctrl-C ends it"), cancellation).GetAwaiter().GetResult();
+            });
+    }
+
+    private static Command Users()
+    {
+        var name = new Argument<string>("NAME") { Description = "Stands in exported rankings as the labeler." };
+        var role = new Option<UserRole>("--role") { Description = "labeler or owner." };
+        return new Command("users", "Tokens with which people sign in.")
+        {
+            new Command("add", "Adds somebody and prints their token, which cannot be shown again.") { name, role }
+                .WithExamples("rlhf label users add ann --store rankings.db", "rlhf label users add me --role owner --store rankings.db")
+                .Does((parsed, _) => parsed.Output().WriteLine(RankingStore.Open(parsed.GetValue(Store)!).AddUser(parsed.GetValue(name)!, parsed.GetValue(role)))),
+            new Command("list", "Prints everybody and their roles.")
+                .Does((parsed, _) =>
+                {
+                    foreach (var user in RankingStore.Open(parsed.GetValue(Store)!).Users())
+                    {
+                        parsed.Output().WriteLine($"{user.Name}\t{(user.Role == UserRole.Owner ? "owner" : "labeler")}{(user.Revoked ? "\trevoked" : "")}");
+                    }
+                }),
+            new Command("revoke", "Takes somebody's token back; their rankings stay.") { name }
+                .Does((parsed, _) => RankingStore.Open(parsed.GetValue(Store)!).Revoke(parsed.GetValue(name)!)),
+        };
+    }
+
+    private static Command Export()
+    {
+        var file = new Option<string?>("--out") { Description = "The file to write; standard output without it.", HelpName = "FILE" };
+        var everything = new Option<bool>("--everything") { Description = "A whole copy for label import: also tasks without a ranking, what could not be judged, and calibration items." };
+        return new Command("export", "Writes rankings as JSON lines, as reward reads them.") { file, Round, everything }
+            .WithExamples("rlhf label export --store rankings.db --out rankings.jsonl")
+            .Does((parsed, _) =>
+            {
+                var store = RankingStore.Open(parsed.GetValue(Store)!);
+                var options = new ExportOptions { Round = parsed.GetValue(Round), Everything = parsed.GetValue(everything) };
+                if (parsed.GetValue(file) is not { } path)
+                {
+                    RankingExport.Write(store, parsed.Output(), options);
+                    return;
+                }
+
+                DurableFiles.WriteAtomically(path, stream =>
+                {
+                    using var writer = new StreamWriter(stream, leaveOpen: true);
+                    parsed.Error().WriteLine(string.Create(CultureInfo.InvariantCulture, $"rlhf: {RankingExport.Write(store, writer, options)} rows to {path}"));
+                });
+            });
+    }
+
+    private static Command Import()
+    {
+        var files = new Argument<string[]>("FILE") { Description = "JSON lines of answers or rankings.", Arity = ArgumentArity.OneOrMore };
+        var calibration = new Option<bool>("--calibration") { Description = "The rankings are right: the rows become calibration items." };
+        return new Command("import", "Adds answers to rank, or rankings.") { files, Round, calibration }
+            .WithExamples("rlhf label import answers.jsonl --store rankings.db --round 2", "rlhf label import known.jsonl --calibration --store rankings.db")
+            .Does((parsed, _) =>
+            {
+                var store = RankingStore.Open(parsed.GetValue(Store)!);
+                foreach (var file in parsed.GetValue(files)!)
+                {
+                    ImportFile(parsed, store, file, parsed.GetValue(calibration));
+                }
+            });
+    }
+
+    private static void ImportFile(ParseResult parsed, RankingStore store, string file, bool calibration)
+    {
+        var result = store.Import(RankingRows.Read(file, round: parsed.GetValue(Round), calibration: calibration));
+        parsed.Error().WriteLine(string.Create(
+            CultureInfo.InvariantCulture, $"rlhf: {file}: {result.Added} new tasks, {result.Known} that were there already, {result.Rankings} new rankings"));
+    }
+
+    private static string ReadText(string path)
+    {
+        try
+        {
+            return File.ReadAllText(path);
+        }
+        catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
+        {
+            throw new InputException($"--instructions {path}: {exception.Message}");
+        }
+    }
+}

@@ -1,0 +1,58 @@
+using Microsoft.AspNetCore.Builder;
+using Microsoft.AspNetCore.Http;
+using Rlhf.Web.Security;
+
+namespace Rlhf.Web.Labeling;
+
+/// <summary>What the ranking page asks for.</summary>
+internal static class LabelRoutes
+{
+    private const int MaximumHolding = 10;
+
+    private sealed record NextRequest(IReadOnlyList<long> Holding);
+
+    private sealed record RenewRequest(IReadOnlyList<long> Tasks);
+
+    public static void Map(WebApplication app, RankingStore store)
+    {
+        app.MapGet("/api/me", (HttpContext context) => WebJson.Result(Me(store, context.User()))).For(UserRole.Labeler);
+        app.MapPostJson<NextRequest>("/api/next", (context, body) => Next(store, context.User(), body)).For(UserRole.Labeler);
+        app.MapPostJson<RenewRequest>("/api/renew", (context, body) => Renew(store, context.User(), body)).For(UserRole.Labeler);
+        app.MapPostJson<Submission>("/api/rankings", (context, body) => Submit(store, context.User(), body)).For(UserRole.Labeler);
+        app.MapGet("/api/recent", (HttpContext context) => WebJson.Result(store.Recent(context.User()))).For(UserRole.Labeler);
+        app.MapGet("/api/recent/{task:long}", (HttpContext context, long task) => store.Again(context.User(), task) is { } again
+            ? WebJson.Result(again)
+            : WebJson.Result(new { Error = "You have not ranked this." }, StatusCodes.Status404NotFound)).For(UserRole.Labeler);
+    }
+
+    private static object Me(RankingStore store, LabelUser user)
+    {
+        var settings = store.Settings();
+        return new { user.Name, Owner = user.Role == UserRole.Owner, Progress = store.Progress(user), settings.Paused, settings.Instructions, settings.LeaseMinutes, Flags = AnswerFlags.All };
+    }
+
+    private static IResult Next(RankingStore store, LabelUser user, NextRequest request)
+    {
+        var task = store.Next(user, request.Holding.Take(MaximumHolding).ToHashSet());
+        return WebJson.Result(new { Task = task, store.Settings().Paused, Progress = store.Progress(user) });
+    }
+
+    private static IResult Renew(RankingStore store, LabelUser user, RenewRequest request) =>
+        WebJson.Result(new { Yours = request.Tasks.Take(MaximumHolding).Where(task => store.Renew(user, task)) });
+
+    private static IResult Submit(RankingStore store, LabelUser user, Submission submission)
+    {
+        var result = store.Submit(user, submission);
+        return result == SubmissionResult.Stored
+            ? WebJson.Result(new { Progress = store.Progress(user) })
+            : WebJson.Result(new { Error = MessageOf(result) }, StatusCodes.Status409Conflict);
+    }
+
+    private static string MessageOf(SubmissionResult result) => result switch
+    {
+        SubmissionResult.TooLate => "This ranking was not saved: its time ran out, and others have ranked the prompt since.",
+        SubmissionResult.AlreadyRanked => "This ranking was not saved: you have ranked this prompt already, perhaps in another window.",
+        SubmissionResult.NothingToEdit => "There is nothing to change: you have not ranked this prompt.",
+        _ => "This ranking was not saved: the task is not yours.",
+    };
+}

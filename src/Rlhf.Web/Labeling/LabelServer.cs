@@ -1,0 +1,40 @@
+using Microsoft.AspNetCore.Builder;
+using Rlhf.Web.Security;
+
+namespace Rlhf.Web.Labeling;
+
+/// <summary>The ranking pages over a store.</summary>
+public static class LabelServer
+{
+    /// <summary>A server; start it with <see cref="WebDefaults.RunAsync"/>.</summary>
+    /// <exception cref="InputException">Others could reach it, and nobody has an owner's token.</exception>
+    public static WebApplication Create(RankingStore store, WebSettings settings)
+    {
+        if (Access.NeedsTokens(store, settings) && !store.Users().Any(user => user is { Role: UserRole.Owner, Revoked: false } && user.Name != RankingStore.LocalName))
+        {
+            throw new InputException("People must sign in here, and there is no owner yet. Make a token: rlhf label users add NAME --role owner --store STORE");
+        }
+
+        var app = WebDefaults.Create(settings);
+        app.UseAccessRules(store, settings);
+        Pages(app);
+        SignInRoutes.Map(app, store, settings);
+        LabelRoutes.Map(app, store);
+        return app;
+    }
+
+    private static void Pages(WebApplication app)
+    {
+        app.MapPage("/login", "label/login.html").For(null);
+        app.MapPage("/", "label/label.html").For(UserRole.Labeler);
+        foreach (var name in (string[])["login.js", "api.js", "label.css", "icon.svg"])
+        {
+            app.MapPage($"/{name}", $"label/{name}").For(null);
+        }
+
+        foreach (var name in (string[])["label.js", "ranking.js", "board.js", "cards.js", "drag.js", "text.js", "instructions.js", "queue.js"])
+        {
+            app.MapPage($"/{name}", $"label/{name}").For(UserRole.Labeler);
+        }
+    }
+}

@@ -1,0 +1,38 @@
+using Microsoft.AspNetCore.Builder;
+using Rlhf.Web.Labeling;
+using Rlhf.Web.Security;
+
+namespace Rlhf.Web.Tests.Labeling;
+
+/// <summary>The ranking server over a fresh store.</summary>
+internal sealed class TestServer : IAsyncDisposable
+{
+    private readonly TestStore store = new(TestStore.Sqlite);
+    private WebApplication? app;
+
+    public RankingStore Store => store.Store;
+
+    public TestClock Clock => store.Clock;
+
+    public Uri Address { get; private set; } = null!;
+
+    public StringWriter Log { get; } = new();
+
+    public WebApplication App => app!;
+
+    public static async Task<TestServer> StartAsync(Action<RankingStore>? prepare = null)
+    {
+        var server = new TestServer();
+        prepare?.Invoke(server.Store);
+        server.app = LabelServer.Create(server.Store, new WebSettings { RequestsPerMinute = 100_000, Log = TextWriter.Synchronized(server.Log) });
+        server.Address = new Uri($"http://127.0.0.1:{(await WebDefaults.StartAsync(server.app)).Port}");
+        return server;
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        await app!.DisposeAsync();
+        store.Dispose();
+        Assert.Equal("", Log.ToString());
+    }
+}
