@@ -1,6 +1,7 @@
 using System.CommandLine;
 using System.Globalization;
 using Rlhf.Benchmarks;
+using Rlhf.Numerics;
 using Rlhf.Numerics.Cpu;
 using Rlhf.Reporting;
 
@@ -36,14 +37,16 @@ internal static class BenchCommand
 
     private static readonly Option<bool> Json = ModelArguments.Json("One JSON object on one line, with the keys of PyTorch's script (docs/performance.md).");
 
+    private static readonly Option<bool> Check = new("--check") { Description = "Times nothing: compares a small model's steps with a plain float64 path, and fails where they differ." };
+
     private static Dictionary<string, BenchmarkPhase> PhaseNames => Enum.GetValues<BenchmarkPhase>().ToDictionary(static phase => SnakeCase.From(phase.ToString()));
 
     public static Command Create() =>
-        new Command("bench", "Times SFT, rollout, scoring, PPO update and reward model on random weights, and the machine beside them.") { Size, Threads, Precision, Repeat, Phases, Json }
-            .WithExamples("rlhf bench", "rlhf bench --size small --threads 1 --json", "rlhf bench --phases rollout --repeat 5")
-            .Does(Measure);
+        new Command("bench", "Times SFT, rollout, scoring, PPO update and reward model on random weights, and the machine beside them.") { Size, Threads, Precision, Repeat, Phases, Json, Check }
+            .WithExamples("rlhf bench", "rlhf bench --size small --threads 1 --json", "rlhf bench --phases rollout --repeat 5", "rlhf bench --check")
+            .Does(Run);
 
-    private static void Measure(ParseResult parsed, CancellationToken cancellation)
+    private static int Run(ParseResult parsed, CancellationToken cancellation)
     {
         var phases = PhasesOf(parsed.GetValue(Phases)!);
         var shape = BenchmarkShape.All.Single(shape => shape.Name == parsed.GetValue(Size));
@@ -61,6 +64,11 @@ internal static class BenchCommand
         }
 
         using var device = CpuDevice.Create(threads);
+        if (parsed.GetValue(Check))
+        {
+            return Compare(parsed.Output(), device);
+        }
+
         IReadOnlyList<PhaseResult> results;
         using (var benchmark = new Benchmark(shape, device, repetitions, text => parsed.Error().WriteLine($"rlhf: {text}"), cancellation))
         {
@@ -77,6 +85,21 @@ internal static class BenchCommand
         {
             Write(parsed.Output(), result, device.Description);
         }
+
+        return ExitCode.Success;
+    }
+
+    private static int Compare(TextWriter output, IDevice device)
+    {
+        var quantities = BenchmarkCheck.Run(device);
+        var table = new TextTable("compared with the plain path", "numbers", "largest difference", "allowed", "");
+        foreach (var quantity in quantities)
+        {
+            table.AddRow(quantity.Name, Number(quantity.Numbers, "N0"), Number(quantity.LargestDifference, "0.0E+0"), Number(quantity.Bound, "0.0E+0"), quantity.Holds ? "" : "TOO LARGE");
+        }
+
+        table.Write(output);
+        return quantities.All(static quantity => quantity.Holds) ? ExitCode.Success : ExitCode.Failed;
     }
 
     private static void Write(TextWriter output, BenchmarkResult result, string device)

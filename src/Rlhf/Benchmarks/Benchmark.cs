@@ -22,7 +22,7 @@ public sealed class Benchmark : IDisposable
     private readonly BenchmarkData _data;
     private readonly OperationCount _operations;
     private readonly PhaseTimer _timer;
-    private readonly NoHost _host;
+    private readonly BenchmarkHost _host;
     private readonly Decoder _policy;
     private readonly Decoder _value;
 
@@ -38,7 +38,7 @@ public sealed class Benchmark : IDisposable
         _data = new BenchmarkData(shape, Seed);
         _operations = new OperationCount(shape);
         _timer = new PhaseTimer(progress, cancellation);
-        _host = new NoHost(cancellation);
+        _host = new BenchmarkHost(cancellation);
         progress($"{shape.Name}: random weights");
         _policy = BenchmarkModels.Policy(device, shape.Config, Philox.Derive(Seed, 1));
         _value = BenchmarkModels.Scalar(device, shape.Config, trainable: true, Philox.Derive(Seed, 2));

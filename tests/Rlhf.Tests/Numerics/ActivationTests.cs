@@ -1,3 +1,4 @@
+using Rlhf.Benchmarks;
 using Rlhf.Numerics.Cpu;
 
 namespace Rlhf.Tests.Numerics;
@@ -14,11 +15,11 @@ public sealed class ActivationTests
             using var bench = new DeviceBench(set, threads: 2);
             var (bx, y) = (bench.Put(x), bench.Room(length));
             bench.Device.GeluForward(bx, y);
-            Check.Close([.. x.Select(Plain.Gelu)], bench.Get(y), 1e-6, "y");
+            Check.Close([.. x.Select(PlainOperations.Gelu)], bench.Get(y), 1e-6, "y");
 
             var dx = bench.Put(dy);
             bench.Device.GeluBackward(bx, dx, dx);
-            Check.Close(Check.Gradient(x, a => Check.Dot(dy, a.Select(Plain.Gelu))), bench.Get(dx), 2e-6, "dx");
+            Check.Close(Check.Gradient(x, a => Check.Dot(dy, a.Select(PlainOperations.Gelu))), bench.Get(dx), 2e-6, "dx");
         }
     }
 

@@ -1,17 +1,11 @@
+using Rlhf.Benchmarks;
 using Rlhf.Numerics;
 
 namespace Rlhf.Tests.Numerics;
 
-/// <summary>The operations in float64, written as their definitions read: what the kernels are compared with.</summary>
+/// <summary>The operations in float64, written as their definitions read: what the kernels are compared with, beside the library's <see cref="PlainOperations"/>.</summary>
 internal static class Plain
 {
-    public static double[] LayerNorm(double[] x, double[] gain, double[] bias, int width, double epsilon) => [.. x.Chunk(width).SelectMany(row =>
-    {
-        var mean = row.Average();
-        var deviation = Math.Sqrt(row.Average(v => (v - mean) * (v - mean)) + epsilon);
-        return row.Select((v, c) => ((v - mean) / deviation * gain[c]) + bias[c]);
-    })];
-
     /// <summary>Numbers between the groups of a row and its end stay as they are.</summary>
     public static double[] RmsNorm(double[] x, double[] gain, int groups, int stride, double epsilon)
     {
@@ -31,52 +25,14 @@ internal static class Plain
         return y;
     }
 
-    public static double Gelu(double x) => 0.5 * x * (1 + Math.Tanh(Math.Sqrt(2 / Math.PI) * (x + (0.044715 * x * x * x))));
-
     public static double[] SwiGlu(double[] gateUp, int width) =>
         [.. gateUp.Chunk(2 * width).SelectMany(row => Enumerable.Range(0, width).Select(c => row[c] / (1 + Math.Exp(-row[c])) * row[width + c]))];
-
-    /// <summary>Causal attention of one sequence from its rows of the fused projection.</summary>
-    public static double[] Attention(double[] qkv, AttentionShape shape)
-    {
-        var (d, width) = (shape.HeadWidth, shape.RowWidth);
-        var rows = qkv.Length / width;
-        var output = new double[rows * shape.OutputWidth];
-        for (var row = 0; row < rows; row++)
-        {
-            for (var head = 0; head < shape.Heads; head++)
-            {
-                var keyHead = head / (shape.Heads / shape.KeyValueHeads);
-                var q = qkv.AsSpan((row * width) + (head * d), d).ToArray();
-                double[] Of(int position, int part) => qkv.AsSpan((position * width) + ((shape.Heads + (part * shape.KeyValueHeads) + keyHead) * d), d).ToArray();
-                var weights = Softmax([.. Enumerable.Range(0, row + 1).Select(position => Check.Dot(q, Of(position, 0)) / Math.Sqrt(d))]);
-                for (var position = 0; position <= row; position++)
-                {
-                    var value = Of(position, 1);
-                    for (var i = 0; i < d; i++)
-                    {
-                        output[(row * shape.OutputWidth) + (head * d) + i] += weights[position] * value[i];
-                    }
-                }
-            }
-        }
-
-        return output;
-    }
-
-    public static double[] Softmax(double[] logits)
-    {
-        var largest = logits.Max();
-        var weights = logits.Select(v => Math.Exp(v - largest)).ToArray();
-        var sum = weights.Sum();
-        return [.. weights.Select(v => v / sum)];
-    }
 
     /// <summary>For each hidden row: log p of its target and the entropy; the head is [vocabulary, width].</summary>
     public static (double LogProbability, double Entropy)[] LanguageHead(double[] hidden, double[] head, int[] targets, int width, double inverseTemperature) =>
         [.. hidden.Chunk(width).Select((row, r) =>
         {
-            var probabilities = Softmax([.. head.Chunk(width).Select(weights => Check.Dot(row, weights) * inverseTemperature)]);
+            var probabilities = PlainOperations.Softmax([.. head.Chunk(width).Select(weights => Check.Dot(row, weights) * inverseTemperature)]);
             return (Math.Log(probabilities[targets[r]]), -probabilities.Where(p => p > 0).Sum(p => p * Math.Log(p)));
         })];
 

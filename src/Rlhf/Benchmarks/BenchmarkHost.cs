@@ -2,13 +2,20 @@ using Rlhf.Training;
 
 namespace Rlhf.Benchmarks;
 
-/// <summary>A host that keeps nothing: a trainer under it only computes.</summary>
-internal sealed class NoHost(CancellationToken cancellation) : ITrainingHost
+/// <summary>A host that keeps the last metrics and nothing else: a trainer under it only computes.</summary>
+internal sealed class BenchmarkHost(CancellationToken cancellation) : ITrainingHost
 {
     public CancellationToken Cancellation => cancellation;
 
+    /// <summary>The metrics that were logged last, by name.</summary>
+    public Dictionary<string, double> Metrics { get; } = [];
+
     public void Log(long step, params ReadOnlySpan<(string Name, double Value)> values)
     {
+        foreach (var (name, value) in values)
+        {
+            Metrics[name] = value;
+        }
     }
 
     public void Advance(long done, long total, string note)

@@ -1,7 +1,7 @@
-namespace Rlhf.Tests.Training;
+namespace Rlhf.Benchmarks;
 
-/// <summary>AdamW (Loshchilov and Hutter 2019) and global norm clipping in plain double: the specification of the device's fused ones.</summary>
-internal sealed class AdamWReference(int count, double beta1, double beta2, double epsilon, double weightDecay)
+/// <summary>AdamW (Loshchilov and Hutter 2019) and global norm clipping in float64: the specification of the device's fused one.</summary>
+internal sealed class PlainAdamW(int count, double beta1, double beta2, double epsilon, double weightDecay)
 {
     private int step;
 

@@ -1,0 +1,201 @@
+using Rlhf.Model;
+using Rlhf.Numerics;
+using Rlhf.Training;
+using Rlhf.Training.Ppo;
+using Rlhf.Training.RewardModeling;
+using Rlhf.Training.SupervisedFineTuning;
+
+namespace Rlhf.Benchmarks;
+
+/// <summary>How far the program's numbers are from the plain path's.</summary>
+/// <param name="Name">What was compared.</param>
+/// <param name="Numbers">How many numbers.</param>
+/// <param name="LargestDifference">The largest difference; of weights, as a share of the learning rate.</param>
+/// <param name="Bound">What is allowed.</param>
+public sealed record CheckedQuantity(string Name, int Numbers, double LargestDifference, double Bound)
+{
+    /// <summary>Whether it is within the bound; a difference that is not a number is not.</summary>
+    public bool Holds => LargestDifference <= Bound;
+}
+
+/// <summary>
+/// Does the steps that <see cref="Benchmark"/> times, on a small model and through the same trainers, and once more by <see cref="PlainDecoder"/>, and compares losses, log-probabilities, values, rewards,
+/// advantages and updated weights.
+/// </summary>
+public sealed class BenchmarkCheck
+{
+    private const ulong Seed = 7;
+    private const int Step = 1;
+    private const double LearningRate = 1e-3;
+
+    // AdamW divides by sqrt(v) + epsilon. With the usual 1e-8 a gradient that is zero but for rounding (that of a key's bias) moves its weight by the whole learning rate, in either direction.
+    private static readonly AdamOptions Adam = new() { Epsilon = 1e-4, WeightDecay = 0.01 };
+
+    private static readonly BenchmarkShape Shape = new("check", 512, 96, 2, 4, 4, 40, [5, 40, 17, 33], [30, 8, 45, 1], Minibatch: 4, Epochs: 2) { RankedPrompts = 2, RankedAnswers = 3, RankedTokens = 24 };
+
+    private static readonly SftOptions SftOptions = new()
+    {
+        Epochs = 1, Batch = Shape.SftRows, Dropout = 0, KeepBest = KeepBest.None, LearningRate = LearningRate, Schedule = ScheduleShape.Constant, Adam = Adam,
+    };
+
+    private static readonly PpoOptions PpoOptions = new()
+    {
+        RolloutsPerStep = Shape.Minibatch, Minibatch = Shape.Minibatch, InnerEpochs = Shape.Epochs, MaxNewTokens = Shape.ResponseLengths.Max(), KlCoefficient = 0.05, WhitenAdvantages = false, Ema = null,
+        WarmUpSteps = 0, LearningRate = LearningRate, ValueLearningRate = LearningRate, Adam = Adam,
+    };
+
+    private static readonly RewardOptions RewardOptions = new()
+    {
+        Epochs = 1, Batch = Shape.RankedPrompts, LearningRate = LearningRate, Schedule = ScheduleShape.Constant, FinalLearningRateFraction = 0, Adam = Adam,
+    };
+
+    private readonly IDevice _device;
+    private readonly Bounds _bounds;
+    private readonly BenchmarkData _data = new(Shape, Seed);
+    private readonly BenchmarkHost _host = new(CancellationToken.None);
+    private readonly List<CheckedQuantity> _checked = [];
+
+    private BenchmarkCheck(IDevice device, Bounds bounds) => (_device, _bounds) = (device, bounds);
+
+    /// <summary>What is allowed: of losses, log-probabilities, values, rewards and advantages the difference, of weights its share of the learning rate.</summary>
+    private sealed record Bounds(double Numbers, double Weights);
+
+    /// <summary>Compares everything; seconds of work.</summary>
+    public static IReadOnlyList<CheckedQuantity> Run(IDevice device)
+    {
+        var check = new BenchmarkCheck(device, new Bounds(2e-5, 5e-3));
+        check.Sft();
+        check.Ppo();
+        check.RewardModel();
+        return check._checked;
+    }
+
+    private void Sft()
+    {
+        using var policy = Model(HeadKind.Language, trainable: true, 1);
+        var plain = new PlainDecoder(policy);
+        using var trainer = new SupervisedTrainer(SftOptions, policy, _data.Sft(), [], Seed, _host);
+        trainer.TrainStep(Step);
+        Numbers("SFT loss", [PlainSteps.Sft(plain, _data.Sft())], [_host.Metrics["loss"]]);
+        Update("SFT", policy, plain);
+    }
+
+    private void Ppo()
+    {
+        using var policy = Model(HeadKind.Language, trainable: true, 2);
+        using var reference = Model(HeadKind.Language, trainable: false, 3);
+        using var value = Model(HeadKind.Scalar, trainable: true, 4);
+        using var reward = Model(HeadKind.Scalar, trainable: false, 5);
+        var (plainPolicy, plainReference, plainValue, plainReward) = (new PlainDecoder(policy), new PlainDecoder(reference), new PlainDecoder(value), new PlainDecoder(reward));
+        reference.Freeze();
+        reward.Freeze();
+        using var trainer = new PpoTrainer(PpoOptions, new PpoModels(policy, reference, reward, value, Second: null), _data.Prompts(), [], [], Seed, _host, evaluate: null);
+
+        var sampled = trainer.Sample(_data.Prompts(), Step, Shape.ResponseLengths);
+        var rollout = trainer.Score(sampled);
+        PlainAnswer[] answers = [.. sampled.Select(answer =>
+        {
+            var (tokens, prompt) = (answer.Tokens, answer.Prompt.Length);
+            return new PlainAnswer(
+                tokens, prompt, plainPolicy.Forward(tokens).LogProbabilities(prompt), plainReference.Forward(tokens).LogProbabilities(prompt), plainValue.Forward(tokens).Scalars()[(prompt - 1)..^1],
+                plainReward.Forward(tokens).Scalars()[^1]);
+        })];
+        double[][] advantages = [.. answers.Select(static answer => answer.Advantages(PpoOptions.KlCoefficient, PpoOptions.Gamma, PpoOptions.Lambda))];
+        Numbers("rollout log-probabilities", [.. answers.SelectMany(static answer => answer.OldLogProbabilities)], rollout.LogProbabilities);
+        Numbers("reference log-probabilities", [.. answers.SelectMany(static answer => answer.ReferenceLogProbabilities)], rollout.ReferenceLogProbabilities);
+        Numbers("values", [.. answers.SelectMany(static answer => answer.OldValues)], rollout.Values);
+        Numbers("rewards", [.. answers.Select(static answer => answer.Score)], rollout.RawScores);
+        Numbers("advantages", [.. advantages.SelectMany(static row => row)], rollout.Advantages);
+
+        var outcome = trainer.Update(rollout, Step);
+        var (policyLoss, valueLoss) = PlainUpdate(plainPolicy, policy, plainValue, value, answers, advantages);
+        Numbers("policy loss", [policyLoss], [outcome.Policy!.Value.PolicyLoss]);
+        Numbers("value loss", [valueLoss], [outcome.Value.Loss]);
+        Weights("policy weights", policy, plainPolicy);
+        Weights("value network's weights", value, plainValue);
+    }
+
+    /// <summary>The epochs of a PPO step whose minibatch is all answers; mean losses.</summary>
+    private static (double Policy, double Value) PlainUpdate(PlainDecoder policy, Decoder policyModel, PlainDecoder value, Decoder valueModel, PlainAnswer[] answers, double[][] advantages)
+    {
+        var policyOptimizer = new PlainOptimizer(policy, policyModel, Adam, PpoOptions.MaxGradientNorm!.Value);
+        var valueOptimizer = new PlainOptimizer(value, valueModel, Adam, PpoOptions.MaxGradientNorm!.Value);
+        var (policyLoss, valueLoss) = (0.0, 0.0);
+        for (var epoch = 0; epoch < PpoOptions.InnerEpochs; epoch++)
+        {
+            policyLoss += PlainSteps.Policy(policy, answers, advantages, PpoOptions.ClipRange) / PpoOptions.InnerEpochs;
+            valueLoss += PlainSteps.Value(value, answers, advantages, PpoOptions.ValueClipRange!.Value) / PpoOptions.InnerEpochs;
+            policyOptimizer.Step(LearningRate);
+            valueOptimizer.Step(LearningRate);
+        }
+
+        return (policyLoss, valueLoss);
+    }
+
+    private void RewardModel()
+    {
+        using var reward = Model(HeadKind.Scalar, trainable: true, 6);
+        var plain = new PlainDecoder(reward);
+        using var trainer = new RewardTrainer(RewardOptions, reward, _data.Rankings(), [], Seed, _host);
+        trainer.TrainStep(Step);
+        Numbers("reward model's loss", [PlainSteps.RewardModel(plain, _data.Rankings())], [_host.Metrics["loss"]]);
+        Update("reward model's", reward, plain);
+    }
+
+    /// <summary>The plain optimizer's step after the plain gradients, and what both came to.</summary>
+    private void Update(string name, Decoder model, PlainDecoder plain)
+    {
+        var norm = new PlainOptimizer(plain, model, Adam, SftOptions.MaxGradientNorm!.Value).Step(LearningRate);
+        Numbers($"{name} gradient norm", [norm], [_host.Metrics["gradient_norm"]]);
+        Weights($"{name} weights", model, plain);
+    }
+
+    /// <summary>A model with all parameters random, also gains and biases, so that none can be left out unseen.</summary>
+    private Decoder Model(HeadKind kind, bool trainable, ulong seed)
+    {
+        var model = new Decoder(_device, Shape.Config, kind, trainable);
+        var numbers = new float[model.Parameters.Length];
+        Philox.Normal(numbers, Seed, seed, 0.1f);
+        foreach (var gain in model.Layout.Parameters.Where(static parameter => !parameter.Decays && !parameter.Name.EndsWith(".bias", StringComparison.Ordinal)))
+        {
+            for (var i = gain.Offset; i < gain.Offset + gain.Length; i++)
+            {
+                numbers[i] += 1;
+            }
+        }
+
+        _device.CopyIn(numbers, model.Parameters);
+        model.Refresh();
+        return model;
+    }
+
+    private void Numbers(string name, double[] plain, float[] found) => Numbers(name, plain, Array.ConvertAll(found, static value => (double)value));
+
+    private void Numbers(string name, double[] plain, double[] found) => _checked.Add(new CheckedQuantity(name, plain.Length, LargestDifference(plain, found), _bounds.Numbers));
+
+    private void Weights(string name, Decoder model, PlainDecoder plain)
+    {
+        var found = new float[model.Parameters.Length];
+        _device.CopyOut(model.Parameters, found);
+        var difference = LargestDifference(plain.Parameters, Array.ConvertAll(found, static value => (double)value));
+        _checked.Add(new CheckedQuantity($"{name} (of the learning rate)", found.Length, difference / LearningRate, _bounds.Weights));
+    }
+
+    /// <summary>Not a number if any of the numbers is not, or if there are not as many.</summary>
+    private static double LargestDifference(double[] plain, double[] found)
+    {
+        if (plain.Length != found.Length)
+        {
+            return double.NaN;
+        }
+
+        var largest = 0.0;
+        for (var i = 0; i < plain.Length; i++)
+        {
+            var difference = Math.Abs(plain[i] - found[i]);
+            largest = difference > largest || double.IsNaN(difference) ? difference : largest;
+        }
+
+        return largest;
+    }
+}

@@ -1,0 +1,218 @@
+using Rlhf.Numerics;
+
+namespace Rlhf.Benchmarks;
+
+/// <summary>A decoder's operations in float64, as their definitions read, forward beside backward: what the kernels are compared with. A matrix is its rows one after another.</summary>
+internal static class PlainOperations
+{
+    /// <summary>y [N, outputs] = x [N, inputs] W + bias, W [inputs, outputs].</summary>
+    public static double[] Linear(double[] x, ReadOnlySpan<double> weights, ReadOnlySpan<double> bias, int inputs)
+    {
+        var (rows, outputs) = (x.Length / inputs, bias.Length);
+        var y = new double[rows * outputs];
+        for (var row = 0; row < rows; row++)
+        {
+            bias.CopyTo(y.AsSpan(row * outputs));
+            for (var i = 0; i < inputs; i++)
+            {
+                for (var o = 0; o < outputs; o++)
+                {
+                    y[(row * outputs) + o] += x[(row * inputs) + i] * weights[(i * outputs) + o];
+                }
+            }
+        }
+
+        return y;
+    }
+
+    /// <summary>dx of <see cref="Linear"/>; adds to dW and dBias.</summary>
+    public static double[] LinearBackward(double[] x, ReadOnlySpan<double> weights, double[] dy, int inputs, Span<double> dWeights, Span<double> dBias)
+    {
+        var (rows, outputs) = (x.Length / inputs, dBias.Length);
+        var dx = new double[x.Length];
+        for (var row = 0; row < rows; row++)
+        {
+            for (var o = 0; o < outputs; o++)
+            {
+                dBias[o] += dy[(row * outputs) + o];
+            }
+
+            for (var i = 0; i < inputs; i++)
+            {
+                for (var o = 0; o < outputs; o++)
+                {
+                    dx[(row * inputs) + i] += dy[(row * outputs) + o] * weights[(i * outputs) + o];
+                    dWeights[(i * outputs) + o] += x[(row * inputs) + i] * dy[(row * outputs) + o];
+                }
+            }
+        }
+
+        return dx;
+    }
+
+    /// <summary>(x - mean) / sqrt(variance + epsilon) gain + bias of each row (Ba 2016).</summary>
+    public static double[] LayerNorm(double[] x, ReadOnlySpan<double> gain, ReadOnlySpan<double> bias, double epsilon)
+    {
+        var width = gain.Length;
+        var y = new double[x.Length];
+        for (var first = 0; first < x.Length; first += width)
+        {
+            var (mean, deviation) = Moments(x.AsSpan(first, width), epsilon);
+            for (var c = 0; c < width; c++)
+            {
+                y[first + c] = ((x[first + c] - mean) / deviation * gain[c]) + bias[c];
+            }
+        }
+
+        return y;
+    }
+
+    /// <summary>With n = normalised x and g = dy gain: dx = (g - mean(g) - n mean(g n)) / deviation; adds to dGain and dBias.</summary>
+    public static double[] LayerNormBackward(double[] x, ReadOnlySpan<double> gain, double[] dy, double epsilon, Span<double> dGain, Span<double> dBias)
+    {
+        var width = gain.Length;
+        var dx = new double[x.Length];
+        for (var first = 0; first < x.Length; first += width)
+        {
+            var (mean, deviation) = Moments(x.AsSpan(first, width), epsilon);
+            var (meanGradient, meanProduct) = (0.0, 0.0);
+            for (var c = 0; c < width; c++)
+            {
+                var normal = (x[first + c] - mean) / deviation;
+                dGain[c] += dy[first + c] * normal;
+                dBias[c] += dy[first + c];
+                meanGradient += dy[first + c] * gain[c] / width;
+                meanProduct += dy[first + c] * gain[c] * normal / width;
+            }
+
+            for (var c = 0; c < width; c++)
+            {
+                dx[first + c] = ((dy[first + c] * gain[c]) - meanGradient - ((x[first + c] - mean) / deviation * meanProduct)) / deviation;
+            }
+        }
+
+        return dx;
+    }
+
+    /// <summary>GELU, tanh form (Hendrycks and Gimpel 2016).</summary>
+    public static double Gelu(double x) => 0.5 * x * (1 + Math.Tanh(GeluInner(x)));
+
+    /// <summary>Its derivative.</summary>
+    public static double GeluSlope(double x)
+    {
+        var tanh = Math.Tanh(GeluInner(x));
+        return (0.5 * (1 + tanh)) + (0.5 * x * (1 - (tanh * tanh)) * Math.Sqrt(2 / Math.PI) * (1 + (3 * 0.044715 * x * x)));
+    }
+
+    /// <summary>Causal attention of one sequence from its rows of the fused projection: [T, H D].</summary>
+    public static double[] Attention(double[] qkv, AttentionShape shape)
+    {
+        var output = new double[qkv.Length / shape.RowWidth * shape.OutputWidth];
+        EachQuery(qkv, shape, (row, head, weights) =>
+        {
+            for (var position = 0; position <= row; position++)
+            {
+                for (var i = 0; i < shape.HeadWidth; i++)
+                {
+                    output[(row * shape.OutputWidth) + (head * shape.HeadWidth) + i] += weights[position] * qkv[ValueAt(shape, position, head) + i];
+                }
+            }
+        });
+        return output;
+    }
+
+    /// <summary>dQkv of <see cref="Attention"/>: ds = w (dw - sum(w dw)) with dw = dOutput v.</summary>
+    public static double[] AttentionBackward(double[] qkv, double[] dOutput, AttentionShape shape)
+    {
+        var dQkv = new double[qkv.Length];
+        var (d, scale) = (shape.HeadWidth, 1 / Math.Sqrt(shape.HeadWidth));
+        EachQuery(qkv, shape, (row, head, weights) =>
+        {
+            var dy = dOutput.AsSpan((row * shape.OutputWidth) + (head * d), d);
+            var dWeights = new double[row + 1];
+            var mean = 0.0;
+            for (var position = 0; position <= row; position++)
+            {
+                dWeights[position] = Dot(dy, qkv.AsSpan(ValueAt(shape, position, head), d));
+                mean += weights[position] * dWeights[position];
+            }
+
+            for (var position = 0; position <= row; position++)
+            {
+                var (q, k, v) = (QueryAt(shape, row, head), KeyAt(shape, position, head), ValueAt(shape, position, head));
+                var dScore = scale * weights[position] * (dWeights[position] - mean);
+                for (var i = 0; i < d; i++)
+                {
+                    dQkv[v + i] += weights[position] * dy[i];
+                    dQkv[q + i] += dScore * qkv[k + i];
+                    dQkv[k + i] += dScore * qkv[q + i];
+                }
+            }
+        });
+        return dQkv;
+    }
+
+    /// <summary>exp(x) / sum of exp(x).</summary>
+    public static double[] Softmax(double[] logits)
+    {
+        var largest = logits.Max();
+        double[] weights = [.. logits.Select(logit => Math.Exp(logit - largest))];
+        var sum = weights.Sum();
+        return [.. weights.Select(weight => weight / sum)];
+    }
+
+    /// <summary>The sum of products.</summary>
+    public static double Dot(ReadOnlySpan<double> x, ReadOnlySpan<double> y)
+    {
+        var sum = 0.0;
+        for (var i = 0; i < x.Length; i++)
+        {
+            sum += x[i] * y[i];
+        }
+
+        return sum;
+    }
+
+    private static (double Mean, double Deviation) Moments(ReadOnlySpan<double> row, double epsilon)
+    {
+        var (mean, variance) = (0.0, 0.0);
+        foreach (var value in row)
+        {
+            mean += value / row.Length;
+        }
+
+        foreach (var value in row)
+        {
+            variance += (value - mean) * (value - mean) / row.Length;
+        }
+
+        return (mean, Math.Sqrt(variance + epsilon));
+    }
+
+    private static double GeluInner(double x) => Math.Sqrt(2 / Math.PI) * (x + (0.044715 * x * x * x));
+
+    /// <summary>Calls <paramref name="use"/> with each row, head and the softmax weights of positions 0 to that row.</summary>
+    private static void EachQuery(double[] qkv, AttentionShape shape, Action<int, int, double[]> use)
+    {
+        for (var row = 0; row < qkv.Length / shape.RowWidth; row++)
+        {
+            for (var head = 0; head < shape.Heads; head++)
+            {
+                var scores = new double[row + 1];
+                for (var position = 0; position <= row; position++)
+                {
+                    var query = qkv.AsSpan(QueryAt(shape, row, head), shape.HeadWidth);
+                    scores[position] = Dot(query, qkv.AsSpan(KeyAt(shape, position, head), shape.HeadWidth)) / Math.Sqrt(shape.HeadWidth);
+                }
+
+                use(row, head, Softmax(scores));
+            }
+        }
+    }
+
+    private static int QueryAt(AttentionShape shape, int row, int head) => (row * shape.RowWidth) + (head * shape.HeadWidth);
+
+    private static int KeyAt(AttentionShape shape, int row, int head) => QueryAt(shape, row, shape.Heads + (head / (shape.Heads / shape.KeyValueHeads)));
+
+    private static int ValueAt(AttentionShape shape, int row, int head) => KeyAt(shape, row, head) + (shape.KeyValueHeads * shape.HeadWidth);
+}

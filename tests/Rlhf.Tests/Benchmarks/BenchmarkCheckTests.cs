@@ -1,0 +1,26 @@
+using Rlhf.Benchmarks;
+using Rlhf.Numerics.Cpu;
+
+namespace Rlhf.Tests.Benchmarks;
+
+public sealed class BenchmarkCheckTests
+{
+    public static TheoryData<InstructionSet> Sets() => [.. InstructionSets.Available];
+
+    [Theory]
+    [MemberData(nameof(Sets))]
+    public void The_program_computes_what_the_plain_path_computes(InstructionSet set)
+    {
+        using var device = CpuDevice.Create(2, set);
+
+        var quantities = BenchmarkCheck.Run(device);
+
+        Assert.Equal(15, quantities.Count);
+        Assert.All(quantities, static quantity => Assert.True(quantity.Holds, $"{quantity}"));
+    }
+
+    [Theory]
+    [InlineData(double.NaN)]
+    [InlineData(2e-3)]
+    public void A_difference_that_is_too_large_or_not_a_number_does_not_hold(double difference) => Assert.False(new CheckedQuantity("loss", 1, difference, 1e-3).Holds);
+}
