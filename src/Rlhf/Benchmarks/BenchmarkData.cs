@@ -10,7 +10,8 @@ internal sealed class BenchmarkData(BenchmarkShape shape, ulong seed)
     {
         Sft,
         Prompts,
-        Answers,
+        RankedPrompts,
+        RankedAnswers,
     }
 
     /// <summary>Sequences of an SFT step; every token but the first is a target.</summary>
@@ -20,14 +21,15 @@ internal sealed class BenchmarkData(BenchmarkShape shape, ulong seed)
     /// <summary>Prompts of a PPO step.</summary>
     public int[][] Prompts() => [.. shape.PromptLengths.Select((length, row) => Tokens(Stream.Prompts, row, length))];
 
-    /// <summary>Rankings of K answers without ties, the first answer the best.</summary>
+    /// <summary>Rankings of K answers without ties, the first answer the best. Half of each sequence is the prompt.</summary>
     public EncodedRanking[] Rankings() => [.. Enumerable.Range(0, shape.RankedPrompts).Select(Ranking)];
 
     private EncodedRanking Ranking(int prompt)
     {
-        var k = shape.RankedAnswers;
+        var (k, promptLength) = (shape.RankedAnswers, shape.RankedTokens / 2);
+        var shared = Tokens(Stream.RankedPrompts, prompt, promptLength);
         EncodedSequence[] answers = [.. Enumerable.Range(prompt * k, k).Select(row =>
-            new EncodedSequence(Tokens(Stream.Answers, row, shape.RankedTokens), shape.RankedTokens / 2, null, Name(row), Truncated: false))];
+            new EncodedSequence([.. shared, .. Tokens(Stream.RankedAnswers, row, shape.RankedTokens - promptLength)], promptLength, null, Name(row), Truncated: false))];
         (int, int)[] pairs = [.. Enumerable.Range(0, k).SelectMany(better => Enumerable.Range(better + 1, k - better - 1).Select(worse => (better, worse)))];
         return new EncodedRanking(Name(prompt), "", answers, pairs, [], 1, null, null);
     }

@@ -42,7 +42,7 @@ public sealed record BenchmarkShape(
     /// <summary>K, ranked answers to each.</summary>
     public int RankedAnswers { get; init; } = 4;
 
-    /// <summary>Tokens of a prompt with its answer; half of them are the prompt where it is shared.</summary>
+    /// <summary>Tokens of a prompt with its answer; half of them are the prompt.</summary>
     public int RankedTokens { get; init; } = 128;
 
     /// <summary>The model: learned positions (1024 rows), tied language head.</summary>

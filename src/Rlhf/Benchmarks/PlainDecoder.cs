@@ -1,5 +1,4 @@
 using Rlhf.Model;
-using Rlhf.Numerics;
 
 namespace Rlhf.Benchmarks;
 

@@ -1,5 +1,4 @@
 using Rlhf.Benchmarks;
-using Rlhf.Numerics;
 
 namespace Rlhf.Tests.Numerics;
 
