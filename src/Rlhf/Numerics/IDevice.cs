@@ -17,6 +17,9 @@ public enum WeightLayout
 /// </summary>
 public readonly record struct AttentionShape(int Heads, int KeyValueHeads, int HeadWidth)
 {
+    /// <summary>A sequence's keys are met in tiles of this many positions from position 0 on.</summary>
+    public const int TilePositions = 32;
+
     /// <summary>Floats in a row of the fused projection.</summary>
     public int RowWidth => (Heads + (2 * KeyValueHeads)) * HeadWidth;
 
@@ -29,7 +32,16 @@ public readonly record struct AttentionShape(int Heads, int KeyValueHeads, int H
 /// <paramref name="Past"/>, <paramref name="Past"/> + 1, ...; its keys and values stand at <paramref name="Store"/> (floats) in the key-value memory, which has room for
 /// <paramref name="Capacity"/> positions and holds the <paramref name="Past"/> earlier ones.
 /// </summary>
-public readonly record struct SequenceSpan(int FirstRow, int Rows, int Past, long Store, int Capacity);
+/// <remarks>
+/// A branch goes on from a prompt that stands in the same batch once and may have other branches: <paramref name="Prefix"/> is the number of the prompt's span (-1: none), whose
+/// <paramref name="Past"/> rows are the branch's earlier positions. A prompt's branches follow it directly. The memory of a branch begins with the tile of
+/// <see cref="AttentionShape.TilePositions"/> positions in which its first own position lies; the tiles before it are read from the prompt's.
+/// </remarks>
+public readonly record struct SequenceSpan(int FirstRow, int Rows, int Past, long Store, int Capacity, int Prefix = -1)
+{
+    /// <summary>The first position that the sequence's own memory holds.</summary>
+    public int FirstStored => Prefix < 0 ? 0 : Past / AttentionShape.TilePositions * AttentionShape.TilePositions;
+}
 
 /// <summary>
 /// Counter-based dropout: element (row, column) is kept with probability 1 - <paramref name="Probability"/>, decided by (<paramref name="Seed"/>, <paramref name="Stream"/>,
@@ -129,13 +141,19 @@ public interface IDevice : IDisposable
     /// <summary>Floats of key-value memory for one sequence of at most <paramref name="capacity"/> positions.</summary>
     long KeyValueLength(AttentionShape shape, int capacity);
 
+    /// <summary>Copies the keys and values of the first <paramref name="positions"/> positions from one sequence's memory to another's; both have room for <paramref name="capacity"/>.</summary>
+    void CopyKeyValues(FloatBuffer source, FloatBuffer destination, AttentionShape shape, int capacity, int positions);
+
     /// <summary>
     /// Writes the rows' keys and values to the key-value memory, then causal attention of each row over its sequence's positions up to its own: softmax(q k / sqrt(D)) v,
     /// tile by tile (online softmax; Milakov and Gimelshein 2018). Output [N, H D]; keeps log sum exp [N, H] if that buffer is not empty.
     /// </summary>
     void AttentionForward(FloatBuffer qkv, ReadOnlySpan<SequenceSpan> sequences, AttentionShape shape, FloatBuffer keyValues, FloatBuffer output, FloatBuffer logSumExp);
 
-    /// <summary>dQkv from dOutput for whole sequences (no past).</summary>
+    /// <summary>
+    /// dQkv from dOutput for whole sequences and for prompts with branches (nothing in a cache). The gradient of a prompt's keys and values is the sum over its own queries and those of
+    /// its branches, in the order of the batch.
+    /// </summary>
     void AttentionBackward(FloatBuffer qkv, ReadOnlySpan<SequenceSpan> sequences, AttentionShape shape, FloatBuffer output, FloatBuffer logSumExp, FloatBuffer dOutput, FloatBuffer dQkv);
 
     /// <summary>y = tokens' rows of the table, plus the positions' rows of the second table if it is not empty.</summary>
@@ -153,7 +171,7 @@ public interface IDevice : IDisposable
     /// <summary>y [count] rows of x, by number.</summary>
     void GatherRows(FloatBuffer x, IntBuffer rowNumbers, int count, int width, FloatBuffer y);
 
-    /// <summary>dx rows += dy rows; a row number occurs once.</summary>
+    /// <summary>dx rows += dy rows; where a row number occurs several times, in the order of the numbers.</summary>
     void ScatterAddRows(FloatBuffer dy, IntBuffer rowNumbers, int count, int width, FloatBuffer dx);
 
     /// <summary>

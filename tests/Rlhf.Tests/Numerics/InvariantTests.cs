@@ -94,10 +94,12 @@ public sealed class InvariantTests
             _positions = bench.Put([.. Enumerable.Range(0, Rows)]);
             var row = 0;
             var store = 0L;
-            _spans = [.. ((int[])[70, 1, 33, 46]).Select(length =>
+            // Two whole sequences, and a prompt with two branches.
+            _spans = [.. (((int, int, int)[])[(70, 0, -1), (1, 0, -1), (33, 0, -1), (30, 33, 2), (16, 33, 2)]).Select(s =>
             {
-                var span = new SequenceSpan(row, length, 0, store, length + 3);
-                (row, store) = (row + length, store + _device.KeyValueLength(Shape, length + 3));
+                var (length, past, prefix) = s;
+                var span = new SequenceSpan(row, length, past, store, past + length + 3, prefix);
+                (row, store) = (row + length, store + _device.KeyValueLength(Shape, past + length + 3));
                 return span;
             })];
             _keyValues = bench.Room(store);

@@ -53,6 +53,28 @@ public sealed class RowTests
 
     [Theory]
     [MemberData(nameof(DeviceBench.Sets), MemberType = typeof(DeviceBench))]
+    public void Rows_that_meet_in_one_place_add_in_their_order_for_any_number_of_threads(InstructionSet set)
+    {
+        const int width = 150;
+        int[] numbers = [.. Enumerable.Range(0, 400).Select(i => i * 7 % 3)];
+        var (x, dy) = (Check.Floats(1, 3 * width), Check.Floats(2, numbers.Length * width));
+        var expected = (float[])x.Clone();
+        for (var i = 0; i < dy.Length; i++)
+        {
+            expected[(numbers[i / width] * width) + (i % width)] += dy[i];
+        }
+
+        foreach (var threads in (int[])[1, 2, 3])
+        {
+            using var bench = new DeviceBench(set, threads);
+            var dx = bench.Put(x);
+            bench.Device.ScatterAddRows(bench.Put(dy), bench.Put(numbers), numbers.Length, width, dx);
+            Check.SameBits(expected, bench.Get(dx));
+        }
+    }
+
+    [Theory]
+    [MemberData(nameof(DeviceBench.Sets), MemberType = typeof(DeviceBench))]
     public void Dropout_keeps_its_share_scales_it_and_does_not_depend_on_how_rows_are_split(InstructionSet set)
     {
         const int rows = 40, width = 101;

@@ -250,9 +250,10 @@ internal sealed unsafe class CpuDevice<T>(int threads, InstructionSet instructio
         NeedMatrix(rows, shape.RowWidth, qkv);
         NeedMatrix(rows, shape.OutputWidth, output);
         NeedOrEmpty(logSumExp, (long)rows * shape.Heads);
+        NeedWholeFamilies(sequences);
         foreach (var sequence in sequences)
         {
-            ArgumentOutOfRangeException.ThrowIfGreaterThan(sequence.Past + sequence.Rows, sequence.Capacity);
+            ArgumentOutOfRangeException.ThrowIfGreaterThan(sequence.Past + sequence.Rows - sequence.FirstStored, sequence.Capacity);
             Need(keyValues, sequence.Store + KeyValueLength(shape, sequence.Capacity));
         }
 
@@ -260,8 +261,7 @@ internal sealed unsafe class CpuDevice<T>(int threads, InstructionSet instructio
         {
             Attention.Forward<T>(
                 _pool,
-                new Attention.Arguments { Qkv = qkv.Pointer, KeyValues = keyValues.Pointer, Output = output.Pointer, LogSumExp = logSumExp.Pointer, Sequences = spans, Shape = shape },
-                sequences.Length);
+                new Attention.Arguments { Qkv = qkv.Pointer, KeyValues = keyValues.Pointer, Output = output.Pointer, LogSumExp = logSumExp.Pointer, Sequences = spans, Count = sequences.Length, Shape = shape });
         }
     }
 
@@ -271,6 +271,15 @@ internal sealed unsafe class CpuDevice<T>(int threads, InstructionSet instructio
         NeedMatrix(rows, shape.RowWidth, qkv, dQkv);
         NeedMatrix(rows, shape.OutputWidth, output, dOutput);
         Need(logSumExp, (long)rows * shape.Heads);
+        NeedWholeFamilies(sequences);
+        foreach (var sequence in sequences)
+        {
+            if (sequence.Past > 0 && sequence.Prefix < 0)
+            {
+                throw new ArgumentException("A sequence whose earlier positions are in a cache has no backward pass.");
+            }
+        }
+
         fixed (SequenceSpan* spans = sequences)
         {
             Attention.Backward<T>(
@@ -283,10 +292,17 @@ internal sealed unsafe class CpuDevice<T>(int threads, InstructionSet instructio
                     DOutput = dOutput.Pointer,
                     DQkv = dQkv.Pointer,
                     Sequences = spans,
+                    Count = sequences.Length,
                     Shape = shape,
-                },
-                sequences.Length);
+                });
         }
+    }
+
+    public void CopyKeyValues(FloatBuffer source, FloatBuffer destination, AttentionShape shape, int capacity, int positions)
+    {
+        NeedEach(KeyValueLength(shape, capacity), source, destination);
+        ArgumentOutOfRangeException.ThrowIfGreaterThan(positions, capacity);
+        Attention.CopyKeyValues(source.Pointer, destination.Pointer, shape, capacity, positions);
     }
 
     public void EmbeddingForward(IntBuffer tokens, IntBuffer positions, FloatBuffer tokenTable, FloatBuffer positionTable, int rows, int width, FloatBuffer y)
@@ -542,6 +558,19 @@ internal sealed unsafe class CpuDevice<T>(int threads, InstructionSet instructio
         }
 
         return rows;
+    }
+
+    /// <summary>A branch stands behind its prompt or behind another branch of it, and goes on from the prompt's last row.</summary>
+    private static void NeedWholeFamilies(ReadOnlySpan<SequenceSpan> sequences)
+    {
+        for (var i = 0; i < sequences.Length; i++)
+        {
+            var prefix = sequences[i].Prefix;
+            if (prefix >= 0 && (i == 0 || (prefix != i - 1 && prefix != sequences[i - 1].Prefix) || sequences[prefix] is not { Prefix: < 0, Past: 0 } || sequences[prefix].Rows != sequences[i].Past))
+            {
+                throw new ArgumentException($"Span {i} is no branch of span {prefix}.");
+            }
+        }
     }
 
     private static void Need(FloatBuffer buffer, long length)

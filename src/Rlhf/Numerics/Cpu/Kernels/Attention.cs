@@ -9,11 +9,12 @@ namespace Rlhf.Numerics.Cpu;
 /// </summary>
 /// <remarks>
 /// Key-value memory of one sequence: for each key head, keys as tiles [capacity / 32][D][32] (a tile's 32 keys are the lanes), then values [capacity][Dp], Dp = D rounded up to 16 and filled
-/// with zeros. One part of the work is one key head of one sequence with all its query heads.
+/// with zeros. One part of the work is one key head of one sequence with all its query heads. A branch meets its prompt's tiles where they stand; only the tile in which its first own
+/// position lies is its own, with the prompt's last positions copied there: so its queries meet the tiles that they would meet in a sequence of their own.
 /// </remarks>
 internal static unsafe class Attention
 {
-    public const int TileKeys = 32;
+    public const int TileKeys = AttentionShape.TilePositions;
     private const int ForwardRows = 8;
     private const int BackwardRows = 32;
 
@@ -21,6 +22,8 @@ internal static unsafe class Attention
     {
         public float* Qkv, KeyValues, Output, LogSumExp, DOutput, DQkv;
         public SequenceSpan* Sequences;
+        public int Count, Longest; // spans; positions of the longest of them
+        public bool Branches; // which of the two: branches, or the sequences that they may go on from
         public AttentionShape Shape;
         public float** Scratch;
     }
@@ -29,23 +32,45 @@ internal static unsafe class Attention
 
     public static long KeyValueLength(AttentionShape shape, int capacity) => shape.KeyValueHeads * HeadLength(shape, capacity);
 
-    public static void Forward<T>(WorkerPool pool, Arguments arguments, int sequences)
+    /// <summary>First the sequences that stand alone or have branches, then the branches, which read the former's keys.</summary>
+    public static void Forward<T>(WorkerPool pool, Arguments arguments)
         where T : unmanaged, ILanes<T>
     {
-        pool.Run(&ForwardPart<T>, &arguments, sequences * arguments.Shape.KeyValueHeads);
+        var parts = arguments.Count * arguments.Shape.KeyValueHeads;
+        pool.Run(&ForwardPart<T>, &arguments, parts);
+        for (var i = 0; i < arguments.Count && !arguments.Branches; i++)
+        {
+            arguments.Branches = arguments.Sequences[i].Prefix >= 0;
+        }
+
+        if (arguments.Branches)
+        {
+            pool.Run(&ForwardPart<T>, &arguments, parts);
+        }
     }
 
-    public static void Backward<T>(WorkerPool pool, Arguments arguments, int sequences)
+    public static void Backward<T>(WorkerPool pool, Arguments arguments)
         where T : unmanaged, ILanes<T>
     {
         var longest = 0;
-        for (var i = 0; i < sequences; i++)
+        for (var i = 0; i < arguments.Count; i++)
         {
-            longest = Math.Max(longest, arguments.Sequences[i].Rows);
+            longest = Math.Max(longest, arguments.Sequences[i].Past + arguments.Sequences[i].Rows);
         }
 
+        arguments.Longest = longest;
         arguments.Scratch = pool.Scratch(BackwardWork.Length(arguments.Shape, longest));
-        pool.Run(&BackwardPart<T>, &arguments, sequences * arguments.Shape.KeyValueHeads);
+        pool.Run(&BackwardPart<T>, &arguments, arguments.Count * arguments.Shape.KeyValueHeads);
+    }
+
+    /// <summary>Copies the first positions of one sequence's memory, whole tiles of keys, to another's.</summary>
+    public static void CopyKeyValues(float* source, float* destination, AttentionShape shape, int capacity, int positions)
+    {
+        for (var keyHead = 0; keyHead < shape.KeyValueHeads; keyHead++)
+        {
+            var from = HeadMemory.Of(source, shape, keyHead, capacity, 0);
+            CopyTiles(from, HeadMemory.Of(destination, shape, keyHead, capacity, 0), shape.HeadWidth, 0, positions);
+        }
     }
 
     private static long HeadLength(AttentionShape shape, int capacity) =>
@@ -57,21 +82,43 @@ internal static unsafe class Attention
         var a = (Arguments*)arguments;
         var shape = a->Shape;
         var sequence = a->Sequences[part / shape.KeyValueHeads];
+        if (sequence.Prefix >= 0 != a->Branches)
+        {
+            return;
+        }
+
         var keyHead = part % shape.KeyValueHeads;
-        var keys = a->KeyValues + sequence.Store + (keyHead * HeadLength(shape, sequence.Capacity));
-        var values = keys + ((long)RoundUp(sequence.Capacity, TileKeys) * shape.HeadWidth);
-        StoreKeysAndValues(a->Qkv, sequence, shape, keyHead, keys, values);
+        var own = HeadMemory.Of(a->KeyValues + sequence.Store, shape, keyHead, sequence.Capacity, sequence.FirstStored);
+        var prompt = own;
+        if (a->Branches)
+        {
+            var prefix = a->Sequences[sequence.Prefix];
+            prompt = HeadMemory.Of(a->KeyValues + prefix.Store, shape, keyHead, prefix.Capacity, 0);
+            CopyTiles(prompt, own, shape.HeadWidth, sequence.FirstStored, sequence.Past);
+        }
+
+        StoreKeysAndValues(a->Qkv, sequence, shape, keyHead, own);
         var group = shape.Heads / shape.KeyValueHeads;
         for (var head = keyHead * group; head < (keyHead + 1) * group; head++)
         {
             for (var row = 0; row < sequence.Rows; row += ForwardRows)
             {
-                ForwardTile<T>(a, sequence, head, row, Math.Min(ForwardRows, sequence.Rows - row), keys, values);
+                ForwardTile<T>(a, sequence, head, row, Math.Min(ForwardRows, sequence.Rows - row), prompt, own);
             }
         }
     }
 
-    private static void StoreKeysAndValues(float* qkv, SequenceSpan sequence, AttentionShape shape, int keyHead, float* keys, float* values)
+    /// <summary>Positions [from, to) with the whole tiles of keys in which they lie; from is a tile's first.</summary>
+    private static void CopyTiles(HeadMemory source, HeadMemory destination, int width, int from, int to)
+    {
+        var padded = RoundUp(width, 16);
+        var keys = (long)(RoundUp(to, TileKeys) - from) * width;
+        var values = (long)(to - from) * padded;
+        Buffer.MemoryCopy(source.Keys + ((long)from * width), destination.Keys + ((long)from * width), keys * sizeof(float), keys * sizeof(float));
+        Buffer.MemoryCopy(source.Values + ((long)from * padded), destination.Values + ((long)from * padded), values * sizeof(float), values * sizeof(float));
+    }
+
+    private static void StoreKeysAndValues(float* qkv, SequenceSpan sequence, AttentionShape shape, int keyHead, HeadMemory memory)
     {
         var (d, padded) = (shape.HeadWidth, RoundUp(shape.HeadWidth, 16));
         for (var row = 0; row < sequence.Rows; row++)
@@ -79,13 +126,13 @@ internal static unsafe class Attention
             var key = qkv + ((long)(sequence.FirstRow + row) * shape.RowWidth) + ((shape.Heads + keyHead) * d);
             var value = key + (shape.KeyValueHeads * d);
             var position = sequence.Past + row;
-            var tile = keys + ((long)(position / TileKeys) * TileKeys * d) + (position % TileKeys);
+            var tile = memory.Keys + ((long)(position / TileKeys) * TileKeys * d) + (position % TileKeys);
             for (var i = 0; i < d; i++)
             {
                 tile[i * TileKeys] = key[i];
             }
 
-            CopyPadded(value, d, values + ((long)position * padded), padded);
+            CopyPadded(value, d, memory.Values + ((long)position * padded), padded);
         }
     }
 
@@ -95,8 +142,8 @@ internal static unsafe class Attention
         new Span<float>(destination + width, padded - width).Clear();
     }
 
-    /// <summary>Up to eight query rows of one head against all their keys.</summary>
-    private static void ForwardTile<T>(Arguments* a, SequenceSpan sequence, int head, int firstRow, int rows, float* keys, float* values)
+    /// <summary>Up to eight query rows of one head against all their keys: those before the sequence's own memory are the prompt's.</summary>
+    private static void ForwardTile<T>(Arguments* a, SequenceSpan sequence, int head, int firstRow, int rows, HeadMemory prompt, HeadMemory own)
         where T : unmanaged, ILanes<T>
     {
         var shape = a->Shape;
@@ -115,14 +162,15 @@ internal static unsafe class Attention
         var lastPosition = firstPosition + rows - 1;
         for (var tile = 0; tile * TileKeys <= lastPosition; tile++)
         {
-            TileProduct.Run<T>(rows, TileKeys / ILanes<T>.Count, d, q, shape.RowWidth, 1, keys + ((long)tile * TileKeys * d), TileKeys, scores, TileKeys, accumulate: false);
+            var memory = tile * TileKeys < sequence.FirstStored ? prompt : own;
+            TileProduct.Run<T>(rows, TileKeys / ILanes<T>.Count, d, q, shape.RowWidth, 1, memory.Keys + ((long)tile * TileKeys * d), TileKeys, scores, TileKeys, accumulate: false);
             for (var r = 0; r < rows; r++)
             {
                 SoftmaxRow<T>(scores + (r * TileKeys), firstPosition + r + 1 - (tile * TileKeys), scale, sums + (r * padded), vectors, ref largest[r], ref total[r]);
             }
 
             var present = Math.Min(TileKeys, lastPosition + 1 - (tile * TileKeys));
-            TileProduct.Run<T>(rows, vectors, present, scores, TileKeys, 1, values + ((long)tile * TileKeys * padded), padded, sums, padded, accumulate: true);
+            TileProduct.Run<T>(rows, vectors, present, scores, TileKeys, 1, memory.Values + ((long)tile * TileKeys * padded), padded, sums, padded, accumulate: true);
         }
 
         for (var r = 0; r < rows; r++)
@@ -181,10 +229,31 @@ internal static unsafe class Attention
     {
         var a = (Arguments*)arguments;
         var shape = a->Shape;
-        var sequence = a->Sequences[part / shape.KeyValueHeads];
+        var first = part / shape.KeyValueHeads;
+        var sequence = a->Sequences[first];
+        if (sequence.Prefix >= 0)
+        {
+            return; // a part of its prompt's part
+        }
+
         var keyHead = part % shape.KeyValueHeads;
-        var work = new BackwardWork(a, sequence, keyHead, worker);
-        var group = shape.Heads / shape.KeyValueHeads;
+        var work = new BackwardWork(a, worker);
+        BackwardQueries<T>(a, sequence, keyHead, work);
+        for (var i = first + 1; i < a->Count && a->Sequences[i].Prefix == first; i++)
+        {
+            // The branch's keys and gradients take the places after the prompt's, where the branch before had its own.
+            BackwardQueries<T>(a, a->Sequences[i], keyHead, work);
+            work.StoreKeyGradients(a, a->Sequences[i], keyHead);
+        }
+
+        work.StoreKeyGradients(a, sequence, keyHead);
+    }
+
+    private static void BackwardQueries<T>(Arguments* a, SequenceSpan sequence, int keyHead, BackwardWork work)
+        where T : unmanaged, ILanes<T>
+    {
+        work.LoadKeys(a, sequence, keyHead);
+        var group = a->Shape.Heads / a->Shape.KeyValueHeads;
         for (var head = keyHead * group; head < (keyHead + 1) * group; head++)
         {
             work.LoadQueries(a, sequence, head);
@@ -193,8 +262,6 @@ internal static unsafe class Attention
                 BackwardTile<T>(a, sequence, head, row, Math.Min(BackwardRows, sequence.Rows - row), work);
             }
         }
-
-        work.StoreKeyGradients(a, sequence, keyHead);
     }
 
     /// <summary>
@@ -212,17 +279,17 @@ internal static unsafe class Attention
         new Span<float>(dq, BackwardRows * padded).Clear();
         var q = w.Queries + ((long)firstRow * padded);
         var dOutput = w.DOutputs + ((long)firstRow * padded);
-        for (var tile = 0; tile * TileKeys < firstRow + rows; tile++)
+        var firstPosition = sequence.Past + firstRow;
+        for (var firstKey = 0; firstKey < firstPosition + rows; firstKey += TileKeys)
         {
-            var firstKey = tile * TileKeys;
-            var present = Math.Min(TileKeys, firstRow + rows - firstKey);
+            var present = Math.Min(TileKeys, firstPosition + rows - firstKey);
             TileProduct.Run<T>(rows, 2, d, q, padded, 1, w.KeyTiles + ((long)firstKey * d), TileKeys, weights, TileKeys, accumulate: false);
             TileProduct.Run<T>(rows, 2, d, dOutput, padded, 1, w.ValueTiles + ((long)firstKey * d), TileKeys, slopes, TileKeys, accumulate: false);
             for (var r = 0; r < rows; r++)
             {
                 var row = firstRow + r;
                 var logSumExp = a->LogSumExp[((long)(sequence.FirstRow + row) * shape.Heads) + head];
-                WeightsAndSlopes<T>(weights + (r * TileKeys), slopes + (r * TileKeys), row + 1 - firstKey, scale, logSumExp, w.Deltas[row]);
+                WeightsAndSlopes<T>(weights + (r * TileKeys), slopes + (r * TileKeys), firstPosition + r + 1 - firstKey, scale, logSumExp, w.Deltas[row]);
             }
 
             TileProduct.Run<T>(rows, vectors, present, slopes, TileKeys, 1, w.Keys + ((long)firstKey * padded), padded, dq, padded, accumulate: true);
@@ -251,22 +318,39 @@ internal static unsafe class Attention
         }
     }
 
-    /// <summary>A worker's copies of one key head of one sequence in the forms that the backward products read, and its gradients.</summary>
+    /// <summary>One key head's keys and values of one sequence, addressed by position; before the first stored position there is nothing.</summary>
+    private readonly struct HeadMemory
+    {
+        public float* Keys { get; private init; }
+
+        public float* Values { get; private init; }
+
+        public static HeadMemory Of(float* store, AttentionShape shape, int keyHead, int capacity, int firstStored)
+        {
+            var keys = store + (keyHead * HeadLength(shape, capacity));
+            var values = keys + ((long)RoundUp(capacity, TileKeys) * shape.HeadWidth);
+            return new HeadMemory { Keys = keys - ((long)firstStored * shape.HeadWidth), Values = values - ((long)firstStored * RoundUp(shape.HeadWidth, 16)) };
+        }
+    }
+
+    /// <summary>
+    /// A worker's copies of one key head of one sequence (a prompt with one of its branches) in the forms that the backward products read, and its gradients. Keys stand by position,
+    /// queries by row.
+    /// </summary>
     private readonly struct BackwardWork
     {
         public readonly float* KeyTiles, ValueTiles, Keys, DKeys, DValues, Queries, DOutputs, Deltas;
         public readonly int HeadWidth, Padded;
 
-        public static long Length(AttentionShape shape, int rows) =>
-            (long)RoundUp(rows, TileKeys) * ((2 * shape.HeadWidth) + (5 * RoundUp(shape.HeadWidth, 16)) + 1);
+        public static long Length(AttentionShape shape, int positions) =>
+            (long)RoundUp(positions, TileKeys) * ((2 * shape.HeadWidth) + (5 * RoundUp(shape.HeadWidth, 16)) + 1);
 
-        public BackwardWork(Arguments* a, SequenceSpan sequence, int keyHead, int worker)
+        public BackwardWork(Arguments* a, int worker)
         {
-            var shape = a->Shape;
-            HeadWidth = shape.HeadWidth;
+            HeadWidth = a->Shape.HeadWidth;
             Padded = RoundUp(HeadWidth, 16);
-            var rows = RoundUp(sequence.Rows, TileKeys);
-            var (tiles, padded) = ((long)rows * HeadWidth, (long)rows * Padded);
+            var positions = RoundUp(a->Longest, TileKeys);
+            var (tiles, padded) = ((long)positions * HeadWidth, (long)positions * Padded);
             KeyTiles = a->Scratch[worker];
             ValueTiles = KeyTiles + tiles;
             Keys = ValueTiles + tiles;
@@ -275,21 +359,39 @@ internal static unsafe class Attention
             Queries = DValues + padded;
             DOutputs = Queries + padded;
             Deltas = DOutputs + padded;
-            new Span<float>(KeyTiles, checked((int)(2 * tiles))).Clear(); // keys past the end: finite, then masked
-            new Span<float>(DKeys, checked((int)(2 * padded))).Clear();
-            for (var row = 0; row < sequence.Rows; row++)
+        }
+
+        /// <summary>Puts the sequence's keys and values where its positions are, with zeros up to the end of the last tile, and clears their gradients.</summary>
+        public void LoadKeys(Arguments* a, SequenceSpan sequence, int keyHead)
+        {
+            var shape = a->Shape;
+            var end = sequence.Past + sequence.Rows;
+            for (var position = sequence.Past; position < end; position++)
             {
-                var key = a->Qkv + ((long)(sequence.FirstRow + row) * shape.RowWidth) + ((shape.Heads + keyHead) * HeadWidth);
+                var key = a->Qkv + ((long)(sequence.FirstRow + position - sequence.Past) * shape.RowWidth) + ((shape.Heads + keyHead) * HeadWidth);
                 var value = key + (shape.KeyValueHeads * HeadWidth);
-                var offset = ((long)(row / TileKeys) * TileKeys * HeadWidth) + (row % TileKeys);
+                var offset = TileOffset(position);
                 for (var i = 0; i < HeadWidth; i++)
                 {
                     KeyTiles[offset + (i * TileKeys)] = key[i];
                     ValueTiles[offset + (i * TileKeys)] = value[i];
                 }
 
-                CopyPadded(key, HeadWidth, Keys + ((long)row * Padded), Padded);
+                CopyPadded(key, HeadWidth, Keys + ((long)position * Padded), Padded);
             }
+
+            for (var position = end; position < RoundUp(end, TileKeys); position++)
+            {
+                for (var i = 0; i < HeadWidth; i++)
+                {
+                    // Finite, then masked.
+                    KeyTiles[TileOffset(position) + (i * TileKeys)] = 0;
+                    ValueTiles[TileOffset(position) + (i * TileKeys)] = 0;
+                }
+            }
+
+            new Span<float>(DKeys + ((long)sequence.Past * Padded), checked(sequence.Rows * Padded)).Clear();
+            new Span<float>(DValues + ((long)sequence.Past * Padded), checked(sequence.Rows * Padded)).Clear();
         }
 
         public void LoadQueries(Arguments* a, SequenceSpan sequence, int head)
@@ -319,9 +421,12 @@ internal static unsafe class Attention
             {
                 var key = a->DQkv + ((long)(sequence.FirstRow + row) * shape.RowWidth) + ((shape.Heads + keyHead) * HeadWidth);
                 var value = key + (shape.KeyValueHeads * HeadWidth);
-                new ReadOnlySpan<float>(DKeys + ((long)row * Padded), HeadWidth).CopyTo(new Span<float>(key, HeadWidth));
-                new ReadOnlySpan<float>(DValues + ((long)row * Padded), HeadWidth).CopyTo(new Span<float>(value, HeadWidth));
+                var place = (long)(sequence.Past + row) * Padded;
+                new ReadOnlySpan<float>(DKeys + place, HeadWidth).CopyTo(new Span<float>(key, HeadWidth));
+                new ReadOnlySpan<float>(DValues + place, HeadWidth).CopyTo(new Span<float>(value, HeadWidth));
             }
         }
+
+        private long TileOffset(int position) => ((long)(position / TileKeys) * TileKeys * HeadWidth) + (position % TileKeys);
     }
 }

@@ -3,6 +3,8 @@ namespace Rlhf.Numerics.Cpu;
 /// <summary>Copies rows out of a matrix by number, and adds rows back.</summary>
 internal static unsafe class Rows
 {
+    private const int PartColumns = 64;
+
     internal struct Arguments
     {
         public float* X, Y;
@@ -12,7 +14,8 @@ internal static unsafe class Rows
 
     public static void Gather(WorkerPool pool, Arguments arguments) => pool.Run(&GatherPart, &arguments, RowParts.Count(arguments.Count, arguments.Width));
 
-    public static void ScatterAdd(WorkerPool pool, Arguments arguments) => pool.Run(&ScatterAddPart, &arguments, RowParts.Count(arguments.Count, arguments.Width));
+    /// <summary>One part is some columns of all rows: rows that meet in one place add in order.</summary>
+    public static void ScatterAdd(WorkerPool pool, Arguments arguments) => pool.Run(&ScatterAddPart, &arguments, (arguments.Width + PartColumns - 1) / PartColumns);
 
     private static void GatherPart(void* arguments, int part, int worker)
     {
@@ -28,12 +31,12 @@ internal static unsafe class Rows
     private static void ScatterAddPart(void* arguments, int part, int worker)
     {
         var a = (Arguments*)arguments;
-        var (first, end) = RowParts.Range(part, a->Count, a->Width);
-        for (var i = first; i < end; i++)
+        var (first, end) = (part * PartColumns, Math.Min(a->Width, (part + 1) * PartColumns));
+        for (var i = 0; i < a->Count; i++)
         {
             var destination = a->X + ((long)a->Numbers[i] * a->Width);
             var source = a->Y + ((long)i * a->Width);
-            for (var c = 0; c < a->Width; c++)
+            for (var c = first; c < end; c++)
             {
                 destination[c] += source[c];
             }
