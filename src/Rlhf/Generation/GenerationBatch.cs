@@ -5,7 +5,8 @@ namespace Rlhf.Generation;
 
 /// <summary>
 /// The sequences that are generated together. Between two passes any of them may join or leave; each pass carries the next token of every live sequence and the prompts (or
-/// parts of prompts) of those that just joined. An answer does not depend on its neighbours. One thread at a time.
+/// parts of prompts) of those that just joined. Of sequences with the same prompt the first feeds it; the others copy its keys and values and feed the last token, which gives the same
+/// bits. An answer does not depend on its neighbours. One thread at a time.
 /// </summary>
 public sealed class GenerationBatch : IDisposable
 {
@@ -35,6 +36,9 @@ public sealed class GenerationBatch : IDisposable
 
     /// <summary>The sequences in the order in which they joined.</summary>
     public IReadOnlyList<GenerationSequence> Live => _live;
+
+    /// <summary>Rows that went through the model so far: prompt tokens that were not copied, and drawn tokens.</summary>
+    public long Rows { get; private set; }
 
     /// <summary>Whether another sequence has room.</summary>
     public bool HasFree => _cache is { HasFree: true };
@@ -98,9 +102,10 @@ public sealed class GenerationBatch : IDisposable
     {
         _arena.Reset();
         _batch.Clear();
+        CopyPrompts();
         foreach (var live in _live)
         {
-            var rows = Math.Min(live.Tokens.Length - live.Fed, rowBudget - _batch.Rows);
+            var rows = WaitsForPrompt(live) ? 0 : Math.Min(live.Tokens.Length - live.Fed, rowBudget - _batch.Rows);
             live.HasDrawn = rows > 0 && live.Fed + rows == live.Tokens.Length;
             if (rows > 0)
             {
@@ -114,11 +119,14 @@ public sealed class GenerationBatch : IDisposable
             return;
         }
 
+        Rows += _batch.Rows;
         var hidden = _pass.Forward(_batch, _cache!.Memory, _cache.LayerStride);
         if (_batch.TargetCount > 0)
         {
             Draw(_head.Logits(hidden, _batch));
         }
+
+        CopyPrompts(); // now: a sequence that is done leaves before the next pass
     }
 
     /// <inheritdoc/>
@@ -130,6 +138,35 @@ public sealed class GenerationBatch : IDisposable
         }
 
         _cache?.Dispose();
+    }
+
+    /// <summary>Gives sequences that have fed nothing the keys and values of their prompt, all but the last token's, where a sequence with the same prompt has them.</summary>
+    private void CopyPrompts()
+    {
+        foreach (var live in _live)
+        {
+            var positions = live.Request.Prompt.Length - 1;
+            if (WaitsForPrompt(live) && FirstWithPromptOf(live) is var first && first.Fed >= positions)
+            {
+                _cache!.Copy(first.Slot, live.Slot, positions);
+                live.Fed = positions;
+            }
+        }
+    }
+
+    private bool WaitsForPrompt(GenerationSequence live) => live.Fed == 0 && live.Request.Prompt.Length > 1 && FirstWithPromptOf(live) != live;
+
+    private GenerationSequence FirstWithPromptOf(GenerationSequence live)
+    {
+        foreach (var other in _live)
+        {
+            if (other.Request.Prompt.AsSpan().SequenceEqual(live.Request.Prompt))
+            {
+                return other;
+            }
+        }
+
+        return live;
     }
 
     private void Draw(FloatBuffer logits)

@@ -4,7 +4,8 @@ using Rlhf.Numerics;
 namespace Rlhf.Generation;
 
 /// <summary>
-/// Samples answers to many prompts at once: a sequence that ends gives its slot to the next prompt. An answer depends on its prompt, its number and the seed alone.
+/// Samples answers to many prompts at once: a sequence that ends gives its slot to the next prompt. An answer depends on its prompt, its number and the seed alone. Several answers to
+/// one prompt, wherever it stands in the list, are sampled one after another, so that its keys and values are computed once.
 /// </summary>
 /// <param name="decoder">The model; its present weights are read at each call.</param>
 /// <param name="sharedArena">Memory for activations that is used by others in turn; null for memory of its own.</param>
@@ -32,6 +33,7 @@ public sealed class Generator(Decoder decoder, Arena? sharedArena = null) : IDis
         }
 
         Reserve(prompts, settings);
+        var order = PromptFamilies.Order(prompts, [.. prompts.Select(static prompt => prompt.Length)]);
         var next = 0;
         try
         {
@@ -40,7 +42,7 @@ public sealed class Generator(Decoder decoder, Arena? sharedArena = null) : IDis
                 cancellation.ThrowIfCancellationRequested();
                 for (; next < prompts.Count && _batch.HasFree; next++)
                 {
-                    _batch.Add(Request(next, prompts[next], settings));
+                    _batch.Add(Request(order[next], prompts[order[next]], settings));
                 }
 
                 _batch.Step(settings.RowBudget);

@@ -6,6 +6,7 @@ namespace Rlhf.Generation;
 /// <summary>Keys and values of the sequences that are being generated: a fixed number of slots, each with room for one sequence in every block.</summary>
 internal sealed class KeyValueCache : IDisposable
 {
+    private readonly Decoder _decoder;
     private readonly DeviceMemory _memory;
     private readonly long _slotLength;
     private readonly Stack<int> _free;
@@ -13,6 +14,7 @@ internal sealed class KeyValueCache : IDisposable
     /// <summary>Room for <paramref name="slots"/> sequences of at most <paramref name="capacity"/> tokens.</summary>
     public KeyValueCache(Decoder decoder, int slots, int capacity)
     {
+        _decoder = decoder;
         Slots = slots;
         Capacity = capacity;
         _slotLength = decoder.Device.KeyValueLength(decoder.Shape, capacity);
@@ -37,6 +39,16 @@ internal sealed class KeyValueCache : IDisposable
 
     /// <summary>Where a slot's part of a block's memory starts.</summary>
     public long StoreOf(int slot) => slot * _slotLength;
+
+    /// <summary>Copies the keys and values of the first <paramref name="positions"/> tokens of one slot to another, in every block.</summary>
+    public void Copy(int from, int to, int positions)
+    {
+        for (var layer = 0; layer < _decoder.Config.Layers; layer++)
+        {
+            var block = Memory.Slice(layer * LayerStride, LayerStride);
+            _decoder.Device.CopyKeyValues(block.Slice(StoreOf(from), _slotLength), block.Slice(StoreOf(to), _slotLength), _decoder.Shape, Capacity, positions);
+        }
+    }
 
     public void Dispose() => _memory.Dispose();
 }

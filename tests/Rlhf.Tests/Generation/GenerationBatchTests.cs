@@ -76,6 +76,51 @@ public sealed class GenerationBatchTests : IDisposable
         Assert.Equal(expected, late.Response);
     }
 
+    [Theory]
+    [InlineData(2048)]
+    [InlineData(4)]
+    public void A_prompt_is_fed_once_and_its_answers_are_those_that_are_drawn_alone(int rowBudget)
+    {
+        int[] prompt = [3, 1, 4, 1, 5, 9, 2, 6, 5, 3];
+        GenerationRequest[] requests = [.. Enumerable.Range(0, 3).Select(seed => Request(prompt, (ulong)seed) with { MaxNewTokens = 6 })];
+        var alone = requests.Select(request => Run([request])[0]).ToArray();
+        var before = _batch.Rows;
+        var together = Run(requests, rowBudget);
+
+        Assert.Equal(alone.Select(sequence => sequence.Response.ToArray()), together.Select(sequence => sequence.Response.ToArray()));
+        Assert.Equal(alone.Select(sequence => sequence.LogProbabilities.ToArray()), together.Select(sequence => sequence.LogProbabilities.ToArray()));
+        Assert.Equal(prompt.Length + 2 + (3 * 5), _batch.Rows - before); // the two others feed the prompt's last token only
+    }
+
+    [Fact]
+    public void A_prompt_outlives_the_sequence_that_fed_it()
+    {
+        int[] prompt = [3, 1, 4, 1, 5];
+        var expected = Run([Request(prompt, seed: 2)])[0].Response.ToArray();
+        var first = _batch.Add(Request(prompt, seed: 1) with { MaxNewTokens = 1 });
+        var second = _batch.Add(Request(prompt, seed: 2));
+        _batch.Step(2048);
+        Assert.True(first.IsDone);
+        Assert.False(second.HasDrawn);
+        _batch.Remove(first);
+        var before = _batch.Rows;
+        _batch.Step(2048);
+        Assert.Equal(1, _batch.Rows - before);
+        _batch.Remove(_batch.Add(Request([8, 8], seed: 3))); // takes the room that became free
+        var late = _batch.Add(Request(prompt, seed: 2)); // copies from one that is well beyond the prompt
+        while (!late.IsDone)
+        {
+            _batch.Step(2048);
+            if (second.IsDone)
+            {
+                _batch.Remove(second);
+            }
+        }
+
+        Assert.Equal(expected, second.Response);
+        Assert.Equal(expected, late.Response);
+    }
+
     [Fact]
     public void The_most_probable_tokens_are_the_first_of_the_whole_distribution()
     {
