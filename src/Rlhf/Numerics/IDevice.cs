@@ -69,6 +69,9 @@ public interface IDevice : IDisposable
     /// <summary>Name, instruction set and threads, for people.</summary>
     string Description { get; }
 
+    /// <summary>What the operands of matrix products are rounded to, in linear layers and the language head.</summary>
+    Precision Precision { get; }
+
     /// <summary>Allocates zeroed memory.</summary>
     DeviceMemory Allocate(long floats);
 

@@ -9,7 +9,7 @@ namespace Rlhf.Tests.Numerics;
 /// A device with the buffers of one test. Every buffer stands between margins of one special not-a-number: a kernel that reads beyond its operand spoils its
 /// result, and one that writes beyond is found at the end. New room is filled with it too: what a kernel should have written must not be left out.
 /// </summary>
-internal sealed unsafe class DeviceBench(InstructionSet set, int threads = 1) : IDisposable
+internal sealed unsafe class DeviceBench(InstructionSet set, int threads = 1, Precision precision = Precision.F32) : IDisposable
 {
     private const int Margin = 32;
     private static readonly float Mark = BitConverter.Int32BitsToSingle(0x7FABCDEF);
@@ -20,7 +20,7 @@ internal sealed unsafe class DeviceBench(InstructionSet set, int threads = 1) : 
     /// <summary>Whether the set rounds product and sum together; 128-bit x64 without FMA does not.</summary>
     public static bool IsFused(InstructionSet set) => set != InstructionSet.Vector128 || Fma.IsSupported || AdvSimd.IsSupported;
 
-    public IDevice Device { get; } = CpuDevice.Create(threads, set);
+    public IDevice Device { get; } = CpuDevice.Create(threads, set, precision);
 
     public FloatBuffer Put(params float[] values)
     {

@@ -1,20 +1,35 @@
 using System.Runtime.InteropServices;
+using Rlhf.Numerics.Cpu.OneDnn;
 using Rlhf.Numerics.Cpu.Simd;
 
 namespace Rlhf.Numerics.Cpu;
 
 /// <summary>The operations on one instruction set: checks sizes, then calls the static kernels.</summary>
 /// <typeparam name="T">The lanes that the kernels are compiled for.</typeparam>
-internal sealed unsafe class CpuDevice<T>(int threads, InstructionSet instructionSet) : IDevice
+internal sealed unsafe class CpuDevice<T> : IDevice
     where T : unmanaged, ILanes<T>
 {
-    private readonly WorkerPool _pool = new(threads);
+    private readonly InstructionSet _instructionSet;
+    private readonly OneDnnLibrary? _library; // for bfloat16
+    private readonly WorkerPool _pool;
+    private readonly IMatrixProducts _products;
     private readonly Workspace _packed = new();
     private readonly Workspace _chunk = new();
     private readonly Workspace _logits = new();
     private readonly Workspace _states = new();
 
-    public string Description => $"CPU, {instructionSet.ToString().ToLowerInvariant()}, {_pool.Threads} thread{(_pool.Threads == 1 ? "" : "s")}";
+    public CpuDevice(int threads, InstructionSet instructionSet, Precision precision)
+    {
+        (_instructionSet, Precision) = (instructionSet, precision);
+        _library = precision == Precision.Bf16 ? OneDnnLibrary.Require() : null;
+        _pool = new WorkerPool(threads);
+        _products = _library is null ? new Float32Products<T>(_pool) : new BFloat16Products<T>(_pool, _library);
+    }
+
+    public Precision Precision { get; }
+
+    public string Description =>
+        $"CPU, {_instructionSet.ToString().ToLowerInvariant()}, {_pool.Threads} thread{(_pool.Threads == 1 ? "" : "s")}{(_library is null ? "" : $", bf16 by oneDNN {_library.Version}")}";
 
     public DeviceMemory Allocate(long floats)
     {
@@ -62,14 +77,14 @@ internal sealed unsafe class CpuDevice<T>(int threads, InstructionSet instructio
         }
     }
 
-    public long PackedLength(int inputs, int outputs) => MatMul.PackedLength(inputs, outputs);
+    public long PackedLength(int inputs, int outputs) => _products.PackedLength(inputs, outputs);
 
     public void PackWeights(FloatBuffer weights, WeightLayout layout, int inputs, int outputs, FloatBuffer packed)
     {
         Need(weights, (long)inputs * outputs);
         Need(packed, PackedLength(inputs, outputs));
         var (rowStride, columnStride) = layout == WeightLayout.InputMajor ? ((long)outputs, 1L) : (1L, inputs);
-        MatMul.Pack(_pool, inputs, outputs, weights.Pointer, rowStride, columnStride, packed.Pointer);
+        _products.Pack(inputs, outputs, weights.Pointer, rowStride, columnStride, packed.Pointer);
     }
 
     public void PackWeightsTransposed(FloatBuffer weights, WeightLayout layout, int inputs, int outputs, FloatBuffer packed)
@@ -77,7 +92,7 @@ internal sealed unsafe class CpuDevice<T>(int threads, InstructionSet instructio
         Need(weights, (long)inputs * outputs);
         Need(packed, PackedLength(outputs, inputs));
         var (rowStride, columnStride) = layout == WeightLayout.InputMajor ? (1L, (long)outputs) : (inputs, 1L);
-        MatMul.Pack(_pool, outputs, inputs, weights.Pointer, rowStride, columnStride, packed.Pointer);
+        _products.Pack(outputs, inputs, weights.Pointer, rowStride, columnStride, packed.Pointer);
     }
 
     public void LinearForward(FloatBuffer x, FloatBuffer packed, FloatBuffer bias, int rows, int inputs, int outputs, FloatBuffer y)
@@ -86,8 +101,8 @@ internal sealed unsafe class CpuDevice<T>(int threads, InstructionSet instructio
         Need(packed, PackedLength(inputs, outputs));
         Need(y, (long)rows * outputs);
         NeedOrEmpty(bias, outputs);
-        MatMul.Run<T>(
-            _pool, rows, outputs, inputs, x.Pointer, inputs, 1, packed.Pointer, (long)inputs * MatMul.PanelWidth, y.Pointer, outputs,
+        _products.Run(
+            rows, outputs, inputs, x.Pointer, inputs, 1, new PackedOperand(packed.Pointer, inputs), y.Pointer, outputs,
             bias.IsEmpty ? MatMulStart.Zero : MatMulStart.Bias, bias.Pointer);
     }
 
@@ -96,8 +111,8 @@ internal sealed unsafe class CpuDevice<T>(int threads, InstructionSet instructio
         Need(dy, (long)rows * outputs);
         Need(packedTransposed, PackedLength(outputs, inputs));
         Need(dx, (long)rows * inputs);
-        MatMul.Run<T>(
-            _pool, rows, inputs, outputs, dy.Pointer, outputs, 1, packedTransposed.Pointer, (long)outputs * MatMul.PanelWidth, dx.Pointer, inputs,
+        _products.Run(
+            rows, inputs, outputs, dy.Pointer, outputs, 1, new PackedOperand(packedTransposed.Pointer, outputs), dx.Pointer, inputs,
             accumulate ? MatMulStart.Accumulate : MatMulStart.Zero, null);
     }
 
@@ -108,10 +123,9 @@ internal sealed unsafe class CpuDevice<T>(int threads, InstructionSet instructio
         Need(dWeights, (long)inputs * outputs);
         NeedOrEmpty(dBias, outputs);
         var (left, leftWidth, right, rightWidth) = layout == WeightLayout.InputMajor ? (x, inputs, dy, outputs) : (dy, outputs, x, inputs);
-        var packed = _packed.AtLeast(MatMul.PackedLength(rows, rightWidth));
-        MatMul.Pack(_pool, rows, rightWidth, right.Pointer, rightWidth, 1, packed);
-        MatMul.Run<T>(
-            _pool, leftWidth, rightWidth, rows, left.Pointer, 1, leftWidth, packed, (long)rows * MatMul.PanelWidth, dWeights.Pointer, rightWidth, MatMulStart.Accumulate, null);
+        var packed = _packed.AtLeast(_products.PackedLength(rows, rightWidth));
+        _products.Pack(rows, rightWidth, right.Pointer, rightWidth, 1, packed);
+        _products.Run(leftWidth, rightWidth, rows, left.Pointer, 1, leftWidth, new PackedOperand(packed, rows), dWeights.Pointer, rightWidth, MatMulStart.Accumulate, null);
         if (!dBias.IsEmpty)
         {
             ColumnSums.Add<T>(_pool, dy.Pointer, rows, outputs, dBias.Pointer);
@@ -424,25 +438,25 @@ internal sealed unsafe class CpuDevice<T>(int threads, InstructionSet instructio
             DEntropies = dEntropies.Pointer,
             Entropies = entropies.Pointer,
         };
-        var packedHidden = _packed.AtLeast(MatMul.PackedLength(rows, width));
-        MatMul.Pack(_pool, rows, width, hidden.Pointer, width, 1, packedHidden);
+        var packedHidden = _packed.AtLeast(_products.PackedLength(rows, width));
+        _products.Pack(rows, width, hidden.Pointer, width, 1, packedHidden);
         for (var column = 0; column < vocabulary; column += LanguageHead.ChunkColumns)
         {
             var columns = Math.Min(LanguageHead.ChunkColumns, vocabulary - column);
-            var packedChunk = _chunk.AtLeast(MatMul.PackedLength(columns, width));
-            MatMul.Pack(_pool, columns, width, weights.Pointer + ((long)column * width), width, 1, packedChunk);
+            var packedChunk = _chunk.AtLeast(_products.PackedLength(columns, width));
+            _products.Pack(columns, width, weights.Pointer + ((long)column * width), width, 1, packedChunk);
             for (var first = 0; first < rows; first += LanguageHead.BlockRows)
             {
                 var block = whole.Block(first, column, vocabulary, logits.Pointer);
                 ChunkLogits(ref block, hidden.Pointer + ((long)first * width), packed.Pointer, width, recompute: logits.IsEmpty);
                 LanguageHead.Differentiate<T>(_pool, block);
-                MatMul.Run<T>(
-                    _pool, block.Rows, width, columns, block.Logits, block.LogitStride, 1, packedChunk, (long)columns * MatMul.PanelWidth,
+                _products.Run(
+                    block.Rows, width, columns, block.Logits, block.LogitStride, 1, new PackedOperand(packedChunk, columns),
                     dHidden.Pointer + ((long)first * width), width, column == 0 ? MatMulStart.Zero : MatMulStart.Accumulate, null);
                 if (!dWeights.IsEmpty)
                 {
-                    MatMul.Run<T>(
-                        _pool, columns, width, block.Rows, block.Logits, 1, block.LogitStride, packedHidden + ((long)first * MatMul.PanelWidth), (long)rows * MatMul.PanelWidth,
+                    _products.Run(
+                        columns, width, block.Rows, block.Logits, 1, block.LogitStride, new PackedOperand(packedHidden, rows, firstRow: first),
                         dWeights.Pointer + ((long)column * width), width, MatMulStart.Accumulate, null);
                 }
             }
@@ -524,6 +538,7 @@ internal sealed unsafe class CpuDevice<T>(int threads, InstructionSet instructio
 
     public void Dispose()
     {
+        _products.Dispose();
         _pool.Dispose();
         _packed.Dispose();
         _chunk.Dispose();
@@ -543,9 +558,8 @@ internal sealed unsafe class CpuDevice<T>(int threads, InstructionSet instructio
 
         if (recompute)
         {
-            MatMul.Run<T>(
-                _pool, block.Rows, block.Columns, width, hidden, width, 1, packed + ((long)block.FirstColumn * width), (long)width * MatMul.PanelWidth, block.Logits, block.LogitStride,
-                MatMulStart.Zero, null);
+            _products.Run(
+                block.Rows, block.Columns, width, hidden, width, 1, new PackedOperand(packed, width, firstColumn: block.FirstColumn), block.Logits, block.LogitStride, MatMulStart.Zero, null);
         }
     }
 

@@ -1,0 +1,31 @@
+namespace Rlhf.Numerics.Cpu;
+
+/// <summary>
+/// A packed operand [<paramref name="Rows"/>, columns] and where in it a product begins: at <paramref name="FirstRow"/> and <paramref name="FirstColumn"/>, each a
+/// multiple of <see cref="Step"/>.
+/// </summary>
+internal readonly unsafe record struct PackedOperand(nint Address, long Rows, long FirstRow = 0, long FirstColumn = 0)
+{
+    /// <summary>What the first row and column of a range must be multiples of.</summary>
+    public const int Step = 64;
+
+    public PackedOperand(float* packed, long rows, long firstRow = 0, long firstColumn = 0)
+        : this((nint)packed, rows, firstRow, firstColumn)
+    {
+    }
+
+    public float* Pointer => (float*)Address;
+}
+
+/// <summary>The matrix product of a device: C[M, N] = start + A[M, K] B[K, N] in float32, with the operands in one precision.</summary>
+internal unsafe interface IMatrixProducts : IDisposable
+{
+    /// <summary>Floats that a packed [<paramref name="k"/>, <paramref name="n"/>] operand takes.</summary>
+    long PackedLength(long k, long n);
+
+    /// <summary>Packs B, whose element (k, n) stands at b[k * rowStride + n * columnStride]; one of the strides is 1.</summary>
+    void Pack(int k, int n, float* b, long rowStride, long columnStride, float* packed);
+
+    /// <summary>Multiplies. A's element (i, k) stands at a[i * rowStride + k * columnStride], one of the strides being 1; C's element (i, n) at c[i * cRowStride + n].</summary>
+    void Run(int m, int n, int k, float* a, long rowStride, long columnStride, PackedOperand b, float* c, long cRowStride, MatMulStart start, float* bias);
+}

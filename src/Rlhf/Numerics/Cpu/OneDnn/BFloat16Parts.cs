@@ -1,0 +1,61 @@
+namespace Rlhf.Numerics.Cpu.OneDnn;
+
+/// <summary>How one product in bfloat16 is cut into parts, from its shape alone: rows first, then groups of panels, as <see cref="MatMulParts"/> does.</summary>
+internal readonly struct BFloat16Parts
+{
+    private const int Wanted = 12;
+    private const int SmallestPart = 1 << 19; // multiply-adds: some microseconds
+    private const int MostRows = 128; // times the depth of a step: half of a second-level cache of 1 MiB
+    private const int PanelsOfPart = 4; // rounding A for fewer panels would show
+    private const int MostDepth = 2048;
+    private const int RowStep = 16;
+    private const int FewRows = 8;
+
+    private readonly int _rows, _panels, _rowBlocks, _panelGroups;
+
+    public BFloat16Parts(int m, int n, int k)
+    {
+        (_rows, _panels) = (m, (n + OneDnnProduct.Columns - 1) / OneDnnProduct.Columns);
+        var wanted = (int)Math.Clamp((long)m * n * k / SmallestPart, 1, Wanted);
+        _rowBlocks = (m + MostRows - 1) / MostRows;
+        _panelGroups = Math.Clamp(wanted / Math.Max(_rowBlocks, 1), 1, Math.Max(1, _panels / PanelsOfPart));
+        DepthBlocks = Math.Max(1, (k + MostDepth - 1) / MostDepth);
+        Depth = Rounded((k + DepthBlocks - 1) / DepthBlocks);
+        DepthBlocks = Math.Max(1, (k + Depth - 1) / Math.Max(Depth, 1));
+    }
+
+    /// <summary>How many parts.</summary>
+    public int Count => _rowBlocks * (_panels == 0 ? 0 : _panelGroups);
+
+    /// <summary>How many steps K is cut into.</summary>
+    public int DepthBlocks { get; }
+
+    /// <summary>Rows of B in a step, a multiple of <see cref="OneDnnProduct.DepthStep"/>.</summary>
+    public int Depth { get; }
+
+    /// <summary>The most rows of a part, as <see cref="Padded"/> counts them.</summary>
+    public int LargestRows => Padded(Math.Min(_rows, MostRows));
+
+    /// <summary>The rows of a part: whole steps of 16, but for the last.</summary>
+    public (int First, int End) Rows(int part)
+    {
+        var steps = (_rows + RowStep - 1) / RowStep;
+        var block = part / _panelGroups;
+        return (First(block, steps, _rowBlocks) * RowStep, Math.Min(First(block + 1, steps, _rowBlocks) * RowStep, _rows));
+    }
+
+    /// <summary>The panels of a part.</summary>
+    public (int First, int End) Panels(int part)
+    {
+        var group = part % _panelGroups;
+        return (First(group, _panels, _panelGroups), First(group + 1, _panels, _panelGroups));
+    }
+
+    /// <summary>The number of rows that is multiplied for so many: 1, 2, 4, 8 or whole steps of 16, so that oneDNN has few shapes to keep code for.</summary>
+    public static int Padded(int rows) => rows <= FewRows ? (int)System.Numerics.BitOperations.RoundUpToPowerOf2((uint)rows) : (rows + RowStep - 1) / RowStep * RowStep;
+
+    /// <summary>K rounded up to what oneDNN takes.</summary>
+    public static int Rounded(long k) => (int)((k + OneDnnProduct.DepthStep - 1) / OneDnnProduct.DepthStep * OneDnnProduct.DepthStep);
+
+    private static int First(int index, int count, int parts) => (int)((long)count * index / parts);
+}
