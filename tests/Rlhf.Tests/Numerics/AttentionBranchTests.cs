@@ -1,3 +1,4 @@
+using Rlhf.Benchmarks;
 using Rlhf.Numerics;
 using Rlhf.Numerics.Cpu;
 
@@ -77,7 +78,7 @@ public sealed class AttentionBranchTests
                 var (whole, sum, at) = (families.Expand(x, shape.RowWidth), 0.0, 0);
                 foreach (var length in families.Copies)
                 {
-                    var output = Plain.Attention(whole.AsSpan(at * shape.RowWidth, length * shape.RowWidth).ToArray(), shape);
+                    var output = PlainOperations.Attention(whole.AsSpan(at * shape.RowWidth, length * shape.RowWidth).ToArray(), shape);
                     sum += Check.Dot(wholeSlopes.AsSpan(at * shape.OutputWidth, output.Length).ToArray(), output);
                     at += length;
                 }
