@@ -1,16 +1,17 @@
 namespace Rlhf.Numerics;
 
 /// <summary>
-/// Device memory handed out from the front and given back all at once: a training step takes its activations from here. The first steps may
-/// need further blocks; when the arena is emptied these become one block of the size seen, so a steady step allocates nothing.
+/// Device memory handed out from the front and given back all at once: a training step takes its activations from here. The first steps may need further blocks, which stay: a
+/// steady step allocates nothing and touches the memory that the one before touched.
 /// </summary>
 public sealed class Arena(IDevice device) : IDisposable
 {
     private const int Alignment = 16; // floats: one cache line
-    private const long SmallestBlock = 1 << 16;
+    private const long SmallestBlock = 1 << 20;
     private readonly List<DeviceMemory> _blocks = [];
+    private int _block; // the one in use
     private long _usedInBlock;
-    private long _usedBefore; // in the blocks before the last one
+    private long _usedBefore; // in the blocks before it
 
     /// <summary>Numbers handed out since the last <see cref="Reset"/>.</summary>
     public long Used => _usedBefore + _usedInBlock;
@@ -22,14 +23,19 @@ public sealed class Arena(IDevice device) : IDisposable
     public FloatBuffer Take(long length)
     {
         var rounded = (length + Alignment - 1) / Alignment * Alignment;
-        if (_blocks.Count == 0 || _usedInBlock + rounded > _blocks[^1].Floats.Length)
+        while (_block < _blocks.Count && _usedInBlock + rounded > _blocks[_block].Floats.Length)
         {
             _usedBefore += _usedInBlock;
             _usedInBlock = 0;
-            _blocks.Add(device.Allocate(Math.Max(rounded, Math.Max(SmallestBlock, _usedBefore / 2))));
+            _block++;
         }
 
-        var buffer = _blocks[^1].Floats.Slice(_usedInBlock, length);
+        if (_block == _blocks.Count)
+        {
+            _blocks.Add(device.Allocate(Math.Max(rounded, Math.Max(SmallestBlock, Capacity / 2))));
+        }
+
+        var buffer = _blocks[_block].Floats.Slice(_usedInBlock, length);
         _usedInBlock += rounded;
         return buffer;
     }
@@ -52,23 +58,10 @@ public sealed class Arena(IDevice device) : IDisposable
     }
 
     /// <summary>Gives everything back.</summary>
-    public void Reset()
-    {
-        if (_blocks.Count > 1)
-        {
-            var used = Used;
-            FreeBlocks();
-            _blocks.Add(device.Allocate(used));
-        }
-
-        _usedInBlock = 0;
-        _usedBefore = 0;
-    }
+    public void Reset() => (_block, _usedInBlock, _usedBefore) = (0, 0, 0);
 
     /// <inheritdoc/>
-    public void Dispose() => FreeBlocks();
-
-    private void FreeBlocks()
+    public void Dispose()
     {
         foreach (var block in _blocks)
         {

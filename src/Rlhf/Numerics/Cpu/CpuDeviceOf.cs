@@ -1,4 +1,3 @@
-using System.Runtime.InteropServices;
 using Rlhf.Numerics.Cpu.OneDnn;
 using Rlhf.Numerics.Cpu.Simd;
 
@@ -34,13 +33,12 @@ internal sealed unsafe class CpuDevice<T> : IDevice
     public DeviceMemory Allocate(long floats)
     {
         ArgumentOutOfRangeException.ThrowIfNegativeOrZero(floats);
-        var bytes = checked((nuint)floats * sizeof(float));
-        var memory = (float*)NativeMemory.AlignedAlloc(bytes, 64);
-        NativeMemory.Clear(memory, bytes);
-        GC.AddMemoryPressure((long)bytes);
+        var bytes = checked(floats * sizeof(float));
+        var memory = CpuMemory.Allocate(bytes);
+        GC.AddMemoryPressure(bytes);
         return new DeviceMemory(new FloatBuffer(memory, floats), static buffer =>
         {
-            NativeMemory.AlignedFree(buffer.Pointer);
+            CpuMemory.Free(buffer.Pointer, buffer.Length * sizeof(float));
             GC.RemoveMemoryPressure(buffer.Length * sizeof(float));
         });
     }
@@ -626,9 +624,8 @@ internal sealed unsafe class CpuDevice<T> : IDevice
         {
             if (floats > _length)
             {
-                NativeMemory.AlignedFree(_memory);
-                _memory = null;
-                _memory = (float*)NativeMemory.AlignedAlloc(checked((nuint)floats * sizeof(float)), 64);
+                Dispose();
+                _memory = CpuMemory.Allocate(checked(floats * sizeof(float)));
                 _length = floats;
             }
 
@@ -637,7 +634,7 @@ internal sealed unsafe class CpuDevice<T> : IDevice
 
         public void Dispose()
         {
-            NativeMemory.AlignedFree(_memory);
+            CpuMemory.Free(_memory, _length * sizeof(float));
             _memory = null;
             _length = 0;
         }

@@ -2,9 +2,12 @@ using Rlhf.Numerics.Cpu.Simd;
 
 namespace Rlhf.Numerics.Cpu;
 
-/// <summary>Adds the sum of each column of a [rows, width] matrix to a vector: one part is sixteen columns, so rows add in order.</summary>
+/// <summary>Adds the sum of each column of a [rows, width] matrix to a vector: one part is some neighbouring columns, so rows add in order.</summary>
 internal static unsafe class ColumnSums
 {
+    /// <summary>Columns of a part: a run of memory long enough to stream, sums that stay in the first-level cache.</summary>
+    public const int PartColumns = 1024;
+
     private struct Arguments
     {
         public float* X, Sums;
@@ -15,20 +18,23 @@ internal static unsafe class ColumnSums
         where T : unmanaged, ILanes<T>
     {
         var arguments = new Arguments { X = x, Sums = sums, Rows = rows, Width = width };
-        pool.Run(&AddPart<T>, &arguments, (width + ILanes<T>.Count - 1) / ILanes<T>.Count);
+        pool.Run(&AddPart<T>, &arguments, (width + PartColumns - 1) / PartColumns);
     }
 
     private static void AddPart<T>(void* arguments, int part, int worker)
         where T : unmanaged, ILanes<T>
     {
         var a = (Arguments*)arguments;
-        var c = part * ILanes<T>.Count;
-        var sums = VectorMath.LoadFirst<T>(a->Sums + c, a->Width - c);
-        for (var row = 0; row < a->Rows; row++)
+        var first = part * PartColumns;
+        var columns = Math.Min(PartColumns, a->Width - first);
+        var sums = a->Sums + first;
+        var x = a->X + first;
+        for (var row = 0; row < a->Rows; row++, x += a->Width)
         {
-            sums += VectorMath.LoadFirst<T>(a->X + ((long)row * a->Width) + c, a->Width - c);
+            for (var c = 0; c < columns; c += ILanes<T>.Count)
+            {
+                VectorMath.StoreFirst(sums + c, columns - c, VectorMath.LoadFirst<T>(sums + c, columns - c) + VectorMath.LoadFirst<T>(x + c, columns - c));
+            }
         }
-
-        VectorMath.StoreFirst(a->Sums + c, a->Width - c, sums);
     }
 }

@@ -19,7 +19,7 @@ internal static unsafe class LayerNorm
     public static void Backward<T>(WorkerPool pool, Arguments arguments)
         where T : unmanaged, ILanes<T>
     {
-        pool.Run(&BackwardColumns<T>, &arguments, (arguments.Width + ILanes<T>.Count - 1) / ILanes<T>.Count);
+        pool.Run(&BackwardColumns<T>, &arguments, (arguments.Width + ColumnSums.PartColumns - 1) / ColumnSums.PartColumns);
         pool.Run(&BackwardRows<T>, &arguments, RowParts.Count(arguments.Rows, arguments.Width));
     }
 
@@ -96,25 +96,28 @@ internal static unsafe class LayerNorm
         }
     }
 
-    /// <summary>dGain += sum over rows of dy n, dBias += sum over rows of dy: one part is sixteen columns.</summary>
+    /// <summary>dGain += sum over rows of dy n, dBias += sum over rows of dy: one part is some neighbouring columns.</summary>
     private static void BackwardColumns<T>(void* arguments, int part, int worker)
         where T : unmanaged, ILanes<T>
     {
         var a = (Arguments*)arguments;
-        var c = part * ILanes<T>.Count;
-        var left = a->Width - c;
-        var gain = VectorMath.LoadFirst<T>(a->DGain + c, left);
-        var bias = VectorMath.LoadFirst<T>(a->DBias + c, left);
+        var first = part * ColumnSums.PartColumns;
+        var columns = Math.Min(ColumnSums.PartColumns, a->Width - first);
+        var gain = a->DGain + first;
+        var bias = a->DBias + first;
         for (var row = 0; row < a->Rows; row++)
         {
-            var dy = VectorMath.LoadFirst<T>(a->Dy + ((long)row * a->Width) + c, left);
-            var x = VectorMath.LoadFirst<T>(a->X + ((long)row * a->Width) + c, left);
-            var normal = (x - T.Broadcast(a->Mean[row])) * T.Broadcast(a->ReciprocalDeviation[row]);
-            gain = T.FusedMultiplyAdd(dy, normal, gain);
-            bias += dy;
+            var (mean, reciprocal) = (T.Broadcast(a->Mean[row]), T.Broadcast(a->ReciprocalDeviation[row]));
+            var x = a->X + ((long)row * a->Width) + first;
+            var dy = a->Dy + ((long)row * a->Width) + first;
+            for (var c = 0; c < columns; c += ILanes<T>.Count)
+            {
+                var left = columns - c;
+                var slope = VectorMath.LoadFirst<T>(dy + c, left);
+                var normal = (VectorMath.LoadFirst<T>(x + c, left) - mean) * reciprocal;
+                VectorMath.StoreFirst(gain + c, left, T.FusedMultiplyAdd(slope, normal, VectorMath.LoadFirst<T>(gain + c, left)));
+                VectorMath.StoreFirst(bias + c, left, VectorMath.LoadFirst<T>(bias + c, left) + slope);
+            }
         }
-
-        VectorMath.StoreFirst(a->DGain + c, left, gain);
-        VectorMath.StoreFirst(a->DBias + c, left, bias);
     }
 }

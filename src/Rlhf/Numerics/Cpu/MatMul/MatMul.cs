@@ -1,4 +1,5 @@
 using System.Runtime.CompilerServices;
+using System.Runtime.Intrinsics;
 using Rlhf.Numerics.Cpu.Simd;
 
 namespace Rlhf.Numerics.Cpu;
@@ -91,7 +92,7 @@ internal static unsafe class MatMul
         {
             if (across == 1)
             {
-                Unsafe.CopyBlockUnaligned(destination, source, (uint)count * sizeof(float));
+                CopyRun(source, destination, count);
                 continue;
             }
 
@@ -99,6 +100,27 @@ internal static unsafe class MatMul
             {
                 destination[i] = source[i * across];
             }
+        }
+    }
+
+    /// <summary>A few floats, too few for a call: packing copies runs of twelve and of thirty-two.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static void CopyRun(float* source, float* destination, int count)
+    {
+        var i = 0;
+        for (; i <= count - 8; i += 8)
+        {
+            Vector256.Load(source + i).Store(destination + i);
+        }
+
+        for (; i <= count - 4; i += 4)
+        {
+            Vector128.Load(source + i).Store(destination + i);
+        }
+
+        for (; i < count; i++)
+        {
+            destination[i] = source[i];
         }
     }
 

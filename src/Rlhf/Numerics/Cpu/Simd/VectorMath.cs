@@ -50,7 +50,21 @@ internal static unsafe class VectorMath
     /// <summary>The first <paramref name="count"/> lanes from memory, <paramref name="others"/> in the rest.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static T LoadFirst<T>(float* source, long count, float others = 0f)
-        where T : unmanaged, ILanes<T> => count >= ILanes<T>.Count ? T.Load(source) : LoadTail<T>(source, count, others);
+        where T : unmanaged, ILanes<T>
+    {
+        if (count >= ILanes<T>.Count)
+        {
+            return T.Load(source);
+        }
+
+        if (typeof(T) == typeof(Lanes512))
+        {
+            // Masked rather than called: a call anywhere in a loop makes the compiler keep the loop's vectors in memory.
+            return (T)(object)Lanes512.LoadFirst(source, count, others);
+        }
+
+        return LoadTail<T>(source, count, others);
+    }
 
     /// <summary>Writes the first <paramref name="count"/> lanes.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
@@ -60,6 +74,10 @@ internal static unsafe class VectorMath
         if (count >= ILanes<T>.Count)
         {
             T.Store(destination, value);
+        }
+        else if (typeof(T) == typeof(Lanes512))
+        {
+            Lanes512.StoreFirst(destination, count, (Lanes512)(object)value);
         }
         else
         {
