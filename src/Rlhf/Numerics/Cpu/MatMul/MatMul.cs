@@ -179,7 +179,7 @@ internal static unsafe class MatMul
     private static void RunTiles<TTile>(WorkerPool pool, RunArguments* arguments)
         where TTile : IMatMulTile
     {
-        arguments->Parts = new MatMulParts(arguments->M, arguments->N, arguments->K, TTile.Rows);
+        arguments->Parts = new MatMulParts(arguments->M, arguments->N, arguments->K, TTile.Rows, pool.Threads);
         arguments->Scratch = pool.Scratch(arguments->Parts.ScratchLength);
         pool.Run(&RunPart<TTile>, arguments, arguments->Parts.Count);
     }

@@ -1,12 +1,12 @@
 namespace Rlhf.Numerics.Cpu;
 
 /// <summary>
-/// How one product is cut into parts, from its shape alone: rows first, then groups of panels. About
-/// <see cref="Wanted"/> parts keep several cores evenly busy; a part smaller than <see cref="SmallestPart"/> would cost more to hand over than to do.
+/// How one product is cut into parts: rows first, then groups of panels, each of which packs its rows of A anew. About <see cref="PartsOfThread"/> parts a thread keep several cores
+/// evenly busy; a part smaller than <see cref="SmallestPart"/> would cost more to hand over than to do. The cut changes no bit of the product.
 /// </summary>
 internal readonly struct MatMulParts
 {
-    private const int Wanted = 12;
+    private const int PartsOfThread = 6;
     private const int SmallestPart = 1 << 18; // multiply-adds: some microseconds
     private const int RowsOfPart = 192; // fewer would fetch B from memory too often
     private const int MostRows = 288; // times the depth of a step: half of a second-level cache of 1 MiB
@@ -15,10 +15,10 @@ internal readonly struct MatMulParts
 
     private readonly int _rows, _panels, _tileRows, _rowBlocks, _panelGroups;
 
-    public MatMulParts(int m, int n, int k, int tileRows)
+    public MatMulParts(int m, int n, int k, int tileRows, int threads)
     {
         (_rows, _panels, _tileRows) = (m, (n + MatMul.PanelWidth - 1) / MatMul.PanelWidth, tileRows);
-        var wanted = (int)Math.Clamp((long)m * n * k / SmallestPart, 1, Wanted);
+        var wanted = (int)Math.Clamp((long)m * n * k / SmallestPart, 1, threads == 1 ? 1 : PartsOfThread * threads);
         _rowBlocks = Math.Max((m + MostRows - 1) / MostRows, Math.Min(wanted, m / RowsOfPart));
         _rowBlocks = Math.Min(Math.Max(_rowBlocks, 1), Tiles);
         _panelGroups = Math.Clamp(wanted / Math.Max(_rowBlocks, 1), 1, Math.Max(1, _panels / PanelsOfPart));
