@@ -10,6 +10,9 @@ namespace Rlhf.Numerics.Cpu;
 /// </summary>
 internal readonly unsafe struct MatMulTile512 : IMatMulTile
 {
+    /// <summary>Floats ahead of the row of B in use: decoding reads B from memory, and eight rows take about as long as memory needs.</summary>
+    private const int PrefetchDistance = 256;
+
     public static int Rows => 12;
 
     public static void Multiply(int rows, int k, float* a, float* b, float* from, long fromStride, float* c, long cStride)
@@ -86,6 +89,8 @@ internal readonly unsafe struct MatMulTile512 : IMatMulTile
         var cB1 = Vector512.Load(from + (11 * fromStride) + 16);
         for (var end = a + (k * aStride); a != end; a += aStride, b += MatMul.PanelWidth)
         {
+            Sse.Prefetch0(b + PrefetchDistance);
+            Sse.Prefetch0(b + PrefetchDistance + 16);
             var b0 = Vector512.Load(b);
             var b1 = Vector512.Load(b + 16);
             var x = Vector512.Create(*a);
@@ -173,6 +178,8 @@ internal readonly unsafe struct MatMulTile512 : IMatMulTile
         var c71 = Vector512.Load(from + (7 * fromStride) + 16);
         for (var end = a + (k * aStride); a != end; a += aStride, b += MatMul.PanelWidth)
         {
+            Sse.Prefetch0(b + PrefetchDistance);
+            Sse.Prefetch0(b + PrefetchDistance + 16);
             var b0 = Vector512.Load(b);
             var b1 = Vector512.Load(b + 16);
             var x = Vector512.Create(*a);
