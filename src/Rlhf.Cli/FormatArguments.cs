@@ -20,7 +20,7 @@ internal sealed class FormatArguments
 
     private readonly Option<string?> _template = new("--format")
     {
-        Description = "How a prompt becomes text: plain, chatml, human-assistant, tokenizer (the folder's chat template) or custom. Default: tokenizer where the folder has a template, else plain.",
+        Description = "How a prompt becomes text: plain, chatml, human-assistant, tokenizer (the folder's chat template) or custom. Default: what the model was trained with (prompt_format.json in its folder), else tokenizer where the folder has a template, else plain.",
         HelpName = "FORM",
     };
 
@@ -47,26 +47,22 @@ internal sealed class FormatArguments
         });
     }
 
-    /// <summary>The format for a tokenizer; an answer ends in the end-of-sequence token where the tokenizer has one.</summary>
-    public FormatOptions Of(ParseResult parsed, Tokenizer tokenizer)
+    /// <summary>The format of a model, unless the command line gives another; an answer ends in the end-of-sequence token where the tokenizer has one.</summary>
+    public FormatOptions Of(ParseResult parsed, Tokenizer tokenizer, string folder)
     {
+        var (template, prompt) = (parsed.GetValue(_template), Unescaped(parsed.GetValue(_prompt)));
+        if (template is null && prompt is null)
+        {
+            return FormatFile.For(folder, tokenizer);
+        }
+
         var options = new FormatOptions { AddEos = tokenizer.EndOfSequence is not null };
         return options with
         {
-            Template = TemplateOf(parsed, tokenizer),
-            Prompt = Unescaped(parsed.GetValue(_prompt)),
+            Template = prompt is null ? Templates[template!] : FormatTemplate.Custom,
+            Prompt = prompt,
             Response = Unescaped(parsed.GetValue(_response)) ?? options.Response,
         };
-    }
-
-    private FormatTemplate TemplateOf(ParseResult parsed, Tokenizer tokenizer)
-    {
-        if (parsed.GetValue(_prompt) is not null)
-        {
-            return FormatTemplate.Custom;
-        }
-
-        return parsed.GetValue(_template) is { } name ? Templates[name] : tokenizer.ChatTemplate is null ? FormatTemplate.Plain : FormatTemplate.Tokenizer;
     }
 
     // A shell makes line ends hard to write.

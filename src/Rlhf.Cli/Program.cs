@@ -8,6 +8,9 @@ namespace Rlhf.Cli;
 /// <summary>The command table. Results go to standard output, everything else to standard error; exit codes stand in <see cref="ExitCode"/>.</summary>
 internal static class Program
 {
+    /// <summary>What a signal does while a command has a meaning of its own for it.</summary>
+    internal static Action<PosixSignalContext>? Interruption { get; set; }
+
     public static int Main(string[] args)
     {
         using var interrupted = new CancellationTokenSource();
@@ -54,6 +57,8 @@ internal static class Program
             ScoreCommand.Create(),
             EvalCommand.Create(),
             LabelCommand.Create(),
+            ChatCommand.Create(),
+            ServeCommand.Create(),
             PlanCommand.Create(),
             DoctorCommand.Create(),
             BenchCommand.Create(),
@@ -66,13 +71,19 @@ internal static class Program
     // The first signal asks the running stage to write a checkpoint and stop; the second ends the process as usual.
     private static void Interrupt(PosixSignalContext signal, CancellationTokenSource interrupted)
     {
+        if (Interruption is { } own)
+        {
+            own(signal);
+            return;
+        }
+
         if (interrupted.IsCancellationRequested)
         {
             return;
         }
 
         signal.Cancel = true;
-        Console.Error.WriteLine("rlhf: stopping after a checkpoint; once more to stop at once");
+        Console.Error.WriteLine("rlhf: stopping (a run writes a checkpoint first); once more to stop at once");
         interrupted.Cancel();
     }
 }

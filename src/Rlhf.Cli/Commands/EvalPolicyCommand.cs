@@ -74,7 +74,7 @@ internal static class EvalPolicyCommand
         var context = new[] { policy, other, judges.Reference, judges.Reward, judges.Second }.OfType<Decoder>().Min(decoder => decoder.Config.ContextLength);
         var records = PromptFile.ForEvaluation(
             PromptFile.Read(parsed.GetValue(Prompts)!, ModelArguments.FieldsOf(parsed.GetValue(Fields)!)), parsed.GetValue(HeldOut), parsed.GetValue(Limit), parsed.Error());
-        var prompts = PromptFile.Encode(records, tokenizer, format.Of(parsed, tokenizer));
+        var prompts = PromptFile.Encode(records, tokenizer, format.Of(parsed, tokenizer, folder));
         PromptFile.RequireRoom(records, prompts, context, settings.MaxNewTokens, policy.Config.VocabularySize);
         var samples = parsed.GetValue(Samples);
         using var evaluator = new PolicyEvaluator(prompts, samples, settings, tokenizer, judges, ModelArguments.RowBudget);

@@ -74,7 +74,7 @@ internal static class EvalRewardCommand
         var secondFolder = parsed.GetValue(Second);
         var second = secondFolder is null ? null : models.Reward(secondFolder, tokenizer, folder);
         var ledger = new Ledger("eval");
-        var rankings = Encode(parsed, source, tokenizer, format.Of(parsed, tokenizer), Math.Min(decoder.Config.ContextLength, second?.Config.ContextLength ?? int.MaxValue), ledger);
+        var rankings = Encode(parsed, source, tokenizer, format.Of(parsed, tokenizer, folder), Math.Min(decoder.Config.ContextLength, second?.Config.ContextLength ?? int.MaxValue), ledger);
         parsed.Error().Write(ledger.ToText());
 
         var scored = Score(parsed, "score", decoder, rankings, cancellation);

@@ -72,7 +72,7 @@ internal static class GenerateCommand
         return command
             .WithExamples(
                 "rlhf generate --model model --prompt \"Name a fruit.\"",
-                "rlhf generate --model runs/quickstart/stages/04-ppo/model --prompt \"Name a fruit.\" --prompt-format '{prompt}\\nAnswer:'",
+                "rlhf generate --model runs/quickstart/stages/04-ppo/model --prompt \"Name a fruit.\"",
                 "rlhf generate --model model --prompt \"Once upon a time\" --format plain --temperature 0 --max-tokens 50",
                 "rlhf generate --model model --prompts prompts.jsonl --samples 4 --seed 1 --json > answers.jsonl",
                 "rlhf generate --model model --prompts prompts.txt --best-of 16 --reward-model reward --json",
@@ -92,7 +92,7 @@ internal static class GenerateCommand
         var records = parsed.GetValue(PromptText) is { } text
             ? [new PromptRecord("prompt", Prompt.FromText(text), new RowPosition("--prompt", 1, 1))]
             : PromptFile.Read(parsed.GetValue(Prompts)!, fields);
-        var prompts = PromptFile.Encode(records, tokenizer, format.Of(parsed, tokenizer));
+        var prompts = PromptFile.Encode(records, tokenizer, format.Of(parsed, tokenizer, folder));
         var settings = new GenerationSettings
         {
             Sampling = sampling,

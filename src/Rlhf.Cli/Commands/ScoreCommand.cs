@@ -90,7 +90,7 @@ internal static class ScoreCommand
     private static List<ScoreRow> ReadRows(ParseResult parsed, FormatArguments arguments, string folder, DecoderConfig config, bool isReward, IReadOnlyDictionary<string, string> fields)
     {
         var tokenizer = LoadedModels.FindTokenizer(folder);
-        var format = tokenizer is null ? new FormatOptions() : arguments.Of(parsed, tokenizer);
+        var format = tokenizer is null ? new FormatOptions() : arguments.Of(parsed, tokenizer, folder);
         var reader = new ScoreRowReader(config, isReward, tokenizer, parsed.GetValue(NoEos) ? format with { AddEos = false } : format);
         var file = DataFiles.Resolve([parsed.GetValue(Data)!], Directory.GetCurrentDirectory())[0];
         List<ScoreRow> rows = [.. reader.Read(file, fields)];

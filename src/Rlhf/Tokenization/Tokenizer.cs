@@ -92,6 +92,20 @@ public sealed class Tokenizer
         return text.Replace("\n", "\\n", StringComparison.Ordinal).Replace("\r", "\\r", StringComparison.Ordinal).Replace("\t", "\\t", StringComparison.Ordinal);
     }
 
+    /// <summary>The UTF-8 bytes that one token stands for within a text, which may be a part of a character; none for ids without a token.</summary>
+    public byte[] TokenBytes(int id)
+    {
+        if (_definition.Vocabulary[id] is not { } piece)
+            return [];
+        if (_addedById.ContainsKey(id))
+            return Encoding.UTF8.GetBytes(piece);
+        if (_definition.PreTokenizer?.IsByteLevel == true)
+            return ByteAlphabet.BytesOf(piece);
+        return piece.Length == 6 && piece.StartsWith("<0x", StringComparison.Ordinal) && byte.TryParse(piece.AsSpan(3, 2), System.Globalization.NumberStyles.AllowHexSpecifier, null, out var value)
+            ? [value]
+            : Encoding.UTF8.GetBytes(piece.Replace('\u2581', ' '));
+    }
+
     /// <summary>Id of an entry of the vocabulary (as the file spells it) or of an added token; null when there is none.</summary>
     public int? FindId(string token) => _definition.Vocabulary.Find(token);
 

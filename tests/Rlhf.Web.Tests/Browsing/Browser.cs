@@ -4,7 +4,7 @@ namespace Rlhf.Web.Tests.Browsing;
 
 /// <summary>A fact that needs a browser; skipped, and says so, where none is installed.</summary>
 [AttributeUsage(AttributeTargets.Method)]
-internal sealed class BrowserFactAttribute : FactAttribute
+internal class BrowserFactAttribute : FactAttribute
 {
     public BrowserFactAttribute()
     {

@@ -43,7 +43,7 @@ internal static class PpoStage
             step => judgement.Evaluate(step, trainer!.Scale)))
         {
             var result = trainer.Run();
-            ModelFolder.Save(policy, context.ModelFolder, loaded.Source, asReward: false);
+            ModelFolder.Save(policy, context.ModelFolder, loaded.Source.WithFormat(context.Data.FormatOf(context.Recipe.Data.Prompts)), asReward: false);
             return judgement.Summarize(result) with { Inputs = [.. places.Select(place => StageTools.LinkTo(place.Model, place.Role))] };
         }
     }

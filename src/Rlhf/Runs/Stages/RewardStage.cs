@@ -65,7 +65,7 @@ internal static class RewardStage
         }
 
         DurableFiles.RecoverFolder(folder);
-        ModelFolder.Save(decoder, folder, model.Source, asReward: true);
+        ModelFolder.Save(decoder, folder, model.Source.WithFormat(context.Data.FormatOf(context.Recipe.Data.Comparisons ?? context.Recipe.Data.Prompts)), asReward: true);
         return result;
     }
 

@@ -89,6 +89,10 @@ internal static class StageTools
         ModelHash = Directory.Exists(context.ModelFolder) ? DurableFiles.ContentHash(context.ModelFolder) : null,
     };
 
+    /// <summary>What is carried along, with the form in which the recipe writes prompts and answers.</summary>
+    public static ModelSource WithFormat(this ModelSource source, FormatOptions format) =>
+        source with { Files = new Dictionary<string, byte[]>(source.Files, StringComparer.Ordinal) { [FormatFile.Name] = FormatFile.Write(format) } };
+
     /// <summary>Whether a folder holds a model, so that a wrong path is told before the work begins.</summary>
     public static void Check(ModelPlace model) => HuggingFaceFolder.Load(model.Folder).Dispose();
 }

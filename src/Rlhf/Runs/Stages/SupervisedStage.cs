@@ -66,7 +66,9 @@ internal static class SupervisedStage
         figures["kept_step"] = new Figure(result.BestStep);
         figures["training_rows"] = new Figure(train.Count);
         figures["training_tokens"] = new Figure(train.Sum(row => (double)row.TrainedTokens));
-        ModelFolder.Save(decoder, context.ModelFolder, model.Source, asReward: false);
+        // Plain text has no prompts: only a model of demonstrations knows how they are written.
+        var source = options is SftOptions ? model.Source.WithFormat(context.Data.FormatOf(context.Recipe.Data.Demonstrations)) : model.Source;
+        ModelFolder.Save(decoder, context.ModelFolder, source, asReward: false);
         return StageTools.SummaryOf(context, result.Steps, figures) with { Inputs = [StageTools.LinkTo(start, "start")] };
     }
 

@@ -1,0 +1,126 @@
+using System.CommandLine;
+using System.Text.RegularExpressions;
+using Rlhf.Web.Security;
+using Rlhf.Web.Serving;
+
+namespace Rlhf.Cli.Commands;
+
+/// <summary><c>rlhf serve</c>: a chat page and an API as OpenAI's over one or more models.</summary>
+internal static partial class ServeCommand
+{
+    private const string KeyVariable = "RLHF_API_KEY";
+    private const int ShortestKey = 16;
+
+    private static readonly Option<string[]> Models = Folders("--model", "A language model's folder; NAME= in front gives the name by which requests call it. May be repeated.");
+    private static readonly Option<string[]> Rewards = Folders("--reward", "A reward model's folder, for /v1/score. May be repeated.");
+    private static readonly Option<string> Host = new("--host") { Description = "The address to listen on. Any other than this machine's own needs an API key.", HelpName = "ADDRESS", DefaultValueFactory = _ => "127.0.0.1" };
+    private static readonly Option<int> Port = ModelArguments.Number("--port", 8000, 0, "The port; 0 takes a free one.");
+    private static readonly Option<int> Parallel = ModelArguments.Number("--parallel", 8, 1, "Answers that one model writes at once.");
+    private static readonly Option<int> Queue = ModelArguments.Number("--queue", 64, 0, "Answers that may wait for a place; then requests are refused with 429.");
+    private static readonly Option<int?> Context = ModelArguments.OptionalNumber("--context", 2, "Tokens of prompt and answer together at most, less than the model could, to save memory.");
+    private static readonly Option<string?> KeyFile = new("--api-key-file") { Description = $"A file with the key that requests must show. Default: the variable {KeyVariable}.", HelpName = "FILE" };
+
+    public static Command Create() => new Command("serve", "Serves models: a chat page and an API as OpenAI's.") { Models, Rewards, Host, Port, Parallel, Queue, Context, KeyFile }
+        .WithExamples(
+            "rlhf serve --model runs/polite/stages/03-ppo/model",
+            "rlhf serve --model sft=runs/polite/stages/01-sft/model --model ppo=runs/polite/stages/03-ppo/model --reward rm=runs/polite/stages/02-reward/model",
+            "rlhf serve --model model --host 0.0.0.0 --api-key-file key.txt",
+            "curl http://127.0.0.1:8000/v1/chat/completions -H 'Content-Type: application/json' -d '{\"model\": \"model\", \"messages\": [{\"role\": \"user\", \"content\": \"Name a fruit.\"}]}'")
+        .Does(Run);
+
+    private static void Run(ParseResult parsed, CancellationToken cancellation)
+    {
+        var (languages, rewards) = (parsed.GetValue(Models)!.Select(Named).ToArray(), parsed.GetValue(Rewards)!.Select(Named).ToArray());
+        var repeated = languages.Concat(rewards).GroupBy(model => model.Name).FirstOrDefault(group => group.Count() > 1);
+        if (languages.Length + rewards.Length == 0)
+        {
+            throw new InputException("Nothing to serve: give --model DIR, or --reward DIR.");
+        }
+
+        if (repeated is not null)
+        {
+            throw new InputException($"Two models are called '{repeated.Key}': give them names, as in --model first={repeated.First().Folder}.");
+        }
+
+        var settings = new WebSettings { Host = parsed.GetValue(Host)!, Port = parsed.GetValue(Port), Log = parsed.Error() };
+        var key = KeyOf(parsed.GetValue(KeyFile));
+        using var models = Load(parsed, languages, rewards);
+        var app = ModelServer.Create(models, settings, key);
+        WebDefaults.RunAsync(app, address => Announce(parsed, address, models), cancellation).GetAwaiter().GetResult();
+    }
+
+    private static void Announce(ParseResult parsed, Uri address, ServedModels models)
+    {
+        foreach (var model in models.All)
+        {
+            parsed.Error().WriteLine($"rlhf: serving {model.Name} ({(model is ServedRewardModel ? "reward model" : "language model")})");
+        }
+
+        parsed.Output().WriteLine($"{address.GetLeftPart(UriPartial.Authority)}/");
+        parsed.Output().Flush();
+    }
+
+    private static ServedModels Load(ParseResult parsed, IEnumerable<(string Name, string Folder)> languages, IEnumerable<(string Name, string Folder)> rewards)
+    {
+        var loaded = new List<ServedModel>();
+        try
+        {
+            foreach (var (name, folder) in languages)
+            {
+                loaded.Add(new ServedLanguageModel(name, folder, parsed.GetValue(Parallel), parsed.GetValue(Queue), parsed.GetValue(Context)));
+            }
+
+            foreach (var (name, folder) in rewards)
+            {
+                loaded.Add(new ServedRewardModel(name, folder, parsed.GetValue(Queue)));
+            }
+
+            return new ServedModels(loaded);
+        }
+        catch
+        {
+            loaded.ForEach(model => model.Dispose());
+            throw;
+        }
+    }
+
+    // The last folder of a run's models is always called "model": the stage's name says more.
+    private static (string Name, string Folder) Named(string text)
+    {
+        if (!Directory.Exists(text) && text.Split('=', 2) is [var name, { Length: > 0 } folder])
+        {
+            return NameForm().IsMatch(name) ? (name, folder) : throw new InputException($"'{name}' is no name for a model: expected letters, digits and . _ : / -.");
+        }
+
+        var path = Path.TrimEndingDirectorySeparator(Path.GetFullPath(text));
+        var last = Path.GetFileName(path);
+        return (last == "model" && Path.GetFileName(Path.GetDirectoryName(path)) is { Length: > 0 } stage ? stage : last, text);
+    }
+
+    private static string? KeyOf(string? file)
+    {
+        string? key;
+        try
+        {
+            key = file is null ? Environment.GetEnvironmentVariable(KeyVariable) : File.ReadAllText(file);
+        }
+        catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
+        {
+            throw new InputException($"--api-key-file {file}: {exception.Message}", exception);
+        }
+
+        key = key?.Trim();
+        if (file is null && string.IsNullOrEmpty(key))
+        {
+            return null;
+        }
+
+        return key!.Length >= ShortestKey && key.All(character => character is > ' ' and < (char)127) ? key
+            : throw new InputException($"{file ?? KeyVariable}: expected a key of at least {ShortestKey} letters, digits and signs without spaces, such as 'openssl rand -hex 32' prints.");
+    }
+
+    private static Option<string[]> Folders(string name, string description) => new(name) { Description = description, HelpName = "[NAME=]DIR", DefaultValueFactory = _ => [] };
+
+    [GeneratedRegex(@"^[\w.:/-]{1,100}$")]
+    private static partial Regex NameForm();
+}

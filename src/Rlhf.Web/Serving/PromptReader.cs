@@ -1,0 +1,42 @@
+using System.Text.Json;
+
+namespace Rlhf.Web.Serving;
+
+/// <summary>Reads the <c>prompt</c> of a text completion: a text, token ids, or a list of either.</summary>
+internal static class PromptReader
+{
+    private const int MostPrompts = 128;
+    private const string Name = "prompt";
+
+    /// <summary>Token ids of each prompt.</summary>
+    public static IReadOnlyList<int[]> Read(JsonElement? given, ServedLanguageModel model)
+    {
+        if (given is not { } value)
+        {
+            return [model.Encode("")];
+        }
+
+        if (value.ValueKind != JsonValueKind.Array)
+        {
+            return [model.Encode(RequestBody.TextOf(value, Name))];
+        }
+
+        var count = value.GetArrayLength();
+        if (count > 0 && value[0].ValueKind == JsonValueKind.Number)
+        {
+            return [Ids(value, model)];
+        }
+
+        return count is > 0 and <= MostPrompts
+            ? [.. value.EnumerateArray().Select(item => item.ValueKind == JsonValueKind.Array ? Ids(item, model) : model.Encode(RequestBody.TextOf(item, Name)))]
+            : throw ApiException.Invalid($"Invalid value for 'prompt': expected 1 to {MostPrompts} prompts, found {count}.", Name, "invalid_value");
+    }
+
+    private static int[] Ids(JsonElement value, ServedLanguageModel model)
+    {
+        int[] ids = [.. value.EnumerateArray().Select(item => item.ValueKind == JsonValueKind.Number && item.TryGetInt32(out var id) && id >= 0 && id < model.Decoder.Config.VocabularySize
+            ? id
+            : throw RequestBody.Wrong(Name, FormattableString.Invariant($"token ids from 0 to {model.Decoder.Config.VocabularySize - 1}"), item))];
+        return ids.Length > 0 ? ids : throw ApiException.Invalid("Invalid value for 'prompt': expected at least one token id.", Name, "invalid_value");
+    }
+}

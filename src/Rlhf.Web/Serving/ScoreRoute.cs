@@ -1,0 +1,76 @@
+using System.Text.Json;
+using System.Text.Json.Nodes;
+using Microsoft.AspNetCore.Http;
+using Rlhf.Data;
+using Rlhf.Web.Security;
+
+namespace Rlhf.Web.Serving;
+
+/// <summary><c>/v1/score</c>: what a reward model gives for answers to a prompt or a conversation. OpenAI has no such route.</summary>
+internal sealed class ScoreRoute(ServedModels models)
+{
+    private const int MostAnswers = 128;
+
+    public async Task Score(HttpContext context)
+    {
+        using var body = await RequestBody.Read(context.Request);
+        var model = models.Reward(RequestBody.TextOf(body.Get("model"), "model"));
+        var prompt = PromptOf(body);
+        var answers = AnswersOf(body.Get("answers"));
+        body.RejectUnknown();
+        var sequences = answers.Select((answer, i) => Encode(model, prompt, answer, FormattableString.Invariant($"answers[{i}]"))).ToArray();
+        var scores = await model.Score(sequences, context.RequestAborted);
+        await context.Response.WriteAsJsonAsync(
+            new JsonObject
+            {
+                ["object"] = "list",
+                ["model"] = model.Name,
+                ["system_fingerprint"] = model.Fingerprint,
+                ["data"] = new JsonArray([.. scores.Select((score, i) => new JsonObject { ["object"] = "score", ["index"] = i, ["score"] = Finite(score), ["tokens"] = sequences[i].Length })]),
+                ["usage"] = new JsonObject { ["prompt_tokens"] = sequences.Sum(sequence => sequence.Length), ["total_tokens"] = sequences.Sum(sequence => sequence.Length) },
+            },
+            WebJson.Options,
+            context.RequestAborted);
+    }
+
+    private static Prompt PromptOf(RequestBody body)
+    {
+        var (prompt, messages) = (body.Find("prompt"), body.Find("messages"));
+        if (prompt is null == messages is null)
+        {
+            throw ApiException.Invalid("Give either 'prompt' or 'messages'.", "prompt", "missing_required_parameter");
+        }
+
+        return messages is { } turns ? Prompt.FromConversation(MessageReader.Read(turns, "messages")) : Prompt.FromText(RequestBody.TextOf(prompt!.Value, "prompt"));
+    }
+
+    private static string[] AnswersOf(JsonElement value)
+    {
+        if (value.ValueKind != JsonValueKind.Array || value.GetArrayLength() is < 1 or > MostAnswers)
+        {
+            throw RequestBody.Wrong("answers", $"a list of 1 to {MostAnswers} texts", value);
+        }
+
+        string[] answers = [.. value.EnumerateArray().Select(item => RequestBody.TextOf(item, "answers"))];
+        return answers.All(answer => answer.Length > 0) ? answers : throw ApiException.Invalid("Invalid value for 'answers': an answer is empty.", "answers", "invalid_value");
+    }
+
+    private static int[] Encode(ServedRewardModel model, Prompt prompt, string answer, string name)
+    {
+        int[] tokens;
+        try
+        {
+            tokens = model.Encoder.Encode(new Demonstration(name, prompt, answer, TrainOnAllTurns: false, new RowPosition(name, 1, 1)))!.Tokens;
+        }
+        catch (InputException exception)
+        {
+            throw ApiException.Invalid(exception.Message, "answers");
+        }
+
+        var context = model.Decoder.Config.ContextLength;
+        return tokens.Length <= context ? tokens : throw ApiException.Invalid(
+            FormattableString.Invariant($"This model's maximum context length is {context} tokens. However, the prompt and {name} have {tokens.Length}. Please shorten them."), "answers", "context_length_exceeded");
+    }
+
+    private static float Finite(float score) => float.IsFinite(score) ? score : throw new RunFailedException("The reward model gave a score that is not finite: its weights are broken.");
+}

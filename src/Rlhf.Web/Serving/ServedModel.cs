@@ -1,0 +1,182 @@
+using Rlhf.Data;
+using Rlhf.Generation;
+using Rlhf.Model;
+using Rlhf.Model.Checkpoints;
+using Rlhf.Numerics;
+using Rlhf.Numerics.Cpu;
+using Rlhf.Tokenization;
+
+namespace Rlhf.Web.Serving;
+
+/// <summary>A model that is served: its decoder on a device of its own, its tokenizer, and the form of its prompts.</summary>
+public abstract class ServedModel : IDisposable
+{
+    private readonly IDevice _device = CpuDevice.Create();
+
+    /// <summary>Loads the model.</summary>
+    /// <exception cref="InputException">The folder is not a sound model of this kind, or has no tokenizer.</exception>
+    protected ServedModel(string name, string folder, HeadKind kind)
+    {
+        Name = name;
+        try
+        {
+            Tokenizer = Tokenizer.Load(folder);
+            var format = FormatFile.For(folder, Tokenizer);
+            Encoder = new SequenceEncoder(Tokenizer, format, new EncodingOptions(), new Ledger(name));
+            Decoder = ModelFolder.Load(_device, folder, kind).Decoder;
+            Fingerprint = "fp_" + DurableFiles.ContentHash(folder)[..12];
+            if (Tokenizer.VocabularySize > Decoder.Config.VocabularySize)
+            {
+                throw new InputException($"{folder}: the tokenizer has {Tokenizer.VocabularySize} tokens, the model only {Decoder.Config.VocabularySize}: the folder's tokenizer is not this model's.");
+            }
+        }
+        catch
+        {
+            Decoder?.Dispose();
+            _device.Dispose();
+            throw;
+        }
+    }
+
+    /// <summary>How requests call it.</summary>
+    public string Name { get; }
+
+    /// <summary>Text to ids and back.</summary>
+    public Tokenizer Tokenizer { get; }
+
+    /// <summary>Names the weights.</summary>
+    public string Fingerprint { get; }
+
+    /// <summary>When it was loaded.</summary>
+    public DateTimeOffset Loaded { get; } = DateTimeOffset.UtcNow;
+
+    internal Decoder Decoder { get; }
+
+    /// <summary>Prompts and answers in the form of the model's training. Safe for several threads as its ledger is not read.</summary>
+    internal SequenceEncoder Encoder { get; }
+
+    /// <inheritdoc/>
+    public void Dispose()
+    {
+        Dispose(true);
+        GC.SuppressFinalize(this);
+    }
+
+    /// <summary>Ends what uses the decoder, then frees it.</summary>
+    protected virtual void Dispose(bool disposing)
+    {
+        Decoder.Dispose();
+        _device.Dispose();
+    }
+}
+
+/// <summary>A language model with the worker that generates for all requests.</summary>
+public sealed class ServedLanguageModel : ServedModel
+{
+    private readonly SequenceEncoder _plain;
+
+    /// <summary>Loads the model and starts its worker.</summary>
+    /// <param name="name">How requests call it.</param>
+    /// <param name="folder">A Hugging Face folder.</param>
+    /// <param name="parallel">Answers that are generated at once.</param>
+    /// <param name="queue">Answers that may wait.</param>
+    /// <param name="context">Tokens of prompt and answer at most; null for the model's own limit.</param>
+    public ServedLanguageModel(string name, string folder, int parallel, int queue, int? context = null)
+        : base(name, folder, HeadKind.Language)
+    {
+        _plain = new SequenceEncoder(Tokenizer, new FormatOptions { AddEos = false }, new EncodingOptions(), new Ledger(name));
+        Worker = new GenerationWorker(Decoder, parallel, Math.Min(context ?? int.MaxValue, Decoder.Config.ContextLength), queue);
+    }
+
+    internal GenerationWorker Worker { get; }
+
+    /// <summary>A conversation in the form of the model's training.</summary>
+    internal int[] Encode(IReadOnlyList<Message> messages) => Encode(Encoder, Prompt.FromConversation(messages), "messages");
+
+    /// <summary>A text as it is; the empty one is the beginning-of-sequence token alone.</summary>
+    internal int[] Encode(string text) => text.Length > 0 ? Encode(_plain, Prompt.FromText(text), "prompt")
+        : [Tokenizer.BeginningOfSequence ?? throw ApiException.Invalid("The prompt is empty and the tokenizer has no beginning-of-sequence token: give some text to continue.", "prompt")];
+
+    /// <inheritdoc/>
+    protected override void Dispose(bool disposing)
+    {
+        Worker.Dispose();
+        base.Dispose(disposing);
+    }
+
+    private static int[] Encode(SequenceEncoder encoder, Prompt prompt, string parameter)
+    {
+        try
+        {
+            return encoder.Encode(new PromptRecord(parameter, prompt, new RowPosition(parameter, 1, 1)))!.Tokens;
+        }
+        catch (InputException exception)
+        {
+            throw ApiException.Invalid(exception.Message, parameter);
+        }
+    }
+}
+
+/// <summary>A reward model; requests use it one after the other.</summary>
+public sealed class ServedRewardModel : ServedModel
+{
+    private const int RowBudget = 2048;
+    private readonly Scorer _scorer;
+    private readonly SemaphoreSlim _turn = new(1);
+    private readonly int _queue;
+    private int _inside;
+
+    /// <summary>Loads the model.</summary>
+    /// <param name="name">How requests call it.</param>
+    /// <param name="folder">A Hugging Face folder with a scalar head.</param>
+    /// <param name="queue">Requests that may wait.</param>
+    public ServedRewardModel(string name, string folder, int queue)
+        : base(name, WithScore(folder), HeadKind.Scalar)
+    {
+        _queue = queue;
+        _scorer = new Scorer(Decoder, RowBudget);
+    }
+
+    /// <summary>Scores of whole sequences.</summary>
+    internal async Task<float[]> Score(IReadOnlyList<int[]> sequences, CancellationToken cancellation)
+    {
+        if (Interlocked.Increment(ref _inside) > _queue + 1)
+        {
+            Interlocked.Decrement(ref _inside);
+            throw ApiException.Busy();
+        }
+
+        try
+        {
+            await _turn.WaitAsync(cancellation);
+            try
+            {
+                return await Task.Run(() => _scorer.Rewards(sequences), CancellationToken.None);
+            }
+            finally
+            {
+                _turn.Release();
+            }
+        }
+        finally
+        {
+            Interlocked.Decrement(ref _inside);
+        }
+    }
+
+    private static string WithScore(string folder)
+    {
+        using var file = HuggingFaceFolder.Load(folder);
+        return file.Score is not null ? folder
+            : throw new InputException($"{folder}: this is a language model, not a reward model: it has no score.weight. Serve it with --model.");
+    }
+
+    /// <inheritdoc/>
+    protected override void Dispose(bool disposing)
+    {
+        _turn.Wait();
+        _scorer.Dispose();
+        _turn.Dispose();
+        base.Dispose(disposing);
+    }
+}

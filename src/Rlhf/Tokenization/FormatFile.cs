@@ -1,0 +1,59 @@
+using System.Text.Json;
+using System.Text.Json.Serialization;
+using Rlhf.Data;
+
+namespace Rlhf.Tokenization;
+
+/// <summary>
+/// <c>prompt_format.json</c> in a model's folder: how prompts and answers were written when the model was trained, so that nobody has to say it again. Other programs ignore the file.
+/// </summary>
+public static class FormatFile
+{
+    /// <summary>The file's name.</summary>
+    public const string Name = "prompt_format.json";
+
+    private const int LongestFile = 1 << 20;
+
+    private static readonly JsonSerializerOptions Json = new()
+    {
+        PropertyNamingPolicy = JsonNamingPolicy.SnakeCaseLower,
+        Converters = { new JsonStringEnumConverter(JsonNamingPolicy.KebabCaseLower, allowIntegerValues: false) },
+        UnmappedMemberHandling = JsonUnmappedMemberHandling.Disallow,
+        RespectNullableAnnotations = true,
+        WriteIndented = true,
+        NewLine = "\n",
+    };
+
+    /// <summary>The format that a folder names; null where it names none.</summary>
+    /// <exception cref="InputException">The file is broken.</exception>
+    public static FormatOptions? Read(string folder)
+    {
+        var path = Path.Combine(folder, Name);
+        if (!File.Exists(path))
+        {
+            return null;
+        }
+
+        try
+        {
+            using var stream = File.OpenRead(path);
+            return stream.Length <= LongestFile && JsonSerializer.Deserialize<FormatOptions>(stream, Json) is { } options
+                ? options
+                : throw new InputException($"{path}: expected an object of template, prompt, response, add_bos and add_eos.");
+        }
+        catch (Exception exception) when (exception is JsonException or IOException or UnauthorizedAccessException)
+        {
+            throw new InputException($"{path}: {exception.Message}", exception);
+        }
+    }
+
+    /// <summary>The format of a model: what its folder names, else its chat template where it has one, else plain text; the end-of-sequence token ends an answer where there is one.</summary>
+    public static FormatOptions For(string folder, Tokenizer tokenizer) => Read(folder) ?? new FormatOptions
+    {
+        Template = tokenizer.ChatTemplate is null ? FormatTemplate.Plain : FormatTemplate.Tokenizer,
+        AddEos = tokenizer.EndOfSequence is not null,
+    };
+
+    /// <summary>The file's content for a format.</summary>
+    public static byte[] Write(FormatOptions options) => [.. JsonSerializer.SerializeToUtf8Bytes(options, Json), (byte)'\n'];
+}

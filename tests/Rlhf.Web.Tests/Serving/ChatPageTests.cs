@@ -1,0 +1,206 @@
+using System.Text.Json;
+using Microsoft.Playwright;
+using Rlhf.Web.Serving;
+using Rlhf.Web.Tests.Browsing;
+
+namespace Rlhf.Web.Tests.Serving;
+
+[Collection(BrowserTests.Name)]
+public sealed class ChatPageTests(Browser browser)
+{
+    private const string Hostile = "<img src=x onerror=\"document.title='broken'\"> <script>document.title='broken'</script> [a](javascript:alert(1)) \u202Eevil\u200B";
+
+    [BrowserFact]
+    public async Task The_answer_on_the_page_is_the_models()
+    {
+        await using var server = await TinyServer.Start();
+        var (page, errors) = await Open(server);
+        await page.Locator("#open-settings").ClickAsync();
+        await page.Locator("#seed").FillAsync("7");
+        await page.Locator("#max_tokens").FillAsync("30");
+        await page.Locator("#temperature").FillAsync("0.8");
+        await Say(page, "Name a fruit.");
+        await Assertions.Expect(page.Locator(".assistant .text")).ToHaveAttributeAsync("tabindex", "0");
+
+        var expected = await server.Post("/v1/chat/completions", new { model = "tiny", messages = CompletionTests.Say("Name a fruit."), seed = 7, max_tokens = 30, temperature = 0.8 });
+        Assert.Equal(expected.GetProperty("choices")[0].GetProperty("message").GetProperty("content").GetString(), await page.Locator(".assistant .text").EvaluateAsync<string>("element => element.textContent"));
+        Assert.Equal("Name a fruit.", await page.Locator(".user .text").TextContentAsync());
+        Assert.Contains("Answer: ", await page.Locator("#status").TextContentAsync(), StringComparison.Ordinal);
+        Assert.Empty(errors);
+        await page.Context.CloseAsync();
+    }
+
+    [BrowserFact]
+    public async Task Probabilities_show_under_the_pointer_and_by_the_keyboard()
+    {
+        await using var server = await TinyServer.Start();
+        var (page, errors) = await Open(server);
+        await Stub(page, ("An", -0.105, [65, 110]), (" apple", -2.302, [32, 97, 112, 112, 108, 101]));
+        await Say(page, "x");
+        await page.Locator(".token").Nth(1).HoverAsync();
+        await Assertions.Expect(page.Locator("#token .chosen")).ToContainTextAsync("10.0 %");
+        Assert.Equal("\u2423apple", await page.Locator("#token .chosen .piece").TextContentAsync());
+        await page.Mouse.MoveAsync(1, 1);
+        await Assertions.Expect(page.Locator("#token")).ToBeHiddenAsync();
+
+        await page.Locator(".assistant .text").FocusAsync();
+        await page.Keyboard.PressAsync("ArrowRight");
+        await Assertions.Expect(page.Locator("#token .chosen")).ToContainTextAsync("90.0 %");
+        await Assertions.Expect(page.Locator("#status")).ToHaveTextAsync("An: 90.0 %");
+        await page.Keyboard.PressAsync("End");
+        await Assertions.Expect(page.Locator("#status")).ToHaveTextAsync("apple: 10.0 %");
+        await page.Keyboard.PressAsync("Escape");
+        await Assertions.Expect(page.Locator("#token")).ToBeHiddenAsync();
+        Assert.Empty(errors);
+        await page.Context.CloseAsync();
+    }
+
+    [BrowserFact]
+    public async Task Stop_ends_the_answer_on_the_server_too_and_regenerate_asks_again()
+    {
+        await using var server = await TinyServer.Start();
+        server.Tiny.Worker.Hold(true);
+        var (page, errors) = await Open(server);
+        await Say(page, "Name a fruit.");
+        await TinyServer.Until(() => server.Tiny.Worker.Live == 1);
+        await page.Keyboard.PressAsync("Escape");
+        await TinyServer.Until(() => server.Tiny.Worker.Live == 0);
+        await Assertions.Expect(page.Locator(".tools")).ToContainTextAsync("stopped");
+
+        server.Tiny.Worker.Hold(false);
+        await page.Locator("#open-settings").ClickAsync();
+        await page.Locator("#max_tokens").FillAsync("20");
+        await page.Locator(".regenerate").ClickAsync();
+        await Assertions.Expect(page.Locator(".assistant .token").First).ToBeVisibleAsync();
+        await Assertions.Expect(page.Locator(".assistant")).ToHaveCountAsync(1);
+        await Say(page, "And a colour.");
+        await Assertions.Expect(page.Locator(".assistant")).ToHaveCountAsync(2);
+        await page.Locator("#new").ClickAsync();
+        await Assertions.Expect(page.Locator(".turn")).ToHaveCountAsync(0);
+        Assert.Empty(errors);
+        await page.Context.CloseAsync();
+    }
+
+    [BrowserFact]
+    public async Task Texts_of_users_and_models_are_only_ever_text()
+    {
+        await using var server = await TinyServer.Start();
+        var (page, errors) = await Open(server);
+        await Stub(page, (Hostile, -1, [.. System.Text.Encoding.UTF8.GetBytes(Hostile)]));
+        await Say(page, Hostile);
+        await Assertions.Expect(page.Locator(".assistant .text")).ToHaveTextAsync(Hostile);
+
+        Assert.Equal(Hostile, await page.Locator(".user .text").TextContentAsync());
+        Assert.Equal(0, await page.Locator("main img, main script, main a").CountAsync());
+        Assert.Equal("Chat - RLHF.NET", await page.TitleAsync());
+        Assert.Empty(errors);
+        await page.Context.CloseAsync();
+    }
+
+    [BrowserFact]
+    public async Task Errors_are_said_and_a_key_can_be_given()
+    {
+        const string Key = "0123456789abcdef";
+        await using var server = await TinyServer.Start(apiKey: Key);
+        var (page, _) = await browser.OpenAsync(server.Client.BaseAddress!);
+        await page.GotoAsync("/");
+        await Assertions.Expect(page.Locator("#error")).ToContainTextAsync("API key");
+        await page.Locator("#key").FillAsync(Key);
+        await page.Keyboard.PressAsync("Tab");
+        await Assertions.Expect(page.Locator("#model option")).ToHaveTextAsync(["tiny", "other"]);
+        await page.Locator("#temperature").FillAsync("9");
+        await Say(page, "x");
+        await Assertions.Expect(page.Locator("#error")).ToContainTextAsync("temperature");
+        await page.Locator("#temperature").FillAsync("1");
+        await page.Locator("#max_tokens").FillAsync("5");
+        await page.Locator(".regenerate").ClickAsync();
+        await Assertions.Expect(page.Locator(".assistant .token").First).ToBeVisibleAsync();
+        await page.Context.CloseAsync();
+    }
+
+    [BrowserFact]
+    public async Task The_page_fits_a_phone()
+    {
+        await using var server = await TinyServer.Start();
+        var (page, errors) = await browser.OpenAsync(server.Client.BaseAddress!, width: 360, height: 640, ColorScheme.Dark, touch: true);
+        await page.GotoAsync("/");
+        await Stub(page, (new string('w', 300), -1, [.. Enumerable.Repeat(119, 300)]));
+        await page.Locator("#open-settings").ClickAsync();
+        await Say(page, "x");
+        await Assertions.Expect(page.Locator(".assistant .token")).ToHaveCountAsync(1);
+        Assert.True(await page.EvaluateAsync<bool>("document.documentElement.scrollWidth <= innerWidth"));
+        Assert.Empty(errors);
+        await Screenshots.Take(page, "chat-phone");
+        await page.Context.CloseAsync();
+    }
+
+    [PictureFact]
+    public async Task The_picture_of_the_documents_is_this_page()
+    {
+        var folder = Directory.CreateTempSubdirectory("rlhf-serve-").FullName;
+        await using var server = await TinyServer.Start(new ServedModels([new ServedLanguageModel("stories260k", PictureFactAttribute.Model, 2, 4)]), folder);
+        var (page, errors) = await browser.OpenAsync(server.Client.BaseAddress!, width: 900, height: 640);
+        await page.GotoAsync("/");
+        await page.Locator("#open-settings").ClickAsync();
+        await page.Locator("#seed").FillAsync("4");
+        await page.Locator("#temperature").FillAsync("0.7");
+        await page.Locator("#max_tokens").FillAsync("90");
+        await page.Locator("#shade").CheckAsync();
+        await page.Locator("#open-settings").ClickAsync();
+        await Say(page, "Once upon a time, there was a little dog");
+        await Assertions.Expect(page.Locator(".assistant .text")).ToHaveAttributeAsync("tabindex", "0");
+        await page.Locator(".token").Nth(12).HoverAsync();
+        await Assertions.Expect(page.Locator("#token")).ToBeVisibleAsync();
+        Assert.Empty(errors);
+        await Screenshots.Take(page, "chat");
+        await page.Context.CloseAsync();
+    }
+
+    private async Task<(IPage Page, List<string> Errors)> Open(TinyServer server)
+    {
+        var opened = await browser.OpenAsync(server.Client.BaseAddress!);
+        await opened.Page.GotoAsync("/");
+        await Assertions.Expect(opened.Page.Locator("#model option")).ToHaveTextAsync(["tiny", "other"]);
+        return opened;
+    }
+
+    private static async Task Say(IPage page, string text)
+    {
+        await page.Locator("#message").FillAsync(text);
+        await page.Locator("#message").PressAsync("Enter");
+    }
+
+    /// <summary>Answers the page's requests with these tokens instead of a model's.</summary>
+    private static Task Stub(IPage page, params (string Text, double LogProbability, int[] Bytes)[] tokens) => page.RouteAsync("**/v1/chat/completions", route =>
+    {
+        var events = tokens.Select(token => JsonSerializer.Serialize(new
+        {
+            choices = new[]
+            {
+                new
+                {
+                    index = 0,
+                    delta = new { content = token.Text },
+                    logprobs = new { content = new[] { new { token = token.Text, logprob = token.LogProbability, bytes = token.Bytes, top_logprobs = Array.Empty<object>() } } },
+                    finish_reason = (string?)null,
+                },
+            },
+        }));
+        return route.FulfillAsync(new RouteFulfillOptions { ContentType = "text/event-stream", Body = string.Concat(events.Select(item => $"data: {item}\n\n")) + "data: [DONE]\n\n" });
+    });
+}
+
+/// <summary>A fact that needs a browser and a model that writes English; skipped, and says so, where one of them is absent.</summary>
+[AttributeUsage(AttributeTargets.Method)]
+internal sealed class PictureFactAttribute : BrowserFactAttribute
+{
+    public PictureFactAttribute()
+    {
+        if (!Directory.Exists(Model))
+        {
+            Skip ??= $"{Model} is absent";
+        }
+    }
+
+    public static string Model { get; } = Path.GetFullPath(Path.Combine(NodeFactAttribute.Folder, "..", "..", "..", "shared", "data", "stories260k"));
+}
