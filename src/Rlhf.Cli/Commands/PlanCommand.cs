@@ -19,7 +19,7 @@ internal static class PlanCommand
             {
                 var recipe = RecipeReader.Read(parsed.GetRequiredValue(file), parsed.GetValue(changes));
                 var plan = RecipePlan.Of(recipe);
-                using var device = CpuDevice.Create();
+                using var device = CpuDevice.Create(precision: recipe.Precision);
                 Write(parsed.Output(), plan, DeviceProbe.MatmulRate(device), device.Description);
             });
     }

@@ -56,7 +56,7 @@ internal static class Glossary
         ["heldout_second_score"] = ("held-out second score", "The held-out score by the second reward model."),
         ["heldout_gold_score"] = ("held-out gold quality", "The held-out score by the gold rule."),
         ["epoch"] = ("epoch", "Passes over the data, from 0."),
-        ["logprob_difference"] = ("largest log-probability difference", "Largest |rollout - trainer| of a token's log-probability; 0 in float32."),
+        ["logprob_difference"] = ("largest log-probability difference", "Largest |rollout - trainer| of a token's log-probability; 0 in float32, small in bfloat16."),
         ["seconds_rollout"] = ("sampling", "Seconds of a step spent sampling answers."),
         ["seconds_score"] = ("scoring", "Seconds of a step spent on reference, reward and value models."),
         ["seconds_update"] = ("updating", "Seconds of a step spent on the optimizer's passes."),

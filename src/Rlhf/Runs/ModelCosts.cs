@@ -1,17 +1,20 @@
 using Rlhf.Model;
+using Rlhf.Numerics;
 
 namespace Rlhf.Runs;
 
 /// <summary>Arithmetic and memory of one decoder, from its shape.</summary>
-internal sealed class ModelCosts(DecoderConfig config)
+internal sealed class ModelCosts(DecoderConfig config, Precision precision = Precision.F32)
 {
     private readonly ParameterLayout layout = new(config);
 
     /// <summary>Numbers in the model.</summary>
     public long Parameters => layout.ParameterCount;
 
+    private long PackedBytes => precision == Precision.Bf16 ? sizeof(ushort) : sizeof(float);
+
     /// <summary>Bytes of the weights with the packed copies that matrix products read; twice as many copies where backward passes are wanted.</summary>
-    public long WeightBytes(bool trainable) => sizeof(float) * layout.Length * (trainable ? 3 : 2);
+    public long WeightBytes(bool trainable) => layout.Length * (sizeof(float) + (PackedBytes * (trainable ? 2 : 1)));
 
     /// <summary>Bytes that training adds to the weights: gradient and two moments.</summary>
     public long OptimizerBytes => sizeof(float) * layout.Length * 3;

@@ -1,5 +1,6 @@
 using Rlhf.Data;
 using Rlhf.Model;
+using Rlhf.Numerics;
 using Rlhf.Training.Ppo;
 using Rlhf.Training.RewardModeling;
 using Rlhf.Training.SupervisedFineTuning;
@@ -14,6 +15,9 @@ public sealed record Recipe
 
     /// <summary>Seed of everything random; every stage derives its own from it.</summary>
     public ulong Seed { get; init; }
+
+    /// <summary>What the operands of matrix products are rounded to: <c>f32</c> (results repeat on any machine, sampler and trainer agree to the last bit) or <c>bf16</c> (about twice as fast; needs oneDNN and AVX-512). Parameters, sums, the optimizer and the written models are float32 in either.</summary>
+    public Precision Precision { get; init; }
 
     /// <summary>The model that the first stage starts from.</summary>
     public BaseOptions Base { get; init; } = new();

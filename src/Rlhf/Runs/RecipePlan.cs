@@ -47,7 +47,7 @@ public sealed class RecipePlan
             config = recipe.Base.Shape!.ToConfig(tokenizer.VocabularySize, tokenizer.BeginningOfSequence, tokenizer.EndOfSequenceIds);
         }
 
-        costs = new ModelCosts(config);
+        costs = new ModelCosts(config, recipe.Precision);
         Parameters = costs.Parameters;
         Stages = [.. StageStep.Of(recipe).Select(step => PlanOf(step) with { Name = step.Name })];
     }

@@ -25,9 +25,9 @@ public static class RecipeRun
     internal static RunSummary Execute(Recipe recipe, RunSettings settings, ProgressReporter progress, Func<StageContext, StageSummary> runStage, CancellationToken cancellation)
     {
         using var run = RunFolder.Open(settings.Out, recipe, settings.Resume || (settings.Only is not null && CanBegin(recipe, settings)));
-        using var device = CpuDevice.Create();
+        using var device = CpuDevice.Create(precision: recipe.Precision);
         using var metrics = MetricsWriter.Open(run.FullPath);
-        run.Write("environment.json", RunEnvironment.Current(device.Description).ToJson());
+        run.Write("environment.json", RunEnvironment.Current(device).ToJson());
         BaseModel.Prepare(recipe, run);
         foreach (var step in StepsToDo(recipe, run, settings, progress))
         {

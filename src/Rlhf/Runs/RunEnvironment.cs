@@ -2,6 +2,8 @@ using System.Reflection;
 using System.Runtime.InteropServices;
 using System.Text.Encodings.Web;
 using System.Text.Json;
+using Rlhf.Numerics;
+using Rlhf.Numerics.Cpu.OneDnn;
 
 namespace Rlhf.Runs;
 
@@ -14,8 +16,10 @@ namespace Rlhf.Runs;
 /// <param name="Cores">Logical processors.</param>
 /// <param name="MemoryBytes">Memory that this process may use.</param>
 /// <param name="Device">The device that computes: its instruction set and threads.</param>
+/// <param name="Precision"><c>f32</c> or <c>bf16</c>.</param>
+/// <param name="OneDnn">The library that multiplies in bfloat16: file, version, instruction set; null in float32, which does without.</param>
 public sealed record RunEnvironment(
-    string Program, string Runtime, string System, string Architecture, string? Processor, int Cores, long MemoryBytes, string Device)
+    string Program, string Runtime, string System, string Architecture, string? Processor, int Cores, long MemoryBytes, string Device, string Precision, string? OneDnn)
 {
     private static readonly JsonSerializerOptions Json = new()
     {
@@ -30,7 +34,7 @@ public sealed record RunEnvironment(
         typeof(RunEnvironment).Assembly.GetCustomAttribute<AssemblyInformationalVersionAttribute>()?.InformationalVersion ?? "unknown";
 
     /// <summary>The environment of this process.</summary>
-    public static RunEnvironment Current(string device) => new(
+    public static RunEnvironment Current(IDevice device) => new(
         ProgramVersion,
         RuntimeInformation.FrameworkDescription,
         RuntimeInformation.OSDescription,
@@ -38,7 +42,9 @@ public sealed record RunEnvironment(
         ProcessorName(),
         Environment.ProcessorCount,
         GC.GetGCMemoryInfo().TotalAvailableMemoryBytes,
-        device);
+        device.Description,
+        SnakeCase.From(device.Precision.ToString()),
+        device.Precision == Numerics.Precision.Bf16 ? OneDnnLibrary.Found?.Description : null);
 
     /// <summary>The JSON of <c>environment.json</c>.</summary>
     public byte[] ToJson() => JsonSerializer.SerializeToUtf8Bytes(this, Json);

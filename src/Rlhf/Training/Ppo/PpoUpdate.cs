@@ -8,7 +8,7 @@ namespace Rlhf.Training.Ppo;
 /// <summary>What the updates of one PPO step saw.</summary>
 /// <param name="Policy">Null while only the value network is trained.</param>
 /// <param name="Value">The value loss.</param>
-/// <param name="FirstLogRatio">Largest |trainer - rollout| log-probability before the first update: 0 in float32. Null while only the value network is trained.</param>
+/// <param name="FirstLogRatio">Largest |trainer - rollout| log-probability before the first update: 0 in float32, measured in bfloat16. Null while only the value network is trained.</param>
 /// <param name="PolicyNorm">Mean gradient norm of the policy.</param>
 /// <param name="ValueNorm">Mean gradient norm of the value network; null with a shared trunk.</param>
 /// <param name="PolicyRate">The learning rate.</param>
