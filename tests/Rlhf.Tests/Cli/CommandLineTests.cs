@@ -1,4 +1,6 @@
+using System.Diagnostics;
 using Rlhf.Cli;
+using Rlhf.Numerics.Cpu.OneDnn;
 
 namespace Rlhf.Tests.Cli;
 
@@ -101,11 +103,26 @@ public class CommandLineTests
     }
 
     [Fact]
+    public void Bfloat16_without_its_library_says_how_to_get_it()
+    {
+        var start = new ProcessStartInfo("dotnet", [typeof(ExitCode).Assembly.Location, "bench", "--precision", "bf16"]) { RedirectStandardError = true };
+        start.Environment[OneDnnLibrary.Variable] = "none";
+        using var process = Process.Start(start)!;
+        var error = process.StandardError.ReadToEnd();
+        process.WaitForExit();
+
+        Assert.Equal(ExitCode.BadInput, process.ExitCode);
+        Assert.Contains("bfloat16 needs oneDNN", error, StringComparison.Ordinal);
+        Assert.Contains(OneDnnLibrary.Advice, error, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public void The_doctor_finds_that_the_kernels_agree()
     {
         var (code, output, _) = Run("doctor");
 
         Assert.Equal(ExitCode.Success, code);
         Assert.Contains("agree with the scalar reference", output, StringComparison.Ordinal);
+        Assert.Contains(OneDnnLibrary.Found is null ? "apt-get install libdnnl" : "GFLOP/s in bfloat16", output, StringComparison.Ordinal);
     }
 }

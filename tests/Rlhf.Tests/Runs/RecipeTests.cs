@@ -100,7 +100,7 @@ public class RecipeTests
 
     [Theory]
     [InlineData("nam: x", "recipe.yaml:1:1: unknown key 'nam'; did you mean 'name'?")]
-    [InlineData("zzzzzzzz: x", "recipe.yaml:1:1: unknown key 'zzzzzzzz'; the keys here are name, seed, base, format, data, rounds, pretrain, sft, collect, reward, ppo")]
+    [InlineData("zzzzzzzz: x", "recipe.yaml:1:1: unknown key 'zzzzzzzz'; the keys here are name, seed, precision, base, format, data, rounds, pretrain, sft, collect, reward, ppo")]
     [InlineData("ppo:\n  clip_rnage: 0.1", "recipe.yaml:2:3: unknown key 'ppo.clip_rnage'; did you mean 'clip_range'?")]
     [InlineData("sft:\n  epochs: many", "recipe.yaml:2:11: sft.epochs: expected a whole number, found 'many'")]
     [InlineData("sft:\n  epochs: \"3\"", "recipe.yaml:2:11: sft.epochs: expected a whole number, found the text \"3\"")]

@@ -4,6 +4,7 @@ using Rlhf.Cli;
 using Rlhf.Reporting;
 using Rlhf.Runs;
 using Rlhf.Tests.Model.Checkpoints;
+using Rlhf.Tests.Numerics.OneDnn;
 
 namespace Rlhf.Tests.Runs;
 
@@ -143,6 +144,35 @@ public sealed class ResumeTests : IClassFixture<ResumeTests.WholeRun>, IDisposab
 
         RecipeRun.Execute(recipe, new RunSettings(folder, Resume: true), ProgressReporter.Silent, CancellationToken.None);
         AssertSame(whole, folder);
+    }
+
+    [OneDnnFact]
+    public void A_run_in_bfloat16_goes_on_with_the_same_bytes_and_says_what_multiplied()
+    {
+        var recipe = RecipeReader.Read(RecipeFile(), ["precision=bf16"]);
+        var (uninterrupted, folder) = (temporary.PathOf("narrow"), temporary.PathOf("narrow-stopped"));
+        RecipeRun.Execute(recipe, new RunSettings(uninterrupted), ProgressReporter.Silent, CancellationToken.None);
+        for (var attempt = 0; attempt < 4; attempt++)
+        {
+            using var cancellation = new CancellationTokenSource(TimeSpan.FromMilliseconds(150 * (attempt + 1)));
+            try
+            {
+                RecipeRun.Execute(recipe, new RunSettings(folder, Resume: true), ProgressReporter.Silent, cancellation.Token);
+                break;
+            }
+            catch (OperationCanceledException)
+            {
+                // Stopped, as asked.
+            }
+        }
+
+        RecipeRun.Execute(recipe, new RunSettings(folder, Resume: true), ProgressReporter.Silent, CancellationToken.None);
+        AssertSame(uninterrupted, folder);
+        Assert.NotEqual(ResultsOf(whole)[Path.Combine("stages", "01-pretrain", "model", "model.safetensors")], ResultsOf(folder)[Path.Combine("stages", "01-pretrain", "model", "model.safetensors")]);
+        var environment = File.ReadAllText(Path.Combine(folder, "environment.json"));
+        Assert.Contains("\"precision\": \"bf16\"", environment, StringComparison.Ordinal);
+        Assert.Contains("libdnnl", environment, StringComparison.Ordinal);
+        Assert.All(MetricsFile.Read(folder).Where(row => row.Values.ContainsKey("logprob_difference")), row => Assert.InRange(row.Values["logprob_difference"], 0, 0.02));
     }
 
     [Fact]
