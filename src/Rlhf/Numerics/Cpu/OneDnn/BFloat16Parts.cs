@@ -1,9 +1,9 @@
 namespace Rlhf.Numerics.Cpu.OneDnn;
 
-/// <summary>How one product in bfloat16 is cut into parts, from its shape alone: rows first, then groups of panels, as <see cref="MatMulParts"/> does.</summary>
+/// <summary>How one product in bfloat16 is cut into parts, as <see cref="MatMulParts"/> does it: rows first, then groups of panels, each of which rounds its rows of A anew. Blocks of rows follow from the shape alone.</summary>
 internal readonly struct BFloat16Parts
 {
-    private const int Wanted = 12;
+    private const int PartsOfThread = 6;
     private const int SmallestPart = 1 << 19; // multiply-adds: some microseconds
     private const int MostRows = 128; // times the depth of a step: half of a second-level cache of 1 MiB
     private const int PanelsOfPart = 4; // rounding A for fewer panels would show
@@ -13,10 +13,10 @@ internal readonly struct BFloat16Parts
 
     private readonly int _rows, _panels, _rowBlocks, _panelGroups;
 
-    public BFloat16Parts(int m, int n, int k)
+    public BFloat16Parts(int m, int n, int k, int threads)
     {
         (_rows, _panels) = (m, (n + OneDnnProduct.Columns - 1) / OneDnnProduct.Columns);
-        var wanted = (int)Math.Clamp((long)m * n * k / SmallestPart, 1, Wanted);
+        var wanted = (int)Math.Clamp((long)m * n * k / SmallestPart, 1, threads == 1 ? 1 : PartsOfThread * threads);
         _rowBlocks = (m + MostRows - 1) / MostRows;
         _panelGroups = Math.Clamp(wanted / Math.Max(_rowBlocks, 1), 1, Math.Max(1, _panels / PanelsOfPart));
         DepthBlocks = Math.Max(1, (k + MostDepth - 1) / MostDepth);

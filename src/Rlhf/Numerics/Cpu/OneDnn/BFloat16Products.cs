@@ -60,7 +60,7 @@ internal sealed unsafe class BFloat16Products<T> : IMatrixProducts
             PanelLength = panelLength,
             CRowStride = cRowStride,
             Start = start,
-            Parts = new BFloat16Parts(m, n, k),
+            Parts = new BFloat16Parts(m, n, k, _pool.Threads),
             Products = _self,
         };
         arguments.Scratch = _pool.Scratch(TileLength(arguments.Parts) + ((long)arguments.Parts.LargestRows * arguments.Parts.Depth / 2));
