@@ -173,8 +173,18 @@ public sealed class CompletionTests : IAsyncLifetime
     {
         var json = await _server.Post(Chat, new
         {
-            model = "tiny", messages = new object[] { new { role = "developer", content = "Be kind." }, new { role = "user", content = new[] { new { type = "text", text = "x" } } } },
-            max_completion_tokens = 2, presence_penalty = 0, frequency_penalty = 0.0, tools = Array.Empty<object>(), response_format = new { type = "text" }, user = "me", logit_bias = (object?)null, top_k = 5, min_p = 0.1, repetition_penalty = 1.1,
+            model = "tiny",
+            messages = new object[] { new { role = "developer", content = "Be kind." }, new { role = "user", content = new[] { new { type = "text", text = "x" } } } },
+            max_completion_tokens = 2,
+            presence_penalty = 0,
+            frequency_penalty = 0.0,
+            tools = Array.Empty<object>(),
+            response_format = new { type = "text" },
+            user = "me",
+            logit_bias = (object?)null,
+            top_k = 5,
+            min_p = 0.1,
+            repetition_penalty = 1.1,
         });
         Assert.Equal(2, json.GetProperty("usage").GetProperty("completion_tokens").GetInt32());
     }

@@ -13,7 +13,9 @@ public sealed class OpenAiClientTests
         await using var server = await TinyServer.Start(apiKey: Key);
         var start = new ProcessStartInfo("node", ["--test", "--test-reporter=tap", "client.test.mjs"])
         {
-            WorkingDirectory = NodeFactAttribute.Folder, RedirectStandardOutput = true, RedirectStandardError = true,
+            WorkingDirectory = NodeFactAttribute.Folder,
+            RedirectStandardOutput = true,
+            RedirectStandardError = true,
         };
         start.Environment["RLHF_TEST_URL"] = server.Client.BaseAddress!.ToString().TrimEnd('/');
         start.Environment["RLHF_TEST_KEY"] = Key;
