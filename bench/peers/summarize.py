@@ -30,6 +30,7 @@ OURS = [
     ("score_peak_fraction", "scores, of the matmul peak", 2),
     ("update_peak_fraction", "PPO update, of the matmul peak", 2),
     ("rm_peak_fraction", "reward model, of the matmul peak", 2),
+    ("rm_shared_peak_fraction", "reward model with shared prompts, of the matmul peak", 2),
     ("matmul_peak_gflops", "matmul peak (1024 x 1024 x 1024), GFLOP/s", 1),
     ("copy_gb_per_s", "copying, GB/s read and written", 1),
     ("peak_memory_bytes", "peak memory, GiB", 2),

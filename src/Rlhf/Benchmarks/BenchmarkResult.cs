@@ -1,5 +1,7 @@
 using System.Diagnostics;
 using System.Globalization;
+using System.Text.Encodings.Web;
+using System.Text.Json;
 using System.Text.Json.Nodes;
 using Rlhf.Numerics;
 using Rlhf.Runs;
@@ -29,6 +31,8 @@ public sealed record MachineRates(double GemmRate, double MatmulPeak, double Cop
 /// <param name="PeakMemoryBytes">Most resident memory of the process up to the end of the phases.</param>
 public sealed record BenchmarkResult(string Size, int Threads, string Precision, IReadOnlyList<PhaseResult> Phases, MachineRates Machine, long PeakMemoryBytes)
 {
+    private static readonly JsonSerializerOptions Json = new() { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
+
     /// <summary>Seconds of rollout, scores and update together; null if not all three were timed.</summary>
     public double? PpoStepSeconds
     {
@@ -69,7 +73,7 @@ public sealed record BenchmarkResult(string Size, int Threads, string Precision,
         json["matmul_peak_gflops"] = Rounded(Machine.MatmulPeak / 1e9);
         json["copy_gb_per_s"] = Rounded(Machine.CopyRate / 1e9);
         json["peak_memory_bytes"] = PeakMemoryBytes;
-        return json.ToJsonString();
+        return json.ToJsonString(Json);
     }
 
     /// <summary>Most resident memory of this process so far, in bytes.</summary>
