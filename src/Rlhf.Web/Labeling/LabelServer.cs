@@ -20,6 +20,7 @@ public static class LabelServer
         Pages(app);
         SignInRoutes.Map(app, store, settings);
         LabelRoutes.Map(app, store);
+        OwnerRoutes.Map(app, store, TimeProvider.System);
         return app;
     }
 
@@ -27,6 +28,8 @@ public static class LabelServer
     {
         app.MapPage("/login", "label/login.html").For(null);
         app.MapPage("/", "label/label.html").For(UserRole.Labeler);
+        app.MapPage("/owner", "label/owner.html").For(UserRole.Owner);
+        app.MapPage("/owner.js", "label/owner.js").For(UserRole.Owner);
         foreach (var name in (string[])["login.js", "api.js", "label.css", "icon.svg"])
         {
             app.MapPage($"/{name}", $"label/{name}").For(null);

@@ -33,6 +33,14 @@ public sealed partial class RankingStore
     public StoredTask? FindTask(long task) => Read(connection => connection.Query(
         "SELECT content FROM contents WHERE task_id = @task", reader => new StoredTask(task, JsonSerializer.Deserialize<AnswerSet>(reader.GetString(0), Json)!), ("task", task)).SingleOrDefault());
 
+    /// <summary>How the prompt of a task begins.</summary>
+    public string BeginningOf(long task) => Beginning(FindTask(task)!.Answers.Messages[^1].Content);
+
+    /// <summary>The known rankings of the calibration items.</summary>
+    public IReadOnlyDictionary<long, IReadOnlyList<IReadOnlyList<int>>> CalibrationTasks() => Read(connection => connection.Query(
+        "SELECT t.id, c.content FROM tasks t JOIN contents c ON c.task_id = t.id WHERE t.calibration = 1",
+        reader => (Task: reader.GetInt64(0), Known: JsonSerializer.Deserialize<AnswerSet>(reader.GetString(1), Json)!.Known!)).ToDictionary(item => item.Task, item => item.Known));
+
     /// <summary>All tasks, oldest first, one at a time in memory.</summary>
     /// <param name="round">Of this round; of all where null.</param>
     public IEnumerable<StoredTask> Tasks(string? round = null)

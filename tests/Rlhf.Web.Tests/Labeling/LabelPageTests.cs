@@ -1,4 +1,5 @@
 using Microsoft.Playwright;
+using Rlhf.Web.Labeling;
 using Rlhf.Web.Tests.Browsing;
 
 namespace Rlhf.Web.Tests.Labeling;
@@ -6,24 +7,347 @@ namespace Rlhf.Web.Tests.Labeling;
 [Collection(BrowserTests.Name)]
 public sealed class LabelPageTests(Browser browser)
 {
+    private static async Task WaitForTask(IPage page) => await page.Locator(".card").First.WaitForAsync();
+
+    private static async Task Press(IPage page, params string[] keys)
+    {
+        foreach (var key in keys)
+        {
+            await page.Keyboard.PressAsync(key);
+        }
+    }
+
+    private static async Task Expect(IPage page, string selector, string text) => await Assertions.Expect(page.Locator(selector)).ToHaveTextAsync(text);
+
     [BrowserFact]
     public async Task A_labeler_ranks_with_the_keyboard_alone()
     {
         await using var server = await TestServer.StartAsync(store => store.Import(TestStore.Rows(2)));
         var (page, errors) = await browser.OpenAsync(server.Address);
         await page.GotoAsync("/");
-        await page.Locator(".card").First.WaitForAsync();
+        await WaitForTask(page);
         var shown = await page.Locator(".card .text").AllTextContentsAsync();
-        foreach (var key in (string[])["2", "1", "1", "Enter"])
-        {
-            await page.Keyboard.PressAsync(key);
-        }
+        await Press(page, "2", "1", "1");
+        await Expect(page, "#live", "Answer C: place 1, tied with B. Every answer has a place; Enter submits.");
+        await Press(page, "Enter");
 
-        await Assertions.Expect(page.Locator("#progress-text")).ToHaveTextAsync("1 by you, 1 of 2 by all");
+        await Expect(page, "#progress-text", "1 by you, 1 of 2 by all");
         var ranking = Assert.Single(server.Store.Rankings());
         var answers = server.Store.FindTask(ranking.Task)!.Answers.Responses;
         Assert.Equal([2, 1], ranking.Judgement.Tiers!.Select(tier => tier.Count));
         Assert.Equal(shown[0], answers[ranking.Judgement.Tiers![1].Single()]);
+        Assert.Empty(errors);
+        await page.Context.CloseAsync();
+    }
+
+    /// <summary>Random drags, keys, clicks, ties and undos: page, store and export say what a plain model of them says.</summary>
+    [BrowserFact]
+    public async Task What_the_person_did_is_what_is_stored()
+    {
+        const int Tasks = 20;
+        var rows = Enumerable.Range(0, Tasks).Select(i => TestStore.Row($"Prompt {i}", [.. Enumerable.Range(0, 2 + i % 8).Select(k => $"Answer {k} to prompt {i}")]));
+        await using var server = await TestServer.StartAsync(store => store.Import(rows));
+        var (page, errors) = await browser.OpenAsync(server.Address, height: 1800);
+        await page.GotoAsync("/");
+        var said = new Dictionary<long, string[][]>();
+        for (var i = 0; i < Tasks; i++)
+        {
+            var random = new Random(i);
+            await Assertions.Expect(page.Locator("#prompt")).ToHaveTextAsync($"Prompt {i}");
+            var texts = await page.Locator(".card .text").AllTextContentsAsync();
+            var model = new RankingModel(texts.Count);
+            List<string> steps = [];
+            for (var step = 0; step < 14 || !model.IsComplete; step++)
+            {
+                steps.Add(step < 14 ? await RandomStep(page, model, texts.Count, random) : await FinishingStep(page, model, random));
+                await AssertShown(page, model, $"task {i}: {string.Join(", ", steps)}");
+            }
+
+            said[long.Parse((await page.Locator("#task").GetAttributeAsync("data-task"))!)] = [.. model.Tiers.Select(tier => tier.Select(answer => texts[answer]).Order(StringComparer.Ordinal).ToArray())];
+            await (random.Next(2) == 0 ? page.Keyboard.PressAsync("Enter") : page.ClickAsync("#submit"));
+        }
+
+        await Expect(page, "#empty-title", "Nothing to rank");
+        await Expect(page, "#saved", "Saved");
+        foreach (var ranking in server.Store.Rankings())
+        {
+            var answers = server.Store.FindTask(ranking.Task)!.Answers.Responses;
+            Assert.Equal(said[ranking.Task], ranking.Judgement.Tiers!.Select(tier => tier.Select(answer => answers[answer]).Order(StringComparer.Ordinal).ToArray()));
+        }
+
+        Assert.Equal(Tasks, server.Store.Rankings().Count);
+        Assert.Equal(said.Values.Select(Text).Order(StringComparer.Ordinal), Exported(server.Store).Select(Text).Order(StringComparer.Ordinal));
+        Assert.Empty(errors);
+        await page.Context.CloseAsync();
+
+        static string Text(string[][] tiers) => string.Join(" > ", tiers.Select(tier => string.Join(" = ", tier)));
+    }
+
+    private static IEnumerable<string[][]> Exported(RankingStore store)
+    {
+        var file = Path.Combine(Path.GetTempPath(), $"{Guid.NewGuid():N}.jsonl");
+        try
+        {
+            using (var writer = new StreamWriter(file))
+            {
+                RankingExport.Write(store, writer, new ExportOptions());
+            }
+
+            return [.. Data.DataReader.Rankings(new Data.DataSource { Path = [file] }, ".", new Data.Ledger("test"))
+                .Select(row => row.Tiers!.Select(tier => tier.Select(answer => row.Responses[answer]).Order(StringComparer.Ordinal).ToArray()).ToArray())];
+        }
+        finally
+        {
+            File.Delete(file);
+        }
+    }
+
+    private static async Task<string> RandomStep(IPage page, RankingModel model, int answers, Random random)
+    {
+        var answer = random.Next(answers);
+        switch (random.Next(9))
+        {
+            case 0 or 1:
+                var number = random.Next(1, 10);
+                model.Place(model.Selected, number);
+                return await Key(page, $"{number}");
+            case 2:
+                var up = random.Next(2) == 0;
+                model.Move(model.Selected, up ? -1 : 1);
+                return await Key(page, up ? "ArrowUp" : "ArrowDown");
+            case 3:
+                var left = random.Next(2) == 0;
+                model.Step(left ? -1 : 1);
+                return await Key(page, left ? "ArrowLeft" : "ArrowRight");
+            case 4:
+                model.Tie(model.Selected);
+                return await Key(page, "=");
+            case 5:
+                model.Undo();
+                return await Key(page, "u");
+            case 6:
+                var place = random.Next(1, answers + 1);
+                model.Select(answer);
+                model.Place(answer, place);
+                await page.Locator(".card").Nth(answer).Locator(".places button").Nth(place - 1).ClickAsync();
+                return $"click {place} of {answer}";
+            default:
+                return await Drag(page, model, answer, random);
+        }
+    }
+
+    private static async Task<string> FinishingStep(IPage page, RankingModel model, Random random)
+    {
+        var (answer, place) = (model.Unplaced[0], 1 + random.Next(2));
+        model.Select(answer);
+        model.Place(answer, place);
+        await page.Locator(".card").Nth(answer).Locator(".places button").Nth(place - 1).ClickAsync();
+        return $"click {place} of {answer}";
+    }
+
+    private static async Task<string> Key(IPage page, string key)
+    {
+        await page.Keyboard.PressAsync(key);
+        return key;
+    }
+
+    private static async Task<string> Drag(IPage page, RankingModel model, int answer, Random random)
+    {
+        var chip = random.Next(2) == 0;
+        var source = chip ? page.Locator($"aside .chip[data-drag='{answer}']") : page.Locator($".letter[data-drag='{answer}']");
+        var rows = model.Tiers.Count;
+        string name;
+        LocatorBoundingBoxResult box;
+        var share = 0.5f;
+        if (!chip)
+        {
+            model.Select(answer);
+        }
+
+        if (rows == 0 || random.Next(5) == 0)
+        {
+            (name, box) = ("tray", (await page.Locator("#tray").BoundingBoxAsync())!);
+            model.Tray(answer);
+        }
+        else
+        {
+            var row = random.Next(rows);
+            box = (await page.Locator("#board > .tier").Nth(row).BoundingBoxAsync())!;
+            (name, share) = random.Next(3) switch { 0 => ("before", 0.1f), 1 => ("onto", 0.5f), _ => ("after", 0.9f) };
+            if (name == "onto")
+            {
+                model.Join(answer, row);
+            }
+            else
+            {
+                model.Gap(answer, name == "before" ? row : row + 1);
+            }
+
+            name += $" {row}";
+        }
+
+        var from = (await source.BoundingBoxAsync())!;
+        await page.Mouse.MoveAsync(from.X + from.Width / 2, from.Y + from.Height / 2);
+        await page.Mouse.DownAsync();
+        await page.Mouse.MoveAsync(from.X + from.Width / 2 + 9, from.Y + from.Height / 2);
+        await page.Mouse.MoveAsync(box.X + box.Width * 0.9f, box.Y + box.Height * share);
+        await page.Mouse.UpAsync();
+        return $"drag {answer} {name}";
+    }
+
+    private static async Task AssertShown(IPage page, RankingModel model, string steps)
+    {
+        var shown = await page.EvaluateAsync<string>(
+            """
+            () => [...document.querySelectorAll("#board .tier")].map(tier => [...tier.querySelectorAll(".chip")].map(chip => chip.textContent).join("")).join(">")
+              + "|" + [...document.querySelectorAll("#tray .chip")].map(chip => chip.textContent).join("") + "|" + document.querySelector(".card.selected .letter").textContent
+            """);
+        static string Letters(IEnumerable<int> answers) => string.Concat(answers.Select(answer => (char)('A' + answer)));
+        Assert.True($"{string.Join('>', model.Tiers.Select(Letters))}|{Letters(model.Unplaced)}|{Letters([model.Selected])}" == shown, $"{steps}: the page shows {shown}, the model has {string.Join('>', model.Tiers.Select(Letters))}|{Letters(model.Unplaced)}|{Letters([model.Selected])}");
+    }
+
+    [BrowserFact]
+    public async Task Hostile_texts_stay_texts()
+    {
+        string[] hostile =
+        [
+            "<script>document.title = 'owned'</script><img src=x onerror=\"document.title='owned'\">", "javascript:alert(1) <a href=\"javascript:alert(1)\">x</a> <style>*{display:none}</style>",
+            "safe\u202Etxt.exe\u2066 pass\u200Bword\0 \uFEFF\U000E0041", "one " + new string('x', 5_000_000), "مرحبا 👨‍👩‍👧 \u2028 </div></body>", "${alert(1)} {{7*7}} &lt;b&gt; %3Cscript%3E",
+        ];
+        await using var server = await TestServer.StartAsync(store =>
+        {
+            store.Import([TestStore.Row("<b>\u202Eprompt</b>", hostile)]);
+            store.Change(settings => settings with { Instructions = "# <img src=x>\n- [x](javascript:alert(1)) **<b>bold</b>**" });
+        });
+        var (page, errors) = await browser.OpenAsync(server.Address);
+        page.Dialog += (_, dialog) => errors.Add($"a dialog: {dialog.Message}");
+        await page.GotoAsync("/");
+        await WaitForTask(page);
+
+        Assert.Equal("Rank answers · RLHF.NET", await page.TitleAsync());
+        Assert.Equal(0, await page.Locator("#prompt b, #answers img, #answers a, #answers script, #answers style, dialog img, dialog a").CountAsync());
+        Assert.Equal("strong", await page.Locator("#instructions-text strong").EvaluateAsync<string>("element => element.localName"));
+        var shown = await page.Locator(".card .text").AllTextContentsAsync();
+        Assert.Contains(hostile[0], shown);
+        Assert.Contains(hostile[1], shown);
+        Assert.Contains("safeU+202Etxt.exeU+2066 passU+200BwordU+0000 U+FEFFU+E0041", shown);
+        Assert.Contains("مرحبا 👨‍👩‍👧 U+2028 </div></body>", shown);
+        Assert.Contains(shown, text => text.StartsWith("one xxx", StringComparison.Ordinal) && text.Length < 21_000 && text.EndsWith("(4,980,004 characters are left)", StringComparison.Ordinal));
+        Assert.Equal("isolate", await page.Locator(".card .text").First.EvaluateAsync<string>("element => getComputedStyle(element).unicodeBidi"));
+        await Press(page, "1", "2", "3", "4", "5", "6", "Enter");
+        await Expect(page, "#saved", "Saved");
+        Assert.Single(server.Store.Rankings());
+        Assert.Empty(errors);
+        await page.Context.CloseAsync();
+    }
+
+    [BrowserFact]
+    public async Task Without_the_network_the_next_task_is_there_and_the_ranking_is_sent_later()
+    {
+        await using var server = await TestServer.StartAsync(store => store.Import(TestStore.Rows(3)));
+        var (page, _) = await browser.OpenAsync(server.Address);
+        await page.RunAndWaitForResponseAsync(
+            async () =>
+            {
+                await page.GotoAsync("/");
+                await WaitForTask(page);
+            },
+            response => response.Url.EndsWith("/api/next", StringComparison.Ordinal) && response.Request.PostData!.Contains('1', StringComparison.Ordinal));
+        await page.Context.SetOfflineAsync(true);
+        await Press(page, "1", "2", "3", "Enter");
+        await Expect(page, "#prompt", "Prompt 1");
+        await Expect(page, "#saved", "Not saved yet, trying again: The server does not answer.");
+        Assert.Empty(server.Store.Rankings());
+
+        await page.Context.SetOfflineAsync(false);
+        await Expect(page, "#saved", "Saved");
+        Assert.Equal(1, Assert.Single(server.Store.Rankings()).Task);
+        await page.Context.CloseAsync();
+    }
+
+    [BrowserFact]
+    public async Task An_earlier_ranking_can_be_changed_and_the_present_one_waits()
+    {
+        await using var server = await TestServer.StartAsync(store => store.Import(TestStore.Rows(2)));
+        var (page, errors) = await browser.OpenAsync(server.Address);
+        await page.GotoAsync("/");
+        await WaitForTask(page);
+        await page.Locator(".card").First.Locator("summary").ClickAsync();
+        await page.GetByLabel("Harmful").First.CheckAsync();
+        await page.FillAsync("#comment", "first");
+        await page.Locator(".card").First.ClickAsync(new LocatorClickOptions { Position = new Position { X = 5, Y = 5 } });
+        await Press(page, "1", "2", "3", "Enter");
+        await Expect(page, "#prompt", "Prompt 1");
+        await Expect(page, "#saved", "Saved");
+        await Press(page, "2");
+
+        await page.ClickAsync("#show-recent");
+        await page.ClickAsync("#recent-list button");
+        await Expect(page, "#prompt", "Prompt 0");
+        Assert.Equal("first", await page.InputValueAsync("#comment"));
+        Assert.True(await page.GetByLabel("Harmful").First.IsCheckedAsync());
+        await Press(page, "ArrowDown", "ArrowDown", "Enter");
+        await Expect(page, "#prompt", "Prompt 1");
+        await Expect(page, "#board .tier", "2A");
+        await Expect(page, "#saved", "Saved");
+
+        var ranking = Assert.Single(server.Store.Rankings());
+        Assert.Equal(1, ranking.Edits);
+        Assert.Equal([1, 2, 0], ranking.Judgement.Tiers!.Select(tier => ranking.OrderShown.Index().Single(place => place.Item == tier.Single()).Index));
+        Assert.Equal(["harmful"], ranking.Judgement.Flags[ranking.OrderShown[0]]);
+        Assert.Empty(errors);
+        await page.Context.CloseAsync();
+    }
+
+    [BrowserFact]
+    public async Task What_cannot_be_judged_is_said_with_a_reason()
+    {
+        await using var server = await TestServer.StartAsync(store => store.Import(TestStore.Rows(1)));
+        var (page, errors) = await browser.OpenAsync(server.Address);
+        await page.GotoAsync("/");
+        await WaitForTask(page);
+        await page.ClickAsync("#cannot");
+        await page.FillAsync("#reason-text", "It is in Greek");
+        await page.ClickAsync("#reason-form .primary");
+        await Expect(page, "#empty-title", "Nothing to rank");
+        await Expect(page, "#saved", "Saved");
+        var ranking = Assert.Single(server.Store.Rankings());
+        Assert.Equal(("It is in Greek", null), (ranking.Judgement.CannotJudge, ranking.Judgement.Tiers));
+        Assert.Empty(errors);
+        await page.Context.CloseAsync();
+    }
+
+    [BrowserFact]
+    public async Task On_a_phone_everything_is_within_reach_of_a_thumb()
+    {
+        await using var server = await TestServer.StartAsync(Examples.Fill);
+        var (page, errors) = await browser.OpenAsync(server.Address, 390, 844, ColorScheme.Dark, touch: true);
+        await page.GotoAsync("/");
+        await WaitForTask(page);
+        foreach (var (answer, place) in ((int, int)[])[(0, 2), (1, 1), (2, 2), (3, 4)])
+        {
+            await page.Locator(".card").Nth(answer).Locator(".places button").Nth(place - 1).TapAsync();
+        }
+
+        Assert.True(await page.EvaluateAsync<bool>("() => document.documentElement.scrollWidth <= innerWidth"));
+        await page.EvaluateAsync("() => scrollTo(0, 0)");
+        await Screenshots.Take(page, "label-phone");
+        await page.TapAsync("#submit");
+        await Expect(page, "#saved", "Saved");
+        Assert.Equal([1, 2, 1], Assert.Single(server.Store.Rankings()).Judgement.Tiers!.Select(tier => tier.Count));
+        Assert.Empty(errors);
+        await page.Context.CloseAsync();
+    }
+
+    [BrowserFact]
+    public async Task The_page_for_the_documents()
+    {
+        await using var server = await TestServer.StartAsync(Examples.Fill);
+        var (page, errors) = await browser.OpenAsync(server.Address, height: 800);
+        await page.GotoAsync("/");
+        await WaitForTask(page);
+        await Press(page, "2", "1", "2");
+        await Screenshots.Take(page, "label");
         Assert.Empty(errors);
         await page.Context.CloseAsync();
     }
