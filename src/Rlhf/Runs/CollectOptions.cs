@@ -19,6 +19,12 @@ public sealed record CollectOptions
     /// <summary>An answer is cut after this many tokens.</summary>
     public int MaxNewTokens { get; init; } = 256;
 
+    /// <summary>
+    /// How often a prompt is sampled again while fewer than <c>answers_per_prompt</c> of its answers differ; <c>none</c>: 3 where there is no <c>labeler</c> (people are to
+    /// rank), else 0.
+    /// </summary>
+    public int? Resamples { get; init; }
+
     /// <summary>How answers are drawn.</summary>
     public SamplingOptions Sampling { get; init; } = new();
 
@@ -37,6 +43,7 @@ public sealed record CollectOptions
         errors.Within(AnswersPerPrompt, 2, 64);
         errors.Require(MaxPrompts is null or > 0, nameof(MaxPrompts), "must be above 0, or none");
         errors.Positive(MaxNewTokens);
+        errors.Require(Resamples is null or (>= 0 and <= 100), nameof(Resamples), "must be 0 to 100, or none");
         foreach (var error in Sampling.Errors())
         {
             errors.Add(nameof(Sampling), error);

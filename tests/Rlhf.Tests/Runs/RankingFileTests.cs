@@ -1,4 +1,5 @@
 using Rlhf.Data;
+using Rlhf.Generation;
 using Rlhf.Runs.Stages;
 using Rlhf.Tests.Model.Checkpoints;
 
@@ -15,11 +16,23 @@ public sealed class RankingFileTests : IDisposable
         new EncodedPrompt("row 1", prompt.Text, [1, 7, 8], Truncated: false),
         ["yes.", "no", "no!"], [[5, 6, 2], [9], [9, 3, 2]], [[2], [0, 1]], "gold");
 
+    private static AnswerOrigin Origin { get; } = new(2, "ab12", 64, new SamplingOptions { Temperature = 0.7 });
+
+    [Fact]
+    public void Rows_say_which_model_and_settings_they_are_from()
+    {
+        var file = temporary.PathOf("rankings.jsonl");
+        RankingFile.Write(file, [Collected(Prompt.FromText("why?"))], Origin);
+
+        var row = System.Text.Json.Nodes.JsonNode.Parse(File.ReadAllText(file))!;
+        Assert.Equal((2, "ab12", 0.7), ((int)row["round"]!, (string)row["model_hash"]!, (double)row["sampling"]!["temperature"]!));
+    }
+
     [Fact]
     public void The_tokens_that_were_sampled_come_back()
     {
         var file = temporary.PathOf("rankings.jsonl");
-        RankingFile.Write(file, [Collected(Prompt.FromText("why?"))]);
+        RankingFile.Write(file, [Collected(Prompt.FromText("why?"))], Origin);
 
         var ranking = Assert.Single(RankingFile.Read(file));
         Assert.Equal(["1,7,8,5,6,2", "1,7,8,9", "1,7,8,9,3,2"], ranking.Answers.Select(answer => string.Join(',', answer.Tokens)));
@@ -38,7 +51,7 @@ public sealed class RankingFileTests : IDisposable
         var (prompts, file) = (temporary.PathOf("prompts.jsonl"), temporary.PathOf("rankings.jsonl"));
         File.WriteAllText(prompts, row + "\n");
         var prompt = Assert.Single(DataReader.Prompts(new DataSource { Path = [prompts] }, temporary.Path, new Ledger("test"))).Prompt;
-        RankingFile.Write(file, [Collected(prompt)]);
+        RankingFile.Write(file, [Collected(prompt)], Origin);
 
         var ranking = Assert.Single(DataReader.Rankings(new DataSource { Path = [file] }, temporary.Path, new Ledger("test")));
         Assert.Equal(prompt.Text, ranking.Prompt.Text);

@@ -13,6 +13,7 @@ internal static class CollectStage
 {
     private const int PromptsAtOnce = 64;
     private const int RowBudget = 4096;
+    private const int DefaultResamples = 3;
 
     public static StageSummary Run(StageContext context)
     {
@@ -34,12 +35,30 @@ internal static class CollectStage
             for (var first = 0; first < prompts.Count; first += PromptsAtOnce)
             {
                 var part = prompts.GetRange(first, Math.Min(PromptsAtOnce, prompts.Count - first));
-                int[][] inputs = [.. part.SelectMany(prompt => Enumerable.Repeat(prompt.Encoded.Tokens, options.AnswersPerPrompt))];
-                var completions = generator.Generate(inputs, settings with { FirstRow = (uint)(first * options.AnswersPerPrompt) }, cancellation: context.Cancellation);
-                tokens += completions.Sum(answer => (long)answer.Response.Length);
+                var answers = part.ConvertAll(_ => new List<(string Text, Completion Completion)>());
+                for (var attempt = 0; attempt <= (options.Resamples ?? (options.Labeler is null ? DefaultResamples : 0)); attempt++)
+                {
+                    int[] lacking = [.. Enumerable.Range(0, part.Count).Where(i => answers[i].Count < options.AnswersPerPrompt)];
+                    if (lacking.Length == 0)
+                    {
+                        break;
+                    }
+
+                    int[][] inputs = [.. lacking.SelectMany(i => Enumerable.Repeat(part[i].Encoded.Tokens, options.AnswersPerPrompt))];
+                    // Every attempt draws from rows of its own, whoever else lacks answers.
+                    var row = (uint)((attempt * prompts.Count + first) * options.AnswersPerPrompt);
+                    var completions = generator.Generate(inputs, settings with { FirstRow = row }, cancellation: context.Cancellation);
+                    tokens += completions.Sum(answer => (long)answer.Response.Length);
+                    foreach (var (at, i) in lacking.Index())
+                    {
+                        var sampled = completions.AsSpan(at * options.AnswersPerPrompt, options.AnswersPerPrompt).ToArray().Select(answer => (tokenizer.Decode(answer.Response), answer));
+                        answers[i] = [.. Different(answers[i].Concat(sampled)).Take(options.AnswersPerPrompt)];
+                    }
+                }
+
                 for (var i = 0; i < part.Count; i++)
                 {
-                    var different = Different(completions.AsSpan(i * options.AnswersPerPrompt, options.AnswersPerPrompt).ToArray(), tokenizer);
+                    var different = answers[i];
                     if (different.Count < 2)
                     {
                         context.Ledger.Drop(part[i].Record.Position, "fewer than two different answers");
@@ -55,11 +74,12 @@ internal static class CollectStage
             }
         }
 
-        RankingFile.Write(Path.Combine(context.Folder, "rankings.jsonl"), collected);
-        return Summary(context, place, prompts.Count, tokens, collected);
+        var link = StageTools.LinkTo(place, "policy");
+        RankingFile.Write(Path.Combine(context.Folder, "rankings.jsonl"), collected, new AnswerOrigin(context.Step.Round, link.Hash, options.MaxNewTokens, options.Sampling));
+        return Summary(context, link, prompts.Count, tokens, collected);
     }
 
-    private static StageSummary Summary(StageContext context, ModelPlace place, int prompts, long tokens, List<CollectedAnswers> collected)
+    private static StageSummary Summary(StageContext context, ModelLink policy, int prompts, long tokens, List<CollectedAnswers> collected)
     {
         var options = context.Recipe.Collect!;
         var figures = new Dictionary<string, Figure>
@@ -74,7 +94,7 @@ internal static class CollectStage
             figures["ties"] = new Figure(collected.Sum(row => Tiers.Ties(row.Tiers!).Count));
         }
 
-        var inputs = new List<ModelLink> { StageTools.LinkTo(place, "policy") };
+        var inputs = new List<ModelLink> { policy };
         if (options.Labeler is not null)
         {
             inputs.Add(options.Labeler == CollectOptions.GoldLabeler
@@ -85,13 +105,8 @@ internal static class CollectStage
         return StageTools.SummaryOf(context, 0, figures) with { Inputs = inputs };
     }
 
-    private static List<(string Text, Completion Completion)> Different(IEnumerable<Completion> answers, Tokenizer tokenizer) =>
-    [
-        .. answers
-            .Select(answer => (Text: tokenizer.Decode(answer.Response), Completion: answer))
-            .Where(answer => !string.IsNullOrWhiteSpace(answer.Text))
-            .DistinctBy(answer => answer.Text, StringComparer.Ordinal),
-    ];
+    private static IEnumerable<(string Text, Completion Completion)> Different(IEnumerable<(string Text, Completion Completion)> answers) =>
+        answers.Where(answer => !string.IsNullOrWhiteSpace(answer.Text)).DistinctBy(answer => answer.Text, StringComparer.Ordinal);
 
     private static AnswerLabeler? LoadLabeler(StageContext context, CollectOptions options) => options.Labeler switch
     {

@@ -3,6 +3,7 @@ using System.Text.Encodings.Web;
 using System.Text.Json;
 using System.Text.Json.Nodes;
 using Rlhf.Data;
+using Rlhf.Generation;
 
 namespace Rlhf.Runs.Stages;
 
@@ -16,6 +17,13 @@ namespace Rlhf.Runs.Stages;
 internal sealed record CollectedAnswers(
     PromptRecord Prompt, EncodedPrompt Encoded, IReadOnlyList<string> Texts, IReadOnlyList<int[]> Tokens, IReadOnlyList<IReadOnlyList<int>>? Tiers, string? Labeler);
 
+/// <summary>Where a stage's answers are from.</summary>
+/// <param name="Round">Which round of collect, reward and ppo.</param>
+/// <param name="ModelHash">Hash of the policy's folder.</param>
+/// <param name="MaxNewTokens">An answer is cut after this many tokens.</param>
+/// <param name="Sampling">How they were drawn.</param>
+internal sealed record AnswerOrigin(int Round, string? ModelHash, int MaxNewTokens, SamplingOptions Sampling);
+
 /// <summary>
 /// <c>rankings.jsonl</c> of a collect stage: rows that the data readers take as rankings, and beside the texts the very tokens that were sampled. The reward model is trained on
 /// those: encoding the text again may give other tokens, and would give answers that were cut at the limit an end that they did not have.
@@ -28,14 +36,15 @@ internal static class RankingFile
     private static readonly HashSet<string> NotPrompt = new(StringComparer.Ordinal)
     {
         "id", "response", "completion", "output", "chosen", "rejected", "responses", "ranking", "pairs", "ties", "labeler", "weight", "margin", "text", "messages",
+        "round", "model_hash", "sampling",
     };
 
     /// <summary>Writes the rows, whole or not at all.</summary>
-    public static void Write(string path, IEnumerable<CollectedAnswers> rows) => DurableFiles.WriteAtomically(path, stream =>
+    public static void Write(string path, IEnumerable<CollectedAnswers> rows, AnswerOrigin origin) => DurableFiles.WriteAtomically(path, stream =>
     {
         foreach (var row in rows)
         {
-            stream.Write(Encoding.UTF8.GetBytes(RowOf(row).ToJsonString(Json) + "\n"));
+            stream.Write(Encoding.UTF8.GetBytes(RowOf(row, origin).ToJsonString(Json) + "\n"));
         }
     });
 
@@ -76,7 +85,7 @@ internal static class RankingFile
 
     private static int[] IntegersOf(JsonNode? list) => [.. list!.AsArray().Select(value => (int)value!)];
 
-    private static JsonObject RowOf(CollectedAnswers collected)
+    private static JsonObject RowOf(CollectedAnswers collected, AnswerOrigin origin)
     {
         var row = new JsonObject { ["id"] = collected.Prompt.Id };
         var prompt = collected.Prompt.Prompt;
@@ -99,11 +108,24 @@ internal static class RankingFile
             row["labeler"] = collected.Labeler;
         }
 
+        row["round"] = origin.Round;
+        row["model_hash"] = origin.ModelHash;
+        row["sampling"] = SettingsOf(origin);
         row["prompt_text"] = collected.Encoded.PromptText;
         row["prompt_tokens"] = ListOf(collected.Encoded.Tokens);
         row["response_tokens"] = new JsonArray([.. collected.Tokens.Select(ListOf)]);
         return row;
     }
+
+    private static JsonObject SettingsOf(AnswerOrigin origin) => new()
+    {
+        ["max_new_tokens"] = origin.MaxNewTokens,
+        ["temperature"] = origin.Sampling.Temperature,
+        ["top_k"] = origin.Sampling.TopK,
+        ["top_p"] = origin.Sampling.TopP,
+        ["min_p"] = origin.Sampling.MinP,
+        ["repetition_penalty"] = origin.Sampling.RepetitionPenalty,
+    };
 
     private static JsonArray ListOf(IReadOnlyList<int> values) => new([.. values.Select(value => JsonValue.Create(value))]);
 }

@@ -1,0 +1,64 @@
+using System.Diagnostics;
+using System.Globalization;
+using Rlhf.Data;
+using Rlhf.Web.Labeling;
+
+namespace LabelLoad;
+
+/// <summary>The server under load, as a process that can be killed.</summary>
+internal sealed class ServerProcess(LoadOptions options) : IDisposable
+{
+    private Process? process;
+
+    public Uri Address { get; } = new($"http://127.0.0.1:{options.Port}");
+
+    public int Kills { get; private set; }
+
+    /// <summary>Fills the store; the labelers' tokens.</summary>
+    public string[] Prepare()
+    {
+        var store = RankingStore.Open(options.Store);
+        store.Change(settings => settings with { Overlap = options.Overlap, LeaseMinutes = 0.1 });
+        store.AddUser("owner", UserRole.Owner);
+        store.Import(Enumerable.Range(0, options.Prompts).Select(i => new ImportRow(
+            new AnswerSet("1", $"prompt {i}", [new Message("user", $"prompt {i}")], [.. Enumerable.Range(0, 4).Select(k => $"answer {k} to prompt {i}")], []), null, "", [], 0, 0, null, null, false)));
+        return [.. Enumerable.Range(0, options.Labelers).Select(i => store.AddUser(NameOf(i), UserRole.Labeler))];
+    }
+
+    public static string NameOf(int labeler) => string.Create(CultureInfo.InvariantCulture, $"labeler {labeler}");
+
+    public void Start()
+    {
+        var program = Path.GetFullPath(Path.Combine(AppContext.BaseDirectory, "..", "..", "Rlhf.Cli", "release", "Rlhf.Cli.dll"));
+        process = Process.Start(new ProcessStartInfo("dotnet", [program, "label", "--store", options.Store, "--port", options.Port.ToString(CultureInfo.InvariantCulture)]) { RedirectStandardError = true })!;
+        if (process.StandardError.ReadLine() is not { } line || !line.Contains("ranking page at", StringComparison.Ordinal))
+        {
+            throw new InvalidOperationException($"The server did not start: {process.StandardError.ReadToEnd()}");
+        }
+
+        process.ErrorDataReceived += (_, data) => Console.Error.WriteLine(data.Data);
+        process.BeginErrorReadLine();
+    }
+
+    /// <summary>Kills it without warning (SIGKILL), as often as there is time, and starts it again.</summary>
+    public async Task KillAgainAndAgain(TimeSpan pause, CancellationToken stop)
+    {
+        while (!stop.IsCancellationRequested)
+        {
+            await Task.Delay(pause, stop).ContinueWith(_ => { }, CancellationToken.None, TaskContinuationOptions.None, TaskScheduler.Default);
+            if (!stop.IsCancellationRequested)
+            {
+                process!.Kill();
+                await process.WaitForExitAsync(CancellationToken.None);
+                Kills++;
+                Start();
+            }
+        }
+    }
+
+    public void Dispose()
+    {
+        process?.Kill();
+        process?.Dispose();
+    }
+}
