@@ -62,7 +62,7 @@ public sealed record LabelReport
     public required IReadOnlyList<LabelerNote> Notes { get; init; }
 
     /// <summary>Reads a store as it is now.</summary>
-    public static LabelReport Of(RankingStore store, DateTimeOffset now)
+    public static LabelReport Of(RankingStore store)
     {
         var all = store.Rankings();
         var known = store.CalibrationTasks();
@@ -70,7 +70,7 @@ public sealed record LabelReport
             .GroupBy(ranking => ranking.Task)
             .ToDictionary(group => group.Key, IReadOnlyList<LabelerRanking> (group) => [.. group.Select(ranking => new LabelerRanking(ranking.Labeler, ranking.Judgement.Tiers!))]);
         var prompts = compared.Values.Where(rankings => rankings.Count > 1).ToList();
-        var (hour, day) = (now.AddHours(-1).ToUnixTimeMilliseconds(), now.AddDays(-1).ToUnixTimeMilliseconds());
+        var (hour, day) = (store.Now - 3_600_000, store.Now - 86_400_000);
         return new LabelReport
         {
             LastHour = all.Count(ranking => ranking.CreatedAt > hour),

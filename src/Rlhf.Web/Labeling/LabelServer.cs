@@ -20,7 +20,7 @@ public static class LabelServer
         Pages(app);
         SignInRoutes.Map(app, store, settings);
         LabelRoutes.Map(app, store);
-        OwnerRoutes.Map(app, store, TimeProvider.System);
+        OwnerRoutes.Map(app, store);
         return app;
     }
 

@@ -15,9 +15,9 @@ internal static class OwnerRoutes
 
     private sealed record SettingsRequest(int? Overlap = null, double? LeaseMinutes = null, double? CalibrationShare = null, bool? Paused = null, string? Instructions = null);
 
-    public static void Map(IEndpointRouteBuilder app, RankingStore store, TimeProvider clock)
+    public static void Map(IEndpointRouteBuilder app, RankingStore store)
     {
-        app.MapGet("/api/owner/overview", (HttpContext context) => WebJson.Result(Overview(store, context.User(), clock))).For(UserRole.Owner);
+        app.MapGet("/api/owner/overview", (HttpContext context) => WebJson.Result(Overview(store, context.User()))).For(UserRole.Owner);
         app.MapGet("/api/owner/tasks/{task:long}", (long task) => Task(store, task)).For(UserRole.Owner);
         app.MapGet("/api/owner/export", (HttpContext context, string? round, bool? everything) => Export(context, store, new ExportOptions { Round = round, Everything = everything ?? false })).For(UserRole.Owner);
         app.MapPostJson<SettingsRequest>("/api/owner/settings", (_, body) => WebJson.Result(Change(store, body))).For(UserRole.Owner);
@@ -25,12 +25,12 @@ internal static class OwnerRoutes
         app.MapPost("/api/owner/import", async context => await (await Import(context, store)).ExecuteAsync(context)).For(UserRole.Owner);
     }
 
-    private static object Overview(RankingStore store, LabelUser user, TimeProvider clock) => new
+    private static object Overview(RankingStore store, LabelUser user) => new
     {
         Settings = store.Settings(),
         Progress = store.Progress(user),
         Rounds = store.Rounds().Select(round => (Round: round, Progress: store.Progress(round))).Select(round => new { round.Round, round.Progress.Done, round.Progress.Wanted }),
-        Report = LabelReport.Of(store, clock.GetUtcNow()),
+        Report = LabelReport.Of(store),
     };
 
     private static IResult Task(RankingStore store, long task) => store.FindTask(task) is { } found

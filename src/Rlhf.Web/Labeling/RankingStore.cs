@@ -54,7 +54,8 @@ public sealed partial class RankingStore
     private static LabelSettings SettingsOf(DbConnection connection) =>
         connection.Query("SELECT value FROM settings WHERE name = 'label'", reader => JsonSerializer.Deserialize<LabelSettings>(reader.GetString(0), Json)!).SingleOrDefault() ?? new LabelSettings();
 
-    private long Now => clock.GetUtcNow().ToUnixTimeMilliseconds();
+    /// <summary>The store's time, in milliseconds of Unix time.</summary>
+    public long Now => clock.GetUtcNow().ToUnixTimeMilliseconds();
 
     private T Read<T>(Func<DbConnection, T> read)
     {
