@@ -36,8 +36,14 @@ internal sealed class ServerProcess(LoadOptions options) : IDisposable
             throw new InvalidOperationException($"The server did not start: {process.StandardError.ReadToEnd()}");
         }
 
-        process.ErrorDataReceived += (_, data) => Console.Error.WriteLine(data.Data);
-        process.BeginErrorReadLine();
+        var errors = process.StandardError;
+        _ = Task.Run(() =>
+        {
+            while (errors.ReadLine() is { } message)
+            {
+                Console.Error.WriteLine(message);
+            }
+        });
     }
 
     /// <summary>Kills it without warning (SIGKILL), as often as there is time, and starts it again.</summary>
