@@ -30,7 +30,7 @@ internal static class BenchCommand
 
     private static readonly Option<string> Phases = new("--phases")
     {
-        Description = "Those to time: sft, rollout, score, update, rm, with commas between; by default all.",
+        Description = "Those to time: sft, rollout, score, update, rm, rm_shared, with commas between; by default all.",
         HelpName = "LIST",
         DefaultValueFactory = static _ => string.Join(',', PhaseNames.Keys),
     };

@@ -60,7 +60,12 @@ public sealed class Benchmark : IDisposable
 
         if (phases.Contains(BenchmarkPhase.Rm))
         {
-            results.Add(RewardModel());
+            results.Add(RewardModel(BenchmarkPhase.Rm));
+        }
+
+        if (phases.Contains(BenchmarkPhase.RmShared))
+        {
+            results.Add(RewardModel(BenchmarkPhase.RmShared));
         }
 
         return results;
@@ -107,15 +112,15 @@ public sealed class Benchmark : IDisposable
         }
     }
 
-    private PhaseResult RewardModel()
+    private PhaseResult RewardModel(BenchmarkPhase phase)
     {
         var options = new RewardOptions
         {
             Epochs = _repetitions, Batch = _shape.RankedPrompts, MicroBatchTokens = _shape.MicroBatchTokens, LearningRate = LearningRate, Schedule = ScheduleShape.Constant, FinalLearningRateFraction = 0, Adam = Adam, MaxGradientNorm = null,
         };
-        using var trainer = new RewardTrainer(options, _value, _data.Rankings(), [], Seed, _host);
+        using var trainer = new RewardTrainer(options, _value, _data.Rankings(samePrompt: phase == BenchmarkPhase.RmShared), [], Seed, _host);
         var answers = _shape.RankedPrompts * _shape.RankedAnswers;
-        return Timed(BenchmarkPhase.Rm, _repetitions, step => trainer.TrainStep(step), ("tokens", answers * _shape.RankedTokens), ("answers", answers));
+        return Timed(phase, _repetitions, step => trainer.TrainStep(step), ("tokens", answers * _shape.RankedTokens), ("answers", answers));
     }
 
     private PpoOptions PpoOptions => new()

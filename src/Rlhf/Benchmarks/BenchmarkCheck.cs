@@ -136,9 +136,9 @@ public sealed class BenchmarkCheck
     {
         using var reward = Model(HeadKind.Scalar, trainable: true, 6);
         var plain = new PlainDecoder(reward);
-        using var trainer = new RewardTrainer(RewardOptions, reward, _data.Rankings(), [], Seed, _host);
+        using var trainer = new RewardTrainer(RewardOptions, reward, _data.Rankings(samePrompt: true), [], Seed, _host);
         trainer.TrainStep(Step);
-        Numbers("reward model's loss", [PlainSteps.RewardModel(plain, _data.Rankings())], [_host.Metrics["loss"]]);
+        Numbers("reward model's loss", [PlainSteps.RewardModel(plain, _data.Rankings(samePrompt: true))], [_host.Metrics["loss"]]);
         Update("reward model's", reward, plain);
     }
 

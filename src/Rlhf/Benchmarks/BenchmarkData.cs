@@ -21,15 +21,19 @@ internal sealed class BenchmarkData(BenchmarkShape shape, ulong seed)
     /// <summary>Prompts of a PPO step.</summary>
     public int[][] Prompts() => [.. shape.PromptLengths.Select((length, row) => Tokens(Stream.Prompts, row, length))];
 
-    /// <summary>Rankings of K answers without ties, the first answer the best. Half of each sequence is the prompt.</summary>
-    public EncodedRanking[] Rankings() => [.. Enumerable.Range(0, shape.RankedPrompts).Select(Ranking)];
+    /// <summary>
+    /// Rankings of K answers without ties, the first answer the best. Half of each sequence is the prompt: the same for all answers of a ranking, or one for each answer.
+    /// </summary>
+    public EncodedRanking[] Rankings(bool samePrompt) => [.. Enumerable.Range(0, shape.RankedPrompts).Select(prompt => Ranking(prompt, samePrompt))];
 
-    private EncodedRanking Ranking(int prompt)
+    private EncodedRanking Ranking(int prompt, bool samePrompt)
     {
         var (k, promptLength) = (shape.RankedAnswers, shape.RankedTokens / 2);
-        var shared = Tokens(Stream.RankedPrompts, prompt, promptLength);
         EncodedSequence[] answers = [.. Enumerable.Range(prompt * k, k).Select(row =>
-            new EncodedSequence([.. shared, .. Tokens(Stream.RankedAnswers, row, shape.RankedTokens - promptLength)], promptLength, null, Name(row), Truncated: false))];
+        {
+            var promptTokens = Tokens(Stream.RankedPrompts, samePrompt ? prompt * k : row, promptLength);
+            return new EncodedSequence([.. promptTokens, .. Tokens(Stream.RankedAnswers, row, shape.RankedTokens - promptLength)], promptLength, null, Name(row), Truncated: false);
+        })];
         (int, int)[] pairs = [.. Enumerable.Range(0, k).SelectMany(better => Enumerable.Range(better + 1, k - better - 1).Select(worse => (better, worse)))];
         return new EncodedRanking(Name(prompt), "", answers, pairs, [], 1, null, null);
     }

@@ -15,8 +15,11 @@ public enum BenchmarkPhase
     /// <summary>The updates of policy and value network: all minibatches of all epochs.</summary>
     Update,
 
-    /// <summary>A reward-model step on rankings of K answers.</summary>
+    /// <summary>A reward-model step on rankings of K answers that bring a prompt each.</summary>
     Rm,
+
+    /// <summary>The same where the answers of a ranking share their prompt, half of each sequence.</summary>
+    RmShared,
 }
 
 /// <summary>One timed phase.</summary>

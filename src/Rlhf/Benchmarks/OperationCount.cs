@@ -20,8 +20,11 @@ public sealed class OperationCount(BenchmarkShape shape)
         BenchmarkPhase.Score => ResponseHeads + (3 * Answers), // trunks of the reference, the value network and the reward model
         BenchmarkPhase.Update => ForwardAndBackward * shape.Epochs * (ResponseHeads + (2 * Answers)), // policy and value network
         BenchmarkPhase.Rm => ForwardAndBackward * shape.RankedPrompts * shape.RankedAnswers * Trunk(shape.RankedTokens),
+        BenchmarkPhase.RmShared => ForwardAndBackward * shape.RankedPrompts * (Trunk(SharedTokens) + (shape.RankedAnswers * (Trunk(shape.RankedTokens) - Trunk(SharedTokens)))),
         _ => throw new ArgumentOutOfRangeException(nameof(phase)),
     };
+
+    private int SharedTokens => shape.RankedTokens / 2;
 
     private double Answers => OverAnswers((prompt, response) => Trunk(prompt + response));
 

@@ -17,7 +17,7 @@ public sealed class BenchmarkTests
 
         Assert.Equal(Enum.GetValues<BenchmarkPhase>(), results.Select(static result => result.Phase));
         Assert.All(results, static result => Assert.True(result.Seconds > 0 && result.Operations > 0));
-        Assert.Equal(9, told.Count(static text => text.EndsWith(" s", StringComparison.Ordinal))); // the update once, the others twice
+        Assert.Equal(11, told.Count(static text => text.EndsWith(" s", StringComparison.Ordinal))); // the update once, the others twice
     }
 
     [Fact]
@@ -37,7 +37,7 @@ public sealed class BenchmarkTests
 
         Assert.DoesNotContain('\n', json);
         Assert.Superset(
-            new HashSet<string> { "engine", "size", "threads", "sft_tokens_per_s", "rollout_s", "rollout_tokens_per_s", "score_s", "update_s", "ppo_step_s", "rm_tokens_per_s", "gemm_gflops" }, keys);
+            new HashSet<string> { "engine", "size", "threads", "sft_tokens_per_s", "rollout_s", "rollout_tokens_per_s", "score_s", "update_s", "ppo_step_s", "rm_tokens_per_s", "rm_answers_per_s", "rm_shared_answers_per_s", "gemm_gflops" }, keys);
     }
 
     [Fact]
