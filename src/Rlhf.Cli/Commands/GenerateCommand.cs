@@ -122,7 +122,7 @@ internal static class GenerateCommand
             int[][] requests = [.. Enumerable.Range(0, count * candidates).Select(i => prompts[start + (i / candidates)].Tokens)];
             var counter = new AnswerCounter(requests.Length, part, progress);
             var completions = generator.Generate(requests, part, (request, token) => Drawn(printer, counter, requests[request], request, token), cancellation);
-            var scores = scorer?.Rewards([.. completions.Select(completion => completion.Tokens)]);
+            var scores = scorer?.Rewards([.. completions.Select(completion => completion.Tokens)], [.. completions.Select(completion => completion.Prompt.Length)]);
             for (var answer = 0; answer < count * samples; answer++)
             {
                 var best = Enumerable.Range(answer * bestOf, bestOf).MaxBy(i => scores?[i] ?? 0f);

@@ -131,8 +131,8 @@ public sealed class PolicyEvaluator : IDisposable
         var temperature = _settings.Sampling.IsGreedy ? 1 : _settings.Sampling.Temperature;
         var (own, entropies) = scorer.ResponseLogProbabilities(sequences, promptLengths, temperature);
         var reference = _reference?.ResponseLogProbabilities(sequences, promptLengths, temperature).LogProbabilities;
-        var scores = _reward?.Rewards(sequences);
-        var second = _second?.Rewards(sequences);
+        var scores = _reward?.Rewards(sequences, promptLengths);
+        var second = _second?.Rewards(sequences, promptLengths);
         var answers = new EvaluatedAnswer[completions.Length];
         var at = 0;
         for (var i = 0; i < answers.Length; i++)

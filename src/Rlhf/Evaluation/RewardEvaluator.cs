@@ -23,7 +23,8 @@ public static class RewardEvaluator
         foreach (var group in rankings.Chunk(Group))
         {
             cancellation.ThrowIfCancellationRequested();
-            var scores = scorer.Rewards([.. group.SelectMany(ranking => ranking.Answers).Select(answer => answer.Tokens)]);
+            EncodedSequence[] answers = [.. group.SelectMany(ranking => ranking.Answers)];
+            var scores = scorer.Rewards([.. answers.Select(answer => answer.Tokens)], [.. answers.Select(answer => answer.PromptLength)]);
             var at = 0;
             foreach (var ranking in group)
             {

@@ -55,6 +55,11 @@ public sealed class DecoderPass(Decoder decoder, Arena arena)
     /// <param name="noise">Dropout and NEFTune; default for none.</param>
     public FloatBuffer Forward(PackedBatch batch, Keep keep, TrainingNoise noise = default)
     {
+        if (batch.SharesPrompts && (noise.Dropout.IsActive || noise.NoiseAlpha > 0))
+        {
+            throw new InvalidOperationException("Noise is drawn for each row: answers that share the rows of their prompt would share its noise.");
+        }
+
         // Blocks do not read each other's keys and values: all of them write to the same memory.
         _keyValues = arena.Take(batch.KeyValueLength);
         return Forward(batch, keep, noise, _keyValues, layerStride: 0);

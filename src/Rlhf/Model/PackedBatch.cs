@@ -4,7 +4,7 @@ namespace Rlhf.Model;
 
 /// <summary>
 /// A batch without padding: the tokens of all sequences one after another (N rows), each sequence's span of rows, and the rows whose prediction is
-/// wanted (R targets: the row before a token predicts it). Reused from step to step.
+/// wanted (R targets: the row before a token predicts it). Answers to one prompt may share its rows. Reused from step to step.
 /// </summary>
 public sealed class PackedBatch
 {
@@ -29,7 +29,10 @@ public sealed class PackedBatch
     /// <summary>Position of each row in its sequence [N].</summary>
     public ReadOnlySpan<int> Positions => System.Runtime.InteropServices.CollectionsMarshal.AsSpan(_positions);
 
-    /// <summary>Rows whose output is wanted [R].</summary>
+    /// <summary>Whether some answers share the rows of their prompt.</summary>
+    public bool SharesPrompts { get; private set; }
+
+    /// <summary>Rows whose output is wanted [R]; the last row of a shared prompt is wanted by each of its answers.</summary>
     public ReadOnlySpan<int> TargetRows => System.Runtime.InteropServices.CollectionsMarshal.AsSpan(_targetRows);
 
     /// <summary>The token that each target row is asked about [R].</summary>
@@ -47,6 +50,7 @@ public sealed class PackedBatch
         _targets.Clear();
         _sequences.Clear();
         KeyValueLength = 0;
+        SharesPrompts = false;
     }
 
     /// <summary>
@@ -55,14 +59,12 @@ public sealed class PackedBatch
     /// </summary>
     public void Add(ReadOnlySpan<int> tokens, int firstTarget, IDevice device, AttentionShape shape, bool[]? targetMask = null)
     {
-        var first = AddRows(tokens, 0, KeyValueLength, tokens.Length);
-        KeyValueLength += device.KeyValueLength(shape, tokens.Length);
+        var first = AddWhole(tokens, device, shape);
         for (var t = Math.Max(1, firstTarget); t < tokens.Length; t++)
         {
             if (targetMask is null || targetMask[t])
             {
-                _targetRows.Add(first + t - 1);
-                _targets.Add(tokens[t]);
+                AddTarget(first + t - 1, tokens[t]);
             }
         }
     }
@@ -70,32 +72,96 @@ public sealed class PackedBatch
     /// <summary>Adds a whole sequence whose last row is its one target row, as a reward model reads it.</summary>
     public void AddWithLastRow(ReadOnlySpan<int> tokens, IDevice device, AttentionShape shape)
     {
-        Add(tokens, tokens.Length, device, shape);
-        _targetRows.Add(Rows - 1);
-        _targets.Add(0);
+        AddWhole(tokens, device, shape);
+        AddTarget(Rows - 1, 0);
+    }
+
+    /// <summary>
+    /// Adds the sequences of a family, their prompt's rows once. Targets are the response tokens, sequence by sequence as <see cref="Add"/> has them, or each sequence's last row. The
+    /// outputs have the bits that sequences on their own would have.
+    /// </summary>
+    public void AddFamily(IReadOnlyList<int[]> sequences, PromptFamily family, bool lastRowOnly, IDevice device, AttentionShape shape)
+    {
+        if (!family.IsShared)
+        {
+            if (lastRowOnly)
+            {
+                AddWithLastRow(sequences[family.Start], device, shape);
+            }
+            else
+            {
+                Add(sequences[family.Start], family.PromptLength, device, shape);
+            }
+
+            return;
+        }
+
+        SharesPrompts = true;
+        var prefix = _sequences.Count;
+        AddWhole(sequences[family.Start].AsSpan(0, family.PromptLength), device, shape);
+        var endOfPrompt = Rows - 1;
+        for (var i = family.Start; i < family.End; i++)
+        {
+            var answer = sequences[i].AsSpan(family.PromptLength);
+            var first = AddBranch(answer, prefix, device, shape);
+            for (var t = 0; t < answer.Length && !lastRowOnly; t++)
+            {
+                AddTarget(t == 0 ? endOfPrompt : first + t - 1, answer[t]);
+            }
+
+            if (lastRowOnly)
+            {
+                AddTarget(answer.IsEmpty ? endOfPrompt : Rows - 1, 0);
+            }
+        }
     }
 
     /// <summary>Adds the next tokens of a sequence whose <paramref name="past"/> earlier ones are in a cache; its last row is a target row if <paramref name="wanted"/>.</summary>
     public void AddContinuation(ReadOnlySpan<int> tokens, int past, long store, int capacity, bool wanted)
     {
-        AddRows(tokens, past, store, capacity);
+        AddRows(tokens, new SequenceSpan(Rows, tokens.Length, past, store, capacity));
         if (wanted)
         {
-            _targetRows.Add(Rows - 1);
-            _targets.Add(0);
+            AddTarget(Rows - 1, 0);
         }
     }
 
-    private int AddRows(ReadOnlySpan<int> tokens, int past, long store, int capacity)
+    private int AddWhole(ReadOnlySpan<int> tokens, IDevice device, AttentionShape shape)
     {
-        var first = Rows;
-        foreach (var token in tokens)
+        var span = new SequenceSpan(Rows, tokens.Length, 0, KeyValueLength, tokens.Length);
+        KeyValueLength += device.KeyValueLength(shape, tokens.Length);
+        return AddRows(tokens, span);
+    }
+
+    /// <summary>Adds an answer to the prompt whose span has the number <paramref name="prefix"/>; an answer without tokens has no span.</summary>
+    private int AddBranch(ReadOnlySpan<int> answer, int prefix, IDevice device, AttentionShape shape)
+    {
+        if (answer.IsEmpty)
         {
-            _positions.Add(past + Rows - first);
-            _tokens.Add(token);
+            return Rows;
         }
 
-        _sequences.Add(new SequenceSpan(first, tokens.Length, past, store, capacity));
-        return first;
+        var span = new SequenceSpan(Rows, answer.Length, _sequences[prefix].Rows, KeyValueLength, 0, prefix);
+        span = span with { Capacity = span.Past + span.Rows - span.FirstStored };
+        KeyValueLength += device.KeyValueLength(shape, span.Capacity);
+        return AddRows(answer, span);
+    }
+
+    private int AddRows(ReadOnlySpan<int> tokens, SequenceSpan span)
+    {
+        for (var i = 0; i < tokens.Length; i++)
+        {
+            _positions.Add(span.Past + i);
+            _tokens.Add(tokens[i]);
+        }
+
+        _sequences.Add(span);
+        return span.FirstRow;
+    }
+
+    private void AddTarget(int row, int token)
+    {
+        _targetRows.Add(row);
+        _targets.Add(token);
     }
 }

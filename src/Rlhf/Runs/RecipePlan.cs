@@ -3,6 +3,7 @@ using Rlhf.Model;
 using Rlhf.Model.Checkpoints;
 using Rlhf.Tokenization;
 using Rlhf.Training.Ppo;
+using Rlhf.Training.RewardModeling;
 using Rlhf.Training.SupervisedFineTuning;
 
 namespace Rlhf.Runs;
@@ -102,12 +103,19 @@ public sealed class RecipePlan
 
     private StagePlan Collect(CollectOptions options)
     {
-        var prompts = Prompts(options.Limits, options.MaxNewTokens).Take(options.MaxPrompts ?? int.MaxValue).ToArray();
-        var answers = (long)prompts.Length * options.AnswersPerPrompt;
-        var length = MeanLength(prompts) + options.MaxNewTokens;
-        var tokens = answers * length;
+        var (prompts, promptTokens) = CollectedPrompts(options);
+        var answers = (long)prompts * options.AnswersPerPrompt;
+        var length = promptTokens + options.MaxNewTokens;
+        var tokens = prompts * (promptTokens + (options.AnswersPerPrompt * options.MaxNewTokens)); // a prompt goes through the model once
         return new StagePlan("", answers, "answers", tokens, 0, costs.WeightBytes(trainable: false) + costs.CacheBytes(Math.Min(answers, LiveSequences), (long)length),
             (tokens * costs.ForwardOperations(length)) + (answers * (double)options.MaxNewTokens * costs.HeadOperations));
+    }
+
+    /// <summary>Prompts to which answers are collected, and their mean length.</summary>
+    private (int Count, double Tokens) CollectedPrompts(CollectOptions options)
+    {
+        var prompts = Prompts(options.Limits, options.MaxNewTokens).Take(options.MaxPrompts ?? int.MaxValue).ToArray();
+        return (prompts.Length, MeanLength(prompts));
     }
 
     private StagePlan Reward(int round)
@@ -115,14 +123,16 @@ public sealed class RecipePlan
         var options = recipe.Reward!;
         var encoder = new SequenceEncoder(tokenizer, data.FormatOf(recipe.Data.Comparisons), Within(options.Limits), ledger);
         var rankings = data.Comparisons().Train.Select(encoder.Encode).OfType<EncodedRanking>().ToArray();
-        var (examples, tokens) = ((double)rankings.Length, rankings.Sum(ranking => ranking.Answers.Sum(answer => (double)answer.Tokens.Length)));
-        var longest = rankings.Length == 0 ? 0 : rankings.Max(ranking => ranking.Answers.Sum(answer => answer.Tokens.Length));
+        int[] rows = [.. rankings.Select(ranking => RewardTrainer.RowsOf(ranking, options))];
+        var (examples, tokens) = ((double)rankings.Length, rows.Sum(static count => (double)count));
+        var longest = rows.Append(0).Max();
         if (recipe.Collect is { } collect)
         {
-            var plan = Collect(collect);
-            examples += round * plan.Examples / collect.AnswersPerPrompt * (1 - options.CollectedHeldOut);
-            tokens += round * plan.Tokens * (1 - options.CollectedHeldOut);
-            longest = Math.Max(longest, plan.Examples == 0 ? 0 : (int)(plan.Tokens / plan.Examples * collect.AnswersPerPrompt));
+            var (prompts, promptTokens) = CollectedPrompts(collect);
+            var ranking = ((RewardTrainer.SharesPrompts(options) ? 1 : collect.AnswersPerPrompt) * promptTokens) + (collect.AnswersPerPrompt * collect.MaxNewTokens);
+            var trained = round * prompts * (1 - options.CollectedHeldOut);
+            (examples, tokens) = (examples + trained, tokens + (trained * ranking));
+            longest = Math.Max(longest, prompts == 0 ? 0 : (int)ranking);
         }
 
         var models = options.SecondModel is { } second ? 2 - second.DropFraction : 1;
@@ -140,7 +150,8 @@ public sealed class RecipePlan
         var judges = recipe.Reward?.SecondModel is null ? 3 : 4; // reference, reward, value, and a second reward model
         var trained = (options.SharedTrunk ? 1 : 2) * options.InnerEpochs;
         var passes = 1 + judges + (3 * trained); // the rollout, the judges, and forward and backward of what is trained
-        var tokens = rollouts * length * (1 + judges + trained);
+        var rows = (MeanLength(prompts) / options.RolloutsPerPrompt) + options.MaxNewTokens; // of a rollout: a prompt goes through a model once for all of its rollouts
+        var tokens = rollouts * rows * (1 + judges + trained);
         var targets = rollouts * options.MaxNewTokens * (2 + (3 * options.InnerEpochs));
         var trainable = (options.SharedTrunk ? 1 : 2) * (costs.WeightBytes(trainable: true) + costs.OptimizerBytes);
         var frozen = (judges - 1) * costs.WeightBytes(trainable: false);
@@ -148,7 +159,7 @@ public sealed class RecipePlan
             + (costs.TrainingBytes(BatchTokens(options.MicroBatchTokens, (int)length)) * (options.SharedTrunk ? 1 : 2)) + (judges * costs.ScoringBytes(options.MicroBatchTokens))
             + costs.CacheBytes(Math.Min(options.RolloutsPerStep, LiveSequences), (long)length);
         return new StagePlan("", (long)rollouts, "rollouts", tokens, (long)options.Steps * options.InnerEpochs * (options.RolloutsPerStep / options.Minibatch), bytes,
-            (rollouts * length * passes * costs.ForwardOperations(length)) + (targets * costs.HeadOperations));
+            (rollouts * rows * passes * costs.ForwardOperations(length)) + (targets * costs.HeadOperations));
     }
 
     private EncodedSequence[] Texts(int? contextTokens)

@@ -142,6 +142,7 @@ public class RecipeTests
     [Theory]
     [InlineData("sft.epochs=0", "--set sft.epochs=0: sft.epochs: must be above 0, found 0")]
     [InlineData("ppo.minibatch=48", "--set ppo.minibatch=48: ppo.minibatch: must divide rollouts_per_step (128) without a rest, found 48")]
+    [InlineData("ppo.rollouts_per_prompt=3", "--set ppo.rollouts_per_prompt=3: ppo.rollouts_per_prompt: must divide minibatch (32) without a rest, found 3: the rollouts of a prompt belong to one optimizer step")]
     [InlineData("sft.dropout=1", "--set sft.dropout=1: sft.dropout: must be at least 0 and below 1, found 1")]
     [InlineData("ppo.adaptive_kl={target: -1}", "--set ppo.adaptive_kl={target: -1}: ppo.adaptive_kl.target: must be above 0, found -1")]
     [InlineData("data.prompts=none", "--set data.prompts=none: data.prompts: is missing; ppo needs it")]

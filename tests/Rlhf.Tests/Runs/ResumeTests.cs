@@ -205,6 +205,7 @@ public sealed class ResumeTests : IClassFixture<ResumeTests.WholeRun>, IDisposab
             ppo:
               steps: 3
               rollouts_per_step: 8
+              rollouts_per_prompt: 2
               minibatch: 4
               inner_epochs: 2
               max_new_tokens: 8

@@ -122,7 +122,7 @@ internal static class CollectStage
 
         public Ranking Rank(PromptRecord prompt, List<(string Text, Completion Completion)> answers)
         {
-            var judge = rule ?? new Judged(scorer!.Rewards([.. answers.Select(answer => answer.Completion.Tokens)]));
+            var judge = rule ?? new Judged(scorer!.Rewards([.. answers.Select(answer => answer.Completion.Tokens)], [.. answers.Select(answer => answer.Completion.Prompt.Length)]));
             return judge.Label(prompt, [.. answers.Select(answer => answer.Text)]);
         }
 

@@ -1,3 +1,5 @@
+using Rlhf.Model;
+
 namespace Rlhf.Training.Ppo;
 
 /// <summary>Some answers of a rollout with their numbers per token [R], in the order in which they go through the models.</summary>
@@ -25,16 +27,20 @@ internal sealed class PpoMicroBatch
 
     public float[] Returns { get; }
 
-    /// <summary>Puts the answers into a training pass, their response tokens as targets.</summary>
+    /// <summary>Puts the answers into a training pass, their response tokens as targets; neighbours with the same prompt share its rows.</summary>
     public void Fill(TrainingPass pass)
     {
         pass.Begin();
-        foreach (var row in _rows)
+        var (sequences, promptLengths) = Sequences(_rollout, _rows);
+        foreach (var family in PromptFamilies.Of(sequences, promptLengths))
         {
-            var answer = _rollout.Completions[row];
-            pass.Batch.Add(answer.Tokens, answer.Prompt.Length, pass.Decoder.Device, pass.Decoder.Shape);
+            pass.Batch.AddFamily(sequences, family, lastRowOnly: false, pass.Decoder.Device, pass.Decoder.Shape);
         }
     }
+
+    /// <summary>The tokens of answers and of their prompts.</summary>
+    public static (int[][] Sequences, int[] PromptLengths) Sequences(Rollout rollout, int[] rows) =>
+        ([.. rows.Select(row => rollout.Completions[row].Tokens)], [.. rows.Select(row => rollout.Completions[row].Prompt.Length)]);
 
     private float[] Pick(float[] perToken) => [.. _rows.SelectMany(row => perToken[_rollout.TokensOf(row, row + 1)])];
 }

@@ -51,6 +51,9 @@ public sealed record PpoOptions : TrainingOptions
     /// <summary>Rollouts (answers) per step.</summary>
     public int RolloutsPerStep { get; init; } = 512;
 
+    /// <summary>Rollouts to each prompt: a step has <c>rollouts_per_step / rollouts_per_prompt</c> prompts. They share the prompt's part of every forward and backward pass.</summary>
+    public int RolloutsPerPrompt { get; init; } = 1;
+
     /// <summary>Rollouts per optimizer step.</summary>
     public int Minibatch { get; init; } = 64;
 
@@ -171,6 +174,9 @@ public sealed record PpoOptions : TrainingOptions
         errors.Within(Minibatch, 1, Math.Max(1, RolloutsPerStep));
         errors.Require(Minibatch < 1 || RolloutsPerStep % Minibatch == 0, nameof(Minibatch),
             $"must divide rollouts_per_step ({RolloutsPerStep}) without a rest, found {Minibatch}");
+        errors.Positive(RolloutsPerPrompt);
+        errors.Require(Minibatch < 1 || RolloutsPerPrompt < 1 || Minibatch % RolloutsPerPrompt == 0, nameof(RolloutsPerPrompt),
+            $"must divide minibatch ({Minibatch}) without a rest, found {RolloutsPerPrompt}: the rollouts of a prompt belong to one optimizer step");
         errors.Positive(InnerEpochs);
         errors.Positive(MaxNewTokens);
         Limits.ValidateForPrompts(errors.Below(nameof(Limits)));

@@ -137,7 +137,7 @@ public sealed class PpoTrainer : IDisposable
     {
         var count = _options.NormalizationSamples ?? Math.Min(_prompts.Count, 1024);
         var answers = Sample([.. Enumerable.Range(0, count).Select(i => _prompts[i % _prompts.Count])], NormalizationStream);
-        _scoreMoments = RunningMoments.Of(_rewardScorer.Rewards([.. answers.Select(static answer => answer.Tokens)]));
+        _scoreMoments = RunningMoments.Of(_rewardScorer.Rewards([.. answers.Select(static answer => answer.Tokens)], [.. answers.Select(static answer => answer.Prompt.Length)]));
     }
 
     /// <summary>The value network starts as the reward model on the scale of the scores: w / sd, (b - mean) / sd.</summary>
@@ -193,8 +193,11 @@ public sealed class PpoTrainer : IDisposable
         }
     }
 
-    private int[][] PromptsOf(long step) =>
-        [.. EpochOrder.Range(_prompts.Count, _seed, (step - 1) * _options.RolloutsPerStep, _options.RolloutsPerStep).Select(row => _prompts[row])];
+    private int[][] PromptsOf(long step)
+    {
+        var count = _options.RolloutsPerStep / _options.RolloutsPerPrompt;
+        return [.. EpochOrder.Range(_prompts.Count, _seed, (step - 1) * count, count).SelectMany(row => Enumerable.Repeat(_prompts[row], _options.RolloutsPerPrompt))];
+    }
 
     /// <summary>Scores, reference log-probabilities and values of sampled answers, and the rewards and advantages that follow.</summary>
     internal Rollout Score(Completion[] answers) => Advantages(Judge(answers));
@@ -213,7 +216,7 @@ public sealed class PpoTrainer : IDisposable
             offsets[i + 1] = offsets[i] + answers[i].Response.Length;
         }
 
-        var raw = _rewardScorer.Rewards(sequences);
+        var raw = _rewardScorer.Rewards(sequences, promptLengths);
         if (_options.ScoreNormalization == ScoreNormalization.Running)
         {
             _scoreMoments += RunningMoments.Of(raw);
@@ -228,7 +231,7 @@ public sealed class PpoTrainer : IDisposable
             ReferenceLogProbabilities = _referenceScorer.ResponseLogProbabilities(sequences, promptLengths, _options.Temperature).LogProbabilities,
             Values = _valueScorer.ResponseValues(sequences, promptLengths),
             RawScores = raw,
-            SecondScores = _secondScorer?.Rewards(sequences) ?? [],
+            SecondScores = _secondScorer?.Rewards(sequences, promptLengths) ?? [],
             Scores = [.. raw.Select(score => (float)scale.Apply(score))],
             Kl = new float[offsets[^1]],
             Advantages = new float[offsets[^1]],

@@ -75,7 +75,7 @@ internal sealed class PpoUpdate : IDisposable
         var (minibatches, stopped) = (0, false);
         for (var epoch = 0; epoch < _options.InnerEpochs && !stopped; epoch++)
         {
-            var order = EpochOrder.Of(rollout.Completions.Length, Philox.Derive(_seed, (ulong)step), epoch);
+            var order = Order(rollout.Completions.Length, step, epoch);
             for (var first = 0; first < order.Length && !stopped; first += _options.Minibatch)
             {
                 var rows = order.AsSpan(first, Math.Min(_options.Minibatch, order.Length - first)).ToArray();
@@ -133,14 +133,23 @@ internal sealed class PpoUpdate : IDisposable
         _value?.Dispose();
     }
 
+    /// <summary>The rollouts in the order of an inner epoch: prompts are shuffled, and the rollouts of one prompt stay together, so that they share its rows.</summary>
+    private int[] Order(int rollouts, long step, int epoch)
+    {
+        var perPrompt = _options.RolloutsPerPrompt;
+        var prompts = EpochOrder.Of(rollouts / perPrompt, Philox.Derive(_seed, (ulong)step), epoch);
+        return [.. prompts.SelectMany(prompt => Enumerable.Range(prompt * perPrompt, perPrompt))];
+    }
+
     /// <summary>Adds the gradients of one minibatch, micro-batch by micro-batch; losses are means over the minibatch's response tokens.</summary>
     private (PpoPolicyStatistics Policy, PpoValueStatistics Value) Accumulate(Rollout rollout, int[] rows, bool trainPolicy)
     {
         var total = rows.Sum(row => (long)rollout.Completions[row].Response.Length);
         var (policy, value) = (default(PpoPolicyStatistics), default(PpoValueStatistics));
-        foreach (var (start, end) in RowBudget.Split(rows.Length, i => rollout.Completions[rows[i]].Tokens.Length, _options.MicroBatchTokens))
+        var (sequences, promptLengths) = PpoMicroBatch.Sequences(rollout, rows);
+        foreach (var group in PromptFamilies.Split(sequences, promptLengths, _options.MicroBatchTokens))
         {
-            var part = new PpoMicroBatch(rollout, rows.AsSpan(start, end - start));
+            var part = new PpoMicroBatch(rollout, rows.AsSpan(group[0].Start..group[^1].End));
             if (_value is null)
             {
                 var (p, v) = SharedTrunk(part, total, trainPolicy);

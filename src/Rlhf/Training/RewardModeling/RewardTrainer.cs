@@ -14,7 +14,8 @@ namespace Rlhf.Training.RewardModeling;
 public sealed record RewardResult(long Steps, double TrainLoss, double TrainAccuracy, IReadOnlyList<(long Step, double Loss, double Accuracy)> Evaluations);
 
 /// <summary>
-/// Trains a scalar head and its trunk on rankings (Ouyang 2022, section 3.5): a prompt with its K answers is one batch element, K forward passes give all C(K,2) pairs.
+/// Trains a scalar head and its trunk on rankings (Ouyang 2022, section 3.5): a prompt with its K answers is one batch element, K forward passes give all C(K,2) pairs. The answers share
+/// the rows of their prompt, forward and backward, except under dropout: a mask is drawn for each row, and each answer is to see a mask of its own.
 /// </summary>
 public sealed class RewardTrainer : IDisposable
 {
@@ -85,6 +86,12 @@ public sealed class RewardTrainer : IDisposable
         decoder.Device.CopyIn(value, bias);
     }
 
+    /// <summary>Whether the answers of a ranking share the rows of their prompt.</summary>
+    public static bool SharesPrompts(RewardOptions options) => options.Dropout == 0;
+
+    /// <summary>Rows that a ranking takes in a batch: those of its answers, the prompt's once where they share it.</summary>
+    public static int RowsOf(EncodedRanking ranking, RewardOptions options) => FamiliesOf(ranking, options).Sum(family => family.Rows(Sequences(ranking)));
+
     /// <summary>Trains to the end, or throws <see cref="OperationCanceledException"/> after a checkpoint.</summary>
     public RewardResult Run()
     {
@@ -108,7 +115,8 @@ public sealed class RewardTrainer : IDisposable
     /// <summary>Loss and accuracy over rankings under the present weights.</summary>
     public RankingStatistics StatisticsOf(IReadOnlyList<EncodedRanking> rankings)
     {
-        var rewards = _scorer.Rewards([.. rankings.SelectMany(static ranking => ranking.Answers).Select(static answer => answer.Tokens)]);
+        EncodedSequence[] answers = [.. rankings.SelectMany(static ranking => ranking.Answers)];
+        var rewards = _scorer.Rewards([.. answers.Select(static answer => answer.Tokens)], [.. answers.Select(static answer => answer.PromptLength)]);
         var pairs = new RankingBatch(_options.Margin);
         foreach (var ranking in rankings)
         {
@@ -167,29 +175,36 @@ public sealed class RewardTrainer : IDisposable
             return (statistics, tokens);
         }
 
-        foreach (var (start, end) in RowBudget.Split(batch.Length, i => batch[i].Answers.Sum(static answer => answer.Tokens.Length), _options.MicroBatchTokens))
+        foreach (var (start, end) in RowBudget.Split(batch.Length, i => RowsOf(batch[i], _options), _options.MicroBatchTokens))
         {
             _pass.Begin();
-            var part = new RankingBatch(_options.Margin);
+            var (part, firstRow) = (new RankingBatch(_options.Margin), (uint)tokens);
             foreach (var ranking in batch.AsSpan(start, end - start))
             {
                 part.Add(ranking);
-                foreach (var answer in ranking.Answers)
+                var sequences = Sequences(ranking);
+                foreach (var family in FamiliesOf(ranking, _options))
                 {
-                    _pass.Batch.AddWithLastRow(answer.Tokens, _decoder.Device, _decoder.Shape);
+                    _pass.Batch.AddFamily(sequences, family, lastRowOnly: true, _decoder.Device, _decoder.Shape);
                 }
+
+                tokens += sequences.Sum(static sequence => sequence.Length);
             }
 
-            _pass.Forward(new TrainingNoise(new Dropout((float)_options.Dropout, _seed, (ulong)step, (uint)tokens), 0));
+            _pass.Forward(new TrainingNoise(new Dropout((float)_options.Dropout, _seed, (ulong)step, firstRow), 0));
             var (rewards, gradients) = (new float[part.Answers], new float[part.Answers]);
             _pass.ScalarForward(rewards);
             statistics += part.Compute(rewards, divisor, _loss, gradients);
             _pass.Backward(default, default, gradients);
-            tokens += _pass.Batch.Rows;
         }
 
         return (statistics, tokens);
     }
+
+    private static int[][] Sequences(EncodedRanking ranking) => [.. ranking.Answers.Select(static answer => answer.Tokens)];
+
+    private static IEnumerable<PromptFamily> FamiliesOf(EncodedRanking ranking, RewardOptions options) =>
+        PromptFamilies.Of(Sequences(ranking), SharesPrompts(options) ? [.. ranking.Answers.Select(static answer => answer.PromptLength)] : null);
 
     private void Evaluate(long step)
     {
