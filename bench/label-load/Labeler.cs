@@ -12,7 +12,9 @@ internal sealed class Labeler(Uri address, string token, int number) : IDisposab
 
     private readonly HttpClient client = new(new SocketsHttpHandler { UseCookies = false })
     {
-        BaseAddress = address, Timeout = TimeSpan.FromSeconds(20), DefaultRequestHeaders = { { "Cookie", $"rlhf_token={token}" } },
+        BaseAddress = address,
+        Timeout = TimeSpan.FromSeconds(20),
+        DefaultRequestHeaders = { { "Cookie", $"rlhf_token={token}" } },
     };
 
     private readonly Random random = new(number);

@@ -29,7 +29,7 @@ internal static class PlanCommand
         var table = new TextTable("stage", "examples", "", "tokens", "updates", "memory", "time");
         foreach (var stage in plan.Stages)
         {
-            table.AddRow(stage.Name, Count(stage.Examples), stage.ExampleKind, Count(stage.Tokens), Count(stage.Updates), Bytes(stage.Bytes), Time(SecondsOf(stage, rate)));
+            table.AddRow(stage.Name, Count(stage.Examples), stage.ExampleKind, Count(stage.Tokens), Count(stage.Updates), Bytes(stage.Bytes + plan.ProgramBytes), Time(SecondsOf(stage, rate)));
         }
 
         table.Write(output);

@@ -82,7 +82,15 @@ public sealed class Benchmark : IDisposable
     {
         var options = new SftOptions
         {
-            Epochs = _repetitions, Batch = _shape.SftRows, Dropout = 0, KeepBest = KeepBest.None, MicroBatchTokens = _shape.MicroBatchTokens, LearningRate = LearningRate, Schedule = ScheduleShape.Constant, Adam = Adam, MaxGradientNorm = 1,
+            Epochs = _repetitions,
+            Batch = _shape.SftRows,
+            Dropout = 0,
+            KeepBest = KeepBest.None,
+            MicroBatchTokens = _shape.MicroBatchTokens,
+            LearningRate = LearningRate,
+            Schedule = ScheduleShape.Constant,
+            Adam = Adam,
+            MaxGradientNorm = 1,
         };
         using var trainer = new SupervisedTrainer(options, _policy, _data.Sft(), [], Seed, _host);
         return Timed(BenchmarkPhase.Sft, _repetitions, step => trainer.TrainStep(step), ("tokens", _shape.SftRows * _shape.SftTokens));
@@ -116,7 +124,14 @@ public sealed class Benchmark : IDisposable
     {
         var options = new RewardOptions
         {
-            Epochs = _repetitions, Batch = _shape.RankedPrompts, MicroBatchTokens = _shape.MicroBatchTokens, LearningRate = LearningRate, Schedule = ScheduleShape.Constant, FinalLearningRateFraction = 0, Adam = Adam, MaxGradientNorm = null,
+            Epochs = _repetitions,
+            Batch = _shape.RankedPrompts,
+            MicroBatchTokens = _shape.MicroBatchTokens,
+            LearningRate = LearningRate,
+            Schedule = ScheduleShape.Constant,
+            FinalLearningRateFraction = 0,
+            Adam = Adam,
+            MaxGradientNorm = null,
         };
         using var trainer = new RewardTrainer(options, _value, _data.Rankings(samePrompt: phase == BenchmarkPhase.RmShared), [], Seed, _host);
         var answers = _shape.RankedPrompts * _shape.RankedAnswers;
@@ -125,8 +140,19 @@ public sealed class Benchmark : IDisposable
 
     private PpoOptions PpoOptions => new()
     {
-        RolloutsPerStep = _shape.PromptLengths.Count, Minibatch = _shape.Minibatch, InnerEpochs = _shape.Epochs, MicroBatchTokens = _shape.MicroBatchTokens, MaxNewTokens = _shape.ResponseLengths.Max(), KlCoefficient = 0.05, WhitenAdvantages = false,
-        Ema = null, WarmUpSteps = 0, LearningRate = LearningRate, ValueLearningRate = LearningRate, Adam = Adam, MaxGradientNorm = 1,
+        RolloutsPerStep = _shape.PromptLengths.Count,
+        Minibatch = _shape.Minibatch,
+        InnerEpochs = _shape.Epochs,
+        MicroBatchTokens = _shape.MicroBatchTokens,
+        MaxNewTokens = _shape.ResponseLengths.Max(),
+        KlCoefficient = 0.05,
+        WhitenAdvantages = false,
+        Ema = null,
+        WarmUpSteps = 0,
+        LearningRate = LearningRate,
+        ValueLearningRate = LearningRate,
+        Adam = Adam,
+        MaxGradientNorm = 1,
     };
 
     private PhaseResult Timed(BenchmarkPhase phase, int repetitions, Action<int> body, params (string Unit, double Count)[] counts)

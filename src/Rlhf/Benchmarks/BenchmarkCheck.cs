@@ -35,18 +35,38 @@ public sealed class BenchmarkCheck
 
     private static readonly SftOptions SftOptions = new()
     {
-        Epochs = 1, Batch = Shape.SftRows, Dropout = 0, KeepBest = KeepBest.None, LearningRate = LearningRate, Schedule = ScheduleShape.Constant, Adam = Adam,
+        Epochs = 1,
+        Batch = Shape.SftRows,
+        Dropout = 0,
+        KeepBest = KeepBest.None,
+        LearningRate = LearningRate,
+        Schedule = ScheduleShape.Constant,
+        Adam = Adam,
     };
 
     private static readonly PpoOptions PpoOptions = new()
     {
-        RolloutsPerStep = Shape.Minibatch, Minibatch = Shape.Minibatch, InnerEpochs = Shape.Epochs, MaxNewTokens = Shape.ResponseLengths.Max(), KlCoefficient = 0.05, WhitenAdvantages = false, Ema = null,
-        WarmUpSteps = 0, LearningRate = LearningRate, ValueLearningRate = LearningRate, Adam = Adam,
+        RolloutsPerStep = Shape.Minibatch,
+        Minibatch = Shape.Minibatch,
+        InnerEpochs = Shape.Epochs,
+        MaxNewTokens = Shape.ResponseLengths.Max(),
+        KlCoefficient = 0.05,
+        WhitenAdvantages = false,
+        Ema = null,
+        WarmUpSteps = 0,
+        LearningRate = LearningRate,
+        ValueLearningRate = LearningRate,
+        Adam = Adam,
     };
 
     private static readonly RewardOptions RewardOptions = new()
     {
-        Epochs = 1, Batch = Shape.RankedPrompts, LearningRate = LearningRate, Schedule = ScheduleShape.Constant, FinalLearningRateFraction = 0, Adam = Adam,
+        Epochs = 1,
+        Batch = Shape.RankedPrompts,
+        LearningRate = LearningRate,
+        Schedule = ScheduleShape.Constant,
+        FinalLearningRateFraction = 0,
+        Adam = Adam,
     };
 
     private readonly IDevice _device;

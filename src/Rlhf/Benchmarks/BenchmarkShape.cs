@@ -24,14 +24,16 @@ public sealed record BenchmarkShape(
         "mini", 8192, 384, 6, 6, 16, 256,
         [16, 92, 71, 22, 54, 60, 80, 88, 49, 22, 46, 89, 50, 89, 75, 73, 68, 22, 31, 48, 64, 96, 81, 29, 26, 74, 95, 22, 48, 44, 68, 88],
         [62, 43, 53, 16, 35, 33, 21, 26, 24, 60, 73, 69, 70, 67, 89, 85, 69, 37, 75, 59, 84, 42, 65, 41, 71, 16, 50, 41, 69, 68, 20, 82],
-        16, 2) { MicroBatchTokens = 2048 };
+        16, 2)
+    { MicroBatchTokens = 2048 };
 
     /// <summary>GPT-2 small: 12 blocks of width 768, 124 million parameters.</summary>
     public static BenchmarkShape Small { get; } = new(
         "small", 50257, 768, 12, 12, 4, 256,
         [28, 25, 67, 93, 66, 20, 27, 58, 37, 72, 20, 83, 70, 34, 96, 90],
         [57, 18, 47, 47, 26, 28, 38, 88, 91, 28, 51, 91, 85, 38, 52, 89],
-        8, 2) { MicroBatchTokens = 512 };
+        8, 2)
+    { MicroBatchTokens = 512 };
 
     /// <summary>All shapes, the quickest first.</summary>
     public static IReadOnlyList<BenchmarkShape> All { get; } = [Mini, Small];

@@ -1,6 +1,7 @@
 using Rlhf.Data;
 using Rlhf.Generation;
 using Rlhf.Model;
+using Rlhf.Numerics;
 using Rlhf.Objectives;
 using Rlhf.Tokenization;
 
@@ -86,9 +87,7 @@ public sealed class PolicyEvaluator : IDisposable
     private readonly Tokenizer _tokenizer;
     private readonly PolicyJudges _judges;
     private readonly int _rowBudget;
-    private readonly Scorer? _reference;
-    private readonly Scorer? _reward;
-    private readonly Scorer? _second;
+    private Arena? _arena; // one model after another works in it
 
     /// <summary>Prepares evaluations.</summary>
     /// <param name="prompts">The held-out prompts, at least one.</param>
@@ -105,9 +104,6 @@ public sealed class PolicyEvaluator : IDisposable
         }
 
         (_prompts, _samples, _settings, _tokenizer, _judges, _rowBudget) = (prompts, samples, settings, tokenizer, judges, rowBudget);
-        _reference = judges.Reference is null ? null : new Scorer(judges.Reference, rowBudget);
-        _reward = judges.Reward is null ? null : new Scorer(judges.Reward, rowBudget);
-        _second = judges.Second is null ? null : new Scorer(judges.Second, rowBudget);
     }
 
     /// <summary>In what the first reward model's scores are measured.</summary>
@@ -122,17 +118,16 @@ public sealed class PolicyEvaluator : IDisposable
     /// <param name="cancellation">Ends the work between passes.</param>
     public PolicyEvaluation Evaluate(Decoder policy, Action<int, int>? onToken, CancellationToken cancellation = default)
     {
-        using var generator = new Generator(policy);
-        using var scorer = new Scorer(policy, _rowBudget);
+        using var generator = new Generator(policy, ArenaOn(policy.Device));
         int[][] prompts = [.. Enumerable.Range(0, _prompts.Count * _samples).Select(i => _prompts[i % _prompts.Count].Tokens)];
         var completions = generator.Generate(prompts, _settings, onToken, cancellation);
         int[][] sequences = [.. completions.Select(static completion => completion.Tokens)];
         int[] promptLengths = [.. completions.Select(static completion => completion.Prompt.Length)];
         var temperature = _settings.Sampling.IsGreedy ? 1 : _settings.Sampling.Temperature;
-        var (own, entropies) = scorer.ResponseLogProbabilities(sequences, promptLengths, temperature);
-        var reference = _reference?.ResponseLogProbabilities(sequences, promptLengths, temperature).LogProbabilities;
-        var scores = _reward?.Rewards(sequences, promptLengths);
-        var second = _second?.Rewards(sequences, promptLengths);
+        var (own, entropies) = ScorerOf(policy).ResponseLogProbabilities(sequences, promptLengths, temperature);
+        var reference = _judges.Reference is { } judge ? ScorerOf(judge).ResponseLogProbabilities(sequences, promptLengths, temperature).LogProbabilities : null;
+        var scores = _judges.Reward is { } reward ? ScorerOf(reward).Rewards(sequences, promptLengths) : null;
+        var second = _judges.Second is { } other ? ScorerOf(other).Rewards(sequences, promptLengths) : null;
         var answers = new EvaluatedAnswer[completions.Length];
         var at = 0;
         for (var i = 0; i < answers.Length; i++)
@@ -157,8 +152,8 @@ public sealed class PolicyEvaluator : IDisposable
             int[] ending = answer.Finished ? [answer.Response[^1]] : [];
             return (int[])[.. answer.Prompt, .. _tokenizer.Encode(request.Text), .. ending];
         })];
-        var scores = _reward?.Rewards(sequences) ?? throw new InvalidOperationException("Answers are scored again by a reward model; there is none.");
-        var second = _second?.Rewards(sequences);
+        var scores = _judges.Reward is { } reward ? ScorerOf(reward).Rewards(sequences) : throw new InvalidOperationException("Answers are scored again by a reward model; there is none.");
+        var second = _judges.Second is { } other ? ScorerOf(other).Rewards(sequences) : null;
         return [.. scores.Select((score, i) => new Rescored(Scale.Apply(score), second?[i]))];
     }
 
@@ -167,12 +162,11 @@ public sealed class PolicyEvaluator : IDisposable
         LearnedAnalysis.Run(sft.ForLearning(), ppo.ForLearning(), requests => Rescore(ppo, requests));
 
     /// <inheritdoc/>
-    public void Dispose()
-    {
-        _reference?.Dispose();
-        _reward?.Dispose();
-        _second?.Dispose();
-    }
+    public void Dispose() => _arena?.Dispose();
+
+    private Scorer ScorerOf(Decoder decoder) => new(decoder, _rowBudget, ArenaOn(decoder.Device));
+
+    private Arena ArenaOn(IDevice device) => _arena ??= new Arena(device);
 
     private static double SumOfDifferences(float[] own, float[] reference, int start, int count)
     {

@@ -11,15 +11,21 @@ internal sealed class ModelCosts(DecoderConfig config, Precision precision = Pre
     /// <summary>Numbers in the model.</summary>
     public long Parameters => layout.ParameterCount;
 
-    private long PackedBytes => precision == Precision.Bf16 ? sizeof(ushort) : sizeof(float);
-
-    /// <summary>Bytes of the weights with the packed copies that matrix products read; twice as many copies where backward passes are wanted.</summary>
-    public long WeightBytes(bool trainable) => layout.Length * (sizeof(float) + (PackedBytes * (trainable ? 2 : 1)));
+    /// <summary>
+    /// Bytes of the weights with the packed copies that matrix products read. A model in training keeps such copies if it has a language head, which decoding reads; a frozen one has
+    /// its matrices in packed form alone (<see cref="Decoder"/>).
+    /// </summary>
+    public long WeightBytes(HeadKind heads, bool trainable)
+    {
+        var packed = PackedBlocks + (heads.HasFlag(HeadKind.Language) ? Packed(config.Width, config.VocabularySize) : 0);
+        var flat = trainable ? layout.Length : layout.Length - BlockMatrices - (config.TiedEmbeddings ? 0 : (long)config.VocabularySize * config.Width);
+        return (sizeof(float) * flat) + (trainable && heads == HeadKind.Scalar ? 0 : PackedBytes * packed);
+    }
 
     /// <summary>Bytes that training adds to the weights: gradient and two moments.</summary>
     public long OptimizerBytes => sizeof(float) * layout.Length * 3;
 
-    /// <summary>Bytes of one more copy of the weights, as the best model or a running mean.</summary>
+    /// <summary>Bytes of one more copy of the weights, as the best model, a running mean, or what is copied out while a model is written.</summary>
     public long CopyBytes => sizeof(float) * layout.Length;
 
     /// <summary>Floating-point operations of a token's forward pass through the blocks, at a sequence length.</summary>
@@ -35,19 +41,47 @@ internal sealed class ModelCosts(DecoderConfig config, Precision precision = Pre
     /// <summary>Floating-point operations of the language head for one predicted token.</summary>
     public double HeadOperations => 2.0 * config.Width * config.VocabularySize;
 
-    /// <summary>Bytes of activations while <paramref name="tokens"/> tokens are trained on at once: what the decoder takes from its arena.</summary>
-    public long TrainingBytes(long tokens)
+    /// <summary>Bytes of activations while <paramref name="tokens"/> tokens are trained on at once, of which <paramref name="targets"/> are predicted: what the decoder takes from its arena.</summary>
+    /// <param name="tokens">Tokens of a micro-batch.</param>
+    /// <param name="targets">Tokens whose log-probability is wanted; 0 for a scalar head.</param>
+    /// <param name="recompute">Only the blocks' inputs are kept.</param>
+    public long TrainingBytes(long tokens, long targets, bool recompute)
     {
-        long upWidth = config.FeedForward == FeedForward.SwiGlu ? 2L * config.FeedForwardWidth : config.FeedForwardWidth;
-        var rowWidth = config.QueryWidth + (2L * config.KeyValueWidth);
-        var block = (4L * config.Width) + rowWidth + config.QueryWidth + upWidth + config.FeedForwardWidth + config.Heads + 4 + (config.QueryKeyNorm ? rowWidth : 0);
-        var scratch = (5L * config.Width) + config.FeedForwardWidth + upWidth + config.QueryWidth + rowWidth + (2L * config.KeyValueWidth);
-        return sizeof(float) * tokens * ((config.Layers * block) + scratch);
+        var blocks = recompute ? (config.Layers * (long)config.Width) + BlockActivations : config.Layers * BlockActivations;
+        var backward = (3L * config.Width) + config.FeedForwardWidth + UpWidth + config.QueryWidth + RowWidth; // gradients of hidden states and of one block
+        var logits = targets * config.VocabularySize;
+        var head = targets * 2L * config.Width + (logits <= LanguageHead.MostKeptLogits ? logits : 0);
+        return sizeof(float) * ((tokens * (blocks + backward + Ends)) + head + LargestPacked);
     }
 
     /// <summary>Bytes of activations of a forward pass alone.</summary>
-    public long ScoringBytes(long tokens) => TrainingBytes(tokens) / Math.Max(1, config.Layers);
+    public long ScoringBytes(long tokens) => sizeof(float) * tokens * (BlockActivations + Ends);
 
     /// <summary>Bytes of the key-value cache.</summary>
     public long CacheBytes(long sequences, long tokens) => sizeof(float) * sequences * Math.Min(tokens, config.ContextLength) * 2L * config.KeyValueWidth * config.Layers;
+
+    private long PackedBytes => precision == Precision.Bf16 ? sizeof(ushort) : sizeof(float);
+
+    private long UpWidth => config.FeedForward == FeedForward.SwiGlu ? 2L * config.FeedForwardWidth : config.FeedForwardWidth;
+
+    private long RowWidth => config.QueryWidth + (2L * config.KeyValueWidth);
+
+    /// <summary>Floats of a token in one block (LayerActivations).</summary>
+    private long BlockActivations =>
+        (4L * config.Width) + RowWidth + config.QueryWidth + UpWidth + config.FeedForwardWidth + config.Heads + 4 + (config.QueryKeyNorm ? RowWidth + config.Heads + config.KeyValueHeads : 0);
+
+    /// <summary>Floats of a token outside the blocks: embedding, final norm, keys and values of the block at work.</summary>
+    private long Ends => (2L * config.Width) + (2L * config.KeyValueWidth);
+
+    private (long Inputs, long Outputs)[] Matrices =>
+        [(config.Width, RowWidth), (config.QueryWidth, config.Width), (config.Width, UpWidth), (config.FeedForwardWidth, config.Width)];
+
+    private long BlockMatrices => config.Layers * Matrices.Sum(static matrix => matrix.Inputs * matrix.Outputs);
+
+    private long PackedBlocks => config.Layers * Matrices.Sum(static matrix => Packed(matrix.Inputs, matrix.Outputs));
+
+    private long LargestPacked => Matrices.Max(static matrix => Math.Max(Packed(matrix.Inputs, matrix.Outputs), Packed(matrix.Outputs, matrix.Inputs)));
+
+    /// <summary>Panels of 32 columns (<see cref="IDevice.PackedLength"/> of the CPU device).</summary>
+    private static long Packed(long inputs, long outputs) => (outputs + 31) / 32 * 32 * inputs;
 }

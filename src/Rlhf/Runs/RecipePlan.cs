@@ -51,6 +51,7 @@ public sealed class RecipePlan
         costs = new ModelCosts(config, recipe.Precision);
         Parameters = costs.Parameters;
         Stages = [.. StageStep.Of(recipe).Select(step => PlanOf(step) with { Name = step.Name })];
+        ProgramBytes = Environment.WorkingSet;
     }
 
     /// <summary>The stages in order.</summary>
@@ -58,6 +59,9 @@ public sealed class RecipePlan
 
     /// <summary>Numbers in the model.</summary>
     public long Parameters { get; }
+
+    /// <summary>Memory of the program with tokenizer and data, which every stage has beside its own: that of the process now.</summary>
+    public long ProgramBytes { get; }
 
     /// <summary>Plans a recipe.</summary>
     /// <exception cref="InputException">The data or the base model cannot be used; it is better known now.</exception>
@@ -96,27 +100,25 @@ public sealed class RecipePlan
         var share = options.MaxSteps is { } most && perEpoch > 0 ? Math.Min(1, most / (double)new SupervisedSchedule(options with { MaxSteps = null }, [.. rows.Select(row => row.Tokens.Length)], 0).TotalSteps) : 1;
         var tokens = epochTokens * options.Epochs * share;
         var targets = rows.Sum(row => (double)row.TrainedTokens) * options.Epochs * share;
-        var bytes = costs.WeightBytes(trainable: true) + costs.OptimizerBytes + (options.KeepBest == KeepBest.None ? 0 : costs.CopyBytes)
-            + costs.TrainingBytes(BatchTokens(options.MicroBatchTokens, rows.Max(row => row.Tokens.Length)));
+        var batch = MicroBatch(options.MicroBatchTokens, rows.Max(row => row.Tokens.Length), options.Batch * epochTokens / rows.Length);
+        var bytes = costs.WeightBytes(HeadKind.Language, trainable: true) + costs.OptimizerBytes + (options.KeepBest == KeepBest.None ? 0 : costs.CopyBytes) + costs.CopyBytes
+            + costs.TrainingBytes(batch, (long)(batch * targets / Math.Max(1, tokens)), options.RecomputeActivations);
         return new StagePlan("", rows.Length, "rows", tokens, schedule.TotalSteps, bytes, 3 * ((tokens * costs.ForwardOperations(epochTokens / rows.Length)) + (targets * costs.HeadOperations)));
     }
 
     private StagePlan Collect(CollectOptions options)
     {
-        var (prompts, promptTokens) = CollectedPrompts(options);
+        var collected = CollectedPrompts(options);
+        var (prompts, promptTokens) = (collected.Length, MeanLength(collected));
         var answers = (long)prompts * options.AnswersPerPrompt;
         var length = promptTokens + options.MaxNewTokens;
         var tokens = prompts * (promptTokens + (options.AnswersPerPrompt * options.MaxNewTokens)); // a prompt goes through the model once
-        return new StagePlan("", answers, "answers", tokens, 0, costs.WeightBytes(trainable: false) + costs.CacheBytes(Math.Min(answers, LiveSequences), (long)length),
+        return new StagePlan("", answers, "answers", tokens, 0, costs.WeightBytes(HeadKind.Language, trainable: false) + CacheBytes(answers, collected, options.MaxNewTokens),
             (tokens * costs.ForwardOperations(length)) + (answers * (double)options.MaxNewTokens * costs.HeadOperations));
     }
 
-    /// <summary>Prompts to which answers are collected, and their mean length.</summary>
-    private (int Count, double Tokens) CollectedPrompts(CollectOptions options)
-    {
-        var prompts = Prompts(options.Limits, options.MaxNewTokens).Take(options.MaxPrompts ?? int.MaxValue).ToArray();
-        return (prompts.Length, MeanLength(prompts));
-    }
+    /// <summary>Prompts to which answers are collected.</summary>
+    private EncodedPrompt[] CollectedPrompts(CollectOptions options) => [.. Prompts(options.Limits, options.MaxNewTokens).Take(options.MaxPrompts ?? int.MaxValue)];
 
     private StagePlan Reward(int round)
     {
@@ -128,7 +130,8 @@ public sealed class RecipePlan
         var longest = rows.Append(0).Max();
         if (recipe.Collect is { } collect)
         {
-            var (prompts, promptTokens) = CollectedPrompts(collect);
+            var collected = CollectedPrompts(collect);
+            var (prompts, promptTokens) = (collected.Length, MeanLength(collected));
             var ranking = ((RewardTrainer.SharesPrompts(options) ? 1 : collect.AnswersPerPrompt) * promptTokens) + (collect.AnswersPerPrompt * collect.MaxNewTokens);
             var trained = round * prompts * (1 - options.CollectedHeldOut);
             (examples, tokens) = (examples + trained, tokens + (trained * ranking));
@@ -137,8 +140,10 @@ public sealed class RecipePlan
 
         var models = options.SecondModel is { } second ? 2 - second.DropFraction : 1;
         var updates = (long)(Math.Ceiling(examples / options.Batch) * options.Epochs * models);
+        var batch = MicroBatch(options.MicroBatchTokens, longest, options.Batch * tokens / Math.Max(1, examples));
         tokens *= options.Epochs * models;
-        var bytes = costs.WeightBytes(trainable: true) + costs.OptimizerBytes + costs.TrainingBytes(BatchTokens(options.MicroBatchTokens, longest));
+        var bytes = costs.WeightBytes(HeadKind.Scalar, trainable: true) + costs.OptimizerBytes + costs.CopyBytes + costs.TrainingBytes(batch, targets: 0, options.RecomputeActivations)
+            + costs.ScoringBytes(options.MicroBatchTokens); // of the held-out rankings
         return new StagePlan("", (long)examples, "rankings", tokens, updates, bytes, 3 * tokens * costs.ForwardOperations(config.ContextLength / 2.0));
     }
 
@@ -153,11 +158,15 @@ public sealed class RecipePlan
         var rows = (MeanLength(prompts) / options.RolloutsPerPrompt) + options.MaxNewTokens; // of a rollout: a prompt goes through a model once for all of its rollouts
         var tokens = rollouts * rows * (1 + judges + trained);
         var targets = rollouts * options.MaxNewTokens * (2 + (3 * options.InnerEpochs));
-        var trainable = (options.SharedTrunk ? 1 : 2) * (costs.WeightBytes(trainable: true) + costs.OptimizerBytes);
-        var frozen = (judges - 1) * costs.WeightBytes(trainable: false);
-        var bytes = trainable + frozen + (options.Ema is null ? 0 : costs.CopyBytes)
-            + (costs.TrainingBytes(BatchTokens(options.MicroBatchTokens, (int)length)) * (options.SharedTrunk ? 1 : 2)) + (judges * costs.ScoringBytes(options.MicroBatchTokens))
-            + costs.CacheBytes(Math.Min(options.RolloutsPerStep, LiveSequences), (long)length);
+        var policy = costs.WeightBytes(HeadKind.Language, trainable: true) + costs.OptimizerBytes;
+        var value = options.SharedTrunk ? 0 : costs.WeightBytes(HeadKind.Scalar, trainable: true) + costs.OptimizerBytes;
+        var frozen = costs.WeightBytes(HeadKind.Language, trainable: false) + ((judges - 2) * costs.WeightBytes(HeadKind.Scalar, trainable: false));
+        var longest = prompts.Length == 0 ? 0 : prompts.Max(prompt => prompt.Tokens.Length) + options.MaxNewTokens;
+        var batch = MicroBatch(options.MicroBatchTokens, longest, options.Minibatch * length);
+        var scored = MicroBatch(options.MicroBatchTokens, longest, options.RolloutsPerStep * length);
+        var activations = Math.Max(costs.TrainingBytes(batch, (long)(batch * options.MaxNewTokens / Math.Max(1, length)), options.RecomputeActivations), costs.ScoringBytes(scored));
+        var bytes = policy + value + frozen + (options.Ema is null ? 0 : costs.CopyBytes) + costs.CopyBytes + activations + CacheBytes(options.RolloutsPerStep, prompts, options.MaxNewTokens)
+            + costs.ScoringBytes(options.MicroBatchTokens); // of the held-out prompts' answers
         return new StagePlan("", (long)rollouts, "rollouts", tokens, (long)options.Steps * options.InnerEpochs * (options.RolloutsPerStep / options.Minibatch), bytes,
             (rollouts * rows * passes * costs.ForwardOperations(length)) + (targets * costs.HeadOperations));
     }
@@ -184,5 +193,10 @@ public sealed class RecipePlan
 
     private static double MeanLength(EncodedPrompt[] prompts) => prompts.Length == 0 ? 0 : prompts.Average(prompt => prompt.Tokens.Length);
 
-    private static long BatchTokens(int microBatchTokens, int longest) => Math.Max(microBatchTokens, longest);
+    /// <summary>Tokens of the largest micro-batch: the budget, unless one sequence is longer or the whole batch is smaller.</summary>
+    private static long MicroBatch(int budget, int longest, double batch) => Math.Max(Math.Min(budget, (long)batch), longest);
+
+    /// <summary>The cache has room for the longest prompt with its answer in each slot.</summary>
+    private long CacheBytes(long answers, EncodedPrompt[] prompts, int maxNewTokens) =>
+        costs.CacheBytes(Math.Min(answers, LiveSequences), prompts.Length == 0 ? 0 : prompts.Max(prompt => prompt.Tokens.Length) + maxNewTokens);
 }

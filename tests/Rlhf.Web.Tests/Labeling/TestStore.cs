@@ -79,7 +79,12 @@ internal sealed class TestStore : IDisposable
         var user = uri.UserInfo.Split(':');
         using var connection = new NpgsqlConnection(new NpgsqlConnectionStringBuilder
         {
-            Host = uri.Host, Port = uri.Port, Username = user[0], Password = user.ElementAtOrDefault(1), Database = uri.AbsolutePath[1..], Pooling = false,
+            Host = uri.Host,
+            Port = uri.Port,
+            Username = user[0],
+            Password = user.ElementAtOrDefault(1),
+            Database = uri.AbsolutePath[1..],
+            Pooling = false,
         }.ToString());
         connection.Open();
         using var command = connection.CreateCommand();
