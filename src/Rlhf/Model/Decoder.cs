@@ -74,9 +74,6 @@ public sealed class Decoder : IDisposable
     /// <exception cref="InvalidOperationException">The model is frozen.</exception>
     public FloatBuffer Parameters => _dropped.Length == 0 ? _parameters.Floats : throw new InvalidOperationException("A frozen decoder has no flat parameters.");
 
-    /// <summary>Floats of the flat buffer, also of a frozen decoder.</summary>
-    public long ParameterLength => _parameters.Floats.Length + _dropped.Length;
-
     /// <summary>Offset of the scalar head's weights [C].</summary>
     public long ScalarWeight => Layout.Length;
 

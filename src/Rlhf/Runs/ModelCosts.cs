@@ -1,5 +1,6 @@
 using Rlhf.Model;
 using Rlhf.Numerics;
+using MatMul = Rlhf.Numerics.Cpu.MatMul;
 
 namespace Rlhf.Runs;
 
@@ -17,7 +18,7 @@ internal sealed class ModelCosts(DecoderConfig config, Precision precision = Pre
     /// </summary>
     public long WeightBytes(HeadKind heads, bool trainable)
     {
-        var packed = PackedBlocks + (heads.HasFlag(HeadKind.Language) ? Packed(config.Width, config.VocabularySize) : 0);
+        var packed = PackedBlocks + (heads.HasFlag(HeadKind.Language) ? MatMul.PackedLength(config.Width, config.VocabularySize) : 0);
         var flat = trainable ? layout.Length : layout.Length - BlockMatrices - (config.TiedEmbeddings ? 0 : (long)config.VocabularySize * config.Width);
         return (sizeof(float) * flat) + (trainable && heads == HeadKind.Scalar ? 0 : PackedBytes * packed);
     }
@@ -78,10 +79,7 @@ internal sealed class ModelCosts(DecoderConfig config, Precision precision = Pre
 
     private long BlockMatrices => config.Layers * Matrices.Sum(static matrix => matrix.Inputs * matrix.Outputs);
 
-    private long PackedBlocks => config.Layers * Matrices.Sum(static matrix => Packed(matrix.Inputs, matrix.Outputs));
+    private long PackedBlocks => config.Layers * Matrices.Sum(static matrix => MatMul.PackedLength(matrix.Inputs, matrix.Outputs));
 
-    private long LargestPacked => Matrices.Max(static matrix => Math.Max(Packed(matrix.Inputs, matrix.Outputs), Packed(matrix.Outputs, matrix.Inputs)));
-
-    /// <summary>Panels of 32 columns (<see cref="IDevice.PackedLength"/> of the CPU device).</summary>
-    private static long Packed(long inputs, long outputs) => (outputs + 31) / 32 * 32 * inputs;
+    private long LargestPacked => Matrices.Max(static matrix => Math.Max(MatMul.PackedLength(matrix.Inputs, matrix.Outputs), MatMul.PackedLength(matrix.Outputs, matrix.Inputs)));
 }
