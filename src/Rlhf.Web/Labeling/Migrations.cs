@@ -58,6 +58,10 @@ internal static class Migrations
             stored_at BIGINT NOT NULL);
         CREATE INDEX revisions_by_ranking ON revisions (ranking_id, revision);
         """,
+        """
+        ALTER TABLE tasks ADD COLUMN arena INTEGER NOT NULL DEFAULT 0;
+        ALTER TABLE tasks ADD COLUMN asked INTEGER NOT NULL DEFAULT 1;
+        """,
     ];
 
     /// <summary>The version of the schema that this program writes.</summary>

@@ -45,8 +45,14 @@ public static class RankingExport
             return [];
         }
 
+        return Deciding(rankings).Select(ranking => RankingRows.RowOf(task, ranking));
+    }
+
+    /// <summary>The rankings of a task that count: the owner's decision where there is one, else all.</summary>
+    internal static IEnumerable<StoredRanking> Deciding(IEnumerable<StoredRanking> rankings)
+    {
         var usable = rankings.Where(ranking => ranking.Judgement.Tiers is not null).ToList();
-        return usable.Where(ranking => ranking.Adjudication || !usable.Any(other => other.Adjudication)).Select(ranking => RankingRows.RowOf(task, ranking));
+        return usable.Where(ranking => ranking.Adjudication || !usable.Any(other => other.Adjudication));
     }
 
     private static IEnumerable<System.Text.Json.Nodes.JsonObject> Everything(StoredTask task, IEnumerable<StoredRanking> rankings)

@@ -30,7 +30,7 @@ public static class RankingRows
     // Fields that this class writes; all others are the source's.
     private static readonly HashSet<string> Own = new(StringComparer.Ordinal)
     {
-        "responses", "ranking", "labeler", "round", "order_shown", "seconds", "edits", "flags", "ratings", "comment", "cannot_judge", "adjudication", "created_at", "updated_at", "known_ranking",
+        "responses", "ranking", "labeler", "round", "order_shown", "seconds", "edits", "flags", "ratings", "comment", "cannot_judge", "adjudication", "created_at", "updated_at", "known_ranking", "models",
     };
 
     /// <summary>Reads rows of answers.</summary>
@@ -68,6 +68,7 @@ public static class RankingRows
         var row = (JsonObject)task.Answers.Source.DeepClone();
         row["responses"] = JsonSerializer.SerializeToNode(task.Answers.Responses);
         row["round"] = task.Answers.Round;
+        Set(row, "models", task.Answers.Models);
         return row;
     }
 
@@ -98,7 +99,7 @@ public static class RankingRows
 
         var source = SourceOf(row);
         source["id"] ??= fields.Id();
-        var answers = new AnswerSet(fields.FindName("round") ?? round, prompt.Text, prompt.AsMessages(), responses, source, known);
+        var answers = new AnswerSet(fields.FindName("round") ?? round, prompt.Text, prompt.AsMessages(), responses, source, known, ModelsOf(fields, responses.Count));
         var ranked = !calibration && (tiers is not null || fields.Has("cannot_judge"));
         var judgement = ranked ? JudgementOf(fields, tiers, responses.Count) : null;
         int[] asNumbered = [.. Enumerable.Range(0, responses.Count)];
@@ -138,6 +139,17 @@ public static class RankingRows
 
         int[] order = [.. fields.ItemsOf(value).Select(item => fields.IndexOf(item, answers))];
         return order.Order().SequenceEqual(Enumerable.Range(0, answers)) ? order : throw fields.Error(value, "every answer once");
+    }
+
+    private static string[]? ModelsOf(RowFields fields, int answers)
+    {
+        if (fields.Find("models") is not { } value)
+        {
+            return null;
+        }
+
+        string[] models = [.. fields.ItemsOf(value).Select(fields.TextOf)];
+        return answers == 2 && models.Length == 2 && models[0] != models[1] ? models : throw fields.Error(value, "the names of two models, which wrote the two answers");
     }
 
     private static double? NumberOf(RowFields fields, string name) => fields.Find(name) is { } value ? Math.Min(fields.NumberOf(value, above: false), 1e15) : null;

@@ -41,6 +41,11 @@ public sealed partial class RankingStore
         "SELECT t.id, c.content FROM tasks t JOIN contents c ON c.task_id = t.id WHERE t.calibration = 1",
         reader => (Task: reader.GetInt64(0), Known: JsonSerializer.Deserialize<AnswerSet>(reader.GetString(1), Json)!.Known!)).ToDictionary(item => item.Task, item => item.Known));
 
+    /// <summary>The tasks whose two answers are those of two models, oldest first.</summary>
+    public IReadOnlyList<StoredTask> ArenaTasks() => Read(connection => connection.Query(
+        "SELECT t.id, c.content FROM tasks t JOIN contents c ON c.task_id = t.id WHERE t.arena = 1 ORDER BY t.id",
+        reader => new StoredTask(reader.GetInt64(0), JsonSerializer.Deserialize<AnswerSet>(reader.GetString(1), Json)!)));
+
     /// <summary>All tasks, oldest first, one at a time in memory.</summary>
     /// <param name="round">Of this round; of all where null.</param>
     public IEnumerable<StoredTask> Tasks(string? round = null)
@@ -97,8 +102,12 @@ public sealed partial class RankingStore
         }
 
         var id = connection.Number(
-            "INSERT INTO tasks (round_id, prompt_key, content_key, answers, calibration) VALUES (@round, @prompt, @key, @answers, @calibration) RETURNING id",
-            ("round", round), ("prompt", HashOf(answers.PromptText)), ("key", key), ("answers", answers.Responses.Count), ("calibration", answers.Known is null ? 0 : 1));
+            """
+            INSERT INTO tasks (round_id, prompt_key, content_key, answers, calibration, arena, asked)
+            VALUES (@round, @prompt, @key, @answers, @calibration, @arena, @asked) RETURNING id
+            """,
+            ("round", round), ("prompt", HashOf(answers.PromptText)), ("key", key), ("answers", answers.Responses.Count), ("calibration", answers.Known is null ? 0 : 1),
+            ("arena", answers.Models is null ? 0 : 1), ("asked", answers.HasIdenticalAnswers ? 0 : 1));
         connection.Execute("INSERT INTO contents (task_id, content) VALUES (@task, @content)", ("task", id), ("content", JsonSerializer.Serialize(answers, Json)));
         return (id, true);
     }

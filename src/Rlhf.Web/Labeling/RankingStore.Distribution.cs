@@ -98,7 +98,7 @@ public sealed partial class RankingStore
 
         const string needed =
             """
-            t.calibration = 0 AND t.done < @overlap
+            t.calibration = 0 AND t.asked = 1 AND t.done < @overlap
             AND t.done + (SELECT count(*) FROM leases l WHERE l.task_id = t.id AND l.user_id <> @user AND l.expires_at > @now AND l.adjudication = 0) < @overlap
             """;
         bool calibrate;

@@ -1,4 +1,5 @@
 using System.Text.Json.Nodes;
+using System.Text.Json.Serialization;
 using Rlhf.Data;
 
 namespace Rlhf.Web.Labeling;
@@ -57,8 +58,15 @@ public sealed record LabelSettings
 /// <param name="Responses">[K] the answers.</param>
 /// <param name="Source">The row's other fields (id, tokens, model, sampling settings), which export gives back.</param>
 /// <param name="Known">For a calibration item: the right ranking.</param>
+/// <param name="Models">For an arena: [2] the name of the model that wrote each answer, which no labeler is told.</param>
 public sealed record AnswerSet(
-    string Round, string PromptText, IReadOnlyList<Message> Messages, IReadOnlyList<string> Responses, JsonObject Source, IReadOnlyList<IReadOnlyList<int>>? Known = null);
+    string Round, string PromptText, IReadOnlyList<Message> Messages, IReadOnlyList<string> Responses, JsonObject Source, IReadOnlyList<IReadOnlyList<int>>? Known = null,
+    IReadOnlyList<string>? Models = null)
+{
+    /// <summary>Whether all answers are the same text: then nobody is asked.</summary>
+    [JsonIgnore]
+    public bool HasIdenticalAnswers => Responses.All(response => response.AsSpan().Trim().SequenceEqual(Responses[0].AsSpan().Trim()));
+}
 
 /// <summary>A task in a labeler's hands. Answers stand in the order in which they are shown; their own numbers are not told.</summary>
 /// <param name="Id">The task.</param>
@@ -117,7 +125,7 @@ public enum SubmissionResult
 /// <summary>How far a labeler and everybody is.</summary>
 /// <param name="Mine">Tasks that this labeler has done.</param>
 /// <param name="Done">Rankings in the store, calibration items apart.</param>
-/// <param name="Wanted">Rankings that the store is to have: tasks times overlap.</param>
+/// <param name="Wanted">Rankings that the store is to have: tasks times overlap, without those whose answers are all the same.</param>
 public sealed record LabelProgress(long Mine, long Done, long Wanted);
 
 /// <summary>One of a labeler's last rankings.</summary>
