@@ -57,6 +57,7 @@ internal static class Program
             ScoreCommand.Create(),
             EvalCommand.Create(),
             LabelCommand.Create(),
+            ArenaCommand.Create(),
             ChatCommand.Create(),
             ServeCommand.Create(),
             PlanCommand.Create(),

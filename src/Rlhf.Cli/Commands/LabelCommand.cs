@@ -1,33 +1,23 @@
 using System.CommandLine;
 using System.Globalization;
 using Rlhf.Web.Labeling;
-using Rlhf.Web.Security;
 
 namespace Rlhf.Cli.Commands;
 
 /// <summary><c>rlhf label</c>: people rank answers in the browser; users, import and export of the store.</summary>
 internal static class LabelCommand
 {
-    private static readonly Option<string> Store = new("--store")
-    {
-        Description = "Where rankings are kept: an SQLite file, or postgres://user:password@host:port/database.",
-        HelpName = "FILE|URL",
-        Required = true,
-        Recursive = true,
-    };
+    private static readonly Option<string> Store = RankingServer.StoreOption();
 
     private static readonly Option<string?> Round = new("--round") { Description = "The round of the loop: of imported rows that name none, or the only one to export.", HelpName = "NAME" };
 
     public static Command Create()
     {
         var import = new Option<string[]>("--import") { Description = "Answers to rank, or rankings: JSON lines as collect and label export write them.", HelpName = "FILE", DefaultValueFactory = _ => [] };
-        var host = new Option<string>("--host") { Description = "The address to listen on. Other than this machine's own needs users.", DefaultValueFactory = _ => "127.0.0.1" };
-        var port = new Option<int>("--port") { Description = "The port; 0 takes a free one.", DefaultValueFactory = _ => 8377 };
-        var url = new Option<Uri?>("--public-url") { Description = "How people reach the server behind a proxy with TLS: https://label.example.org.", HelpName = "URL" };
-        var overlap = new Option<int?>("--overlap") { Description = "How many labelers rank each prompt. Kept in the store; 1 at first." };
-        var lease = new Option<double?>("--lease") { Description = "After this many minutes without a sign of life a task goes to somebody else. Kept in the store; 20 at first.", HelpName = "MINUTES" };
-        var instructions = new Option<string?>("--instructions") { Description = "What labelers are told, in Markdown. Kept in the store.", HelpName = "FILE.md" };
-        return new Command("label", "People rank answers in the browser.") { Store, import, Round, overlap, lease, instructions, host, port, url, Users(), Export(), Import() }
+        var server = new RankingServer();
+        var command = new Command("label", "People rank answers in the browser.") { Store, import, Round, Users(), Export(), Import() };
+        server.AddTo(command);
+        return command
             .WithExamples(
                 "rlhf label --store rankings.db --import runs/demo/stages/02-collect/rankings.jsonl",
                 "rlhf label users add ann --store rankings.db",
@@ -41,16 +31,7 @@ internal static class LabelCommand
                     ImportFile(parsed, store, file, calibration: false);
                 }
 
-                var text = parsed.GetValue(instructions) is { } path ? ReadText(path) : null;
-                store.Change(settings => settings with
-                {
-                    Overlap = parsed.GetValue(overlap) ?? settings.Overlap,
-                    LeaseMinutes = parsed.GetValue(lease) ?? settings.LeaseMinutes,
-                    Instructions = text ?? settings.Instructions,
-                });
-                var web = new WebSettings { Host = parsed.GetValue(host)!, Port = parsed.GetValue(port), PublicUrl = parsed.GetValue(url), Log = TextWriter.Synchronized(parsed.Error()) };
-                var app = LabelServer.Create(store, web);
-                WebDefaults.RunAsync(app, address => parsed.Error().WriteLine($"rlhf: ranking page at {parsed.GetValue(url) ?? address}; Ctrl-C ends it"), cancellation).GetAwaiter().GetResult();
+                server.Run(parsed, store, cancellation);
             });
     }
 
@@ -121,17 +102,5 @@ internal static class LabelCommand
         var result = store.Import(RankingRows.Read(file, round: parsed.GetValue(Round), calibration: calibration));
         parsed.Error().WriteLine(string.Create(
             CultureInfo.InvariantCulture, $"rlhf: {file}: {result.Added} new tasks, {result.Known} that were there already, {result.Rankings} new rankings"));
-    }
-
-    private static string ReadText(string path)
-    {
-        try
-        {
-            return File.ReadAllText(path);
-        }
-        catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
-        {
-            throw new InputException($"--instructions {path}: {exception.Message}");
-        }
     }
 }

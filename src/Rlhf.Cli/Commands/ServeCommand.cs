@@ -1,12 +1,11 @@
 using System.CommandLine;
-using System.Text.RegularExpressions;
 using Rlhf.Web.Security;
 using Rlhf.Web.Serving;
 
 namespace Rlhf.Cli.Commands;
 
 /// <summary><c>rlhf serve</c>: a chat page and an API as OpenAI's over one or more models.</summary>
-internal static partial class ServeCommand
+internal static class ServeCommand
 {
     private const string KeyVariable = "RLHF_API_KEY";
     private const int ShortestKey = 16;
@@ -30,18 +29,13 @@ internal static partial class ServeCommand
 
     private static void Run(ParseResult parsed, CancellationToken cancellation)
     {
-        var (languages, rewards) = (parsed.GetValue(Models)!.Select(Named).ToArray(), parsed.GetValue(Rewards)!.Select(Named).ToArray());
-        var repeated = languages.Concat(rewards).GroupBy(model => model.Name).FirstOrDefault(group => group.Count() > 1);
+        var (languages, rewards) = (parsed.GetValue(Models)!.Select(NamedModel.Of).ToArray(), parsed.GetValue(Rewards)!.Select(NamedModel.Of).ToArray());
         if (languages.Length + rewards.Length == 0)
         {
             throw new InputException("Nothing to serve: give --model DIR, or --reward DIR.");
         }
 
-        if (repeated is not null)
-        {
-            throw new InputException($"Two models are called '{repeated.Key}': give them names, as in --model first={repeated.First().Folder}.");
-        }
-
+        NamedModel.RequireDifferentNames(languages.Concat(rewards));
         var settings = new WebSettings { Host = parsed.GetValue(Host)!, Port = parsed.GetValue(Port), Log = parsed.Error() };
         var key = KeyOf(parsed.GetValue(KeyFile));
         using var models = Load(parsed, languages, rewards);
@@ -60,7 +54,7 @@ internal static partial class ServeCommand
         parsed.Output().Flush();
     }
 
-    private static ServedModels Load(ParseResult parsed, IEnumerable<(string Name, string Folder)> languages, IEnumerable<(string Name, string Folder)> rewards)
+    private static ServedModels Load(ParseResult parsed, IEnumerable<NamedModel> languages, IEnumerable<NamedModel> rewards)
     {
         var loaded = new List<ServedModel>();
         try
@@ -82,19 +76,6 @@ internal static partial class ServeCommand
             loaded.ForEach(model => model.Dispose());
             throw;
         }
-    }
-
-    // The last folder of a run's models is always called "model": the stage's name says more.
-    private static (string Name, string Folder) Named(string text)
-    {
-        if (!Directory.Exists(text) && text.Split('=', 2) is [var name, { Length: > 0 } folder])
-        {
-            return NameForm().IsMatch(name) ? (name, folder) : throw new InputException($"'{name}' is no name for a model: expected letters, digits and . _ : / -.");
-        }
-
-        var path = Path.TrimEndingDirectorySeparator(Path.GetFullPath(text));
-        var last = Path.GetFileName(path);
-        return (last == "model" && Path.GetFileName(Path.GetDirectoryName(path)) is { Length: > 0 } stage ? stage : last, text);
     }
 
     private static string? KeyOf(string? file)
@@ -120,7 +101,4 @@ internal static partial class ServeCommand
     }
 
     private static Option<string[]> Folders(string name, string description) => new(name) { Description = description, HelpName = "[NAME=]DIR", DefaultValueFactory = _ => [] };
-
-    [GeneratedRegex(@"^[\w.:/-]{1,100}$")]
-    private static partial Regex NameForm();
 }

@@ -57,6 +57,7 @@ function show(shown) {
   showPrompt($("prompt"), shown.messages);
   createCards($("answers"), shown.responses, given, me.flags, { place: (answer, place) => apply(ranking.place(state, answer, place)), select: selectCard });
   $("comment").value = given?.comment ?? "";
+  $("task").classList.toggle("pair", isPair());
   $("cancel-edit").hidden = !editing;
   $("submit").textContent = editing ? "Save the change" : "Submit";
   $("task").hidden = false;
@@ -68,6 +69,9 @@ function show(shown) {
   focusCard();
   say(`${editing ? "Your earlier ranking" : "New task"}: ${shown.responses.length} answers.`);
 }
+
+// Two answers are voted on; more are ranked.
+const isPair = () => state?.count === 2;
 
 const placesOf = (tiers, count) => Array.from({ length: count }, (_, answer) => tiers.findIndex(tier => tier.includes(answer)) + 1);
 
@@ -82,9 +86,12 @@ function showEmpty() {
 function render() {
   showCards($("answers"), state);
   showBoard($("board"), $("tray"), state, answer => { selectCard(answer); focusCard(); });
+  document.querySelectorAll("#vote button").forEach(button => button.setAttribute("aria-pressed", String(isPair() && ranking.votedFor(state) === voteOf(button))));
   $("undo").disabled = state.past.length === 0;
   $("submit").disabled = !ranking.isComplete(state);
 }
+
+const voteOf = button => (button.dataset.vote === "" ? null : Number(button.dataset.vote));
 
 function apply(next, focus = true) {
   const changed = state.places.findIndex((place, answer) => place !== next.places[answer]);
@@ -175,10 +182,18 @@ const keys = {
   "ArrowDown": () => apply(ranking.move(state, state.selected, 1)),
   "ArrowLeft": () => apply(ranking.selectNext(state, -1)),
   "ArrowRight": () => apply(ranking.selectNext(state, 1)),
-  "=": () => apply(ranking.tie(state, state.selected)),
+  "=": () => apply(isPair() ? ranking.vote(state, null) : ranking.tie(state, state.selected)),
   "u": () => apply(ranking.undo(state)),
   "Enter": () => submit(),
 };
+
+function press(digit) {
+  if (!isPair()) {
+    apply(ranking.place(state, state.selected, digit));
+  } else if (digit <= 2) {
+    apply(ranking.vote(state, digit - 1));
+  }
+}
 
 document.addEventListener("keydown", event => {
   const typing = event.target.closest("input:not([type=checkbox]), textarea, select, dialog");
@@ -189,7 +204,7 @@ document.addEventListener("keydown", event => {
   if (event.key === "?") {
     $("keys").showModal();
   } else if (/^[1-9]$/.test(event.key)) {
-    apply(ranking.place(state, state.selected, Number(event.key)));
+    press(Number(event.key));
   } else if (keys[event.key] && !(event.repeat && event.key === "Enter")) {
     keys[event.key]();
   } else {
@@ -199,6 +214,7 @@ document.addEventListener("keydown", event => {
 });
 
 enableDragging(document.body, $("board"), $("tray"), (answer, target) => state && apply(ranking.drop(state, answer, target)));
+document.querySelectorAll("#vote button").forEach(button => button.addEventListener("click", () => apply(ranking.vote(state, voteOf(button)), false)));
 $("undo").addEventListener("click", () => apply(ranking.undo(state)));
 $("submit").addEventListener("click", () => submit());
 $("cancel-edit").addEventListener("click", endEdit);

@@ -37,6 +37,12 @@ export function place(state, answer, number) {
   return next;
 }
 
+/** With two answers: one is better (0 or 1), or neither (null). */
+export const vote = (state, better) => change(state, state.selected, better === null ? [1, 1] : better === 0 ? [1, 2] : [2, 1]);
+
+/** The vote that stands: 0, 1, null for a tie; undefined while there is none. */
+export const votedFor = state => (isComplete(state) ? (state.places[0] === state.places[1] ? null : state.places[0] < state.places[1] ? 0 : 1) : undefined);
+
 /** Moves an answer one step up (-1) or down (+1): out of a tie, or past its neighbour. One without a place comes last. */
 export function move(state, answer, step) {
   const list = tiers(state);

@@ -32,13 +32,6 @@ internal static class RankingFile
 {
     private static readonly JsonSerializerOptions Json = new() { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
 
-    // Fields of the row that the prompt came from which are not the prompt.
-    private static readonly HashSet<string> NotPrompt = new(StringComparer.Ordinal)
-    {
-        "id", "response", "completion", "output", "chosen", "rejected", "responses", "ranking", "pairs", "ties", "labeler", "weight", "margin", "text", "messages",
-        "round", "model_hash", "sampling",
-    };
-
     /// <summary>Writes the rows, whole or not at all.</summary>
     public static void Write(string path, IEnumerable<CollectedAnswers> rows, AnswerOrigin origin) => DurableFiles.WriteAtomically(path, stream =>
     {
@@ -87,20 +80,7 @@ internal static class RankingFile
 
     private static JsonObject RowOf(CollectedAnswers collected, AnswerOrigin origin)
     {
-        var row = new JsonObject { ["id"] = collected.Prompt.Id };
-        var prompt = collected.Prompt.Prompt;
-        foreach (var (name, value) in prompt.Fields.Where(field => !NotPrompt.Contains(field.Key)))
-        {
-            row[name] = value;
-        }
-
-        if (!row.ContainsKey("prompt") && !row.ContainsKey("instruction"))
-        {
-            row["prompt"] = prompt.Messages is { } messages
-                ? new JsonArray([.. messages.Select(message => new JsonObject { ["role"] = message.Role, ["content"] = message.Content })])
-                : prompt.Text;
-        }
-
+        var row = PromptRow.Of(collected.Prompt);
         row["responses"] = new JsonArray([.. collected.Texts.Select(text => JsonValue.Create(text))]);
         if (collected.Tiers is { } tiers)
         {
@@ -110,21 +90,22 @@ internal static class RankingFile
 
         row["round"] = origin.Round;
         row["model_hash"] = origin.ModelHash;
-        row["sampling"] = SettingsOf(origin);
+        row["sampling"] = SettingsOf(origin.Sampling, origin.MaxNewTokens);
         row["prompt_text"] = collected.Encoded.PromptText;
         row["prompt_tokens"] = ListOf(collected.Encoded.Tokens);
         row["response_tokens"] = new JsonArray([.. collected.Tokens.Select(ListOf)]);
         return row;
     }
 
-    private static JsonObject SettingsOf(AnswerOrigin origin) => new()
+    /// <summary>How answers were drawn, as it stands beside them.</summary>
+    public static JsonObject SettingsOf(SamplingOptions sampling, int maxNewTokens) => new()
     {
-        ["max_new_tokens"] = origin.MaxNewTokens,
-        ["temperature"] = origin.Sampling.Temperature,
-        ["top_k"] = origin.Sampling.TopK,
-        ["top_p"] = origin.Sampling.TopP,
-        ["min_p"] = origin.Sampling.MinP,
-        ["repetition_penalty"] = origin.Sampling.RepetitionPenalty,
+        ["max_new_tokens"] = maxNewTokens,
+        ["temperature"] = sampling.Temperature,
+        ["top_k"] = sampling.TopK,
+        ["top_p"] = sampling.TopP,
+        ["min_p"] = sampling.MinP,
+        ["repetition_penalty"] = sampling.RepetitionPenalty,
     };
 
     private static JsonArray ListOf(IReadOnlyList<int> values) => new([.. values.Select(value => JsonValue.Create(value))]);

@@ -1,0 +1,126 @@
+using System.CommandLine;
+using System.Globalization;
+using Rlhf.Evaluation;
+using Rlhf.Reporting;
+using Rlhf.Web.Labeling;
+
+namespace Rlhf.Cli.Commands;
+
+/// <summary><c>rlhf arena</c>: people compare two models blind, on the ranking page; results of the votes.</summary>
+internal static class ArenaCommand
+{
+    private const string Question = "Read the prompt and both answers. Say which one is better, or that it is a tie.";
+
+    private static readonly Option<string> Store = RankingServer.StoreOption();
+    private static readonly Option<string[]> Models = new("--model") { Description = "A language model's folder; NAME= in front gives the name under which results show it. Twice: the wins of the first are counted.", HelpName = "[NAME=]DIR", DefaultValueFactory = _ => [] };
+    private static readonly Option<string?> Prompts = new("--prompts")
+    {
+        Description = "The prompts: JSON rows with prompt, instruction, messages or comparisons, or a .txt file with one a line; - for standard input.",
+        HelpName = "FILE",
+    };
+
+    private static readonly Option<double> HeldOut = ModelArguments.HeldOut();
+    private static readonly Option<int?> Limit = ModelArguments.OptionalNumber("--limit", 2, "Takes at most this many of the prompts. Default: all.");
+    private static readonly Option<int> MaxTokens = ModelArguments.Number("--max-tokens", 128, 1, "Cuts an answer after this many tokens.");
+    private static readonly Option<string?> Round = new("--round") { Description = "Nobody gets a prompt twice in a round. Default: 'FIRST against SECOND'.", HelpName = "NAME" };
+    private static readonly Option<string[]> Fields = ModelArguments.Fields();
+    private static readonly Option<bool> Quiet = ModelArguments.Quiet();
+
+    public static Command Create()
+    {
+        var (sampling, format, server) = (new SamplingArguments(), new FormatArguments(), new RankingServer());
+        var command = new Command("arena", "People compare two models' answers in the browser, blind: samples both, and opens the page.") { Store, Models, Prompts, HeldOut, Limit, MaxTokens, Round, Results() };
+        sampling.AddTo(command);
+        format.AddTo(command);
+        server.AddTo(command);
+        command.Add(Fields);
+        command.Add(Quiet);
+        return command
+            .WithExamples(
+                "rlhf arena --model sft=runs/demo/stages/01-sft/model --model ppo=runs/demo/stages/04-ppo/model --prompts prompts.jsonl --store arena.db",
+                "rlhf arena --model ppo --model sft --prompts prompts.txt --limit 100 --store arena.db --overlap 3",
+                "rlhf label --store arena.db",
+                "rlhf arena results --store arena.db")
+            .Does((parsed, cancellation) =>
+            {
+                NamedModel[] models = [.. parsed.GetValue(Models)!.Select(NamedModel.Of)];
+                if (models.Length != 2 || parsed.GetValue(Prompts) is not { } file)
+                {
+                    throw new InputException("An arena needs two models and prompts: --model DIR --model DIR --prompts FILE. To open the page again: rlhf label --store STORE. To see the votes: rlhf arena results --store STORE.");
+                }
+
+                NamedModel.RequireDifferentNames(models);
+                var records = PromptFile.ForEvaluation(PromptFile.Read(file, ModelArguments.FieldsOf(parsed.GetValue(Fields)!)), parsed.GetValue(HeldOut), parsed.GetValue(Limit), parsed.Error());
+                var store = RankingStore.Open(parsed.GetValue(Store)!);
+                var sampler = new ArenaSampler(format, sampling.Of(parsed), sampling.SeedOf(parsed), parsed.GetValue(MaxTokens));
+                var rows = sampler.Sample(parsed, parsed.GetValue(Quiet), models, records, parsed.GetValue(Round) ?? $"{models[0].Name} against {models[1].Name}", cancellation);
+                Fill(parsed, store, rows);
+                server.Run(parsed, store, cancellation);
+            });
+    }
+
+    private static void Fill(ParseResult parsed, RankingStore store, IReadOnlyList<ImportRow> rows)
+    {
+        var result = store.Import(rows);
+        var identical = rows.Count(row => row.Answers.HasIdenticalAnswers);
+        parsed.Error().WriteLine(string.Create(
+            CultureInfo.InvariantCulture, $"rlhf: {result.Added} new pairs, {result.Known} that were there already; {identical} have the same answer twice and count as ties without a question"));
+        store.Change(settings => settings.Instructions == new LabelSettings().Instructions ? settings with { Instructions = Question } : settings);
+    }
+
+    private static Command Results()
+    {
+        var json = ModelArguments.Json("The figures as one JSON object.");
+        return new Command("results", "Prints wins, ties, losses, win rate with interval, position bias and agreement.") { json }
+            .WithExamples("rlhf arena results --store arena.db", "rlhf arena results --store arena.db --json")
+            .Does((parsed, _) =>
+            {
+                var arenas = ArenaReport.Of(RankingStore.Open(parsed.GetValue(Store)!));
+                if (parsed.GetValue(json))
+                {
+                    ModelArguments.WriteDocument(parsed.Output(), new { arenas });
+                    return;
+                }
+
+                if (arenas.Count == 0)
+                {
+                    throw new InputException("The store has no arena. Make one: rlhf arena --model DIR --model DIR --prompts FILE --store STORE");
+                }
+
+                foreach (var arena in arenas)
+                {
+                    Write(parsed.Output(), arena);
+                }
+            });
+    }
+
+    private static void Write(TextWriter output, ArenaReport arena)
+    {
+        output.WriteLine(FormattableString.Invariant(
+            $"{arena.Model} against {arena.Versus}: {arena.Prompts} prompts, {arena.Identical} with the same answer twice (ties without a question), {arena.Judged} of {arena.Prompts - arena.Identical} judged; 95 % intervals over prompts"));
+        output.WriteLine();
+        var table = new TextTable("figure", "value", "interval");
+        if (arena.Votes is { } votes)
+        {
+            table.AddRow("votes: wins, ties, losses", FormattableString.Invariant($"{votes.Wins}, {votes.Ties}, {votes.Losses}"));
+        }
+
+        table.AddRow([$"{arena.Model} wins, ties a half", .. Cells(arena.WinRate)]);
+        table.AddRow(["of votes without ties, for the answer on the left", .. Cells(arena.FirstShown)]);
+        table.AddRow(["votes on which two labelers say the same", .. Cells(arena.Agreement)]);
+        table.AddRow("not judged", arena.NotJudged.ToString(CultureInfo.InvariantCulture));
+        table.Write(output);
+        output.WriteLine();
+        var labelers = new TextTable("labeler", "wins", "ties", "losses", "left", "agreement with others");
+        foreach (var own in arena.Labelers)
+        {
+            labelers.AddRow(own.Name, FormattableString.Invariant($"{own.Wins}"), FormattableString.Invariant($"{own.Ties}"), FormattableString.Invariant($"{own.Losses}"), string.Join(' ', Cells(own.FirstShown)), string.Join(' ', Cells(own.Agreement)));
+        }
+
+        labelers.Write(output);
+        output.WriteLine();
+    }
+
+    private static string[] Cells(Estimate? estimate) =>
+        estimate is null ? ["-", ""] : [NumberText.Percent(estimate.Value), $"[{NumberText.Percent(estimate.Low)}, {NumberText.Percent(estimate.High)}]"];
+}

@@ -1,0 +1,60 @@
+using System.CommandLine;
+using Rlhf.Web.Labeling;
+using Rlhf.Web.Security;
+
+namespace Rlhf.Cli;
+
+/// <summary>The ranking page of a command, and the options that say who gets what and who reaches it.</summary>
+internal sealed class RankingServer
+{
+    private readonly Option<int?> _overlap = new("--overlap") { Description = "How many labelers rank each prompt. Kept in the store; 1 at first.", HelpName = "N" };
+    private readonly Option<double?> _lease = new("--lease") { Description = "After this many minutes without a sign of life a task goes to somebody else. Kept in the store; 20 at first.", HelpName = "MINUTES" };
+    private readonly Option<string?> _instructions = new("--instructions") { Description = "What labelers are told, in Markdown. Kept in the store.", HelpName = "FILE.md" };
+    private readonly Option<string> _host = new("--host") { Description = "The address to listen on. Other than this machine's own needs users.", HelpName = "ADDRESS", DefaultValueFactory = _ => "127.0.0.1" };
+    private readonly Option<int> _port = new("--port") { Description = "The port; 0 takes a free one.", HelpName = "N", DefaultValueFactory = _ => 8377 };
+    private readonly Option<Uri?> _publicUrl = new("--public-url") { Description = "How people reach the server behind a proxy with TLS: https://label.example.org.", HelpName = "URL" };
+
+    /// <summary>Which store; of a command and those below it.</summary>
+    public static Option<string> StoreOption() => new("--store")
+    {
+        Description = "Where rankings are kept: an SQLite file, or postgres://user:password@host:port/database.",
+        HelpName = "FILE|URL",
+        Required = true,
+        Recursive = true,
+    };
+
+    public void AddTo(Command command)
+    {
+        foreach (var option in (Option[])[_overlap, _lease, _instructions, _host, _port, _publicUrl])
+        {
+            command.Add(option);
+        }
+    }
+
+    /// <summary>Changes the store's settings to what was given, and serves the page until <paramref name="cancellation"/>.</summary>
+    public void Run(ParseResult parsed, RankingStore store, CancellationToken cancellation)
+    {
+        var text = parsed.GetValue(_instructions) is { } path ? ReadText(path) : null;
+        store.Change(settings => settings with
+        {
+            Overlap = parsed.GetValue(_overlap) ?? settings.Overlap,
+            LeaseMinutes = parsed.GetValue(_lease) ?? settings.LeaseMinutes,
+            Instructions = text ?? settings.Instructions,
+        });
+        var web = new WebSettings { Host = parsed.GetValue(_host)!, Port = parsed.GetValue(_port), PublicUrl = parsed.GetValue(_publicUrl), Log = TextWriter.Synchronized(parsed.Error()) };
+        var app = LabelServer.Create(store, web);
+        WebDefaults.RunAsync(app, address => parsed.Error().WriteLine($"rlhf: ranking page at {web.PublicUrl ?? address}; Ctrl-C ends it"), cancellation).GetAwaiter().GetResult();
+    }
+
+    private static string ReadText(string path)
+    {
+        try
+        {
+            return File.ReadAllText(path);
+        }
+        catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
+        {
+            throw new InputException($"--instructions {path}: {exception.Message}", exception);
+        }
+    }
+}
