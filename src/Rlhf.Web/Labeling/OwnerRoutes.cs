@@ -31,6 +31,7 @@ internal static class OwnerRoutes
         Progress = store.Progress(user),
         Rounds = store.Rounds().Select(round => (Round: round, Progress: store.Progress(round))).Select(round => new { round.Round, round.Progress.Done, round.Progress.Wanted }),
         Report = LabelReport.Of(store),
+        Arenas = ArenaReport.Of(store),
     };
 
     private static IResult Task(RankingStore store, long task) => store.FindTask(task) is { } found
@@ -41,6 +42,7 @@ internal static class OwnerRoutes
             found.Answers.Messages,
             found.Answers.Responses,
             found.Answers.Known,
+            found.Answers.Models,
             Rankings = store.Rankings(task),
             History = store.History(task).Select(version => new { version.Labeler, version.Revision, version.Judgement, version.StoredAt }),
         })

@@ -7,8 +7,7 @@ public sealed class ArenaReportTests
 {
     public static TheoryData<string> Kinds => TestStore.Kinds;
 
-    private static ImportRow Pair(int prompt, string first, string second) =>
-        TestStore.Row($"Prompt {prompt}", [first, second]) is var row ? row with { Answers = row.Answers with { Models = ["ppo", "sft"] } } : row;
+    private static ImportRow Pair(int prompt, string first, string second) => TestStore.Arena($"Prompt {prompt}", first, second);
 
     private static IEnumerable<ImportRow> Pairs(int different, int identical) =>
         [.. Enumerable.Range(0, different).Select(i => Pair(i, $"ppo's {i}", $"sft's {i}")), .. Enumerable.Range(different, identical).Select(i => Pair(i, " the same", "the same\n"))];

@@ -18,6 +18,40 @@ internal static class Examples
         .. Enumerable.Range(2, 39).Select(i => TestStore.Row($"What is {i} times {i}?", [$"{i * i}", $"{i} times {i} is {i * i}.", $"It is {i * i + 2}.", "A number."])),
     ]);
 
+    /// <summary>Two models' answers to the same prompts.</summary>
+    public static void FillArena(RankingStore store)
+    {
+        (string Prompt, string First, string Second)[] answers =
+        [
+            (
+                "I have 30 minutes and two eggs. What can I cook for a friend who does not like onions?",
+                "Make an omelette: beat the eggs with a spoon of milk, salt and pepper, fry them in butter for three minutes, fold them over grated cheese. Serve it with bread and a tomato salad. No onions anywhere, and you have twenty minutes left to talk.",
+                "You can cook eggs. Eggs are healthy and can be cooked in many ways. Some people like them with onions."),
+            .. Enumerable.Range(2, 23).Select(i => ($"What is {i} times {i}?", $"{i} times {i} is {i * i}.", i % 4 == 0 ? $"{i} times {i} is {i * i}." : $"It is {i * i + i % 3}, I think.")),
+        ];
+        store.Import(answers.Select(row => TestStore.Arena(row.Prompt, row.First, row.Second)));
+        store.Change(settings => settings with { Instructions = "Read the prompt and both answers. Say which one is better, or that it is a tie." });
+    }
+
+    /// <summary>Three labelers have voted; the third takes the left answer more often than not.</summary>
+    public static void Vote(TestServer server)
+    {
+        server.Store.Change(settings => settings with { Overlap = 3 });
+        var random = new Random(4);
+        foreach (var name in (string[])["ann", "bob", "eve"])
+        {
+            var user = server.Store.FindByToken(server.Store.AddUser(name, UserRole.Labeler))!;
+            for (var i = 0; i < 15; i++)
+            {
+                var task = server.Store.Next(user, [])!;
+                var longer = task.Responses[0].Length > task.Responses[1].Length ? 0 : 1;
+                var better = random.Next(4) > 0 ? longer : name == "eve" ? 0 : 1 - longer;
+                var judgement = new Judgement { Tiers = random.Next(6) == 0 ? [[0, 1]] : [[better], [1 - better]] };
+                server.Store.Submit(user, new Submission(task.Id, $"key {name} {i}", judgement, 5 + random.Next(20)));
+            }
+        }
+    }
+
     /// <summary>Three labelers have ranked; the third is careless.</summary>
     public static void Rank(TestServer server)
     {

@@ -1,11 +1,13 @@
+using System.Globalization;
 using Microsoft.Playwright;
 using Rlhf.Web.Labeling;
 using Rlhf.Web.Tests.Browsing;
+using Xunit.Abstractions;
 
 namespace Rlhf.Web.Tests.Labeling;
 
 [Collection(BrowserTests.Name)]
-public sealed class LabelPageTests(Browser browser)
+public sealed class LabelPageTests(Browser browser, ITestOutputHelper output)
 {
     private static async Task WaitForTask(IPage page) => await page.Locator(".card").First.WaitForAsync();
 
@@ -44,13 +46,61 @@ public sealed class LabelPageTests(Browser browser)
     [BrowserFact]
     public async Task What_the_person_did_is_what_is_stored()
     {
-        const int Tasks = 20;
-        var rows = Enumerable.Range(0, Tasks).Select(i => TestStore.Row($"Prompt {i}", [.. Enumerable.Range(0, 2 + i % 8).Select(k => $"Answer {k} to prompt {i}")]));
-        await using var server = await TestServer.StartAsync(store => store.Import(rows));
+        await using var server = await TestServer.StartAsync(store => store.Import(RandomTasks(20, i => 2 + i % 8)));
         var (page, errors) = await browser.OpenAsync(server.Address, height: 1800);
+        await RankAtRandom(page, server, 20, DragByMouse);
+        Assert.Empty(errors);
+        await page.Context.CloseAsync();
+    }
+
+    [BrowserFact]
+    public async Task What_the_finger_did_on_a_phone_is_what_is_stored()
+    {
+        await using var server = await TestServer.StartAsync(store => store.Import(RandomTasks(8, i => 3 + i % 2)));
+        var (page, errors) = await browser.OpenAsync(server.Address, 390, 844, touch: true);
+        var touch = await page.Context.NewCDPSessionAsync(page);
+        var drags = 0;
+        await RankAtRandom(page, server, 8, (_, from, to) =>
+        {
+            drags++;
+            return DragByTouch(touch, from, to);
+        });
+        Assert.True(drags > 8);
+        Assert.Empty(errors);
+        await page.Context.CloseAsync();
+    }
+
+    private static IEnumerable<ImportRow> RandomTasks(int tasks, Func<int, int> answers) =>
+        Enumerable.Range(0, tasks).Select(i => TestStore.Row($"Prompt {i}", [.. Enumerable.Range(0, answers(i)).Select(k => $"Answer {k} to prompt {i}")]));
+
+    /// <summary>How something is dragged from one point to another.</summary>
+    private delegate Task Dragging(IPage page, (float X, float Y) from, (float X, float Y) to);
+
+    private static async Task DragByMouse(IPage page, (float X, float Y) from, (float X, float Y) to)
+    {
+        await page.Mouse.MoveAsync(from.X, from.Y);
+        await page.Mouse.DownAsync();
+        await page.Mouse.MoveAsync(from.X + 9, from.Y);
+        await page.Mouse.MoveAsync(to.X, to.Y);
+        await page.Mouse.UpAsync();
+    }
+
+    private static async Task DragByTouch(ICDPSession session, (float X, float Y) from, (float X, float Y) to)
+    {
+        Task Send(string type, params (float X, float Y)[] points) =>
+            session.SendAsync("Input.dispatchTouchEvent", new Dictionary<string, object> { ["type"] = type, ["touchPoints"] = points.Select(point => new { x = point.X, y = point.Y }).ToArray() });
+        await Send("touchStart", from);
+        await Send("touchMove", (from.X + 20, from.Y));
+        await Send("touchMove", ((from.X + to.X) / 2, (from.Y + to.Y) / 2));
+        await Send("touchMove", to);
+        await Send("touchEnd");
+    }
+
+    private static async Task RankAtRandom(IPage page, TestServer server, int tasks, Dragging drag)
+    {
         await page.GotoAsync("/");
         var said = new Dictionary<long, string[][]>();
-        for (var i = 0; i < Tasks; i++)
+        for (var i = 0; i < tasks; i++)
         {
             var random = new Random(i);
             await Assertions.Expect(page.Locator("#prompt")).ToHaveTextAsync($"Prompt {i}");
@@ -59,7 +109,7 @@ public sealed class LabelPageTests(Browser browser)
             List<string> steps = [];
             for (var step = 0; step < 14 || !model.IsComplete; step++)
             {
-                steps.Add(step < 14 ? await RandomStep(page, model, texts.Count, random) : await FinishingStep(page, model, random));
+                steps.Add(texts.Count == 2 ? await VotingStep(page, model, random) : step < 14 ? await RandomStep(page, model, texts.Count, random, drag) : await FinishingStep(page, model, random));
                 await AssertShown(page, model, $"task {i}: {string.Join(", ", steps)}");
             }
 
@@ -75,10 +125,8 @@ public sealed class LabelPageTests(Browser browser)
             Assert.Equal(said[ranking.Task], ranking.Judgement.Tiers!.Select(tier => tier.Select(answer => answers[answer]).Order(StringComparer.Ordinal).ToArray()));
         }
 
-        Assert.Equal(Tasks, server.Store.Rankings().Count);
+        Assert.Equal(tasks, server.Store.Rankings().Count);
         Assert.Equal(said.Values.Select(Text).Order(StringComparer.Ordinal), Exported(server.Store).Select(Text).Order(StringComparer.Ordinal));
-        Assert.Empty(errors);
-        await page.Context.CloseAsync();
 
         static string Text(string[][] tiers) => string.Join(" > ", tiers.Select(tier => string.Join(" = ", tier)));
     }
@@ -102,7 +150,7 @@ public sealed class LabelPageTests(Browser browser)
         }
     }
 
-    private static async Task<string> RandomStep(IPage page, RankingModel model, int answers, Random random)
+    private static async Task<string> RandomStep(IPage page, RankingModel model, int answers, Random random, Dragging drag)
     {
         var answer = random.Next(answers);
         switch (random.Next(9))
@@ -132,7 +180,41 @@ public sealed class LabelPageTests(Browser browser)
                 await page.Locator(".card").Nth(answer).Locator(".places button").Nth(place - 1).ClickAsync();
                 return $"click {place} of {answer}";
             default:
-                return await Drag(page, model, answer, random);
+                return await Drag(page, model, answer, random, drag);
+        }
+    }
+
+    /// <summary>With two answers the page is for votes.</summary>
+    private static async Task<string> VotingStep(IPage page, RankingModel model, Random random)
+    {
+        switch (random.Next(8))
+        {
+            case 0:
+                model.Vote(null);
+                return await Key(page, "=");
+            case 1 or 2:
+                var number = random.Next(1, 4);
+                if (number < 3)
+                {
+                    model.Vote(number - 1);
+                }
+
+                return await Key(page, $"{number}");
+            case 3:
+                model.Undo();
+                return await Key(page, "u");
+            case 4:
+                model.Step(1);
+                return await Key(page, "ArrowRight");
+            case 5:
+                var up = random.Next(2) == 0;
+                model.Vote(up ? model.Selected : 1 - model.Selected);
+                return await Key(page, up ? "ArrowUp" : "ArrowDown");
+            default:
+                var button = random.Next(3);
+                model.Vote(button == 1 ? null : button / 2);
+                await page.Locator("#vote button").Nth(button).ClickAsync();
+                return $"vote {button}";
         }
     }
 
@@ -151,10 +233,16 @@ public sealed class LabelPageTests(Browser browser)
         return key;
     }
 
-    private static async Task<string> Drag(IPage page, RankingModel model, int answer, Random random)
+    private static async Task<string> Drag(IPage page, RankingModel model, int answer, Random random, Dragging drag)
     {
         var chip = random.Next(2) == 0;
         var source = chip ? page.Locator($"aside .chip[data-drag='{answer}']") : page.Locator($".letter[data-drag='{answer}']");
+        if (!chip)
+        {
+            // On a phone the ranking covers the lower part of the page.
+            await source.EvaluateAsync("element => element.scrollIntoView({ block: 'start' })");
+        }
+
         var rows = model.Tiers.Count;
         string name;
         LocatorBoundingBoxResult box;
@@ -187,11 +275,10 @@ public sealed class LabelPageTests(Browser browser)
         }
 
         var from = (await source.BoundingBoxAsync())!;
-        await page.Mouse.MoveAsync(from.X + from.Width / 2, from.Y + from.Height / 2);
-        await page.Mouse.DownAsync();
-        await page.Mouse.MoveAsync(from.X + from.Width / 2 + 9, from.Y + from.Height / 2);
-        await page.Mouse.MoveAsync(box.X + box.Width * 0.9f, box.Y + box.Height * share);
-        await page.Mouse.UpAsync();
+        // Tiers lie below each other, or beside each other on a phone.
+        var across = page.ViewportSize!.Width < 768;
+        var to = across && name != "tray" ? (box.X + box.Width * share, box.Y + box.Height / 2) : (box.X + box.Width * 0.9f, box.Y + box.Height * share);
+        await drag(page, (from.X + from.Width / 2, from.Y + from.Height / 2), to);
         return $"drag {answer} {name}";
     }
 
@@ -204,6 +291,46 @@ public sealed class LabelPageTests(Browser browser)
             """);
         static string Letters(IEnumerable<int> answers) => string.Concat(answers.Select(answer => (char)('A' + answer)));
         Assert.True($"{string.Join('>', model.Tiers.Select(Letters))}|{Letters(model.Unplaced)}|{Letters([model.Selected])}" == shown, $"{steps}: the page shows {shown}, the model has {string.Join('>', model.Tiers.Select(Letters))}|{Letters(model.Unplaced)}|{Letters([model.Selected])}");
+    }
+
+    /// <summary>Prints how long the next task takes, from the key to the frame that shows it; asserts on what makes it fast.</summary>
+    [BrowserFact]
+    public async Task The_next_task_is_there_before_it_is_asked_for()
+    {
+        const int Tasks = 40;
+        await using var server = await TestServer.StartAsync(store => store.Import(RandomTasks(Tasks + 1, _ => 4)));
+        var (page, errors) = await browser.OpenAsync(server.Address);
+        await page.GotoAsync("/");
+        await WaitForTask(page);
+        List<double> milliseconds = [];
+        for (var i = 0; i < Tasks; i++)
+        {
+            await page.WaitForFunctionAsync("wanted => performance.getEntriesByType('resource').filter(entry => entry.name.endsWith('/api/next')).length === wanted", i + 2);
+            await Press(page, "1", "2", "3", "4");
+            var (time, requests, shown) = ParseNext(await page.EvaluateAsync<string>(
+                """
+                async () => {
+                  const requests = () => performance.getEntriesByType("resource").filter(entry => entry.name.endsWith("/api/next")).length;
+                  const task = document.getElementById("task"), before = requests(), begun = performance.now();
+                  const changed = new Promise(done => new MutationObserver(done).observe(task, { attributeFilter: ["data-task"] }));
+                  document.body.dispatchEvent(new KeyboardEvent("keydown", { key: "Enter", bubbles: true }));
+                  await changed;
+                  const asked = requests() - before;
+                  await new Promise(requestAnimationFrame);
+                  return `${performance.now() - begun} ${asked} ${document.getElementById("prompt").textContent}`;
+                }
+                """));
+            milliseconds.Add(time);
+            Assert.Equal((0, $"Prompt {i + 1}"), (requests, shown));
+        }
+
+        milliseconds.Sort();
+        output.WriteLine(string.Create(CultureInfo.InvariantCulture, $"next task shown: {Tasks} tasks, median {milliseconds[Tasks / 2]:F1} ms, longest {milliseconds[^1]:F1} ms"));
+        Assert.Empty(errors);
+        await page.Context.CloseAsync();
+
+        static (double Time, int Requests, string Shown) ParseNext(string text) =>
+            text.Split(' ', 3) is [var time, var requests, var shown] ? (double.Parse(time, CultureInfo.InvariantCulture), int.Parse(requests, CultureInfo.InvariantCulture), shown) : throw new FormatException(text);
     }
 
     [BrowserFact]

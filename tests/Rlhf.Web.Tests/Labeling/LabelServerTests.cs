@@ -32,10 +32,12 @@ public sealed class LabelServerTests
         return request;
     }
 
-    [Fact]
-    public async Task Every_route_has_a_rule_and_holds_it()
+    [Theory]
+    [InlineData("127.0.0.1")]
+    [InlineData("0.0.0.0")]
+    public async Task Every_route_has_a_rule_and_holds_it(string host)
     {
-        var tokens = new Dictionary<string, string>();
+        var tokens = new Dictionary<string, string> { ["wrong"] = AccessToken.Create() };
         await using var server = await TestServer.StartAsync(store =>
         {
             store.Import(TestStore.Rows(1));
@@ -43,7 +45,7 @@ public sealed class LabelServerTests
             tokens["owner"] = store.AddUser("boss", UserRole.Owner);
             tokens["revoked"] = store.AddUser("gone", UserRole.Owner);
             store.Revoke("gone");
-        });
+        }, host);
         var endpoints = ((IEndpointRouteBuilder)server.App).DataSources.SelectMany(source => source.Endpoints).Cast<RouteEndpoint>().ToList();
         var open = new List<string>();
         foreach (var endpoint in endpoints)
@@ -58,7 +60,7 @@ public sealed class LabelServerTests
                 open.Add(path);
             }
 
-            foreach (var (name, least) in ((string?, UserRole?)[])[(null, null), ("revoked", null), ("labeler", UserRole.Labeler), ("owner", UserRole.Owner)])
+            foreach (var (name, least) in ((string?, UserRole?)[])[(null, null), ("wrong", null), ("revoked", null), ("labeler", UserRole.Labeler), ("owner", UserRole.Owner)])
             {
                 using var client = Client(server, name is null ? null : tokens[name]);
                 using var request = RequestTo(endpoint, method);

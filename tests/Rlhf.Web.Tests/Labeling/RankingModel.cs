@@ -30,6 +30,9 @@ internal sealed class RankingModel(int answers)
         Selected = following.Count > 0 ? following[0] : answer;
     }
 
+    /// <summary>Of two answers one is better, or neither (null).</summary>
+    public void Vote(int? better) => Change(Selected, better switch { null => [1, 1], 0 => [1, 2], _ => [2, 1] });
+
     public void Move(int answer, int step)
     {
         var tiers = Tiers;

@@ -20,11 +20,11 @@ internal sealed class TestServer : IAsyncDisposable
 
     public WebApplication App => app!;
 
-    public static async Task<TestServer> StartAsync(Action<RankingStore>? prepare = null)
+    public static async Task<TestServer> StartAsync(Action<RankingStore>? prepare = null, string host = "127.0.0.1")
     {
         var server = new TestServer();
         prepare?.Invoke(server.Store);
-        server.app = LabelServer.Create(server.Store, new WebSettings { RequestsPerMinute = 100_000, Log = TextWriter.Synchronized(server.Log) });
+        server.app = LabelServer.Create(server.Store, new WebSettings { Host = host, RequestsPerMinute = 100_000, Log = TextWriter.Synchronized(server.Log) });
         server.Address = new Uri($"http://127.0.0.1:{(await WebDefaults.StartAsync(server.app)).Port}");
         return server;
     }

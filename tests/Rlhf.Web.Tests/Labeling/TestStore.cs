@@ -66,6 +66,13 @@ internal sealed class TestStore : IDisposable
         new AnswerSet(round, prompt, [new Message("user", prompt)], responses, new System.Text.Json.Nodes.JsonObject { ["id"] = prompt, ["prompt"] = prompt }, known),
         null, "", [], 0, 0, null, null, false);
 
+    /// <summary>A pair of an arena, ppo against sft.</summary>
+    public static ImportRow Arena(string prompt, string first, string second)
+    {
+        var row = Row(prompt, [first, second]);
+        return row with { Answers = row.Answers with { Models = ["ppo", "sft"] } };
+    }
+
     public LabelUser User(string name, UserRole role = UserRole.Labeler) => Store.FindByToken(Store.AddUser(name, role))!;
 
     private void OnServer(string sql)

@@ -1,7 +1,7 @@
 // The ranking as it stands: places with their answers, and the answers without one.
 
 import { letterOf } from "./drag.js";
-import { tiers, unplaced } from "./ranking.js";
+import { tiers, unplaced, votedFor } from "./ranking.js";
 
 export function showBoard(board, tray, state, onSelect) {
   board.replaceChildren(...tiers(state).map(tier => rowOf(state, tier, onSelect)));
@@ -37,8 +37,12 @@ function chipOf(state, answer, onSelect) {
   return chip;
 }
 
-/** In words, for those who hear the page: "place 2, tied with C". */
+/** In words, for those who hear the page: "place 2, tied with C"; of two answers "better". */
 export function describe(state, answer) {
+  if (state.count === 2) {
+    const better = votedFor(state);
+    return better === undefined ? "no vote yet" : better === null ? "a tie" : better === answer ? "better" : "worse";
+  }
   const place = state.places[answer];
   if (place === 0) {
     return "no place yet";

@@ -93,15 +93,13 @@ function render() {
 
 const voteOf = button => (button.dataset.vote === "" ? null : Number(button.dataset.vote));
 
-function apply(next, focus = true) {
+function apply(next) {
   const changed = state.places.findIndex((place, answer) => place !== next.places[answer]);
   state = next;
   render();
-  if (focus) {
-    focusCard();
-  }
+  focusCard();
   if (changed >= 0) {
-    say(`Answer ${letterOf(changed)}: ${describe(state, changed)}.${ranking.isComplete(state) ? " Every answer has a place; Enter submits." : ""}`);
+    say(`Answer ${letterOf(changed)}: ${describe(state, changed)}.${ranking.isComplete(state) ? ` ${isPair() ? "" : "Every answer has a place; "}Enter submits.` : ""}`);
   }
 }
 
@@ -113,14 +111,14 @@ function selectCard(answer) {
 }
 
 function focusCard() {
-  $("answers").children[state.selected]?.focus({ preventScroll: false });
+  $("answers").children[state.selected]?.focus({ preventScroll: isPair() });
 }
 
 // ---- Submitting
 
 function submit(cannotJudge = null) {
   if (!task || (!cannotJudge && !ranking.isComplete(state))) {
-    say("Every answer needs a place first.");
+    say(isPair() ? "Say first which answer is better, or that it is a tie." : "Every answer needs a place first.");
     return;
   }
   const comment = $("comment").value.trim();
@@ -182,18 +180,24 @@ const keys = {
   "ArrowDown": () => apply(ranking.move(state, state.selected, 1)),
   "ArrowLeft": () => apply(ranking.selectNext(state, -1)),
   "ArrowRight": () => apply(ranking.selectNext(state, 1)),
-  "=": () => apply(isPair() ? ranking.vote(state, null) : ranking.tie(state, state.selected)),
+  "=": () => apply(ranking.tie(state, state.selected)),
   "u": () => apply(ranking.undo(state)),
   "Enter": () => submit(),
 };
 
-function press(digit) {
-  if (!isPair()) {
-    apply(ranking.place(state, state.selected, digit));
-  } else if (digit <= 2) {
-    apply(ranking.vote(state, digit - 1));
-  }
+for (let place = 1; place <= 9; place++) {
+  keys[place] = () => apply(ranking.place(state, state.selected, place));
 }
+
+// Of two answers one is better, or neither.
+const pairKeys = {
+  ...keys,
+  "ArrowUp": () => apply(ranking.vote(state, state.selected)),
+  "ArrowDown": () => apply(ranking.vote(state, 1 - state.selected)),
+  "=": () => apply(ranking.vote(state, null)),
+  "1": () => apply(ranking.vote(state, 0)),
+  "2": () => apply(ranking.vote(state, 1)),
+};
 
 document.addEventListener("keydown", event => {
   const typing = event.target.closest("input:not([type=checkbox]), textarea, select, dialog");
@@ -201,12 +205,11 @@ document.addEventListener("keydown", event => {
   if (!state || typing || own || event.ctrlKey || event.altKey || event.metaKey || event.isComposing) {
     return;
   }
+  const act = (isPair() ? pairKeys : keys)[event.key];
   if (event.key === "?") {
     $("keys").showModal();
-  } else if (/^[1-9]$/.test(event.key)) {
-    press(Number(event.key));
-  } else if (keys[event.key] && !(event.repeat && event.key === "Enter")) {
-    keys[event.key]();
+  } else if (act && !(event.repeat && event.key === "Enter")) {
+    act();
   } else {
     return;
   }
@@ -214,7 +217,7 @@ document.addEventListener("keydown", event => {
 });
 
 enableDragging(document.body, $("board"), $("tray"), (answer, target) => state && apply(ranking.drop(state, answer, target)));
-document.querySelectorAll("#vote button").forEach(button => button.addEventListener("click", () => apply(ranking.vote(state, voteOf(button)), false)));
+document.querySelectorAll("#vote button").forEach(button => button.addEventListener("click", () => apply(ranking.vote(state, voteOf(button)))));
 $("undo").addEventListener("click", () => apply(ranking.undo(state)));
 $("submit").addEventListener("click", () => submit());
 $("cancel-edit").addEventListener("click", endEdit);

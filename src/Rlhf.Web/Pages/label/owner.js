@@ -8,12 +8,14 @@ const $ = id => document.getElementById(id);
 let settings = null;
 
 async function refresh() {
-  const { report, progress, rounds, settings: current } = await get("/api/owner/overview");
+  const { report, arenas, progress, rounds, settings: current } = await get("/api/owner/overview");
   settings = current;
   $("progress").value = progress.wanted > 0 ? progress.done / progress.wanted : 0;
   $("progress-text").textContent = `${progress.done} of ${progress.wanted}; ${report.last_hour} in the last hour, ${report.last_day} in 24 hours`;
   $("pause").textContent = settings.paused ? "Resume" : "Pause";
   showAgreement(report);
+  $("arena").hidden = arenas.length === 0;
+  $("arenas").replaceChildren(...arenas.flatMap(showArena));
   fill("labelers", report.labelers, one => [
     one.name, one.rankings, one.last_day, one.not_judged, `${one.median_seconds.toFixed(0)} s`, share(one.agreement), share(one.calibration)]);
   fill("disputed", report.disputed, one => [one.prompt, percent(one.agreement), one.labelers, button(one.decided ? "Decided" : "Look", () => showTask(one.task))]);
@@ -28,7 +30,33 @@ function showAgreement(report) {
     ["Kendall's W", number(report.kendalls_w)],
     ["Krippendorff's alpha (ordinal)", number(report.krippendorffs_alpha)],
   ];
-  $("agreement").replaceChildren(...figures.flatMap(([name, value]) => [element("dt", name), element("dd", value)]));
+  $("agreement").replaceChildren(...listed(figures));
+}
+
+const listed = figures => figures.flatMap(([name, value]) => [element("dt", name), element("dd", value)]);
+
+function showArena(arena) {
+  const figures = document.createElement("dl");
+  figures.className = "figures";
+  figures.append(...listed([
+    ["Prompts", `${arena.prompts}, of them ${arena.identical} with the same answer twice (ties; nobody is asked) and ${arena.judged} judged`],
+    ["Votes", arena.votes ? `${arena.votes.wins} wins, ${arena.votes.ties} ties, ${arena.votes.losses} losses` : "none yet"],
+    [`${arena.model} wins, ties a half`, share(arena.win_rate)],
+    ["Of votes without ties, for the answer on the left", share(arena.first_shown)],
+    ["Votes on which two labelers say the same", share(arena.agreement)],
+    ["Not judged", String(arena.not_judged)],
+  ]));
+  const table = document.createElement("table");
+  const head = document.createElement("tr");
+  head.append(...["name", "wins", "ties", "losses", "for the left answer", "agreement with others"].map(name => element("th", name)));
+  const body = document.createElement("tbody");
+  fillBody(body, arena.labelers, one => [one.name, one.wins, one.ties, one.losses, share(one.first_shown), share(one.agreement)]);
+  table.createTHead().append(head);
+  table.append(body);
+  const wide = document.createElement("div");
+  wide.className = "wide";
+  wide.append(table);
+  return [element("h3", `${arena.model} against ${arena.versus}`), figures, wide];
 }
 
 const percent = value => `${(100 * value).toFixed(0)} %`;
@@ -48,8 +76,9 @@ function element(name, content) {
   return made;
 }
 
-function fill(id, rows, cells) {
-  const body = $(id);
+const fill = (id, rows, cells) => fillBody($(id), rows, cells);
+
+function fillBody(body, rows, cells) {
   body.replaceChildren(...rows.map(row => {
     const line = document.createElement("tr");
     line.append(...cells(row).map(cell => element("td", cell)));
@@ -87,7 +116,7 @@ async function showTask(id) {
     const text = document.createElement("div");
     text.className = "text";
     showText(text, response);
-    card.append(element("strong", letter(answer)), text);
+    card.append(element("strong", task.models ? `${letter(answer)} · ${task.models[answer]}` : letter(answer)), text);
     return card;
   }));
   const ranks = tiers => (tiers ? tiers.map(tier => tier.map(letter).join(" = ")).join(" > ") : "not judged");
