@@ -39,11 +39,19 @@ internal static class BenchCommand
 
     private static readonly Option<bool> Check = new("--check") { Description = "Times nothing: compares a small model's steps with a plain float64 path, and fails where they differ." };
 
+    private static readonly Option<bool> Grows = new("--growth") { Description = "Times no phases: speed and memory of a training step and of scoring against sequence length, batch, vocabulary and width." };
+
+    private static readonly Option<string?> Document = new("--document")
+    {
+        Description = "With --growth: writes tables between this Markdown file's growth markers, and drawings to the folder images beside it.",
+        HelpName = "FILE",
+    };
+
     private static Dictionary<string, BenchmarkPhase> PhaseNames => Enum.GetValues<BenchmarkPhase>().ToDictionary(static phase => SnakeCase.From(phase.ToString()));
 
     public static Command Create() =>
-        new Command("bench", "Times SFT, rollout, scoring, PPO update and reward model on random weights, and the machine beside them.") { Size, Threads, PrecisionName, Repeat, Phases, Json, Check }
-            .WithExamples("rlhf bench", "rlhf bench --size small --threads 1 --json", "rlhf bench --phases rollout --repeat 5", "rlhf bench --check")
+        new Command("bench", "Times SFT, rollout, scoring, PPO update and reward model on random weights, and the machine beside them.") { Size, Threads, PrecisionName, Repeat, Phases, Json, Check, Grows, Document }
+            .WithExamples("rlhf bench", "rlhf bench --size small --threads 1 --json", "rlhf bench --phases rollout --repeat 5", "rlhf bench --check", "rlhf bench --growth --threads 1")
             .Does(Run);
 
     private static int Run(ParseResult parsed, CancellationToken cancellation)
@@ -57,13 +65,19 @@ internal static class BenchCommand
             throw new InputException("--threads and --repeat must be at least 1.");
         }
 
-        var precision = parsed.GetValue(PrecisionName)!;
-        if (precision != "f32" && parsed.GetValue(Check))
+        if (parsed.GetValue(Document) is not null && !parsed.GetValue(Grows))
         {
-            throw new InputException($"--check compares with float64 within the rounding of f32; it has no bounds for {precision}.");
+            throw new InputException("--document goes with --growth: bench/peers/run.sh writes the other figures.");
         }
 
-        using var device = CpuDevice.Create(threads, precision: Enum.Parse<Precision>(precision, ignoreCase: true));
+        var precision = parsed.GetValue(PrecisionName)!;
+        var type = Enum.Parse<Precision>(precision, ignoreCase: true);
+        if (parsed.GetValue(Grows))
+        {
+            return Grow(parsed, () => CpuDevice.Create(threads, precision: type), repetitions, precision, cancellation);
+        }
+
+        using var device = CpuDevice.Create(threads, precision: type);
         if (parsed.GetValue(Check))
         {
             return Compare(parsed.Output(), device);
@@ -89,13 +103,33 @@ internal static class BenchCommand
         return ExitCode.Success;
     }
 
+    private static int Grow(ParseResult parsed, Func<IDevice> createDevice, int repetitions, string precision, CancellationToken cancellation)
+    {
+        var document = parsed.GetValue(Document);
+        if (document is not null)
+        {
+            MarkedSection.Require(document, GrowthReport.Section);
+        }
+
+        var growth = new Growth(createDevice, repetitions, text => parsed.Error().WriteLine($"rlhf: {text}"), cancellation);
+        using var device = createDevice();
+        var report = new GrowthReport([.. Enum.GetValues<GrowthAxis>().Select(axis => (axis, growth.Along(axis)))], precision, device.Description);
+        parsed.Output().WriteLine(parsed.GetValue(Json) ? report.ToJson() : report.ToMarkdown());
+        if (document is not null)
+        {
+            report.WriteTo(document);
+        }
+
+        return ExitCode.Success;
+    }
+
     private static int Compare(TextWriter output, IDevice device)
     {
         var quantities = BenchmarkCheck.Run(device);
-        var table = new TextTable("compared with the plain path", "numbers", "largest difference", "allowed", "");
+        var table = new TextTable("compared with the plain path", "numbers", "difference", "allowed", "");
         foreach (var quantity in quantities)
         {
-            table.AddRow(quantity.Name, Number(quantity.Numbers, "N0"), Number(quantity.LargestDifference, "0.0E+0"), Number(quantity.Bound, "0.0E+0"), quantity.Holds ? "" : "TOO LARGE");
+            table.AddRow(quantity.Name, Number(quantity.Numbers, "N0"), Number(quantity.Difference, "0.0E+0"), Number(quantity.Bound, "0.0E+0"), quantity.Holds ? "" : "TOO LARGE");
         }
 
         table.Write(output);

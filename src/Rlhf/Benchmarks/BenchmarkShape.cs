@@ -19,6 +19,8 @@ namespace Rlhf.Benchmarks;
 public sealed record BenchmarkShape(
     string Name, int Vocabulary, int Width, int Layers, int Heads, int SftRows, int SftTokens, IReadOnlyList<int> PromptLengths, IReadOnlyList<int> ResponseLengths, int Minibatch, int Epochs)
 {
+    private DecoderConfig? _config;
+
     /// <summary>6 blocks of width 384, 14 million parameters.</summary>
     public static BenchmarkShape Mini { get; } = new(
         "mini", 8192, 384, 6, 6, 16, 256,
@@ -50,6 +52,9 @@ public sealed record BenchmarkShape(
     /// <summary>Tokens of a prompt with its answer; half of them are the prompt.</summary>
     public int RankedTokens { get; init; } = 128;
 
-    /// <summary>The model: learned positions (1024 rows), tied language head.</summary>
-    public DecoderConfig Config { get; } = DecoderConfig.FromShape(DecoderFamily.Gpt2, Vocabulary, Width, Layers, Heads, contextLength: 1024);
+    /// <summary>Rows of the table of positions.</summary>
+    public int ContextLength { get; init; } = 1024;
+
+    /// <summary>The model: learned positions, tied language head.</summary>
+    public DecoderConfig Config => _config ??= DecoderConfig.FromShape(DecoderFamily.Gpt2, Vocabulary, Width, Layers, Heads, ContextLength);
 }

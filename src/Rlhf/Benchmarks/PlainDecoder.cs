@@ -1,4 +1,6 @@
 using Rlhf.Model;
+using Rlhf.Numerics;
+using Rlhf.Numerics.Cpu.Simd;
 
 namespace Rlhf.Benchmarks;
 
@@ -11,11 +13,14 @@ internal sealed class PlainDecoder
     private readonly Decoder _model;
     private readonly DecoderConfig _config;
     private readonly ParameterLayout _layout;
+    private readonly Precision _operands;
 
     /// <summary>Takes a decoder's present parameters.</summary>
-    public PlainDecoder(Decoder model)
+    /// <param name="model">The decoder.</param>
+    /// <param name="operands">What the operands of linear layers and language head are rounded to.</param>
+    public PlainDecoder(Decoder model, Precision operands)
     {
-        (_model, _config, _layout) = (model, model.Config, model.Layout);
+        (_model, _config, _layout, _operands) = (model, model.Config, model.Layout, operands);
         var parameters = new float[model.Parameters.Length];
         model.Device.CopyOut(model.Parameters, parameters);
         Parameters = [.. parameters.Select(static value => (double)value)];
@@ -76,10 +81,11 @@ internal sealed class PlainDecoder
             for (var i = 0; i < dLogProbabilities.Length; i++)
             {
                 var row = firstTarget + i - 1;
-                var dLogits = Probabilities(row);
-                for (var v = 0; v < dLogits.Length; v++)
+                var probabilities = Probabilities(row);
+                for (var v = 0; v < probabilities.Length; v++)
                 {
-                    AddDot(row, _decoder._layout.Head + ((long)v * _decoder.C), dLogProbabilities[i] * ((v == _tokens[row + 1] ? 1 : 0) - dLogits[v]));
+                    var dLogit = Rounded(dLogProbabilities[i] * ((v == _tokens[row + 1] ? 1 : 0) - probabilities[v]), _decoder._operands);
+                    AddDot(row, _decoder._layout.Head + ((long)v * _decoder.C), dLogit, _decoder._operands);
                 }
             }
         }
@@ -87,7 +93,7 @@ internal sealed class PlainDecoder
         /// <summary>Adds the gradient of the scalar head's number at one row.</summary>
         public void ScalarBackward(int row, double dScalar)
         {
-            AddDot(row, _decoder._model.ScalarWeight, dScalar);
+            AddDot(row, _decoder._model.ScalarWeight, dScalar, Precision.F32);
             _decoder.Gradients[_decoder._model.ScalarBias] += dScalar;
         }
 
@@ -103,18 +109,22 @@ internal sealed class PlainDecoder
             _decoder.EmbedBackward(_tokens, dx);
         }
 
-        private double[] Probabilities(int row) =>
-            PlainOperations.Softmax([.. Enumerable.Range(0, _decoder.V).Select(v => PlainOperations.Dot(Row(_hidden, row), _decoder.Part(_decoder._layout.Head + ((long)v * _decoder.C), _decoder.C)))]);
+        private double[] Probabilities(int row)
+        {
+            var hidden = _decoder.Operands(Row(_hidden, row)).ToArray();
+            return PlainOperations.Softmax(
+                [.. Enumerable.Range(0, _decoder.V).Select(v => PlainOperations.Dot(hidden, _decoder.Operands(_decoder.Part(_decoder._layout.Head + ((long)v * _decoder.C), _decoder.C))))]);
+        }
 
         private Span<double> Row(double[] matrix, int row) => matrix.AsSpan(row * _decoder.C, _decoder.C);
 
         /// <summary>Backward of y = hidden row times a vector of parameters.</summary>
-        private void AddDot(int row, long vector, double dy)
+        private void AddDot(int row, long vector, double dy, Precision operands)
         {
             for (var c = 0; c < _decoder.C; c++)
             {
-                _dHidden[(row * _decoder.C) + c] += dy * _decoder.Parameters[vector + c];
-                _decoder.Gradients[vector + c] += dy * _hidden[(row * _decoder.C) + c];
+                _dHidden[(row * _decoder.C) + c] += dy * Rounded(_decoder.Parameters[vector + c], operands);
+                _decoder.Gradients[vector + c] += dy * Rounded(_hidden[(row * _decoder.C) + c], operands);
             }
         }
     }
@@ -179,10 +189,33 @@ internal sealed class PlainDecoder
 
     private double[] NormBackward(double[] x, long gain, long bias, double[] dy) => PlainOperations.LayerNormBackward(x, Part(gain, C), dy, _config.NormEpsilon, Gradient(gain, C), Gradient(bias, C));
 
-    private double[] Linear(double[] x, long weights, long bias, int inputs, int outputs) => PlainOperations.Linear(x, Part(weights, inputs * outputs), Part(bias, outputs), inputs);
+    private double[] Linear(double[] x, long weights, long bias, int inputs, int outputs) =>
+        PlainOperations.Linear(Operands(x).ToArray(), Operands(Part(weights, inputs * outputs)), Part(bias, outputs), inputs);
 
-    private double[] LinearBackward(double[] x, double[] dy, long weights, long bias, int inputs, int outputs) =>
-        PlainOperations.LinearBackward(x, Part(weights, inputs * outputs), dy, inputs, Gradient(weights, inputs * outputs), Gradient(bias, outputs));
+    private double[] LinearBackward(double[] x, double[] dy, long weights, long bias, int inputs, int outputs)
+    {
+        PlainOperations.AddColumnSums(dy, Gradient(bias, outputs));
+        return PlainOperations.LinearBackward(Operands(x).ToArray(), Operands(Part(weights, inputs * outputs)), Operands(dy).ToArray(), inputs, Gradient(weights, inputs * outputs));
+    }
+
+    /// <summary>The numbers as a product reads them.</summary>
+    private ReadOnlySpan<double> Operands(ReadOnlySpan<double> numbers)
+    {
+        if (_operands == Precision.F32)
+        {
+            return numbers;
+        }
+
+        var rounded = new double[numbers.Length];
+        for (var i = 0; i < rounded.Length; i++)
+        {
+            rounded[i] = Rounded(numbers[i], _operands);
+        }
+
+        return rounded;
+    }
+
+    private static double Rounded(double number, Precision operands) => operands == Precision.Bf16 ? BFloat16.Widen(BFloat16.Round((float)number)) : number;
 
     private Span<double> Part(long offset, int length) => Parameters.AsSpan((int)offset, length);
 

@@ -25,18 +25,22 @@ internal static class PlainOperations
         return y;
     }
 
-    /// <summary>dx of <see cref="Linear"/>; adds to dW and dBias.</summary>
-    public static double[] LinearBackward(double[] x, ReadOnlySpan<double> weights, double[] dy, int inputs, Span<double> dWeights, Span<double> dBias)
+    /// <summary>dBias of <see cref="Linear"/>: adds the sums of dy's columns.</summary>
+    public static void AddColumnSums(double[] dy, Span<double> dBias)
     {
-        var (rows, outputs) = (x.Length / inputs, dBias.Length);
+        for (var i = 0; i < dy.Length; i++)
+        {
+            dBias[i % dBias.Length] += dy[i];
+        }
+    }
+
+    /// <summary>dx of <see cref="Linear"/>; adds to dW.</summary>
+    public static double[] LinearBackward(double[] x, ReadOnlySpan<double> weights, double[] dy, int inputs, Span<double> dWeights)
+    {
+        var (rows, outputs) = (x.Length / inputs, dWeights.Length / inputs);
         var dx = new double[x.Length];
         for (var row = 0; row < rows; row++)
         {
-            for (var o = 0; o < outputs; o++)
-            {
-                dBias[o] += dy[(row * outputs) + o];
-            }
-
             for (var i = 0; i < inputs; i++)
             {
                 for (var o = 0; o < outputs; o++)

@@ -72,6 +72,9 @@ public interface IDevice : IDisposable
     /// <summary>What the operands of matrix products are rounded to, in linear layers and the language head.</summary>
     Precision Precision { get; }
 
+    /// <summary>Bytes of memory in use: what <see cref="Allocate"/> gave and was not freed, and the device's own workspaces.</summary>
+    long HeldBytes { get; }
+
     /// <summary>Allocates zeroed memory.</summary>
     DeviceMemory Allocate(long floats);
 

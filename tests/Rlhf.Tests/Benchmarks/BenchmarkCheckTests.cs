@@ -1,5 +1,7 @@
 using Rlhf.Benchmarks;
+using Rlhf.Numerics;
 using Rlhf.Numerics.Cpu;
+using Rlhf.Tests.Numerics.OneDnn;
 
 namespace Rlhf.Tests.Benchmarks;
 
@@ -17,6 +19,25 @@ public sealed class BenchmarkCheckTests
 
         Assert.Equal(15, quantities.Count);
         Assert.All(quantities, static quantity => Assert.True(quantity.Holds, $"{quantity}"));
+    }
+
+    [OneDnnFact]
+    public void In_bfloat16_it_computes_what_the_plain_path_with_rounded_operands_computes()
+    {
+        using var device = CpuDevice.Create(2, precision: Precision.Bf16);
+
+        var quantities = BenchmarkCheck.Run(device);
+
+        Assert.Equal(15, quantities.Count);
+        Assert.All(quantities, static quantity => Assert.True(quantity.Holds, $"{quantity}"));
+    }
+
+    [Fact]
+    public void Operands_that_were_not_rounded_do_not_pass_for_bfloat16()
+    {
+        using var device = CpuDevice.Create(2, precision: Precision.F32);
+
+        Assert.DoesNotContain(BenchmarkCheck.Run(device, Precision.Bf16), static quantity => quantity.Holds);
     }
 
     [Theory]

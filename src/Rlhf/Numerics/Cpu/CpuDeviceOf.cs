@@ -16,6 +16,7 @@ internal sealed unsafe class CpuDevice<T> : IDevice
     private readonly Workspace _chunk = new();
     private readonly Workspace _logits = new();
     private readonly Workspace _states = new();
+    private long _allocated; // bytes; owners free from any thread
 
     public CpuDevice(int threads, InstructionSet instructionSet, Precision precision)
     {
@@ -30,16 +31,20 @@ internal sealed unsafe class CpuDevice<T> : IDevice
     public string Description =>
         $"CPU, {_instructionSet.ToString().ToLowerInvariant()}, {_pool.Threads} thread{(_pool.Threads == 1 ? "" : "s")}{(_library is null ? "" : $", bf16 by oneDNN {_library.Version}")}";
 
+    public long HeldBytes => Interlocked.Read(ref _allocated) + _packed.Bytes + _chunk.Bytes + _logits.Bytes + _states.Bytes;
+
     public DeviceMemory Allocate(long floats)
     {
         ArgumentOutOfRangeException.ThrowIfNegativeOrZero(floats);
         var bytes = checked(floats * sizeof(float));
         var memory = CpuMemory.Allocate(bytes);
         GC.AddMemoryPressure(bytes);
-        return new DeviceMemory(new FloatBuffer(memory, floats), static buffer =>
+        Interlocked.Add(ref _allocated, bytes);
+        return new DeviceMemory(new FloatBuffer(memory, floats), buffer =>
         {
-            CpuMemory.Free(buffer.Pointer, buffer.Length * sizeof(float));
-            GC.RemoveMemoryPressure(buffer.Length * sizeof(float));
+            CpuMemory.Free(buffer.Pointer, bytes);
+            GC.RemoveMemoryPressure(bytes);
+            Interlocked.Add(ref _allocated, -bytes);
         });
     }
 
@@ -620,6 +625,8 @@ internal sealed unsafe class CpuDevice<T> : IDevice
         private float* _memory;
         private long _length;
 
+        public long Bytes => _length * sizeof(float);
+
         public float* AtLeast(long floats)
         {
             if (floats > _length)
@@ -634,7 +641,7 @@ internal sealed unsafe class CpuDevice<T> : IDevice
 
         public void Dispose()
         {
-            CpuMemory.Free(_memory, _length * sizeof(float));
+            CpuMemory.Free(_memory, Bytes);
             _memory = null;
             _length = 0;
         }

@@ -26,10 +26,14 @@ internal sealed class ChartFrame(Axis x, Axis y)
         $"""
         <figure class="chart"><figcaption>{words.Title}{Unit(words.Y)}</figcaption>
         <svg viewBox="0 0 {Width} {Height}" role="img"><title>{words.Title}</title><desc>{words.Description}</desc>
-        {Grid(xTicks)}{content}<text class="axis" x="{(Left + Width - Right) / 2}" y="{Height - 4}" text-anchor="middle">{words.X}</text></svg>
+        {Drawing(words, content, xTicks)}</svg>
         {Legend(legend)}</figure>
 
         """);
+
+    /// <summary>What stands inside of the drawing: grid, content, the horizontal axis's name.</summary>
+    public Markup Drawing(ChartWords words, Markup content, bool xTicks = true) => Markup.Of(
+        $"""{Grid(xTicks)}{content}<text class="axis" x="{(Left + Width - Right) / 2}" y="{Height - 4}" text-anchor="middle">{words.X}</text>""");
 
     private static Markup Unit(string unit) => unit.Length == 0 ? Markup.Empty : Markup.Of($""" <span class="unit">{unit}</span>""");
 

@@ -19,14 +19,27 @@ internal static class LineChart
     /// <summary>Draws the series; a logarithmic axis leaves values of 0 and below out.</summary>
     public static Markup Draw(ChartWords words, IReadOnlyList<Series> series, bool logarithmic = false)
     {
-        var points = series.SelectMany(one => one.Points).Where(Drawable).ToArray();
-        var frame = new ChartFrame(
-            Axis.Over(points.Select(point => point.X), wholeTicks: false),
-            Axis.Over(points.Select(point => point.Y), ticks: 4, log: logarithmic));
-        var curves = series.Select((one, i) => Curve(frame, one with { Points = one.Points.Where(Drawable).ToArray() }, i, words.X));
-        return frame.Figure(words, Markup.Join(curves), [.. series.Select(one => one.Name)]);
+        var (frame, curves) = Curves(words, series, logX: false, logarithmic);
+        return frame.Figure(words, curves, [.. series.Select(one => one.Name)]);
+    }
 
-        bool Drawable((double X, double Y) point) => double.IsFinite(point.Y) && (!logarithmic || point.Y > 0);
+    /// <summary>What stands inside of such a drawing, for a sheet of several.</summary>
+    public static Markup Panel(ChartWords words, IReadOnlyList<Series> series, bool logX = false)
+    {
+        var (frame, curves) = Curves(words, series, logX, logY: false);
+        return frame.Drawing(words, curves);
+    }
+
+    private static (ChartFrame Frame, Markup Curves) Curves(ChartWords words, IReadOnlyList<Series> series, bool logX, bool logY)
+    {
+        Series[] drawn = [.. series.Select(one => one with { Points = [.. one.Points.Where(Drawable)] })];
+        var points = drawn.SelectMany(one => one.Points).ToArray();
+        var frame = new ChartFrame(
+            Axis.Over(points.Select(point => point.X), log: logX, wholeTicks: false),
+            Axis.Over(points.Select(point => point.Y), ticks: 4, log: logY));
+        return (frame, Markup.Join(drawn.Select((one, i) => Curve(frame, one, i, words.X))));
+
+        bool Drawable((double X, double Y) point) => double.IsFinite(point.Y) && (!logX || point.X > 0) && (!logY || point.Y > 0);
     }
 
     /// <summary>The mean of about a fifteenth of the points around each: unlike an exponential average it does not lag behind.</summary>

@@ -3,12 +3,31 @@ namespace Rlhf.Reporting.Page;
 /// <summary>The page's style sheet: light and dark, from phone to desktop, and on paper.</summary>
 internal static class ReportStyle
 {
-    public const string Css =
+    /// <summary>The colours, light and dark.</summary>
+    public const string Palette =
         """
         :root{color-scheme:light dark;--ground:#fbfbfa;--card:#fff;--ink:#1d2125;--soft:#5c6570;--line:#dfe2e6;--accent:#0b62b8;--warn:#8a3c00;--warn-ground:#fff3e2;--warn-line:#e8a552;
         --s0:#0b62b8;--s1:#c2500a;--s2:#12805c;--s3:#93368f;--s4:#8a6a00;--s5:#4b5563}
         @media (prefers-color-scheme:dark){:root{--ground:#14171a;--card:#1c2024;--ink:#e6e9ec;--soft:#9aa4af;--line:#343a41;--accent:#6db3f8;--warn:#ffc58a;--warn-ground:#33230f;--warn-line:#a8692a;
         --s0:#62aef7;--s1:#f59a57;--s2:#4ac79b;--s3:#dd8bd9;--s4:#d9b949;--s5:#a5afba}}
+
+        """;
+
+    /// <summary>What drawings need.</summary>
+    public const string Drawing =
+        """
+        svg{display:block;width:100%;height:auto;font:11px system-ui,-apple-system,"Segoe UI",Roboto,"Noto Sans",sans-serif}
+        .grid{stroke:var(--line);fill:none}.tick,.axis{fill:var(--soft)}.mark{fill:var(--ink);font-size:10.5px;paint-order:stroke;stroke:var(--card);stroke-width:4px;stroke-linejoin:round}.reference{stroke:var(--soft);fill:none;stroke-dasharray:4 4}
+        .raw{fill:none;stroke-width:1;opacity:.4}.line{fill:none;stroke-width:2.2;stroke-linejoin:round}.bar-line{fill:none;stroke-width:1.4}.hover{fill:transparent}.hover:hover{fill:var(--ink);fill-opacity:.25}
+        .bar{opacity:.85}rect.s0{fill:var(--s0);stroke:none}rect.bar{stroke:none}circle.dot{stroke:none}
+        .s0{stroke:var(--s0)}.s1{stroke:var(--s1)}.s2{stroke:var(--s2)}.s3{stroke:var(--s3)}.s4{stroke:var(--s4)}.s5{stroke:var(--s5)}
+        path.line.s1,path.raw.s1{stroke-dasharray:7 3}path.line.s2,path.raw.s2{stroke-dasharray:2 3}path.line.s3,path.raw.s3{stroke-dasharray:8 3 2 3}
+        circle.s0{fill:var(--s0)}circle.s1{fill:var(--s1)}circle.s2{fill:var(--s2)}circle.s3{fill:var(--s3)}circle.s4{fill:var(--s4)}circle.s5{fill:var(--s5)}
+
+        """;
+
+    public const string Css = Palette + Drawing +
+        """
         *{box-sizing:border-box}
         body{margin:0;background:var(--ground);color:var(--ink);font:16px/1.5 system-ui,-apple-system,"Segoe UI",Roboto,"Noto Sans",sans-serif;overflow-wrap:anywhere}
         main{max-width:1240px;margin:0 auto;padding:1.25rem 1rem 4rem}
@@ -32,13 +51,6 @@ internal static class ReportStyle
         .model{font-size:.86rem}.score{display:inline-block;margin-left:.5rem;color:var(--soft);font-variant-numeric:tabular-nums}.cut{color:var(--warn)}
         .charts{display:grid;grid-template-columns:repeat(auto-fill,minmax(min(100%,330px),1fr));gap:1rem}
         figure.chart{margin:0;background:var(--card);border:1px solid var(--line);border-radius:8px;padding:.6rem .6rem .5rem}figcaption{font-weight:600;font-size:.92rem;padding:0 .2rem .2rem}.unit{font-weight:400;font-size:.84rem}
-        svg{display:block;width:100%;height:auto;font:11px system-ui,-apple-system,"Segoe UI",Roboto,"Noto Sans",sans-serif}
-        .grid{stroke:var(--line);fill:none}.tick,.axis{fill:var(--soft)}.mark{fill:var(--ink);font-size:10.5px;paint-order:stroke;stroke:var(--card);stroke-width:4px;stroke-linejoin:round}.reference{stroke:var(--soft);fill:none;stroke-dasharray:4 4}
-        .raw{fill:none;stroke-width:1;opacity:.4}.line{fill:none;stroke-width:2.2;stroke-linejoin:round}.bar-line{fill:none;stroke-width:1.4}.hover{fill:transparent}.hover:hover{fill:var(--ink);fill-opacity:.25}
-        .bar{opacity:.85}rect.s0{fill:var(--s0);stroke:none}rect.bar{stroke:none}circle.dot{stroke:none}
-        .s0{stroke:var(--s0)}.s1{stroke:var(--s1)}.s2{stroke:var(--s2)}.s3{stroke:var(--s3)}.s4{stroke:var(--s4)}.s5{stroke:var(--s5)}
-        path.line.s1,path.raw.s1{stroke-dasharray:7 3}path.line.s2,path.raw.s2{stroke-dasharray:2 3}path.line.s3,path.raw.s3{stroke-dasharray:8 3 2 3}
-        circle.s0{fill:var(--s0)}circle.s1{fill:var(--s1)}circle.s2{fill:var(--s2)}circle.s3{fill:var(--s3)}circle.s4{fill:var(--s4)}circle.s5{fill:var(--s5)}
         .legend{display:flex;flex-wrap:wrap;gap:.1rem .9rem;font-size:.82rem;padding:.2rem .2rem 0}.legend i{display:inline-block;width:1.4em;height:0;border-top:3px solid;vertical-align:middle;margin-right:.35em}
         .legend i.s0{border-color:var(--s0)}.legend i.s1{border-color:var(--s1);border-top-style:dashed}.legend i.s2{border-color:var(--s2);border-top-style:dotted}.legend i.s3{border-color:var(--s3);border-top-style:dashed}.legend i.s4{border-color:var(--s4)}.legend i.s5{border-color:var(--s5)}
         details{margin:.7rem 0}details>.charts{margin-top:.7rem}summary{cursor:pointer;color:var(--accent)}
