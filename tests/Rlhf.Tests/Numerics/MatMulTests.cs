@@ -48,7 +48,7 @@ public sealed class MatMulTests
         using var pool = new WorkerPool(1);
         var a = bench.Put(Check.Floats(1, m * k));
         var packed = bench.Room(MatMul.PackedLength(k, n));
-        MatMul.Pack(pool, k, n, bench.Put(Check.Floats(2, k * n)).Pointer, n, 1, packed.Pointer);
+        Packing.Panels(pool, k, n, bench.Put(Check.Floats(2, k * n)).Pointer, n, 1, packed.Pointer);
         var (whole, parts) = (bench.Room(m * n), bench.Room(m * n));
         var panel = k * MatMul.PanelWidth;
         Run(set, pool, m, n, k, a.Pointer, k, 1, packed.Pointer, panel, whole.Pointer, n, MatMulStart.Zero, null);
@@ -69,7 +69,7 @@ public sealed class MatMulTests
         using var pool = new WorkerPool(2);
         var a = bench.Put(Check.Floats(3, m * k));
         var packed = bench.Room(MatMul.PackedLength(k, n));
-        MatMul.Pack(pool, k, n, bench.Put(Check.Floats(4, k * n)).Pointer, 1, k, packed.Pointer);
+        Packing.Panels(pool, k, n, bench.Put(Check.Floats(4, k * n)).Pointer, 1, k, packed.Pointer);
         var (whole, parts) = (bench.Room(m * n), bench.Room(m * n));
         Run(set, pool, m, n, k, a.Pointer, k, 1, packed.Pointer, k * MatMul.PanelWidth, whole.Pointer, n, MatMulStart.Zero, null);
         for (var column = 0; column < n; column += chunk)
@@ -166,7 +166,7 @@ public sealed class MatMulTests
                 {
                     using var pool = new WorkerPool(threads);
                     var destination = bench.Put(c);
-                    MatMul.Pack(pool, s.K, s.N, bench.Put(b).Pointer, bRow, bColumn, packed.Pointer);
+                    Packing.Panels(pool, s.K, s.N, bench.Put(b).Pointer, bRow, bColumn, packed.Pointer);
                     Run(
                         set, pool, s.M, s.N, s.K, bench.Put(a).Pointer, aRow, aColumn, packed.Pointer, (long)s.K * MatMul.PanelWidth, destination.Pointer, cStride, s.Start,
                         bench.Put(bias).Pointer);

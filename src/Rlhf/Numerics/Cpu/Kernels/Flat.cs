@@ -1,3 +1,4 @@
+using System.Runtime.Intrinsics;
 using Rlhf.Numerics.Cpu.Simd;
 
 namespace Rlhf.Numerics.Cpu;
@@ -92,21 +93,21 @@ internal static unsafe class Flat
     {
         var a = (Arguments*)arguments;
         var (first, end) = RowParts.Range(part, a->Length);
-        double s0 = 0, s1 = 0, s2 = 0, s3 = 0;
+        var (low, high) = (Vector512<double>.Zero, Vector512<double>.Zero);
         var i = first;
-        for (; i + 4 <= end; i += 4)
+        for (; i + Vector512<float>.Count <= end; i += Vector512<float>.Count)
         {
-            s0 += (double)a->X[i] * a->X[i];
-            s1 += (double)a->X[i + 1] * a->X[i + 1];
-            s2 += (double)a->X[i + 2] * a->X[i + 2];
-            s3 += (double)a->X[i + 3] * a->X[i + 3];
+            var (x, y) = Vector512.Widen(Vector512.Load(a->X + i));
+            low += x * x;
+            high += y * y;
         }
 
+        var sum = Vector512.Sum(low + high);
         for (; i < end; i++)
         {
-            s0 += (double)a->X[i] * a->X[i];
+            sum += (double)a->X[i] * a->X[i];
         }
 
-        a->Partial[part] = (s0 + s1) + (s2 + s3);
+        a->Partial[part] = sum;
     }
 }

@@ -8,7 +8,7 @@ internal sealed unsafe class Float32Products<T>(WorkerPool pool) : IMatrixProduc
 {
     public long PackedLength(long k, long n) => MatMul.PackedLength(k, n);
 
-    public void Pack(int k, int n, float* b, long rowStride, long columnStride, float* packed) => MatMul.Pack(pool, k, n, b, rowStride, columnStride, packed);
+    public void Pack(int k, int n, float* b, long rowStride, long columnStride, float* packed) => Packing.Panels(pool, k, n, b, rowStride, columnStride, packed);
 
     public void Run(int m, int n, int k, float* a, long rowStride, long columnStride, PackedOperand b, float* c, long cRowStride, MatMulStart start, float* bias) =>
         MatMul.Run<T>(

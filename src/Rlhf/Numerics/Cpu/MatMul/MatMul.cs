@@ -1,5 +1,3 @@
-using System.Runtime.CompilerServices;
-using System.Runtime.Intrinsics;
 using Rlhf.Numerics.Cpu.Simd;
 
 namespace Rlhf.Numerics.Cpu;
@@ -31,98 +29,8 @@ internal static unsafe class MatMul
     /// <summary>Columns of a packed panel.</summary>
     public const int PanelWidth = 32;
 
-    private const int PackRows = 128; // of each of
-    private const int PackPanels = 8; // panels: what one part packs
-
     /// <summary>Floats that a packed [<paramref name="k"/>, <paramref name="n"/>] operand takes: panels of 32 columns, each [k, 32], the last one filled with zeros.</summary>
     public static long PackedLength(long k, long n) => (n + PanelWidth - 1) / PanelWidth * PanelWidth * k;
-
-    private struct PackArguments
-    {
-        public int K, N, Steps;
-        public float* B, Packed;
-        public long RowStride, ColumnStride;
-    }
-
-    /// <summary>Packs B, whose element (k, n) stands at b[k * rowStride + n * columnStride].</summary>
-    public static void Pack(WorkerPool pool, int k, int n, float* b, long rowStride, long columnStride, float* packed)
-    {
-        var steps = (k + PackRows - 1) / PackRows;
-        var groups = (n + (PackPanels * PanelWidth) - 1) / (PackPanels * PanelWidth);
-        var arguments = new PackArguments { K = k, N = n, Steps = steps, B = b, Packed = packed, RowStride = rowStride, ColumnStride = columnStride };
-        pool.Run(&PackPart, &arguments, groups * steps);
-    }
-
-    /// <summary>Some rows of some neighbouring panels, a few rows at a time: long enough runs of memory in either direction.</summary>
-    private static void PackPart(void* arguments, int part, int worker)
-    {
-        var a = (PackArguments*)arguments;
-        var firstColumn = part / a->Steps * PackPanels * PanelWidth;
-        var endColumn = Math.Min(a->N, firstColumn + (PackPanels * PanelWidth));
-        var firstRow = part % a->Steps * PackRows;
-        var endRow = Math.Min(a->K, firstRow + PackRows);
-        var stepRows = a->RowStride == 1 ? PackRows : 1;
-        for (var row = firstRow; row < endRow; row += stepRows)
-        {
-            var rows = Math.Min(stepRows, endRow - row);
-            for (var column = firstColumn; column < endColumn; column += PanelWidth)
-            {
-                var columns = Math.Min(PanelWidth, endColumn - column);
-                var destination = a->Packed + ((long)column * a->K) + ((long)row * PanelWidth);
-                if (columns < PanelWidth)
-                {
-                    new Span<float>(destination, rows * PanelWidth).Clear();
-                }
-
-                Regroup(columns, rows, a->B + (row * a->RowStride) + (column * a->ColumnStride), a->ColumnStride, a->RowStride, destination, PanelWidth);
-            }
-        }
-    }
-
-    /// <summary>destination[p * stride + i] = source[i * across + p * along] for i &lt; count, p &lt; depth: what both operands' packing comes to.</summary>
-    private static void Regroup(int count, int depth, float* source, long across, long along, float* destination, int stride)
-    {
-        if (along == 1)
-        {
-            Transpose.Copy(count, depth, source, across, destination, stride);
-            return;
-        }
-
-        for (var p = 0; p < depth; p++, source += along, destination += stride)
-        {
-            if (across == 1)
-            {
-                CopyRun(source, destination, count);
-                continue;
-            }
-
-            for (var i = 0; i < count; i++)
-            {
-                destination[i] = source[i * across];
-            }
-        }
-    }
-
-    /// <summary>A few floats, too few for a call: packing copies runs of twelve and of thirty-two.</summary>
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static void CopyRun(float* source, float* destination, int count)
-    {
-        var i = 0;
-        for (; i <= count - 8; i += 8)
-        {
-            Vector256.Load(source + i).Store(destination + i);
-        }
-
-        for (; i <= count - 4; i += 4)
-        {
-            Vector128.Load(source + i).Store(destination + i);
-        }
-
-        for (; i < count; i++)
-        {
-            destination[i] = source[i];
-        }
-    }
 
     private struct RunArguments
     {
@@ -195,12 +103,7 @@ internal static unsafe class MatMul
         {
             var first = step * g->Parts.Depth;
             var depth = Math.Min(g->Parts.Depth, g->K - first);
-            for (var row = firstRow; row < endRow; row += TTile.Rows)
-            {
-                var count = Math.Min(TTile.Rows, endRow - row);
-                Regroup(count, depth, g->A + (row * g->RowStride) + (first * g->ColumnStride), g->RowStride, g->ColumnStride, block + ((long)(row - firstRow) * depth), count);
-            }
-
+            Packing.Tiles(endRow - firstRow, depth, g->A + (firstRow * g->RowStride) + (first * g->ColumnStride), g->RowStride, g->ColumnStride, TTile.Rows, block);
             for (var panel = firstPanel; panel < endPanel; panel++)
             {
                 MultiplyPanel<TTile>(g, panel, firstRow, endRow, first, depth, block);

@@ -87,6 +87,30 @@ internal readonly unsafe struct MatMulTile512 : IMatMulTile
         var cA1 = Vector512.Load(from + (10 * fromStride) + 16);
         var cB0 = Vector512.Load(from + (11 * fromStride));
         var cB1 = Vector512.Load(from + (11 * fromStride) + 16);
+        Sse.Prefetch0(c + (12 * cStride));
+        Sse.Prefetch0(c + (12 * cStride) + 16);
+        Sse.Prefetch0(c + (13 * cStride));
+        Sse.Prefetch0(c + (13 * cStride) + 16);
+        Sse.Prefetch0(c + (14 * cStride));
+        Sse.Prefetch0(c + (14 * cStride) + 16);
+        Sse.Prefetch0(c + (15 * cStride));
+        Sse.Prefetch0(c + (15 * cStride) + 16);
+        Sse.Prefetch0(c + (16 * cStride));
+        Sse.Prefetch0(c + (16 * cStride) + 16);
+        Sse.Prefetch0(c + (17 * cStride));
+        Sse.Prefetch0(c + (17 * cStride) + 16);
+        Sse.Prefetch0(c + (18 * cStride));
+        Sse.Prefetch0(c + (18 * cStride) + 16);
+        Sse.Prefetch0(c + (19 * cStride));
+        Sse.Prefetch0(c + (19 * cStride) + 16);
+        Sse.Prefetch0(c + (20 * cStride));
+        Sse.Prefetch0(c + (20 * cStride) + 16);
+        Sse.Prefetch0(c + (21 * cStride));
+        Sse.Prefetch0(c + (21 * cStride) + 16);
+        Sse.Prefetch0(c + (22 * cStride));
+        Sse.Prefetch0(c + (22 * cStride) + 16);
+        Sse.Prefetch0(c + (23 * cStride));
+        Sse.Prefetch0(c + (23 * cStride) + 16);
         for (var end = a + (k * aStride); a != end; a += aStride, b += MatMul.PanelWidth)
         {
             Sse.Prefetch0(b + PrefetchDistance);

@@ -1,0 +1,124 @@
+using System.Runtime.CompilerServices;
+using System.Runtime.Intrinsics;
+using System.Runtime.Intrinsics.X86;
+
+namespace Rlhf.Numerics.Cpu;
+
+/// <summary>
+/// Brings the operands of <see cref="MatMul"/> into the order in which a tile reads them: groups of neighbouring columns of B (panels) or rows of A (tiles), in each group one step of K after the other.
+/// </summary>
+internal static unsafe class Packing
+{
+    private const int PackRows = 256; // of each of
+    private const int PackPanels = 8; // panels: what one part packs
+    private const int GroupsAtOnce = 8; // whole cache lines of the source, whatever the width of a group
+    private const int RowsAhead = 4; // so far ahead rows are fetched; they lie too far apart for the processor to guess
+    private const int CacheLine = 16; // floats
+
+    private struct Arguments
+    {
+        public int K, N, Steps;
+        public float* B, Packed;
+        public long RowStride, ColumnStride;
+    }
+
+    /// <summary>Packs B [k, n], whose element (k, n) stands at b[k * rowStride + n * columnStride], one of the strides being 1. The last panel is filled with zeros.</summary>
+    public static void Panels(WorkerPool pool, int k, int n, float* b, long rowStride, long columnStride, float* packed)
+    {
+        var steps = (k + PackRows - 1) / PackRows;
+        var groups = (n + (PackPanels * MatMul.PanelWidth) - 1) / (PackPanels * MatMul.PanelWidth);
+        var arguments = new Arguments { K = k, N = n, Steps = steps, B = b, Packed = packed, RowStride = rowStride, ColumnStride = columnStride };
+        pool.Run(&PackPart, &arguments, groups * steps);
+    }
+
+    /// <summary>
+    /// Packs the rows of A that stand at a[i * rowStride + p * columnStride], one of the strides being 1, for i &lt; rows and p &lt; depth, into tiles of <paramref name="tileRows"/> rows; the last tile may have fewer.
+    /// </summary>
+    public static void Tiles(int rows, int depth, float* a, long rowStride, long columnStride, int tileRows, float* tiles)
+    {
+        var whole = rows / tileRows * tileRows;
+        Groups(whole, depth, a, rowStride, columnStride, tileRows, (long)tileRows * depth, tiles);
+        Groups(rows - whole, depth, a + (whole * rowStride), rowStride, columnStride, rows - whole, 0, tiles + ((long)whole * depth));
+    }
+
+    private static void PackPart(void* arguments, int part, int worker)
+    {
+        var a = (Arguments*)arguments;
+        var firstColumn = part / a->Steps * PackPanels * MatMul.PanelWidth;
+        var endColumn = Math.Min(a->N, firstColumn + (PackPanels * MatMul.PanelWidth));
+        var firstRow = part % a->Steps * PackRows;
+        var rows = Math.Min(PackRows, a->K - firstRow);
+        var panelStride = (long)MatMul.PanelWidth * a->K;
+        var destination = a->Packed + ((long)firstColumn * a->K) + ((long)firstRow * MatMul.PanelWidth);
+        var partial = (endColumn - firstColumn) % MatMul.PanelWidth;
+        if (partial > 0)
+        {
+            new Span<float>(destination + ((endColumn - firstColumn) / MatMul.PanelWidth * panelStride), rows * MatMul.PanelWidth).Clear();
+        }
+
+        Groups(
+            endColumn - firstColumn, rows, a->B + (firstRow * a->RowStride) + (firstColumn * a->ColumnStride), a->ColumnStride, a->RowStride, MatMul.PanelWidth, panelStride, destination);
+    }
+
+    /// <summary>destination[i / width * groupStride + p * width + i % width] = source[i * across + p * along] for i &lt; count, p &lt; depth.</summary>
+    private static void Groups(int count, int depth, float* source, long across, long along, int width, long groupStride, float* destination)
+    {
+        var atOnce = along == 1 ? width : GroupsAtOnce * width;
+        for (var first = 0; first < count; first += atOnce)
+        {
+            var some = Math.Min(atOnce, count - first);
+            var groups = destination + (first / Math.Max(width, 1) * groupStride);
+            if (along == 1)
+            {
+                Transpose.Copy(some, depth, source + (first * across), across, groups, width);
+            }
+            else
+            {
+                Deal(some, depth, source + first, along, width, groupStride, groups);
+            }
+        }
+    }
+
+    /// <summary>Rows of the source lie <paramref name="along"/> apart; each is dealt out to the groups.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    private static void Deal(int count, int depth, float* source, long along, int width, long groupStride, float* destination)
+    {
+        for (var p = 0; p < depth; p++, source += along, destination += width)
+        {
+            if (Sse.IsSupported && p + RowsAhead < depth)
+            {
+                for (var i = 0; i < count; i += CacheLine)
+                {
+                    Sse.Prefetch0(source + (RowsAhead * along) + i);
+                }
+            }
+
+            var group = destination;
+            for (var i = 0; i < count; i += width, group += groupStride)
+            {
+                CopyRun(source + i, group, Math.Min(width, count - i));
+            }
+        }
+    }
+
+    /// <summary>A few floats, too few for a call.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static void CopyRun(float* source, float* destination, int count)
+    {
+        var i = 0;
+        for (; i <= count - 8; i += 8)
+        {
+            Vector256.Load(source + i).Store(destination + i);
+        }
+
+        for (; i <= count - 4; i += 4)
+        {
+            Vector128.Load(source + i).Store(destination + i);
+        }
+
+        for (; i < count; i++)
+        {
+            destination[i] = source[i];
+        }
+    }
+}
