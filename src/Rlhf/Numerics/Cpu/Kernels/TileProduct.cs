@@ -12,15 +12,21 @@ internal static unsafe class TileProduct
     public static void Run<T>(int m, int vectors, int k, float* a, long aRow, long aColumn, float* b, long bRow, float* c, long cRow, bool accumulate)
         where T : unmanaged, ILanes<T>
     {
+        var fours = m & ~3;
         var v = 0;
         for (; T.HasWideRegisterFile && v + 2 <= vectors; v += 2)
         {
-            Columns2<T>(m, k, a, aRow, aColumn, b + (v * ILanes<T>.Count), bRow, c + (v * ILanes<T>.Count), cRow, accumulate);
+            Columns2<T>(fours, k, a, aRow, aColumn, b + (v * ILanes<T>.Count), bRow, c + (v * ILanes<T>.Count), cRow, accumulate);
         }
 
         for (; v < vectors; v++)
         {
-            Columns1<T>(m, k, a, aRow, aColumn, b + (v * ILanes<T>.Count), bRow, c + (v * ILanes<T>.Count), cRow, accumulate);
+            Columns1<T>(fours, k, a, aRow, aColumn, b + (v * ILanes<T>.Count), bRow, c + (v * ILanes<T>.Count), cRow, accumulate);
+        }
+
+        for (var i = fours; i < m; i++)
+        {
+            Row<T>(vectors, k, a + (i * aRow), aColumn, b, bRow, c + (i * cRow), accumulate);
         }
     }
 
@@ -69,12 +75,6 @@ internal static unsafe class TileProduct
             T.Store(c3, s30);
             T.Store(c3 + ILanes<T>.Count, s31);
         }
-
-        if (i < m)
-        {
-            Columns1<T>(m - i, k, a + (i * aRow), aRow, aColumn, b, bRow, c + (i * cRow), cRow, accumulate);
-            Columns1<T>(m - i, k, a + (i * aRow), aRow, aColumn, b + ILanes<T>.Count, bRow, c + (i * cRow) + ILanes<T>.Count, cRow, accumulate);
-        }
     }
 
     private static void Columns1<T>(int m, int k, float* a, long aRow, long aColumn, float* b, long bRow, float* c, long cRow, bool accumulate)
@@ -102,17 +102,60 @@ internal static unsafe class TileProduct
             T.Store(c2, s2);
             T.Store(c3, s3);
         }
+    }
 
-        for (; i < m; i++)
+    /// <summary>One row, as in decoding: several vectors at once, because a chain of multiply-adds alone waits for each of them.</summary>
+    private static void Row<T>(int vectors, int k, float* a, long aColumn, float* b, long bRow, float* c, bool accumulate)
+        where T : unmanaged, ILanes<T>
+    {
+        var zero = T.Broadcast(0f);
+        var v = 0;
+        for (; v + 4 <= vectors; v += 4, b += 4 * ILanes<T>.Count, c += 4 * ILanes<T>.Count)
         {
-            var s = accumulate ? T.Load(c + (i * cRow)) : zero;
+            float* c1 = c + ILanes<T>.Count, c2 = c1 + ILanes<T>.Count, c3 = c2 + ILanes<T>.Count;
+            var (s0, s1, s2, s3) = accumulate ? (T.Load(c), T.Load(c1), T.Load(c2), T.Load(c3)) : (zero, zero, zero, zero);
             var bp = b;
-            for (long p = 0, offset = i * aRow; p < k; p++, offset += aColumn, bp += bRow)
+            for (long p = 0, offset = 0; p < k; p++, offset += aColumn, bp += bRow)
+            {
+                var x = T.Broadcast(a[offset]);
+                s0 = T.FusedMultiplyAdd(x, T.Load(bp), s0);
+                s1 = T.FusedMultiplyAdd(x, T.Load(bp + ILanes<T>.Count), s1);
+                s2 = T.FusedMultiplyAdd(x, T.Load(bp + (2 * ILanes<T>.Count)), s2);
+                s3 = T.FusedMultiplyAdd(x, T.Load(bp + (3 * ILanes<T>.Count)), s3);
+            }
+
+            T.Store(c, s0);
+            T.Store(c1, s1);
+            T.Store(c2, s2);
+            T.Store(c3, s3);
+        }
+
+        for (; v + 2 <= vectors; v += 2, b += 2 * ILanes<T>.Count, c += 2 * ILanes<T>.Count)
+        {
+            var c1 = c + ILanes<T>.Count;
+            var (s0, s1) = accumulate ? (T.Load(c), T.Load(c1)) : (zero, zero);
+            var bp = b;
+            for (long p = 0, offset = 0; p < k; p++, offset += aColumn, bp += bRow)
+            {
+                var x = T.Broadcast(a[offset]);
+                s0 = T.FusedMultiplyAdd(x, T.Load(bp), s0);
+                s1 = T.FusedMultiplyAdd(x, T.Load(bp + ILanes<T>.Count), s1);
+            }
+
+            T.Store(c, s0);
+            T.Store(c1, s1);
+        }
+
+        for (; v < vectors; v++, b += ILanes<T>.Count, c += ILanes<T>.Count)
+        {
+            var s = accumulate ? T.Load(c) : zero;
+            var bp = b;
+            for (long p = 0, offset = 0; p < k; p++, offset += aColumn, bp += bRow)
             {
                 s = T.FusedMultiplyAdd(T.Broadcast(a[offset]), T.Load(bp), s);
             }
 
-            T.Store(c + (i * cRow), s);
+            T.Store(c, s);
         }
     }
 }
