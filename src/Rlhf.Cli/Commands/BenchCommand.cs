@@ -4,6 +4,7 @@ using Rlhf.Benchmarks;
 using Rlhf.Numerics;
 using Rlhf.Numerics.Cpu;
 using Rlhf.Reporting;
+using Rlhf.Runs;
 
 namespace Rlhf.Cli.Commands;
 
@@ -89,7 +90,7 @@ internal static class BenchCommand
             results = benchmark.Run(phases);
         }
 
-        var peakMemory = BenchmarkResult.PeakMemory();
+        var peakMemory = ResidentMemory.PeakBytes();
         var result = new BenchmarkResult(shape.Name, threads, precision, results, MachineRates.Measure(device), peakMemory);
         if (parsed.GetValue(Json))
         {

@@ -13,16 +13,31 @@ internal static class PlanCommand
     {
         var file = new Argument<string>("RECIPE") { Description = "The recipe file." };
         var changes = new Option<string[]>("--set") { Description = "Changes a value of the recipe: --set ppo.steps=10.", HelpName = "a.b=value" };
-        return new Command("plan", "Prints examples, tokens, updates, memory and an estimate of time of every stage; runs nothing.") { file, changes }
-            .WithExamples("rlhf plan recipes/polite.yaml", "rlhf plan recipes/polite.yaml --set ppo.steps=10")
+        var json = ModelArguments.Json("One JSON object a stage: name, examples, tokens, updates, memory_bytes, seconds.");
+        return new Command("plan", "Prints examples, tokens, updates, memory and an estimate of time of every stage; runs nothing.") { file, changes, json }
+            .WithExamples("rlhf plan recipes/polite.yaml", "rlhf plan recipes/polite.yaml --set ppo.steps=10", "rlhf plan recipes/polite.yaml --json")
             .Does((parsed, _) =>
             {
                 var recipe = RecipeReader.Read(parsed.GetRequiredValue(file), parsed.GetValue(changes));
                 var plan = RecipePlan.Of(recipe);
                 using var device = CpuDevice.Create(precision: recipe.Precision);
-                Write(parsed.Output(), plan, DeviceProbe.MatmulRate(device), device.Description);
+                var rate = DeviceProbe.MatmulRate(device);
+                if (parsed.GetValue(json))
+                {
+                    foreach (var stage in plan.Stages)
+                    {
+                        ModelArguments.WriteLine(parsed.Output(), new StageRow(stage.Name, stage.Examples, stage.Tokens, stage.Updates, stage.Bytes + plan.ProgramBytes, SecondsOf(stage, rate)));
+                    }
+
+                    return;
+                }
+
+                Write(parsed.Output(), plan, rate, device.Description);
             });
     }
+
+    /// <summary>A line of <c>--json</c>.</summary>
+    private sealed record StageRow(string Name, long Examples, double Tokens, long Updates, long MemoryBytes, double Seconds);
 
     private static void Write(TextWriter output, RecipePlan plan, double rate, string device)
     {

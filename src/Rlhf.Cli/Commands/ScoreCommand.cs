@@ -99,7 +99,7 @@ internal static class ScoreCommand
 
     private static void WriteRewards(ParseResult parsed, Scorer scorer, ScoreRow[] rows, ScoreTable table)
     {
-        var rewards = scorer.Rewards([.. rows.Select(row => row.Tokens)]);
+        var rewards = scorer.Rewards([.. rows.Select(row => row.Tokens)], [.. rows.Select(row => row.PromptLength)]);
         for (var i = 0; i < rows.Length; i++)
         {
             if (parsed.GetValue(Json))

@@ -19,6 +19,7 @@ internal sealed class ScoreRoute(ServedModels models)
         var answers = AnswersOf(body.Get("answers"));
         body.RejectUnknown();
         var sequences = answers.Select((answer, i) => Encode(model, prompt, answer, FormattableString.Invariant($"answers[{i}]"))).ToArray();
+        var tokens = sequences.Sum(static sequence => sequence.Tokens.Length);
         var scores = await model.Score(sequences, context.RequestAborted);
         await context.Response.WriteAsJsonAsync(
             new JsonObject
@@ -26,8 +27,8 @@ internal sealed class ScoreRoute(ServedModels models)
                 ["object"] = "list",
                 ["model"] = model.Name,
                 ["system_fingerprint"] = model.Fingerprint,
-                ["data"] = new JsonArray([.. scores.Select((score, i) => new JsonObject { ["object"] = "score", ["index"] = i, ["score"] = Finite(score), ["tokens"] = sequences[i].Length })]),
-                ["usage"] = new JsonObject { ["prompt_tokens"] = sequences.Sum(sequence => sequence.Length), ["total_tokens"] = sequences.Sum(sequence => sequence.Length) },
+                ["data"] = new JsonArray([.. scores.Select((score, i) => new JsonObject { ["object"] = "score", ["index"] = i, ["score"] = Finite(score), ["tokens"] = sequences[i].Tokens.Length })]),
+                ["usage"] = new JsonObject { ["prompt_tokens"] = tokens, ["total_tokens"] = tokens },
             },
             WebJson.Options,
             context.RequestAborted);
@@ -55,12 +56,12 @@ internal sealed class ScoreRoute(ServedModels models)
         return answers.All(answer => answer.Length > 0) ? answers : throw ApiException.Invalid("Invalid value for 'answers': an answer is empty.", "answers", "invalid_value");
     }
 
-    private static int[] Encode(ServedRewardModel model, Prompt prompt, string answer, string name)
+    private static EncodedSequence Encode(ServedRewardModel model, Prompt prompt, string answer, string name)
     {
-        int[] tokens;
+        EncodedSequence encoded;
         try
         {
-            tokens = model.Encoder.Encode(new Demonstration(name, prompt, answer, TrainOnAllTurns: false, new RowPosition(name, 1, 1)))!.Tokens;
+            encoded = model.Encoder.Encode(new Demonstration(name, prompt, answer, TrainOnAllTurns: false, new RowPosition(name, 1, 1)))!;
         }
         catch (InputException exception)
         {
@@ -68,8 +69,8 @@ internal sealed class ScoreRoute(ServedModels models)
         }
 
         var context = model.Decoder.Config.ContextLength;
-        return tokens.Length <= context ? tokens : throw ApiException.Invalid(
-            FormattableString.Invariant($"This model's maximum context length is {context} tokens. However, the prompt and {name} have {tokens.Length}. Please shorten them."), "answers", "context_length_exceeded");
+        return encoded.Tokens.Length <= context ? encoded : throw ApiException.Invalid(
+            FormattableString.Invariant($"This model's maximum context length is {context} tokens. However, the prompt and {name} have {encoded.Tokens.Length}. Please shorten them."), "answers", "context_length_exceeded");
     }
 
     private static float Finite(float score) => float.IsFinite(score) ? score : throw new RunFailedException("The reward model gave a score that is not finite: its weights are broken.");

@@ -137,8 +137,8 @@ public sealed class ServedRewardModel : ServedModel
         _scorer = new Scorer(Decoder, RowBudget);
     }
 
-    /// <summary>Scores of whole sequences.</summary>
-    internal async Task<float[]> Score(IReadOnlyList<int[]> sequences, CancellationToken cancellation)
+    /// <summary>Scores of answers; those to the same prompt go through the model together.</summary>
+    internal async Task<float[]> Score(IReadOnlyList<EncodedSequence> answers, CancellationToken cancellation)
     {
         if (Interlocked.Increment(ref _inside) > _queue + 1)
         {
@@ -151,7 +151,7 @@ public sealed class ServedRewardModel : ServedModel
             await _turn.WaitAsync(cancellation);
             try
             {
-                return await Task.Run(() => _scorer.Rewards(sequences), CancellationToken.None);
+                return await Task.Run(() => _scorer.Rewards([.. answers.Select(static answer => answer.Tokens)], [.. answers.Select(static answer => answer.PromptLength)]), CancellationToken.None);
             }
             finally
             {

@@ -1,5 +1,3 @@
-using System.Diagnostics;
-using System.Globalization;
 using System.Text.Encodings.Web;
 using System.Text.Json;
 using System.Text.Json.Nodes;
@@ -74,19 +72,6 @@ public sealed record BenchmarkResult(string Size, int Threads, string Precision,
         json["copy_gb_per_s"] = Rounded(Machine.CopyRate / 1e9);
         json["peak_memory_bytes"] = PeakMemoryBytes;
         return json.ToJsonString(Json);
-    }
-
-    /// <summary>Most resident memory of this process so far, in bytes.</summary>
-    public static long PeakMemory()
-    {
-        const string Status = "/proc/self/status", Key = "VmHWM:";
-        if (File.Exists(Status) && File.ReadLines(Status).FirstOrDefault(static line => line.StartsWith(Key, StringComparison.Ordinal)) is { } line)
-        {
-            return 1024 * long.Parse(line[Key.Length..].Replace("kB", "", StringComparison.Ordinal), NumberStyles.Integer, CultureInfo.InvariantCulture);
-        }
-
-        using var process = Process.GetCurrentProcess();
-        return process.PeakWorkingSet64;
     }
 
     private static double Rounded(double value) => Math.Round(value, 4);

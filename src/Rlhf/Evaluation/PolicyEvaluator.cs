@@ -152,8 +152,9 @@ public sealed class PolicyEvaluator : IDisposable
             int[] ending = answer.Finished ? [answer.Response[^1]] : [];
             return (int[])[.. answer.Prompt, .. _tokenizer.Encode(request.Text), .. ending];
         })];
-        var scores = _judges.Reward is { } reward ? ScorerOf(reward).Rewards(sequences) : throw new InvalidOperationException("Answers are scored again by a reward model; there is none.");
-        var second = _judges.Second is { } other ? ScorerOf(other).Rewards(sequences) : null;
+        int[] promptLengths = [.. requests.Select(request => evaluation.Answers[request.Answer].Completion.Prompt.Length)];
+        var scores = _judges.Reward is { } reward ? ScorerOf(reward).Rewards(sequences, promptLengths) : throw new InvalidOperationException("Answers are scored again by a reward model; there is none.");
+        var second = _judges.Second is { } other ? ScorerOf(other).Rewards(sequences, promptLengths) : null;
         return [.. scores.Select((score, i) => new Rescored(Scale.Apply(score), second?[i]))];
     }
 

@@ -3,7 +3,8 @@ namespace Rlhf.Reporting;
 /// <summary>What a run prints on standard output at its end: the quality of base, SFT and PPO, the other main figures, some answers, the verdict.</summary>
 public static class FinalTables
 {
-    private static readonly string[] OtherFigures =
+    /// <summary>The figures in front, in order.</summary>
+    internal static IReadOnlyList<string> MainFigures { get; } =
     [
         FigureNames.ValidationLoss, FigureNames.Accuracy, FigureNames.SecondAccuracy, FigureNames.ScoreGain, FigureNames.WinRate, FigureNames.Kl,
         FigureNames.ResponseLength, FigureNames.EosShare, FigureNames.DistinctShare,
@@ -65,7 +66,7 @@ public static class FinalTables
         var any = false;
         foreach (var stage in summary.Stages)
         {
-            foreach (var name in OtherFigures.Where(stage.Figures.ContainsKey))
+            foreach (var name in MainFigures.Where(stage.Figures.ContainsKey))
             {
                 var figure = stage.Figures[name];
                 table.AddRow(stage.Name, Glossary.NameOf(name), NumberText.Of(figure), NumberText.IntervalOf(figure));

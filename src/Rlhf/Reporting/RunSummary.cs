@@ -47,6 +47,9 @@ public sealed record StageSummary
     /// <summary>Wall-clock seconds, of all attempts together if it was resumed.</summary>
     public double Seconds { get; init; }
 
+    /// <summary>Most memory of the whole program that was resident during the stage (the last attempt, if it was resumed).</summary>
+    public long? PeakMemoryBytes { get; init; }
+
     /// <summary>Optimizer steps (or PPO steps) done; 0 for a stage that trains nothing.</summary>
     public long Steps { get; init; }
 

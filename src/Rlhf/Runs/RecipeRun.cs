@@ -34,6 +34,7 @@ public static class RecipeRun
             cancellation.ThrowIfCancellationRequested();
             Directory.CreateDirectory(run.StageFolder(step));
             DurableFiles.RecoverFolder(run.ModelFolder(step));
+            ResidentMemory.ForgetPeak();
             var context = new StageContext(recipe, step, run, device, metrics, progress, cancellation);
             context.Complete(runStage(context));
             WriteSummary(recipe, run);

@@ -72,7 +72,7 @@ public sealed class StageContext
     internal void Complete(StageSummary summary)
     {
         Run.Write(Path.Combine("stages", Step.Name, "ledger.json"), Encoding.UTF8.GetBytes(Ledger.ToJson().ToJsonString(SummaryFiles.Json)));
-        SummaryFiles.WriteStage(Folder, summary with { Started = Started, Seconds = Seconds, DataHashes = Data.Hashes });
+        SummaryFiles.WriteStage(Folder, summary with { Started = Started, Seconds = Seconds, PeakMemoryBytes = ResidentMemory.PeakBytes(), DataHashes = Data.Hashes });
 
         // The model is complete; checkpoints are several times its size.
         foreach (var folder in Directory.GetDirectories(Folder, "checkpoints*"))

@@ -149,6 +149,18 @@ public sealed class ScoreCommandTests : IDisposable
         Assert.Equal("", language.Error + reward.Error);
     }
 
+    [Fact]
+    public void Answers_to_one_prompt_get_together_the_bits_that_they_get_alone()
+    {
+        string[] rows = [.. new[] { "An apple.", "A pear.", "Red and green.", "An apple." }.Select(static answer => JsonSerializer.Serialize(new { prompt = "Name a fruit.", response = answer }))];
+        var folder = _models.Reward("rm");
+
+        var together = JsonLines("score", "--model", folder, "--data", _models.Write("all.jsonl", rows), "--json").Select(static row => row.GetProperty("reward").GetSingle());
+        var alone = rows.Select(row => JsonLines("score", "--model", folder, "--data", _models.Write("one.jsonl", row), "--json")[0].GetProperty("reward").GetSingle());
+
+        Assert.Equal(alone, together);
+    }
+
     private static int[] Ints(JsonElement array) => [.. array.EnumerateArray().Select(value => value.GetInt32())];
 
     private static double[] Floats(JsonElement row, string name) => [.. row.GetProperty(name).EnumerateArray().Select(value => value.GetDouble())];

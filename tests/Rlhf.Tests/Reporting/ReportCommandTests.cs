@@ -1,3 +1,4 @@
+using System.Xml.Linq;
 using Rlhf.Cli;
 
 namespace Rlhf.Tests.Reporting;
@@ -24,5 +25,41 @@ public sealed class ReportCommandTests : IDisposable
         var (output, error) = (new StringWriter(), new StringWriter());
         Assert.Equal(2, Program.Run(["report", folder.Path], output, error));
         Assert.Contains("no run in this folder", error.ToString(), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Runs_stand_beside_each_other_as_a_table_and_as_curves()
+    {
+        var (first, second, document) = (folder.File("f32"), folder.File("bf16"), folder.File("page.md"));
+        MadeUpRun.WriteTo(first);
+        MadeUpRun.WriteTo(second);
+        File.WriteAllText(document, "<!-- beside:begin -->\n<!-- beside:end -->\n");
+        var (output, error) = (new StringWriter(), new StringWriter());
+
+        Assert.Equal(0, Program.Run(["report", first, "--beside", second, "--curves", folder.File("curves.svg"), "--document", document], output, error));
+
+        var lines = output.ToString().Split('\n');
+        Assert.Equal("| stage | figure | f32 | bf16 |", lines[0]);
+        Assert.Contains(lines, static line => line.StartsWith("| 01-sft | held-out loss | ", StringComparison.Ordinal));
+        Assert.Contains(lines, static line => line.Contains("largest log-probability difference | 0 | 0 |", StringComparison.Ordinal));
+        Assert.Contains(output.ToString(), File.ReadAllText(document), StringComparison.Ordinal);
+        var drawing = XDocument.Load(folder.File("curves.svg")).Root!;
+        Assert.Contains(drawing.Descendants(), static element => element.Value == "bf16");
+        Assert.True(drawing.Elements().Count(static element => element.Name.LocalName == "svg") >= 3);
+    }
+
+    [Theory]
+    [InlineData("another of these runs is called run", "--beside", "RUN")]
+    [InlineData("go with --beside", "--curves", "curves.svg")]
+    [InlineData("--out has no effect", "--beside", "OTHER", "--out", "page.html")]
+    [InlineData("has no finished stage 01-sft", "--beside", "OTHER")]
+    public void What_cannot_stand_beside_a_run_is_bad_input(string expected, params string[] arguments)
+    {
+        var (run, other) = (folder.File("run"), folder.File("other"));
+        MadeUpRun.WriteTo(run);
+        MadeUpRun.WriteMetrics(Directory.CreateDirectory(other).FullName);
+        var (output, error) = (new StringWriter(), new StringWriter());
+        Assert.Equal(2, Program.Run(["report", run, .. arguments.Select(argument => argument switch { "RUN" => run, "OTHER" => other, _ => argument })], output, error));
+        Assert.Contains(expected, error.ToString(), StringComparison.Ordinal);
     }
 }

@@ -1,0 +1,34 @@
+using Rlhf.Data;
+using Rlhf.Evaluation;
+using Rlhf.Generation;
+using Rlhf.Model;
+using Rlhf.Model.Checkpoints;
+using Rlhf.Numerics.Cpu;
+using Rlhf.Tests.Cli;
+using Rlhf.Tokenization;
+
+namespace Rlhf.Tests.Evaluation;
+
+public sealed class PolicyEvaluatorTests
+{
+    [Fact]
+    public void Answers_that_are_scored_again_get_together_the_bits_that_they_get_alone()
+    {
+        using var models = new TinyModels();
+        using var device = CpuDevice.Create(1);
+        var folder = models.Language("policy");
+        var tokenizer = Tokenizer.Load(folder);
+        using var policy = ModelFolder.Load(device, folder, HeadKind.Language).Decoder;
+        using var reward = ModelFolder.Load(device, models.Reward("reward"), HeadKind.Scalar).Decoder;
+        EncodedPrompt[] prompts = [.. new[] { "Name a fruit.", "Name a colour." }.Select(text => new EncodedPrompt(text, text, tokenizer.Encode(text), Truncated: false))];
+        var settings = new GenerationSettings { MaxNewTokens = 4, EndIds = tokenizer.EndOfSequenceIds, Seed = 1 };
+        using var evaluator = new PolicyEvaluator(prompts, samples: 2, settings, tokenizer, new PolicyJudges { Reward = reward, Second = reward }, rowBudget: 64);
+        var evaluation = evaluator.Evaluate(policy);
+        RescoreRequest[] requests = [new(0, "An apple."), new(1, "Green."), new(2, "A pear."), new(0, "An apple is red.")];
+
+        var together = evaluator.Rescore(evaluation, requests);
+
+        Assert.Equal(requests.SelectMany(request => evaluator.Rescore(evaluation, [request])), together);
+        Assert.NotEqual(together[0], together[3]);
+    }
+}
