@@ -82,6 +82,11 @@ internal static partial class CommandLine
             error.WriteLine($"rlhf: {exception.Message}");
             return ExitCode.Failed;
         }
+        catch (RunPausedException exception)
+        {
+            error.WriteLine($"rlhf: {exception.Message}");
+            return ExitCode.Paused;
+        }
         catch (OperationCanceledException exception)
         {
             error.WriteLine($"rlhf: {exception.Message}");

@@ -10,4 +10,7 @@ internal static class ExitCode
 
     /// <summary>The command line, the recipe or an input file is wrong.</summary>
     public const int BadInput = 2;
+
+    /// <summary>The run has stopped until people have ranked enough.</summary>
+    public const int Paused = 3;
 }

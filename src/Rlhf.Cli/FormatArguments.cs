@@ -27,12 +27,16 @@ internal sealed class FormatArguments
     private readonly Option<string?> _prompt = new("--prompt-format") { Description = "For custom: the prompt's text, as in 'Question: {prompt}\\nAnswer:'; \\n is a line end.", HelpName = "TEXT" };
     private readonly Option<string?> _response = new("--response-format") { Description = "For custom: the answer's text, with {response} in it.", HelpName = "TEXT" };
 
+    public IReadOnlyList<Option> All => [_template, _prompt, _response];
+
     public void AddTo(Command command)
     {
         _template.AcceptOnlyFromAmong([.. Templates.Keys]);
-        command.Add(_template);
-        command.Add(_prompt);
-        command.Add(_response);
+        foreach (var option in All)
+        {
+            command.Add(option);
+        }
+
         command.Validators.Add(result =>
         {
             if (result.GetValue(_prompt) is null && (result.GetValue(_template) == Custom || result.GetValue(_response) is not null))

@@ -46,7 +46,7 @@ internal static class Program
             RunCommand.Create(),
             StageCommand.Create(StageKind.Pretrain, "Does the pretrain stage of a recipe: next-token training on plain text."),
             StageCommand.Create(StageKind.Sft, "Does the sft stage of a recipe: step 1, supervised fine-tuning."),
-            StageCommand.Create(StageKind.Collect, "Does the next collect stage of a recipe: K sampled answers to each prompt, ranked."),
+            CollectCommand.Create(),
             StageCommand.Create(StageKind.Reward, "Does the next reward stage of a recipe: step 2, the reward model."),
             StageCommand.Create(StageKind.Ppo, "Does the next ppo stage of a recipe: step 3, PPO against the reward model."),
             DataCommand.Create(),

@@ -13,14 +13,14 @@ internal sealed class SamplingArguments
     private readonly Option<double> _repetitionPenalty = new("--repetition-penalty") { Description = "Makes tokens that were seen already less probable; 1 for none.", HelpName = "X", DefaultValueFactory = _ => 1 };
     private readonly Option<ulong> _seed = new("--seed") { Description = "The same seed gives the same answers.", HelpName = "N", DefaultValueFactory = _ => 0 };
 
+    public IReadOnlyList<Option> All => [_temperature, _topK, _topP, _minP, _repetitionPenalty, _seed];
+
     public void AddTo(Command command)
     {
-        command.Add(_temperature);
-        command.Add(_topK);
-        command.Add(_topP);
-        command.Add(_minP);
-        command.Add(_repetitionPenalty);
-        command.Add(_seed);
+        foreach (var option in All)
+        {
+            command.Add(option);
+        }
     }
 
     public ulong SeedOf(ParseResult parsed) => parsed.GetValue(_seed);

@@ -34,3 +34,12 @@ public sealed class RunFailedException : Exception
     {
     }
 }
+
+/// <summary>A run that has stopped as its recipe says, because people have something to do first; the command line ends with exit code 3.</summary>
+public sealed class RunPausedException : Exception
+{
+    /// <summary>Creates the exception with a message that says what is to be done.</summary>
+    public RunPausedException(string message) : base(message)
+    {
+    }
+}

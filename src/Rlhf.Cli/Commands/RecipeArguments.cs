@@ -1,6 +1,7 @@
 using System.CommandLine;
 using Rlhf.Reporting;
 using Rlhf.Runs;
+using Rlhf.Web.Labeling;
 
 namespace Rlhf.Cli.Commands;
 
@@ -59,12 +60,21 @@ internal sealed class RecipeArguments
         parsed.Error().WriteLine($"rlhf: run folder {settings.Out}");
         try
         {
-            var summary = RecipeRun.Execute(recipe, settings, progress, cancellation);
+            var summary = RecipeRun.Execute(recipe, settings with { PostAnswers = PostedAnswers.Post }, progress, cancellation);
             FinalTables.Write(parsed.Output(), summary);
         }
         catch (OperationCanceledException exception)
         {
             throw new OperationCanceledException($"interrupted; go on with: rlhf run --resume --out {settings.Out}", exception);
+        }
+        catch (RunPausedException exception)
+        {
+            throw new RunPausedException(string.Join(Environment.NewLine, [
+                exception.Message,
+                "Then the run goes on with:",
+                $"  rlhf run --resume --out {settings.Out}",
+                "or earlier, with what is in by then:",
+                $"  rlhf run --resume --out {settings.Out} --set collect.enough=0.5"]));
         }
     }
 

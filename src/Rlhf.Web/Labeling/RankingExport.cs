@@ -1,5 +1,6 @@
 using System.Text.Encodings.Web;
 using System.Text.Json;
+using System.Text.Json.Nodes;
 
 namespace Rlhf.Web.Labeling;
 
@@ -25,20 +26,30 @@ public static class RankingExport
     public static int Write(RankingStore store, TextWriter output, ExportOptions options)
     {
         var rankings = store.Rankings().ToLookup(ranking => ranking.Task);
-        var rows = 0;
-        foreach (var task in store.Tasks(options.Round))
-        {
-            foreach (var row in options.Everything ? Everything(task, rankings[task.Id]) : Usable(task, rankings[task.Id]))
-            {
-                output.Write(row.ToJsonString(Json) + "\n");
-                rows++;
-            }
-        }
-
-        return rows;
+        return store.Tasks(options.Round).Sum(task => Write(options.Everything ? Everything(task, rankings[task.Id]) : Usable(task, rankings[task.Id]), output));
     }
 
-    private static IEnumerable<System.Text.Json.Nodes.JsonObject> Usable(StoredTask task, IEnumerable<StoredRanking> rankings)
+    /// <summary>Writes a row for each ranking of some tasks, in the tasks' order.</summary>
+    /// <returns>The number of rows.</returns>
+    public static int Write(RankingStore store, TextWriter output, IEnumerable<long> tasks)
+    {
+        var rankings = store.Rankings().ToLookup(ranking => ranking.Task);
+        return tasks.Where(rankings.Contains).Sum(task => Write(Usable(store.FindTask(task)!, rankings[task]), output));
+    }
+
+    private static int Write(IEnumerable<JsonObject> rows, TextWriter output)
+    {
+        var count = 0;
+        foreach (var row in rows)
+        {
+            output.Write(row.ToJsonString(Json) + "\n");
+            count++;
+        }
+
+        return count;
+    }
+
+    private static IEnumerable<JsonObject> Usable(StoredTask task, IEnumerable<StoredRanking> rankings)
     {
         if (task.Answers.Known is not null)
         {
@@ -55,7 +66,7 @@ public static class RankingExport
         return usable.Where(ranking => ranking.Adjudication || !usable.Any(other => other.Adjudication));
     }
 
-    private static IEnumerable<System.Text.Json.Nodes.JsonObject> Everything(StoredTask task, IEnumerable<StoredRanking> rankings)
+    private static IEnumerable<JsonObject> Everything(StoredTask task, IEnumerable<StoredRanking> rankings)
     {
         var rows = rankings.Select(ranking => RankingRows.RowOf(task, ranking)).DefaultIfEmpty(RankingRows.RowOf(task));
         foreach (var row in rows)

@@ -26,6 +26,10 @@ public sealed partial class RankingStore
         return new ImportResult(added, known, rankings);
     });
 
+    /// <summary>Adds answers to rank, all or none; those that are there already add nothing.</summary>
+    /// <returns>The task of each, in their order.</returns>
+    public IReadOnlyList<long> Add(IEnumerable<AnswerSet> answers) => Write(connection => answers.Select(set => AddTask(connection, set).Task).ToList());
+
     /// <summary>The names of the rounds, oldest first.</summary>
     public IReadOnlyList<string> Rounds() => Read(connection => connection.Query("SELECT name FROM rounds ORDER BY id", reader => reader.GetString(0)));
 
@@ -81,6 +85,10 @@ public sealed partial class RankingStore
             reader.GetInt64(0), reader.GetString(1), JsonSerializer.Deserialize<Judgement>(reader.GetString(2), Json)!, Numbers(reader.GetString(3)),
             reader.GetDouble(4), reader.GetInt32(5), reader.GetInt64(6), reader.GetInt64(7), reader.GetInt32(8) == 1),
         ("every", task is null ? 1 : 0), ("task", task ?? 0)));
+
+    /// <summary>Who has judged which tasks, decisions of owners apart.</summary>
+    public IReadOnlyList<(long Task, string Labeler)> Judgements() => Read(connection => connection.Query(
+        "SELECT r.task_id, u.name FROM rankings r JOIN users u ON u.id = r.user_id WHERE r.adjudication = 0", reader => (reader.GetInt64(0), reader.GetString(1))));
 
     /// <summary>Every version of the rankings of a task, in the order in which they were stored: what was said, and when in milliseconds of Unix time.</summary>
     public IReadOnlyList<(string Labeler, int Revision, Judgement Judgement, long StoredAt)> History(long task) => Read(connection => connection.Query(

@@ -59,6 +59,12 @@ public sealed record StageSummary
     /// <summary>Reward stages: how far the reward model can be trusted.</summary>
     public TrustReport? Trust { get; init; }
 
+    /// <summary>Collect stages: who ranked how much.</summary>
+    public IReadOnlyList<LabelerCount>? Labelers { get; init; }
+
+    /// <summary>Reward stages: what the reward model was trained on.</summary>
+    public IReadOnlyList<RankingSource>? Rankings { get; init; }
+
     /// <summary>PPO stages: what PPO learned.</summary>
     public LearnedReport? Learned { get; init; }
 
@@ -93,6 +99,19 @@ public sealed record Figure(double Value, double? Low = null, double? High = nul
 /// <param name="Source">The stage that made it (<c>01-sft</c>), a folder, or <c>from scratch</c>.</param>
 /// <param name="Hash">SHA-256 (hex) of the model.</param>
 public sealed record ModelLink(string Role, string Source, string? Hash = null);
+
+/// <summary>How much somebody ranked.</summary>
+/// <param name="Name">A person's name, <c>gold</c>, or what other labelers are called.</param>
+/// <param name="Rankings">Rankings by them.</param>
+public sealed record LabelerCount(string Name, long Rankings);
+
+/// <summary>Rankings that a reward model was trained on.</summary>
+/// <param name="Source">The collect stage, or <c>data.comparisons</c>.</param>
+/// <param name="Weight">Their weight in the loss; those of weight 0 are left out.</param>
+/// <param name="Training">Rankings trained on.</param>
+/// <param name="HeldOut">Rankings held out.</param>
+/// <param name="Round">The round in which they were collected.</param>
+public sealed record RankingSource(string Source, double Weight, int Training, int HeldOut, int? Round = null);
 
 /// <summary>One held-out prompt and its answers.</summary>
 /// <param name="Prompt">The prompt as a person reads it.</param>

@@ -45,8 +45,8 @@ public sealed class ModelLineage
         : new ModelPlace($"{reward.Name}/{SecondModel}", Path.Combine(run.StageFolder(reward), SecondModel));
 
     /// <summary>The rankings that collect stages before this one wrote, oldest first.</summary>
-    public IReadOnlyList<string> CollectedRankings =>
-        [.. before.Where(other => other.Kind == StageKind.Collect).Select(other => Path.Combine(run.StageFolder(other), "rankings.jsonl"))];
+    public IReadOnlyList<(StageStep Stage, string File)> CollectedRankings =>
+        [.. before.Where(other => other.Kind == StageKind.Collect).Select(other => (other, Path.Combine(run.StageFolder(other), Stages.RankingFile.Name)))];
 
     private StageStep? LastStep(StageKind kind) => before.LastOrDefault(other => other.Kind == kind);
 

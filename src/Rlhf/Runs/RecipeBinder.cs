@@ -92,6 +92,11 @@ internal sealed class RecipeBinder
             return ConvertList(node);
         }
 
+        if (type == typeof(IReadOnlyList<double>))
+        {
+            return ConvertNumbers(node);
+        }
+
         if (type == typeof(IReadOnlyDictionary<string, string>))
         {
             return ConvertDictionary(node);
@@ -141,6 +146,12 @@ internal sealed class RecipeBinder
         _ => null,
     };
 
+    private static double[]? ConvertNumbers(RecipeNode node)
+    {
+        var numbers = (node as RecipeSequence)?.Items.Select(item => item is RecipeScalar { Quoted: false } scalar && ConvertNumber(scalar.Text, out var value) ? value : double.NaN).ToArray();
+        return numbers?.Contains(double.NaN) == false ? numbers : null;
+    }
+
     private static Dictionary<string, string>? ConvertDictionary(RecipeNode node) =>
         node is RecipeMapping mapping && mapping.Entries.All(entry => entry.Value is RecipeScalar { Text.Length: > 0 })
             ? mapping.Entries.ToDictionary(entry => entry.Key, entry => ((RecipeScalar)entry.Value).Text, StringComparer.Ordinal)
@@ -154,6 +165,7 @@ internal sealed class RecipeBinder
         }
 
         return type == typeof(IReadOnlyList<string>) ? "a text or a list of texts"
+            : type == typeof(IReadOnlyList<double>) ? "a list of numbers"
             : type == typeof(IReadOnlyDictionary<string, string>) ? "names with texts, {ours: theirs}"
             : Type.GetTypeCode(type) switch
             {

@@ -88,7 +88,9 @@ public static class RecipeReader
                 Text = FullSource(recipe.Data.Text),
             },
             Sft = recipe.Sft is SftOptions sft ? sft with { RewardModel = Full(sft.RewardModel) } : null,
-            Collect = recipe.Collect is { Labeler: not (null or CollectOptions.GoldLabeler) } collect ? collect with { Labeler = Full(collect.Labeler) } : recipe.Collect,
+            Collect = recipe.Collect is CollectOptions collect
+                ? collect with { Labeler = collect.LabelerIsFolder ? Full(collect.Labeler) : collect.Labeler, Store = CollectOptions.IsServer(collect.Store) ? collect.Store : Full(collect.Store) }
+                : null,
             Ppo = recipe.Ppo is PpoOptions ppo ? ppo with { RewardModel = Full(ppo.RewardModel) } : null,
         };
     }

@@ -112,6 +112,7 @@ public sealed class RecipeReference
 
         return type == typeof(string) ? "text"
             : type == typeof(IReadOnlyList<string>) ? "text or list of texts"
+            : type == typeof(IReadOnlyList<double>) ? "list of numbers"
             : type == typeof(IReadOnlyDictionary<string, string>) ? "names with texts"
             : Type.GetTypeCode(type) switch
             {
@@ -131,7 +132,7 @@ public sealed class RecipeReference
     private static string DefaultOf(object? value) => value switch
     {
         null => "`none`",
-        "" or IReadOnlyList<string> { Count: 0 } or IReadOnlyDictionary<string, string> { Count: 0 } => "empty",
+        "" or IReadOnlyList<string> { Count: 0 } or IReadOnlyList<double> { Count: 0 } or IReadOnlyDictionary<string, string> { Count: 0 } => "empty",
         double number => $"`{number.ToString(number != 0 && Math.Abs(number) < 1e-3 ? "0.###e0" : "R", CultureInfo.InvariantCulture)}`",
         bool flag => flag ? "`true`" : "`false`",
         Enum member => $"`{SnakeCase.From(member.ToString())}`",

@@ -7,7 +7,11 @@ namespace Rlhf.Runs;
 /// <param name="Out">The run folder.</param>
 /// <param name="Resume">Whether to go on with the run that is in it.</param>
 /// <param name="Only">Does the next stage of this kind only; null: all stages.</param>
-public sealed record RunSettings(string Out, bool Resume = false, StageKind? Only = null);
+public sealed record RunSettings(string Out, bool Resume = false, StageKind? Only = null)
+{
+    /// <summary>How answers get to people, for recipes with <c>labeler: people</c>.</summary>
+    public PostAnswers? PostAnswers { get; init; }
+}
 
 /// <summary>Does the stages of a recipe in order, each at most once: a stage whose summary is written is complete.</summary>
 public static class RecipeRun
@@ -19,6 +23,7 @@ public static class RecipeRun
     /// <param name="cancellation">Asks for a checkpoint and the end.</param>
     /// <returns>The run's summary so far.</returns>
     /// <exception cref="OperationCanceledException">After the checkpoint that <paramref name="cancellation"/> asked for.</exception>
+    /// <exception cref="RunPausedException">People are to rank answers first, and the recipe says not to wait for them.</exception>
     public static RunSummary Execute(Recipe recipe, RunSettings settings, ProgressReporter progress, CancellationToken cancellation) =>
         Execute(recipe, settings, progress, Stages.StageTable.Run, cancellation);
 
@@ -35,7 +40,7 @@ public static class RecipeRun
             Directory.CreateDirectory(run.StageFolder(step));
             DurableFiles.RecoverFolder(run.ModelFolder(step));
             ResidentMemory.ForgetPeak();
-            var context = new StageContext(recipe, step, run, device, metrics, progress, cancellation);
+            var context = new StageContext(recipe, step, run, device, metrics, progress, cancellation) { PostAnswers = settings.PostAnswers };
             context.Complete(runStage(context));
             WriteSummary(recipe, run);
         }

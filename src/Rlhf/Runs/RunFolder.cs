@@ -14,6 +14,9 @@ public sealed class RunFolder : IDisposable
     private const string LockFile = ".lock";
     private const int MostDifferences = 10;
 
+    // They say when a run goes on, not what comes out of it.
+    private static readonly HashSet<string> MayChange = new(StringComparer.Ordinal) { "collect.wait", "collect.enough" };
+
     private readonly FileStream lockStream;
 
     private RunFolder(string path, FileStream lockStream)
@@ -121,21 +124,26 @@ public sealed class RunFolder : IDisposable
         }
 
         var differences = Differences(File.ReadAllText(file), resolved);
-        if (differences.Count > 0)
+        if (differences.Exists(difference => !MayChange.Contains(difference.Key)))
         {
             throw new InputException($"{shown} was begun with another recipe; resume it with the same one, or choose another --out. What differs:{Environment.NewLine}"
-                + string.Join(Environment.NewLine, differences.Take(MostDifferences).Select(line => "  " + line)));
+                + string.Join(Environment.NewLine, differences.Take(MostDifferences).Select(difference => "  " + difference.Text)));
+        }
+
+        if (differences.Count > 0)
+        {
+            Write(RecipeFile, Encoding.UTF8.GetBytes(resolved));
         }
     }
 
-    private static List<string> Differences(string before, string now)
+    private static List<(string Key, string Text)> Differences(string before, string now)
     {
         var (old, current) = (Flatten(before), Flatten(now));
         return
         [
             .. old.Keys.Union(current.Keys)
                 .Where(key => old.GetValueOrDefault(key) != current.GetValueOrDefault(key))
-                .Select(key => $"{key}: {old.GetValueOrDefault(key, "(absent)")} -> {current.GetValueOrDefault(key, "(absent)")}"),
+                .Select(key => (key, $"{key}: {old.GetValueOrDefault(key, "(absent)")} -> {current.GetValueOrDefault(key, "(absent)")}")),
         ];
     }
 

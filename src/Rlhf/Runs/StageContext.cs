@@ -62,6 +62,9 @@ public sealed class StageContext
     /// <summary>Seconds of the stage, those before an interruption included.</summary>
     public double Seconds => SecondsBefore + Stopwatch.GetElapsedTime(begun).TotalSeconds;
 
+    /// <summary>How answers get to people; null where nobody said.</summary>
+    internal PostAnswers? PostAnswers { get; init; }
+
     /// <summary>Seconds that earlier attempts took up to the checkpoint that this one goes on from.</summary>
     internal double SecondsBefore { get; set; }
 

@@ -163,8 +163,45 @@ public class RecipeTests
     [InlineData("data.prompts.take=chosen", "data.prompts.take: has no effect here, only on data.demonstrations")]
     [InlineData("base.tokenizer=x", "base.tokenizer: has no effect beside model, whose folder has the tokenizer")]
     [InlineData("format.template=plain", "format.prompt: has no effect without template: custom")]
+    [InlineData("collect={labeler: gold, store: x.db}", "collect.store: has no effect without labeler: people")]
+    [InlineData("reward.round_weights=[1]", "reward.round_weights: has no effect with one round")]
     public void A_key_that_nothing_reads_is_an_error_even_with_its_default(string change, string message) =>
         Assert.Contains(ErrorsOf(Polite, change), error => error.EndsWith(message, StringComparison.Ordinal));
+
+    [Theory]
+    [InlineData("labeler: peple", "collect.labeler: there is no folder /recipes/peple; did you mean 'people'?")]
+    [InlineData("labeler: people, answers_per_prompt: 10", "collect.answers_per_prompt: must be 2 to 9 with labeler: people: the ranking page shows no more")]
+    [InlineData("labeler: people, enough: 1.5", "collect.enough: must be a share above 0 and at most 1, or a whole number above 1")]
+    [InlineData("labeler: people, rankings_per_prompt: 0", "collect.rankings_per_prompt: must be between 1 and 100, found 0")]
+    [InlineData("labeler: people, store: \"postgres://me:pass:@word@host/db\"", "collect.store: must hold no password: the run folder and the report show the recipe; leave it out and set the environment variable PGPASSWORD")]
+    public void What_is_wrong_with_a_labeler_is_told_before_the_run(string collect, string message) =>
+        Assert.Contains(ErrorsOf(Polite, $"collect={{{collect}}}"), error => error.EndsWith(message, StringComparison.Ordinal));
+
+    [Theory]
+    [InlineData("[0.5, 0]", "must be numbers, 0 or above, the last one (the newest round's) above 0")]
+    [InlineData("[-1, 1]", "must be numbers, 0 or above, the last one (the newest round's) above 0")]
+    [InlineData("[1, 1, 1]", "has more weights than there are rounds")]
+    [InlineData("[1, x]", "expected a list of numbers, found a list")]
+    [InlineData("2", "expected a list of numbers, found '2'")]
+    public void Weights_of_rounds_that_make_no_sense_are_refused(string weights, string message) =>
+        Assert.Contains(ErrorsOf(Polite, "collect={labeler: gold}", "rounds=2", $"reward.round_weights={weights}"), error => error.EndsWith($"reward.round_weights: {message}", StringComparison.Ordinal));
+
+    [Fact]
+    public void The_last_weight_is_the_newest_rounds_and_the_first_that_of_all_older_ones()
+    {
+        var recipe = Parse(Polite, "collect={labeler: gold}", "rounds=3", "reward.round_weights=[0.25, 1]");
+
+        Assert.Equal([1, 0.25, 0.25], Enumerable.Range(0, 3).Select(recipe.Reward!.WeightOfRound));
+        Assert.Equal(1, new RewardOptions().WeightOfRound(5));
+        Assert.Contains("  round_weights: [0.25, 1]\n", RecipeWriter.Write(recipe), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void A_store_is_a_file_seen_from_the_recipe_or_a_server()
+    {
+        Assert.Equal("/recipes/labels.db", Parse(Polite, "collect={labeler: people, store: labels.db}").Collect!.Store);
+        Assert.Equal("postgres://me@host/db", Parse(Polite, "collect={labeler: people, store: \"postgres://me@host/db\"}").Collect!.Store);
+    }
 
     [Fact]
     public void Overrides_replace_add_and_remove()

@@ -58,6 +58,17 @@ public sealed class RunFolderTests : IDisposable
     }
 
     [Fact]
+    public void When_a_run_goes_on_after_people_ranked_may_be_changed_on_the_way()
+    {
+        Recipe WithPeople(string enough) => Recipe("data.prompts={path: c.jsonl}", $"collect={{labeler: people, {enough}}}");
+        RunFolder.Open(Out, WithPeople("enough: 0.5, wait: false"), resume: false).Dispose();
+        RunFolder.Open(Out, WithPeople("enough: 40"), resume: true).Dispose();
+
+        Assert.Equal(RecipeWriter.Write(WithPeople("enough: 40")), File.ReadAllText(temporary.PathOf("run", "recipe.yaml")));
+        Assert.Throws<InputException>(() => RunFolder.Open(Out, WithPeople("enough: 40, rankings_per_prompt: 2"), resume: true));
+    }
+
+    [Fact]
     public void One_process_at_a_time_runs_in_a_folder()
     {
         using var first = RunFolder.Open(Out, Recipe(), resume: false);

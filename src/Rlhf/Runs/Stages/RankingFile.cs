@@ -15,7 +15,14 @@ namespace Rlhf.Runs.Stages;
 /// <param name="Tiers">The ranking, best tier first; null where nobody ranked.</param>
 /// <param name="Labeler">Who ranked.</param>
 internal sealed record CollectedAnswers(
-    PromptRecord Prompt, EncodedPrompt Encoded, IReadOnlyList<string> Texts, IReadOnlyList<int[]> Tokens, IReadOnlyList<IReadOnlyList<int>>? Tiers, string? Labeler);
+    PromptRecord Prompt, EncodedPrompt Encoded, IReadOnlyList<string> Texts, IReadOnlyList<int[]> Tokens, IReadOnlyList<IReadOnlyList<int>>? Tiers, string? Labeler)
+{
+    /// <summary>[K] the prompt with each answer.</summary>
+    public IEnumerable<int[]> Sequences => Tokens.Select(answer => (int[])[.. Encoded.Tokens, .. answer]);
+
+    /// <summary>The same answers, ranked.</summary>
+    public CollectedAnswers RankedBy(ILabeler labeler) => this with { Tiers = labeler.Label(Prompt, Texts).Tiers, Labeler = labeler.Name };
+}
 
 /// <summary>Where a stage's answers are from.</summary>
 /// <param name="Round">Which round of collect, reward and ppo.</param>
@@ -30,6 +37,9 @@ internal sealed record AnswerOrigin(int Round, string? ModelHash, int MaxNewToke
 /// </summary>
 internal static class RankingFile
 {
+    /// <summary>The file's name in the folder of its stage.</summary>
+    public const string Name = "rankings.jsonl";
+
     private static readonly JsonSerializerOptions Json = new() { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
 
     /// <summary>Writes the rows, whole or not at all.</summary>

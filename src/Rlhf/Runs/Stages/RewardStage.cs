@@ -16,7 +16,7 @@ internal static class RewardStage
     private const string SecondSalt = "second reward model";
     private const int CenteringDemonstrations = 1024;
 
-    private sealed record Rows(IReadOnlyList<EncodedRanking> Train, IReadOnlyList<EncodedRanking> HeldOut, IReadOnlyList<int[]> Demonstrations);
+    private sealed record Rows(IReadOnlyList<EncodedRanking> Train, IReadOnlyList<EncodedRanking> HeldOut, IReadOnlyList<int[]> Demonstrations, IReadOnlyList<RankingSource> Sources);
 
     public static StageSummary Run(StageContext context)
     {
@@ -47,7 +47,7 @@ internal static class RewardStage
             Judge(context, options, folder, rows, secondResult, figures, FigureNames.SecondAccuracy, "second_validation_loss");
         }
 
-        return StageTools.SummaryOf(context, result.Steps, figures) with { Trust = trust, Inputs = [StageTools.LinkTo(start, "start")] };
+        return StageTools.SummaryOf(context, result.Steps, figures) with { Trust = trust, Rankings = rows.Sources, Inputs = [StageTools.LinkTo(start, "start")] };
     }
 
     private static RewardResult Train(StageContext context, RewardOptions options, ModelPlace start, Tokenizer tokenizer, Rows rows, ulong seed, string folder, string name)
@@ -83,10 +83,24 @@ internal static class RewardStage
         Add(comparisonEncoder, comparisons.Train, train);
         Add(comparisonEncoder, comparisons.HeldOut, heldOut);
 
-        foreach (var row in context.Models.CollectedRankings.SelectMany(RankingFile.Read))
+        var sources = new List<RankingSource>();
+        void Count(string source, double weight, int? round) => sources.Add(
+            new RankingSource(source, weight, train.Count - sources.Sum(other => other.Training), heldOut.Count - sources.Sum(other => other.HeldOut), round));
+        if (data.Comparisons is not null)
         {
-            // Salted: the unsalted side decides which prompts were sampled at all.
-            (PromptSplit.IsHeldOut(row.PromptText, options.CollectedHeldOut, CollectedSalt) ? heldOut : train).Add(row);
+            Count("data.comparisons", 1, round: null);
+        }
+
+        foreach (var (stage, file) in context.Models.CollectedRankings)
+        {
+            var weight = options.WeightOfRound(context.Step.Round - stage.Round);
+            foreach (var row in weight > 0 ? RankingFile.Read(file) : [])
+            {
+                // Salted: the unsalted side decides which prompts were sampled at all.
+                (PromptSplit.IsHeldOut(row.PromptText, options.CollectedHeldOut, CollectedSalt) ? heldOut : train).Add(row with { Weight = weight });
+            }
+
+            Count(stage.Name, weight, stage.Round);
         }
 
         if (train.Count == 0)
@@ -94,7 +108,7 @@ internal static class RewardStage
             throw new InputException($"{context.Step.Name}: no ranking is left to train on:{Environment.NewLine}{context.Ledger.ToText()}");
         }
 
-        return new Rows(train, heldOut, options.NormalizeOn == NormalizeOn.Demonstrations ? Demonstrations(context, tokenizer, limits) : []);
+        return new Rows(train, heldOut, options.NormalizeOn == NormalizeOn.Demonstrations ? Demonstrations(context, tokenizer, limits) : [], sources);
     }
 
     private static int[][] Demonstrations(StageContext context, Tokenizer tokenizer, EncodingOptions limits)

@@ -66,11 +66,20 @@ public sealed record RewardOptions : TrainingOptions
     /// <summary>Share of the collected rankings' prompts, by hash, that is held out; <c>data.comparisons</c> has a <c>held_out</c> of its own.</summary>
     public double CollectedHeldOut { get; init; } = 0.1;
 
+    /// <summary>
+    /// Weights of the collected rankings by round, the newest round's last: <c>[0.5, 1]</c> halves those of the round before. Rounds further back have the first weight; 0 leaves a
+    /// round out; empty: 1 for all.
+    /// </summary>
+    public IReadOnlyList<double> RoundWeights { get; init; } = [];
+
     /// <summary>Limits on the length of prompts and answers and what becomes of longer ones; the model's context length always limits.</summary>
     public EncodingOptions Limits { get; init; } = new();
 
     /// <summary>Steps between evaluations on the held-out rankings; 0: at the end of each epoch.</summary>
     public int EvaluateEvery { get; init; }
+
+    /// <summary>The weight of rankings that are so many rounds old; 0 for the newest.</summary>
+    public double WeightOfRound(int age) => RoundWeights.Count == 0 ? 1 : RoundWeights[Math.Max(0, RoundWeights.Count - 1 - age)];
 
     /// <inheritdoc/>
     public override void Validate(OptionErrors errors)
@@ -83,6 +92,8 @@ public sealed record RewardOptions : TrainingOptions
         errors.NotNegative(Centering);
         errors.Below(LabelSmoothing, 0, 0.5);
         errors.Below(CollectedHeldOut, 0, 1);
+        errors.Require(RoundWeights.All(weight => double.IsFinite(weight) && weight >= 0) && RoundWeights is not [.., 0], nameof(RoundWeights),
+            "must be numbers, 0 or above, the last one (the newest round's) above 0");
         SecondModel?.Validate(errors.Below(nameof(SecondModel)));
         Limits.Validate(errors.Below(nameof(Limits)));
         errors.NotNegative(EvaluateEvery);
