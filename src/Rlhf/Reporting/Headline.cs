@@ -22,6 +22,7 @@ public static class Headline
             sentences.AddRange(OfReward(stage, InRound(stage, stages)));
         }
 
+        sentences.AddRange(stages.Where(stage => stage.Kind == StageKinds.Collect).Reverse().SelectMany(stage => OfJudge(stage, InRound(stage, stages))));
         sentences.AddRange(stages.Where(stage => stage.Kind is StageKinds.Sft or StageKinds.Pretrain).SelectMany(OfLanguageModel));
         return sentences;
     }
@@ -100,6 +101,22 @@ public static class Headline
         foreach (var alarm in stage.Alarms)
         {
             yield return $"{WarningPrefix}{Clause(alarm.Message)}.";
+        }
+    }
+
+    private static IEnumerable<string> OfJudge(StageSummary stage, string round)
+    {
+        if (stage.Figures.GetValueOrDefault(FigureNames.JudgeCalls) is not { } calls)
+        {
+            yield break;
+        }
+
+        var cost = stage.Figures.GetValueOrDefault(FigureNames.JudgeCost) is { Value: > 0 } price ? $" for {NumberText.Short(price.Value)}" : "";
+        var unclear = stage.Figures.GetValueOrDefault(FigureNames.JudgeUnclear) is { Value: > 0 } count ? $"; {NumberText.Short(count.Value)} questions got no readable reply and count as ties" : "";
+        yield return $"The judge{round} was asked {NumberText.Short(calls.Value)} times{cost}{unclear}.";
+        if (stage.Figures.GetValueOrDefault(FigureNames.JudgeFirstChosen) is { } first && (first.Low > 0.5 || first.High < 0.5))
+        {
+            yield return $"{WarningPrefix}the judge{round} chose the answer that stood first in {NumberText.Percent(first.Value)} {NumberText.IntervalOf(first)} of its choices; both orders were asked, and what it said in one only counts as a tie.";
         }
     }
 

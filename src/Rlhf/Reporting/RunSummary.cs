@@ -183,6 +183,18 @@ public static class FigureNames
     /// <summary>collect: prompts answered.</summary>
     public const string Prompts = "prompts";
 
+    /// <summary>collect with a judge: replies received.</summary>
+    public const string JudgeCalls = "judge_calls";
+
+    /// <summary>collect with a judge: questions without a readable reply, which count as ties.</summary>
+    public const string JudgeUnclear = "judge_unclear";
+
+    /// <summary>collect with a judge: what the tokens cost, in the currency of the recipe's prices.</summary>
+    public const string JudgeCost = "judge_cost";
+
+    /// <summary>collect with a judge: share of its choices that fell on the answer that stood first.</summary>
+    public const string JudgeFirstChosen = "judge_first_chosen";
+
     /// <summary>ppo: the policy's mean score on held-out prompts.</summary>
     public const string Score = "score";
 

@@ -13,11 +13,14 @@ public sealed record CollectOptions
     /// <summary>The labelers that are people, who rank in the browser.</summary>
     public const string PeopleLabeler = "people";
 
+    /// <summary>The labeler that is a model behind the OpenAI chat API.</summary>
+    public const string JudgeLabeler = "judge";
+
     /// <summary>Answers that the ranking page shows at most: its keys are 1 to 9.</summary>
     public const int MostAnswersOnPage = 9;
 
     // What is none of these is the folder of a reward model.
-    private static readonly string[] Words = [GoldLabeler, PeopleLabeler];
+    private static readonly string[] Words = [GoldLabeler, PeopleLabeler, JudgeLabeler];
 
     /// <summary>K, answers to each prompt (InstructGPT: 4 to 9).</summary>
     public int AnswersPerPrompt { get; init; } = 4;
@@ -41,7 +44,8 @@ public sealed record CollectOptions
     public EncodingOptions Limits { get; init; } = new();
 
     /// <summary>
-    /// Who ranks the answers: <c>gold</c> (the rule of the built-in quickstart world), <c>people</c> (in the browser, <c>rlhf label</c>) or the folder of a reward model.
+    /// Who ranks the answers: <c>gold</c> (the rule of the built-in quickstart world), <c>people</c> (in the browser, <c>rlhf label</c>), <c>judge</c> (a model behind an
+    /// API, see <c>judge</c>) or the folder of a reward model.
     /// </summary>
     public string? Labeler { get; init; }
 
@@ -67,6 +71,9 @@ public sealed record CollectOptions
 
     /// <summary>Seed of the sampling; by default derived from the recipe's seed, the stage and the round.</summary>
     public ulong? Seed { get; init; }
+
+    /// <summary>With labeler <c>judge</c>: which model is asked, and how.</summary>
+    public JudgeOptions? Judge { get; init; }
 
     /// <summary>How often a prompt is sampled again: <see cref="Resamples"/> or its default.</summary>
     internal int ResamplesOrDefault => Resamples ?? (Labeler is null or PeopleLabeler ? 3 : 0);
@@ -101,6 +108,9 @@ public sealed record CollectOptions
             errors.NoEffect(people, key, "without labeler: people");
         }
 
+        errors.Require(Labeler != JudgeLabeler || Judge is not null, nameof(Judge), "is missing; labeler: judge needs its url and model: judge: {url: https://host/v1, model: NAME}");
+        errors.Require(Labeler == JudgeLabeler || Judge is null, nameof(Judge), "has no effect without labeler: judge");
+        Judge?.Validate(errors.Below(nameof(Judge)));
         errors.Require(!people || AnswersPerPrompt <= MostAnswersOnPage, nameof(AnswersPerPrompt), $"must be 2 to {MostAnswersOnPage} with labeler: people: the ranking page shows no more");
         errors.Within(RankingsPerPrompt, 1, 100);
         errors.Require(Enough is > 0 and (<= 1 or >= 2) && (Enough <= 1 || double.IsInteger(Enough)), nameof(Enough), "must be a share above 0 and at most 1, or a whole number above 1");

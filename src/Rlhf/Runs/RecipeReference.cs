@@ -137,6 +137,6 @@ public sealed class RecipeReference
         bool flag => flag ? "`true`" : "`false`",
         Enum member => $"`{SnakeCase.From(member.ToString())}`",
         IFormattable number => $"`{number.ToString(null, CultureInfo.InvariantCulture)}`",
-        _ => $"`{value}`",
+        _ => $"`{value.ToString()!.Replace("\n", "\\n", StringComparison.Ordinal)}`",
     };
 }

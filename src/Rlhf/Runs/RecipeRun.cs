@@ -34,7 +34,13 @@ public static class RecipeRun
         using var metrics = MetricsWriter.Open(run.FullPath);
         run.Write("environment.json", RunEnvironment.Current(device).ToJson());
         BaseModel.Prepare(recipe, run);
-        foreach (var step in StepsToDo(recipe, run, settings, progress))
+        var steps = StepsToDo(recipe, run, settings, progress).ToList();
+        if (steps.Exists(step => step.Kind == StageKind.Collect))
+        {
+            _ = recipe.Collect!.Judge?.ReadApiKey(); // a missing key is better known now than hours later
+        }
+
+        foreach (var step in steps)
         {
             cancellation.ThrowIfCancellationRequested();
             Directory.CreateDirectory(run.StageFolder(step));

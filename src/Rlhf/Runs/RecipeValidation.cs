@@ -86,7 +86,7 @@ internal static class RecipeValidation
         errors.Require(recipe.Rounds == 1 || recipe is { Collect: not null, Reward: not null, Ppo: not null }, nameof(recipe.Rounds),
             "above 1 repeats collect, reward and ppo; the recipe must have all three");
         errors.Require(recipe.Collect is not { Labeler: null } || recipe.Reward is null, $"{nameof(recipe.Collect)}.{nameof(CollectOptions.Labeler)}",
-            "is missing; the reward stage needs ranked answers: write people, gold, or the folder of a reward model");
+            "is missing; the reward stage needs ranked answers: write people, judge, gold, or the folder of a reward model");
         errors.NoEffect(recipe.Collect is not null, $"{nameof(recipe.Reward)}.{nameof(RewardOptions.CollectedHeldOut)}", "without a collect stage");
         errors.NoEffect(recipe.Rounds > 1, $"{nameof(recipe.Reward)}.{nameof(RewardOptions.RoundWeights)}", "with one round");
         errors.Require(recipe.Reward is null || recipe.Reward.RoundWeights.Count <= recipe.Rounds, $"{nameof(recipe.Reward)}.{nameof(RewardOptions.RoundWeights)}",

@@ -174,6 +174,15 @@ public class RecipeTests
     [InlineData("labeler: people, enough: 1.5", "collect.enough: must be a share above 0 and at most 1, or a whole number above 1")]
     [InlineData("labeler: people, rankings_per_prompt: 0", "collect.rankings_per_prompt: must be between 1 and 100, found 0")]
     [InlineData("labeler: people, store: \"postgres://me:pass:@word@host/db\"", "collect.store: must hold no password: the run folder and the report show the recipe; leave it out and set the environment variable PGPASSWORD")]
+    [InlineData("labeler: judge", "collect.judge: is missing; labeler: judge needs its url and model: judge: {url: https://host/v1, model: NAME}")]
+    [InlineData("labeler: gold, judge: {url: \"http://host/v1\", model: m}", "collect.judge: has no effect without labeler: judge")]
+    [InlineData("labeler: judge, judge: {url: \"https://me:secret@host/v1\", model: m}", "collect.judge.url: must be an address such as https://host/v1, without user, password or query")]
+    [InlineData("labeler: judge, judge: {url: host, model: m}", "collect.judge.url: must be an address such as https://host/v1, without user, password or query")]
+    [InlineData("labeler: judge, judge: {url: \"https://host/v1\"}", "collect.judge.model: is missing: the model's name at the server")]
+    [InlineData("labeler: judge, judge: {url: \"https://host/v1\", model: m, api_key_variable: sk-abc}", "collect.judge.api_key_variable: must be the name of an environment variable, not the key itself")]
+    [InlineData("labeler: judge, judge: {url: \"https://host/v1\", model: m, prompt: \"{first} {second} {thrid}\"}", "collect.judge.prompt: there is no field {thrid}; the fields are {prompt}, {first} and {second}")]
+    [InlineData("labeler: judge, judge: {url: \"https://host/v1\", model: m, prompt: \"{first}\"}", "collect.judge.prompt: must have the fields {first} and {second}, the two answers")]
+    [InlineData("labeler: judge, judge: {url: \"https://host/v1\", model: m, first: \"*a*\", second: A}", "collect.judge.first: first, second and tie must be three different words")]
     public void What_is_wrong_with_a_labeler_is_told_before_the_run(string collect, string message) =>
         Assert.Contains(ErrorsOf(Polite, $"collect={{{collect}}}"), error => error.EndsWith(message, StringComparison.Ordinal));
 

@@ -3,7 +3,7 @@ namespace Rlhf.Reporting.Page;
 /// <summary>Where the result comes from: ledgers of the data, lineage of the models, content hashes, recipe and environment.</summary>
 internal static class ProvenanceSections
 {
-    public static Markup Draw(ReportSource source) => Markup.Join([Ledgers(source), Lineage(source.Summary), Data(source.Summary), Setup(source)]);
+    public static Markup Draw(ReportSource source) => Markup.Join([Ledgers(source), RoundsSection.Draw(source.Summary), Lineage(source.Summary), Data(source.Summary), Setup(source)]);
 
     private static Markup Ledgers(ReportSource source) => source.Ledgers.Count == 0
         ? Markup.Empty
@@ -28,7 +28,7 @@ internal static class ProvenanceSections
 
     private static Markup Input(ModelLink link) => Markup.Of($"""<div>{link.Role.Replace('_', ' ')}: {link.Source} {Hash(link.Hash, letters: 8)}</div>""");
 
-    private static Markup Hash(string? hash, int letters = 16) => hash is null
+    public static Markup Hash(string? hash, int letters = 16) => hash is null
         ? Markup.Empty
         : Markup.Of($"""<code title="{hash}">{hash[..Math.Min(letters, hash.Length)]}</code>""");
 

@@ -3,6 +3,7 @@ using Rlhf.Model;
 using Rlhf.Model.Checkpoints;
 using Rlhf.Quickstart;
 using Rlhf.Reporting;
+using Rlhf.Runs.Judging;
 using Rlhf.Tokenization;
 
 namespace Rlhf.Runs.Stages;
@@ -24,14 +25,30 @@ internal static class CollectStage
         var link = StageTools.LinkTo(place, "policy");
         var origin = new AnswerOrigin(context.Step.Round, link.Hash, options.MaxNewTokens, options.Sampling);
         var file = Path.Combine(context.Folder, RankingFile.Name);
+        var judging = Rank(context, answers, origin, file);
+        return Summary(context, link, prompts.Count, sampled.Tokens, answers, file, judging);
+    }
+
+    /// <summary>Writes the ranked rows; what the ranking itself took, as figures.</summary>
+    private static IReadOnlyDictionary<string, Figure> Rank(StageContext context, IReadOnlyList<CollectedAnswers> answers, AnswerOrigin origin, string file)
+    {
+        var options = context.Recipe.Collect!;
         switch (options.Labeler)
         {
-            case CollectOptions.PeopleLabeler:
-                PeopleLabeler.Rank(context, answers, origin, file);
-                break;
             case null:
                 RankingFile.Write(file, answers, origin);
                 break;
+            case CollectOptions.PeopleLabeler:
+                PeopleLabeler.Rank(context, answers, origin, file);
+                break;
+            case CollectOptions.JudgeLabeler:
+                using (var judge = new JudgeLabeler(options.Judge!, answers, Path.Combine(context.Folder, "judgements.jsonl")))
+                {
+                    judge.Ask(context.Progress, context.Step.Name, context.Cancellation);
+                    RankingFile.Write(file, judge.Rank(), origin);
+                    return judge.Figures();
+                }
+
             case CollectOptions.GoldLabeler:
                 ILabeler rule = new GoldRule();
                 RankingFile.Write(file, answers.Select(row => row.RankedBy(rule)), origin);
@@ -40,13 +57,14 @@ internal static class CollectStage
                 using (var reward = ModelFolder.Load(context.Device, folder, HeadKind.Scalar).Decoder)
                 using (var scorer = new Scorer(reward, AnswerSampler.RowBudget))
                 {
-                    RankingFile.Write(file, answers.Select(row => row.RankedBy(new Judged(scorer.Rewards([.. row.Sequences], [.. row.Tokens.Select(_ => row.Encoded.Tokens.Length)])))), origin);
+                    double[] ScoresOf(CollectedAnswers row) => [.. scorer.Rewards([.. row.Sequences], [.. row.Tokens.Select(_ => row.Encoded.Tokens.Length)])];
+                    RankingFile.Write(file, answers.Select(row => row.RankedBy(new GivenScores("reward model", ScoresOf(row)))), origin);
                 }
 
                 break;
         }
 
-        return Summary(context, link, prompts.Count, sampled.Tokens, answers, file);
+        return new Dictionary<string, Figure>();
     }
 
     private static (IReadOnlyList<(PromptRecord Record, EncodedPrompt Encoded)> Prompts, Sampled Sampled) Sample(StageContext context, CollectOptions options, ModelPlace place)
@@ -71,7 +89,8 @@ internal static class CollectStage
         return (prompts, options.Labeler == CollectOptions.PeopleLabeler ? StageTools.Once(context, "sampled", Draw) : Draw());
     }
 
-    private static StageSummary Summary(StageContext context, ModelLink policy, int prompts, long tokens, IReadOnlyList<CollectedAnswers> answers, string file)
+    private static StageSummary Summary(StageContext context, ModelLink policy, int prompts, long tokens, IReadOnlyList<CollectedAnswers> answers, string file,
+        IReadOnlyDictionary<string, Figure> judging)
     {
         var labeler = context.Recipe.Collect!.Labeler;
         var figures = new Dictionary<string, Figure>
@@ -90,17 +109,22 @@ internal static class CollectStage
         figures["rankings"] = new Figure(rankings.Length);
         figures["pairs"] = new Figure(rankings.Sum(row => row.Pairs.Count));
         figures["ties"] = new Figure(rankings.Sum(row => row.Ties.Count));
+        foreach (var (name, figure) in judging)
+        {
+            figures[name] = figure;
+        }
+
         return summary with
         {
-            Inputs = [policy, context.Recipe.Collect.LabelerIsFolder ? StageTools.LinkTo(new ModelPlace(labeler, labeler), "labeler") : new ModelLink("labeler", labeler)],
+            Inputs = [policy, LabelerLink(context.Recipe.Collect)],
             Labelers = [.. rankings.CountBy(row => row.Labeler ?? labeler).OrderBy(count => count.Key, StringComparer.Ordinal).Select(count => new LabelerCount(count.Key, count.Value))],
         };
     }
 
-    private sealed class Judged(float[] scores) : ILabeler
+    private static ModelLink LabelerLink(CollectOptions options) => options switch
     {
-        public string Name => "reward model";
-
-        public IReadOnlyList<double> Scores(Prompt prompt, IReadOnlyList<string> responses) => [.. scores.Select(score => (double)score)];
-    }
+        { LabelerIsFolder: true } => StageTools.LinkTo(new ModelPlace(options.Labeler!, options.Labeler!), "labeler"),
+        { Labeler: CollectOptions.JudgeLabeler } => new ModelLink("labeler", JudgeLabeler.NameOf(options.Judge!)),
+        _ => new ModelLink("labeler", options.Labeler!),
+    };
 }

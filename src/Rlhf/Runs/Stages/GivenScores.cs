@@ -1,0 +1,11 @@
+using Rlhf.Data;
+
+namespace Rlhf.Runs.Stages;
+
+/// <summary>A labeler whose scores of one prompt's answers are known already.</summary>
+internal sealed class GivenScores(string name, IReadOnlyList<double> scores) : ILabeler
+{
+    public string Name => name;
+
+    public IReadOnlyList<double> Scores(Prompt prompt, IReadOnlyList<string> responses) => scores;
+}
