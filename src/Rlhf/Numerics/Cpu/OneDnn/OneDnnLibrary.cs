@@ -14,14 +14,15 @@ public sealed unsafe class OneDnnLibrary
     public const string Variable = "RLHF_ONEDNN";
 
     /// <summary>How to get it.</summary>
-    public const string Advice = "apt-get install libdnnl3 (Debian 13), libdnnl2 (Debian 12)";
+    public const string Advice = "apt-get install libdnnl3.6 (Debian 13), libdnnl2 (Debian 12)";
 
     private const int CpuEngine = 1;
     private const int InOrderStream = 1;
     private const uint OpenMpRuntime = 2;
     private const uint SequentialRuntime = 1;
 
-    private static readonly string[] Names = ["libdnnl.so.3", "libdnnl.so.2", "libdnnl.so", "dnnl.dll", "libdnnl.dylib"];
+    // Debian 13 carries the minor version in the name.
+    private static readonly string[] Names = ["libdnnl.so.3", "libdnnl.so.3.6", "libdnnl.so.2", "libdnnl.so", "dnnl.dll", "libdnnl.dylib"];
     private static readonly Lazy<(OneDnnLibrary? Library, string Reason)> Search = new(Find);
 
     [ThreadStatic]
