@@ -6,8 +6,6 @@ namespace Rlhf.Data;
 /// </summary>
 public static class EpochOrder
 {
-    private const ulong Golden = 0x9E3779B97F4A7C15;
-
     /// <summary>The row numbers 0 … <paramref name="count"/> - 1 in the order of an epoch.</summary>
     public static int[] Of(int count, ulong seed, int epoch)
     {
@@ -19,11 +17,11 @@ public static class EpochOrder
             order[i] = i;
         }
 
-        var key = Mix(Mix(seed + Golden) + (ulong)epoch + 1);
+        var key = SplitMix64.Mix(SplitMix64.Mix(seed + SplitMix64.Golden) + (ulong)epoch + 1);
         for (var last = count - 1; last > 0; last--)
         {
             // The high word of a 64-bit product: biased by at most (last + 1) / 2^64.
-            var pick = (int)Math.BigMul(Mix(key + ((ulong)last * Golden)), (ulong)last + 1, out _);
+            var pick = (int)Math.BigMul(SplitMix64.Mix(key + ((ulong)last * SplitMix64.Golden)), (ulong)last + 1, out _);
             (order[last], order[pick]) = (order[pick], order[last]);
         }
 
@@ -49,13 +47,5 @@ public static class EpochOrder
         }
 
         return rows;
-    }
-
-    /// <summary>The output function of SplitMix64 (Steele, Lea, Flood 2014).</summary>
-    private static ulong Mix(ulong z)
-    {
-        z = (z ^ (z >> 30)) * 0xBF58476D1CE4E5B9;
-        z = (z ^ (z >> 27)) * 0x94D049BB133111EB;
-        return z ^ (z >> 31);
     }
 }

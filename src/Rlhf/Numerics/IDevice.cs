@@ -212,7 +212,4 @@ public interface IDevice : IDisposable
 
     /// <summary>x = x + fraction (target - x): a step of an exponential moving average.</summary>
     void MoveTowards(FloatBuffer x, FloatBuffer target, float fraction);
-
-    /// <summary>x += scale y.</summary>
-    void AddScaled(FloatBuffer x, FloatBuffer y, float scale);
 }

@@ -6,22 +6,15 @@ namespace Rlhf.Quickstart;
 /// </summary>
 internal sealed class CounterRandom(ulong seed, string stream, long row)
 {
-    private readonly ulong key = Mix(Mix(seed ^ Hash(stream)) + (ulong)row);
+    private readonly ulong key = SplitMix64.Mix(SplitMix64.Mix(seed ^ Hash(stream)) + (ulong)row);
     private ulong counter;
 
     /// <summary>Uniform in [0, 1), 53 bits.</summary>
-    public double Uniform() => (Mix(key + (++counter * 0x9E3779B97F4A7C15)) >> 11) * (1.0 / (1UL << 53));
+    public double Uniform() => (SplitMix64.Mix(key + (++counter * SplitMix64.Golden)) >> 11) * (1.0 / (1UL << 53));
 
     public bool Chance(double probability) => Uniform() < probability;
 
     public T Pick<T>(IReadOnlyList<T> items) => items[(int)(Uniform() * items.Count)];
 
-    private static ulong Hash(string text) => text.Aggregate(0xCBF29CE484222325UL, (hash, c) => Mix(hash ^ c));
-
-    private static ulong Mix(ulong z)
-    {
-        z = (z ^ (z >> 30)) * 0xBF58476D1CE4E5B9;
-        z = (z ^ (z >> 27)) * 0x94D049BB133111EB;
-        return z ^ (z >> 31);
-    }
+    private static ulong Hash(string text) => text.Aggregate(0xCBF29CE484222325UL, (hash, c) => SplitMix64.Mix(hash ^ c));
 }

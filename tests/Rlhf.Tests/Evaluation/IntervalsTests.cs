@@ -89,13 +89,4 @@ public class IntervalsTests
         Assert.Equal((2, 1, 1, 0.625), (rate.Wins, rate.Ties, rate.Losses, rate.Rate.Value));
         Assert.True(WinRate.Of([1, 1, 0, 0], [0, 0, 1, 1], [1, 1, 2, 2]).Rate.Low < WinRate.Of([1, 1, 0, 0], [0, 0, 1, 1]).Rate.Low);
     }
-
-    [Fact]
-    public void The_frontier_holds_the_points_that_no_other_beats()
-    {
-        static Dictionary<string, double> Row(double step, double kl, double score) => new() { ["step"] = step, ["kl"] = kl, ["score"] = score };
-        var points = KlRewardFrontier.Of([Row(0, 0, 0.1), Row(1, 2, 1.0), Row(2, 3, 0.9), Row(3, 2, 0.8), Row(4, 5, 1.2), new Dictionary<string, double> { ["step"] = 5, ["loss"] = 1 }]);
-        Assert.Equal([0L, 1, 4], points.Where(p => p.OnFrontier).Select(p => p.Step));
-        Assert.Equal(5, points.Count);
-    }
 }

@@ -74,17 +74,15 @@ public sealed class FlatTests
 
     [Theory]
     [MemberData(nameof(DeviceBench.Sets), MemberType = typeof(DeviceBench))]
-    public void Averages_and_sums_move_every_number(InstructionSet set)
+    public void Averages_move_every_number(InstructionSet set)
     {
         foreach (var length in (int[])[1, 16, 37, 20_000])
         {
             var (x, y) = (Check.Random(1, length), Check.Random(2, length));
             using var bench = new DeviceBench(set, threads: 2);
-            var (moved, added) = (bench.Put(x), bench.Put(x));
+            var moved = bench.Put(x);
             bench.Device.MoveTowards(moved, bench.Put(y), 0.25f);
             Check.Close([.. x.Zip(y, (a, b) => a + (0.25 * (b - a)))], bench.Get(moved), 2e-7);
-            bench.Device.AddScaled(added, bench.Put(y), -1.5f);
-            Check.Close([.. x.Zip(y, (a, b) => a - (1.5 * b))], bench.Get(added), 2e-7);
         }
     }
 

@@ -137,7 +137,6 @@ public sealed class InvariantTests
             d.ScalarHeadBackward(_x, _gain, _scores, Rows, Width, _dScalar, _dGain, _dBias.Slice(0, 1));
             d.AdamW(_p, _dHead, _m, _v, new AdamWStep(0.001, 0.9, 0.95, 1e-8, 0.1, 1, 0.5));
             d.MoveTowards(_p, _head, 0.1f);
-            d.AddScaled(_p, _dTable, 0.1f);
             _norm = d.SquaredNorm(_p);
             return this;
         }

@@ -533,12 +533,6 @@ internal sealed unsafe class CpuDevice<T> : IDevice
         Flat.MoveTowards<T>(_pool, x.Pointer, target.Pointer, x.Length, fraction);
     }
 
-    public void AddScaled(FloatBuffer x, FloatBuffer y, float scale)
-    {
-        Need(y, x.Length);
-        Flat.AddScaled<T>(_pool, x.Pointer, y.Pointer, x.Length, scale);
-    }
-
     public void Dispose()
     {
         _products.Dispose();

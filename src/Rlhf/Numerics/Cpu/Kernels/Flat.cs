@@ -21,13 +21,6 @@ internal static unsafe class Flat
         pool.Run(&MovePart<T>, &arguments, RowParts.Count(length));
     }
 
-    public static void AddScaled<T>(WorkerPool pool, float* x, float* y, long length, float scale)
-        where T : unmanaged, ILanes<T>
-    {
-        var arguments = new Arguments { X = x, Y = y, Length = length, Factor = scale };
-        pool.Run(&AddPart<T>, &arguments, RowParts.Count(length));
-    }
-
     /// <summary>output = x + y, or y alone where x is null.</summary>
     public static void Add<T>(WorkerPool pool, float* x, float* y, long length, float* output)
         where T : unmanaged, ILanes<T>
@@ -62,18 +55,6 @@ internal static unsafe class Flat
             var x = VectorMath.LoadFirst<T>(a->X + i, end - i);
             var target = VectorMath.LoadFirst<T>(a->Y + i, end - i);
             VectorMath.StoreFirst(a->X + i, end - i, T.FusedMultiplyAdd(T.Broadcast(a->Factor), target - x, x));
-        }
-    }
-
-    private static void AddPart<T>(void* arguments, int part, int worker)
-        where T : unmanaged, ILanes<T>
-    {
-        var a = (Arguments*)arguments;
-        var (first, end) = RowParts.Range(part, a->Length);
-        for (var i = first; i < end; i += ILanes<T>.Count)
-        {
-            var sum = T.FusedMultiplyAdd(T.Broadcast(a->Factor), VectorMath.LoadFirst<T>(a->Y + i, end - i), VectorMath.LoadFirst<T>(a->X + i, end - i));
-            VectorMath.StoreFirst(a->X + i, end - i, sum);
         }
     }
 
