@@ -107,8 +107,9 @@ internal static class CollectCommand
             var round = parsed.GetValue(Round)!;
             var result = store.Import(RankingRows.Read(file).Select(row => row with { Answers = row.Answers with { Round = round } }));
             parsed.Error().WriteLine(string.Create(CultureInfo.InvariantCulture,
-                $"rlhf: {address}: {result.Added} new prompts to rank, {result.Known} that were there already; {ledger.RowsDropped} had fewer than two different answers"));
-            parsed.Error().WriteLine($"People rank on the page of: rlhf label --store {address}");
+                $"rlhf: {result.Added} new prompts to rank, {result.Known} that were there already; {ledger.RowsDropped} had fewer than two different answers"));
+            // A server's address may hold a password.
+            parsed.Error().WriteLine($"People rank on the page of: rlhf label --store {(CollectOptions.IsServer(address) ? "URL" : address)}");
         }
         finally
         {

@@ -32,7 +32,7 @@ public sealed class JudgeTests
     {
         await using var server = await TinyServer.Start(apiKey: "the-key");
         Environment.SetEnvironmentVariable("RLHF_TEST_SERVE_KEY", "the-key");
-        // What an untrained model says is its own affair; it is the same every time, so it can be learned first.
+        // An untrained model replies, though with none of the three words.
         var options = new JudgeOptions { Url = new Uri(server.Client.BaseAddress!, "/v1").ToString(), Model = "tiny", ApiKeyVariable = "RLHF_TEST_SERVE_KEY", MaxTokens = 8, Prompt = "{prompt} {first} {second}", BackoffSeconds = 0.01 };
         var said = await Task.Run(() => Assert.Throws<RunFailedException>(() => Judge(options)).Message);
         Assert.Contains("None of 2 replies", said, StringComparison.Ordinal);

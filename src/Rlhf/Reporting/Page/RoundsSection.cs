@@ -38,7 +38,7 @@ internal static class RoundsSection
         }
 
         var link = collect.Inputs.FirstOrDefault(input => input.Role == "labeler");
-        var shown = labelers.OrderByDescending(labeler => labeler.Rankings).Take(MostNames).Select(labeler => Markup.Of($"""<div dir="auto">{labeler.Name}: {NumberText.Short(labeler.Rankings)}</div>"""));
+        var shown = labelers.OrderByDescending(labeler => labeler.Rankings).Take(MostNames).Select(labeler => Markup.Of($"""<div dir="auto">{(labeler.Name == link?.Source ? "" : labeler.Name + ": ")}{NumberText.Short(labeler.Rankings)}</div>"""));
         var others = labelers.Count > MostNames ? Markup.Of($"<div>and {labelers.Count - MostNames} more</div>") : Markup.Empty;
         return Markup.Of($"{link?.Source} {ProvenanceSections.Hash(link?.Hash, letters: 8)}{shown}{others}");
     }

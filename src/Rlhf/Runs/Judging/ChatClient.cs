@@ -155,7 +155,6 @@ internal sealed class ChatClient : IDisposable
 
     private ChatReply ReplyOf(byte[]? body)
     {
-        var unreadable = new ChatReply(null, 0, 0, 0);
         try
         {
             using var document = JsonDocument.Parse(body ?? [], new JsonDocumentOptions { MaxDepth = DeepestReply });
@@ -166,7 +165,7 @@ internal sealed class ChatClient : IDisposable
         }
         catch (Exception exception) when (exception is JsonException or InvalidOperationException)
         {
-            return unreadable;
+            return new ChatReply(null, 0, 0, 0);
         }
     }
 
