@@ -113,7 +113,8 @@ public sealed class RecipePlan
         var answers = (long)prompts * options.AnswersPerPrompt;
         var length = promptTokens + options.MaxNewTokens;
         var tokens = prompts * (promptTokens + (options.AnswersPerPrompt * options.MaxNewTokens)); // a prompt goes through the model once
-        return new StagePlan("", answers, "answers", tokens, 0, costs.WeightBytes(HeadKind.Language, trainable: false) + CacheBytes(answers, collected, options.MaxNewTokens),
+        var loading = costs.CopyBytes; // the flat weights beside what is packed from them
+        return new StagePlan("", answers, "answers", tokens, 0, costs.WeightBytes(HeadKind.Language, trainable: false) + Math.Max(loading, CacheBytes(answers, collected, options.MaxNewTokens)),
             (tokens * costs.ForwardOperations(length)) + (answers * (double)options.MaxNewTokens * costs.HeadOperations));
     }
 

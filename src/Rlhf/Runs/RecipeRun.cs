@@ -45,6 +45,7 @@ public static class RecipeRun
             cancellation.ThrowIfCancellationRequested();
             Directory.CreateDirectory(run.StageFolder(step));
             DurableFiles.RecoverFolder(run.ModelFolder(step));
+            GC.Collect(GC.MaxGeneration, GCCollectionMode.Aggressive); // what was copied out to write the last stage's model would else stand beside this one
             ResidentMemory.ForgetPeak();
             var context = new StageContext(recipe, step, run, device, metrics, progress, cancellation) { PostAnswers = settings.PostAnswers };
             context.Complete(runStage(context));

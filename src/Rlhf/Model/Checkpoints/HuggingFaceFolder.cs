@@ -11,6 +11,7 @@ namespace Rlhf.Model.Checkpoints;
 /// </summary>
 public sealed partial class HuggingFaceFolder : IDisposable
 {
+    private const int MostFloatsAtOnce = 1 << 20;
     private const int MostNamed = 20;
 
     private readonly CheckpointTensors tensors;
@@ -85,22 +86,30 @@ public sealed partial class HuggingFaceFolder : IDisposable
             CopyParametersTo(first);
     }
 
-    /// <summary>Copies all parameters to the flat buffer of a device, one tensor at a time; the gaps become 0.</summary>
+    /// <summary>Copies all parameters to the flat buffer of a device, a few megabytes at a time, as a whole embedding would long stay on the managed heap; the gaps become 0.</summary>
     /// <param name="device">The device of <paramref name="destination"/>.</param>
     /// <param name="destination">As long as the layout.</param>
     /// <exception cref="InputException">A file cannot be read, or has a number that is not finite.</exception>
     public void CopyParametersTo(IDevice device, FloatBuffer destination)
     {
         device.Fill(destination, 0f);
+        var buffer = new float[Math.Min(MostFloatsAtOnce, Layout.Length)];
         foreach (var parameter in Layout.Parameters)
         {
             if (!fileNames.TryGetValue(parameter.Name, out var name))
                 continue; // the language head of a reward model
-            var values = new float[checked((int)parameter.Length)];
-            tensors.FileOf(name).ReadFloats(name, values.AsSpan());
-            if (Array.FindIndex(values, value => !float.IsFinite(value)) is >= 0 and var index)
-                throw new InputException($"{tensors.FileOf(name).Path}: tensor {name} has a number that is not finite (element {index}). The model is broken: use an earlier checkpoint.");
-            device.CopyIn(values, destination.Slice(parameter.Offset, parameter.Length));
+            for (var done = 0L; done < parameter.Length; done += MostFloatsAtOnce)
+            {
+                var values = buffer.AsSpan(0, (int)Math.Min(MostFloatsAtOnce, parameter.Length - done));
+                tensors.FileOf(name).ReadFloats(name, done, values);
+                for (var i = 0; i < values.Length; i++)
+                {
+                    if (!float.IsFinite(values[i]))
+                        throw new InputException($"{tensors.FileOf(name).Path}: tensor {name} has a number that is not finite (element {done + i}). The model is broken: use an earlier checkpoint.");
+                }
+
+                device.CopyIn(values, destination.Slice(parameter.Offset + done, values.Length));
+            }
         }
     }
 
