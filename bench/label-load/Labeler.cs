@@ -8,6 +8,9 @@ namespace LabelLoad;
 /// <summary>A labeler who works fast: takes tasks, ranks, changes earlier rankings, sends twice, goes away without a word.</summary>
 internal sealed class Labeler(Uri address, string token, int number) : IDisposable
 {
+    /// <summary>How often a ranking is changed at most.</summary>
+    public const int MostEdits = 1;
+
     private static readonly JsonSerializerOptions Json = new(JsonSerializerDefaults.Web) { PropertyNamingPolicy = JsonNamingPolicy.SnakeCaseLower };
 
     private readonly HttpClient client = new(new SocketsHttpHandler { UseCookies = false })

@@ -12,7 +12,7 @@ internal sealed class ServerProcess(LoadOptions options) : IDisposable
 
     public Uri Address { get; } = new($"http://127.0.0.1:{options.Port}");
 
-    public int Kills { get; private set; }
+    public int Restarts { get; private set; }
 
     /// <summary>Fills the store; the labelers' tokens.</summary>
     public string[] Prepare()
@@ -56,8 +56,8 @@ internal sealed class ServerProcess(LoadOptions options) : IDisposable
             {
                 process!.Kill();
                 await process.WaitForExitAsync(CancellationToken.None);
-                Kills++;
                 Start();
+                Restarts++;
             }
         }
     }

@@ -24,8 +24,8 @@ public sealed class ArenaPageTests(Browser browser)
         Assert.False(await page.Locator("#board").IsVisibleAsync());
         await page.Keyboard.PressAsync("Enter");
         await Assertions.Expect(page.Locator("#live")).ToHaveTextAsync("Say first which answer is better, or that it is a tie.");
-        await page.Keyboard.PressAsync("2");
-        await Assertions.Expect(page.Locator("#live")).ToHaveTextAsync("Answer A: worse. Enter submits.");
+        await page.Keyboard.PressAsync("1");
+        await Assertions.Expect(page.Locator("#live")).ToHaveTextAsync("Answer A: better. Enter submits.");
         await Screenshots.Take(page, "label-arena");
         await page.Keyboard.PressAsync("u");
         await Assertions.Expect(page.Locator("#submit")).ToBeDisabledAsync();

@@ -273,6 +273,11 @@ public sealed class RankingStoreTests
                     continue;
                 }
 
+                lock (test.Clock)
+                {
+                    Assert.Equal(0, test.Store.OverAssigned(TimeSpan.Zero));
+                }
+
                 int[] order = [0, 1, 2];
                 random.Shuffle(order);
                 var submission = Says(task, Ranked([.. order.Select(answer => new[] { answer })]));
