@@ -62,6 +62,10 @@ internal static class Migrations
         ALTER TABLE tasks ADD COLUMN arena INTEGER NOT NULL DEFAULT 0;
         ALTER TABLE tasks ADD COLUMN asked INTEGER NOT NULL DEFAULT 1;
         """,
+        """
+        DROP INDEX tasks_by_need;
+        CREATE INDEX tasks_by_need ON tasks (calibration, asked, done, id);
+        """,
     ];
 
     /// <summary>The version of the schema that this program writes.</summary>

@@ -72,7 +72,7 @@ public sealed partial class RankingStore
         connection.Execute(
             """
             INSERT INTO leases (task_id, user_id, order_shown, leased_at, expires_at, adjudication) VALUES (@task, @user, @order, @now, @now, @adjudication)
-            ON CONFLICT (task_id, user_id) DO NOTHING
+            ON CONFLICT (task_id, user_id) DO UPDATE SET adjudication = CASE WHEN excluded.adjudication = 1 THEN 1 ELSE leases.adjudication END
             """,
             ("task", task), ("user", user.Id), ("order", JsonSerializer.Serialize(order, Json)), ("now", Now), ("adjudication", adjudication ? 1 : 0));
         Prolong(connection, user, task, settings);
@@ -92,14 +92,15 @@ public sealed partial class RankingStore
             NOT EXISTS (SELECT 1 FROM tasks o JOIN rankings r ON r.task_id = o.id WHERE o.round_id = t.round_id AND o.prompt_key = t.prompt_key AND r.user_id = @user)
             AND NOT EXISTS (SELECT 1 FROM tasks o JOIN leases l ON l.task_id = o.id WHERE o.round_id = t.round_id AND o.prompt_key = t.prompt_key AND l.user_id = @user)
             """;
-        long? Find(string where) => connection.Query(
+        long? Find(string where, int done) => connection.Query(
             $"SELECT t.id FROM tasks t WHERE {where} AND {notSeen} ORDER BY t.id LIMIT 1", long? (reader) => reader.GetInt64(0),
-            ("user", user.Id), ("overlap", settings.Overlap), ("now", Now)).SingleOrDefault();
+            ("user", user.Id), ("overlap", settings.Overlap), ("now", Now), ("done", done)).SingleOrDefault();
 
+        // One number of rankings at a time: then the index gives the oldest task first, and a store of many tasks is not sorted for every question.
         const string needed =
             """
-            t.calibration = 0 AND t.asked = 1 AND t.done < @overlap
-            AND t.done + (SELECT count(*) FROM leases l WHERE l.task_id = t.id AND l.user_id <> @user AND l.expires_at > @now AND l.adjudication = 0) < @overlap
+            t.calibration = 0 AND t.asked = 1 AND t.done = @done
+            AND @done + (SELECT count(*) FROM leases l WHERE l.task_id = t.id AND l.user_id <> @user AND l.expires_at > @now AND l.adjudication = 0) < @overlap
             """;
         bool calibrate;
         lock (random)
@@ -107,8 +108,7 @@ public sealed partial class RankingStore
             calibrate = random.NextDouble() < settings.CalibrationShare;
         }
 
-        const string known = "t.calibration = 1 AND @overlap > 0 AND @now > 0";
-        return (calibrate ? Find(known) : null) ?? Find(needed);
+        return (calibrate ? Find("t.calibration = 1", 0) : null) ?? Enumerable.Range(0, settings.Overlap).Min(done => Find(needed, done));
     }
 
     private bool HasRoom(DbConnection connection, long task, LabelUser user, LabelSettings settings) => connection.Number(

@@ -134,12 +134,12 @@ public sealed partial class RankingStore
     }
 
     private static (long Done, long Wanted) DoneAndWanted(DbConnection connection, string? round) => connection.Query(
-        """
-        SELECT coalesce(sum(CASE WHEN t.done < @overlap THEN t.done ELSE @overlap END), 0), count(*) * @overlap
-        FROM tasks t JOIN rounds n ON n.id = t.round_id WHERE t.calibration = 0 AND t.asked = 1 AND (@every = 1 OR n.name = @round)
+        $"""
+        SELECT coalesce(sum(CASE WHEN done < @overlap THEN done ELSE @overlap END), 0), count(*) * @overlap FROM tasks
+        WHERE calibration = 0 AND asked = 1 {(round is null ? "" : "AND round_id = (SELECT id FROM rounds WHERE name = @round)")}
         """,
         reader => (Convert.ToInt64(reader.GetValue(0), null), Convert.ToInt64(reader.GetValue(1), null)),
-        ("overlap", SettingsOf(connection).Overlap), ("every", round is null ? 1 : 0), ("round", round ?? "")).Single();
+        ("overlap", SettingsOf(connection).Overlap), ("round", round ?? "")).Single();
 
     private static string Beginning(string text) => text.Length <= 120 ? text : $"{text[..119]}…";
 }

@@ -21,7 +21,8 @@ public sealed partial class RankingStore
         connection.Query($"SELECT {UserColumns} FROM users WHERE token_hash = @hash AND revoked_at IS NULL", UserOf, ("hash", AccessToken.HashOf(token))).SingleOrDefault());
 
     /// <summary>The user of a store without tokens, who is its owner.</summary>
-    public LabelUser LocalUser() => Write(connection => UserNamed(connection, LocalName, UserRole.Owner));
+    public LabelUser LocalUser() =>
+        Read(connection => FindUser(connection, LocalName)) ?? Write(connection => UserNamed(connection, LocalName, UserRole.Owner));
 
     /// <summary>Adds somebody, or gives somebody without a token one; the token, which is not stored and cannot be shown again.</summary>
     /// <exception cref="InputException">The name is no name, or has a token.</exception>
@@ -58,8 +59,11 @@ public sealed partial class RankingStore
     private LabelUser UserNamed(DbConnection connection, string name, UserRole role)
     {
         connection.Execute("INSERT INTO users (name, role, created_at) VALUES (@name, @role, @now) ON CONFLICT (name) DO NOTHING", ("name", name), ("role", RoleText(role)), ("now", Now));
-        return connection.Query($"SELECT {UserColumns} FROM users WHERE name = @name", UserOf, ("name", name)).Single();
+        return FindUser(connection, name)!;
     }
+
+    private static LabelUser? FindUser(DbConnection connection, string name) =>
+        connection.Query($"SELECT {UserColumns} FROM users WHERE name = @name", UserOf, ("name", name)).SingleOrDefault();
 
     private static string RoleText(UserRole role) => role == UserRole.Owner ? "owner" : "labeler";
 

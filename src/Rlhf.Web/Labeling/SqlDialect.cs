@@ -47,6 +47,11 @@ internal sealed record SqlDialect(Func<DbConnection> Open, string IdColumn, stri
         }
 
         var user = uri.UserInfo.Split(':', 2);
+        if (!TryReadSslMode(uri.Query, out var mode))
+        {
+            throw new InputException($"--store: '{uri.Query}' is not known; expected ?sslmode=disable, prefer, require, verify-ca or verify-full, or nothing.");
+        }
+
         return new NpgsqlConnectionStringBuilder
         {
             Host = uri.Host,
@@ -55,6 +60,16 @@ internal sealed record SqlDialect(Func<DbConnection> Open, string IdColumn, stri
             Username = user[0].Length > 0 ? Uri.UnescapeDataString(user[0]) : null,
             Password = user.Length > 1 ? Uri.UnescapeDataString(user[1]) : null,
             MaxPoolSize = 50,
+            SslMode = mode,
         }.ToString();
+    }
+
+    private static bool TryReadSslMode(string query, out SslMode mode)
+    {
+        const string key = "?sslmode=";
+        mode = SslMode.Prefer;
+        return query.Length == 0
+            || (query.StartsWith(key, StringComparison.Ordinal) && char.IsAsciiLetter(query.ElementAtOrDefault(key.Length))
+                && Enum.TryParse(query[key.Length..].Replace("-", "", StringComparison.Ordinal), ignoreCase: true, out mode));
     }
 }

@@ -19,6 +19,8 @@ public static class WebDefaults
     public const string ContentSecurityPolicy =
         "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'";
 
+    private const int ClientsOfOneAddress = 50;
+
     private static readonly (string Name, string Value)[] Headers =
     [
         ("Content-Security-Policy", ContentSecurityPolicy),
@@ -135,13 +137,9 @@ public static class WebDefaults
 
     private static void Limit(Microsoft.AspNetCore.RateLimiting.RateLimiterOptions limits, WebSettings settings)
     {
-        var bucket = new TokenBucketRateLimiterOptions
-        {
-            TokenLimit = settings.RequestsPerMinute,
-            TokensPerPeriod = Math.Max(1, settings.RequestsPerMinute / 60),
-            ReplenishmentPeriod = TimeSpan.FromSeconds(1),
-        };
-        limits.GlobalLimiter = PartitionedRateLimiter.Create<HttpContext, string>(context => RateLimitPartition.GetTokenBucketLimiter(ClientOf(context), _ => bucket));
+        // A client that shows another cookie each time is still one address.
+        limits.GlobalLimiter = PartitionedRateLimiter.CreateChained(
+            Limiter(AddressOf, ClientsOfOneAddress * settings.RequestsPerMinute), Limiter(ClientOf, settings.RequestsPerMinute));
         limits.OnRejected = async (rejected, _) =>
         {
             rejected.HttpContext.Response.Headers.RetryAfter = 1.ToString(CultureInfo.InvariantCulture);
@@ -149,7 +147,14 @@ public static class WebDefaults
         };
     }
 
+    private static PartitionedRateLimiter<HttpContext> Limiter(Func<HttpContext, string> client, int perMinute)
+    {
+        var bucket = new TokenBucketRateLimiterOptions { TokenLimit = perMinute, TokensPerPeriod = Math.Max(1, perMinute / 60), ReplenishmentPeriod = TimeSpan.FromSeconds(1) };
+        return PartitionedRateLimiter.Create<HttpContext, string>(context => RateLimitPartition.GetTokenBucketLimiter(client(context), _ => bucket));
+    }
+
+    private static string AddressOf(HttpContext context) => context.Connection.RemoteIpAddress?.ToString() ?? "";
+
     // People behind one proxy have one address: what counts is who is signed in, and the address only before.
-    private static string ClientOf(HttpContext context) =>
-        SessionCookie.Find(context.Request) is { } token ? AccessToken.HashOf(token) : context.Connection.RemoteIpAddress?.ToString() ?? "";
+    private static string ClientOf(HttpContext context) => SessionCookie.Find(context.Request) is { } token ? AccessToken.HashOf(token) : AddressOf(context);
 }

@@ -429,10 +429,11 @@ public sealed class LabelPageTests(Browser browser, ITestOutputHelper output)
     [BrowserFact]
     public async Task What_cannot_be_judged_is_said_with_a_reason()
     {
-        await using var server = await TestServer.StartAsync(store => store.Import(TestStore.Rows(1)));
+        await using var server = await TestServer.StartAsync(store => store.Import([TestStore.Row("x", ["", "y", "z"])]));
         var (page, errors) = await browser.OpenAsync(server.Address);
         await page.GotoAsync("/");
         await WaitForTask(page);
+        await Expect(page, ".card .invisible", "empty");
         await page.ClickAsync("#cannot");
         await page.FillAsync("#reason-text", "It is in Greek");
         await page.ClickAsync("#reason-form .primary");

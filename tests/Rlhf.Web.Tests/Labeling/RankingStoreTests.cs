@@ -150,6 +150,30 @@ public sealed class RankingStoreTests
 
     [Theory]
     [MemberData(nameof(Kinds))]
+    public void The_oldest_prompt_that_lacks_rankings_comes_first(string kind)
+    {
+        using var test = new TestStore(kind);
+        test.Store.Import(TestStore.Rows(5));
+        test.Store.Change(settings => settings with { Overlap = 2 });
+        var (ann, bob, eve) = (test.User("ann"), test.User("bob"), test.User("eve"));
+        List<long> first = [], second = [], third = [];
+        foreach (var (user, tasks, count) in ((LabelUser, List<long>, int)[])[(ann, first, 3), (bob, second, 5), (eve, third, 2)])
+        {
+            for (var i = 0; i < count; i++)
+            {
+                var task = test.Store.Next(user, [])!;
+                tasks.Add(task.Id);
+                test.Store.Submit(user, Ranks(task));
+            }
+        }
+
+        Assert.Equal([1, 2, 3], first);
+        Assert.Equal([1, 2, 3, 4, 5], second);
+        Assert.Equal([4, 5], third);
+    }
+
+    [Theory]
+    [MemberData(nameof(Kinds))]
     public void A_labeler_holds_two_tasks_at_most(string kind)
     {
         using var test = new TestStore(kind);
@@ -210,6 +234,28 @@ public sealed class RankingStoreTests
         Assert.Equal([false, true], test.Store.Rankings().Select(ranking => ranking.Adjudication));
         Assert.Equal((1, 1), test.Store.Progress((string?)null));
     }
+
+    [Theory]
+    [MemberData(nameof(Kinds))]
+    public void An_owner_decides_also_on_a_task_that_is_in_the_owners_hands(string kind)
+    {
+        using var test = new TestStore(kind);
+        test.Store.Import(TestStore.Rows(1));
+        var owner = test.User("owner", UserRole.Owner);
+        var task = test.Store.Next(owner, [])!;
+        Assert.Equal(task.Responses, test.Store.Adjudicate(owner, task.Id)!.Responses);
+        test.Store.Submit(owner, Ranks(task));
+        Assert.True(Assert.Single(test.Store.Rankings()).Adjudication);
+        Assert.Equal((0, 1), test.Store.Progress((string?)null));
+    }
+
+    [Theory]
+    [InlineData("postgres://me@127.0.0.1:1/x?ssl=on")]
+    [InlineData("postgres://me@127.0.0.1:1/x?sslmode=maybe")]
+    [InlineData("postgres://me@127.0.0.1:1/x?sslmode=3")]
+    [InlineData("postgres://me@127.0.0.1:1/")]
+    public void An_address_with_what_is_not_known_is_refused_before_anything_is_asked(string address) =>
+        Assert.Contains("--store", Assert.Throws<InputException>(() => RankingStore.Open(address)).Message, StringComparison.Ordinal);
 
     [Theory]
     [MemberData(nameof(Kinds))]

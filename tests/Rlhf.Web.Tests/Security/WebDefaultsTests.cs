@@ -126,6 +126,25 @@ public sealed class WebDefaultsTests
     }
 
     [Fact]
+    public async Task Another_cookie_each_time_does_not_make_another_client()
+    {
+        await using var app = WebDefaults.Create(new WebSettings { RequestsPerMinute = 2 });
+        app.MapGet("/", () => "hello");
+        var address = await WebDefaults.StartAsync(app);
+        using var client = new HttpClient(new SocketsHttpHandler { UseCookies = false }) { BaseAddress = address };
+        var refused = false;
+        for (var i = 0; i < 300 && !refused; i++)
+        {
+            using var request = Get();
+            request.Headers.Add("Cookie", $"rlhf_token=guess{i}");
+            using var answer = await client.SendAsync(request);
+            refused = answer.StatusCode == HttpStatusCode.TooManyRequests;
+        }
+
+        Assert.True(refused);
+    }
+
+    [Fact]
     public async Task A_failure_is_logged_and_not_told()
     {
         using var log = new StringWriter();

@@ -12,6 +12,9 @@ const invisible = new RegExp(
 export function showText(element, text) {
   element.replaceChildren();
   element.dir = "auto";
+  if (text.trim() === "") {
+    element.append(noteOf("empty", "There is no text"));
+  }
   append(element, text, 0);
 }
 
@@ -36,12 +39,14 @@ function endOf(text, from) {
   return to < text.length && code >= 0xd800 && code < 0xdc00 ? to - 1 : to;
 }
 
-function markOf(character) {
-  const mark = document.createElement("span");
-  mark.className = "invisible";
-  mark.textContent = `U+${character.codePointAt(0).toString(16).toUpperCase().padStart(4, "0")}`;
-  mark.title = "A character that cannot be seen";
-  return mark;
+const markOf = character => noteOf(`U+${character.codePointAt(0).toString(16).toUpperCase().padStart(4, "0")}`, "A character that cannot be seen");
+
+function noteOf(text, title) {
+  const note = document.createElement("span");
+  note.className = "invisible";
+  note.textContent = text;
+  note.title = title;
+  return note;
 }
 
 function moreButton(element, text, from) {
