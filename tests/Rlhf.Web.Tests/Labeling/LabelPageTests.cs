@@ -324,6 +324,7 @@ public sealed class LabelPageTests(Browser browser, ITestOutputHelper output)
             Assert.Equal((0, $"Prompt {i + 1}"), (requests, shown));
         }
 
+        await Expect(page, "#saved", "Saved");
         milliseconds.Sort();
         output.WriteLine(string.Create(CultureInfo.InvariantCulture, $"next task shown: {Tasks} tasks, median {milliseconds[Tasks / 2]:F1} ms, longest {milliseconds[^1]:F1} ms"));
         Assert.Empty(errors);

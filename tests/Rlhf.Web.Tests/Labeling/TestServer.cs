@@ -31,7 +31,9 @@ internal sealed class TestServer : IAsyncDisposable
 
     public async ValueTask DisposeAsync()
     {
-        await app!.DisposeAsync();
+        // Requests that are under way end before their services do.
+        await app!.StopAsync();
+        await app.DisposeAsync();
         store.Dispose();
         Assert.Equal("", Log.ToString());
     }
