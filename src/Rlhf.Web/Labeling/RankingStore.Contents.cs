@@ -115,7 +115,7 @@ public sealed partial class RankingStore
             VALUES (@round, @prompt, @key, @answers, @calibration, @arena, @asked) RETURNING id
             """,
             ("round", round), ("prompt", HashOf(answers.PromptText)), ("key", key), ("answers", answers.Responses.Count), ("calibration", answers.Known is null ? 0 : 1),
-            ("arena", answers.Models is null ? 0 : 1), ("asked", answers.HasIdenticalAnswers ? 0 : 1));
+            ("arena", answers.Models is null ? 0 : 1), ("asked", answers is { Models: not null, HasIdenticalAnswers: true } ? 0 : 1));
         connection.Execute("INSERT INTO contents (task_id, content) VALUES (@task, @content)", ("task", id), ("content", JsonSerializer.Serialize(answers, Json)));
         return (id, true);
     }

@@ -63,7 +63,7 @@ public sealed record AnswerSet(
     string Round, string PromptText, IReadOnlyList<Message> Messages, IReadOnlyList<string> Responses, JsonObject Source, IReadOnlyList<IReadOnlyList<int>>? Known = null,
     IReadOnlyList<string>? Models = null)
 {
-    /// <summary>Whether all answers are the same text: then nobody is asked.</summary>
+    /// <summary>Whether all answers are the same text: in an arena nobody is asked then.</summary>
     [JsonIgnore]
     public bool HasIdenticalAnswers => Responses.All(response => response.AsSpan().Trim().SequenceEqual(Responses[0].AsSpan().Trim()));
 }
@@ -125,7 +125,7 @@ public enum SubmissionResult
 /// <summary>How far a labeler and everybody is.</summary>
 /// <param name="Mine">Tasks that this labeler has done.</param>
 /// <param name="Done">Rankings in the store, calibration items apart.</param>
-/// <param name="Wanted">Rankings that the store is to have: tasks times overlap, without those whose answers are all the same.</param>
+/// <param name="Wanted">Rankings that the store is to have: tasks times overlap, without pairs of an arena whose answers are the same.</param>
 public sealed record LabelProgress(long Mine, long Done, long Wanted);
 
 /// <summary>One of a labeler's last rankings.</summary>

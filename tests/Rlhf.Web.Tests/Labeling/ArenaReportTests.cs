@@ -18,7 +18,7 @@ public sealed class ArenaReportTests
         while (test.Store.Next(user, []) is { } task)
         {
             var left = task.Responses[0].StartsWith("ppo", StringComparison.Ordinal) ? 0 : 1;
-            var said = vote(int.Parse(task.Messages[0].Content[7..]));
+            var said = int.TryParse(task.Messages[0].Content[7..], out var prompt) ? vote(prompt) : 0;
             int[][] tiers = said == 0 ? [[0, 1]] : said > 0 ? [[left], [1 - left]] : [[1 - left], [left]];
             test.Store.Submit(user, new Submission(task.Id, Guid.NewGuid().ToString(), new Judgement { Tiers = tiers }, 1));
         }
@@ -50,6 +50,8 @@ public sealed class ArenaReportTests
         test.Store.Import(Pairs(10, 30));
         var ann = test.User("ann");
         Assert.Equal(new LabelProgress(0, 0, 10), test.Store.Progress(ann));
+        test.Store.Import([TestStore.Row("No arena", ["the same", "the same "])]);
+        Assert.Equal(new LabelProgress(0, 0, 11), test.Store.Progress(ann));
         Vote(test, ann, _ => 1);
         var arena = Assert.Single(ArenaReport.Of(test.Store));
 
