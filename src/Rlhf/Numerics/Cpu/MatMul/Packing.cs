@@ -67,7 +67,7 @@ internal static unsafe class Packing
         for (var first = 0; first < count; first += atOnce)
         {
             var some = Math.Min(atOnce, count - first);
-            var groups = destination + (first / Math.Max(width, 1) * groupStride);
+            var groups = destination + (first / width * groupStride);
             if (along == 1)
             {
                 Transpose.Copy(some, depth, source + (first * across), across, groups, width);
