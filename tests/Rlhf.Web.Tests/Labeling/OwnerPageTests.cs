@@ -33,7 +33,9 @@ public sealed class OwnerPageTests(Browser browser)
         await Assertions.Expect(page.Locator("#pause")).ToHaveTextAsync("Resume");
         Assert.True(server.Store.Settings().Paused);
 
+        await Assertions.Expect(page.Locator("#details")).ToBeHiddenAsync();
         await page.Locator("#disputed button").First.ClickAsync();
+        await Assertions.Expect(page.Locator("#details")).ToBeVisibleAsync();
         await page.ClickAsync("#decide");
         await page.Locator(".card").First.WaitForAsync();
         foreach (var key in (string[])["1", "2", "3", "4", "Enter"])

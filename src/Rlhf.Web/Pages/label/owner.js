@@ -86,7 +86,9 @@ function fillBody(body, rows, cells) {
   }));
   if (rows.length === 0) {
     const line = document.createElement("tr");
-    line.append(element("td", "none"));
+    const none = element("td", "none");
+    none.colSpan = 99;
+    line.append(none);
     body.append(line);
   }
 }
@@ -126,7 +128,7 @@ async function showTask(id) {
   }
   fill("rankings", rows, row => row);
   $("decide").href = `/?decide=${id}`;
-  $("task").showModal();
+  $("details").showModal();
 }
 
 async function save(changes, done) {
