@@ -66,6 +66,10 @@ internal static class Migrations
         DROP INDEX tasks_by_need;
         CREATE INDEX tasks_by_need ON tasks (calibration, asked, done, id);
         """,
+        """
+        CREATE TABLE progress (round_id BIGINT NOT NULL REFERENCES rounds (id), done INTEGER NOT NULL, tasks BIGINT NOT NULL, PRIMARY KEY (round_id, done));
+        INSERT INTO progress (round_id, done, tasks) SELECT round_id, done, count(*) FROM tasks WHERE calibration = 0 AND asked = 1 GROUP BY round_id, done;
+        """,
     ];
 
     /// <summary>The version of the schema that this program writes.</summary>

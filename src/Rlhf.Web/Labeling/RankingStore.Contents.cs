@@ -61,7 +61,7 @@ public sealed partial class RankingStore
             var found = connection.Query(
                 """
                 SELECT t.id, c.content FROM tasks t JOIN contents c ON c.task_id = t.id JOIN rounds n ON n.id = t.round_id
-                WHERE t.id > @last AND (@every = 1 OR n.name = @round) ORDER BY t.id LIMIT 1
+                WHERE t.id > @last AND c.task_id > @last AND (@every = 1 OR n.name = @round) ORDER BY t.id LIMIT 1
                 """,
                 reader => new StoredTask(reader.GetInt64(0), JsonSerializer.Deserialize<AnswerSet>(reader.GetString(1), Json)!),
                 ("last", last), ("every", round is null ? 1 : 0), ("round", round ?? "")).SingleOrDefault();
@@ -117,6 +117,7 @@ public sealed partial class RankingStore
             ("round", round), ("prompt", HashOf(answers.PromptText)), ("key", key), ("answers", answers.Responses.Count), ("calibration", answers.Known is null ? 0 : 1),
             ("arena", answers.Models is null ? 0 : 1), ("asked", answers is { Models: not null, HasIdenticalAnswers: true } ? 0 : 1));
         connection.Execute("INSERT INTO contents (task_id, content) VALUES (@task, @content)", ("task", id), ("content", JsonSerializer.Serialize(answers, Json)));
+        CountTask(connection, id);
         return (id, true);
     }
 
@@ -140,7 +141,7 @@ public sealed partial class RankingStore
         AddRevision(connection, new Submission(task, $"import/{ranking}", judgement, row.Seconds), ranking, row.Edits, json);
         if (!row.Adjudication)
         {
-            connection.Execute("UPDATE tasks SET done = done + 1 WHERE id = @task", ("task", task));
+            CountRanking(connection, task);
         }
 
         return true;

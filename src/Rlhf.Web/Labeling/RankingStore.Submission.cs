@@ -36,16 +36,6 @@ public sealed partial class RankingStore
             JsonSerializer.Deserialize<Judgement>(reader.GetString(1), Json)!.Tiers is null),
         ("user", user.Id)));
 
-    /// <summary>How far a labeler and everybody is.</summary>
-    public LabelProgress Progress(LabelUser user) => Read(connection =>
-    {
-        var (done, wanted) = DoneAndWanted(connection, round: null);
-        return new LabelProgress(connection.Number("SELECT count(*) FROM rankings WHERE user_id = @user", ("user", user.Id)), done, wanted);
-    });
-
-    /// <summary>Rankings that a round has and is to have; of all rounds where null.</summary>
-    public (long Done, long Wanted) Progress(string? round) => Read(connection => DoneAndWanted(connection, round));
-
     private SubmissionResult Add(DbConnection connection, LabelUser user, Submission submission)
     {
         if (RankingOf(connection, submission.Task, user) is not null)
@@ -78,7 +68,7 @@ public sealed partial class RankingStore
         connection.Execute("DELETE FROM leases WHERE task_id = @task AND user_id = @user", ("task", submission.Task), ("user", user.Id));
         if (own.Adjudication == 0)
         {
-            connection.Execute("UPDATE tasks SET done = done + 1 WHERE id = @task", ("task", submission.Task));
+            CountRanking(connection, submission.Task);
         }
 
         return SubmissionResult.Stored;
@@ -132,14 +122,6 @@ public sealed partial class RankingStore
 
         return inverse;
     }
-
-    private static (long Done, long Wanted) DoneAndWanted(DbConnection connection, string? round) => connection.Query(
-        $"""
-        SELECT coalesce(sum(CASE WHEN done < @overlap THEN done ELSE @overlap END), 0), count(*) * @overlap FROM tasks
-        WHERE calibration = 0 AND asked = 1 {(round is null ? "" : "AND round_id = (SELECT id FROM rounds WHERE name = @round)")}
-        """,
-        reader => (Convert.ToInt64(reader.GetValue(0), null), Convert.ToInt64(reader.GetValue(1), null)),
-        ("overlap", SettingsOf(connection).Overlap), ("round", round ?? "")).Single();
 
     private static string Beginning(string text) => text.Length <= 120 ? text : $"{text[..119]}…";
 }

@@ -60,6 +60,8 @@ internal sealed record SqlDialect(Func<DbConnection> Open, string IdColumn, stri
             Username = user[0].Length > 0 ? Uri.UnescapeDataString(user[0]) : null,
             Password = user.Length > 1 ? Uri.UnescapeDataString(user[1]) : null,
             MaxPoolSize = 50,
+            MaxAutoPrepare = 64, // the same few statements again and again
+            AutoPrepareMinUsages = 2,
             SslMode = mode,
         }.ToString();
     }

@@ -26,7 +26,7 @@ internal sealed class ModelCosts(DecoderConfig config, Precision precision = Pre
     /// <summary>Bytes that training adds to the weights: gradient and two moments.</summary>
     public long OptimizerBytes => sizeof(float) * layout.Length * 3;
 
-    /// <summary>Bytes of one more copy of the weights, as the best model, a running mean, or what is copied out while a model is written.</summary>
+    /// <summary>Bytes of one more copy of the weights, as the best model or a running mean.</summary>
     public long CopyBytes => sizeof(float) * layout.Length;
 
     /// <summary>Floating-point operations of a token's forward pass through the blocks, at a sequence length.</summary>

@@ -101,7 +101,7 @@ public sealed class RecipePlan
         var tokens = epochTokens * options.Epochs * share;
         var targets = rows.Sum(row => (double)row.TrainedTokens) * options.Epochs * share;
         var batch = MicroBatch(options.MicroBatchTokens, rows.Max(row => row.Tokens.Length), options.Batch * epochTokens / rows.Length);
-        var bytes = costs.WeightBytes(HeadKind.Language, trainable: true) + costs.OptimizerBytes + (options.KeepBest == KeepBest.None ? 0 : costs.CopyBytes) + costs.CopyBytes
+        var bytes = costs.WeightBytes(HeadKind.Language, trainable: true) + costs.OptimizerBytes + (options.KeepBest == KeepBest.None ? 0 : costs.CopyBytes)
             + costs.TrainingBytes(batch, (long)(batch * targets / Math.Max(1, tokens)), options.RecomputeActivations);
         return new StagePlan("", rows.Length, "rows", tokens, schedule.TotalSteps, bytes, 3 * ((tokens * costs.ForwardOperations(epochTokens / rows.Length)) + (targets * costs.HeadOperations)));
     }
@@ -143,7 +143,7 @@ public sealed class RecipePlan
         var updates = (long)(Math.Ceiling(examples / options.Batch) * options.Epochs * models);
         var batch = MicroBatch(options.MicroBatchTokens, longest, options.Batch * tokens / Math.Max(1, examples));
         tokens *= options.Epochs * models;
-        var bytes = costs.WeightBytes(HeadKind.Scalar, trainable: true) + costs.OptimizerBytes + costs.CopyBytes + costs.TrainingBytes(batch, targets: 0, options.RecomputeActivations)
+        var bytes = costs.WeightBytes(HeadKind.Scalar, trainable: true) + costs.OptimizerBytes + costs.TrainingBytes(batch, targets: 0, options.RecomputeActivations)
             + costs.ScoringBytes(options.MicroBatchTokens); // of the held-out rankings
         return new StagePlan("", (long)examples, "rankings", tokens, updates, bytes, 3 * tokens * costs.ForwardOperations(config.ContextLength / 2.0));
     }
@@ -166,7 +166,7 @@ public sealed class RecipePlan
         var batch = MicroBatch(options.MicroBatchTokens, longest, options.Minibatch * length);
         var scored = MicroBatch(options.MicroBatchTokens, longest, options.RolloutsPerStep * length);
         var activations = Math.Max(costs.TrainingBytes(batch, (long)(batch * options.MaxNewTokens / Math.Max(1, length)), options.RecomputeActivations), costs.ScoringBytes(scored));
-        var bytes = policy + value + frozen + (options.Ema is null ? 0 : costs.CopyBytes) + costs.CopyBytes + activations + CacheBytes(options.RolloutsPerStep, prompts, options.MaxNewTokens)
+        var bytes = policy + value + frozen + (options.Ema is null ? 0 : costs.CopyBytes) + activations + CacheBytes(options.RolloutsPerStep, prompts, options.MaxNewTokens)
             + costs.ScoringBytes(options.MicroBatchTokens); // of the held-out prompts' answers
         return new StagePlan("", (long)rollouts, "rollouts", tokens, (long)options.Steps * options.InnerEpochs * (options.RolloutsPerStep / options.Minibatch), bytes,
             (rollouts * rows * passes * costs.ForwardOperations(length)) + (targets * costs.HeadOperations));

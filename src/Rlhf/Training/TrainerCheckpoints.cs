@@ -1,5 +1,4 @@
 using System.Globalization;
-using System.Runtime.InteropServices;
 using System.Text.Json;
 using Rlhf.Model.Checkpoints;
 using Rlhf.Numerics;
@@ -15,7 +14,7 @@ public sealed class TrainerCheckpoints
     private const string Prefix = "step-";
     private const string StateFile = "state.json";
     private const string TensorName = "values";
-    private const int ChunkFloats = 1 << 24;
+    private const int ChunkFloats = 1 << 20;
 
     private static readonly JsonSerializerOptions Json = new() { WriteIndented = true, NewLine = "\n" };
 
@@ -80,25 +79,11 @@ public sealed class TrainerCheckpoints
         File.WriteAllText(Path.Combine(path, StateFile), JsonSerializer.Serialize(new StoredState(step, numbers), Json));
     }
 
-    private static unsafe void WriteBuffer(string path, FloatBuffer buffer, IDevice device)
+    private static void WriteBuffer(string path, FloatBuffer buffer, IDevice device)
     {
-        // A copy on the host: only the device may touch its own memory. One buffer at a time, so that it stays small.
-        var copy = (float*)NativeMemory.Alloc((nuint)Math.Max(1, buffer.Length), sizeof(float));
-        try
-        {
-            for (long first = 0; first < buffer.Length; first += ChunkFloats)
-            {
-                var count = (int)Math.Min(ChunkFloats, buffer.Length - first);
-                device.CopyOut(buffer.Slice(first, count), new Span<float>(copy + first, count));
-            }
-
-            using var stream = new FileStream(path, FileMode.Create, FileAccess.Write);
-            SafetensorsWriter.Write(stream, [new TensorToWrite(TensorName, ShapeOf(buffer.Length), TensorType.F32, (nint)copy)]);
-        }
-        finally
-        {
-            NativeMemory.Free(copy);
-        }
+        void Read(long first, Span<float> destination) => device.CopyOut(buffer.Slice(first, destination.Length), destination);
+        using var stream = new FileStream(path, FileMode.Create, FileAccess.Write);
+        SafetensorsWriter.Write(stream, [new TensorToWrite(TensorName, ShapeOf(buffer.Length), TensorType.F32, Read)]);
     }
 
     // A dimension is an int; a longer buffer has several rows.

@@ -30,52 +30,44 @@ public static class HuggingFaceWriter
     /// <param name="parameters">The flat buffer, in the layout of the configuration.</param>
     /// <param name="options">The form.</param>
     /// <exception cref="RunFailedException">A number does not fit into the type.</exception>
-    public static unsafe void Save(string folder, DecoderConfig config, ReadOnlySpan<float> parameters, SaveOptions options)
+    public static void Save(string folder, DecoderConfig config, float[] parameters, SaveOptions options)
     {
         var layout = new ParameterLayout(config);
         if (parameters.Length != layout.Length)
             throw new ArgumentException($"The buffer has {parameters.Length} floats, the model needs {layout.Length}.", nameof(parameters));
-        fixed (float* first = parameters)
-            Save(folder, config, first, options);
+        Save(folder, config, ReaderOf(parameters), options);
     }
 
     /// <summary>Writes a model to a folder that has none yet.</summary>
     /// <param name="folder">Created if absent.</param>
     /// <param name="config">What the model is.</param>
-    /// <param name="parameters">The flat buffer, in the layout of the configuration.</param>
+    /// <param name="parameters">Gives the numbers of the flat buffer, in the layout of the configuration.</param>
     /// <param name="options">The form.</param>
     /// <exception cref="RunFailedException">A number does not fit into the type.</exception>
-    public static unsafe void Save(string folder, DecoderConfig config, float* parameters, SaveOptions options)
+    public static void Save(string folder, DecoderConfig config, FloatReader parameters, SaveOptions options)
     {
         Directory.CreateDirectory(folder);
         if (Directory.EnumerateFiles(folder, "*.safetensors").Any())
             throw new InvalidOperationException($"{folder} holds a model already; a second one must not be mixed into it.");
-        var bias = options.Score?.Bias ?? 0;
-        fixed (float* weight = options.Score?.Weight)
+        var tensors = Tensors(config, parameters, options.Type).ToList();
+        if (options.Score is { } score)
         {
-            var tensors = Tensors(config, parameters, options.Type).ToList();
-            if (options.Score is { } score)
-            {
-                if (score.Weight.Length != config.Width)
-                    throw new ArgumentException($"The scalar head has {score.Weight.Length} weights, the model's width is {config.Width}.", nameof(options));
-                tensors.RemoveAll(tensor => tensor.Name == ParameterNames.Head);
-                tensors.Add(new(ScoreHead.WeightName, [1, config.Width], options.Type, (nint)weight));
-                tensors.Add(new(ScoreHead.BiasName, [1], TensorType.F32, (nint)(&bias)));
-            }
-
-            WriteTensors(folder, tensors, options.MaxShardBytes);
+            if (score.Weight.Length != config.Width)
+                throw new ArgumentException($"The scalar head has {score.Weight.Length} weights, the model's width is {config.Width}.", nameof(options));
+            tensors.RemoveAll(tensor => tensor.Name == ParameterNames.Head);
+            tensors.Add(new(ScoreHead.WeightName, [1, config.Width], options.Type, ReaderOf(score.Weight)));
+            tensors.Add(new(ScoreHead.BiasName, [1], TensorType.F32, ReaderOf([score.Bias])));
         }
 
+        WriteTensors(folder, tensors, options.MaxShardBytes);
         WriteText(folder, ModelSource.ConfigFile, ConfigOf(config, options));
         WriteCarriedFiles(folder, config, options.Source);
     }
 
-    private static unsafe IEnumerable<TensorToWrite> Tensors(DecoderConfig config, float* parameters, TensorType type)
-    {
-        var start = (nint)parameters;
-        return new ParameterLayout(config).Parameters
-            .Select(parameter => new TensorToWrite(parameter.Name, parameter.Shape, type, start + (nint)(parameter.Offset * sizeof(float))));
-    }
+    private static FloatReader ReaderOf(float[] numbers) => (first, destination) => numbers.AsSpan((int)first, destination.Length).CopyTo(destination);
+
+    private static IEnumerable<TensorToWrite> Tensors(DecoderConfig config, FloatReader parameters, TensorType type) => new ParameterLayout(config).Parameters
+        .Select(parameter => new TensorToWrite(parameter.Name, parameter.Shape, type, (first, destination) => parameters(parameter.Offset + first, destination)));
 
     private static void WriteTensors(string folder, List<TensorToWrite> tensors, long maxShardBytes)
     {

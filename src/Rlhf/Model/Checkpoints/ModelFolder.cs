@@ -57,10 +57,9 @@ public static class ModelFolder
     /// <param name="options">Number type and shards; the rest is set here.</param>
     public static void Save(Decoder decoder, string folder, ModelSource? source, bool asReward, SaveOptions? options = null)
     {
-        var parameters = new float[checked((int)decoder.Layout.Length)];
-        decoder.Device.CopyOut(decoder.Parameters.Slice(0, parameters.Length), parameters);
+        void Read(long first, Span<float> destination) => decoder.Device.CopyOut(decoder.Parameters.Slice(first, destination.Length), destination);
         var settings = (options ?? new SaveOptions()) with { Source = source, Score = asReward ? ScoreOf(decoder) : null };
-        DurableFiles.ReplaceFolderAtomically(folder, partial => HuggingFaceWriter.Save(partial, decoder.Config, parameters, settings));
+        DurableFiles.ReplaceFolderAtomically(folder, partial => HuggingFaceWriter.Save(partial, decoder.Config, Read, settings));
     }
 
     private static ScoreHead ScoreOf(Decoder decoder)

@@ -5,20 +5,21 @@ using System.Text.Json;
 
 namespace Rlhf.Model.Checkpoints;
 
-/// <summary>A tensor to write: its numbers lie in memory as float32, whatever type the file gives them.</summary>
+/// <summary>Gives the numbers from <paramref name="first"/> on that fill <paramref name="destination"/>: models are written a few numbers at a time, wherever they lie.</summary>
+public delegate void FloatReader(long first, Span<float> destination);
+
+/// <summary>A tensor to write: its numbers are float32, whatever type the file gives them.</summary>
 /// <param name="Name">Its name in the file.</param>
 /// <param name="Shape">Its dimensions.</param>
 /// <param name="Type">F32, F16 or BF16.</param>
-/// <param name="Data">Its first number; it must stay in place until the file is written.</param>
-public readonly unsafe record struct TensorToWrite(string Name, int[] Shape, TensorType Type, nint Data)
+/// <param name="Read">Gives its numbers.</param>
+public readonly record struct TensorToWrite(string Name, int[] Shape, TensorType Type, FloatReader Read)
 {
     /// <summary>Number of elements.</summary>
     public long Length => Shape.Aggregate(1L, (product, dimension) => checked(product * dimension));
 
     /// <summary>Bytes in the file.</summary>
     public long ByteLength => Length * Type.Size();
-
-    internal ReadOnlySpan<float> Slice(long first, int count) => new((float*)Data + first, count);
 }
 
 /// <summary>
@@ -48,9 +49,9 @@ public static class SafetensorsWriter
         BinaryPrimitives.WriteUInt64LittleEndian(prefix, (ulong)header.Length);
         stream.Write(prefix);
         stream.Write(header);
-        var buffer = new byte[ChunkElements * sizeof(float)];
+        var (numbers, bytes) = (new float[ChunkElements], new byte[ChunkElements * sizeof(float)]);
         foreach (var tensor in ordered)
-            WriteData(stream, tensor, buffer);
+            WriteData(stream, tensor, numbers, bytes);
     }
 
     private static byte[] Header(List<TensorToWrite> tensors)
@@ -93,13 +94,13 @@ public static class SafetensorsWriter
         json.WriteEndObject();
     }
 
-    private static void WriteData(Stream stream, TensorToWrite tensor, byte[] buffer)
+    private static void WriteData(Stream stream, TensorToWrite tensor, float[] numberBuffer, byte[] byteBuffer)
     {
         for (long first = 0; first < tensor.Length; first += ChunkElements)
         {
-            var count = (int)Math.Min(ChunkElements, tensor.Length - first);
-            var numbers = tensor.Slice(first, count);
-            var bytes = buffer.AsSpan(0, count * tensor.Type.Size());
+            var numbers = numberBuffer.AsSpan(0, (int)Math.Min(ChunkElements, tensor.Length - first));
+            var bytes = byteBuffer.AsSpan(0, numbers.Length * tensor.Type.Size());
+            tensor.Read(first, numbers);
             if (FloatFormats.Narrow(numbers, tensor.Type, bytes) is { } tooLarge)
             {
                 throw new RunFailedException(string.Create(
