@@ -16,7 +16,9 @@ internal static class RewardStage
     private const string SecondSalt = "second reward model";
     private const int CenteringDemonstrations = 1024;
 
-    private sealed record Rows(IReadOnlyList<EncodedRanking> Train, IReadOnlyList<EncodedRanking> HeldOut, IReadOnlyList<int[]> Demonstrations, IReadOnlyList<RankingSource> Sources);
+    private sealed record Part(string Source, double Weight, int? Round, List<EncodedRanking> Train, List<EncodedRanking> HeldOut);
+
+    private sealed record Rows(IReadOnlyList<EncodedRanking> Train, IReadOnlyList<EncodedRanking> HeldOut, int LeftOut, IReadOnlyList<int[]> Demonstrations, IReadOnlyList<RankingSource> Sources);
 
     public static StageSummary Run(StageContext context)
     {
@@ -38,6 +40,11 @@ internal static class RewardStage
             ["train_accuracy"] = new(result.TrainAccuracy, Unit: "share"),
             ["training_rankings"] = new(rows.Train.Count),
         };
+        if (options.HeldOutLabelers.Count > 0)
+        {
+            figures["rankings_left_out"] = new Figure(rows.LeftOut);
+        }
+
         var trust = Judge(context, options, context.ModelFolder, rows, result, figures, FigureNames.Accuracy, FigureNames.ValidationLoss);
         if (options.SecondModel is { } second)
         {
@@ -75,40 +82,37 @@ internal static class RewardStage
         var limits = options.Limits.Within(contextLength);
         SequenceEncoder Encoder(DataSource? source) => new(tokenizer, context.Data.FormatOf(source), limits, context.Ledger);
 
-        var (train, heldOut) = (new List<EncodedRanking>(), new List<EncodedRanking>());
-        void Add(SequenceEncoder encoder, IEnumerable<Ranking> rankings, List<EncodedRanking> to) => to.AddRange(rankings.Select(encoder.Encode).OfType<EncodedRanking>());
-
-        var comparisons = context.Data.Comparisons();
-        var comparisonEncoder = Encoder(data.Comparisons);
-        Add(comparisonEncoder, comparisons.Train, train);
-        Add(comparisonEncoder, comparisons.HeldOut, heldOut);
-
-        var sources = new List<RankingSource>();
-        void Count(string source, double weight, int? round) => sources.Add(
-            new RankingSource(source, weight, train.Count - sources.Sum(other => other.Training), heldOut.Count - sources.Sum(other => other.HeldOut), round));
-        if (data.Comparisons is not null)
+        var parts = new List<Part>();
+        if (data.Comparisons is { } source)
         {
-            Count("data.comparisons", 1, round: null);
+            var (comparisons, encoder) = (context.Data.Comparisons(), Encoder(source));
+            List<EncodedRanking> Encoded(IEnumerable<Ranking> rankings) => [.. rankings.Select(encoder.Encode).OfType<EncodedRanking>()];
+            parts.Add(new Part("data.comparisons", 1, null, Encoded(comparisons.Train), Encoded(comparisons.HeldOut)));
         }
 
         foreach (var (stage, file) in context.Models.CollectedRankings)
         {
-            var weight = options.WeightOfRound(context.Step.Round - stage.Round);
-            foreach (var row in weight > 0 ? RankingFile.Read(file) : [])
+            var part = new Part(stage.Name, options.WeightOfRound(context.Step.Round - stage.Round), stage.Round, [], []);
+            foreach (var row in part.Weight > 0 ? RankingFile.Read(file) : [])
             {
                 // Salted: the unsalted side decides which prompts were sampled at all.
-                (PromptSplit.IsHeldOut(row.PromptText, options.CollectedHeldOut, CollectedSalt) ? heldOut : train).Add(row with { Weight = weight });
+                (PromptSplit.IsHeldOut(row.PromptText, options.CollectedHeldOut, CollectedSalt) ? part.HeldOut : part.Train).Add(row with { Weight = part.Weight });
             }
 
-            Count(stage.Name, weight, stage.Round);
+            parts.Add(part);
         }
 
-        if (train.Count == 0)
+        var labelers = new HeldOutLabelers(options.HeldOutLabelers, parts.SelectMany(part => part.Train));
+        parts.ForEach(part => labelers.Apply(part.Train, part.HeldOut));
+        if (parts.Sum(part => part.Train.Count) == 0)
         {
             throw new InputException($"{context.Step.Name}: no ranking is left to train on:{Environment.NewLine}{context.Ledger.ToText()}");
         }
 
-        return new Rows(train, heldOut, options.NormalizeOn == NormalizeOn.Demonstrations ? Demonstrations(context, tokenizer, limits) : [], sources);
+        return new Rows(
+            [.. parts.SelectMany(part => part.Train)], [.. parts.SelectMany(part => part.HeldOut)], labelers.LeftOut,
+            options.NormalizeOn == NormalizeOn.Demonstrations ? Demonstrations(context, tokenizer, limits) : [],
+            [.. parts.Select(part => new RankingSource(part.Source, part.Weight, part.Train.Count, part.HeldOut.Count, part.Round))]);
     }
 
     private static int[][] Demonstrations(StageContext context, Tokenizer tokenizer, EncodingOptions limits)
