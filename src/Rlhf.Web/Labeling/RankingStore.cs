@@ -35,7 +35,10 @@ public sealed partial class RankingStore
         }
         catch (Exception exception) when (exception is DbException or System.Net.Sockets.SocketException)
         {
-            throw new InputException($"The store cannot be opened: {exception.Message}");
+            // An address may hold a password.
+            throw new InputException(store.Contains("://", StringComparison.Ordinal)
+                ? $"--store: the database cannot be opened: {exception.Message}. Does the server run there, and does it know the user and the database?"
+                : $"--store {store}: the file cannot be opened: {exception.Message} Does its folder exist, and may you write there? Is it an SQLite file?");
         }
     }
 
