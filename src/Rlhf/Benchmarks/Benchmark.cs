@@ -18,6 +18,7 @@ public sealed class Benchmark : IDisposable
     private const double LearningRate = 1e-6;
     private static readonly AdamOptions Adam = new() { Beta2 = 0.999, WeightDecay = 0.01 };
     private readonly BenchmarkShape _shape;
+    private readonly BenchmarkOptions _options;
     private readonly int _repetitions;
     private readonly BenchmarkData _data;
     private readonly OperationCount _operations;
@@ -35,6 +36,7 @@ public sealed class Benchmark : IDisposable
     public Benchmark(BenchmarkShape shape, IDevice device, int repetitions, Action<string> progress, CancellationToken cancellation = default)
     {
         (_shape, _repetitions) = (shape, repetitions);
+        _options = new BenchmarkOptions(shape, Adam, LearningRate, repetitions);
         _data = new BenchmarkData(shape, Seed);
         _operations = new OperationCount(shape);
         _timer = new PhaseTimer(progress, cancellation);
@@ -80,19 +82,7 @@ public sealed class Benchmark : IDisposable
 
     private PhaseResult Sft()
     {
-        var options = new SftOptions
-        {
-            Epochs = _repetitions,
-            Batch = _shape.SftRows,
-            Dropout = 0,
-            KeepBest = KeepBest.None,
-            MicroBatchTokens = _shape.MicroBatchTokens,
-            LearningRate = LearningRate,
-            Schedule = ScheduleShape.Constant,
-            Adam = Adam,
-            MaxGradientNorm = 1,
-        };
-        using var trainer = new SupervisedTrainer(options, _policy, _data.Sft(), [], Seed, _host);
+        using var trainer = new SupervisedTrainer(_options.Sft, _policy, _data.Sft(), [], Seed, _host);
         return Timed(BenchmarkPhase.Sft, _repetitions, step => trainer.TrainStep(step), ("tokens", _shape.SftRows * _shape.SftTokens));
     }
 
@@ -102,7 +92,7 @@ public sealed class Benchmark : IDisposable
         using var reference = models.Reference;
         using var reward = models.Reward;
         var prompts = _data.Prompts();
-        using var trainer = new PpoTrainer(PpoOptions, models, prompts, endIds: [], pretraining: [], Seed, _host, evaluate: null);
+        using var trainer = new PpoTrainer(_options.Ppo, models, prompts, endIds: [], pretraining: [], Seed, _host, evaluate: null);
         Completion[] answers = [];
         Rollout? rollout = null;
         int Repetitions(BenchmarkPhase phase) => phases.Contains(phase) ? _repetitions : 1;
@@ -122,38 +112,11 @@ public sealed class Benchmark : IDisposable
 
     private PhaseResult RewardModel(BenchmarkPhase phase)
     {
-        var options = new RewardOptions
-        {
-            Epochs = _repetitions,
-            Batch = _shape.RankedPrompts,
-            MicroBatchTokens = _shape.MicroBatchTokens,
-            LearningRate = LearningRate,
-            Schedule = ScheduleShape.Constant,
-            FinalLearningRateFraction = 0,
-            Adam = Adam,
-            MaxGradientNorm = null,
-        };
+        var options = _options.Reward with { MaxGradientNorm = null };
         using var trainer = new RewardTrainer(options, _value, _data.Rankings(samePrompt: phase == BenchmarkPhase.RmShared), [], Seed, _host);
         var answers = _shape.RankedPrompts * _shape.RankedAnswers;
         return Timed(phase, _repetitions, step => trainer.TrainStep(step), ("tokens", answers * _shape.RankedTokens), ("answers", answers));
     }
-
-    private PpoOptions PpoOptions => new()
-    {
-        RolloutsPerStep = _shape.PromptLengths.Count,
-        Minibatch = _shape.Minibatch,
-        InnerEpochs = _shape.Epochs,
-        MicroBatchTokens = _shape.MicroBatchTokens,
-        MaxNewTokens = _shape.ResponseLengths.Max(),
-        KlCoefficient = 0.05,
-        WhitenAdvantages = false,
-        Ema = null,
-        WarmUpSteps = 0,
-        LearningRate = LearningRate,
-        ValueLearningRate = LearningRate,
-        Adam = Adam,
-        MaxGradientNorm = 1,
-    };
 
     private PhaseResult Timed(BenchmarkPhase phase, int repetitions, Action<int> body, params (string Unit, double Count)[] counts)
     {

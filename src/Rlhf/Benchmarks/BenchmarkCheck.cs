@@ -34,41 +34,7 @@ public sealed class BenchmarkCheck
 
     private static readonly BenchmarkShape Shape = new("check", 512, 96, 2, 4, 4, 40, [5, 40, 17, 33], [30, 8, 45, 1], Minibatch: 4, Epochs: 2) { RankedPrompts = 2, RankedAnswers = 3, RankedTokens = 24 };
 
-    private static readonly SftOptions SftOptions = new()
-    {
-        Epochs = 1,
-        Batch = Shape.SftRows,
-        Dropout = 0,
-        KeepBest = KeepBest.None,
-        LearningRate = LearningRate,
-        Schedule = ScheduleShape.Constant,
-        Adam = Adam,
-    };
-
-    private static readonly PpoOptions PpoOptions = new()
-    {
-        RolloutsPerStep = Shape.Minibatch,
-        Minibatch = Shape.Minibatch,
-        InnerEpochs = Shape.Epochs,
-        MaxNewTokens = Shape.ResponseLengths.Max(),
-        KlCoefficient = 0.05,
-        WhitenAdvantages = false,
-        Ema = null,
-        WarmUpSteps = 0,
-        LearningRate = LearningRate,
-        ValueLearningRate = LearningRate,
-        Adam = Adam,
-    };
-
-    private static readonly RewardOptions RewardOptions = new()
-    {
-        Epochs = 1,
-        Batch = Shape.RankedPrompts,
-        LearningRate = LearningRate,
-        Schedule = ScheduleShape.Constant,
-        FinalLearningRateFraction = 0,
-        Adam = Adam,
-    };
+    private static readonly BenchmarkOptions Options = new(Shape, Adam, LearningRate, Epochs: 1);
 
     private readonly IDevice _device;
     private readonly Precision _operands;
@@ -112,7 +78,7 @@ public sealed class BenchmarkCheck
     {
         using var policy = Model(HeadKind.Language, trainable: true, 1);
         var plain = Plain(policy);
-        using var trainer = new SupervisedTrainer(SftOptions, policy, _data.Sft(), [], Seed, _host);
+        using var trainer = new SupervisedTrainer(Options.Sft, policy, _data.Sft(), [], Seed, _host);
         trainer.TrainStep(Step);
         Numbers("SFT loss", [PlainSteps.Sft(plain, _data.Sft())], [_host.Metrics["loss"]]);
         Update("SFT", policy, plain);
@@ -127,7 +93,7 @@ public sealed class BenchmarkCheck
         var (plainPolicy, plainReference, plainValue, plainReward) = (Plain(policy), Plain(reference), Plain(value), Plain(reward));
         reference.Freeze();
         reward.Freeze();
-        using var trainer = new PpoTrainer(PpoOptions, new PpoModels(policy, reference, reward, value, Second: null), _data.Prompts(), [], [], Seed, _host, evaluate: null);
+        using var trainer = new PpoTrainer(Options.Ppo, new PpoModels(policy, reference, reward, value, Second: null), _data.Prompts(), [], [], Seed, _host, evaluate: null);
 
         var sampled = trainer.Sample(_data.Prompts(), Step, Shape.ResponseLengths);
         var rollout = trainer.Score(sampled);
@@ -138,7 +104,7 @@ public sealed class BenchmarkCheck
                 tokens, prompt, plainPolicy.Forward(tokens).LogProbabilities(prompt), plainReference.Forward(tokens).LogProbabilities(prompt), plainValue.Forward(tokens).Scalars()[(prompt - 1)..^1],
                 plainReward.Forward(tokens).Scalars()[^1]);
         })];
-        double[][] advantages = [.. answers.Select(static answer => answer.Advantages(PpoOptions.KlCoefficient, PpoOptions.Gamma, PpoOptions.Lambda))];
+        double[][] advantages = [.. answers.Select(static answer => answer.Advantages(Options.Ppo.KlCoefficient, Options.Ppo.Gamma, Options.Ppo.Lambda))];
         Numbers("rollout log-probabilities", [.. answers.SelectMany(static answer => answer.OldLogProbabilities)], rollout.LogProbabilities);
         Numbers("reference log-probabilities", [.. answers.SelectMany(static answer => answer.ReferenceLogProbabilities)], rollout.ReferenceLogProbabilities);
         Numbers("values", [.. answers.SelectMany(static answer => answer.OldValues)], rollout.Values);
@@ -156,13 +122,13 @@ public sealed class BenchmarkCheck
     /// <summary>The epochs of a PPO step whose minibatch is all answers; mean losses.</summary>
     private static (double Policy, double Value) PlainUpdate(PlainDecoder policy, Decoder policyModel, PlainDecoder value, Decoder valueModel, PlainAnswer[] answers, double[][] advantages)
     {
-        var policyOptimizer = new PlainOptimizer(policy, policyModel, Adam, PpoOptions.MaxGradientNorm!.Value);
-        var valueOptimizer = new PlainOptimizer(value, valueModel, Adam, PpoOptions.MaxGradientNorm!.Value);
+        var policyOptimizer = new PlainOptimizer(policy, policyModel, Adam, Options.Ppo.MaxGradientNorm!.Value);
+        var valueOptimizer = new PlainOptimizer(value, valueModel, Adam, Options.Ppo.MaxGradientNorm!.Value);
         var (policyLoss, valueLoss) = (0.0, 0.0);
-        for (var epoch = 0; epoch < PpoOptions.InnerEpochs; epoch++)
+        for (var epoch = 0; epoch < Options.Ppo.InnerEpochs; epoch++)
         {
-            policyLoss += PlainSteps.Policy(policy, answers, advantages, PpoOptions.ClipRange) / PpoOptions.InnerEpochs;
-            valueLoss += PlainSteps.Value(value, answers, advantages, PpoOptions.ValueClipRange!.Value) / PpoOptions.InnerEpochs;
+            policyLoss += PlainSteps.Policy(policy, answers, advantages, Options.Ppo.ClipRange) / Options.Ppo.InnerEpochs;
+            valueLoss += PlainSteps.Value(value, answers, advantages, Options.Ppo.ValueClipRange!.Value) / Options.Ppo.InnerEpochs;
             policyOptimizer.Step(LearningRate);
             valueOptimizer.Step(LearningRate);
         }
@@ -174,7 +140,7 @@ public sealed class BenchmarkCheck
     {
         using var reward = Model(HeadKind.Scalar, trainable: true, 6);
         var plain = Plain(reward);
-        using var trainer = new RewardTrainer(RewardOptions, reward, _data.Rankings(samePrompt: true), [], Seed, _host);
+        using var trainer = new RewardTrainer(Options.Reward, reward, _data.Rankings(samePrompt: true), [], Seed, _host);
         trainer.TrainStep(Step);
         Numbers("reward model's loss", [PlainSteps.RewardModel(plain, _data.Rankings(samePrompt: true))], [_host.Metrics["loss"]]);
         Update("reward model's", reward, plain);
@@ -183,7 +149,7 @@ public sealed class BenchmarkCheck
     /// <summary>The plain optimizer's step after the plain gradients, and what both came to.</summary>
     private void Update(string name, Decoder model, PlainDecoder plain)
     {
-        var norm = new PlainOptimizer(plain, model, Adam, SftOptions.MaxGradientNorm!.Value).Step(LearningRate);
+        var norm = new PlainOptimizer(plain, model, Adam, Options.Sft.MaxGradientNorm!.Value).Step(LearningRate);
         Numbers($"{name} gradient norm", [norm], [_host.Metrics["gradient_norm"]]);
         Weights($"{name} weights", model, plain);
     }
