@@ -29,6 +29,11 @@ public enum Keep
 /// One forward pass of a packed batch through a decoder and, if it kept its activations, the backward pass. All memory comes from an arena that the caller empties between
 /// passes. Training, scoring, prefill and decoding run through this one class.
 /// </summary>
+/// <remarks>
+/// Only the target rows' output is wanted, and in the last block a row reads other rows in attention alone. So what follows that block's attention is computed for the target rows
+/// [R], one for each target, and the pass gives and takes their hidden states only: to the same bits, since rows do not meet in a product's forward pass, and the rows left out
+/// have gradients of zero.
+/// </remarks>
 public sealed class DecoderPass(Decoder decoder, Arena arena)
 {
     private readonly IDevice _device = decoder.Device;
@@ -39,6 +44,7 @@ public sealed class DecoderPass(Decoder decoder, Arena arena)
     private float[] _noiseScales = [];
     private IntBuffer _tokens;
     private IntBuffer _positions;
+    private IntBuffer _targetRows;
     private LayerActivations _final;
     private FloatBuffer _packing; // a matrix is packed here when its turn comes
     private TrainingNoise _noise;
@@ -47,9 +53,13 @@ public sealed class DecoderPass(Decoder decoder, Arena arena)
 
     private int N => _batch.Rows;
 
+    private int R => _batch.TargetCount;
+
+    private int LastLayer => _config.Layers - 1;
+
     private int C => _config.Width;
 
-    /// <summary>The final hidden states [N, C] of a batch whose sequences stand in it whole.</summary>
+    /// <summary>The final hidden states [R, C] of the target rows of a batch whose sequences stand in it whole.</summary>
     /// <param name="batch">The tokens.</param>
     /// <param name="keep">What <see cref="Backward"/> will find.</param>
     /// <param name="noise">Dropout and NEFTune; default for none.</param>
@@ -65,13 +75,14 @@ public sealed class DecoderPass(Decoder decoder, Arena arena)
         return Forward(batch, keep, noise, _keyValues, layerStride: 0);
     }
 
-    /// <summary>The final hidden states [N, C] of the next tokens of sequences whose earlier keys and values are in a cache.</summary>
+    /// <summary>The final hidden states [R, C] of the target rows among the next tokens of sequences whose earlier keys and values are in a cache.</summary>
     /// <param name="batch">The tokens.</param>
     /// <param name="keyValues">The key-value memory of all blocks, one after another.</param>
     /// <param name="layerStride">Floats from one block's memory to the next one's.</param>
     public FloatBuffer Forward(PackedBatch batch, FloatBuffer keyValues, long layerStride) => Forward(batch, Keep.Nothing, default, keyValues, layerStride);
 
-    /// <summary>Adds to <paramref name="gradients"/> (laid out as the parameters) what <paramref name="dHidden"/> [N, C], the gradient of the final hidden states, gives.</summary>
+    /// <summary>Adds to <paramref name="gradients"/> (laid out as the parameters) what <paramref name="dHidden"/> [R, C], the gradient of the final hidden states, gives.
+    /// With no target there is nothing to add.</summary>
     public void Backward(FloatBuffer dHidden, FloatBuffer gradients)
     {
         if (_keep == Keep.Nothing)
@@ -79,22 +90,29 @@ public sealed class DecoderPass(Decoder decoder, Arena arena)
             throw new InvalidOperationException("The forward pass did not keep its activations.");
         }
 
-        var dx = arena.TakeZeroed((long)N * C);
-        NormBackward(_final, decoder.Layout.FinalNormGain, decoder.Layout.FinalNormBias, dHidden, dx, gradients);
-        var scratch = BackwardScratch.Take(arena, decoder, N);
-        for (var layer = _config.Layers - 1; layer >= 0; layer--)
+        if (R == 0)
+        {
+            return;
+        }
+
+        var dx = arena.TakeZeroed((long)R * C);
+        NormBackward(R, _final, decoder.Layout.FinalNormGain, decoder.Layout.FinalNormBias, dHidden, dx, gradients);
+        var scratch = BackwardScratch.Take(arena, decoder, N, R);
+        for (var layer = LastLayer; layer >= 0; layer--)
         {
             if (_keep == Keep.Inputs)
             {
-                AttentionForward(layer, _layers[layer], _layers[layer].Input, _keyValues);
+                AttentionForward(layer, _layers[layer], _keyValues);
+                AttentionResult(layer, _layers[layer]);
                 FeedForwardActivations(layer, _layers[layer]);
             }
 
             FeedForwardBackward(layer, dx, scratch, gradients);
+            AttentionResultBackward(layer, ref dx, scratch, gradients);
             AttentionBackward(layer, dx, scratch, gradients);
         }
 
-        var dEmbedding = Dropped(dx, scratch.Width, site: 0);
+        var dEmbedding = Dropped(dx, N, default, scratch.Width, site: 0);
         var dPositions = Decoder.PartOf(gradients, decoder.Layout.PositionEmbedding, (long)_config.PositionRows * C);
         _device.EmbeddingBackward(_tokens, _positions, dEmbedding, N, C, gradients.Slice(decoder.Layout.TokenEmbedding, (long)_config.VocabularySize * C), dPositions);
         _keep = Keep.Nothing;
@@ -106,23 +124,50 @@ public sealed class DecoderPass(Decoder decoder, Arena arena)
         _packing = keep != Keep.Nothing || !decoder.KeepsPacked ? arena.Take(decoder.LargestPacked) : default;
         _tokens = arena.Take(batch.Tokens);
         _positions = arena.Take(batch.Positions);
+        _targetRows = arena.Take(batch.TargetRows);
         var x = Embed();
-        var shared = keep == Keep.All ? default : LayerActivations.Take(arena, decoder, N, keep);
+        var most = Math.Max(N, R);
+        var shared = keep == Keep.All ? default : LayerActivations.Take(arena, decoder, most, most, keep);
         for (var layer = 0; layer < _config.Layers; layer++)
         {
-            var a = keep == Keep.All ? LayerActivations.Take(arena, decoder, N, keep) : shared;
+            var a = keep == Keep.All ? LayerActivations.Take(arena, decoder, N, RowsAfterAttention(layer), keep) : shared;
             a.Input = x;
-            a.Result = keep == Keep.Nothing ? x : arena.Take((long)N * C); // without a backward pass, block after block works in one place
+            PlaceResult(layer, ref a);
             _layers[layer] = a;
-            AttentionForward(layer, a, x, keyValues.From(layer * layerStride));
+            AttentionForward(layer, a, keyValues.From(layer * layerStride));
+            if (RowsAfterAttention(layer) == 0)
+            {
+                return default; // a part of a prompt: its keys and values are all that is wanted
+            }
+
+            AttentionResult(layer, a);
             FeedForwardActivations(layer, a);
             FeedForwardResult(layer, a);
             x = a.Result;
         }
 
-        _final = LayerActivations.TakeFinal(arena, x, N, C);
-        NormForward(x, decoder.Layout.FinalNormGain, decoder.Layout.FinalNormBias, _final.Normed, _final.Mean, _final.Reciprocal);
+        _final = LayerActivations.TakeFinal(arena, x, R, C);
+        NormForward(R, x, decoder.Layout.FinalNormGain, decoder.Layout.FinalNormBias, _final.Normed, _final.Mean, _final.Reciprocal);
         return _final.Normed;
+    }
+
+    private int RowsAfterAttention(int layer) => layer == LastLayer ? R : N;
+
+    /// <summary>Numbers, in the batch, of the rows that a block has after its attention; empty for all rows.</summary>
+    private IntBuffer NumbersAfterAttention(int layer) => layer == LastLayer ? _targetRows : default;
+
+    private void PlaceResult(int layer, ref LayerActivations a)
+    {
+        if (layer < LastLayer)
+        {
+            a.Result = _keep == Keep.Nothing ? a.Input : arena.Take((long)N * C); // without a backward pass, block after block works in one place
+            (a.ResidualRows, a.AttendedRows) = (a.Input, a.Attended);
+        }
+        else
+        {
+            a.Result = arena.Take((long)R * C);
+            (a.ResidualRows, a.AttendedRows) = (a.Result, arena.Take((long)R * _shape.OutputWidth)); // the residual is read before the result is written
+        }
     }
 
     private FloatBuffer Embed()
@@ -137,7 +182,7 @@ public sealed class DecoderPass(Decoder decoder, Arena arena)
 
         if (_noise.Dropout.IsActive)
         {
-            _device.AddDropped(default, x, N, C, _noise.At(0), x);
+            _device.AddDropped(default, x, N, C, _noise.At(0), default, x);
         }
 
         return x;
@@ -161,12 +206,12 @@ public sealed class DecoderPass(Decoder decoder, Arena arena)
         return buffer;
     }
 
-    private void AttentionForward(int layer, in LayerActivations a, FloatBuffer x, FloatBuffer keyValues)
+    private void AttentionForward(int layer, in LayerActivations a, FloatBuffer keyValues)
     {
         var p = decoder.Layout.LayerParameters(layer);
-        NormForward(x, p.AttentionNormGain, p.AttentionNormBias, a.Normed, a.Mean, a.Reciprocal);
+        NormForward(N, a.Input, p.AttentionNormGain, p.AttentionNormBias, a.Normed, a.Mean, a.Reciprocal);
         var projected = _config.QueryKeyNorm ? a.RawQkv : a.Qkv;
-        LinearForward(layer, LinearRole.Qkv, a.Normed, p.QkvBias, projected);
+        LinearForward(layer, LinearRole.Qkv, N, a.Normed, p.QkvBias, projected);
         if (_config.QueryKeyNorm)
         {
             _device.Copy(a.RawQkv, a.Qkv);
@@ -178,59 +223,88 @@ public sealed class DecoderPass(Decoder decoder, Arena arena)
 
         Rotate(a.Qkv, inverse: false);
         _device.AttentionForward(a.Qkv, _batch.Sequences, _shape, keyValues, a.Attended, a.LogSumExp);
-        LinearForward(layer, LinearRole.Output, a.Attended, p.OutputBias, a.Middle);
-        _device.AddDropped(x, a.Middle, N, C, _noise.At((ulong)(1 + (2 * layer))), a.Middle);
+    }
+
+    private void AttentionResult(int layer, in LayerActivations a)
+    {
+        var rows = RowsAfterAttention(layer);
+        if (layer == LastLayer)
+        {
+            _device.GatherRows(a.Attended, _targetRows, R, _shape.OutputWidth, a.AttendedRows);
+            _device.GatherRows(a.Input, _targetRows, R, C, a.ResidualRows);
+        }
+
+        LinearForward(layer, LinearRole.Output, rows, a.AttendedRows, decoder.Layout.LayerParameters(layer).OutputBias, a.Middle);
+        _device.AddDropped(a.ResidualRows, a.Middle, rows, C, _noise.At((ulong)(1 + (2 * layer))), NumbersAfterAttention(layer), a.Middle);
     }
 
     /// <summary>The feed-forward block up to its activation: what the backward pass reads.</summary>
     private void FeedForwardActivations(int layer, in LayerActivations a)
     {
         var p = decoder.Layout.LayerParameters(layer);
-        NormForward(a.Middle, p.FeedForwardNormGain, p.FeedForwardNormBias, a.MiddleNormed, a.MiddleMean, a.MiddleReciprocal);
-        LinearForward(layer, LinearRole.Up, a.MiddleNormed, p.UpBias, a.Up);
+        var rows = RowsAfterAttention(layer);
+        NormForward(rows, a.Middle, p.FeedForwardNormGain, p.FeedForwardNormBias, a.MiddleNormed, a.MiddleMean, a.MiddleReciprocal);
+        LinearForward(layer, LinearRole.Up, rows, a.MiddleNormed, p.UpBias, a.Up);
         if (_config.FeedForward == FeedForward.SwiGlu)
         {
-            _device.SwiGluForward(a.Up, N, _config.FeedForwardWidth, a.Activated);
+            _device.SwiGluForward(a.Up, rows, _config.FeedForwardWidth, a.Activated);
         }
         else
         {
-            _device.GeluForward(a.Up, a.Activated);
+            _device.GeluForward(a.Up.Slice(0, (long)rows * decoder.UpWidth), a.Activated);
         }
     }
 
     private void FeedForwardResult(int layer, in LayerActivations a)
     {
         var p = decoder.Layout.LayerParameters(layer);
-        LinearForward(layer, LinearRole.Down, a.Activated, p.DownBias, a.Result);
-        _device.AddDropped(a.Middle, a.Result, N, C, _noise.At((ulong)(2 + (2 * layer))), a.Result);
+        var rows = RowsAfterAttention(layer);
+        LinearForward(layer, LinearRole.Down, rows, a.Activated, p.DownBias, a.Result);
+        _device.AddDropped(a.Middle, a.Result, rows, C, _noise.At((ulong)(2 + (2 * layer))), NumbersAfterAttention(layer), a.Result);
     }
 
     private void FeedForwardBackward(int layer, FloatBuffer dx, in BackwardScratch s, FloatBuffer gradients)
     {
         var a = _layers[layer];
         var p = decoder.Layout.LayerParameters(layer);
-        var dDown = Dropped(dx, s.Width, site: (ulong)(2 + (2 * layer)));
-        LinearBackward(layer, LinearRole.Down, a.Activated, dDown, p.DownBias, s.FeedForward, gradients);
+        var rows = RowsAfterAttention(layer);
+        var dDown = Dropped(dx, rows, NumbersAfterAttention(layer), s.Width, site: (ulong)(2 + (2 * layer)));
+        LinearBackward(layer, LinearRole.Down, rows, a.Activated, dDown, p.DownBias, s.FeedForward, gradients);
         if (_config.FeedForward == FeedForward.SwiGlu)
         {
-            _device.SwiGluBackward(a.Up, s.FeedForward, N, _config.FeedForwardWidth, s.Up);
+            _device.SwiGluBackward(a.Up, s.FeedForward, rows, _config.FeedForwardWidth, s.Up);
         }
         else
         {
-            _device.GeluBackward(a.Up, s.FeedForward, s.Up);
+            _device.GeluBackward(a.Up.Slice(0, (long)rows * decoder.UpWidth), s.FeedForward, s.Up);
         }
 
-        LinearBackward(layer, LinearRole.Up, a.MiddleNormed, s.Up, p.UpBias, s.Width, gradients);
+        LinearBackward(layer, LinearRole.Up, rows, a.MiddleNormed, s.Up, p.UpBias, s.Width, gradients);
         var norm = new LayerActivations { Input = a.Middle, Mean = a.MiddleMean, Reciprocal = a.MiddleReciprocal };
-        NormBackward(norm, p.FeedForwardNormGain, p.FeedForwardNormBias, s.Width, dx, gradients);
+        NormBackward(rows, norm, p.FeedForwardNormGain, p.FeedForwardNormBias, s.Width, dx, gradients);
+    }
+
+    /// <summary>Back through the output projection; after the last block's, <paramref name="dx"/> is the gradient of all rows [N, C], zero where a row is no target.</summary>
+    private void AttentionResultBackward(int layer, ref FloatBuffer dx, in BackwardScratch s, FloatBuffer gradients)
+    {
+        var (rows, last) = (RowsAfterAttention(layer), layer == LastLayer);
+        var dProjected = Dropped(dx, rows, NumbersAfterAttention(layer), s.Width, site: (ulong)(1 + (2 * layer)));
+        var dAttended = last ? arena.Take((long)R * _shape.OutputWidth) : s.Attended;
+        LinearBackward(layer, LinearRole.Output, rows, _layers[layer].AttendedRows, dProjected, decoder.Layout.LayerParameters(layer).OutputBias, dAttended, gradients);
+        if (last)
+        {
+            _device.Fill(s.Attended, 0f);
+            _device.ScatterAddRows(dAttended, _targetRows, R, _shape.OutputWidth, s.Attended);
+            var all = arena.TakeZeroed((long)N * C);
+            _device.ScatterAddRows(dx, _targetRows, R, C, all);
+            dx = all;
+        }
     }
 
     private void AttentionBackward(int layer, FloatBuffer dx, in BackwardScratch s, FloatBuffer gradients)
     {
         var a = _layers[layer];
         var p = decoder.Layout.LayerParameters(layer);
-        var dProjected = Dropped(dx, s.Width, site: (ulong)(1 + (2 * layer)));
-        LinearBackward(layer, LinearRole.Output, a.Attended, dProjected, p.OutputBias, s.Attended, gradients);
         _device.AttentionBackward(a.Qkv, _batch.Sequences, _shape, a.Attended, a.LogSumExp, s.Attended, s.Qkv);
         Rotate(s.Qkv, inverse: true);
         if (_config.QueryKeyNorm)
@@ -243,46 +317,46 @@ public sealed class DecoderPass(Decoder decoder, Arena arena)
                 Decoder.PartOf(gradients, p.KeyNorm, d));
         }
 
-        LinearBackward(layer, LinearRole.Qkv, a.Normed, s.Qkv, p.QkvBias, s.Width, gradients);
-        NormBackward(a, p.AttentionNormGain, p.AttentionNormBias, s.Width, dx, gradients);
+        LinearBackward(layer, LinearRole.Qkv, N, a.Normed, s.Qkv, p.QkvBias, s.Width, gradients);
+        NormBackward(N, a, p.AttentionNormGain, p.AttentionNormBias, s.Width, dx, gradients);
     }
 
-    private void NormForward(FloatBuffer x, long gain, long? bias, FloatBuffer y, FloatBuffer mean, FloatBuffer reciprocal)
+    private void NormForward(int rows, FloatBuffer x, long gain, long? bias, FloatBuffer y, FloatBuffer mean, FloatBuffer reciprocal)
     {
         if (_config.Normalization == Normalization.LayerNorm)
         {
-            _device.LayerNormForward(x, decoder.Part(gain, C), decoder.Part(bias, C), N, C, (float)_config.NormEpsilon, y, mean, reciprocal);
+            _device.LayerNormForward(x, decoder.Part(gain, C), decoder.Part(bias, C), rows, C, (float)_config.NormEpsilon, y, mean, reciprocal);
         }
         else
         {
-            _device.RmsNormForward(x, decoder.Part(gain, C), N, 1, C, C, (float)_config.NormEpsilon, y, reciprocal);
+            _device.RmsNormForward(x, decoder.Part(gain, C), rows, 1, C, C, (float)_config.NormEpsilon, y, reciprocal);
         }
     }
 
-    private void NormBackward(in LayerActivations a, long gain, long? bias, FloatBuffer dy, FloatBuffer dx, FloatBuffer gradients)
+    private void NormBackward(int rows, in LayerActivations a, long gain, long? bias, FloatBuffer dy, FloatBuffer dx, FloatBuffer gradients)
     {
         if (_config.Normalization == Normalization.LayerNorm)
         {
-            _device.LayerNormBackward(a.Input, decoder.Part(gain, C), a.Mean, a.Reciprocal, dy, N, C, dx, gradients.Slice(gain, C), Decoder.PartOf(gradients, bias, C));
+            _device.LayerNormBackward(a.Input, decoder.Part(gain, C), a.Mean, a.Reciprocal, dy, rows, C, dx, gradients.Slice(gain, C), Decoder.PartOf(gradients, bias, C));
         }
         else
         {
-            _device.RmsNormBackward(a.Input, decoder.Part(gain, C), a.Reciprocal, dy, N, 1, C, C, accumulate: true, dx, gradients.Slice(gain, C));
+            _device.RmsNormBackward(a.Input, decoder.Part(gain, C), a.Reciprocal, dy, rows, 1, C, C, accumulate: true, dx, gradients.Slice(gain, C));
         }
     }
 
-    private void LinearForward(int layer, LinearRole role, FloatBuffer x, long? bias, FloatBuffer y)
+    private void LinearForward(int layer, LinearRole role, int rows, FloatBuffer x, long? bias, FloatBuffer y)
     {
         var weights = decoder.Linear(layer, role);
-        _device.LinearForward(x, decoder.Packed(weights, _packing), decoder.Part(bias, weights.Outputs), N, weights.Inputs, weights.Outputs, y);
+        _device.LinearForward(x, decoder.Packed(weights, _packing), decoder.Part(bias, weights.Outputs), rows, weights.Inputs, weights.Outputs, y);
     }
 
-    private void LinearBackward(int layer, LinearRole role, FloatBuffer x, FloatBuffer dy, long? bias, FloatBuffer dx, FloatBuffer gradients)
+    private void LinearBackward(int layer, LinearRole role, int rows, FloatBuffer x, FloatBuffer dy, long? bias, FloatBuffer dx, FloatBuffer gradients)
     {
         var w = decoder.Linear(layer, role);
         _device.LinearBackwardWeights(
-            x, dy, N, w.Inputs, w.Outputs, w.Layout, gradients.Slice(w.Offset, (long)w.Inputs * w.Outputs), Decoder.PartOf(gradients, bias, w.Outputs));
-        _device.LinearBackwardInput(dy, decoder.PackedTransposed(w, _packing), N, w.Inputs, w.Outputs, accumulate: false, dx);
+            x, dy, rows, w.Inputs, w.Outputs, w.Layout, gradients.Slice(w.Offset, (long)w.Inputs * w.Outputs), Decoder.PartOf(gradients, bias, w.Outputs));
+        _device.LinearBackwardInput(dy, decoder.PackedTransposed(w, _packing), rows, w.Inputs, w.Outputs, accumulate: false, dx);
     }
 
     private void Rotate(FloatBuffer qkv, bool inverse)
@@ -294,14 +368,14 @@ public sealed class DecoderPass(Decoder decoder, Arena arena)
     }
 
     /// <summary>dx through a dropout site: dx itself where there is no dropout.</summary>
-    private FloatBuffer Dropped(FloatBuffer dx, FloatBuffer scratch, ulong site)
+    private FloatBuffer Dropped(FloatBuffer dx, int rows, IntBuffer numbers, FloatBuffer scratch, ulong site)
     {
         if (!_noise.Dropout.IsActive)
         {
             return dx;
         }
 
-        _device.AddDropped(default, dx, N, C, _noise.At(site), scratch);
+        _device.AddDropped(default, dx, rows, C, _noise.At(site), numbers, scratch);
         return scratch;
     }
 }

@@ -2,14 +2,13 @@ using Rlhf.Numerics;
 
 namespace Rlhf.Model;
 
-/// <summary>The language head over the target rows of a batch: log p and entropy per target, and back.</summary>
+/// <summary>The language head over the hidden states of a batch's target rows: log p and entropy per target, and back.</summary>
 public sealed class LanguageHead(Decoder decoder, Arena arena)
 {
     /// <summary>Logits of a micro-batch that are kept from forward to backward at most: 256 MiB. Above it they are computed again, a chunk at a time.</summary>
     public const long MostKeptLogits = 1 << 26;
 
     private readonly IDevice _device = decoder.Device;
-    private IntBuffer _rows;
     private IntBuffer _targets;
     private FloatBuffer _hidden;
     private FloatBuffer _entropies;
@@ -19,8 +18,8 @@ public sealed class LanguageHead(Decoder decoder, Arena arena)
     private float _inverseTemperature;
 
     /// <summary>log p(target) and entropy (nats) of each target row of the batch, for logits divided by <paramref name="temperature"/>.</summary>
-    /// <param name="hidden">Final hidden states [N, C].</param>
-    /// <param name="batch">Names the target rows and tokens.</param>
+    /// <param name="hidden">Final hidden states of the target rows [R, C].</param>
+    /// <param name="batch">Names the target tokens.</param>
     /// <param name="logProbabilities">[R], on the host.</param>
     /// <param name="entropies">[R], on the host; may be empty.</param>
     /// <param name="temperature">Divides the logits.</param>
@@ -34,16 +33,14 @@ public sealed class LanguageHead(Decoder decoder, Arena arena)
         }
 
         var (c, v) = (decoder.Config.Width, decoder.Config.VocabularySize);
-        _rows = arena.Take(batch.TargetRows);
+        _hidden = hidden;
         _targets = arena.Take(batch.Targets);
-        _hidden = arena.Take((long)_count * c);
         _entropies = arena.Take(_count);
         _logSumExp = arena.Take(_count);
         _inverseTemperature = (float)(1 / temperature);
         _logits = keep && (long)_count * v <= MostKeptLogits ? arena.Take((long)_count * v) : default;
         var logs = arena.Take(_count);
-        _device.GatherRows(hidden, _rows, _count, c, _hidden);
-        _device.LanguageHeadForward(_hidden, decoder.Packed(decoder.Head, default), _targets, _count, c, v, _inverseTemperature, logs, _entropies, _logSumExp, _logits);
+        _device.LanguageHeadForward(hidden, decoder.Packed(decoder.Head, default), _targets, _count, c, v, _inverseTemperature, logs, _entropies, _logSumExp, _logits);
         _device.CopyOut(logs, logProbabilities[.._count]);
         if (!entropies.IsEmpty)
         {
@@ -55,14 +52,12 @@ public sealed class LanguageHead(Decoder decoder, Arena arena)
     public FloatBuffer Logits(FloatBuffer hidden, PackedBatch batch)
     {
         var (c, v) = (decoder.Config.Width, decoder.Config.VocabularySize);
-        var rows = arena.Take((long)batch.TargetCount * c);
         var logits = arena.Take((long)batch.TargetCount * v);
-        _device.GatherRows(hidden, arena.Take(batch.TargetRows), batch.TargetCount, c, rows);
-        _device.LinearForward(rows, decoder.Packed(decoder.Head, default), default, batch.TargetCount, c, v, logits);
+        _device.LinearForward(hidden, decoder.Packed(decoder.Head, default), default, batch.TargetCount, c, v, logits);
         return logits;
     }
 
-    /// <summary>Adds to dHidden [N, C] and to the head's gradient what the gradients with respect to log-probabilities and entropies [R] (the latter may be empty) give.</summary>
+    /// <summary>Adds to dHidden [R, C] and to the head's gradient what the gradients with respect to log-probabilities and entropies [R] (the latter may be empty) give.</summary>
     public void Backward(ReadOnlySpan<float> dLogProbabilities, ReadOnlySpan<float> dEntropies, FloatBuffer dHidden, FloatBuffer gradients)
     {
         if (_count == 0)
@@ -84,21 +79,20 @@ public sealed class LanguageHead(Decoder decoder, Arena arena)
         _device.LanguageHeadBackward(
             _hidden, decoder.Packed(decoder.Head, default), decoder.Part(decoder.Layout.Head, (long)v * c), _targets, _count, c, v, _inverseTemperature, _entropies, _logSumExp, _logits, dLogs, dEntropy,
             dRows, gradients.Slice(decoder.Layout.Head, (long)v * c));
-        _device.ScatterAddRows(dRows, _rows, _count, c, dHidden);
+        _device.AddDropped(dHidden, dRows, _count, c, default, default, dHidden);
     }
 }
 
-/// <summary>The scalar head over the target rows of a batch: one number per target row, and back.</summary>
+/// <summary>The scalar head over the hidden states of a batch's target rows: one number per target row, and back.</summary>
 public sealed class ScalarHead(Decoder decoder, Arena arena)
 {
     private readonly IDevice _device = decoder.Device;
-    private IntBuffer _rows;
     private FloatBuffer _hidden;
     private int _count;
 
     /// <summary>One number for each target row of the batch.</summary>
-    /// <param name="hidden">Final hidden states [N, C].</param>
-    /// <param name="batch">Names the target rows.</param>
+    /// <param name="hidden">Final hidden states of the target rows [R, C].</param>
+    /// <param name="batch">Counts the target rows.</param>
     /// <param name="values">[R], on the host.</param>
     public void Forward(FloatBuffer hidden, PackedBatch batch, Span<float> values)
     {
@@ -109,15 +103,13 @@ public sealed class ScalarHead(Decoder decoder, Arena arena)
         }
 
         var c = decoder.Config.Width;
-        _rows = arena.Take(batch.TargetRows);
-        _hidden = arena.Take((long)_count * c);
+        _hidden = hidden;
         var output = arena.Take(_count);
-        _device.GatherRows(hidden, _rows, _count, c, _hidden);
-        _device.ScalarHeadForward(_hidden, decoder.Part(decoder.ScalarWeight, c), decoder.Part(decoder.ScalarBias, 1), _count, c, output);
+        _device.ScalarHeadForward(hidden, decoder.Part(decoder.ScalarWeight, c), decoder.Part(decoder.ScalarBias, 1), _count, c, output);
         _device.CopyOut(output, values[.._count]);
     }
 
-    /// <summary>Adds to dHidden [N, C] and to the head's gradients what the gradients with respect to the numbers [R] give.</summary>
+    /// <summary>Adds to dHidden [R, C] and to the head's gradients what the gradients with respect to the numbers [R] give.</summary>
     public void Backward(ReadOnlySpan<float> dValues, FloatBuffer dHidden, FloatBuffer gradients)
     {
         if (_count == 0)
@@ -130,6 +122,6 @@ public sealed class ScalarHead(Decoder decoder, Arena arena)
         _device.CopyIn(dValues[.._count], dOutput);
         var dRows = arena.Take((long)_count * c);
         _device.ScalarHeadBackward(_hidden, decoder.Part(decoder.ScalarWeight, c), dOutput, _count, c, dRows, gradients.Slice(decoder.ScalarWeight, c), gradients.Slice(decoder.ScalarBias, 1));
-        _device.ScatterAddRows(dRows, _rows, _count, c, dHidden);
+        _device.AddDropped(dHidden, dRows, _count, c, default, default, dHidden);
     }
 }

@@ -15,18 +15,22 @@ internal struct LayerActivations
     public FloatBuffer Qkv; // (N, (H + 2K) D), turned
     public FloatBuffer Attended; // (N, H D)
     public FloatBuffer LogSumExp; // (N, H)
-    public FloatBuffer Middle; // (N, C), after attention's residual
-    public FloatBuffer MiddleNormed; // (N, C)
-    public FloatBuffer MiddleMean; // (N)
-    public FloatBuffer MiddleReciprocal; // (N)
-    public FloatBuffer Up; // (N, F) or (N, 2F): gate | up
-    public FloatBuffer Activated; // (N, F)
-    public FloatBuffer Result; // (N, C)
 
-    public static LayerActivations Take(Arena arena, Decoder decoder, int rows, Keep keep)
+    // From here on M rows: N, in the last block R.
+    public FloatBuffer AttendedRows; // (M, H D)
+    public FloatBuffer ResidualRows; // (M, C), undefined once Result is written
+    public FloatBuffer Middle; // (M, C), after attention's residual
+    public FloatBuffer MiddleNormed; // (M, C)
+    public FloatBuffer MiddleMean; // (M)
+    public FloatBuffer MiddleReciprocal; // (M)
+    public FloatBuffer Up; // (M, F) or (M, 2F): gate | up
+    public FloatBuffer Activated; // (M, F)
+    public FloatBuffer Result; // (M, C)
+
+    public static LayerActivations Take(Arena arena, Decoder decoder, int rows, int rowsAfterAttention, Keep keep)
     {
         var (c, shape) = (decoder.Config.Width, decoder.Shape);
-        long n = rows;
+        var (n, m) = ((long)rows, (long)rowsAfterAttention);
         var a = new LayerActivations
         {
             Normed = arena.Take(n * c),
@@ -34,14 +38,14 @@ internal struct LayerActivations
             Reciprocal = arena.Take(n),
             Qkv = arena.Take(n * shape.RowWidth),
             Attended = arena.Take(n * shape.OutputWidth),
-            Middle = arena.Take(n * c),
-            Up = arena.Take(n * decoder.UpWidth),
-            Activated = arena.Take(n * decoder.Config.FeedForwardWidth),
+            Middle = arena.Take(m * c),
+            Up = arena.Take(m * decoder.UpWidth),
+            Activated = arena.Take(m * decoder.Config.FeedForwardWidth),
         };
         var distinct = keep != Keep.Nothing;
-        a.MiddleNormed = distinct ? arena.Take(n * c) : a.Normed;
-        a.MiddleMean = distinct ? arena.Take(n) : a.Mean;
-        a.MiddleReciprocal = distinct ? arena.Take(n) : a.Reciprocal;
+        a.MiddleNormed = distinct ? arena.Take(m * c) : a.Normed;
+        a.MiddleMean = distinct ? arena.Take(m) : a.Mean;
+        a.MiddleReciprocal = distinct ? arena.Take(m) : a.Reciprocal;
         a.LogSumExp = distinct ? arena.Take(n * shape.Heads) : default;
         if (decoder.Config.QueryKeyNorm)
         {
@@ -65,24 +69,24 @@ internal struct LayerActivations
 /// <summary>Gradients of one block's intermediate values, reused by every block.</summary>
 internal readonly struct BackwardScratch
 {
-    public readonly FloatBuffer Width { get; private init; } // (N, C)
+    public readonly FloatBuffer Width { get; private init; } // (max(N, R), C)
 
-    public readonly FloatBuffer FeedForward { get; private init; } // (N, F)
+    public readonly FloatBuffer FeedForward { get; private init; } // (max(N, R), F)
 
-    public readonly FloatBuffer Up { get; private init; } // (N, F) or (N, 2F)
+    public readonly FloatBuffer Up { get; private init; } // (max(N, R), F) or (max(N, R), 2F)
 
     public readonly FloatBuffer Attended { get; private init; } // (N, H D)
 
     public readonly FloatBuffer Qkv { get; private init; } // (N, (H + 2K) D)
 
-    public static BackwardScratch Take(Arena arena, Decoder decoder, int rows)
+    public static BackwardScratch Take(Arena arena, Decoder decoder, int rows, int targets)
     {
-        long n = rows;
+        var (n, m) = ((long)rows, Math.Max((long)rows, targets));
         return new BackwardScratch
         {
-            Width = arena.Take(n * decoder.Config.Width),
-            FeedForward = arena.Take(n * decoder.Config.FeedForwardWidth),
-            Up = arena.Take(n * decoder.UpWidth),
+            Width = arena.Take(m * decoder.Config.Width),
+            FeedForward = arena.Take(m * decoder.Config.FeedForwardWidth),
+            Up = arena.Take(m * decoder.UpWidth),
             Attended = arena.Take(n * decoder.Shape.OutputWidth),
             Qkv = arena.Take(n * decoder.Shape.RowWidth),
         };

@@ -171,8 +171,9 @@ public interface IDevice : IDisposable
     /// <summary>x += scale of the row times uniform(-1, 1): NEFTune (Jain 2023).</summary>
     void AddUniformNoise(FloatBuffer x, FloatBuffer rowScales, int rows, int width, Dropout counter);
 
-    /// <summary>output = x + dropout(y), rows of <paramref name="width"/> numbers; x may be empty (nothing is added), output may be x or y.</summary>
-    void AddDropped(FloatBuffer x, FloatBuffer y, int rows, int width, Dropout dropout, FloatBuffer output);
+    /// <summary>output = x + dropout(y), rows of <paramref name="width"/> numbers; x may be empty (nothing is added), output may be x or y. Dropout's mask is that of the rows with these
+    /// <paramref name="rowNumbers"/>; empty for 0, 1, 2, ...</summary>
+    void AddDropped(FloatBuffer x, FloatBuffer y, int rows, int width, Dropout dropout, IntBuffer rowNumbers, FloatBuffer output);
 
     /// <summary>y [count] rows of x, by number.</summary>
     void GatherRows(FloatBuffer x, IntBuffer rowNumbers, int count, int width, FloatBuffer y);

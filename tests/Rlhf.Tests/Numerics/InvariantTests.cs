@@ -127,7 +127,7 @@ public sealed class InvariantTests
             d.AttentionBackward(_rotated, _spans, Shape, _output, _logSumExp, _dOutput, _dQkv);
             d.EmbeddingForward(_tokens, _positions, _table, _head, Rows, Width, _embedded);
             d.EmbeddingBackward(_tokens, _positions, _dy, Rows, Width, _dTable, _dHead);
-            d.AddDropped(_x, _y, Rows, Width, new Dropout(0.1f, 1, 2, 3), _dropped);
+            d.AddDropped(_x, _y, Rows, Width, new Dropout(0.1f, 1, 2, 3), default, _dropped);
             d.Copy(_x, _noisy);
             d.AddUniformNoise(_noisy, _scales, Rows, Width, new Dropout(0, 1, 2, 3));
             d.PackWeights(_head, WeightLayout.OutputMajor, Width, Vocabulary, _headPacked);

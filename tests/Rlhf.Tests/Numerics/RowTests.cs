@@ -82,7 +82,7 @@ public sealed class RowTests
         var (x, y) = (Check.Floats(1, rows * width), Enumerable.Repeat(2f, rows * width).ToArray());
         using var bench = new DeviceBench(set, threads: 2);
         var output = bench.Room(x.Length);
-        bench.Device.AddDropped(default, bench.Put(y), rows, width, new Dropout(probability, 1, 2, 10), output);
+        bench.Device.AddDropped(default, bench.Put(y), rows, width, new Dropout(probability, 1, 2, 10), default, output);
         var dropped = bench.Get(output);
         var kept = 2f * (1 / (1 - probability));
         Assert.All(dropped, v => Assert.True(v == 0 || v == kept));
@@ -90,14 +90,18 @@ public sealed class RowTests
         Assert.InRange(dropped.Count(v => v == 0) / (double)dropped.Length, probability - (4 * deviation), probability + (4 * deviation));
 
         var sum = bench.Put(x); // in place: the residual stream
-        bench.Device.AddDropped(sum, bench.Put(y), rows, width, new Dropout(probability, 1, 2, 10), sum);
+        bench.Device.AddDropped(sum, bench.Put(y), rows, width, new Dropout(probability, 1, 2, 10), default, sum);
         Check.SameBits([.. x.Zip(dropped, (a, b) => a + b)], bench.Get(sum), "x + dropout(y)");
 
         var half = bench.Put(y[..(15 * width)]);
-        bench.Device.AddDropped(default, half, 15, width, new Dropout(probability, 1, 2, 35), half);
+        bench.Device.AddDropped(default, half, 15, width, new Dropout(probability, 1, 2, 35), default, half);
         Check.SameBits(dropped.AsSpan(25 * width), bench.Get(half), "rows 25 to 39 alone");
 
-        bench.Device.AddDropped(default, bench.Put(y), rows, width, new Dropout(probability, 1, 3, 10), output);
+        var chosen = bench.Put(y[..(2 * width)]);
+        bench.Device.AddDropped(default, chosen, 2, width, new Dropout(probability, 1, 2, 10), bench.Put([31, 4]), chosen);
+        Check.SameBits([.. dropped.AsSpan(31 * width, width), .. dropped.AsSpan(4 * width, width)], bench.Get(chosen), "rows 31 and 4 by number");
+
+        bench.Device.AddDropped(default, bench.Put(y), rows, width, new Dropout(probability, 1, 3, 10), default, output);
         Assert.InRange(bench.Get(output).Zip(dropped).Count(p => p.First != p.Second) / (double)dropped.Length, 0.35, 0.49); // another stream: 2 p (1 - p)
     }
 
@@ -108,9 +112,9 @@ public sealed class RowTests
         var (x, y) = (Check.Floats(1, 37), Check.Floats(2, 37));
         using var bench = new DeviceBench(set);
         var output = bench.Room(37);
-        bench.Device.AddDropped(bench.Put(x), bench.Put(y), 1, 37, default, output);
+        bench.Device.AddDropped(bench.Put(x), bench.Put(y), 1, 37, default, default, output);
         Check.SameBits([.. x.Zip(y, (a, b) => a + b)], bench.Get(output));
-        bench.Device.AddDropped(default, bench.Put(y), 1, 37, default, output);
+        bench.Device.AddDropped(default, bench.Put(y), 1, 37, default, default, output);
         Check.SameBits(y, bench.Get(output));
     }
 

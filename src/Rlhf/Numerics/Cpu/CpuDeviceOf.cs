@@ -359,13 +359,14 @@ internal sealed unsafe class CpuDevice<T> : IDevice
         Dropping.AddUniformNoise(_pool, new Dropping.Arguments { X = x.Pointer, RowScales = rowScales.Pointer, Rows = rows, Width = width, Dropout = counter });
     }
 
-    public void AddDropped(FloatBuffer x, FloatBuffer y, int rows, int width, Dropout dropout, FloatBuffer output)
+    public void AddDropped(FloatBuffer x, FloatBuffer y, int rows, int width, Dropout dropout, IntBuffer rowNumbers, FloatBuffer output)
     {
         NeedMatrix(rows, width, y, output);
         NeedOrEmpty(x, (long)rows * width);
+        ArgumentOutOfRangeException.ThrowIfLessThan(rowNumbers.Length == 0 ? rows : rowNumbers.Length, rows, nameof(rowNumbers));
         if (dropout.IsActive)
         {
-            Dropping.AddDropped(_pool, new Dropping.Arguments { X = x.Pointer, Y = y.Pointer, Output = output.Pointer, Rows = rows, Width = width, Dropout = dropout });
+            Dropping.AddDropped(_pool, new Dropping.Arguments { X = x.Pointer, Y = y.Pointer, Output = output.Pointer, Rows = rows, Width = width, Dropout = dropout, RowNumbers = rowNumbers.Pointer });
         }
         else
         {

@@ -8,6 +8,7 @@ internal static unsafe class Dropping
     internal struct Arguments
     {
         public float* X, Y, Output, RowScales;
+        public int* RowNumbers; // null: 0, 1, 2, ...
         public int Rows, Width;
         public Dropout Dropout;
     }
@@ -27,9 +28,10 @@ internal static unsafe class Dropping
         for (var row = first; row < end; row++)
         {
             var offset = (long)row * a->Width;
+            var counter = a->Dropout.FirstRow + (uint)(a->RowNumbers == null ? row : a->RowNumbers[row]);
             for (var c = 0; c < a->Width; c += 4)
             {
-                var bits = Philox.Block(a->Dropout.Seed, a->Dropout.Stream, a->Dropout.FirstRow + (uint)row, (uint)c / 4);
+                var bits = Philox.Block(a->Dropout.Seed, a->Dropout.Stream, counter, (uint)c / 4);
                 for (var i = c; i < Math.Min(c + 4, a->Width); i++)
                 {
                     var kept = Pick(bits, i - c) >= threshold ? a->Y[offset + i] * keep : 0f;

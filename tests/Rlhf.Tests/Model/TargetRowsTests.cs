@@ -1,0 +1,77 @@
+using Rlhf.Model;
+using Rlhf.Model.Checkpoints;
+using Rlhf.Numerics;
+using Rlhf.Numerics.Cpu;
+using Rlhf.Training;
+
+namespace Rlhf.Tests.Model;
+
+/// <summary>The last block is computed for target rows alone: a row that is no target is one whose output has a gradient of zero.</summary>
+public sealed class TargetRowsTests
+{
+    private const int PromptLength = 9;
+    private static readonly int[][] Sequences = [[.. Enumerable.Range(3, 17)], [.. Enumerable.Range(20, 26)], [.. Enumerable.Range(1, 12)]];
+
+    public static TheoryData<string, InstructionSet, bool> Models()
+    {
+        var data = new TheoryData<string, InstructionSet, bool>();
+        foreach (var set in InstructionSets.Available)
+        {
+            foreach (var model in new[] { "gpt2-tiny", "llama-tiny", "qwen3-tiny" })
+            {
+                data.Add(model, set, false);
+                data.Add(model, set, true);
+            }
+        }
+
+        return data;
+    }
+
+    [Theory]
+    [MemberData(nameof(Models))]
+    public void Log_probabilities_and_gradients_have_the_bits_of_a_pass_that_wants_all_rows(string model, InstructionSet set, bool recompute)
+    {
+        var (wanted, wantedGradients) = Train(model, set, recompute, PromptLength);
+        var (all, allGradients) = Train(model, set, recompute, firstTarget: 1);
+
+        Assert.Equal(all, wanted);
+        Assert.Equal(allGradients, wantedGradients);
+        Assert.Contains(wantedGradients, static gradient => gradient != 0);
+    }
+
+    [Theory]
+    [MemberData(nameof(Models))]
+    public void A_batch_without_targets_gives_no_gradient(string model, InstructionSet set, bool recompute)
+    {
+        var (logProbabilities, gradients) = Train(model, set, recompute, firstTarget: int.MaxValue);
+
+        Assert.Empty(logProbabilities);
+        Assert.All(gradients, static gradient => Assert.Equal(0f, gradient));
+    }
+
+    /// <summary>log p of the responses and all gradients, with dropout and noise; targets before the response have a gradient of zero.</summary>
+    private static (float[] LogProbabilities, float[] Gradients) Train(string model, InstructionSet set, bool recompute, int firstTarget)
+    {
+        using var device = CpuDevice.Create(2, set);
+        using var decoder = ModelFolder.Load(device, ReferenceFiles.PathOf(model), HeadKind.Language, trainable: true).Decoder;
+        using var pass = new TrainingPass(decoder, new AdamOptions(), null, "policy", recompute);
+        pass.Begin();
+        List<float> slopes = [];
+        foreach (var sequence in Sequences)
+        {
+            pass.Batch.Add(sequence, firstTarget, device, decoder.Shape);
+            for (var t = Math.Max(1, firstTarget); t < sequence.Length; t++)
+            {
+                slopes.Add(t < PromptLength ? 0 : 0.1f * (t - 12.5f));
+            }
+        }
+
+        pass.Forward(new TrainingNoise(new Dropout(0.2f, 5, 1, 3), 5));
+        var logProbabilities = new float[pass.Batch.TargetCount];
+        pass.LanguageForward(logProbabilities, default);
+        pass.Backward(slopes.ToArray(), default, default);
+        var gradients = new float[pass.Optimizer.Gradients.Length];
+        device.CopyOut(pass.Optimizer.Gradients, gradients);
+        return ([.. logProbabilities.Where((_, i) => slopes[i] != 0)], gradients);
+    }
+}
