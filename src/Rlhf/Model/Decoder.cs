@@ -13,6 +13,7 @@ namespace Rlhf.Model;
 public sealed class Decoder : IDisposable
 {
     private const int LinearRoles = 4;
+    private readonly Precision _storage;
     private readonly DeviceMemory? _packed;
     private readonly DeviceMemory? _angles;
     private readonly PackedWeights[] _weights; // four of each block, then the language head where there is one
@@ -25,8 +26,15 @@ public sealed class Decoder : IDisposable
     /// <param name="config">Its shape.</param>
     /// <param name="kind">The heads it carries.</param>
     /// <param name="trainable">Whether backward passes are possible.</param>
-    public Decoder(IDevice device, DecoderConfig config, HeadKind kind, bool trainable)
+    /// <param name="storage">What the packed copies of the matrices stand in. A model that is trained has them in float32: what is sampled must be what is trained.</param>
+    public Decoder(IDevice device, DecoderConfig config, HeadKind kind, bool trainable, Precision storage = Precision.F32)
     {
+        if (trainable && storage != Precision.F32)
+        {
+            throw new ArgumentException("The matrices of a model that is trained stand in float32.", nameof(storage));
+        }
+
+        _storage = storage;
         Device = device;
         Config = config;
         Kind = kind;
@@ -39,7 +47,7 @@ public sealed class Decoder : IDisposable
         var offset = 0L;
         foreach (var weights in _weights)
         {
-            weights.Place(device, ref offset);
+            weights.Place(device, storage, ref offset);
         }
 
         LargestPacked = BlockMatrices.Max(weights => Math.Max(device.PackedLength(weights.Inputs, weights.Outputs), device.PackedLength(weights.Outputs, weights.Inputs)));
@@ -167,7 +175,7 @@ public sealed class Decoder : IDisposable
     internal bool KeepsPacked => _packed is not null;
 
     /// <summary>The operand of a forward product: the kept copy, or one made in <paramref name="scratch"/>.</summary>
-    internal FloatBuffer Packed(PackedWeights weights, FloatBuffer scratch)
+    internal PackedMatrix Packed(PackedWeights weights, FloatBuffer scratch)
     {
         if (_packed is not null)
         {
@@ -187,10 +195,10 @@ public sealed class Decoder : IDisposable
         return packed;
     }
 
-    private void Pack(PackedWeights weights, FloatBuffer packed) =>
+    private void Pack(PackedWeights weights, PackedMatrix packed) =>
         Device.PackWeights(Part(weights.Offset, (long)weights.Inputs * weights.Outputs), weights.Layout, weights.Inputs, weights.Outputs, packed);
 
-    private FloatBuffer PackedPart(PackedWeights weights) => _packed!.Floats.Slice(weights.PackedOffset, Device.PackedLength(weights.Inputs, weights.Outputs));
+    private PackedMatrix PackedPart(PackedWeights weights) => new(_packed!.Floats.Slice(weights.PackedOffset, Device.PackedLength(weights.Inputs, weights.Outputs, _storage)), _storage);
 
     private IEnumerable<PackedWeights> BlockMatrices => _weights.Take(LinearRoles * Config.Layers);
 
@@ -262,9 +270,9 @@ internal sealed class PackedWeights(long offset, WeightLayout layout, int inputs
     /// <summary>Where its packed copy begins among the kept ones.</summary>
     public long PackedOffset { get; private set; }
 
-    public void Place(IDevice device, ref long next)
+    public void Place(IDevice device, Precision storage, ref long next)
     {
         PackedOffset = next;
-        next += device.PackedLength(inputs, outputs);
+        next += device.PackedLength(inputs, outputs, storage);
     }
 }

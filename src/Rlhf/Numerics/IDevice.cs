@@ -93,17 +93,17 @@ public interface IDevice : IDisposable
     /// <summary>Sets every number to <paramref name="value"/>.</summary>
     void Fill(FloatBuffer buffer, float value);
 
-    /// <summary>Floats that a packed [<paramref name="inputs"/>, <paramref name="outputs"/>] operand takes.</summary>
-    long PackedLength(int inputs, int outputs);
+    /// <summary>Floats that a packed [<paramref name="inputs"/>, <paramref name="outputs"/>] operand takes, stored in <paramref name="storage"/>.</summary>
+    long PackedLength(int inputs, int outputs, Precision storage = Precision.F32);
 
     /// <summary>Packs weights for <see cref="LinearForward"/>.</summary>
-    void PackWeights(FloatBuffer weights, WeightLayout layout, int inputs, int outputs, FloatBuffer packed);
+    void PackWeights(FloatBuffer weights, WeightLayout layout, int inputs, int outputs, PackedMatrix packed);
 
     /// <summary>Packs weights for <see cref="LinearBackwardInput"/>: PackedLength(outputs, inputs) floats.</summary>
     void PackWeightsTransposed(FloatBuffer weights, WeightLayout layout, int inputs, int outputs, FloatBuffer packed);
 
     /// <summary>y [N, outputs] = x [N, inputs] W + bias (which may be empty).</summary>
-    void LinearForward(FloatBuffer x, FloatBuffer packed, FloatBuffer bias, int rows, int inputs, int outputs, FloatBuffer y);
+    void LinearForward(FloatBuffer x, PackedMatrix packed, FloatBuffer bias, int rows, int inputs, int outputs, FloatBuffer y);
 
     /// <summary>dx [N, inputs] = (or +=) dy [N, outputs] W^T.</summary>
     void LinearBackwardInput(FloatBuffer dy, FloatBuffer packedTransposed, int rows, int inputs, int outputs, bool accumulate, FloatBuffer dx);
@@ -187,13 +187,13 @@ public interface IDevice : IDisposable
     /// for the forward pass.
     /// </summary>
     void LanguageHeadForward(
-        FloatBuffer hidden, FloatBuffer packed, IntBuffer targets, int rows, int width, int vocabulary, float inverseTemperature, FloatBuffer logProbabilities, FloatBuffer entropies, FloatBuffer logSumExp,
+        FloatBuffer hidden, PackedMatrix packed, IntBuffer targets, int rows, int width, int vocabulary, float inverseTemperature, FloatBuffer logProbabilities, FloatBuffer entropies, FloatBuffer logSumExp,
         FloatBuffer logits);
 
     /// <summary>dHidden [R, C] = ..., dWeights [V, C] += ... (left out if empty) from the gradients with respect to log-probabilities and entropies (the latter may be empty).
     /// The head is wanted packed and as it is [V, C]. Logits that the forward pass kept are overwritten; if empty, they are computed again, with the same bits.</summary>
     void LanguageHeadBackward(
-        FloatBuffer hidden, FloatBuffer packed, FloatBuffer weights, IntBuffer targets, int rows, int width, int vocabulary, float inverseTemperature,
+        FloatBuffer hidden, PackedMatrix packed, FloatBuffer weights, IntBuffer targets, int rows, int width, int vocabulary, float inverseTemperature,
         FloatBuffer entropies, FloatBuffer logSumExp, FloatBuffer logits, FloatBuffer dLogProbabilities, FloatBuffer dEntropies, FloatBuffer dHidden, FloatBuffer dWeights);
 
     /// <summary>log p(target) of each row of logits [R, V]: the same bits as <see cref="LanguageHeadForward"/> gives for the same hidden rows.</summary>

@@ -5,7 +5,7 @@ using MatMul = Rlhf.Numerics.Cpu.MatMul;
 namespace Rlhf.Runs;
 
 /// <summary>Arithmetic and memory of one decoder, from its shape.</summary>
-internal sealed class ModelCosts(DecoderConfig config, Precision precision = Precision.F32)
+internal sealed class ModelCosts(DecoderConfig config, Precision precision = Precision.F32, Precision frozenPrecision = Precision.F32)
 {
     private readonly ParameterLayout layout = new(config);
 
@@ -20,7 +20,7 @@ internal sealed class ModelCosts(DecoderConfig config, Precision precision = Pre
     {
         var packed = PackedBlocks + (heads.HasFlag(HeadKind.Language) ? MatMul.PackedLength(config.Width, config.VocabularySize) : 0);
         var flat = trainable ? layout.Length : layout.Length - BlockMatrices - (config.TiedEmbeddings ? 0 : (long)config.VocabularySize * config.Width);
-        return (sizeof(float) * flat) + (trainable && heads == HeadKind.Scalar ? 0 : PackedBytes * packed);
+        return (sizeof(float) * flat) + (trainable && heads == HeadKind.Scalar ? 0 : PackedBytes(trainable) * packed);
     }
 
     /// <summary>Bytes that training adds to the weights: gradient and two moments.</summary>
@@ -67,7 +67,7 @@ internal sealed class ModelCosts(DecoderConfig config, Precision precision = Pre
     /// <summary>Bytes of the key-value cache.</summary>
     public long CacheBytes(long sequences, long tokens) => sizeof(float) * sequences * Math.Min(tokens, config.ContextLength) * 2L * config.KeyValueWidth * config.Layers;
 
-    private long PackedBytes => precision == Precision.Bf16 ? sizeof(ushort) : sizeof(float);
+    private long PackedBytes(bool trainable) => precision == Precision.Bf16 || (!trainable && frozenPrecision == Precision.Bf16) ? sizeof(ushort) : sizeof(float);
 
     private long UpWidth => config.FeedForward == FeedForward.SwiGlu ? 2L * config.FeedForwardWidth : config.FeedForwardWidth;
 

@@ -19,6 +19,9 @@ public sealed record Recipe
     /// <summary>What the operands of matrix products are rounded to: <c>f32</c> (results repeat on any machine, sampler and trainer agree to the last bit) or <c>bf16</c> (about twice as fast; needs oneDNN and AVX-512). Parameters, sums, the optimizer and the written models are float32 in either.</summary>
     public Precision Precision { get; init; }
 
+    /// <summary>What models that a stage reads and does not train (PPO's reference and reward models, the one that is sampled in collect, judges) keep their matrices in: <c>f32</c> or <c>bf16</c> (half of the memory; rounded once, then multiplied in float32). With <c>precision: bf16</c> they are kept in bfloat16 in either case.</summary>
+    public Precision FrozenPrecision { get; init; }
+
     /// <summary>The model that the first stage starts from.</summary>
     public BaseOptions Base { get; init; } = new();
 

@@ -48,7 +48,7 @@ public sealed class RecipePlan
             config = recipe.Base.Shape!.ToConfig(tokenizer.VocabularySize, tokenizer.BeginningOfSequence, tokenizer.EndOfSequenceIds);
         }
 
-        costs = new ModelCosts(config, recipe.Precision);
+        costs = new ModelCosts(config, recipe.Precision, recipe.FrozenPrecision);
         Parameters = costs.Parameters;
         Stages = [.. StageStep.Of(recipe).Select(step => PlanOf(step) with { Name = step.Name })];
         ProgramBytes = Environment.WorkingSet;

@@ -1,6 +1,8 @@
 using System.Diagnostics;
 using System.Text;
 using Rlhf.Data;
+using Rlhf.Model;
+using Rlhf.Model.Checkpoints;
 using Rlhf.Numerics;
 using Rlhf.Reporting;
 
@@ -70,6 +72,9 @@ public sealed class StageContext
 
     /// <summary>The stage's seed: its own if it gives one, else derived from the recipe's, its kind and its round.</summary>
     public ulong SeedOf(ulong? own) => Philox.Derive(own ?? Recipe.Seed, ((ulong)Step.Round << 8) | (uint)Step.Kind);
+
+    /// <summary>Loads a model that the stage does not train.</summary>
+    internal LoadedModel LoadFrozen(string folder, HeadKind kind) => Model.Checkpoints.ModelFolder.Load(Device, folder, kind, trainable: false, Recipe.FrozenPrecision);
 
     /// <summary>Writes <c>ledger.json</c> and then <c>summary.json</c>, with which the stage is complete.</summary>
     internal void Complete(StageSummary summary)

@@ -124,7 +124,7 @@ public sealed class HeadTests
     private static (double[] Hidden, double[] Head, int[] Targets) Case(int rows, int width, int vocabulary) =>
         (Check.Random(1, rows * width, 3), Check.Random(2, vocabulary * width), [.. Enumerable.Range(0, rows).Select(row => row == 0 ? vocabulary - 1 : row * 7919 % vocabulary)]);
 
-    private static (FloatBuffer Packed, FloatBuffer LogProbabilities, FloatBuffer Entropies, FloatBuffer LogSumExp) Forward(
+    private static (PackedMatrix Packed, FloatBuffer LogProbabilities, FloatBuffer Entropies, FloatBuffer LogSumExp) Forward(
         DeviceBench bench, double[] hidden, double[] head, int[] targets, int width, int vocabulary, float inverseTemperature, FloatBuffer logits = default)
     {
         var packed = bench.Room(bench.Device.PackedLength(width, vocabulary));

@@ -179,13 +179,13 @@ public sealed class MatMulTests
     private static unsafe void Run(
         InstructionSet set, WorkerPool pool, int m, int n, int k, float* a, long rowStride, long columnStride, float* b, long panelStride, float* c, long cStride, MatMulStart start, float* bias)
     {
-        delegate*<WorkerPool, int, int, int, float*, long, long, float*, long, float*, long, MatMulStart, float*, void> run = set switch
+        delegate*<WorkerPool, int, int, int, float*, long, long, float*, Precision, long, float*, long, MatMulStart, float*, void> run = set switch
         {
             InstructionSet.Avx512 => &MatMul.Run<Lanes512>,
             InstructionSet.Avx2 => &MatMul.Run<Lanes256>,
             InstructionSet.Vector128 => &MatMul.Run<Lanes128>,
             _ => &MatMul.Run<LanesScalar>,
         };
-        run(pool, m, n, k, a, rowStride, columnStride, b, panelStride, c, cStride, start, bias);
+        run(pool, m, n, k, a, rowStride, columnStride, b, Precision.F32, panelStride, c, cStride, start, bias);
     }
 }

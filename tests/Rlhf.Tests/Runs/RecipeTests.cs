@@ -100,7 +100,7 @@ public class RecipeTests
 
     [Theory]
     [InlineData("nam: x", "recipe.yaml:1:1: unknown key 'nam'; did you mean 'name'?")]
-    [InlineData("zzzzzzzz: x", "recipe.yaml:1:1: unknown key 'zzzzzzzz'; the keys here are name, seed, precision, base, format, data, rounds, pretrain, sft, collect, reward, ppo")]
+    [InlineData("zzzzzzzz: x", "recipe.yaml:1:1: unknown key 'zzzzzzzz'; the keys here are name, seed, precision, frozen_precision, base, format, data, rounds, pretrain, sft, collect, reward, ppo")]
     [InlineData("ppo:\n  clip_rnage: 0.1", "recipe.yaml:2:3: unknown key 'ppo.clip_rnage'; did you mean 'clip_range'?")]
     [InlineData("sft:\n  epochs: many", "recipe.yaml:2:11: sft.epochs: expected a whole number, found 'many'")]
     [InlineData("sft:\n  epochs: \"3\"", "recipe.yaml:2:11: sft.epochs: expected a whole number, found the text \"3\"")]
@@ -110,6 +110,7 @@ public class RecipeTests
     [InlineData("sft: {schedule: cosin}", "recipe.yaml:1:17: sft.schedule: expected one of constant, linear, cosine, found 'cosin'; did you mean 'cosine'?")]
     [InlineData("ppo: {ema: [1]}", "recipe.yaml:1:12: ppo.ema: expected a number or none, found a list")]
     [InlineData("ppo: {whiten_rewards: yes}", "recipe.yaml:1:23: ppo.whiten_rewards: expected true or false, found 'yes'")]
+    [InlineData("frozen_precision: bf8", "recipe.yaml:1:19: frozen_precision: expected one of f32, bf16, found 'bf8'; did you mean 'bf16'?")]
     [InlineData("seed: -1", "recipe.yaml:1:7: seed: expected a whole number, 0 or above, found '-1'")]
     [InlineData("sft:\nname: x", "recipe.yaml:1:5: 'sft' is empty; write {} for its defaults")]
     [InlineData("sft: 3", "recipe.yaml:1:6: expected keys below 'sft', found '3'")]

@@ -152,27 +152,30 @@ public sealed class ResumeTests : IClassFixture<ResumeTests.WholeRun>, IDisposab
         var recipe = RecipeReader.Read(RecipeFile(), ["precision=bf16"]);
         var (uninterrupted, folder) = (temporary.PathOf("narrow"), temporary.PathOf("narrow-stopped"));
         RecipeRun.Execute(recipe, new RunSettings(uninterrupted), ProgressReporter.Silent, CancellationToken.None);
-        for (var attempt = 0; attempt < 4; attempt++)
-        {
-            using var cancellation = new CancellationTokenSource(TimeSpan.FromMilliseconds(150 * (attempt + 1)));
-            try
-            {
-                RecipeRun.Execute(recipe, new RunSettings(folder, Resume: true), ProgressReporter.Silent, cancellation.Token);
-                break;
-            }
-            catch (OperationCanceledException)
-            {
-                // Stopped, as asked.
-            }
-        }
-
-        RecipeRun.Execute(recipe, new RunSettings(folder, Resume: true), ProgressReporter.Silent, CancellationToken.None);
+        ExecuteInPieces(recipe, folder);
         AssertSame(uninterrupted, folder);
         Assert.NotEqual(ResultsOf(whole)[Path.Combine("stages", "01-pretrain", "model", "model.safetensors")], ResultsOf(folder)[Path.Combine("stages", "01-pretrain", "model", "model.safetensors")]);
         var environment = File.ReadAllText(Path.Combine(folder, "environment.json"));
         Assert.Contains("\"precision\": \"bf16\"", environment, StringComparison.Ordinal);
         Assert.Contains("libdnnl", environment, StringComparison.Ordinal);
         Assert.All(MetricsFile.Read(folder).Where(row => row.Values.ContainsKey("logprob_difference")), row => Assert.InRange(row.Values["logprob_difference"], 0, 0.02));
+    }
+
+    [Fact]
+    public void A_run_with_frozen_models_in_bfloat16_goes_on_with_the_same_bytes()
+    {
+        var recipe = RecipeReader.Read(RecipeFile(), ["frozen_precision=bf16"]);
+        var (uninterrupted, folder) = (temporary.PathOf("frozen"), temporary.PathOf("frozen-stopped"));
+        RecipeRun.Execute(recipe, new RunSettings(uninterrupted), ProgressReporter.Silent, CancellationToken.None);
+        ExecuteInPieces(recipe, folder);
+        AssertSame(uninterrupted, folder);
+
+        // What is trained without a frozen model beside it is what it was; PPO is judged by rounded models.
+        var (exact, rounded) = (ResultsOf(whole), ResultsOf(folder));
+        var (supervised, policy) = (Path.Combine("stages", "02-sft", "model", "model.safetensors"), Path.Combine("stages", "05-ppo", "model", "model.safetensors"));
+        Assert.Equal(exact[supervised], rounded[supervised]);
+        Assert.NotEqual(exact[policy], rounded[policy]);
+        Assert.All(MetricsFile.Read(folder).Where(row => row.Values.ContainsKey("logprob_difference")), row => Assert.Equal(0, row.Values["logprob_difference"]));
     }
 
     [Fact]
@@ -235,6 +238,26 @@ public sealed class ResumeTests : IClassFixture<ResumeTests.WholeRun>, IDisposab
         Assert.Equal(2, updates.Length); // the first of three steps trains the value head only
         Assert.All(updates, row => Assert.Equal(0, row.Values["logprob_difference"]));
         Assert.All(updates, row => Assert.True(row.Values["ptx_loss"] > 0));
+    }
+
+    /// <summary>Stops the run some times, then lets it end.</summary>
+    private static void ExecuteInPieces(Recipe recipe, string folder)
+    {
+        for (var attempt = 0; attempt < 4; attempt++)
+        {
+            using var cancellation = new CancellationTokenSource(TimeSpan.FromMilliseconds(150 * (attempt + 1)));
+            try
+            {
+                RecipeRun.Execute(recipe, new RunSettings(folder, Resume: true), ProgressReporter.Silent, cancellation.Token);
+                return;
+            }
+            catch (OperationCanceledException)
+            {
+                // Stopped, as asked.
+            }
+        }
+
+        RecipeRun.Execute(recipe, new RunSettings(folder, Resume: true), ProgressReporter.Silent, CancellationToken.None);
     }
 
     private static Process Start(params string[] arguments)

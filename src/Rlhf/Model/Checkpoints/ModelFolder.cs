@@ -12,8 +12,9 @@ public static class ModelFolder
     /// <param name="folder">A Hugging Face folder.</param>
     /// <param name="kind">The heads that are needed.</param>
     /// <param name="trainable">Whether it will be trained.</param>
+    /// <param name="storage">What the matrices of a model that will not be trained are kept in.</param>
     /// <exception cref="InputException">The folder is not a sound model of these kinds.</exception>
-    public static LoadedModel Load(IDevice device, string folder, HeadKind kind, bool trainable = false)
+    public static LoadedModel Load(IDevice device, string folder, HeadKind kind, bool trainable = false, Precision storage = Precision.F32)
     {
         using var file = HuggingFaceFolder.Load(folder);
         if (kind.HasFlag(HeadKind.Language) && !file.HasLanguageHead)
@@ -21,7 +22,7 @@ public static class ModelFolder
             throw new InputException($"{folder}: this is a reward model without a language head; a language model is needed here.");
         }
 
-        var decoder = new Decoder(device, file.Config, kind, trainable);
+        var decoder = new Decoder(device, file.Config, kind, trainable, storage);
         try
         {
             file.CopyParametersTo(device, decoder.Parameters.Slice(0, decoder.Layout.Length));

@@ -80,14 +80,14 @@ internal sealed unsafe class CpuDevice<T> : IDevice
         }
     }
 
-    public long PackedLength(int inputs, int outputs) => _products.PackedLength(inputs, outputs);
+    public long PackedLength(int inputs, int outputs, Precision storage = Precision.F32) => _products.PackedLength(inputs, outputs, storage);
 
-    public void PackWeights(FloatBuffer weights, WeightLayout layout, int inputs, int outputs, FloatBuffer packed)
+    public void PackWeights(FloatBuffer weights, WeightLayout layout, int inputs, int outputs, PackedMatrix packed)
     {
         Need(weights, (long)inputs * outputs);
-        Need(packed, PackedLength(inputs, outputs));
+        Need(packed, inputs, outputs);
         var (rowStride, columnStride) = layout == WeightLayout.InputMajor ? ((long)outputs, 1L) : (1L, inputs);
-        _products.Pack(inputs, outputs, weights.Pointer, rowStride, columnStride, packed.Pointer);
+        _products.Pack(inputs, outputs, weights.Pointer, rowStride, columnStride, packed.Numbers.Pointer, packed.Storage);
     }
 
     public void PackWeightsTransposed(FloatBuffer weights, WeightLayout layout, int inputs, int outputs, FloatBuffer packed)
@@ -98,14 +98,14 @@ internal sealed unsafe class CpuDevice<T> : IDevice
         _products.Pack(outputs, inputs, weights.Pointer, rowStride, columnStride, packed.Pointer);
     }
 
-    public void LinearForward(FloatBuffer x, FloatBuffer packed, FloatBuffer bias, int rows, int inputs, int outputs, FloatBuffer y)
+    public void LinearForward(FloatBuffer x, PackedMatrix packed, FloatBuffer bias, int rows, int inputs, int outputs, FloatBuffer y)
     {
         Need(x, (long)rows * inputs);
-        Need(packed, PackedLength(inputs, outputs));
+        Need(packed, inputs, outputs);
         Need(y, (long)rows * outputs);
         NeedOrEmpty(bias, outputs);
         _products.Run(
-            rows, outputs, inputs, x.Pointer, inputs, 1, new PackedOperand(packed.Pointer, inputs), y.Pointer, outputs,
+            rows, outputs, inputs, x.Pointer, inputs, 1, new PackedOperand(packed, inputs), y.Pointer, outputs,
             bias.IsEmpty ? MatMulStart.Zero : MatMulStart.Bias, bias.Pointer);
     }
 
@@ -387,13 +387,13 @@ internal sealed unsafe class CpuDevice<T> : IDevice
     }
 
     public void LanguageHeadForward(
-        FloatBuffer hidden, FloatBuffer packed, IntBuffer targets, int rows, int width, int vocabulary, float inverseTemperature, FloatBuffer logProbabilities, FloatBuffer entropies, FloatBuffer logSumExp,
+        FloatBuffer hidden, PackedMatrix packed, IntBuffer targets, int rows, int width, int vocabulary, float inverseTemperature, FloatBuffer logProbabilities, FloatBuffer entropies, FloatBuffer logSumExp,
         FloatBuffer logits)
     {
         NeedMatrix(rows, width, hidden);
         NeedEach(rows, logProbabilities, entropies, logSumExp);
         ArgumentOutOfRangeException.ThrowIfLessThan(targets.Length, rows);
-        Need(packed, PackedLength(width, vocabulary));
+        Need(packed, width, vocabulary);
         NeedOrEmpty(logits, (long)rows * vocabulary);
         var whole = new LanguageHead.Arguments
         {
@@ -411,7 +411,7 @@ internal sealed unsafe class CpuDevice<T> : IDevice
             for (var first = 0; first < rows; first += LanguageHead.BlockRows)
             {
                 var block = whole.Block(first, column, vocabulary, logits.Pointer);
-                ChunkLogits(ref block, hidden.Pointer + ((long)first * width), packed.Pointer, width, recompute: true);
+                ChunkLogits(ref block, hidden.Pointer + ((long)first * width), packed, width, recompute: true);
                 LanguageHead.Fold<T>(_pool, block);
             }
         }
@@ -420,7 +420,7 @@ internal sealed unsafe class CpuDevice<T> : IDevice
     }
 
     public void LanguageHeadBackward(
-        FloatBuffer hidden, FloatBuffer packed, FloatBuffer weights, IntBuffer targets, int rows, int width, int vocabulary, float inverseTemperature,
+        FloatBuffer hidden, PackedMatrix packed, FloatBuffer weights, IntBuffer targets, int rows, int width, int vocabulary, float inverseTemperature,
         FloatBuffer entropies, FloatBuffer logSumExp, FloatBuffer logits, FloatBuffer dLogProbabilities, FloatBuffer dEntropies, FloatBuffer dHidden, FloatBuffer dWeights)
     {
         NeedMatrix(rows, width, hidden, dHidden);
@@ -428,7 +428,7 @@ internal sealed unsafe class CpuDevice<T> : IDevice
         ArgumentOutOfRangeException.ThrowIfLessThan(targets.Length, rows);
         NeedOrEmpty(dEntropies, rows);
         NeedEach(dEntropies.IsEmpty ? 0 : rows, entropies);
-        Need(packed, PackedLength(width, vocabulary));
+        Need(packed, width, vocabulary);
         Need(weights, (long)vocabulary * width);
         NeedOrEmpty(logits, (long)rows * vocabulary);
         NeedOrEmpty(dWeights, (long)vocabulary * width);
@@ -452,7 +452,7 @@ internal sealed unsafe class CpuDevice<T> : IDevice
             for (var first = 0; first < rows; first += LanguageHead.BlockRows)
             {
                 var block = whole.Block(first, column, vocabulary, logits.Pointer);
-                ChunkLogits(ref block, hidden.Pointer + ((long)first * width), packed.Pointer, width, recompute: logits.IsEmpty);
+                ChunkLogits(ref block, hidden.Pointer + ((long)first * width), packed, width, recompute: logits.IsEmpty);
                 LanguageHead.Differentiate<T>(_pool, block);
                 _products.Run(
                     block.Rows, width, columns, block.Logits, block.LogitStride, 1, new PackedOperand(packedChunk, columns),
@@ -547,7 +547,7 @@ internal sealed unsafe class CpuDevice<T> : IDevice
     private LanguageHead.RowState* States(int rows) => (LanguageHead.RowState*)_states.AtLeast((long)rows * (sizeof(LanguageHead.RowState) / sizeof(float)));
 
     /// <summary>The block's logits: those that stand there, or computed (into the kept ones if there are any).</summary>
-    private void ChunkLogits(ref LanguageHead.Arguments block, float* hidden, float* packed, int width, bool recompute)
+    private void ChunkLogits(ref LanguageHead.Arguments block, float* hidden, PackedMatrix packed, int width, bool recompute)
     {
         if (block.Logits == null)
         {
@@ -592,6 +592,8 @@ internal sealed unsafe class CpuDevice<T> : IDevice
             throw new ArgumentException($"A buffer of {buffer.Length} numbers stands where {length} are needed.");
         }
     }
+
+    private void Need(PackedMatrix packed, int inputs, int outputs) => Need(packed.Numbers, PackedLength(inputs, outputs, packed.Storage));
 
     private static void NeedOrEmpty(FloatBuffer buffer, long length)
     {

@@ -54,7 +54,7 @@ internal static class CollectStage
                 RankingFile.Write(file, answers.Select(row => row.RankedBy(rule)), origin);
                 break;
             case var folder:
-                using (var reward = ModelFolder.Load(context.Device, folder, HeadKind.Scalar).Decoder)
+                using (var reward = context.LoadFrozen(folder, HeadKind.Scalar).Decoder)
                 using (var scorer = new Scorer(reward, AnswerSampler.RowBudget))
                 {
                     double[] ScoresOf(CollectedAnswers row) => [.. scorer.Rewards([.. row.Sequences], [.. row.Tokens.Select(_ => row.Encoded.Tokens.Length)])];
@@ -80,7 +80,7 @@ internal static class CollectStage
         var prompts = StageTools.EncodePrompts(encoder, context.Data.Prompts().Train.Take(options.MaxPrompts ?? int.MaxValue));
         Sampled Draw()
         {
-            using var policy = ModelFolder.Load(context.Device, place.Folder, HeadKind.Language).Decoder;
+            using var policy = context.LoadFrozen(place.Folder, HeadKind.Language).Decoder;
             using var progress = context.Progress.Start(context.Step.Name, prompts.Count, "prompts");
             return AnswerSampler.Sample(policy, tokenizer, [.. prompts.Select(prompt => prompt.Encoded)], options, context.SeedOf(options.Seed), progress, context.Cancellation);
         }

@@ -2,7 +2,6 @@ using Rlhf.Data;
 using Rlhf.Evaluation;
 using Rlhf.Generation;
 using Rlhf.Model;
-using Rlhf.Model.Checkpoints;
 using Rlhf.Numerics;
 using Rlhf.Objectives;
 using Rlhf.Reporting;
@@ -92,7 +91,7 @@ internal sealed class PpoJudgement : IDisposable
             return null;
         }
 
-        using var decoder = ModelFolder.Load(context.Device, context.Models.Base.Folder, HeadKind.Language).Decoder;
+        using var decoder = context.LoadFrozen(context.Models.Base.Folder, HeadKind.Language).Decoder;
         return evaluator.Evaluate(decoder, context.Cancellation);
     }
 

@@ -1,7 +1,6 @@
 using Rlhf.Data;
 using Rlhf.Model;
 using Rlhf.Model.Checkpoints;
-using Rlhf.Numerics;
 using Rlhf.Reporting;
 using Rlhf.Tokenization;
 using Rlhf.Training.Ppo;
@@ -19,10 +18,10 @@ internal static class PpoStage
         var tokenizer = StageTools.TokenizerOf(start);
         var loaded = ModelFolder.Load(context.Device, start.Folder, options.SharedTrunk ? HeadKind.Language | HeadKind.Scalar : HeadKind.Language, trainable: true);
         using var policy = loaded.Decoder;
-        using var reference = ModelFolder.Load(context.Device, context.Models.Supervised.Folder, HeadKind.Language).Decoder;
-        using var reward = LoadReward(context.Device, context.Models.Reward, trainable: false);
-        using var value = options.SharedTrunk ? null : LoadReward(context.Device, context.Models.Reward, trainable: true);
-        using var second = context.Models.SecondReward is { } place ? LoadReward(context.Device, place, trainable: false) : null;
+        using var reference = context.LoadFrozen(context.Models.Supervised.Folder, HeadKind.Language).Decoder;
+        using var reward = LoadReward(context, context.Models.Reward, trainable: false);
+        using var value = options.SharedTrunk ? null : LoadReward(context, context.Models.Reward, trainable: true);
+        using var second = context.Models.SecondReward is { } place ? LoadReward(context, place, trainable: false) : null;
         var models = new PpoModels(policy, reference, reward, value, second);
 
         var limits = options.Limits.ForPrompts(policy.Config.ContextLength, options.MaxNewTokens);
@@ -62,9 +61,9 @@ internal static class PpoStage
         return places;
     }
 
-    private static Decoder LoadReward(IDevice device, ModelPlace place, bool trainable)
+    private static Decoder LoadReward(StageContext context, ModelPlace place, bool trainable)
     {
-        var loaded = ModelFolder.Load(device, place.Folder, HeadKind.Scalar, trainable);
+        var loaded = trainable ? ModelFolder.Load(context.Device, place.Folder, HeadKind.Scalar, trainable: true) : context.LoadFrozen(place.Folder, HeadKind.Scalar);
         if (!loaded.HasScore)
         {
             loaded.Decoder.Dispose();

@@ -131,7 +131,7 @@ internal static class RewardStage
             return null;
         }
 
-        using var decoder = ModelFolder.Load(context.Device, folder, HeadKind.Scalar).Decoder;
+        using var decoder = context.LoadFrozen(folder, HeadKind.Scalar).Decoder;
         var trust = TrustReport.Of(RewardEvaluator.Score(decoder, rows.HeldOut, options.MicroBatchTokens));
         figures[accuracy] = trust.Accuracy.ToFigure("share");
         figures[loss] = new Figure(result.Evaluations[^1].Loss, Unit: "nats");

@@ -82,7 +82,7 @@ internal static class SupervisedStage
         public RewardJudge(StageContext context, SftOptions options, Decoder policy, Tokenizer tokenizer)
         {
             this.policy = policy;
-            reward = ModelFolder.Load(context.Device, options.RewardModel!, HeadKind.Scalar).Decoder;
+            reward = context.LoadFrozen(options.RewardModel!, HeadKind.Scalar).Decoder;
             var limits = options.Limits.ForPrompts(policy.Config.ContextLength, options.RewardMaxNewTokens);
             var encoder = new SequenceEncoder(tokenizer, context.Data.FormatOf(context.Recipe.Data.Prompts), limits, context.Ledger);
             var prompts = StageTools.EncodePrompts(encoder, context.Data.Prompts().HeldOut.Take(options.RewardPrompts));

@@ -58,6 +58,30 @@ public sealed unsafe class BFloat16Tests
         }
     }
 
+    [Fact]
+    public void Vectors_widen_as_single_numbers_do_at_any_length()
+    {
+        for (var count = 0; count <= 70; count++)
+        {
+            AssertWidened([.. Enumerable.Range(0, count).Select(static i => (ushort)(i * 1009))]);
+        }
+
+        AssertWidened([.. Enumerable.Range(0, 1 << 16).Select(static i => (ushort)i)]); // all there are
+
+        static void AssertWidened(ushort[] values)
+        {
+            var widened = new float[values.Length + 1];
+            widened[^1] = 42;
+            fixed (ushort* v = values)
+            fixed (float* w = widened)
+            {
+                BFloat16.Widen(v, w, values.Length);
+            }
+
+            Check.SameBits([.. values.Select(BFloat16.Widen), 42], widened);
+        }
+    }
+
     [Theory]
     [InlineData(1, 1)]
     [InlineData(2, 64)]

@@ -37,6 +37,7 @@ internal static unsafe class MatMul
         public int M, N, K;
         public float* A, PackedB, C, Bias;
         public long RowStride, ColumnStride, PanelStride, CRowStride;
+        public Precision Storage;
         public MatMulStart Start;
         public MatMulParts Parts;
         public float** Scratch;
@@ -44,11 +45,11 @@ internal static unsafe class MatMul
 
     /// <summary>
     /// Multiplies. A's element (i, k) stands at a[i * rowStride + k * columnStride]; <paramref name="packedB"/> points at the first panel's first used row and
-    /// <paramref name="panelStride"/> floats lie between panels (32 x K of the whole packed operand, so that a range of its rows can be used);
+    /// <paramref name="panelStride"/> numbers, in <paramref name="storage"/>, lie between panels (32 x K of the whole packed operand, so that a range of its rows can be used);
     /// C's element (i, n) stands at c[i * cRowStride + n].
     /// </summary>
     public static void Run<T>(
-        WorkerPool pool, int m, int n, int k, float* a, long rowStride, long columnStride, float* packedB, long panelStride, float* c, long cRowStride, MatMulStart start, float* bias)
+        WorkerPool pool, int m, int n, int k, float* a, long rowStride, long columnStride, float* packedB, Precision storage, long panelStride, float* c, long cRowStride, MatMulStart start, float* bias)
         where T : unmanaged, ILanes<T>
     {
         var arguments = new RunArguments
@@ -64,6 +65,7 @@ internal static unsafe class MatMul
             ColumnStride = columnStride,
             PanelStride = panelStride,
             CRowStride = cRowStride,
+            Storage = storage,
             Start = start,
         };
         if (typeof(T) == typeof(Lanes512))
@@ -88,7 +90,7 @@ internal static unsafe class MatMul
         where TTile : IMatMulTile
     {
         arguments->Parts = new MatMulParts(arguments->M, arguments->N, arguments->K, TTile.Rows, pool.Threads);
-        arguments->Scratch = pool.Scratch(arguments->Parts.ScratchLength);
+        arguments->Scratch = pool.Scratch(arguments->Parts.ScratchLength + WidenedLength(arguments));
         pool.Run(&RunPart<TTile>, arguments, arguments->Parts.Count);
     }
 
@@ -98,7 +100,8 @@ internal static unsafe class MatMul
         var g = (RunArguments*)arguments;
         var (firstRow, endRow) = g->Parts.Rows(part);
         var (firstPanel, endPanel) = g->Parts.Panels(part);
-        var block = g->Scratch[worker];
+        var widened = g->Scratch[worker];
+        var block = widened + WidenedLength(g);
         for (var step = 0; step < g->Parts.DepthBlocks; step++)
         {
             var first = step * g->Parts.Depth;
@@ -106,18 +109,18 @@ internal static unsafe class MatMul
             Packing.Tiles(endRow - firstRow, depth, g->A + (firstRow * g->RowStride) + (first * g->ColumnStride), g->RowStride, g->ColumnStride, TTile.Rows, block);
             for (var panel = firstPanel; panel < endPanel; panel++)
             {
-                MultiplyPanel<TTile>(g, panel, firstRow, endRow, first, depth, block);
+                MultiplyPanel<TTile>(g, panel, firstRow, endRow, first, depth, block, widened);
             }
         }
     }
 
     /// <summary>One step of K of a block of rows times one panel.</summary>
-    private static void MultiplyPanel<TTile>(RunArguments* g, int panel, int firstRow, int endRow, int first, int depth, float* block)
+    private static void MultiplyPanel<TTile>(RunArguments* g, int panel, int firstRow, int endRow, int first, int depth, float* block, float* widened)
         where TTile : IMatMulTile
     {
         var firstColumn = panel * PanelWidth;
         var columns = Math.Min(PanelWidth, g->N - firstColumn);
-        var b = g->PackedB + (panel * g->PanelStride) + ((long)first * PanelWidth);
+        var b = PanelOf(g, panel, first, depth, widened);
         var start = first > 0 ? MatMulStart.Accumulate : g->Start;
         var startRow = stackalloc float[PanelWidth]; // zeros, or the bias
         if (start == MatMulStart.Bias)
@@ -145,6 +148,22 @@ internal static unsafe class MatMul
             TTile.Multiply(rows, depth, a, b, fromStart ? startRow : tile, fromStart ? 0 : stride, tile, stride);
             CopyRows(columns < PanelWidth ? rows : 0, columns, edge, PanelWidth, c, g->CRowStride);
         }
+    }
+
+    /// <summary>Floats in which a part makes one step of a panel float32 again, if it is stored in bfloat16.</summary>
+    private static long WidenedLength(RunArguments* g) => g->Storage == Precision.Bf16 ? (long)g->Parts.Depth * PanelWidth : 0;
+
+    /// <summary>One step of K of a panel: where it stands, or in <paramref name="widened"/>.</summary>
+    private static float* PanelOf(RunArguments* g, int panel, int first, int depth, float* widened)
+    {
+        var offset = (panel * g->PanelStride) + ((long)first * PanelWidth);
+        if (g->Storage == Precision.F32)
+        {
+            return g->PackedB + offset;
+        }
+
+        BFloat16.Widen((ushort*)g->PackedB + offset, widened, depth * PanelWidth);
+        return widened;
     }
 
     private static void CopyRows(int rows, int columns, float* source, long sourceStride, float* destination, long destinationStride)

@@ -33,9 +33,9 @@ internal sealed unsafe class BFloat16Products<T> : IMatrixProducts
         public GCHandle Products;
     }
 
-    public long PackedLength(long k, long n) => BFloat16Packing.Length(k, n);
+    public long PackedLength(long k, long n, Precision storage) => BFloat16Packing.Length(k, n);
 
-    public void Pack(int k, int n, float* b, long rowStride, long columnStride, float* packed) => BFloat16Packing.Pack(_pool, k, n, b, rowStride, columnStride, packed);
+    public void Pack(int k, int n, float* b, long rowStride, long columnStride, float* packed, Precision storage) => BFloat16Packing.Pack(_pool, k, n, b, rowStride, columnStride, packed);
 
     public void Run(int m, int n, int k, float* a, long rowStride, long columnStride, PackedOperand b, float* c, long cRowStride, MatMulStart start, float* bias)
     {

@@ -2,7 +2,7 @@ using System.Runtime.Intrinsics;
 
 namespace Rlhf.Numerics.Cpu.Simd;
 
-/// <summary>float32 to bfloat16: the upper half of the bits, rounded to nearest, ties to even; what is not a number stays so.</summary>
+/// <summary>float32 to bfloat16 and back: the upper half of the bits, rounded to nearest, ties to even; what is not a number stays so.</summary>
 internal static unsafe class BFloat16
 {
     private const uint Quiet = 0x0040_0000; // the upper half of a NaN keeps at least this bit
@@ -31,6 +31,23 @@ internal static unsafe class BFloat16
         for (; i < count; i++)
         {
             destination[i] = Round(source[i]);
+        }
+    }
+
+    /// <summary>destination[i] = source[i], exactly.</summary>
+    public static void Widen(ushort* source, float* destination, int count)
+    {
+        var i = 0;
+        for (; Vector128.IsHardwareAccelerated && i + 16 <= count; i += 16)
+        {
+            var (low, high) = Vector256.Widen(Vector256.Load(source + i));
+            (low << 16).Store((uint*)destination + i);
+            (high << 16).Store((uint*)destination + i + 8);
+        }
+
+        for (; i < count; i++)
+        {
+            destination[i] = Widen(source[i]);
         }
     }
 

@@ -1,0 +1,114 @@
+using Rlhf.Generation;
+using Rlhf.Model;
+using Rlhf.Model.Checkpoints;
+using Rlhf.Numerics;
+using Rlhf.Numerics.Cpu;
+using Rlhf.Numerics.Cpu.Simd;
+using Rlhf.Runs;
+
+namespace Rlhf.Tests.Model;
+
+/// <summary>Frozen models whose matrices are stored in bfloat16.</summary>
+public sealed class FrozenStorageTests
+{
+    private const HeadKind Heads = HeadKind.Language | HeadKind.Scalar;
+    private static readonly int[][] Sequences = [.. Enumerable.Range(0, 6).Select(i => Enumerable.Range(0, 9 + (3 * i)).Select(t => ((i * 31) + (t * 7)) % 60).ToArray())];
+    private static readonly int[] PromptLengths = [3, 3, 4, 5, 6, 1];
+
+    [Theory]
+    [InlineData("gpt2-tiny")]
+    [InlineData("llama-tiny")]
+    [InlineData("qwen2-tiny")]
+    [InlineData("qwen3-tiny")]
+    public void Log_probabilities_and_values_have_the_bits_of_a_model_whose_matrices_were_rounded_before(string model)
+    {
+        using var device = CpuDevice.Create(2);
+        using var exact = ModelFolder.Load(device, ReferenceFiles.PathOf(model), Heads, trainable: true).Decoder;
+        GiveScalarHead(exact);
+        using var narrow = new Decoder(device, exact.Config, Heads, trainable: false, Precision.Bf16);
+        narrow.CopyFrom(exact);
+        narrow.Freeze();
+        using var rounded = RoundedCopy(exact);
+
+        var (expected, found) = (NumbersOf(rounded), NumbersOf(narrow));
+        Assert.Equal(expected, found);
+        Assert.All(found, number => Assert.True(float.IsFinite(number)));
+        Assert.NotEqual(NumbersOf(exact), found);
+    }
+
+    [Theory]
+    [InlineData("gpt2-tiny", HeadKind.Language)]
+    [InlineData("gpt2-tiny", HeadKind.Scalar)]
+    [InlineData("llama-tiny", HeadKind.Language)]
+    public void Its_packed_matrices_take_half_of_the_memory_as_the_plan_says(string model, HeadKind kind)
+    {
+        var (exact, whole, _) = Held(model, kind, Precision.F32);
+        var (narrow, half, config) = Held(model, kind, Precision.Bf16);
+        Assert.Equal(whole / 2, half);
+        Assert.Equal(whole - half, exact - narrow);
+        Assert.Equal(exact - narrow, new ModelCosts(config).WeightBytes(kind, trainable: false) - new ModelCosts(config, frozenPrecision: Precision.Bf16).WeightBytes(kind, trainable: false));
+    }
+
+    [Theory]
+    [InlineData("gpt2-tiny")]
+    [InlineData("llama-tiny")]
+    public void What_is_sampled_from_it_is_scored_with_the_same_bits(string model)
+    {
+        using var device = CpuDevice.Create(2);
+        using var decoder = ModelFolder.Load(device, ReferenceFiles.PathOf(model), HeadKind.Language, trainable: false, Precision.Bf16).Decoder;
+        using var generator = new Generator(decoder);
+        using var scorer = new Scorer(decoder, 64);
+        var answers = generator.Generate([.. Sequences.Select(tokens => tokens[..5])], new GenerationSettings { MaxNewTokens = 12, EndIds = [3], Seed = 7 });
+        var (logs, _) = scorer.ResponseLogProbabilities([.. answers.Select(answer => answer.Tokens)], [.. answers.Select(answer => answer.Prompt.Length)]);
+        Assert.Equal(logs, answers.SelectMany(answer => answer.LogProbabilities));
+    }
+
+    [Fact]
+    public void A_model_that_is_trained_has_no_rounded_copies()
+    {
+        using var device = CpuDevice.Create(1);
+        Assert.Throws<ArgumentException>(() => ModelFolder.Load(device, ReferenceFiles.PathOf("gpt2-tiny"), HeadKind.Language, trainable: true, Precision.Bf16));
+    }
+
+    private static float[] NumbersOf(Decoder decoder)
+    {
+        using var scorer = new Scorer(decoder, 64);
+        var (logs, entropies) = scorer.ResponseLogProbabilities(Sequences, PromptLengths, 0.8);
+        return [.. logs, .. entropies, .. scorer.ResponseValues(Sequences, PromptLengths), .. scorer.Rewards(Sequences)];
+    }
+
+    private static void GiveScalarHead(Decoder decoder) =>
+        decoder.Device.CopyIn([.. Enumerable.Range(0, decoder.Config.Width).Select(static i => MathF.Sin(i))], decoder.Part(decoder.ScalarWeight, decoder.Config.Width));
+
+    /// <summary>A float32 model whose products read rounded matrices. Its embedding table is not rounded, even where the head is the same table.</summary>
+    private static Decoder RoundedCopy(Decoder exact)
+    {
+        var device = exact.Device;
+        var copy = new Decoder(device, exact.Config, Heads, trainable: false);
+        device.Copy(exact.Parameters, copy.Parameters);
+        foreach (var matrix in MatricesOf(copy))
+        {
+            var values = new float[(long)matrix.Inputs * matrix.Outputs];
+            var part = copy.Part(matrix.Offset, values.Length);
+            device.CopyOut(part, values);
+            device.CopyIn([.. values.Select(static value => BFloat16.Widen(BFloat16.Round(value)))], part);
+        }
+
+        copy.Refresh();
+        device.Copy(exact.Parameters, copy.Parameters); // the packed copies stay rounded
+        return copy;
+    }
+
+    private static IEnumerable<PackedWeights> MatricesOf(Decoder decoder) =>
+    [
+        .. Enumerable.Range(0, decoder.Config.Layers).SelectMany(layer => Enum.GetValues<LinearRole>().Select(role => decoder.Linear(layer, role))),
+        .. (decoder.Kind & HeadKind.Language) != 0 ? [decoder.Head] : Array.Empty<PackedWeights>(),
+    ];
+
+    private static (long HeldBytes, long PackedBytes, DecoderConfig Config) Held(string model, HeadKind kind, Precision storage)
+    {
+        using var device = CpuDevice.Create(1);
+        using var decoder = ModelFolder.Load(device, ReferenceFiles.PathOf(model), kind, trainable: false, storage).Decoder;
+        return (device.HeldBytes, MatricesOf(decoder).Sum(matrix => sizeof(float) * device.PackedLength(matrix.Inputs, matrix.Outputs, storage)), decoder.Config);
+    }
+}
