@@ -17,7 +17,7 @@ MIB = 2**20
 SIZES = [
     ("stories260k", "recipes/polite.yaml", ["sft.max_steps=5", "reward.epochs=1", "ppo.steps=1"]),
     ("mini", "bench/plan/plan.yaml", []),
-    ("small, 2 blocks", "bench/plan/plan.yaml", ["base.shape.layers=2", "base.shape.width=768", "base.shape.heads=12", "base.train_tokenizer=none", f"base.tokenizer={TOKENIZER}"]),
+    ("small, 2 blocks", "bench/plan/plan.yaml", ["reward.ties=half", "base.shape.layers=2", "base.shape.width=768", "base.shape.heads=12", "base.train_tokenizer=none", f"base.tokenizer={TOKENIZER}"]),
 ]
 
 
