@@ -87,6 +87,7 @@ public sealed class PolicyEvaluator : IDisposable
     private readonly Tokenizer _tokenizer;
     private readonly PolicyJudges _judges;
     private readonly int _rowBudget;
+    private readonly bool _ownsArena;
     private Arena? _arena; // one model after another works in it
 
     /// <summary>Prepares evaluations.</summary>
@@ -96,13 +97,15 @@ public sealed class PolicyEvaluator : IDisposable
     /// <param name="tokenizer">Turns answers into text and back.</param>
     /// <param name="judges">Who judges.</param>
     /// <param name="rowBudget">Tokens that go through a model at once.</param>
-    public PolicyEvaluator(IReadOnlyList<EncodedPrompt> prompts, int samples, GenerationSettings settings, Tokenizer tokenizer, PolicyJudges judges, int rowBudget)
+    /// <param name="sharedArena">Memory for activations that is used by others in turn; null for memory of its own.</param>
+    public PolicyEvaluator(IReadOnlyList<EncodedPrompt> prompts, int samples, GenerationSettings settings, Tokenizer tokenizer, PolicyJudges judges, int rowBudget, Arena? sharedArena = null)
     {
         if (prompts.Count == 0)
         {
             throw new InputException("There is no held-out prompt to evaluate a policy on: give data.evaluation_prompts or a held_out share of data.prompts.");
         }
 
+        (_arena, _ownsArena) = (sharedArena, sharedArena is null);
         (_prompts, _samples, _settings, _tokenizer, _judges, _rowBudget) = (prompts, samples, settings, tokenizer, judges, rowBudget);
     }
 
@@ -163,7 +166,13 @@ public sealed class PolicyEvaluator : IDisposable
         LearnedAnalysis.Run(sft.ForLearning(), ppo.ForLearning(), requests => Rescore(ppo, requests));
 
     /// <inheritdoc/>
-    public void Dispose() => _arena?.Dispose();
+    public void Dispose()
+    {
+        if (_ownsArena)
+        {
+            _arena?.Dispose();
+        }
+    }
 
     private Scorer ScorerOf(Decoder decoder) => new(decoder, _rowBudget, ArenaOn(decoder.Device));
 

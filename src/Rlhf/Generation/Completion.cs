@@ -14,6 +14,9 @@ public sealed record Completion(int[] Prompt, int[] Response, float[] LogProbabi
 /// <summary>How a batch of answers is generated.</summary>
 public sealed record GenerationSettings
 {
+    /// <summary><see cref="LiveSequences"/> where nothing else is said.</summary>
+    public const int DefaultLiveSequences = 128;
+
     /// <summary>How tokens are drawn.</summary>
     public SamplingOptions Sampling { get; init; } = new();
 
@@ -36,7 +39,7 @@ public sealed record GenerationSettings
     public uint FirstRow { get; init; }
 
     /// <summary>Sequences that are decoded at once.</summary>
-    public int LiveSequences { get; init; } = 128;
+    public int LiveSequences { get; init; } = DefaultLiveSequences;
 
     /// <summary>Rows of one forward pass at most: longer prompts are prefilled in parts.</summary>
     public int RowBudget { get; init; } = 2048;

@@ -1,8 +1,8 @@
 namespace Rlhf.Numerics;
 
 /// <summary>
-/// Device memory handed out from the front and given back all at once: a training step takes its activations from here. The first steps may need further blocks, which stay: a
-/// steady step allocates nothing and touches the memory that the one before touched.
+/// Device memory handed out from the front and given back all at once: a training step takes its activations from here. A step that needs more than any before it gets further blocks, which
+/// are then replaced by one of the size that was needed: a steady step allocates nothing and touches the memory that the one before touched.
 /// </summary>
 public sealed class Arena(IDevice device) : IDisposable
 {
@@ -12,9 +12,13 @@ public sealed class Arena(IDevice device) : IDisposable
     private int _block; // the one in use
     private long _usedInBlock;
     private long _usedBefore; // in the blocks before it
+    private long _mostUsed;
 
     /// <summary>Numbers handed out since the last <see cref="Reset"/>.</summary>
     public long Used => _usedBefore + _usedInBlock;
+
+    /// <summary>The most that <see cref="Used"/> has been.</summary>
+    public long MostUsed => Math.Max(_mostUsed, Used);
 
     /// <summary>Numbers held, used or not.</summary>
     public long Capacity => _blocks.Sum(static block => block.Floats.Length);
@@ -58,7 +62,17 @@ public sealed class Arena(IDevice device) : IDisposable
     }
 
     /// <summary>Gives everything back.</summary>
-    public void Reset() => (_block, _usedInBlock, _usedBefore) = (0, 0, 0);
+    public void Reset()
+    {
+        _mostUsed = MostUsed;
+        (_block, _usedInBlock, _usedBefore) = (0, 0, 0);
+        if (_blocks.Count > 1)
+        {
+            // Their ends, too short for what came next, would stand unused, and differ from step to step.
+            Dispose();
+            _blocks.Add(device.Allocate(_mostUsed));
+        }
+    }
 
     /// <inheritdoc/>
     public void Dispose()

@@ -24,13 +24,12 @@ public sealed class RecipePlan
     /// <summary>Share of the measured matrix-product rate that whole stages are assumed to reach.</summary>
     public const double AssumedEfficiency = 0.4;
 
-    private const int LiveSequences = 128;
-
     private readonly Recipe recipe;
     private readonly StageData data;
     private readonly Tokenizer tokenizer;
     private readonly DecoderConfig config;
     private readonly ModelCosts costs;
+    private readonly StageMemory memory;
     private readonly Ledger ledger = new("plan");
 
     private RecipePlan(Recipe recipe, string folder)
@@ -48,7 +47,8 @@ public sealed class RecipePlan
             config = recipe.Base.Shape!.ToConfig(tokenizer.VocabularySize, tokenizer.BeginningOfSequence, tokenizer.EndOfSequenceIds);
         }
 
-        costs = new ModelCosts(config, recipe.Precision, recipe.FrozenPrecision);
+        costs = new ModelCosts(config);
+        memory = new StageMemory(config, recipe.Precision, recipe.FrozenPrecision);
         Parameters = costs.Parameters;
         Stages = [.. StageStep.Of(recipe).Select(step => PlanOf(step) with { Name = step.Name })];
         ProgramBytes = Environment.WorkingSet;
@@ -80,15 +80,16 @@ public sealed class RecipePlan
 
     private StagePlan PlanOf(StageStep step) => step.Kind switch
     {
-        StageKind.Pretrain => Supervised(recipe.Pretrain!, Texts(recipe.Pretrain!.ContextTokens)),
-        StageKind.Sft => Supervised(recipe.Sft!, Demonstrations()),
+        StageKind.Pretrain => Supervised(step, recipe.Pretrain!, Texts(recipe.Pretrain!.ContextTokens)),
+        StageKind.Sft => Supervised(step, recipe.Sft!, Demonstrations()),
         StageKind.Collect => Collect(recipe.Collect!),
-        StageKind.Reward => Reward(step.Round),
-        _ => Ppo(recipe.Ppo!),
+        StageKind.Reward => Reward(step),
+        _ => Ppo(step, recipe.Ppo!),
     };
 
-    private StagePlan Supervised(SupervisedOptions options, EncodedSequence[] rows)
+    private StagePlan Supervised(StageStep step, SupervisedOptions options, (EncodedSequence[] Train, EncodedSequence[] HeldOut) data)
     {
+        var (rows, heldOut) = data;
         if (rows.Length == 0)
         {
             throw new InputException("the plan found no training row: " + ledger.ToText());
@@ -100,9 +101,7 @@ public sealed class RecipePlan
         var share = options.MaxSteps is { } most && perEpoch > 0 ? Math.Min(1, most / (double)new SupervisedSchedule(options with { MaxSteps = null }, [.. rows.Select(row => row.Tokens.Length)], 0).TotalSteps) : 1;
         var tokens = epochTokens * options.Epochs * share;
         var targets = rows.Sum(row => (double)row.TrainedTokens) * options.Epochs * share;
-        var batch = MicroBatch(options.MicroBatchTokens, rows.Max(row => row.Tokens.Length), options.Batch * epochTokens / rows.Length);
-        var bytes = costs.WeightBytes(HeadKind.Language, trainable: true) + costs.OptimizerBytes + (options.KeepBest == KeepBest.None ? 0 : costs.CopyBytes)
-            + costs.TrainingBytes(batch, (long)(batch * targets / Math.Max(1, tokens)), options.RecomputeActivations);
+        var bytes = memory.Supervised(options, rows, heldOut, step.SeedOf(options.Seed, recipe));
         return new StagePlan("", rows.Length, "rows", tokens, schedule.TotalSteps, bytes, 3 * ((tokens * costs.ForwardOperations(epochTokens / rows.Length)) + (targets * costs.HeadOperations)));
     }
 
@@ -113,44 +112,43 @@ public sealed class RecipePlan
         var answers = (long)prompts * options.AnswersPerPrompt;
         var length = promptTokens + options.MaxNewTokens;
         var tokens = prompts * (promptTokens + (options.AnswersPerPrompt * options.MaxNewTokens)); // a prompt goes through the model once
-        var loading = costs.CopyBytes; // the flat weights beside what is packed from them
-        return new StagePlan("", answers, "answers", tokens, 0, costs.WeightBytes(HeadKind.Language, trainable: false) + Math.Max(loading, CacheBytes(answers, collected, options.MaxNewTokens)),
+        return new StagePlan("", answers, "answers", tokens, 0, memory.Collect(options, collected),
             (tokens * costs.ForwardOperations(length)) + (answers * (double)options.MaxNewTokens * costs.HeadOperations));
     }
 
     /// <summary>Prompts to which answers are collected.</summary>
     private EncodedPrompt[] CollectedPrompts(CollectOptions options) => [.. Prompts(options.Limits, options.MaxNewTokens).Take(options.MaxPrompts ?? int.MaxValue)];
 
-    private StagePlan Reward(int round)
+    private StagePlan Reward(StageStep step)
     {
         var options = recipe.Reward!;
         var encoder = new SequenceEncoder(tokenizer, data.FormatOf(recipe.Data.Comparisons), Within(options.Limits), ledger);
-        var rankings = data.Comparisons().Train.Select(encoder.Encode).OfType<EncodedRanking>().ToArray();
-        int[] rows = [.. rankings.Select(ranking => RewardTrainer.RowsOf(ranking, options))];
-        var (examples, tokens) = ((double)rankings.Length, rows.Sum(static count => (double)count));
-        var longest = rows.Append(0).Max();
+        var comparisons = data.Comparisons();
+        EncodedRanking[] Encoded(IEnumerable<Ranking> rankings) => [.. rankings.Select(encoder.Encode).OfType<EncodedRanking>()];
+        var (rankings, heldOut) = (Encoded(comparisons.Train), Encoded(comparisons.HeldOut));
+        var (examples, tokens) = ((double)rankings.Length, rankings.Sum(ranking => (double)RewardTrainer.RowsOf(ranking, options)));
         if (recipe.Collect is { } collect)
         {
             var collected = CollectedPrompts(collect);
             var (prompts, promptTokens) = (collected.Length, MeanLength(collected));
             var ranking = ((RewardTrainer.SharesPrompts(options) ? 1 : collect.AnswersPerPrompt) * promptTokens) + (collect.AnswersPerPrompt * collect.MaxNewTokens);
-            var trained = round * prompts * (1 - options.CollectedHeldOut);
+            var trained = step.Round * prompts * (1 - options.CollectedHeldOut);
             (examples, tokens) = (examples + trained, tokens + (trained * ranking));
-            longest = Math.Max(longest, prompts == 0 ? 0 : (int)ranking);
+            var longest = collected.Select(prompt => LongestRanking(prompt, collect)).ToArray();
+            rankings = [.. rankings, .. longest];
+            heldOut = options.CollectedHeldOut > 0 ? [.. heldOut, .. longest] : heldOut;
         }
 
         var models = options.SecondModel is { } second ? 2 - second.DropFraction : 1;
         var updates = (long)(Math.Ceiling(examples / options.Batch) * options.Epochs * models);
-        var batch = MicroBatch(options.MicroBatchTokens, longest, options.Batch * tokens / Math.Max(1, examples));
         tokens *= options.Epochs * models;
-        var bytes = costs.WeightBytes(HeadKind.Scalar, trainable: true) + costs.OptimizerBytes + costs.TrainingBytes(batch, targets: 0, options.RecomputeActivations)
-            + costs.ScoringBytes(options.MicroBatchTokens); // of the held-out rankings
+        var bytes = memory.Reward(options, rankings, heldOut, step.SeedOf(options.Seed, recipe));
         return new StagePlan("", (long)examples, "rankings", tokens, updates, bytes, 3 * tokens * costs.ForwardOperations(config.ContextLength / 2.0));
     }
 
-    private StagePlan Ppo(PpoOptions options)
+    private StagePlan Ppo(StageStep step, PpoOptions options)
     {
-        var prompts = Prompts(options.Limits, options.MaxNewTokens);
+        var (prompts, heldOut) = (Prompts(options.Limits, options.MaxNewTokens), Prompts(options.Limits, options.MaxNewTokens, heldOut: true));
         var length = MeanLength(prompts) + options.MaxNewTokens;
         var rollouts = (double)options.Steps * options.RolloutsPerStep;
         var judges = recipe.Reward?.SecondModel is null ? 3 : 4; // reference, reward, value, and a second reward model
@@ -159,45 +157,43 @@ public sealed class RecipePlan
         var rows = (MeanLength(prompts) / options.RolloutsPerPrompt) + options.MaxNewTokens; // of a rollout: a prompt goes through a model once for all of its rollouts
         var tokens = rollouts * rows * (1 + judges + trained);
         var targets = rollouts * options.MaxNewTokens * (2 + (3 * options.InnerEpochs));
-        var policy = costs.WeightBytes(HeadKind.Language, trainable: true) + costs.OptimizerBytes;
-        var value = options.SharedTrunk ? 0 : costs.WeightBytes(HeadKind.Scalar, trainable: true) + costs.OptimizerBytes;
-        var frozen = costs.WeightBytes(HeadKind.Language, trainable: false) + ((judges - 2) * costs.WeightBytes(HeadKind.Scalar, trainable: false));
-        var longest = prompts.Length == 0 ? 0 : prompts.Max(prompt => prompt.Tokens.Length) + options.MaxNewTokens;
-        var batch = MicroBatch(options.MicroBatchTokens, longest, options.Minibatch * length);
-        var scored = MicroBatch(options.MicroBatchTokens, longest, options.RolloutsPerStep * length);
-        var activations = Math.Max(costs.TrainingBytes(batch, (long)(batch * options.MaxNewTokens / Math.Max(1, length)), options.RecomputeActivations), costs.ScoringBytes(scored));
-        var bytes = policy + value + frozen + (options.Ema is null ? 0 : costs.CopyBytes) + activations + CacheBytes(options.RolloutsPerStep, prompts, options.MaxNewTokens)
-            + costs.ScoringBytes(options.MicroBatchTokens); // of the held-out prompts' answers
+        var pretraining = options.Ptx is { } ptx ? Texts(ptx.ContextTokens).Train : [];
+        var bytes = prompts.Length == 0 ? 0 : memory.Ppo(options, recipe.Reward?.SecondModel is not null, prompts, heldOut, pretraining, step.SeedOf(options.Seed, recipe));
         return new StagePlan("", (long)rollouts, "rollouts", tokens, (long)options.Steps * options.InnerEpochs * (options.RolloutsPerStep / options.Minibatch), bytes,
             (rollouts * rows * passes * costs.ForwardOperations(length)) + (targets * costs.HeadOperations));
     }
 
-    private EncodedSequence[] Texts(int? contextTokens)
+    private (EncodedSequence[] Train, EncodedSequence[] HeldOut) Texts(int? contextTokens)
     {
         var pieces = new EncodingOptions { MaxTokens = Math.Min(contextTokens ?? config.ContextLength, config.ContextLength) };
-        return [.. data.Texts().Train.SelectMany(new SequenceEncoder(tokenizer, data.FormatOf(recipe.Data.Text), pieces, ledger).Encode)];
+        var encoder = new SequenceEncoder(tokenizer, data.FormatOf(recipe.Data.Text), pieces, ledger);
+        var (train, heldOut) = data.Texts();
+        return ([.. train.SelectMany(encoder.Encode)], [.. heldOut.SelectMany(encoder.Encode)]);
     }
 
-    private EncodedSequence[] Demonstrations()
+    private (EncodedSequence[] Train, EncodedSequence[] HeldOut) Demonstrations()
     {
         var encoder = new SequenceEncoder(tokenizer, data.FormatOf(recipe.Data.Demonstrations), Within(recipe.Sft!.Limits), ledger);
-        return [.. data.Demonstrations().Train.Select(encoder.Encode).OfType<EncodedSequence>()];
+        var (train, heldOut) = data.Demonstrations();
+        return ([.. train.Select(encoder.Encode).OfType<EncodedSequence>()], [.. heldOut.Select(encoder.Encode).OfType<EncodedSequence>()]);
     }
 
-    private EncodedPrompt[] Prompts(EncodingOptions limits, int maxNewTokens)
+    private EncodedPrompt[] Prompts(EncodingOptions limits, int maxNewTokens, bool heldOut = false)
     {
         var encoder = new SequenceEncoder(tokenizer, data.FormatOf(recipe.Data.Prompts), Runs.Stages.StageTools.ForPrompts(limits, config.ContextLength, maxNewTokens), ledger);
-        return [.. data.Prompts().Train.Select(encoder.Encode).OfType<EncodedPrompt>()];
+        var prompts = data.Prompts();
+        return [.. (heldOut ? prompts.HeldOut : prompts.Train).Select(encoder.Encode).OfType<EncodedPrompt>()];
+    }
+
+    /// <summary>A ranking of answers that are all as long as they may be.</summary>
+    private static EncodedRanking LongestRanking(EncodedPrompt prompt, CollectOptions options)
+    {
+        int[] tokens = [.. prompt.Tokens, .. new int[options.MaxNewTokens]];
+        var answers = Enumerable.Repeat(new EncodedSequence(tokens, prompt.Tokens.Length, null, prompt.PromptText, false), options.AnswersPerPrompt);
+        return new EncodedRanking("", prompt.PromptText, [.. answers], [(0, 1)], [], 1, null, null);
     }
 
     private EncodingOptions Within(EncodingOptions limits) => Runs.Stages.StageTools.Within(limits, config.ContextLength);
 
     private static double MeanLength(EncodedPrompt[] prompts) => prompts.Length == 0 ? 0 : prompts.Average(prompt => prompt.Tokens.Length);
-
-    /// <summary>Tokens of the largest micro-batch: the budget, unless one sequence is longer or the whole batch is smaller.</summary>
-    private static long MicroBatch(int budget, int longest, double batch) => Math.Max(Math.Min(budget, (long)batch), longest);
-
-    /// <summary>The cache has room for the longest prompt with its answer in each slot.</summary>
-    private long CacheBytes(long answers, EncodedPrompt[] prompts, int maxNewTokens) =>
-        costs.CacheBytes(Math.Min(answers, LiveSequences), prompts.Length == 0 ? 0 : prompts.Max(prompt => prompt.Tokens.Length) + maxNewTokens);
 }

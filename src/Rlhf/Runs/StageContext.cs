@@ -71,7 +71,7 @@ public sealed class StageContext
     internal double SecondsBefore { get; set; }
 
     /// <summary>The stage's seed: its own if it gives one, else derived from the recipe's, its kind and its round.</summary>
-    public ulong SeedOf(ulong? own) => Philox.Derive(own ?? Recipe.Seed, ((ulong)Step.Round << 8) | (uint)Step.Kind);
+    public ulong SeedOf(ulong? own) => Step.SeedOf(own, Recipe);
 
     /// <summary>Loads a model that the stage does not train.</summary>
     internal LoadedModel LoadFrozen(string folder, HeadKind kind) => Model.Checkpoints.ModelFolder.Load(Device, folder, kind, trainable: false, Recipe.FrozenPrecision);

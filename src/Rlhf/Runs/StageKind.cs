@@ -1,3 +1,5 @@
+using Rlhf.Numerics;
+
 namespace Rlhf.Runs;
 
 /// <summary>What a stage does; its recipe section has the same name.</summary>
@@ -27,6 +29,9 @@ public sealed record StageStep(int Number, StageKind Kind, int Round)
 {
     /// <summary>The name of its folder and of its rows in metrics.jsonl.</summary>
     public string Name => FormattableString.Invariant($"{Number:00}-{SnakeCase.From(Kind.ToString())}") + (Round > 1 ? FormattableString.Invariant($"-{Round}") : "");
+
+    /// <summary>The stage's seed: its own if it gives one, else derived from the recipe's, its kind and its round.</summary>
+    public ulong SeedOf(ulong? own, Recipe recipe) => Philox.Derive(own ?? recipe.Seed, ((ulong)Round << 8) | (uint)Kind);
 
     /// <summary>All stages of a recipe in order: what comes once, then collect, reward and ppo as often as there are rounds.</summary>
     public static IReadOnlyList<StageStep> Of(Recipe recipe)

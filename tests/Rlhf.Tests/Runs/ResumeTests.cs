@@ -28,7 +28,7 @@ public sealed class ResumeTests : IClassFixture<ResumeTests.WholeRun>, IDisposab
         pretrain: {max_steps: 6, batch: 8, checkpoint_every: 2}
         sft: {epochs: 1, batch: 8, learning_rate: 1e-3, checkpoint_every: 3, evaluate_every: 2, limits: {on_overlong: drop}}
         collect: {answers_per_prompt: 3, max_prompts: 12, max_new_tokens: 8, labeler: gold, limits: {on_overlong: drop}}
-        reward: {batch: 2, learning_rate: 1e-3, checkpoint_every: 2, second_model: {}, limits: {on_overlong: drop}}
+        reward: {batch: 2, learning_rate: 1e-3, checkpoint_every: 2, ties: half, second_model: {}, limits: {on_overlong: drop}}
         ppo:
           steps: 3
           rollouts_per_step: 16

@@ -22,7 +22,7 @@ internal static class AnswerSampler
     /// <summary>Tokens that go through the policy at once.</summary>
     public const int RowBudget = 4096;
 
-    private const int PromptsAtOnce = 64;
+    public const int PromptsAtOnce = 64;
 
     /// <summary>Samples; the same settings, prompts and model give the same answers.</summary>
     public static Sampled Sample(

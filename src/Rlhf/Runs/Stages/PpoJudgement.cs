@@ -24,7 +24,7 @@ internal sealed class PpoJudgement : IDisposable
     private readonly PolicyEvaluator evaluator;
     private PolicyEvaluation? last;
 
-    public PpoJudgement(StageContext context, PpoModels models, Tokenizer tokenizer, List<(PromptRecord Record, EncodedPrompt Encoded)> prompts, StageHost host)
+    public PpoJudgement(StageContext context, PpoModels models, Tokenizer tokenizer, List<(PromptRecord Record, EncodedPrompt Encoded)> prompts, StageHost host, Arena arena)
     {
         (this.context, this.models, this.prompts, this.host) = (context, models, prompts, host);
         options = context.Recipe.Ppo!;
@@ -33,7 +33,7 @@ internal sealed class PpoJudgement : IDisposable
         var seed = Philox.Derive(context.Recipe.Seed, EvaluationPurpose);
         var settings = StageTools.Sampling(new SamplingOptions { Temperature = options.Temperature }, options.MaxNewTokens, tokenizer, seed, options.MicroBatchTokens);
         var judges = new PolicyJudges { Reference = models.Reference, Reward = models.Reward, Second = models.Second, Gold = StageTools.GoldOf(context.Recipe, prompts) };
-        evaluator = new PolicyEvaluator([.. prompts.Select(prompt => prompt.Encoded)], options.EvaluationSamples, settings, tokenizer, judges, options.MicroBatchTokens);
+        evaluator = new PolicyEvaluator([.. prompts.Select(prompt => prompt.Encoded)], options.EvaluationSamples, settings, tokenizer, judges, options.MicroBatchTokens, arena);
     }
 
     /// <summary>Evaluates the present policy and logs what came out.</summary>

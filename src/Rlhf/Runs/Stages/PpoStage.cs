@@ -1,6 +1,7 @@
 using Rlhf.Data;
 using Rlhf.Model;
 using Rlhf.Model.Checkpoints;
+using Rlhf.Numerics;
 using Rlhf.Reporting;
 using Rlhf.Tokenization;
 using Rlhf.Training.Ppo;
@@ -35,16 +36,20 @@ internal static class PpoStage
 
         var pretraining = options.Ptx is { } ptx ? Pretraining(context, tokenizer, ptx, policy.Config.ContextLength) : [];
         using var host = new StageHost(context, tokenizer, options.KeepCheckpoints);
-        using var judgement = new PpoJudgement(context, models, tokenizer, StageTools.EncodePrompts(encoder, heldOut.Take(options.EvaluationPrompts)), host);
+        using var arena = new Arena(context.Device); // training and evaluation use it in turn
+        using var judgement = new PpoJudgement(context, models, tokenizer, StageTools.EncodePrompts(encoder, heldOut.Take(options.EvaluationPrompts)), host, arena);
         PpoTrainer? trainer = null;
+        PpoResult result;
         using (trainer = new PpoTrainer(
             options, models, [.. prompts.Select(prompt => prompt.Encoded.Tokens)], tokenizer.EndOfSequenceIds, pretraining, context.SeedOf(options.Seed), host,
-            step => judgement.Evaluate(step, trainer!.Scale)))
+            step => judgement.Evaluate(step, trainer!.Scale), arena))
         {
-            var result = trainer.Run();
+            result = trainer.Run();
             ModelFolder.Save(policy, context.ModelFolder, loaded.Source.WithFormat(context.Data.FormatOf(context.Recipe.Data.Prompts)), asReward: false);
-            return judgement.Summarize(result) with { Inputs = [.. places.Select(place => StageTools.LinkTo(place.Model, place.Role))] };
         }
+
+        // The trainer's gradients and moments are gone: there is room for the base model.
+        return judgement.Summarize(result) with { Inputs = [.. places.Select(place => StageTools.LinkTo(place.Model, place.Role))] };
     }
 
     private static IReadOnlyList<(string Role, ModelPlace Model)> PlacesOf(StageContext context)

@@ -1,8 +1,10 @@
+using System.Globalization;
 using Rlhf.Data;
 using Rlhf.Evaluation;
 using Rlhf.Model;
 using Rlhf.Model.Checkpoints;
 using Rlhf.Numerics;
+using Rlhf.Objectives;
 using Rlhf.Reporting;
 using Rlhf.Tokenization;
 using Rlhf.Training.RewardModeling;
@@ -32,6 +34,7 @@ internal static class RewardStage
         }
 
         var rows = Read(context, options, tokenizer, contextLength);
+        CheckPairs(context, options, rows);
         var seed = context.SeedOf(options.Seed);
         var result = StageTools.Once(context, "trained", () => Train(context, options, start, tokenizer, rows, seed, context.ModelFolder, ""));
         var figures = new Dictionary<string, Figure>
@@ -48,7 +51,7 @@ internal static class RewardStage
         var trust = Judge(context, options, context.ModelFolder, rows, result, figures, FigureNames.Accuracy, FigureNames.ValidationLoss);
         if (options.SecondModel is { } second)
         {
-            var kept = rows with { Train = [.. rows.Train.Where(ranking => !PromptSplit.IsHeldOut(ranking.PromptText, second.DropFraction, SecondSalt))] };
+            var kept = rows with { Train = WithoutDropped(rows.Train, second) };
             var folder = Path.Combine(context.Folder, ModelLineage.SecondModel);
             var secondResult = StageTools.Once(context, "trained-second", () => Train(context, options, start, tokenizer, kept, second.Seed ?? Philox.Derive(seed, 2), folder, "second"));
             Judge(context, options, folder, rows, secondResult, figures, FigureNames.SecondAccuracy, "second_validation_loss");
@@ -64,8 +67,12 @@ internal static class RewardStage
         RewardTrainer.InitializeHead(decoder, options.HeadInitialization, seed);
         decoder.Refresh();
         using var host = new StageHost(context, tokenizer, options.KeepCheckpoints, name);
-        using var trainer = new RewardTrainer(options, decoder, rows.Train, rows.HeldOut, seed, host, name.Length == 0 ? "" : name + "_");
-        var result = trainer.Run();
+        RewardResult result;
+        using (var trainer = new RewardTrainer(options, decoder, rows.Train, rows.HeldOut, seed, host, name.Length == 0 ? "" : name + "_"))
+        {
+            result = trainer.Run();
+        }
+
         if (options.NormalizeOn == NormalizeOn.Demonstrations)
         {
             RewardTrainer.CenterOn(decoder, rows.Demonstrations, options.MicroBatchTokens);
@@ -113,6 +120,37 @@ internal static class RewardStage
             [.. parts.SelectMany(part => part.Train)], [.. parts.SelectMany(part => part.HeldOut)], labelers.LeftOut,
             options.NormalizeOn == NormalizeOn.Demonstrations ? Demonstrations(context, tokenizer, limits) : [],
             [.. parts.Select(part => new RankingSource(part.Source, part.Weight, part.Train.Count, part.HeldOut.Count, part.Round))]);
+    }
+
+    /// <summary>Whether a ranking has a pair that the loss counts.</summary>
+    private static bool HasPair(EncodedRanking ranking, RewardOptions options) => ranking.Pairs.Count > 0 || (options.Ties == TieRule.Half && ranking.Ties.Count > 0);
+
+    private static List<EncodedRanking> WithoutDropped(IEnumerable<EncodedRanking> rankings, SecondModelOptions second) =>
+        [.. rankings.Where(ranking => !PromptSplit.IsHeldOut(ranking.PromptText, second.DropFraction, SecondSalt))];
+
+    /// <summary>Before anything is trained: rankings of ties alone would leave the model as it was.</summary>
+    private static void CheckPairs(StageContext context, RewardOptions options, Rows rows)
+    {
+        if (!rows.Train.Any(ranking => HasPair(ranking, options)))
+        {
+            var files = context.Models.CollectedRankings.ToDictionary(collected => collected.Stage.Name, collected => collected.File);
+            var sources = rows.Sources.Where(source => source.Training > 0).Select(source => string.Create(
+                CultureInfo.InvariantCulture, $"{source.Training} of {source.Source} ({files.GetValueOrDefault(source.Source) ?? string.Join(", ", context.Recipe.Data.Comparisons?.Path ?? [])})"));
+            throw new InputException(
+                $"{context.Step.Name}: no ranking prefers one answer to another, all {rows.Train.Count} to train on hold only ties: {string.Join(", ", sources)}. "
+                + "Rank answers apart, or set reward.ties=half, which trains tied answers towards the same reward.");
+        }
+
+        if (options.SecondModel is { } second && !WithoutDropped(rows.Train, second).Exists(ranking => HasPair(ranking, options)))
+        {
+            throw new InputException(FormattableString.Invariant(
+                $"{context.Step.Name}: with reward.second_model.drop_fraction {second.DropFraction} no ranking that prefers one answer to another is left for the second model: lower it, or give more rankings."));
+        }
+
+        if (rows.HeldOut.Count > 0 && !rows.HeldOut.Any(ranking => HasPair(ranking, options)))
+        {
+            context.Progress.Line($"{context.Step.Name}: the {rows.HeldOut.Count} held-out rankings hold only ties: no validation loss and no trust report");
+        }
     }
 
     private static int[][] Demonstrations(StageContext context, Tokenizer tokenizer, EncodingOptions limits)

@@ -27,6 +27,7 @@ public sealed class PpoTrainer : IDisposable
     private readonly Action<long>? _evaluate;
     private readonly ulong _seed;
     private readonly Arena _arena; // the phases of a step use it in turn
+    private readonly bool _ownsArena;
     private readonly Generator _generator;
     private readonly Scorer _referenceScorer;
     private readonly Scorer _rewardScorer;
@@ -48,11 +49,14 @@ public sealed class PpoTrainer : IDisposable
     /// <param name="seed">The stage's seed.</param>
     /// <param name="host">Metrics, checkpoints, cancellation.</param>
     /// <param name="evaluate">Called before the first step (with 0), every evaluate_every steps and at the end.</param>
+    /// <param name="sharedArena">Memory for activations that is used by others in turn; null for memory of its own.</param>
     public PpoTrainer(
-        PpoOptions options, PpoModels models, IReadOnlyList<int[]> prompts, IReadOnlyList<int> endIds, IReadOnlyList<EncodedSequence> pretraining, ulong seed, ITrainingHost host, Action<long>? evaluate)
+        PpoOptions options, PpoModels models, IReadOnlyList<int[]> prompts, IReadOnlyList<int> endIds, IReadOnlyList<EncodedSequence> pretraining, ulong seed, ITrainingHost host, Action<long>? evaluate,
+        Arena? sharedArena = null)
     {
         (_options, _models, _prompts, _endIds, _host, _evaluate, _seed) = (options, models, prompts, endIds, host, evaluate, seed);
-        _arena = new Arena(models.Policy.Device);
+        _ownsArena = sharedArena is null;
+        _arena = sharedArena ?? new Arena(models.Policy.Device);
         _generator = new Generator(models.Policy, _arena);
         _referenceScorer = new Scorer(models.Reference, options.MicroBatchTokens, _arena);
         _rewardScorer = new Scorer(models.Reward, options.MicroBatchTokens, _arena);
@@ -108,7 +112,11 @@ public sealed class PpoTrainer : IDisposable
         _secondScorer?.Dispose();
         _valueScorer.Dispose();
         _update.Dispose();
-        _arena.Dispose();
+        if (_ownsArena)
+        {
+            _arena.Dispose();
+        }
+
         _average?.Dispose();
     }
 

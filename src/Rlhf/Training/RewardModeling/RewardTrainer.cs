@@ -26,6 +26,7 @@ public sealed class RewardTrainer : IDisposable
     private readonly ITrainingHost _host;
     private readonly ulong _seed;
     private readonly Arena _arena; // training and scoring use it in turn
+    private readonly bool _ownsArena;
     private readonly TrainingPass _pass;
     private readonly Scorer _scorer;
     private readonly LearningRateSchedule _learningRates;
@@ -46,11 +47,14 @@ public sealed class RewardTrainer : IDisposable
     /// <param name="seed">The seed of this model.</param>
     /// <param name="host">Metrics, checkpoints, cancellation.</param>
     /// <param name="metricsPrefix">Put before metric names: the second model logs as <c>second_...</c>.</param>
+    /// <param name="sharedArena">Memory for activations that is used by others in turn; null for memory of its own.</param>
     public RewardTrainer(
-        RewardOptions options, Decoder decoder, IReadOnlyList<EncodedRanking> train, IReadOnlyList<EncodedRanking> validation, ulong seed, ITrainingHost host, string metricsPrefix = "")
+        RewardOptions options, Decoder decoder, IReadOnlyList<EncodedRanking> train, IReadOnlyList<EncodedRanking> validation, ulong seed, ITrainingHost host, string metricsPrefix = "",
+        Arena? sharedArena = null)
     {
         (_options, _decoder, _train, _validation, _host, _seed, _prefix) = (options, decoder, train, validation, host, seed, metricsPrefix);
-        _arena = new Arena(decoder.Device);
+        _ownsArena = sharedArena is null;
+        _arena = sharedArena ?? new Arena(decoder.Device);
         _pass = new TrainingPass(decoder, options.Adam, options.MaxGradientNorm, "reward", options.RecomputeActivations, _arena);
         _scorer = new Scorer(decoder, options.MicroBatchTokens, _arena);
         _stepsPerEpoch = (train.Count + options.Batch - 1) / options.Batch;
@@ -105,7 +109,7 @@ public sealed class RewardTrainer : IDisposable
                 Evaluate(step);
             }
 
-            _host.Advance(step, TotalSteps, $"loss {_epochLoss / _epochSteps:F3}");
+            _host.Advance(step, TotalSteps, $"loss {_epochLoss / Math.Max(1, _epochSteps):F3}");
             _host.EndStep(step, TotalSteps, _options.CheckpointEvery, State);
         }
 
@@ -132,7 +136,10 @@ public sealed class RewardTrainer : IDisposable
     {
         _pass.Dispose();
         _scorer.Dispose();
-        _arena.Dispose();
+        if (_ownsArena)
+        {
+            _arena.Dispose();
+        }
     }
 
     /// <summary>One optimizer step (from 1): its rankings, forward, backward, update, log.</summary>
@@ -151,6 +158,11 @@ public sealed class RewardTrainer : IDisposable
         var (statistics, tokens) = Accumulate(batch, step);
         var learningRate = _learningRates.At(step);
         var norm = statistics.Pairs > 0 ? _pass.Optimizer.Step(learningRate) : 0;
+        if (statistics.Pairs == 0)
+        {
+            return; // a batch of ties alone: nothing was learned, and there is no loss
+        }
+
         _epochLoss += statistics.Loss;
         _epochCorrect += statistics.Correct;
         _epochDecided += statistics.Decided;
@@ -214,6 +226,11 @@ public sealed class RewardTrainer : IDisposable
         }
 
         var statistics = StatisticsOf(_validation);
+        if (statistics.Pairs == 0)
+        {
+            return; // ties alone: a loss of 0 would look like a perfect model
+        }
+
         _evaluations.Add((step, statistics.Loss, statistics.Accuracy ?? 0.5));
         _host.Log(step, ($"{_prefix}validation_loss", statistics.Loss), ($"{_prefix}validation_accuracy", statistics.Accuracy ?? 0.5));
     }

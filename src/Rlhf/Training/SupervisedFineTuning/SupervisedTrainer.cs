@@ -27,6 +27,7 @@ public sealed class SupervisedTrainer : IDisposable
     private readonly Func<double>? _rewardOfModel;
     private readonly ulong _seed;
     private readonly Arena _arena; // training and scoring use it in turn
+    private readonly bool _ownsArena;
     private readonly TrainingPass _pass;
     private readonly Scorer _scorer;
     private readonly SupervisedSchedule _plan;
@@ -49,13 +50,16 @@ public sealed class SupervisedTrainer : IDisposable
     /// <param name="validation">The held-out sequences; may be empty.</param>
     /// <param name="seed">The stage's seed.</param>
     /// <param name="host">Metrics, checkpoints, cancellation.</param>
+    /// <param name="sharedArena">Memory for activations that is used by others in turn; null for memory of its own.</param>
     /// <param name="rewardOfModel">The mean reward of the present model's answers, for <see cref="KeepBest.Reward"/>.</param>
     public SupervisedTrainer(
-        SupervisedOptions options, Decoder decoder, IReadOnlyList<EncodedSequence> train, IReadOnlyList<EncodedSequence> validation, ulong seed, ITrainingHost host, Func<double>? rewardOfModel = null)
+        SupervisedOptions options, Decoder decoder, IReadOnlyList<EncodedSequence> train, IReadOnlyList<EncodedSequence> validation, ulong seed, ITrainingHost host, Func<double>? rewardOfModel = null,
+        Arena? sharedArena = null)
     {
         (_options, _decoder, _train, _validation, _host, _rewardOfModel, _seed) = (options, decoder, train, validation, host, rewardOfModel, seed);
         _noiseAlpha = (options as SftOptions)?.NeftuneAlpha ?? 0;
-        _arena = new Arena(decoder.Device);
+        _ownsArena = sharedArena is null;
+        _arena = sharedArena ?? new Arena(decoder.Device);
         _pass = new TrainingPass(decoder, options.Adam, options.MaxGradientNorm, "policy", options.RecomputeActivations, _arena);
         _scorer = new Scorer(decoder, options.MicroBatchTokens, _arena);
         _plan = new SupervisedSchedule(options, [.. train.Select(static row => row.Tokens.Length)], seed);
@@ -64,6 +68,9 @@ public sealed class SupervisedTrainer : IDisposable
     }
 
     private bool Keeps => _options.KeepBest == KeepBest.Reward || (_options.KeepBest == KeepBest.ValidationLoss && _validation.Count > 0);
+
+    /// <summary>Optimizer steps of the whole run.</summary>
+    public long TotalSteps => _plan.TotalSteps;
 
     /// <summary>Trains to the end, or throws <see cref="OperationCanceledException"/> after a checkpoint.</summary>
     public SupervisedResult Run()
@@ -116,7 +123,11 @@ public sealed class SupervisedTrainer : IDisposable
     {
         _pass.Dispose();
         _scorer.Dispose();
-        _arena.Dispose();
+        if (_ownsArena)
+        {
+            _arena.Dispose();
+        }
+
         _best?.Dispose();
     }
 

@@ -30,7 +30,7 @@ public sealed class JudgeRoundsTests : IDisposable
         rounds: 2
         sft: {epochs: 1, batch: 8, learning_rate: 1e-3, keep_best: none, limits: {on_overlong: drop}}
         collect: {answers_per_prompt: 3, max_prompts: 12, max_new_tokens: 8, limits: {on_overlong: drop}, {{{labeler}}}}
-        reward: {batch: 2, learning_rate: 1e-3, round_weights: [0, 1], limits: {on_overlong: drop}}
+        reward: {batch: 2, learning_rate: 1e-3, ties: half, round_weights: [0, 1], limits: {on_overlong: drop}}
         ppo: {steps: 2, rollouts_per_step: 8, minibatch: 4, max_new_tokens: 8, learning_rate: 1e-3, start_from: previous, evaluation_samples: 1, limits: {on_overlong: drop}}
         """;
 
