@@ -24,6 +24,8 @@ FIGURES = [
     ("ppo_step_s", "PPO step, s", 2, False),
     ("gemm_gflops", "2048 x 768 x 3072, GFLOP/s", 1, True),
 ]
+GLANCE = ["ppo_step_s", "rollout_tokens_per_s", "sft_tokens_per_s", "rm_answers_per_s", "rm_shared_answers_per_s"]
+SCALING = ["sft_tokens_per_s", "score_s", "update_s", "rm_answers_per_s", "rm_shared_answers_per_s", "rollout_tokens_per_s"]
 OURS = [
     ("sft_peak_fraction", "SFT, of the matmul peak", 2),
     ("rollout_peak_fraction", "rollout, of the matmul peak", 2),
@@ -105,6 +107,35 @@ def comparison(theirs, ours, two_threads):
     return lines
 
 
+def speedup(key, before, after):
+    """How many times as fast the median of the second results is."""
+    a, b = values(before, key), values(after, key)
+    if not a or not b:
+        return None
+    larger = next(larger for name, _, _, larger in FIGURES if name == key)
+    p, q = statistics.median(a), statistics.median(b)
+    return q / p if larger else p / q
+
+
+def glance(rows, kinds):
+    """Ratios only: to the peer with one thread and with two, and of two threads to one."""
+    names = {key: name.rsplit(",", 1)[0] for key, name, _, _ in FIGURES}
+    titles = [f"`{size}`, {precision}" for size, precision in kinds]
+    def table(title, keys, ratio):
+        lines = [f"| {title} | " + " | ".join(titles) + " |", "| --- |" + " --- |" * len(kinds)]
+        for key in keys:
+            found = [ratio(key, *kind) for kind in kinds]
+            if any(found):
+                lines.append(f"| {names[key]} | " + " | ".join(f"{x:.2f}" if x else "" for x in found) + " |")
+        return lines + [""]
+    lines = []
+    for count in sorted({row["threads"] for row in rows}):
+        beside = lambda key, size, precision: speedup(key, chosen(rows, "torch", size, count, precision), chosen(rows, "rlhf", size, count, precision))
+        lines += table(f"times as fast as PyTorch, {count} thread{'s' * (count > 1)}", GLANCE, beside)
+    lines += table("two threads over one, rlhf", SCALING, lambda key, size, precision: speedup(key, *(chosen(rows, "rlhf", size, count, precision) for count in (1, 2))))
+    return lines
+
+
 def own(rows, size, precision, threads):
     lines = ["| rlhf alone | " + " | ".join(f"{count} thread{'s' * (count > 1)}" for count in threads) + " |", "| --- |" + " --- |" * len(threads)]
     for key, name, digits in OURS:
@@ -124,6 +155,7 @@ def tables(rows):
         dates = sorted(row["finished"] for row in rows if row["machine"] == text)
         lines += [f"Machine: {text}. Engines: {', '.join(engines)}. Measured from {dates[0]} to {dates[-1]}.", ""]
     keys = sorted({(row["size"], row["precision"]) for row in rows}, key=lambda pair: (pair[0] != "mini", pair[1] != "f32"))
+    lines += ["### At a glance", "", *glance(rows, keys)]
     for size, precision in keys:
         threads = sorted({row["threads"] for row in rows if (row["size"], row["precision"]) == (size, precision)})
         for count in threads:

@@ -2,6 +2,7 @@ using System.CommandLine;
 using Rlhf.Evaluation;
 using Rlhf.Generation;
 using Rlhf.Model;
+using Rlhf.Numerics;
 using Rlhf.Tokenization;
 
 namespace Rlhf.Cli.Commands;
@@ -77,7 +78,8 @@ internal static class EvalPolicyCommand
         var prompts = PromptFile.Encode(records, tokenizer, format.Of(parsed, tokenizer, folder));
         PromptFile.RequireRoom(records, prompts, context, settings.MaxNewTokens, policy.Config.VocabularySize);
         var samples = parsed.GetValue(Samples);
-        using var evaluator = new PolicyEvaluator(prompts, samples, settings, tokenizer, judges, ModelArguments.RowBudget);
+        using var arena = new Arena(policy.Device);
+        var evaluator = new PolicyEvaluator(prompts, samples, settings, tokenizer, judges, ModelArguments.RowBudget, arena);
         var first = Evaluate(parsed, "answers of the model", evaluator, policy, prompts.Count * samples, settings, cancellation);
         var second = other is null ? null : Evaluate(parsed, "answers of the other one", evaluator, other, prompts.Count * samples, settings, cancellation);
         var report = PolicyComparison.Of(folder, first, parsed.GetValue(Versus), second, prompts.Count, samples, settings.Seed, judges.Reference is not null);

@@ -82,7 +82,8 @@ public sealed class Benchmark : IDisposable
 
     private PhaseResult Sft()
     {
-        using var trainer = new SupervisedTrainer(_options.Sft, _policy, _data.Sft(), [], Seed, _host);
+        using var arena = new Arena(_policy.Device);
+        using var trainer = new SupervisedTrainer(_options.Sft, _policy, _data.Sft(), [], Seed, _host, arena);
         return Timed(BenchmarkPhase.Sft, _repetitions, step => trainer.TrainStep(step), ("tokens", _shape.SftRows * _shape.SftTokens));
     }
 
@@ -92,7 +93,8 @@ public sealed class Benchmark : IDisposable
         using var reference = models.Reference;
         using var reward = models.Reward;
         var prompts = _data.Prompts();
-        using var trainer = new PpoTrainer(_options.Ppo, models, prompts, endIds: [], pretraining: [], Seed, _host, evaluate: null);
+        using var arena = new Arena(_policy.Device);
+        using var trainer = new PpoTrainer(_options.Ppo, models, prompts, endIds: [], pretraining: [], Seed, _host, evaluate: null, arena);
         Completion[] answers = [];
         Rollout? rollout = null;
         int Repetitions(BenchmarkPhase phase) => phases.Contains(phase) ? _repetitions : 1;
@@ -113,7 +115,8 @@ public sealed class Benchmark : IDisposable
     private PhaseResult RewardModel(BenchmarkPhase phase)
     {
         var options = _options.Reward with { MaxGradientNorm = null };
-        using var trainer = new RewardTrainer(options, _value, _data.Rankings(samePrompt: phase == BenchmarkPhase.RmShared), [], Seed, _host);
+        using var arena = new Arena(_value.Device);
+        using var trainer = new RewardTrainer(options, _value, _data.Rankings(samePrompt: phase == BenchmarkPhase.RmShared), [], Seed, _host, arena);
         var answers = _shape.RankedPrompts * _shape.RankedAnswers;
         return Timed(phase, _repetitions, step => trainer.TrainStep(step), ("tokens", answers * _shape.RankedTokens), ("answers", answers));
     }

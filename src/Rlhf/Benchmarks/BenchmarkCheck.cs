@@ -78,7 +78,8 @@ public sealed class BenchmarkCheck
     {
         using var policy = Model(HeadKind.Language, trainable: true, 1);
         var plain = Plain(policy);
-        using var trainer = new SupervisedTrainer(Options.Sft, policy, _data.Sft(), [], Seed, _host);
+        using var arena = new Arena(policy.Device);
+        using var trainer = new SupervisedTrainer(Options.Sft, policy, _data.Sft(), [], Seed, _host, arena);
         trainer.TrainStep(Step);
         Numbers("SFT loss", [PlainSteps.Sft(plain, _data.Sft())], [_host.Metrics["loss"]]);
         Update("SFT", policy, plain);
@@ -93,7 +94,8 @@ public sealed class BenchmarkCheck
         var (plainPolicy, plainReference, plainValue, plainReward) = (Plain(policy), Plain(reference), Plain(value), Plain(reward));
         reference.Freeze();
         reward.Freeze();
-        using var trainer = new PpoTrainer(Options.Ppo, new PpoModels(policy, reference, reward, value, Second: null), _data.Prompts(), [], [], Seed, _host, evaluate: null);
+        using var arena = new Arena(policy.Device);
+        using var trainer = new PpoTrainer(Options.Ppo, new PpoModels(policy, reference, reward, value, Second: null), _data.Prompts(), [], [], Seed, _host, evaluate: null, arena);
 
         var sampled = trainer.Sample(_data.Prompts(), Step, Shape.ResponseLengths);
         var rollout = trainer.Score(sampled);
@@ -140,7 +142,8 @@ public sealed class BenchmarkCheck
     {
         using var reward = Model(HeadKind.Scalar, trainable: true, 6);
         var plain = Plain(reward);
-        using var trainer = new RewardTrainer(Options.Reward, reward, _data.Rankings(samePrompt: true), [], Seed, _host);
+        using var arena = new Arena(reward.Device);
+        using var trainer = new RewardTrainer(Options.Reward, reward, _data.Rankings(samePrompt: true), [], Seed, _host, arena);
         trainer.TrainStep(Step);
         Numbers("reward model's loss", [PlainSteps.RewardModel(plain, _data.Rankings(samePrompt: true))], [_host.Metrics["loss"]]);
         Update("reward model's", reward, plain);

@@ -79,7 +79,7 @@ public sealed record PolicyJudges
 }
 
 /// <summary>Samples answers to the same held-out prompts from any policy and has them judged. The same policy always gives the same answers.</summary>
-public sealed class PolicyEvaluator : IDisposable
+public sealed class PolicyEvaluator
 {
     private readonly IReadOnlyList<EncodedPrompt> _prompts;
     private readonly int _samples;
@@ -87,8 +87,7 @@ public sealed class PolicyEvaluator : IDisposable
     private readonly Tokenizer _tokenizer;
     private readonly PolicyJudges _judges;
     private readonly int _rowBudget;
-    private readonly bool _ownsArena;
-    private Arena? _arena; // one model after another works in it
+    private readonly Arena _arena; // one model after another works in it
 
     /// <summary>Prepares evaluations.</summary>
     /// <param name="prompts">The held-out prompts, at least one.</param>
@@ -97,16 +96,15 @@ public sealed class PolicyEvaluator : IDisposable
     /// <param name="tokenizer">Turns answers into text and back.</param>
     /// <param name="judges">Who judges.</param>
     /// <param name="rowBudget">Tokens that go through a model at once.</param>
-    /// <param name="sharedArena">Memory for activations that is used by others in turn; null for memory of its own.</param>
-    public PolicyEvaluator(IReadOnlyList<EncodedPrompt> prompts, int samples, GenerationSettings settings, Tokenizer tokenizer, PolicyJudges judges, int rowBudget, Arena? sharedArena = null)
+    /// <param name="arena">Memory for activations, which others may use in turn.</param>
+    public PolicyEvaluator(IReadOnlyList<EncodedPrompt> prompts, int samples, GenerationSettings settings, Tokenizer tokenizer, PolicyJudges judges, int rowBudget, Arena arena)
     {
         if (prompts.Count == 0)
         {
             throw new InputException("There is no held-out prompt to evaluate a policy on: give data.evaluation_prompts or a held_out share of data.prompts.");
         }
 
-        (_arena, _ownsArena) = (sharedArena, sharedArena is null);
-        (_prompts, _samples, _settings, _tokenizer, _judges, _rowBudget) = (prompts, samples, settings, tokenizer, judges, rowBudget);
+        (_prompts, _samples, _settings, _tokenizer, _judges, _rowBudget, _arena) = (prompts, samples, settings, tokenizer, judges, rowBudget, arena);
     }
 
     /// <summary>In what the first reward model's scores are measured.</summary>
@@ -121,7 +119,7 @@ public sealed class PolicyEvaluator : IDisposable
     /// <param name="cancellation">Ends the work between passes.</param>
     public PolicyEvaluation Evaluate(Decoder policy, Action<int, int>? onToken, CancellationToken cancellation = default)
     {
-        using var generator = new Generator(policy, ArenaOn(policy.Device));
+        using var generator = new Generator(policy, _arena);
         int[][] prompts = [.. Enumerable.Range(0, _prompts.Count * _samples).Select(i => _prompts[i % _prompts.Count].Tokens)];
         var completions = generator.Generate(prompts, _settings, onToken, cancellation);
         int[][] sequences = [.. completions.Select(static completion => completion.Tokens)];
@@ -165,18 +163,7 @@ public sealed class PolicyEvaluator : IDisposable
     public LearnedReport Learned(PolicyEvaluation sft, PolicyEvaluation ppo) =>
         LearnedAnalysis.Run(sft.ForLearning(), ppo.ForLearning(), requests => Rescore(ppo, requests));
 
-    /// <inheritdoc/>
-    public void Dispose()
-    {
-        if (_ownsArena)
-        {
-            _arena?.Dispose();
-        }
-    }
-
-    private Scorer ScorerOf(Decoder decoder) => new(decoder, _rowBudget, ArenaOn(decoder.Device));
-
-    private Arena ArenaOn(IDevice device) => _arena ??= new Arena(device);
+    private Scorer ScorerOf(Decoder decoder) => new(decoder, _rowBudget, _arena);
 
     private static double SumOfDifferences(float[] own, float[] reference, int start, int count)
     {

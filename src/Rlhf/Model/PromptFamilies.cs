@@ -44,29 +44,12 @@ public static class PromptFamilies
     }
 
     /// <summary>
-    /// The families in groups of at most <paramref name="rows"/> rows. A family that is larger is cut between its answers, and each part brings the prompt; a single sequence that is
-    /// larger is a group of its own.
+    /// The families in groups of at most <paramref name="rows"/> rows (<see cref="RowBudget"/>). A family that is larger is cut between its answers, and each part brings the prompt.
     /// </summary>
-    public static IEnumerable<IReadOnlyList<PromptFamily>> Split(IReadOnlyList<int[]> sequences, IReadOnlyList<int>? promptLengths, int rows)
+    public static IEnumerable<PromptFamily[]> Split(IReadOnlyList<int[]> sequences, IReadOnlyList<int>? promptLengths, int rows)
     {
-        var (group, used) = (new List<PromptFamily>(), 0);
-        foreach (var family in Of(sequences, promptLengths).SelectMany(family => Cut(family, sequences, rows)))
-        {
-            var needed = family.Rows(sequences);
-            if (group.Count > 0 && used + needed > rows)
-            {
-                yield return group;
-                (group, used) = ([], 0);
-            }
-
-            group.Add(family);
-            used += needed;
-        }
-
-        if (group.Count > 0)
-        {
-            yield return group;
-        }
+        PromptFamily[] families = [.. Of(sequences, promptLengths).SelectMany(family => Cut(family, sequences, rows))];
+        return RowBudget.Split(families.Length, i => families[i].Rows(sequences), rows).Select(group => families[group.Start..group.End]);
     }
 
     /// <summary>The numbers of the sequences, those with the same prompt next to each other, otherwise in their order.</summary>

@@ -28,7 +28,7 @@ internal sealed class StageMemory(DecoderConfig config, Precision precision, Pre
         using var decoder = new Decoder(device, config, HeadKind.Language, trainable: true);
         using var judge = options.KeepBest == KeepBest.Reward ? Frozen(device, HeadKind.Scalar) : null;
         using var arena = new Arena(device);
-        using var trainer = new SupervisedTrainer(options, decoder, train, heldOut, seed, new Host(), sharedArena: arena);
+        using var trainer = new SupervisedTrainer(options, decoder, train, heldOut, seed, new Host(), arena);
         for (var step = 1; step <= Math.Min(trainer.TotalSteps, StepsTried); step++)
         {
             trainer.TrainStep(step);
@@ -55,7 +55,7 @@ internal sealed class StageMemory(DecoderConfig config, Precision precision, Pre
         using var device = new CountingDevice(precision);
         using var decoder = new Decoder(device, config, HeadKind.Scalar, trainable: true);
         using var arena = new Arena(device);
-        using var trainer = new RewardTrainer(options, decoder, train, heldOut, seed, new Host(), sharedArena: arena);
+        using var trainer = new RewardTrainer(options, decoder, train, heldOut, seed, new Host(), arena);
         for (var step = 1; step <= Math.Min(trainer.TotalSteps, StepsTried); step++)
         {
             trainer.TrainStep(step);

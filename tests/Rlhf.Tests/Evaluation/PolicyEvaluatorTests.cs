@@ -3,6 +3,7 @@ using Rlhf.Evaluation;
 using Rlhf.Generation;
 using Rlhf.Model;
 using Rlhf.Model.Checkpoints;
+using Rlhf.Numerics;
 using Rlhf.Numerics.Cpu;
 using Rlhf.Tests.Cli;
 using Rlhf.Tokenization;
@@ -22,7 +23,8 @@ public sealed class PolicyEvaluatorTests
         using var reward = ModelFolder.Load(device, models.Reward("reward"), HeadKind.Scalar).Decoder;
         EncodedPrompt[] prompts = [.. new[] { "Name a fruit.", "Name a colour." }.Select(text => new EncodedPrompt(text, text, tokenizer.Encode(text), Truncated: false))];
         var settings = new GenerationSettings { MaxNewTokens = 4, EndIds = tokenizer.EndOfSequenceIds, Seed = 1 };
-        using var evaluator = new PolicyEvaluator(prompts, samples: 2, settings, tokenizer, new PolicyJudges { Reward = reward, Second = reward }, rowBudget: 64);
+        using var arena = new Arena(device);
+        var evaluator = new PolicyEvaluator(prompts, samples: 2, settings, tokenizer, new PolicyJudges { Reward = reward, Second = reward }, rowBudget: 64, arena);
         var evaluation = evaluator.Evaluate(policy);
         RescoreRequest[] requests = [new(0, "An apple."), new(1, "Green."), new(2, "A pear."), new(0, "An apple is red.")];
 

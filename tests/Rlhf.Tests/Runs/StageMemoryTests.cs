@@ -27,7 +27,7 @@ public sealed class StageMemoryTests
         using var device = CpuDevice.Create(threads: 1, precision: Precision.F32);
         using var decoder = New(device, HeadKind.Language, trainable: true);
         using var arena = new Arena(device);
-        using var trainer = new SupervisedTrainer(options, decoder, train, heldOut, seed: 5, new Host(), sharedArena: arena);
+        using var trainer = new SupervisedTrainer(options, decoder, train, heldOut, seed: 5, new Host(), arena);
         trainer.Run();
 
         AssertNear(new StageMemory(Config, Precision.F32, Precision.F32).Supervised(options, train, heldOut, seed: 5), Held(device, arena));
@@ -41,7 +41,7 @@ public sealed class StageMemoryTests
         using var device = CpuDevice.Create(threads: 1, precision: Precision.F32);
         using var decoder = New(device, HeadKind.Scalar, trainable: true);
         using var arena = new Arena(device);
-        using var trainer = new RewardTrainer(options, decoder, train, heldOut, seed: 5, new Host(), sharedArena: arena);
+        using var trainer = new RewardTrainer(options, decoder, train, heldOut, seed: 5, new Host(), arena);
         trainer.Run();
 
         AssertNear(new StageMemory(Config, Precision.F32, Precision.F32).Reward(options, train, heldOut, seed: 5), Held(device, arena));

@@ -1,5 +1,6 @@
 using Rlhf.Data;
 using Rlhf.Model;
+using Rlhf.Numerics;
 using Rlhf.Numerics.Cpu;
 using Rlhf.Training;
 using Rlhf.Training.RewardModeling;
@@ -44,7 +45,8 @@ public sealed class SharedRankingTests
         decoder.Refresh();
         var host = new Host();
         var options = new RewardOptions { Batch = 3, Epochs = 2, LearningRate = 1e-3, Dropout = dropout, MicroBatchTokens = microBatchTokens };
-        using var trainer = new RewardTrainer(options, decoder, [.. Enumerable.Range(0, 9).Select(Ranking)], [Ranking(20), Ranking(21)], 6, host);
+        using var arena = new Arena(device);
+        using var trainer = new RewardTrainer(options, decoder, [.. Enumerable.Range(0, 9).Select(Ranking)], [Ranking(20), Ranking(21)], 6, host, arena);
         trainer.Run();
         return [.. host.Rows.Where(row => row.ContainsKey("loss"))];
     }

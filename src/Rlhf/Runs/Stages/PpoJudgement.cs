@@ -11,7 +11,7 @@ using Rlhf.Training.Ppo;
 namespace Rlhf.Runs.Stages;
 
 /// <summary>A PPO run judged on held-out prompts: while it goes on (into the metrics, from which a resumed run reads it back), and at its end against SFT and base.</summary>
-internal sealed class PpoJudgement : IDisposable
+internal sealed class PpoJudgement
 {
     private const int SideBySidePrompts = 12;
     private const ulong EvaluationPurpose = 0x6576616C; // "eval"
@@ -81,8 +81,6 @@ internal sealed class PpoJudgement : IDisposable
             SideBySide = SideBySideOf(("base", start), ("SFT", sft), ("PPO", ppo)),
         };
     }
-
-    public void Dispose() => evaluator.Dispose();
 
     private PolicyEvaluation? EvaluateBase()
     {

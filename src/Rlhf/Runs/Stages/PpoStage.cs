@@ -37,7 +37,7 @@ internal static class PpoStage
         var pretraining = options.Ptx is { } ptx ? Pretraining(context, tokenizer, ptx, policy.Config.ContextLength) : [];
         using var host = new StageHost(context, tokenizer, options.KeepCheckpoints);
         using var arena = new Arena(context.Device); // training and evaluation use it in turn
-        using var judgement = new PpoJudgement(context, models, tokenizer, StageTools.EncodePrompts(encoder, heldOut.Take(options.EvaluationPrompts)), host, arena);
+        var judgement = new PpoJudgement(context, models, tokenizer, StageTools.EncodePrompts(encoder, heldOut.Take(options.EvaluationPrompts)), host, arena);
         PpoTrainer? trainer = null;
         PpoResult result;
         using (trainer = new PpoTrainer(

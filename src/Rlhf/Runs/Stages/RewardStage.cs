@@ -68,7 +68,8 @@ internal static class RewardStage
         decoder.Refresh();
         using var host = new StageHost(context, tokenizer, options.KeepCheckpoints, name);
         RewardResult result;
-        using (var trainer = new RewardTrainer(options, decoder, rows.Train, rows.HeldOut, seed, host, name.Length == 0 ? "" : name + "_"))
+        using (var arena = new Arena(context.Device))
+        using (var trainer = new RewardTrainer(options, decoder, rows.Train, rows.HeldOut, seed, host, arena, name.Length == 0 ? "" : name + "_"))
         {
             result = trainer.Run();
         }

@@ -3,6 +3,7 @@ using Rlhf.Evaluation;
 using Rlhf.Generation;
 using Rlhf.Model;
 using Rlhf.Model.Checkpoints;
+using Rlhf.Numerics;
 using Rlhf.Reporting;
 using Rlhf.Tokenization;
 using Rlhf.Training.SupervisedFineTuning;
@@ -50,9 +51,10 @@ internal static class SupervisedStage
             throw new InputException($"{context.Step.Name}: no training row is left; see {Path.Combine(context.Folder, "ledger.json")}");
         }
 
-        using var judge = options is SftOptions { KeepBest: KeepBest.Reward } sft ? new RewardJudge(context, sft, decoder, tokenizer) : null;
+        using var arena = new Arena(context.Device); // training and the judge use it in turn
+        using var judge = options is SftOptions { KeepBest: KeepBest.Reward } sft ? new RewardJudge(context, sft, decoder, tokenizer, arena) : null;
         using var host = new StageHost(context, tokenizer, options.KeepCheckpoints);
-        using var trainer = new SupervisedTrainer(options, decoder, train, heldOut, context.SeedOf(options.Seed), host, judge is null ? null : judge.MeanReward);
+        using var trainer = new SupervisedTrainer(options, decoder, train, heldOut, context.SeedOf(options.Seed), host, arena, judge is null ? null : judge.MeanReward);
         var before = heldOut.Count > 0 ? trainer.LossOf(heldOut) : (double?)null;
         var result = trainer.Run();
         var figures = new Dictionary<string, Figure>();
@@ -79,7 +81,7 @@ internal static class SupervisedStage
         private readonly Decoder reward;
         private readonly PolicyEvaluator evaluator;
 
-        public RewardJudge(StageContext context, SftOptions options, Decoder policy, Tokenizer tokenizer)
+        public RewardJudge(StageContext context, SftOptions options, Decoder policy, Tokenizer tokenizer, Arena arena)
         {
             this.policy = policy;
             reward = context.LoadFrozen(options.RewardModel!, HeadKind.Scalar).Decoder;
@@ -87,15 +89,11 @@ internal static class SupervisedStage
             var encoder = new SequenceEncoder(tokenizer, context.Data.FormatOf(context.Recipe.Data.Prompts), limits, context.Ledger);
             var prompts = StageTools.EncodePrompts(encoder, context.Data.Prompts().HeldOut.Take(options.RewardPrompts));
             var settings = StageTools.Sampling(new SamplingOptions(), options.RewardMaxNewTokens, tokenizer, context.SeedOf(options.Seed), options.MicroBatchTokens);
-            evaluator = new PolicyEvaluator([.. prompts.Select(prompt => prompt.Encoded)], 1, settings, tokenizer, new PolicyJudges { Reward = reward }, options.MicroBatchTokens);
+            evaluator = new PolicyEvaluator([.. prompts.Select(prompt => prompt.Encoded)], 1, settings, tokenizer, new PolicyJudges { Reward = reward }, options.MicroBatchTokens, arena);
         }
 
         public double MeanReward() => evaluator.Evaluate(policy).Score.Value;
 
-        public void Dispose()
-        {
-            evaluator.Dispose();
-            reward.Dispose();
-        }
+        public void Dispose() => reward.Dispose();
     }
 }

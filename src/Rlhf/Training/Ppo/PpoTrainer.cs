@@ -26,8 +26,6 @@ public sealed class PpoTrainer : IDisposable
     private readonly ITrainingHost _host;
     private readonly Action<long>? _evaluate;
     private readonly ulong _seed;
-    private readonly Arena _arena; // the phases of a step use it in turn
-    private readonly bool _ownsArena;
     private readonly Generator _generator;
     private readonly Scorer _referenceScorer;
     private readonly Scorer _rewardScorer;
@@ -49,20 +47,18 @@ public sealed class PpoTrainer : IDisposable
     /// <param name="seed">The stage's seed.</param>
     /// <param name="host">Metrics, checkpoints, cancellation.</param>
     /// <param name="evaluate">Called before the first step (with 0), every evaluate_every steps and at the end.</param>
-    /// <param name="sharedArena">Memory for activations that is used by others in turn; null for memory of its own.</param>
+    /// <param name="arena">Memory for activations, which others may use in turn.</param>
     public PpoTrainer(
         PpoOptions options, PpoModels models, IReadOnlyList<int[]> prompts, IReadOnlyList<int> endIds, IReadOnlyList<EncodedSequence> pretraining, ulong seed, ITrainingHost host, Action<long>? evaluate,
-        Arena? sharedArena = null)
+        Arena arena)
     {
         (_options, _models, _prompts, _endIds, _host, _evaluate, _seed) = (options, models, prompts, endIds, host, evaluate, seed);
-        _ownsArena = sharedArena is null;
-        _arena = sharedArena ?? new Arena(models.Policy.Device);
-        _generator = new Generator(models.Policy, _arena);
-        _referenceScorer = new Scorer(models.Reference, options.MicroBatchTokens, _arena);
-        _rewardScorer = new Scorer(models.Reward, options.MicroBatchTokens, _arena);
-        _secondScorer = models.Second is null ? null : new Scorer(models.Second, options.MicroBatchTokens, _arena);
-        _valueScorer = new Scorer(models.Value ?? models.Policy, options.MicroBatchTokens, _arena);
-        _update = new PpoUpdate(options, models, pretraining, seed, _arena);
+        _generator = new Generator(models.Policy, arena);
+        _referenceScorer = new Scorer(models.Reference, options.MicroBatchTokens, arena);
+        _rewardScorer = new Scorer(models.Reward, options.MicroBatchTokens, arena);
+        _secondScorer = models.Second is null ? null : new Scorer(models.Second, options.MicroBatchTokens, arena);
+        _valueScorer = new Scorer(models.Value ?? models.Policy, options.MicroBatchTokens, arena);
+        _update = new PpoUpdate(options, models, pretraining, seed, arena);
         _policyRates = options.LearningRates(options.Steps);
         _valueRates = options.ValueLearningRates(options.Steps);
         _average = options.Ema is null ? null : models.Policy.Device.Allocate(models.Policy.Parameters.Length);
@@ -112,11 +108,6 @@ public sealed class PpoTrainer : IDisposable
         _secondScorer?.Dispose();
         _valueScorer.Dispose();
         _update.Dispose();
-        if (_ownsArena)
-        {
-            _arena.Dispose();
-        }
-
         _average?.Dispose();
     }
 

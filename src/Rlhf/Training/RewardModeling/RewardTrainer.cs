@@ -25,8 +25,6 @@ public sealed class RewardTrainer : IDisposable
     private readonly IReadOnlyList<EncodedRanking> _validation;
     private readonly ITrainingHost _host;
     private readonly ulong _seed;
-    private readonly Arena _arena; // training and scoring use it in turn
-    private readonly bool _ownsArena;
     private readonly TrainingPass _pass;
     private readonly Scorer _scorer;
     private readonly LearningRateSchedule _learningRates;
@@ -46,17 +44,15 @@ public sealed class RewardTrainer : IDisposable
     /// <param name="validation">The held-out rankings; may be empty.</param>
     /// <param name="seed">The seed of this model.</param>
     /// <param name="host">Metrics, checkpoints, cancellation.</param>
+    /// <param name="arena">Memory for activations, which others may use in turn.</param>
     /// <param name="metricsPrefix">Put before metric names: the second model logs as <c>second_...</c>.</param>
-    /// <param name="sharedArena">Memory for activations that is used by others in turn; null for memory of its own.</param>
     public RewardTrainer(
-        RewardOptions options, Decoder decoder, IReadOnlyList<EncodedRanking> train, IReadOnlyList<EncodedRanking> validation, ulong seed, ITrainingHost host, string metricsPrefix = "",
-        Arena? sharedArena = null)
+        RewardOptions options, Decoder decoder, IReadOnlyList<EncodedRanking> train, IReadOnlyList<EncodedRanking> validation, ulong seed, ITrainingHost host, Arena arena,
+        string metricsPrefix = "")
     {
         (_options, _decoder, _train, _validation, _host, _seed, _prefix) = (options, decoder, train, validation, host, seed, metricsPrefix);
-        _ownsArena = sharedArena is null;
-        _arena = sharedArena ?? new Arena(decoder.Device);
-        _pass = new TrainingPass(decoder, options.Adam, options.MaxGradientNorm, "reward", options.RecomputeActivations, _arena);
-        _scorer = new Scorer(decoder, options.MicroBatchTokens, _arena);
+        _pass = new TrainingPass(decoder, options.Adam, options.MaxGradientNorm, "reward", options.RecomputeActivations, arena);
+        _scorer = new Scorer(decoder, options.MicroBatchTokens, arena);
         _stepsPerEpoch = (train.Count + options.Batch - 1) / options.Batch;
         TotalSteps = (long)_stepsPerEpoch * options.Epochs;
         _learningRates = options.LearningRates(TotalSteps);
@@ -136,10 +132,6 @@ public sealed class RewardTrainer : IDisposable
     {
         _pass.Dispose();
         _scorer.Dispose();
-        if (_ownsArena)
-        {
-            _arena.Dispose();
-        }
     }
 
     /// <summary>One optimizer step (from 1): its rankings, forward, backward, update, log.</summary>

@@ -26,8 +26,6 @@ public sealed class SupervisedTrainer : IDisposable
     private readonly ITrainingHost _host;
     private readonly Func<double>? _rewardOfModel;
     private readonly ulong _seed;
-    private readonly Arena _arena; // training and scoring use it in turn
-    private readonly bool _ownsArena;
     private readonly TrainingPass _pass;
     private readonly Scorer _scorer;
     private readonly SupervisedSchedule _plan;
@@ -50,18 +48,16 @@ public sealed class SupervisedTrainer : IDisposable
     /// <param name="validation">The held-out sequences; may be empty.</param>
     /// <param name="seed">The stage's seed.</param>
     /// <param name="host">Metrics, checkpoints, cancellation.</param>
-    /// <param name="sharedArena">Memory for activations that is used by others in turn; null for memory of its own.</param>
+    /// <param name="arena">Memory for activations, which others may use in turn.</param>
     /// <param name="rewardOfModel">The mean reward of the present model's answers, for <see cref="KeepBest.Reward"/>.</param>
     public SupervisedTrainer(
-        SupervisedOptions options, Decoder decoder, IReadOnlyList<EncodedSequence> train, IReadOnlyList<EncodedSequence> validation, ulong seed, ITrainingHost host, Func<double>? rewardOfModel = null,
-        Arena? sharedArena = null)
+        SupervisedOptions options, Decoder decoder, IReadOnlyList<EncodedSequence> train, IReadOnlyList<EncodedSequence> validation, ulong seed, ITrainingHost host, Arena arena,
+        Func<double>? rewardOfModel = null)
     {
         (_options, _decoder, _train, _validation, _host, _rewardOfModel, _seed) = (options, decoder, train, validation, host, rewardOfModel, seed);
         _noiseAlpha = (options as SftOptions)?.NeftuneAlpha ?? 0;
-        _ownsArena = sharedArena is null;
-        _arena = sharedArena ?? new Arena(decoder.Device);
-        _pass = new TrainingPass(decoder, options.Adam, options.MaxGradientNorm, "policy", options.RecomputeActivations, _arena);
-        _scorer = new Scorer(decoder, options.MicroBatchTokens, _arena);
+        _pass = new TrainingPass(decoder, options.Adam, options.MaxGradientNorm, "policy", options.RecomputeActivations, arena);
+        _scorer = new Scorer(decoder, options.MicroBatchTokens, arena);
         _plan = new SupervisedSchedule(options, [.. train.Select(static row => row.Tokens.Length)], seed);
         _learningRates = options.LearningRates(_plan.TotalSteps);
         _best = Keeps ? decoder.Device.Allocate(decoder.Parameters.Length) : null;
@@ -123,11 +119,6 @@ public sealed class SupervisedTrainer : IDisposable
     {
         _pass.Dispose();
         _scorer.Dispose();
-        if (_ownsArena)
-        {
-            _arena.Dispose();
-        }
-
         _best?.Dispose();
     }
 
