@@ -92,6 +92,10 @@ def number(value, digits):
     return f"{value:,.{digits}f}"
 
 
+def times_as_fast(larger, before, after):
+    return after / before if larger else before / after
+
+
 def comparison(theirs, ours, two_threads):
     lines = ["| figure | PyTorch |" + (" its best |" if two_threads else "") + " rlhf | times as fast |", "| --- | --- |" + (" --- |" if two_threads else "") + " --- | --- |"]
     for key, name, digits, larger in FIGURES:
@@ -100,9 +104,8 @@ def comparison(theirs, ours, two_threads):
             continue
         p, q = statistics.median(a), statistics.median(b)
         best = max(a) if larger else min(a)
-        ratio = lambda reference: q / reference if larger else reference / q
         cells = [name, number(p, digits)] + ([number(best, digits)] if two_threads else []) + [number(q, digits)]
-        cells.append(f"{ratio(p):.2f}" + (f" (its best: {ratio(best):.2f})" if two_threads else ""))
+        cells.append(f"{times_as_fast(larger, p, q):.2f}" + (f" (its best: {times_as_fast(larger, best, q):.2f})" if two_threads else ""))
         lines.append("| " + " | ".join(cells) + " |")
     return lines
 
@@ -113,8 +116,7 @@ def speedup(key, before, after):
     if not a or not b:
         return None
     larger = next(larger for name, _, _, larger in FIGURES if name == key)
-    p, q = statistics.median(a), statistics.median(b)
-    return q / p if larger else p / q
+    return times_as_fast(larger, statistics.median(a), statistics.median(b))
 
 
 def glance(rows, kinds):

@@ -59,7 +59,7 @@ public sealed class Growth(Func<IDevice> createDevice, int repetitions, Action<s
             pass.Backward(gradients, default, default);
             pass.Optimizer.Step(LearningRate);
         });
-        return (seconds, UsedBytes(device, arena));
+        return (seconds, device.HeldBytes - arena.UntouchedBytes);
     }
 
     private (double Seconds, long Bytes) Scoring(BenchmarkShape shape, EncodedSequence[] rows)
@@ -71,11 +71,8 @@ public sealed class Growth(Func<IDevice> createDevice, int repetitions, Action<s
         using var scorer = new Scorer(model, shape.MicroBatchTokens, arena);
         int[][] sequences = [.. rows.Select(static row => row.Tokens)];
         int[] promptLengths = [.. rows.Select(static row => row.PromptLength)];
-        return (Best(() => scorer.ResponseLogProbabilities(sequences, promptLengths)), UsedBytes(device, arena));
+        return (Best(() => scorer.ResponseLogProbabilities(sequences, promptLengths)), device.HeldBytes - arena.UntouchedBytes);
     }
-
-    /// <summary>What the device holds, less what the arena has ready and the step did not touch: such memory is not resident.</summary>
-    private static long UsedBytes(IDevice device, Arena arena) => device.HeldBytes - (sizeof(float) * (arena.Capacity - arena.Used));
 
     private double Best(Action step)
     {

@@ -17,8 +17,8 @@ public sealed class Arena(IDevice device) : IDisposable
     /// <summary>Numbers handed out since the last <see cref="Reset"/>.</summary>
     public long Used => _usedBefore + _usedInBlock;
 
-    /// <summary>The most that <see cref="Used"/> has been.</summary>
-    public long MostUsed => Math.Max(_mostUsed, Used);
+    /// <summary>Bytes that are held and were never handed out: such memory is not resident.</summary>
+    public long UntouchedBytes => sizeof(float) * (Capacity - Math.Max(_mostUsed, Used));
 
     /// <summary>Numbers held, used or not.</summary>
     public long Capacity => _blocks.Sum(static block => block.Floats.Length);
@@ -64,7 +64,7 @@ public sealed class Arena(IDevice device) : IDisposable
     /// <summary>Gives everything back.</summary>
     public void Reset()
     {
-        _mostUsed = MostUsed;
+        _mostUsed = Math.Max(_mostUsed, Used);
         (_block, _usedInBlock, _usedBefore) = (0, 0, 0);
         if (_blocks.Count > 1)
         {

@@ -28,13 +28,13 @@ internal sealed class StageMemory(DecoderConfig config, Precision precision, Pre
         using var decoder = new Decoder(device, config, HeadKind.Language, trainable: true);
         using var judge = options.KeepBest == KeepBest.Reward ? Frozen(device, HeadKind.Scalar) : null;
         using var arena = new Arena(device);
-        using var trainer = new SupervisedTrainer(options, decoder, train, heldOut, seed, new Host(), arena);
+        using var trainer = new SupervisedTrainer(options, decoder, train, heldOut, seed, new SilentHost(), arena);
         for (var step = 1; step <= Math.Min(trainer.TotalSteps, StepsTried); step++)
         {
             trainer.TrainStep(step);
         }
 
-        return Touched(device, arena);
+        return device.HeldBytes - arena.UntouchedBytes;
     }
 
     /// <summary>Bytes of collecting answers.</summary>
@@ -46,7 +46,7 @@ internal sealed class StageMemory(DecoderConfig config, Precision precision, Pre
         using var arena = new Arena(device);
         using var generator = new Generator(policy, arena);
         Sample(generator, [.. prompts.Take(AnswerSampler.PromptsAtOnce).SelectMany(prompt => Enumerable.Repeat(prompt.Tokens, options.AnswersPerPrompt))], options.MaxNewTokens, AnswerSampler.RowBudget);
-        return Math.Max(loading, Touched(device, arena) + HostLogits);
+        return Math.Max(loading, device.HeldBytes - arena.UntouchedBytes + HostLogits);
     }
 
     /// <summary>Bytes of training a reward model.</summary>
@@ -55,14 +55,14 @@ internal sealed class StageMemory(DecoderConfig config, Precision precision, Pre
         using var device = new CountingDevice(precision);
         using var decoder = new Decoder(device, config, HeadKind.Scalar, trainable: true);
         using var arena = new Arena(device);
-        using var trainer = new RewardTrainer(options, decoder, train, heldOut, seed, new Host(), arena);
+        using var trainer = new RewardTrainer(options, decoder, train, heldOut, seed, new SilentHost(), arena);
         for (var step = 1; step <= Math.Min(trainer.TotalSteps, StepsTried); step++)
         {
             trainer.TrainStep(step);
         }
 
         trainer.StatisticsOf(heldOut);
-        return Touched(device, arena);
+        return device.HeldBytes - arena.UntouchedBytes;
     }
 
     /// <summary>Bytes of PPO.</summary>
@@ -77,22 +77,19 @@ internal sealed class StageMemory(DecoderConfig config, Precision precision, Pre
         using var arena = new Arena(device);
         var measured = options with { ScoreNormalization = ScoreNormalization.None }; // the memory is the same
         int[][] tokens = [.. prompts.Select(prompt => prompt.Tokens)];
-        using var trainer = new PpoTrainer(measured, new PpoModels(policy, reference, reward, value, other), tokens, [], pretraining, seed, new Host(), evaluate: null, arena);
+        using var trainer = new PpoTrainer(measured, new PpoModels(policy, reference, reward, value, other), tokens, [], pretraining, seed, new SilentHost(), evaluate: null, arena);
         int[][] asked = [.. Enumerable.Range(0, options.RolloutsPerStep).Select(i => tokens[i / options.RolloutsPerPrompt % tokens.Length])];
         trainer.Sample(asked, 0, [.. asked.Select(_ => TokensDrawn)]);
         trainer.Update(trainer.Score([.. asked.Select(prompt => new Completion(prompt, new int[options.MaxNewTokens], new float[options.MaxNewTokens], Finished: false))]), 1);
         using var judging = new Generator(policy, arena); // of the held-out prompts
         Sample(judging, [.. heldOut.Take(options.EvaluationPrompts).SelectMany(prompt => Enumerable.Repeat(prompt.Tokens, options.EvaluationSamples))], options.MaxNewTokens, options.MicroBatchTokens);
-        return Touched(device, arena) + HostLogits;
+        return device.HeldBytes - arena.UntouchedBytes + HostLogits;
     }
 
     private const int TokensDrawn = 2; // answers whose prompt is shared draw their first token when its first answer draws its second
 
     /// <summary>A token for each live sequence: the sampler reads them on the host.</summary>
     private long HostLogits => sizeof(float) * GenerationSettings.DefaultLiveSequences * (long)config.VocabularySize;
-
-    /// <summary>What was taken from the device, less what the arena has ready and no step touched: such memory is not resident.</summary>
-    private static long Touched(CountingDevice device, Arena arena) => device.HeldBytes - (sizeof(float) * (arena.Capacity - arena.MostUsed));
 
     private Decoder Frozen(CountingDevice device, HeadKind heads)
     {
@@ -109,28 +106,4 @@ internal sealed class StageMemory(DecoderConfig config, Precision precision, Pre
         Seed = 0,
         RowBudget = rowBudget,
     });
-
-    /// <summary>Nobody listens.</summary>
-    private sealed class Host : ITrainingHost
-    {
-        public CancellationToken Cancellation => CancellationToken.None;
-
-        public void Log(long step, params ReadOnlySpan<(string Name, double Value)> values)
-        {
-        }
-
-        public void Advance(long done, long total, string note)
-        {
-        }
-
-        public void Sample(long step, ReadOnlySpan<int> prompt, ReadOnlySpan<int> response, params ReadOnlySpan<(string Name, double Value)> values)
-        {
-        }
-
-        public bool TryRestore(TrainerState state) => false;
-
-        public void Save(long step, TrainerState state)
-        {
-        }
-    }
 }

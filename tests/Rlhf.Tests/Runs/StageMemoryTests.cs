@@ -27,10 +27,10 @@ public sealed class StageMemoryTests
         using var device = CpuDevice.Create(threads: 1, precision: Precision.F32);
         using var decoder = New(device, HeadKind.Language, trainable: true);
         using var arena = new Arena(device);
-        using var trainer = new SupervisedTrainer(options, decoder, train, heldOut, seed: 5, new Host(), arena);
+        using var trainer = new SupervisedTrainer(options, decoder, train, heldOut, seed: 5, new SilentHost(), arena);
         trainer.Run();
 
-        AssertNear(new StageMemory(Config, Precision.F32, Precision.F32).Supervised(options, train, heldOut, seed: 5), Held(device, arena));
+        AssertNear(new StageMemory(Config, Precision.F32, Precision.F32).Supervised(options, train, heldOut, seed: 5), device.HeldBytes - arena.UntouchedBytes);
     }
 
     [Fact]
@@ -41,10 +41,10 @@ public sealed class StageMemoryTests
         using var device = CpuDevice.Create(threads: 1, precision: Precision.F32);
         using var decoder = New(device, HeadKind.Scalar, trainable: true);
         using var arena = new Arena(device);
-        using var trainer = new RewardTrainer(options, decoder, train, heldOut, seed: 5, new Host(), arena);
+        using var trainer = new RewardTrainer(options, decoder, train, heldOut, seed: 5, new SilentHost(), arena);
         trainer.Run();
 
-        AssertNear(new StageMemory(Config, Precision.F32, Precision.F32).Reward(options, train, heldOut, seed: 5), Held(device, arena));
+        AssertNear(new StageMemory(Config, Precision.F32, Precision.F32).Reward(options, train, heldOut, seed: 5), device.HeldBytes - arena.UntouchedBytes);
     }
 
     [Fact]
@@ -68,16 +68,14 @@ public sealed class StageMemoryTests
         using var reward = New(device, HeadKind.Scalar, trainable: false);
         using var value = New(device, HeadKind.Scalar, trainable: true);
         using var arena = new Arena(device);
-        using var trainer = new PpoTrainer(options, new PpoModels(policy, reference, reward, value, null), [.. prompts.Select(prompt => prompt.Tokens)], [], [], 5, new Host(), null, arena);
+        using var trainer = new PpoTrainer(options, new PpoModels(policy, reference, reward, value, null), [.. prompts.Select(prompt => prompt.Tokens)], [], [], 5, new SilentHost(), null, arena);
         trainer.Run();
         var hostLogits = 4L * GenerationSettings.DefaultLiveSequences * Config.VocabularySize;
 
-        AssertNear(new StageMemory(Config, Precision.F32, Precision.F32).Ppo(options, second: false, prompts, [], [], seed: 5) - hostLogits, Held(device, arena));
+        AssertNear(new StageMemory(Config, Precision.F32, Precision.F32).Ppo(options, second: false, prompts, [], [], seed: 5) - hostLogits, device.HeldBytes - arena.UntouchedBytes);
     }
 
     private static void AssertNear(long planned, long held) => Assert.InRange(planned, (1 - Tolerance) * held, (1 + Tolerance) * held);
-
-    private static long Held(IDevice device, Arena arena) => device.HeldBytes - (sizeof(float) * (arena.Capacity - arena.MostUsed));
 
     private static Decoder New(IDevice device, HeadKind heads, bool trainable)
     {
@@ -116,27 +114,4 @@ public sealed class StageMemoryTests
     private static EncodedSequence Row(int[] prompt, int[] response) => new([.. prompt, .. response], prompt.Length, null, "", false);
 
     private static int[] Tokens(Random random, int count) => [.. Enumerable.Range(0, count).Select(_ => random.Next(Config.VocabularySize))];
-
-    private sealed class Host : ITrainingHost
-    {
-        public CancellationToken Cancellation => CancellationToken.None;
-
-        public void Log(long step, params ReadOnlySpan<(string Name, double Value)> values)
-        {
-        }
-
-        public void Advance(long done, long total, string note)
-        {
-        }
-
-        public void Sample(long step, ReadOnlySpan<int> prompt, ReadOnlySpan<int> response, params ReadOnlySpan<(string Name, double Value)> values)
-        {
-        }
-
-        public bool TryRestore(TrainerState state) => false;
-
-        public void Save(long step, TrainerState state)
-        {
-        }
-    }
 }

@@ -63,13 +63,11 @@ public sealed class SharedRankingTests
 
     private static EncodedSequence Answer(int[] prompt, int[] response) => new([.. prompt, .. response], prompt.Length, null, "", false);
 
-    private sealed class Host : ITrainingHost
+    private sealed class Host : SilentHost
     {
         public List<Dictionary<string, double>> Rows { get; } = [];
 
-        public CancellationToken Cancellation => CancellationToken.None;
-
-        public void Log(long step, params ReadOnlySpan<(string Name, double Value)> values)
+        public override void Log(long step, params ReadOnlySpan<(string Name, double Value)> values)
         {
             var row = new Dictionary<string, double>();
             foreach (var (name, value) in values)
@@ -78,20 +76,6 @@ public sealed class SharedRankingTests
             }
 
             Rows.Add(row);
-        }
-
-        public void Advance(long done, long total, string note)
-        {
-        }
-
-        public void Sample(long step, ReadOnlySpan<int> prompt, ReadOnlySpan<int> response, params ReadOnlySpan<(string Name, double Value)> values)
-        {
-        }
-
-        public bool TryRestore(TrainerState state) => false;
-
-        public void Save(long step, TrainerState state)
-        {
         }
     }
 }

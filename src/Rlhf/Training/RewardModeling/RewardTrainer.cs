@@ -148,13 +148,13 @@ public sealed class RewardTrainer : IDisposable
         var order = EpochOrder.Of(_train.Count, _seed, epoch);
         var batch = order.AsSpan(first, Math.Min(_options.Batch, _train.Count - first)).ToArray().Select(row => _train[row]).ToArray();
         var (statistics, tokens) = Accumulate(batch, step);
-        var learningRate = _learningRates.At(step);
-        var norm = statistics.Pairs > 0 ? _pass.Optimizer.Step(learningRate) : 0;
         if (statistics.Pairs == 0)
         {
-            return; // a batch of ties alone: nothing was learned, and there is no loss
+            return; // a batch of ties alone: there is nothing to learn and no loss
         }
 
+        var learningRate = _learningRates.At(step);
+        var norm = _pass.Optimizer.Step(learningRate);
         _epochLoss += statistics.Loss;
         _epochCorrect += statistics.Correct;
         _epochDecided += statistics.Decided;
