@@ -35,13 +35,15 @@ public sealed class InvariantTests
             round.Run();
         }
 
-        var before = GC.GetAllocatedBytesForCurrentThread();
-        for (var i = 0; i < 3; i++)
-        {
-            round.Run();
-        }
+        // What the runtime makes once for a thread, at its first wait for another, may fall into any round; what rounds allocate falls into all.
+        Assert.Contains(0, Enumerable.Range(0, 4).Select(_ => AllocatedBy(round)));
+    }
 
-        Assert.Equal(before, GC.GetAllocatedBytesForCurrentThread());
+    private static long AllocatedBy(Round round)
+    {
+        var before = GC.GetAllocatedBytesForCurrentThread();
+        round.Run();
+        return GC.GetAllocatedBytesForCurrentThread() - before;
     }
 
     [Fact]

@@ -75,18 +75,20 @@ public sealed unsafe class WorkerPoolTests
         var counts = new int[64];
         fixed (int* pointer = counts)
         {
-            for (var i = 0; i < 50; i++)
+            // What the runtime makes once for a thread, at its first wait for another, may fall into any round; what jobs allocate falls into all.
+            var smallest = long.MaxValue;
+            for (var round = 0; round < 5; round++)
             {
-                pool.Run(&Count, pointer, 64);
+                var before = GC.GetAllocatedBytesForCurrentThread();
+                for (var i = 0; i < 100; i++)
+                {
+                    pool.Run(&Count, pointer, 64);
+                }
+
+                smallest = Math.Min(smallest, GC.GetAllocatedBytesForCurrentThread() - before);
             }
 
-            var before = GC.GetAllocatedBytesForCurrentThread();
-            for (var i = 0; i < 500; i++)
-            {
-                pool.Run(&Count, pointer, 64);
-            }
-
-            Assert.Equal(before, GC.GetAllocatedBytesForCurrentThread());
+            Assert.Equal(0, smallest);
         }
     }
 
