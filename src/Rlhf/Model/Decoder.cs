@@ -7,14 +7,16 @@ namespace Rlhf.Model;
 /// weights [C] and bias [1] follow the decoder's parameters in the same buffer.
 /// </summary>
 /// <remarks>
-/// Copies are kept where they are read often: for decoding (a language head) and in frozen models, which after <see cref="Freeze"/> have nothing else of their matrices. A
-/// reward model or value network in training, and every backward pass, packs a matrix when its turn comes: once per micro-batch, as often as keeping a copy fresh would.
+/// Copies are kept where they are read often: for decoding (a language head) and in frozen models, which after <see cref="Freeze"/> have nothing else of their matrices. In bfloat16,
+/// at half the size, a model in training keeps those of its backward passes, too. In float32 a reward model or value network in training, and every backward pass, packs a matrix when its
+/// turn comes: once per micro-batch.
 /// </remarks>
 public sealed class Decoder : IDisposable
 {
     private const int LinearRoles = 4;
     private readonly Precision _storage;
     private readonly DeviceMemory? _packed;
+    private readonly DeviceMemory? _transposed; // for backward passes
     private readonly DeviceMemory? _angles;
     private readonly PackedWeights[] _weights; // four of each block, then the language head where there is one
     private readonly (ParameterRange Range, bool Decays)[] _optimizerRanges;
@@ -44,15 +46,17 @@ public sealed class Decoder : IDisposable
         _parameters = device.Allocate(LengthOf(Layout, kind));
         _weights = [.. LinearLayers()];
         _optimizerRanges = [.. RangesOf(this)];
-        var offset = 0L;
+        var (packed, transposed) = (0L, 0L);
         foreach (var weights in _weights)
         {
-            weights.Place(device, storage, ref offset);
+            weights.Place(device, storage, ref packed, ref transposed);
         }
 
         LargestPacked = BlockMatrices.Max(weights => Math.Max(device.PackedLength(weights.Inputs, weights.Outputs), device.PackedLength(weights.Outputs, weights.Inputs)));
 
-        _packed = trainable && (kind & HeadKind.Language) == 0 ? null : device.Allocate(offset);
+        var halves = device.Precision == Precision.Bf16;
+        _packed = trainable && (kind & HeadKind.Language) == 0 && !halves ? null : device.Allocate(packed);
+        _transposed = trainable && halves ? device.Allocate(BlockMatrices.Sum(TransposedLength)) : null;
         if (config.Positions == Positions.Rotary)
         {
             _angles = device.Allocate((long)config.ContextLength * config.HeadWidth);
@@ -127,6 +131,11 @@ public sealed class Decoder : IDisposable
         {
             Pack(weights, PackedPart(weights));
         }
+
+        foreach (var weights in _transposed is null ? [] : BlockMatrices)
+        {
+            PackTransposed(weights, TransposedPart(weights));
+        }
     }
 
     /// <summary>Packs the parameters and frees the flat form of the blocks' matrices and of an untied head: half of the memory of a model that is only read.</summary>
@@ -159,6 +168,7 @@ public sealed class Decoder : IDisposable
     {
         _parameters.Dispose();
         _packed?.Dispose();
+        _transposed?.Dispose();
         _angles?.Dispose();
     }
 
@@ -171,8 +181,8 @@ public sealed class Decoder : IDisposable
     /// <summary>Floats of the blocks' largest packed matrix, either way round: the scratch that <see cref="Packed"/> and <see cref="PackedTransposed"/> want.</summary>
     internal long LargestPacked { get; }
 
-    /// <summary>Whether forward passes read kept copies and want no scratch.</summary>
-    internal bool KeepsPacked => _packed is not null;
+    /// <summary>Whether passes make packed copies of their own, for which they want scratch.</summary>
+    internal bool PacksInPass(bool backward) => _packed is null || (backward && _transposed is null);
 
     /// <summary>The operand of a forward product: the kept copy, or one made in <paramref name="scratch"/>.</summary>
     internal PackedMatrix Packed(PackedWeights weights, FloatBuffer scratch)
@@ -190,10 +200,22 @@ public sealed class Decoder : IDisposable
     /// <summary>The operand of a backward product, made in <paramref name="scratch"/>.</summary>
     internal FloatBuffer PackedTransposed(PackedWeights weights, FloatBuffer scratch)
     {
-        var packed = scratch.Slice(0, Device.PackedLength(weights.Outputs, weights.Inputs));
-        Device.PackWeightsTransposed(Part(weights.Offset, (long)weights.Inputs * weights.Outputs), weights.Layout, weights.Inputs, weights.Outputs, packed);
+        if (_transposed is not null)
+        {
+            return TransposedPart(weights);
+        }
+
+        var packed = scratch.Slice(0, TransposedLength(weights));
+        PackTransposed(weights, packed);
         return packed;
     }
+
+    private void PackTransposed(PackedWeights weights, FloatBuffer packed) =>
+        Device.PackWeightsTransposed(Part(weights.Offset, (long)weights.Inputs * weights.Outputs), weights.Layout, weights.Inputs, weights.Outputs, packed);
+
+    private long TransposedLength(PackedWeights weights) => Device.PackedLength(weights.Outputs, weights.Inputs);
+
+    private FloatBuffer TransposedPart(PackedWeights weights) => _transposed!.Floats.Slice(weights.TransposedOffset, TransposedLength(weights));
 
     private void Pack(PackedWeights weights, PackedMatrix packed) =>
         Device.PackWeights(Part(weights.Offset, (long)weights.Inputs * weights.Outputs), weights.Layout, weights.Inputs, weights.Outputs, packed);
@@ -270,9 +292,13 @@ internal sealed class PackedWeights(long offset, WeightLayout layout, int inputs
     /// <summary>Where its packed copy begins among the kept ones.</summary>
     public long PackedOffset { get; private set; }
 
-    public void Place(IDevice device, Precision storage, ref long next)
+    /// <summary>Where its transposed copy begins among the kept ones.</summary>
+    public long TransposedOffset { get; private set; }
+
+    public void Place(IDevice device, Precision storage, ref long next, ref long nextTransposed)
     {
-        PackedOffset = next;
+        (PackedOffset, TransposedOffset) = (next, nextTransposed);
         next += device.PackedLength(inputs, outputs, storage);
+        nextTransposed += device.PackedLength(outputs, inputs);
     }
 }

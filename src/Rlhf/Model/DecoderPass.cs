@@ -121,7 +121,7 @@ public sealed class DecoderPass(Decoder decoder, Arena arena)
     private FloatBuffer Forward(PackedBatch batch, Keep keep, TrainingNoise noise, FloatBuffer keyValues, long layerStride)
     {
         (_batch, _noise, _keep) = (batch, noise, keep);
-        _packing = keep != Keep.Nothing || !decoder.KeepsPacked ? arena.Take(decoder.LargestPacked) : default;
+        _packing = decoder.PacksInPass(backward: keep != Keep.Nothing) ? arena.Take(decoder.LargestPacked) : default;
         _tokens = arena.Take(batch.Tokens);
         _positions = arena.Take(batch.Positions);
         _targetRows = arena.Take(batch.TargetRows);

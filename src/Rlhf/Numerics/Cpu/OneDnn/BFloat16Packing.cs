@@ -11,7 +11,8 @@ internal static unsafe class BFloat16Packing
     private const int Panel = OneDnnProduct.Columns;
     private const int PackRows = 128; // of each of
     private const int PackPanels = 4; // panels: what one part packs
-    private const int BlockPairs = 32; // of K, for the rows of a block at a time: some of the first-level cache
+    private const int RowsAhead = 16; // fetched: rows lie too far apart for the processor to guess
+    private const int BlockPairs = 16; // of K, for the rows of a block at a time: most of the first-level cache
 
     private struct Arguments
     {
@@ -96,6 +97,8 @@ internal static unsafe class BFloat16Packing
         for (var k = 0; k < rows; k += 2)
         {
             var even = source + (k * rowStride);
+            Fetch.Row(even + (RowsAhead * rowStride), columns);
+            Fetch.Row(even + ((RowsAhead + 1) * rowStride), columns);
             BFloat16.Interleave(even, k + 1 < rows ? even + rowStride : null, (ushort*)(destination + (k / 2 * stride)), columns);
         }
     }

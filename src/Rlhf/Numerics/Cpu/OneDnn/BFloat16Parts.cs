@@ -5,23 +5,25 @@ internal readonly struct BFloat16Parts
 {
     private const int PartsOfThread = 6;
     private const int SmallestPart = 1 << 19; // multiply-adds: some microseconds
-    private const int MostRows = 128; // times the depth of a step: half of a second-level cache of 1 MiB
+    private const int LargestBlock = 1 << 18; // rows times the depth of a step: half of a second-level cache of 1 MiB
+    private const int MostRows = 384; // however shallow the step
     private const int PanelsOfPart = 4; // rounding A for fewer panels would show
     private const int MostDepth = 2048;
     private const int RowStep = 16;
-    private const int FewRows = 8;
 
     private readonly int _rows, _panels, _rowBlocks, _panelGroups;
 
     public BFloat16Parts(int m, int n, int k, int threads)
     {
         (_rows, _panels) = (m, (n + OneDnnProduct.Columns - 1) / OneDnnProduct.Columns);
-        var wanted = (int)Math.Clamp((long)m * n * k / SmallestPart, 1, threads == 1 ? 1 : PartsOfThread * threads);
-        _rowBlocks = (m + MostRows - 1) / MostRows;
-        _panelGroups = Math.Clamp(wanted / Math.Max(_rowBlocks, 1), 1, Math.Max(1, _panels / PanelsOfPart));
         DepthBlocks = Math.Max(1, (k + MostDepth - 1) / MostDepth);
-        Depth = Rounded((k + DepthBlocks - 1) / DepthBlocks);
-        DepthBlocks = Math.Max(1, (k + Depth - 1) / Math.Max(Depth, 1));
+        Depth = Math.Max(OneDnnProduct.DepthStep, Rounded((k + DepthBlocks - 1) / DepthBlocks));
+        DepthBlocks = Math.Max(1, (k + Depth - 1) / Depth);
+        var mostRows = Math.Min(MostRows, LargestBlock / Depth / RowStep * RowStep);
+        LargestRows = Padded(Math.Min(m, mostRows));
+        _rowBlocks = (m + mostRows - 1) / mostRows;
+        var wanted = (int)Math.Clamp((long)m * n * k / SmallestPart, 1, threads == 1 ? 1 : PartsOfThread * threads);
+        _panelGroups = Math.Clamp(wanted / Math.Max(_rowBlocks, 1), 1, Math.Max(1, _panels / PanelsOfPart));
     }
 
     /// <summary>How many parts.</summary>
@@ -34,7 +36,7 @@ internal readonly struct BFloat16Parts
     public int Depth { get; }
 
     /// <summary>The most rows of a part, as <see cref="Padded"/> counts them.</summary>
-    public int LargestRows => Padded(Math.Min(_rows, MostRows));
+    public int LargestRows { get; }
 
     /// <summary>The rows of a part: whole steps of 16, but for the last.</summary>
     public (int First, int End) Rows(int part)
@@ -51,8 +53,12 @@ internal readonly struct BFloat16Parts
         return (First(group, _panels, _panelGroups), First(group + 1, _panels, _panelGroups));
     }
 
-    /// <summary>The number of rows that is multiplied for so many: 1, 2, 4, 8 or whole steps of 16, so that oneDNN has few shapes to keep code for.</summary>
-    public static int Padded(int rows) => rows <= FewRows ? (int)System.Numerics.BitOperations.RoundUpToPowerOf2((uint)rows) : (rows + RowStep - 1) / RowStep * RowStep;
+    /// <summary>The number of rows that is multiplied for so many: one, or whole twos up to 16 and whole steps of 16 beyond, so that oneDNN has few shapes to keep code for.</summary>
+    public static int Padded(int rows)
+    {
+        var step = rows == 1 ? 1 : rows <= RowStep ? 2 : RowStep;
+        return (rows + step - 1) / step * step;
+    }
 
     /// <summary>K rounded up to what oneDNN takes.</summary>
     public static int Rounded(long k) => (int)((k + OneDnnProduct.DepthStep - 1) / OneDnnProduct.DepthStep * OneDnnProduct.DepthStep);

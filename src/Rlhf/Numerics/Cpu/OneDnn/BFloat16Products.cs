@@ -99,9 +99,19 @@ internal sealed unsafe class BFloat16Products<T> : IMatrixProducts
             for (var panel = firstPanel; panel < endPanel; panel++)
             {
                 var column = panel * OneDnnProduct.Columns;
+                FetchSums(rows, g->C + (firstRow * g->CRowStride) + column, g->CRowStride);
                 product.Execute(block, g->Packed + (panel * g->PanelLength) + ((long)first * OneDnnProduct.Columns / 2), tile);
                 Add(tile, rows, Math.Min(OneDnnProduct.Columns, g->N - column), step > 0 ? MatMulStart.Accumulate : g->Start, g->Bias + column, g->C + (firstRow * g->CRowStride) + column, g->CRowStride);
             }
+        }
+    }
+
+    /// <summary>Has the part of C that a tile will be added to brought near while oneDNN multiplies.</summary>
+    private static void FetchSums(int rows, float* c, long cRowStride)
+    {
+        for (var i = 0; i < rows; i++)
+        {
+            Fetch.Row(c + (i * cRowStride), OneDnnProduct.Columns);
         }
     }
 
