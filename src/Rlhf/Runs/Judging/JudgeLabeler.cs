@@ -46,19 +46,24 @@ internal sealed class JudgeLabeler : IDisposable
         var open = all.Where(question => cache.Find(question.Request) is null).DistinctBy(question => question.Request).ToArray();
         using var progress = reporter.Start(stage, all.Length, "judgements");
         progress.Skip(all.Length - open.Length);
-        var (clear, unclear) = (all.Count(IsClear), 0);
+        var (clear, unclear, hopeless) = (all.Count(IsClear), 0, false);
         var parallel = new ParallelOptions { MaxDegreeOfParallelism = options.Parallel, CancellationToken = cancellation };
         System.Threading.Tasks.Parallel.ForEachAsync(open, parallel, async (question, cancelled) =>
         {
+            if (Volatile.Read(ref hopeless))
+            {
+                return;
+            }
+
             cache.Add(await Ask(question, cancelled).ConfigureAwait(false));
             _ = IsClear(question) ? Interlocked.Increment(ref clear) : Interlocked.Increment(ref unclear);
             progress.Advance(1);
             if (Volatile.Read(ref clear) == 0 && Volatile.Read(ref unclear) >= EnoughUnclear)
             {
-                throw NothingReadable();
+                Volatile.Write(ref hopeless, true); // said once, when the questions on their way are back
             }
         }).GetAwaiter().GetResult();
-        if (clear == 0 && all.Length > 0)
+        if (hopeless || (clear == 0 && all.Length > 0))
         {
             throw NothingReadable();
         }
