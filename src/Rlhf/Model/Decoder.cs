@@ -52,7 +52,7 @@ public sealed class Decoder : IDisposable
             weights.Place(device, storage, ref packed, ref transposed);
         }
 
-        LargestPacked = BlockMatrices.Max(weights => Math.Max(device.PackedLength(weights.Inputs, weights.Outputs), device.PackedLength(weights.Outputs, weights.Inputs)));
+        LargestPacked = BlockMatrices.Max(weights => Math.Max(device.PackedLength(weights.Inputs, weights.Outputs), TransposedLength(weights)));
 
         var halves = device.Precision == Precision.Bf16;
         _packed = trainable && (kind & HeadKind.Language) == 0 && !halves ? null : device.Allocate(packed);
@@ -197,7 +197,7 @@ public sealed class Decoder : IDisposable
         return packed;
     }
 
-    /// <summary>The operand of a backward product, made in <paramref name="scratch"/>.</summary>
+    /// <summary>The operand of a backward product: the kept copy, or one made in <paramref name="scratch"/>.</summary>
     internal FloatBuffer PackedTransposed(PackedWeights weights, FloatBuffer scratch)
     {
         if (_transposed is not null)

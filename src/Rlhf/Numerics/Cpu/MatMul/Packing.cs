@@ -1,6 +1,6 @@
 using System.Runtime.CompilerServices;
 using System.Runtime.Intrinsics;
-using System.Runtime.Intrinsics.X86;
+using Rlhf.Numerics.Cpu.Simd;
 
 namespace Rlhf.Numerics.Cpu;
 
@@ -13,7 +13,6 @@ internal static unsafe class Packing
     private const int PackPanels = 8; // panels: what one part packs
     private const int GroupsAtOnce = 8; // whole cache lines of the source, whatever the width of a group
     private const int RowsAhead = 4; // so far ahead rows are fetched; they lie too far apart for the processor to guess
-    private const int CacheLine = 16; // floats
 
     private struct Arguments
     {
@@ -85,12 +84,9 @@ internal static unsafe class Packing
     {
         for (var p = 0; p < depth; p++, source += along, destination += width)
         {
-            if (Sse.IsSupported && p + RowsAhead < depth)
+            if (p + RowsAhead < depth)
             {
-                for (var i = 0; i < count; i += CacheLine)
-                {
-                    Sse.Prefetch0(source + (RowsAhead * along) + i);
-                }
+                Fetch.Row(source + (RowsAhead * along), count);
             }
 
             var group = destination;
