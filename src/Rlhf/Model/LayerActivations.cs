@@ -73,7 +73,7 @@ internal readonly struct BackwardScratch
 
     public readonly FloatBuffer FeedForward { get; private init; } // (max(N, R), F)
 
-    public readonly FloatBuffer Up { get; private init; } // (max(N, R), F) or (max(N, R), 2F)
+    public readonly FloatBuffer Up { get; private init; } // FeedForward itself (GELU works in place), or (max(N, R), 2F)
 
     public readonly FloatBuffer Attended { get; private init; } // (N, H D)
 
@@ -82,11 +82,12 @@ internal readonly struct BackwardScratch
     public static BackwardScratch Take(Arena arena, Decoder decoder, int rows, int targets)
     {
         var (n, m) = ((long)rows, Math.Max((long)rows, targets));
+        var feedForward = arena.Take(m * decoder.Config.FeedForwardWidth);
         return new BackwardScratch
         {
             Width = arena.Take(m * decoder.Config.Width),
-            FeedForward = arena.Take(m * decoder.Config.FeedForwardWidth),
-            Up = arena.Take(m * decoder.UpWidth),
+            FeedForward = feedForward,
+            Up = decoder.Config.FeedForward == Model.FeedForward.SwiGlu ? arena.Take(m * decoder.UpWidth) : feedForward,
             Attended = arena.Take(n * decoder.Shape.OutputWidth),
             Qkv = arena.Take(n * decoder.Shape.RowWidth),
         };

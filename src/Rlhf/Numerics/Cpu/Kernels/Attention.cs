@@ -17,6 +17,7 @@ internal static unsafe class Attention
     public const int TileKeys = AttentionShape.TilePositions;
     private const int ForwardRows = 8;
     private const int BackwardRows = 32;
+    private const int RowsAhead = 8; // fetched: one head's part of the next rows is a few lines, far apart
 
     internal struct Arguments
     {
@@ -125,6 +126,12 @@ internal static unsafe class Attention
         {
             var key = qkv + ((long)(sequence.FirstRow + row) * shape.RowWidth) + ((shape.Heads + keyHead) * d);
             var value = key + (shape.KeyValueHeads * d);
+            if (row + RowsAhead < sequence.Rows)
+            {
+                FetchAhead(key, shape.RowWidth, d);
+                FetchAhead(value, shape.RowWidth, d);
+            }
+
             var position = sequence.Past + row;
             var tile = memory.Keys + ((long)(position / TileKeys) * TileKeys * d) + (position % TileKeys);
             for (var i = 0; i < d; i++)
@@ -135,6 +142,8 @@ internal static unsafe class Attention
             CopyPadded(value, d, memory.Values + ((long)position * padded), padded);
         }
     }
+
+    private static void FetchAhead(float* row, int rowWidth, int count) => Fetch.Row(row + ((long)RowsAhead * rowWidth), count);
 
     private static void CopyPadded(float* source, int width, float* destination, int padded)
     {
@@ -370,6 +379,8 @@ internal static unsafe class Attention
             {
                 var key = a->Qkv + ((long)(sequence.FirstRow + position - sequence.Past) * shape.RowWidth) + ((shape.Heads + keyHead) * HeadWidth);
                 var value = key + (shape.KeyValueHeads * HeadWidth);
+                FetchAhead(key, shape.RowWidth, HeadWidth);
+                FetchAhead(value, shape.RowWidth, HeadWidth);
                 var offset = TileOffset(position);
                 for (var i = 0; i < HeadWidth; i++)
                 {
@@ -402,7 +413,11 @@ internal static unsafe class Attention
                 var index = (long)(sequence.FirstRow + row);
                 var dOutput = a->DOutput + (index * shape.OutputWidth) + (head * HeadWidth);
                 var output = a->Output + (index * shape.OutputWidth) + (head * HeadWidth);
-                CopyPadded(a->Qkv + (index * shape.RowWidth) + (head * HeadWidth), HeadWidth, Queries + ((long)row * Padded), Padded);
+                var query = a->Qkv + (index * shape.RowWidth) + (head * HeadWidth);
+                FetchAhead(query, shape.RowWidth, HeadWidth);
+                FetchAhead(dOutput, shape.OutputWidth, HeadWidth);
+                FetchAhead(output, shape.OutputWidth, HeadWidth);
+                CopyPadded(query, HeadWidth, Queries + ((long)row * Padded), Padded);
                 CopyPadded(dOutput, HeadWidth, DOutputs + ((long)row * Padded), Padded);
                 var delta = 0f;
                 for (var i = 0; i < HeadWidth; i++)
@@ -421,6 +436,8 @@ internal static unsafe class Attention
             {
                 var key = a->DQkv + ((long)(sequence.FirstRow + row) * shape.RowWidth) + ((shape.Heads + keyHead) * HeadWidth);
                 var value = key + (shape.KeyValueHeads * HeadWidth);
+                FetchAhead(key, shape.RowWidth, HeadWidth);
+                FetchAhead(value, shape.RowWidth, HeadWidth);
                 var place = (long)(sequence.Past + row) * Padded;
                 new ReadOnlySpan<float>(DKeys + place, HeadWidth).CopyTo(new Span<float>(key, HeadWidth));
                 new ReadOnlySpan<float>(DValues + place, HeadWidth).CopyTo(new Span<float>(value, HeadWidth));
