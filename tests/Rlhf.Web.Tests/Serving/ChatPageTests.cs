@@ -70,6 +70,7 @@ public sealed class ChatPageTests(Browser browser)
         server.Tiny.Worker.Hold(false);
         await page.Locator("#open-settings").ClickAsync();
         await page.Locator("#max_tokens").FillAsync("20");
+        await page.Locator("#seed").FillAsync("7");
         await page.Locator(".regenerate").ClickAsync();
         await Assertions.Expect(page.Locator(".assistant .token").First).ToBeVisibleAsync();
         await Assertions.Expect(page.Locator(".assistant")).ToHaveCountAsync(1);
@@ -113,6 +114,7 @@ public sealed class ChatPageTests(Browser browser)
         await Assertions.Expect(page.Locator("#error")).ToContainTextAsync("temperature");
         await page.Locator("#temperature").FillAsync("1");
         await page.Locator("#max_tokens").FillAsync("5");
+        await page.Locator("#seed").FillAsync("7");
         await page.Locator(".regenerate").ClickAsync();
         await Assertions.Expect(page.Locator(".assistant .token").First).ToBeVisibleAsync();
         await page.Context.CloseAsync();

@@ -52,7 +52,7 @@ public sealed class LoadTests
         server.Tiny.Worker.Hold(true);
         var first = server.Post("/v1/completions", new { model = "tiny", prompt = "x", max_tokens = 2 });
         await TinyServer.Until(() => server.Tiny.Worker.Live == 1);
-        var waiting = server.Post("/v1/completions", new { model = "tiny", prompt = "x", max_tokens = 2 });
+        var waiting = server.Post("/v1/completions", new { model = "tiny", prompt = "x", max_tokens = 2, seed = 1 });
         await TinyServer.Until(() => server.Tiny.Worker.Waiting == 1);
 
         using (var refused = await server.Send("/v1/completions", new { model = "tiny", prompt = "x", max_tokens = 2 }))
