@@ -1,8 +1,8 @@
 #!/bin/sh
-# Times PyTorch and rlhf on the same work in turn (A B A B ...), appends one JSON line a run, and writes the medians to docs/performance.md.
+# Times PyTorch and rlhf on the same work in turn (A B A B ...), appends one JSON line a run, and writes the medians to docs/performance.md, their ratios to README.md.
 # A rerun goes on where the last one stopped. Settings are variables:
 #   ROUNDS=5  SIZES="mini small"  THREADS="1 2"  PRECISIONS="f32 bf16"  REPEAT=2
-#   PEER=../shared/peers/torch_rlhf.py  PYTHON=/usr/bin/python3  RESULTS=bench/peers/results.jsonl  DOCUMENT=docs/performance.md
+#   PEER=../shared/peers/torch_rlhf.py  PYTHON=/usr/bin/python3  RESULTS=bench/peers/results.jsonl  DOCUMENT=docs/performance.md  README=README.md
 # RESULTS belongs to one machine and one commit: start a new one (or delete it) after a change.
 set -eu
 cd "$(dirname -- "$0")/../.."
@@ -15,6 +15,7 @@ peer=${PEER:-../shared/peers/torch_rlhf.py}
 python=${PYTHON:-/usr/bin/python3}
 results=${RESULTS:-bench/peers/results.jsonl}
 document=${DOCUMENT:-docs/performance.md}
+readme=${README:-README.md}
 errors=$(mktemp)
 trap 'rm -f "$errors"' EXIT
 trap 'exit 130' INT TERM
@@ -73,4 +74,5 @@ while [ "$round" -lt "$rounds" ]; do
     done
 done
 "$python" bench/peers/summarize.py --write "$document" "$results"
-echo "run.sh: tables written to $document" >&2
+"$python" bench/peers/summarize.py --glance "$readme" "$results"
+echo "run.sh: tables written to $document and $readme" >&2

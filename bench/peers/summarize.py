@@ -1,9 +1,10 @@
 #!/usr/bin/env python3
-"""The results of bench/peers/run.sh: counts them, tags a new one, writes the tables of docs/performance.md.
+"""The results of bench/peers/run.sh: counts them, tags a new one, writes the tables of docs/performance.md and README.md.
 
     summarize.py --count ENGINE SIZE THREADS PRECISION RESULTS
     summarize.py --tag ENGINE SIZE THREADS PRECISION RESULTS < line     appends the line to the results
     summarize.py --write DOCUMENT RESULTS                               replaces what stands between the markers
+    summarize.py --glance DOCUMENT RESULTS                              the same with nothing but the ratios to PyTorch
     summarize.py RESULTS                                                prints the tables
 """
 import datetime, json, os, platform, statistics, sys
@@ -119,23 +120,33 @@ def speedup(key, before, after):
     return times_as_fast(larger, statistics.median(a), statistics.median(b))
 
 
-def glance(rows, kinds):
-    """Ratios only: to the peer with one thread and with two, and of two threads to one."""
+def kinds(rows):
+    return sorted({(row["size"], row["precision"]) for row in rows}, key=lambda pair: (pair[0] != "mini", pair[1] != "f32"))
+
+
+def ratios(title, keys, ratio, rows):
+    """A row for each figure, a column for each size and precision."""
     names = {key: name.rsplit(",", 1)[0] for key, name, _, _ in FIGURES}
-    titles = [f"`{size}`, {precision}" for size, precision in kinds]
-    def table(title, keys, ratio):
-        lines = [f"| {title} | " + " | ".join(titles) + " |", "| --- |" + " --- |" * len(kinds)]
-        for key in keys:
-            found = [ratio(key, *kind) for kind in kinds]
-            if any(found):
-                lines.append(f"| {names[key]} | " + " | ".join(f"{x:.2f}" if x else "" for x in found) + " |")
-        return lines + [""]
+    columns = kinds(rows)
+    lines = [f"| {title} | " + " | ".join(f"`{size}`, {precision}" for size, precision in columns) + " |", "| --- |" + " --- |" * len(columns)]
+    for key in keys:
+        found = [ratio(key, *column) for column in columns]
+        if any(found):
+            lines.append(f"| {names[key]} | " + " | ".join(f"{x:.2f}" if x else "" for x in found) + " |")
+    return lines + [""]
+
+
+def glance(rows):
+    """Ratios to the peer, a table for each number of threads."""
     lines = []
     for count in sorted({row["threads"] for row in rows}):
         beside = lambda key, size, precision: speedup(key, chosen(rows, "torch", size, count, precision), chosen(rows, "rlhf", size, count, precision))
-        lines += table(f"times as fast as PyTorch, {count} thread{'s' * (count > 1)}", GLANCE, beside)
-    lines += table("two threads over one, rlhf", SCALING, lambda key, size, precision: speedup(key, *(chosen(rows, "rlhf", size, count, precision) for count in (1, 2))))
+        lines += ratios(f"times as fast as PyTorch, {count} thread{'s' * (count > 1)}", GLANCE, beside, rows)
     return lines
+
+
+def scaling(rows):
+    return ratios("two threads over one, rlhf", SCALING, lambda key, size, precision: speedup(key, *(chosen(rows, "rlhf", size, count, precision) for count in (1, 2))), rows)
 
 
 def own(rows, size, precision, threads):
@@ -156,9 +167,8 @@ def tables(rows):
         engines = dict.fromkeys(row["result"]["engine"] for row in rows if row["machine"] == text)
         dates = sorted(row["finished"] for row in rows if row["machine"] == text)
         lines += [f"Machine: {text}. Engines: {', '.join(engines)}. Measured from {dates[0]} to {dates[-1]}.", ""]
-    keys = sorted({(row["size"], row["precision"]) for row in rows}, key=lambda pair: (pair[0] != "mini", pair[1] != "f32"))
-    lines += ["### At a glance", "", *glance(rows, keys)]
-    for size, precision in keys:
+    lines += ["### At a glance", "", *glance(rows), *scaling(rows)]
+    for size, precision in kinds(rows):
         threads = sorted({row["threads"] for row in rows if (row["size"], row["precision"]) == (size, precision)})
         for count in threads:
             theirs, ours = (chosen(rows, engine, size, count, precision) for engine in ("torch", "rlhf"))
@@ -169,14 +179,14 @@ def tables(rows):
     return lines[:-1]
 
 
-def write(document, path):
+def write(document, lines):
     with open(document, encoding="utf-8") as file:
         text = file.read()
     if text.count(BEGIN) != 1 or text.count(END) != 1 or text.index(BEGIN) > text.index(END):
         sys.exit(f"summarize.py: {document} has no {BEGIN} ... {END}")
     before, after = text[: text.index(BEGIN) + len(BEGIN)], text[text.index(END) :]
     with open(document, "w", encoding="utf-8") as file:
-        file.write(before + "\n" + "\n".join(tables(read(path))) + "\n" + after)
+        file.write(before + "\n" + "\n".join(lines) + "\n" + after)
 
 
 def main(arguments):
@@ -186,7 +196,9 @@ def main(arguments):
         case ["--tag", engine, size, threads, precision, path]:
             tag(engine, size, threads, precision, path)
         case ["--write", document, path]:
-            write(document, path)
+            write(document, tables(read(path)))
+        case ["--glance", document, path]:
+            write(document, glance(read(path))[:-1])
         case [path] if not path.startswith("-"):
             print("\n".join(tables(read(path))))
         case _:
