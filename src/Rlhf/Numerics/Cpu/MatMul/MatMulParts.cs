@@ -21,7 +21,7 @@ internal readonly struct MatMulParts
         var wanted = (int)Math.Clamp((long)m * n * k / SmallestPart, 1, threads == 1 ? 1 : PartsOfThread * threads);
         _rowBlocks = Math.Max((m + MostRows - 1) / MostRows, Math.Min(wanted, m / RowsOfPart));
         _rowBlocks = Math.Min(Math.Max(_rowBlocks, 1), Tiles);
-        _panelGroups = Math.Clamp(wanted / Math.Max(_rowBlocks, 1), 1, Math.Max(1, _panels / PanelsOfPart));
+        _panelGroups = PanelGroups(_rowBlocks, _panels, _panels / PanelsOfPart, wanted, threads);
         DepthBlocks = Math.Max(1, (k + MostDepth - 1) / MostDepth);
         Depth = (k + DepthBlocks - 1) / DepthBlocks;
     }
@@ -52,6 +52,24 @@ internal readonly struct MatMulParts
     {
         var group = part % _panelGroups;
         return (First(group, _panels, _panelGroups), First(group + 1, _panels, _panelGroups));
+    }
+
+    /// <summary>
+    /// How many groups of panels give about <paramref name="wanted"/> parts: up to <paramref name="usual"/>, or more where the threads are done earlier then. A thread is done after its share of
+    /// the parts, each of which takes the time of its panels and of about one more for packing its rows of A.
+    /// </summary>
+    public static int PanelGroups(int rowBlocks, int panels, int usual, int wanted, int threads)
+    {
+        var most = Math.Clamp(wanted / Math.Max(rowBlocks, 1), 1, Math.Max(1, panels));
+        var best = Math.Clamp(usual, 1, most);
+        for (var groups = best + 1; groups <= most; groups++)
+        {
+            best = Time(groups) < Time(best) ? groups : best;
+        }
+
+        return best;
+
+        int Time(int groups) => ((rowBlocks * groups) + threads - 1) / threads * (((panels + groups - 1) / groups) + 1);
     }
 
     private static int First(int index, int count, int parts) => (int)((long)count * index / parts);

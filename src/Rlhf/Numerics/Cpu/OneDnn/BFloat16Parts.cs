@@ -23,7 +23,7 @@ internal readonly struct BFloat16Parts
         LargestRows = Padded(Math.Min(m, mostRows));
         _rowBlocks = (m + mostRows - 1) / mostRows;
         var wanted = (int)Math.Clamp((long)m * n * k / SmallestPart, 1, threads == 1 ? 1 : PartsOfThread * threads);
-        _panelGroups = Math.Clamp(wanted / Math.Max(_rowBlocks, 1), 1, Math.Max(1, _panels / PanelsOfPart));
+        _panelGroups = MatMulParts.PanelGroups(_rowBlocks, _panels, _panels / PanelsOfPart, wanted, threads);
     }
 
     /// <summary>How many parts.</summary>
