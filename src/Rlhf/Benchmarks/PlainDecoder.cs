@@ -17,7 +17,7 @@ internal sealed class PlainDecoder
 
     /// <summary>Takes a decoder's present parameters.</summary>
     /// <param name="model">The decoder.</param>
-    /// <param name="operands">What the operands of linear layers and language head are rounded to.</param>
+    /// <param name="operands">What the operands of linear layers and language head, keys and values are rounded to.</param>
     public PlainDecoder(Decoder model, Precision operands)
     {
         (_model, _config, _layout, _operands) = (model, model.Config, model.Layout, operands);
@@ -163,6 +163,7 @@ internal sealed class PlainDecoder
         var p = _layout.LayerParameters(layer);
         var normed = Norm(x, p.AttentionNormGain, p.AttentionNormBias!.Value);
         var qkv = Linear(normed, p.QkvWeight, p.QkvBias!.Value, C, _model.Shape.RowWidth);
+        RoundKeysAndValues(qkv);
         var attended = PlainOperations.Attention(qkv, _model.Shape);
         var middle = Sum(x, Linear(attended, p.OutputWeight, p.OutputBias!.Value, C, C));
         var middleNormed = Norm(middle, p.FeedForwardNormGain, p.FeedForwardNormBias!.Value);
@@ -213,6 +214,15 @@ internal sealed class PlainDecoder
         }
 
         return rounded;
+    }
+
+    private void RoundKeysAndValues(double[] qkv)
+    {
+        var (width, queries) = (_model.Shape.RowWidth, _model.Shape.Heads * _model.Shape.HeadWidth);
+        for (var i = 0; i < qkv.Length; i++)
+        {
+            qkv[i] = i % width < queries ? qkv[i] : Rounded(qkv[i], _operands);
+        }
     }
 
     private static double Rounded(double number, Precision operands) => operands == Precision.Bf16 ? BFloat16.Widen(BFloat16.Round((float)number)) : number;

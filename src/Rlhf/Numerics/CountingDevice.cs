@@ -41,7 +41,7 @@ public sealed unsafe class CountingDevice(Precision precision) : IDevice
         precision == Precision.Bf16 ? BFloat16Packing.Length(inputs, outputs) : MatMul.PackedLength(inputs, outputs) / (storage == Precision.Bf16 ? 2 : 1);
 
     /// <inheritdoc/>
-    public long KeyValueLength(AttentionShape shape, int capacity) => Attention.KeyValueLength(shape, capacity);
+    public long KeyValueLength(AttentionShape shape, int capacity) => Attention.KeyValueLength(shape, capacity, precision);
 
     /// <inheritdoc/>
     public void LinearBackwardWeights(FloatBuffer x, FloatBuffer dy, int rows, int inputs, int outputs, WeightLayout layout, FloatBuffer dWeights, FloatBuffer dBias) =>

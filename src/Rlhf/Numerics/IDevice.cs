@@ -151,7 +151,7 @@ public interface IDevice : IDisposable
     void CopyKeyValues(FloatBuffer source, FloatBuffer destination, AttentionShape shape, int capacity, int positions);
 
     /// <summary>
-    /// Writes the rows' keys and values to the key-value memory, then causal attention of each row over its sequence's positions up to its own: softmax(q k / sqrt(D)) v,
+    /// Writes the rows' keys and values to the key-value memory (a bfloat16 device rounds them, in <paramref name="qkv"/> too), then causal attention of each row over its sequence's positions up to its own: softmax(q k / sqrt(D)) v,
     /// tile by tile (online softmax; Milakov and Gimelshein 2018). Output [N, H D]; keeps log sum exp [N, H] if that buffer is not empty.
     /// </summary>
     void AttentionForward(FloatBuffer qkv, ReadOnlySpan<SequenceSpan> sequences, AttentionShape shape, FloatBuffer keyValues, FloatBuffer output, FloatBuffer logSumExp);

@@ -24,7 +24,7 @@ public sealed class BFloat16DecoderTests
     {
         var (exact, narrow) = (Step(model, Precision.F32), Step(model, Precision.Bf16));
         Assert.Equal(exact.Loss, narrow.Loss, 0.01 * exact.Loss);
-        Assert.True(exact.Logs.Zip(narrow.Logs, (a, b) => Math.Abs(a - b)).Max() < 0.05);
+        Assert.True(Distance(exact.Logs, narrow.Logs) / Math.Sqrt(exact.Logs.Length) < 0.02); // root mean square: the largest of so few is chance
         Assert.InRange(Distance(exact.Gradients, narrow.Gradients) / Norm(exact.Gradients), 1e-6, Share); // 0 would be float32 again
     }
 

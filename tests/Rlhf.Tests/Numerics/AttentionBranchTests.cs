@@ -10,18 +10,18 @@ public sealed class AttentionBranchTests
     private static readonly AttentionShape[] Shapes = [new(2, 1, 8), new(4, 2, 20), new(2, 2, 16), new(3, 1, 64)];
 
     [Theory]
-    [MemberData(nameof(DeviceBench.Sets), MemberType = typeof(DeviceBench))]
-    public void Branches_have_the_bits_of_whole_sequences_for_any_number_of_threads(InstructionSet set)
+    [MemberData(nameof(DeviceBench.SetsAndPrecisions), MemberType = typeof(DeviceBench))]
+    public void Branches_have_the_bits_of_whole_sequences_for_any_number_of_threads(InstructionSet set, Precision precision)
     {
         for (var seed = 0; seed < 12; seed++)
         {
             var (shape, families) = (Shapes[seed % Shapes.Length], Families.Random(seed));
             var qkv = Check.Floats(seed, families.Rows * shape.RowWidth, 2);
-            using var whole = new DeviceBench(set);
+            using var whole = new DeviceBench(set, precision: precision);
             var expected = Forward(whole, families.Expand(qkv, shape.RowWidth), families.Alone.Spans(whole, shape), shape);
             foreach (var threads in (int[])[1, 2, 3])
             {
-                using var bench = new DeviceBench(set, threads);
+                using var bench = new DeviceBench(set, threads, precision);
                 var (output, logSumExp) = Forward(bench, qkv, families.Spans(bench, shape), shape);
                 Check.SameBits(expected.Output, families.Expand(output, shape.OutputWidth), $"output, seed {seed}, {threads} threads");
                 Check.SameBits(expected.LogSumExp, families.Expand(logSumExp, shape.Heads), $"log sum exp, seed {seed}, {threads} threads");
@@ -30,21 +30,21 @@ public sealed class AttentionBranchTests
     }
 
     [Theory]
-    [MemberData(nameof(DeviceBench.Sets), MemberType = typeof(DeviceBench))]
-    public void Gradients_are_the_sums_over_whole_sequences_and_an_answers_own_have_the_same_bits(InstructionSet set)
+    [MemberData(nameof(DeviceBench.SetsAndPrecisions), MemberType = typeof(DeviceBench))]
+    public void Gradients_are_the_sums_over_whole_sequences_and_an_answers_own_have_the_same_bits(InstructionSet set, Precision precision)
     {
         for (var seed = 0; seed < 12; seed++)
         {
             var (shape, families) = (Shapes[seed % Shapes.Length], Families.Random(seed));
             var (qkv, dOutput) = (Check.Floats(seed, families.Rows * shape.RowWidth, 1.5), Check.Floats(seed + 100, families.Rows * shape.OutputWidth));
-            using var whole = new DeviceBench(set);
+            using var whole = new DeviceBench(set, precision: precision);
             var wholeQkv = families.Expand(qkv, shape.RowWidth);
             var copies = Backward(whole, wholeQkv, families.WithoutRepeats(families.Expand(dOutput, shape.OutputWidth), shape.OutputWidth), families.Alone.Spans(whole, shape), shape);
             var (sums, sizes) = families.Sum(copies, shape.RowWidth);
             float[]? first = null;
             foreach (var threads in (int[])[1, 2, 3])
             {
-                using var bench = new DeviceBench(set, threads);
+                using var bench = new DeviceBench(set, threads, precision);
                 var gradient = Backward(bench, qkv, dOutput, families.Spans(bench, shape), shape);
                 Check.SameBits(first ??= gradient, gradient, $"{threads} threads");
             }
@@ -91,14 +91,14 @@ public sealed class AttentionBranchTests
     }
 
     [Theory]
-    [MemberData(nameof(DeviceBench.Sets), MemberType = typeof(DeviceBench))]
-    public void A_family_does_not_feel_its_neighbours_and_a_branch_does_not_feel_the_others(InstructionSet set)
+    [MemberData(nameof(DeviceBench.SetsAndPrecisions), MemberType = typeof(DeviceBench))]
+    public void A_family_does_not_feel_its_neighbours_and_a_branch_does_not_feel_the_others(InstructionSet set, Precision precision)
     {
         var shape = new AttentionShape(2, 1, 16);
         var (alone, among) = (new Families([(40, [7, 20])]), new Families([(9, [3, 50]), (40, [7, 20]), (5, [])]));
         var (qkv, dOutput) = (Check.Floats(1, among.Rows * shape.RowWidth), Check.Floats(2, among.Rows * shape.OutputWidth));
         const int first = 62;
-        using var bench = new DeviceBench(set, threads: 2);
+        using var bench = new DeviceBench(set, threads: 2, precision: precision);
         var expected = Backward(
             bench, qkv.AsSpan(first * shape.RowWidth, alone.Rows * shape.RowWidth).ToArray(), dOutput.AsSpan(first * shape.OutputWidth, alone.Rows * shape.OutputWidth).ToArray(),
             alone.Spans(bench, shape), shape);
@@ -114,11 +114,11 @@ public sealed class AttentionBranchTests
     }
 
     [Theory]
-    [MemberData(nameof(DeviceBench.Sets), MemberType = typeof(DeviceBench))]
-    public void A_copied_cache_goes_on_with_the_same_bits(InstructionSet set)
+    [MemberData(nameof(DeviceBench.SetsAndPrecisions), MemberType = typeof(DeviceBench))]
+    public void A_copied_cache_goes_on_with_the_same_bits(InstructionSet set, Precision precision)
     {
         var shape = new AttentionShape(4, 2, 20);
-        using var bench = new DeviceBench(set);
+        using var bench = new DeviceBench(set, precision: precision);
         foreach (var past in (int[])[1, 31, 32, 45, 64])
         {
             const int capacity = 70;
@@ -152,18 +152,24 @@ public sealed class AttentionBranchTests
 
     private static (float[] Output, float[] LogSumExp) Forward(DeviceBench bench, float[] qkv, SequenceSpan[] spans, AttentionShape shape)
     {
+        var (output, logSumExp) = Forward(bench, bench.Put(qkv), spans, shape);
+        return (bench.Get(output), bench.Get(logSumExp));
+    }
+
+    private static (FloatBuffer Output, FloatBuffer LogSumExp) Forward(DeviceBench bench, FloatBuffer qkv, SequenceSpan[] spans, AttentionShape shape)
+    {
         var rows = qkv.Length / shape.RowWidth;
         var keyValues = bench.Room(spans.Max(span => span.Store + bench.Device.KeyValueLength(shape, span.Capacity)));
         var (output, logSumExp) = (bench.Room(rows * shape.OutputWidth), bench.Room(rows * shape.Heads));
-        bench.Device.AttentionForward(bench.Put(qkv), spans, shape, keyValues, output, logSumExp);
-        return (bench.Get(output), bench.Get(logSumExp));
+        bench.Device.AttentionForward(qkv, spans, shape, keyValues, output, logSumExp);
+        return (output, logSumExp);
     }
 
     private static float[] Backward(DeviceBench bench, float[] qkv, float[] dOutput, SequenceSpan[] spans, AttentionShape shape)
     {
-        var (output, logSumExp) = Forward(bench, qkv, spans, shape);
-        var dQkv = bench.Room(qkv.Length);
-        bench.Device.AttentionBackward(bench.Put(qkv), spans, shape, bench.Put(output), bench.Put(logSumExp), bench.Put(dOutput), dQkv);
+        var (read, dQkv) = (bench.Put(qkv), bench.Room(qkv.Length));
+        var (output, logSumExp) = Forward(bench, read, spans, shape);
+        bench.Device.AttentionBackward(read, spans, shape, output, logSumExp, bench.Put(dOutput), dQkv);
         return bench.Get(dQkv);
     }
 

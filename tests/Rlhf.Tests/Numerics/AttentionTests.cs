@@ -1,6 +1,8 @@
 using Rlhf.Benchmarks;
 using Rlhf.Numerics;
 using Rlhf.Numerics.Cpu;
+using Rlhf.Numerics.Cpu.Simd;
+using Rlhf.Tests.Numerics.OneDnn;
 
 namespace Rlhf.Tests.Numerics;
 
@@ -24,13 +26,13 @@ public sealed class AttentionTests
     }
 
     [Theory]
-    [MemberData(nameof(DeviceBench.Sets), MemberType = typeof(DeviceBench))]
-    public void Decoding_from_the_cache_and_prefilling_in_chunks_give_the_same_bits(InstructionSet set)
+    [MemberData(nameof(DeviceBench.SetsAndPrecisions), MemberType = typeof(DeviceBench))]
+    public void Decoding_from_the_cache_and_prefilling_in_chunks_give_the_same_bits(InstructionSet set, Precision precision)
     {
         const int rows = 41;
         var shape = new AttentionShape(4, 2, 20);
         var qkv = Check.Floats(1, rows * shape.RowWidth, 2);
-        using var bench = new DeviceBench(set);
+        using var bench = new DeviceBench(set, precision: precision);
         var whole = Forward(bench, qkv, shape, [rows]).Output;
         foreach (var chunk in (int[])[1, 7, 8, 32])
         {
@@ -52,14 +54,14 @@ public sealed class AttentionTests
     }
 
     [Theory]
-    [MemberData(nameof(DeviceBench.Sets), MemberType = typeof(DeviceBench))]
-    public void A_sequence_does_not_feel_its_neighbours(InstructionSet set)
+    [MemberData(nameof(DeviceBench.SetsAndPrecisions), MemberType = typeof(DeviceBench))]
+    public void A_sequence_does_not_feel_its_neighbours(InstructionSet set, Precision precision)
     {
         var shape = new AttentionShape(2, 1, 16);
         int[] lengths = [19, 33, 4];
         var qkv = Check.Floats(2, lengths.Sum() * shape.RowWidth, 2);
         var dOutput = Check.Floats(3, lengths.Sum() * shape.OutputWidth);
-        using var bench = new DeviceBench(set, threads: 2);
+        using var bench = new DeviceBench(set, threads: 2, precision: precision);
         var (packed, packedGradient) = ForwardAndBackward(bench, qkv, dOutput, shape, lengths);
         var first = 0;
         foreach (var length in lengths)
@@ -94,6 +96,25 @@ public sealed class AttentionTests
         var output = Forward(bench, qkv, shape, [40]).Output;
         Assert.All(output.Take(10 * 8), value => Assert.True(float.IsFinite(value)));
         Assert.All(output.Skip(10 * 8), value => Assert.True(float.IsNaN(value)));
+    }
+
+    [OneDnnTheory]
+    [MemberData(nameof(DeviceBench.Sets), MemberType = typeof(DeviceBench))]
+    public void In_bfloat16_keys_and_values_are_rounded_and_nothing_else(InstructionSet set)
+    {
+        int[] lengths = [1, 31, 32, 33, 70];
+        foreach (var shape in (AttentionShape[])[new(2, 1, 8), new(3, 1, 20), new(4, 2, 64)])
+        {
+            var (qkv, dOutput) = (Check.Floats(7, lengths.Sum() * shape.RowWidth, 2), Check.Floats(8, lengths.Sum() * shape.OutputWidth));
+            using var exact = new DeviceBench(set, threads: 2);
+            using var narrow = new DeviceBench(set, threads: 2, precision: Precision.Bf16);
+            float[] rounded = [.. qkv.Select((value, i) => i % shape.RowWidth < shape.OutputWidth ? value : BFloat16.Widen(BFloat16.Round(value)))];
+            var (expected, expectedGradient) = ForwardAndBackward(exact, rounded, dOutput, shape, lengths);
+            var (output, gradient) = ForwardAndBackward(narrow, qkv, dOutput, shape, lengths);
+            Check.SameBits(expected, output, $"output, {shape}");
+            Check.SameBits(expectedGradient, gradient, $"gradient, {shape}");
+            Assert.Equal(exact.Device.KeyValueLength(shape, 70), 2 * narrow.Device.KeyValueLength(shape, 70));
+        }
     }
 
     private static void Verify(InstructionSet set, AttentionShape shape, int[] lengths)
@@ -136,17 +157,23 @@ public sealed class AttentionTests
 
     private static (float[] Output, float[] LogSumExp) Forward(DeviceBench bench, float[] qkv, AttentionShape shape, int[] lengths)
     {
+        var (output, logSumExp) = Forward(bench, bench.Put(qkv), shape, lengths);
+        return (bench.Get(output), bench.Get(logSumExp));
+    }
+
+    private static (FloatBuffer Output, FloatBuffer LogSumExp) Forward(DeviceBench bench, FloatBuffer qkv, AttentionShape shape, int[] lengths)
+    {
         var rows = lengths.Sum();
         var (output, logSumExp, keyValues) = (bench.Room(rows * shape.OutputWidth), bench.Room(rows * shape.Heads), bench.Room(lengths.Sum(l => bench.Device.KeyValueLength(shape, l))));
-        bench.Device.AttentionForward(bench.Put(qkv), Spans(bench, shape, lengths), shape, keyValues, output, logSumExp);
-        return (bench.Get(output), bench.Get(logSumExp));
+        bench.Device.AttentionForward(qkv, Spans(bench, shape, lengths), shape, keyValues, output, logSumExp);
+        return (output, logSumExp);
     }
 
     private static (float[] Output, float[] Gradient) ForwardAndBackward(DeviceBench bench, float[] qkv, float[] dOutput, AttentionShape shape, int[] lengths)
     {
-        var (output, logSumExp) = Forward(bench, qkv, shape, lengths);
-        var dQkv = bench.Room(qkv.Length);
-        bench.Device.AttentionBackward(bench.Put(qkv), Spans(bench, shape, lengths), shape, bench.Put(output), bench.Put(logSumExp), bench.Put(dOutput), dQkv);
-        return (output, bench.Get(dQkv));
+        var (read, dQkv) = (bench.Put(qkv), bench.Room(qkv.Length));
+        var (output, logSumExp) = Forward(bench, read, shape, lengths);
+        bench.Device.AttentionBackward(read, Spans(bench, shape, lengths), shape, output, logSumExp, bench.Put(dOutput), dQkv);
+        return (bench.Get(output), bench.Get(dQkv));
     }
 }

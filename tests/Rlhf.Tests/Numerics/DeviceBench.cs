@@ -2,6 +2,7 @@ using System.Runtime.Intrinsics.Arm;
 using System.Runtime.Intrinsics.X86;
 using Rlhf.Numerics;
 using Rlhf.Numerics.Cpu;
+using Rlhf.Numerics.Cpu.OneDnn;
 
 namespace Rlhf.Tests.Numerics;
 
@@ -16,6 +17,25 @@ internal sealed unsafe class DeviceBench(InstructionSet set, int threads = 1, Pr
     private readonly List<DeviceMemory> _memories = [];
 
     public static TheoryData<InstructionSet> Sets { get; } = [.. InstructionSets.Available];
+
+    /// <summary>Every set in every precision that the machine has.</summary>
+    public static TheoryData<InstructionSet, Precision> SetsAndPrecisions
+    {
+        get
+        {
+            var data = new TheoryData<InstructionSet, Precision>();
+            foreach (var set in InstructionSets.Available)
+            {
+                data.Add(set, Precision.F32);
+                if (OneDnnLibrary.Found is not null)
+                {
+                    data.Add(set, Precision.Bf16);
+                }
+            }
+
+            return data;
+        }
+    }
 
     /// <summary>Whether the set rounds product and sum together; 128-bit x64 without FMA does not.</summary>
     public static bool IsFused(InstructionSet set) => set != InstructionSet.Vector128 || Fma.IsSupported || AdvSimd.IsSupported;

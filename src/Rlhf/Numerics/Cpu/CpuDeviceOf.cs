@@ -259,7 +259,7 @@ internal sealed unsafe class CpuDevice<T> : IDevice
         });
     }
 
-    public long KeyValueLength(AttentionShape shape, int capacity) => Attention.KeyValueLength(shape, capacity);
+    public long KeyValueLength(AttentionShape shape, int capacity) => Attention.KeyValueLength(shape, capacity, Precision);
 
     public void AttentionForward(FloatBuffer qkv, ReadOnlySpan<SequenceSpan> sequences, AttentionShape shape, FloatBuffer keyValues, FloatBuffer output, FloatBuffer logSumExp)
     {
@@ -276,9 +276,24 @@ internal sealed unsafe class CpuDevice<T> : IDevice
 
         fixed (SequenceSpan* spans = sequences)
         {
-            Attention.Forward<T>(
-                _pool,
-                new Attention.Arguments { Qkv = qkv.Pointer, KeyValues = keyValues.Pointer, Output = output.Pointer, LogSumExp = logSumExp.Pointer, Sequences = spans, Count = sequences.Length, Shape = shape });
+            var arguments = new Attention.Arguments
+            {
+                Qkv = qkv.Pointer,
+                KeyValues = keyValues.Pointer,
+                Output = output.Pointer,
+                LogSumExp = logSumExp.Pointer,
+                Sequences = spans,
+                Count = sequences.Length,
+                Shape = shape,
+            };
+            if (Precision == Precision.Bf16)
+            {
+                Attention.Forward<T, ushort>(_pool, arguments);
+            }
+            else
+            {
+                Attention.Forward<T, float>(_pool, arguments);
+            }
         }
     }
 
@@ -299,7 +314,7 @@ internal sealed unsafe class CpuDevice<T> : IDevice
 
         fixed (SequenceSpan* spans = sequences)
         {
-            Attention.Backward<T>(
+            AttentionGradient.Run<T>(
                 _pool,
                 new Attention.Arguments
                 {
@@ -319,7 +334,14 @@ internal sealed unsafe class CpuDevice<T> : IDevice
     {
         NeedEach(KeyValueLength(shape, capacity), source, destination);
         ArgumentOutOfRangeException.ThrowIfGreaterThan(positions, capacity);
-        Attention.CopyKeyValues(source.Pointer, destination.Pointer, shape, capacity, positions);
+        if (Precision == Precision.Bf16)
+        {
+            Attention.CopyKeyValues<ushort>(source.Pointer, destination.Pointer, shape, capacity, positions);
+        }
+        else
+        {
+            Attention.CopyKeyValues<float>(source.Pointer, destination.Pointer, shape, capacity, positions);
+        }
     }
 
     public void EmbeddingForward(IntBuffer tokens, IntBuffer positions, FloatBuffer tokenTable, FloatBuffer positionTable, int rows, int width, FloatBuffer y)

@@ -4,34 +4,36 @@ namespace Rlhf.Numerics.Cpu;
 
 /// <summary>
 /// The small matrix product inside attention: C[m, 16 vectors] (+)= A[m, k] B[k, 16 vectors] on operands that fit the first-level cache. As in <see cref="MatMul"/>, each
-/// element is one chain of fused multiply-adds over k.
+/// element is one chain of fused multiply-adds over k. B's numbers are float, or ushort for bfloat16.
 /// </summary>
 internal static unsafe class TileProduct
 {
     /// <summary>A's element (i, p) stands at a[i aRow + p aColumn], B's row p at b + p bRow, C's row i at c + i cRow.</summary>
-    public static void Run<T>(int m, int vectors, int k, float* a, long aRow, long aColumn, float* b, long bRow, float* c, long cRow, bool accumulate)
+    public static void Run<T, TNumber>(int m, int vectors, int k, float* a, long aRow, long aColumn, TNumber* b, long bRow, float* c, long cRow, bool accumulate)
         where T : unmanaged, ILanes<T>
+        where TNumber : unmanaged
     {
         var fours = m & ~3;
         var v = 0;
         for (; T.HasWideRegisterFile && v + 2 <= vectors; v += 2)
         {
-            Columns2<T>(fours, k, a, aRow, aColumn, b + (v * ILanes<T>.Count), bRow, c + (v * ILanes<T>.Count), cRow, accumulate);
+            Columns2<T, TNumber>(fours, k, a, aRow, aColumn, b + (v * ILanes<T>.Count), bRow, c + (v * ILanes<T>.Count), cRow, accumulate);
         }
 
         for (; v < vectors; v++)
         {
-            Columns1<T>(fours, k, a, aRow, aColumn, b + (v * ILanes<T>.Count), bRow, c + (v * ILanes<T>.Count), cRow, accumulate);
+            Columns1<T, TNumber>(fours, k, a, aRow, aColumn, b + (v * ILanes<T>.Count), bRow, c + (v * ILanes<T>.Count), cRow, accumulate);
         }
 
         for (var i = fours; i < m; i++)
         {
-            Row<T>(vectors, k, a + (i * aRow), aColumn, b, bRow, c + (i * cRow), accumulate);
+            Row<T, TNumber>(vectors, k, a + (i * aRow), aColumn, b, bRow, c + (i * cRow), accumulate);
         }
     }
 
-    private static void Columns2<T>(int m, int k, float* a, long aRow, long aColumn, float* b, long bRow, float* c, long cRow, bool accumulate)
+    private static void Columns2<T, TNumber>(int m, int k, float* a, long aRow, long aColumn, TNumber* b, long bRow, float* c, long cRow, bool accumulate)
         where T : unmanaged, ILanes<T>
+        where TNumber : unmanaged
     {
         var zero = T.Broadcast(0f);
         var i = 0;
@@ -51,7 +53,7 @@ internal static unsafe class TileProduct
             var bp = b;
             for (long p = 0, offset = 0; p < k; p++, offset += aColumn, bp += bRow)
             {
-                var (b0, b1) = (T.Load(bp), T.Load(bp + ILanes<T>.Count));
+                var (b0, b1) = (VectorMath.Load<T, TNumber>(bp), VectorMath.Load<T, TNumber>(bp + ILanes<T>.Count));
                 var x0 = T.Broadcast(a0[offset]);
                 s00 = T.FusedMultiplyAdd(x0, b0, s00);
                 s01 = T.FusedMultiplyAdd(x0, b1, s01);
@@ -77,8 +79,9 @@ internal static unsafe class TileProduct
         }
     }
 
-    private static void Columns1<T>(int m, int k, float* a, long aRow, long aColumn, float* b, long bRow, float* c, long cRow, bool accumulate)
+    private static void Columns1<T, TNumber>(int m, int k, float* a, long aRow, long aColumn, TNumber* b, long bRow, float* c, long cRow, bool accumulate)
         where T : unmanaged, ILanes<T>
+        where TNumber : unmanaged
     {
         var zero = T.Broadcast(0f);
         var i = 0;
@@ -90,7 +93,7 @@ internal static unsafe class TileProduct
             var bp = b;
             for (long p = 0, offset = 0; p < k; p++, offset += aColumn, bp += bRow)
             {
-                var b0 = T.Load(bp);
+                var b0 = VectorMath.Load<T, TNumber>(bp);
                 s0 = T.FusedMultiplyAdd(T.Broadcast(a0[offset]), b0, s0);
                 s1 = T.FusedMultiplyAdd(T.Broadcast(a1[offset]), b0, s1);
                 s2 = T.FusedMultiplyAdd(T.Broadcast(a2[offset]), b0, s2);
@@ -105,8 +108,9 @@ internal static unsafe class TileProduct
     }
 
     /// <summary>One row, as in decoding: several vectors at once, because a chain of multiply-adds alone waits for each of them.</summary>
-    private static void Row<T>(int vectors, int k, float* a, long aColumn, float* b, long bRow, float* c, bool accumulate)
+    private static void Row<T, TNumber>(int vectors, int k, float* a, long aColumn, TNumber* b, long bRow, float* c, bool accumulate)
         where T : unmanaged, ILanes<T>
+        where TNumber : unmanaged
     {
         var zero = T.Broadcast(0f);
         var v = 0;
@@ -118,10 +122,10 @@ internal static unsafe class TileProduct
             for (long p = 0, offset = 0; p < k; p++, offset += aColumn, bp += bRow)
             {
                 var x = T.Broadcast(a[offset]);
-                s0 = T.FusedMultiplyAdd(x, T.Load(bp), s0);
-                s1 = T.FusedMultiplyAdd(x, T.Load(bp + ILanes<T>.Count), s1);
-                s2 = T.FusedMultiplyAdd(x, T.Load(bp + (2 * ILanes<T>.Count)), s2);
-                s3 = T.FusedMultiplyAdd(x, T.Load(bp + (3 * ILanes<T>.Count)), s3);
+                s0 = T.FusedMultiplyAdd(x, VectorMath.Load<T, TNumber>(bp), s0);
+                s1 = T.FusedMultiplyAdd(x, VectorMath.Load<T, TNumber>(bp + ILanes<T>.Count), s1);
+                s2 = T.FusedMultiplyAdd(x, VectorMath.Load<T, TNumber>(bp + (2 * ILanes<T>.Count)), s2);
+                s3 = T.FusedMultiplyAdd(x, VectorMath.Load<T, TNumber>(bp + (3 * ILanes<T>.Count)), s3);
             }
 
             T.Store(c, s0);
@@ -138,8 +142,8 @@ internal static unsafe class TileProduct
             for (long p = 0, offset = 0; p < k; p++, offset += aColumn, bp += bRow)
             {
                 var x = T.Broadcast(a[offset]);
-                s0 = T.FusedMultiplyAdd(x, T.Load(bp), s0);
-                s1 = T.FusedMultiplyAdd(x, T.Load(bp + ILanes<T>.Count), s1);
+                s0 = T.FusedMultiplyAdd(x, VectorMath.Load<T, TNumber>(bp), s0);
+                s1 = T.FusedMultiplyAdd(x, VectorMath.Load<T, TNumber>(bp + ILanes<T>.Count), s1);
             }
 
             T.Store(c, s0);
@@ -152,7 +156,7 @@ internal static unsafe class TileProduct
             var bp = b;
             for (long p = 0, offset = 0; p < k; p++, offset += aColumn, bp += bRow)
             {
-                s = T.FusedMultiplyAdd(T.Broadcast(a[offset]), T.Load(bp), s);
+                s = T.FusedMultiplyAdd(T.Broadcast(a[offset]), VectorMath.Load<T, TNumber>(bp), s);
             }
 
             T.Store(c, s);

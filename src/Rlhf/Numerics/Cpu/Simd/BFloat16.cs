@@ -34,6 +34,21 @@ internal static unsafe class BFloat16
         }
     }
 
+    /// <summary>Numbers become the bfloat16 nearest to them.</summary>
+    public static void RoundInPlace(float* numbers, int count)
+    {
+        var i = 0;
+        for (; Vector512.IsHardwareAccelerated && i + 16 <= count; i += 16)
+        {
+            (RoundedBits(Vector512.Load((uint*)numbers + i)) & Vector512.Create(UpperHalf)).Store((uint*)numbers + i);
+        }
+
+        for (; i < count; i++)
+        {
+            numbers[i] = Widen(Round(numbers[i]));
+        }
+    }
+
     /// <summary>destination[i] = source[i], exactly.</summary>
     public static void Widen(ushort* source, float* destination, int count)
     {

@@ -17,6 +17,9 @@ internal unsafe interface ILanes<T>
 
     static abstract T Load(float* source);
 
+    /// <summary>Sixteen bfloat16, exactly.</summary>
+    static abstract T Widen(ushort* source);
+
     static abstract void Store(float* destination, T value);
 
     static abstract T Broadcast(float value);

@@ -23,6 +23,14 @@ internal readonly unsafe struct Lanes128(Vector128<float> a, Vector128<float> b,
         new(Vector128.Load(source), Vector128.Load(source + 4), Vector128.Load(source + 8), Vector128.Load(source + 12));
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Lanes128 Widen(ushort* source)
+    {
+        var (a, b) = Vector128.Widen(Vector128.Load(source));
+        var (c, d) = Vector128.Widen(Vector128.Load(source + 8));
+        return new((a << 16).AsSingle(), (b << 16).AsSingle(), (c << 16).AsSingle(), (d << 16).AsSingle());
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static void Store(float* destination, Lanes128 value)
     {
         value._a.Store(destination);

@@ -18,6 +18,17 @@ internal unsafe struct LanesScalar : ILanes<LanesScalar>
         return result;
     }
 
+    public static LanesScalar Widen(ushort* source)
+    {
+        LanesScalar result;
+        for (var i = 0; i < ILanes<LanesScalar>.Count; i++)
+        {
+            result._lanes[i] = BFloat16.Widen(source[i]);
+        }
+
+        return result;
+    }
+
     public static void Store(float* destination, LanesScalar value)
     {
         for (var i = 0; i < ILanes<LanesScalar>.Count; i++)

@@ -47,6 +47,13 @@ internal static unsafe class VectorMath
         return one / (Exp(T.Broadcast(0f) - x) + one);
     }
 
+    /// <summary>Sixteen numbers from memory: float, or ushort for bfloat16.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static T Load<T, TNumber>(TNumber* source)
+        where T : unmanaged, ILanes<T>
+        where TNumber : unmanaged =>
+        typeof(TNumber) == typeof(ushort) ? T.Widen((ushort*)source) : T.Load((float*)source);
+
     /// <summary>The first <paramref name="count"/> lanes from memory, <paramref name="others"/> in the rest.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static T LoadFirst<T>(float* source, long count, float others = 0f)
