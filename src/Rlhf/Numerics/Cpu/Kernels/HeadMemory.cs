@@ -66,6 +66,7 @@ internal readonly unsafe struct HeadMemory<TNumber>
         }
     }
 
+    /// <summary>Values of a tile's positions. Where they are kept rounded, the rows that they come from are rounded first, keys as well.</summary>
     private void StoreValues(int position, int count, float* key, float* value, int rowWidth, int rowsLeft)
     {
         for (var row = 0; row < count; row++, key += rowWidth, value += rowWidth)

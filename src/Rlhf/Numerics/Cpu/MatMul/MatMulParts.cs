@@ -18,7 +18,7 @@ internal readonly struct MatMulParts
     public MatMulParts(int m, int n, int k, int tileRows, int threads)
     {
         (_rows, _panels, _tileRows) = (m, (n + MatMul.PanelWidth - 1) / MatMul.PanelWidth, tileRows);
-        var wanted = (int)Math.Clamp((long)m * n * k / SmallestPart, 1, threads == 1 ? 1 : PartsOfThread * threads);
+        var wanted = Wanted((long)m * n * k / SmallestPart, threads);
         _rowBlocks = Math.Max((m + MostRows - 1) / MostRows, Math.Min(wanted, m / RowsOfPart));
         _rowBlocks = Math.Min(Math.Max(_rowBlocks, 1), Tiles);
         _panelGroups = PanelGroups(_rowBlocks, _panels, _panels / PanelsOfPart, wanted, threads);
@@ -53,6 +53,9 @@ internal readonly struct MatMulParts
         var group = part % _panelGroups;
         return (First(group, _panels, _panelGroups), First(group + 1, _panels, _panelGroups));
     }
+
+    /// <summary>How many parts a product is cut into that gives <paramref name="most"/> parts of the smallest size: about <see cref="PartsOfThread"/> a thread, one for one thread.</summary>
+    public static int Wanted(long most, int threads) => (int)Math.Clamp(most, 1, threads == 1 ? 1 : PartsOfThread * threads);
 
     /// <summary>
     /// How many groups of panels give about <paramref name="wanted"/> parts: up to <paramref name="usual"/>, or more where the threads are done earlier then. A thread is done after its share of

@@ -3,7 +3,6 @@ namespace Rlhf.Numerics.Cpu.OneDnn;
 /// <summary>How one product in bfloat16 is cut into parts, as <see cref="MatMulParts"/> does it: rows first, then groups of panels, each of which rounds its rows of A anew. Blocks of rows follow from the shape alone.</summary>
 internal readonly struct BFloat16Parts
 {
-    private const int PartsOfThread = 6;
     private const int SmallestPart = 1 << 19; // multiply-adds: some microseconds
     private const int LargestBlock = 1 << 18; // rows times the depth of a step: half of a second-level cache of 1 MiB
     private const int MostRows = 384; // however shallow the step
@@ -22,7 +21,7 @@ internal readonly struct BFloat16Parts
         var mostRows = Math.Min(MostRows, LargestBlock / Depth / RowStep * RowStep);
         LargestRows = Padded(Math.Min(m, mostRows));
         _rowBlocks = (m + mostRows - 1) / mostRows;
-        var wanted = (int)Math.Clamp((long)m * n * k / SmallestPart, 1, threads == 1 ? 1 : PartsOfThread * threads);
+        var wanted = MatMulParts.Wanted((long)m * n * k / SmallestPart, threads);
         _panelGroups = MatMulParts.PanelGroups(_rowBlocks, _panels, _panels / PanelsOfPart, wanted, threads);
     }
 
