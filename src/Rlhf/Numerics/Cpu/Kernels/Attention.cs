@@ -8,8 +8,8 @@ namespace Rlhf.Numerics.Cpu;
 /// its sequence's keys in tiles of 32 from position 0 on, whether it is prefilled, decoded from the cache or trained on: its bits are the same in all three.
 /// </summary>
 /// <remarks>
-/// Key-value memory of one sequence: the <see cref="HeadMemory{TNumber}"/> of each key head. One part of the work is one key head of one sequence with all its query heads. A branch meets its prompt's tiles where they stand; only the tile in which its first own
-/// position lies is its own, with the prompt's last positions copied there: so its queries meet the tiles that they would meet in a sequence of their own.
+/// Key-value memory of one sequence: the <see cref="HeadMemory{TNumber}"/> of each key head. One part of the work is one key head of one sequence with all its query heads.
+/// A branch meets its prompt's tiles where they stand; only the tile in which its first own position lies is its own, with the prompt's last positions copied there: so its queries meet the tiles that they would meet in a sequence of their own.
 /// </remarks>
 internal static unsafe class Attention
 {

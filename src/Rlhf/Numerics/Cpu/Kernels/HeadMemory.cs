@@ -12,19 +12,17 @@ internal readonly unsafe struct HeadMemory<TNumber>
 {
     private const int TileKeys = AttentionShape.TilePositions;
 
+    private readonly TNumber* _keys;
+    private readonly TNumber* _values;
     private readonly int _width;
     private readonly int _padded;
 
     private HeadMemory(TNumber* keys, TNumber* values, int width, int padded)
     {
-        Keys = keys;
-        Values = values;
+        _keys = keys;
+        _values = values;
         (_width, _padded) = (width, padded);
     }
-
-    public TNumber* Keys { get; }
-
-    public TNumber* Values { get; }
 
     /// <summary>Numbers of one head's memory.</summary>
     public static long Length(AttentionShape shape, int capacity) => (long)Attention.RoundUp(capacity, TileKeys) * (shape.HeadWidth + Attention.RoundUp(shape.HeadWidth, 16));
@@ -39,10 +37,10 @@ internal readonly unsafe struct HeadMemory<TNumber>
     }
 
     /// <summary>Where the tile of keys begins that <paramref name="position"/> lies in.</summary>
-    public TNumber* Tile(int position) => Keys + ((long)(position / TileKeys) * TileKeys * _width);
+    public TNumber* Tile(int position) => _keys + ((long)(position / TileKeys) * TileKeys * _width);
 
     /// <summary>Where a position's value is.</summary>
-    public TNumber* Value(int position) => Values + ((long)position * _padded);
+    public TNumber* Value(int position) => _values + ((long)position * _padded);
 
     /// <summary>Copies positions [from, to) with the whole tiles of keys in which they lie; from is a tile's first.</summary>
     public void CopyTo(HeadMemory<TNumber> destination, int from, int to)
