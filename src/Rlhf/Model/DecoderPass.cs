@@ -30,23 +30,24 @@ public enum Keep
 /// passes. Training, scoring, prefill and decoding run through this one class.
 /// </summary>
 /// <remarks>
-/// Only the target rows' output is wanted, and in the last block a row reads other rows in attention alone. So what follows that block's attention is computed for the target rows
-/// [R], one for each target, and the pass gives and takes their hidden states only: to the same bits, since rows do not meet in a product's forward pass, and the rows left out
-/// have gradients of zero.
+/// Only the target rows' output is wanted, and in the last block a row reads other rows in attention alone: their keys and values. So the rows of a sequence before its first target
+/// have no queries there, and what follows that block's attention is computed for the target rows [R], one for each target; the pass gives and takes their hidden states only: to the
+/// same bits, since rows do not meet in a product's forward pass, and the rows left out have gradients of zero.
 /// </remarks>
 public sealed class DecoderPass(Decoder decoder, Arena arena)
 {
     private readonly IDevice _device = decoder.Device;
     private readonly DecoderConfig _config = decoder.Config;
     private readonly AttentionShape _shape = decoder.Shape;
+    private readonly LinearLayers _linear = new(decoder, arena);
     private readonly LayerActivations[] _layers = new LayerActivations[decoder.Config.Layers];
     private PackedBatch _batch = new();
     private float[] _noiseScales = [];
     private IntBuffer _tokens;
     private IntBuffer _positions;
     private IntBuffer _targetRows;
+    private IntBuffer _queryRows; // those that ask in the last block
     private LayerActivations _final;
-    private FloatBuffer _packing; // a matrix is packed here when its turn comes
     private TrainingNoise _noise;
     private FloatBuffer _keyValues; // of one block, for whole sequences
     private Keep _keep;
@@ -121,10 +122,11 @@ public sealed class DecoderPass(Decoder decoder, Arena arena)
     private FloatBuffer Forward(PackedBatch batch, Keep keep, TrainingNoise noise, FloatBuffer keyValues, long layerStride)
     {
         (_batch, _noise, _keep) = (batch, noise, keep);
-        _packing = decoder.PacksInPass(backward: keep != Keep.Nothing) ? arena.Take(decoder.LargestPacked) : default;
+        _linear.Begin(backward: keep != Keep.Nothing);
         _tokens = arena.Take(batch.Tokens);
         _positions = arena.Take(batch.Positions);
         _targetRows = arena.Take(batch.TargetRows);
+        _queryRows = arena.Take(batch.QueryRows());
         var x = Embed();
         var most = Math.Max(N, R);
         var shared = keep == Keep.All ? default : LayerActivations.Take(arena, decoder, most, most, keep);
@@ -150,6 +152,8 @@ public sealed class DecoderPass(Decoder decoder, Arena arena)
         NormForward(R, x, decoder.Layout.FinalNormGain, decoder.Layout.FinalNormBias, _final.Normed, _final.Mean, _final.Reciprocal);
         return _final.Normed;
     }
+
+    private ReadOnlySpan<SequenceSpan> SpansOf(int layer) => layer == LastLayer ? _batch.LastSequences : _batch.Sequences;
 
     private int RowsAfterAttention(int layer) => layer == LastLayer ? R : N;
 
@@ -211,7 +215,15 @@ public sealed class DecoderPass(Decoder decoder, Arena arena)
         var p = decoder.Layout.LayerParameters(layer);
         NormForward(N, a.Input, p.AttentionNormGain, p.AttentionNormBias, a.Normed, a.Mean, a.Reciprocal);
         var projected = _config.QueryKeyNorm ? a.RawQkv : a.Qkv;
-        LinearForward(layer, LinearRole.Qkv, N, a.Normed, p.QkvBias, projected);
+        if (layer == LastLayer)
+        {
+            _linear.ForwardQkv(layer, N, _queryRows, a.Normed, p.QkvBias, projected);
+        }
+        else
+        {
+            _linear.Forward(layer, LinearRole.Qkv, N, a.Normed, p.QkvBias, projected);
+        }
+
         if (_config.QueryKeyNorm)
         {
             _device.Copy(a.RawQkv, a.Qkv);
@@ -222,7 +234,7 @@ public sealed class DecoderPass(Decoder decoder, Arena arena)
         }
 
         Rotate(a.Qkv, inverse: false);
-        _device.AttentionForward(a.Qkv, _batch.Sequences, _shape, keyValues, a.Attended, a.LogSumExp);
+        _device.AttentionForward(a.Qkv, SpansOf(layer), _shape, keyValues, a.Attended, a.LogSumExp);
     }
 
     private void AttentionResult(int layer, in LayerActivations a)
@@ -234,7 +246,7 @@ public sealed class DecoderPass(Decoder decoder, Arena arena)
             _device.GatherRows(a.Input, _targetRows, R, C, a.ResidualRows);
         }
 
-        LinearForward(layer, LinearRole.Output, rows, a.AttendedRows, decoder.Layout.LayerParameters(layer).OutputBias, a.Middle);
+        _linear.Forward(layer, LinearRole.Output, rows, a.AttendedRows, decoder.Layout.LayerParameters(layer).OutputBias, a.Middle);
         _device.AddDropped(a.ResidualRows, a.Middle, rows, C, _noise.At((ulong)(1 + (2 * layer))), NumbersAfterAttention(layer), a.Middle);
     }
 
@@ -244,7 +256,7 @@ public sealed class DecoderPass(Decoder decoder, Arena arena)
         var p = decoder.Layout.LayerParameters(layer);
         var rows = RowsAfterAttention(layer);
         NormForward(rows, a.Middle, p.FeedForwardNormGain, p.FeedForwardNormBias, a.MiddleNormed, a.MiddleMean, a.MiddleReciprocal);
-        LinearForward(layer, LinearRole.Up, rows, a.MiddleNormed, p.UpBias, a.Up);
+        _linear.Forward(layer, LinearRole.Up, rows, a.MiddleNormed, p.UpBias, a.Up);
         if (_config.FeedForward == FeedForward.SwiGlu)
         {
             _device.SwiGluForward(a.Up, rows, _config.FeedForwardWidth, a.Activated);
@@ -259,7 +271,7 @@ public sealed class DecoderPass(Decoder decoder, Arena arena)
     {
         var p = decoder.Layout.LayerParameters(layer);
         var rows = RowsAfterAttention(layer);
-        LinearForward(layer, LinearRole.Down, rows, a.Activated, p.DownBias, a.Result);
+        _linear.Forward(layer, LinearRole.Down, rows, a.Activated, p.DownBias, a.Result);
         _device.AddDropped(a.Middle, a.Result, rows, C, _noise.At((ulong)(2 + (2 * layer))), NumbersAfterAttention(layer), a.Result);
     }
 
@@ -269,7 +281,7 @@ public sealed class DecoderPass(Decoder decoder, Arena arena)
         var p = decoder.Layout.LayerParameters(layer);
         var rows = RowsAfterAttention(layer);
         var dDown = Dropped(dx, rows, NumbersAfterAttention(layer), s.Width, site: (ulong)(2 + (2 * layer)));
-        LinearBackward(layer, LinearRole.Down, rows, a.Activated, dDown, p.DownBias, s.FeedForward, gradients);
+        _linear.Backward(layer, LinearRole.Down, rows, a.Activated, dDown, p.DownBias, s.FeedForward, gradients);
         if (_config.FeedForward == FeedForward.SwiGlu)
         {
             _device.SwiGluBackward(a.Up, s.FeedForward, rows, _config.FeedForwardWidth, s.Up);
@@ -279,7 +291,7 @@ public sealed class DecoderPass(Decoder decoder, Arena arena)
             _device.GeluBackward(a.Up.Slice(0, (long)rows * decoder.UpWidth), s.FeedForward, s.Up);
         }
 
-        LinearBackward(layer, LinearRole.Up, rows, a.MiddleNormed, s.Up, p.UpBias, s.Width, gradients);
+        _linear.Backward(layer, LinearRole.Up, rows, a.MiddleNormed, s.Up, p.UpBias, s.Width, gradients);
         var norm = new LayerActivations { Input = a.Middle, Mean = a.MiddleMean, Reciprocal = a.MiddleReciprocal };
         NormBackward(rows, norm, p.FeedForwardNormGain, p.FeedForwardNormBias, s.Width, dx, gradients);
     }
@@ -290,7 +302,7 @@ public sealed class DecoderPass(Decoder decoder, Arena arena)
         var (rows, last) = (RowsAfterAttention(layer), layer == LastLayer);
         var dProjected = Dropped(dx, rows, NumbersAfterAttention(layer), s.Width, site: (ulong)(1 + (2 * layer)));
         var dAttended = last ? arena.Take((long)R * _shape.OutputWidth) : s.Attended;
-        LinearBackward(layer, LinearRole.Output, rows, _layers[layer].AttendedRows, dProjected, decoder.Layout.LayerParameters(layer).OutputBias, dAttended, gradients);
+        _linear.Backward(layer, LinearRole.Output, rows, _layers[layer].AttendedRows, dProjected, decoder.Layout.LayerParameters(layer).OutputBias, dAttended, gradients);
         if (last)
         {
             _device.Fill(s.Attended, 0f);
@@ -305,7 +317,7 @@ public sealed class DecoderPass(Decoder decoder, Arena arena)
     {
         var a = _layers[layer];
         var p = decoder.Layout.LayerParameters(layer);
-        _device.AttentionBackward(a.Qkv, _batch.Sequences, _shape, a.Attended, a.LogSumExp, s.Attended, s.Qkv);
+        _device.AttentionBackward(a.Qkv, SpansOf(layer), _shape, a.Attended, a.LogSumExp, s.Attended, s.Qkv);
         Rotate(s.Qkv, inverse: true);
         if (_config.QueryKeyNorm)
         {
@@ -317,7 +329,15 @@ public sealed class DecoderPass(Decoder decoder, Arena arena)
                 Decoder.PartOf(gradients, p.KeyNorm, d));
         }
 
-        LinearBackward(layer, LinearRole.Qkv, N, a.Normed, s.Qkv, p.QkvBias, s.Width, gradients);
+        if (layer == LastLayer)
+        {
+            _linear.BackwardQkv(layer, N, _queryRows, a.Normed, s.Qkv, p.QkvBias, s.Width, gradients);
+        }
+        else
+        {
+            _linear.Backward(layer, LinearRole.Qkv, N, a.Normed, s.Qkv, p.QkvBias, s.Width, gradients);
+        }
+
         NormBackward(N, a, p.AttentionNormGain, p.AttentionNormBias, s.Width, dx, gradients);
     }
 
@@ -343,20 +363,6 @@ public sealed class DecoderPass(Decoder decoder, Arena arena)
         {
             _device.RmsNormBackward(a.Input, decoder.Part(gain, C), a.Reciprocal, dy, rows, 1, C, C, accumulate: true, dx, gradients.Slice(gain, C));
         }
-    }
-
-    private void LinearForward(int layer, LinearRole role, int rows, FloatBuffer x, long? bias, FloatBuffer y)
-    {
-        var weights = decoder.Linear(layer, role);
-        _device.LinearForward(x, decoder.Packed(weights, _packing), decoder.Part(bias, weights.Outputs), rows, weights.Inputs, weights.Outputs, y);
-    }
-
-    private void LinearBackward(int layer, LinearRole role, int rows, FloatBuffer x, FloatBuffer dy, long? bias, FloatBuffer dx, FloatBuffer gradients)
-    {
-        var w = decoder.Linear(layer, role);
-        _device.LinearBackwardWeights(
-            x, dy, rows, w.Inputs, w.Outputs, w.Layout, gradients.Slice(w.Offset, (long)w.Inputs * w.Outputs), Decoder.PartOf(gradients, bias, w.Outputs));
-        _device.LinearBackwardInput(dy, decoder.PackedTransposed(w, _packing), rows, w.Inputs, w.Outputs, accumulate: false, dx);
     }
 
     private void Rotate(FloatBuffer qkv, bool inverse)

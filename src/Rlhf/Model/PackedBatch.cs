@@ -13,6 +13,8 @@ public sealed class PackedBatch
     private readonly List<int> _targetRows = [];
     private readonly List<int> _targets = [];
     private readonly List<SequenceSpan> _sequences = [];
+    private readonly List<SequenceSpan> _lastSequences = [];
+    private readonly List<int> _queryRows = [];
 
     /// <summary>N.</summary>
     public int Rows => _tokens.Count;
@@ -22,6 +24,9 @@ public sealed class PackedBatch
 
     /// <summary>Spans of the sequences, in the order they were added.</summary>
     public ReadOnlySpan<SequenceSpan> Sequences => System.Runtime.InteropServices.CollectionsMarshal.AsSpan(_sequences);
+
+    /// <summary>The spans as the last block's attention sees them: a sequence's first query is its first target row, since nobody reads the output of those before it.</summary>
+    public ReadOnlySpan<SequenceSpan> LastSequences => System.Runtime.InteropServices.CollectionsMarshal.AsSpan(_lastSequences);
 
     /// <summary>Token ids [N].</summary>
     public ReadOnlySpan<int> Tokens => System.Runtime.InteropServices.CollectionsMarshal.AsSpan(_tokens);
@@ -49,6 +54,7 @@ public sealed class PackedBatch
         _targetRows.Clear();
         _targets.Clear();
         _sequences.Clear();
+        _lastSequences.Clear();
         KeyValueLength = 0;
         SharesPrompts = false;
     }
@@ -126,6 +132,21 @@ public sealed class PackedBatch
         }
     }
 
+    /// <summary>The rows that have queries in <see cref="LastSequences"/>, in order.</summary>
+    public ReadOnlySpan<int> QueryRows()
+    {
+        _queryRows.Clear();
+        foreach (var span in _lastSequences)
+        {
+            for (var row = span.FirstQuery; row < span.Rows; row++)
+            {
+                _queryRows.Add(span.FirstRow + row);
+            }
+        }
+
+        return System.Runtime.InteropServices.CollectionsMarshal.AsSpan(_queryRows);
+    }
+
     private int AddWhole(ReadOnlySpan<int> tokens, IDevice device, AttentionShape shape)
     {
         var span = new SequenceSpan(Rows, tokens.Length, 0, KeyValueLength, tokens.Length);
@@ -156,6 +177,7 @@ public sealed class PackedBatch
         }
 
         _sequences.Add(span);
+        _lastSequences.Add(span with { FirstQuery = span.Rows });
         return span.FirstRow;
     }
 
@@ -163,5 +185,13 @@ public sealed class PackedBatch
     {
         _targetRows.Add(row);
         _targets.Add(token);
+        var i = _lastSequences.Count - 1;
+        while (_lastSequences[i].FirstRow > row)
+        {
+            i--; // the prompt's last row is a branch's target, too
+        }
+
+        var sequence = _lastSequences[i];
+        _lastSequences[i] = sequence with { FirstQuery = Math.Min(sequence.FirstQuery, row - sequence.FirstRow) };
     }
 }

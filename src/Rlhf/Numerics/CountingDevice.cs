@@ -44,8 +44,8 @@ public sealed unsafe class CountingDevice(Precision precision) : IDevice
     public long KeyValueLength(AttentionShape shape, int capacity) => Attention.KeyValueLength(shape, capacity, precision);
 
     /// <inheritdoc/>
-    public void LinearBackwardWeights(FloatBuffer x, FloatBuffer dy, int rows, int inputs, int outputs, WeightLayout layout, FloatBuffer dWeights, FloatBuffer dBias) =>
-        Work(ref _packed, PackedLength(rows, layout == WeightLayout.InputMajor ? outputs : inputs));
+    public void LinearBackwardWeights(FloatBuffer x, FloatBuffer dy, int rows, int inputs, Outputs outputs, WeightLayout layout, FloatBuffer dWeights, FloatBuffer dBias) =>
+        Work(ref _packed, PackedLength(rows, layout == WeightLayout.InputMajor ? outputs.Count : inputs));
 
     /// <inheritdoc/>
     public void LanguageHeadForward(
@@ -114,12 +114,12 @@ public sealed unsafe class CountingDevice(Precision precision) : IDevice
     }
 
     /// <inheritdoc/>
-    public void LinearForward(FloatBuffer x, PackedMatrix packed, FloatBuffer bias, int rows, int inputs, int outputs, FloatBuffer y)
+    public void LinearForward(FloatBuffer x, PackedMatrix packed, FloatBuffer bias, int rows, int inputs, Outputs outputs, FloatBuffer y)
     {
     }
 
     /// <inheritdoc/>
-    public void LinearBackwardInput(FloatBuffer dy, FloatBuffer packedTransposed, int rows, int inputs, int outputs, bool accumulate, FloatBuffer dx)
+    public void LinearBackwardInput(FloatBuffer dy, FloatBuffer packedTransposed, int rows, int inputs, Outputs outputs, bool accumulate, FloatBuffer dx)
     {
     }
 

@@ -11,6 +11,19 @@ public enum WeightLayout
 }
 
 /// <summary>
+/// The outputs of a linear layer that an operation is about: <paramref name="Count"/> columns from <paramref name="First"/> on, of the <paramref name="All"/> in a row of y. Others are
+/// neither read nor written. Both ends are multiples of <see cref="Step"/>, or the layer's ends.
+/// </summary>
+public readonly record struct Outputs(int All, int First, int Count)
+{
+    /// <summary>Columns are packed by so many.</summary>
+    public const int Step = 64;
+
+    /// <summary>All of them.</summary>
+    public static implicit operator Outputs(int all) => new(all, 0, all);
+}
+
+/// <summary>
 /// The shape of grouped-query attention. A row of the fused projection holds <paramref name="Heads"/> queries, then
 /// <paramref name="KeyValueHeads"/> keys, then as many values, each <paramref name="HeadWidth"/> wide; query head h reads key head
 /// h / (Heads / KeyValueHeads).
@@ -39,6 +52,9 @@ public readonly record struct AttentionShape(int Heads, int KeyValueHeads, int H
 /// </remarks>
 public readonly record struct SequenceSpan(int FirstRow, int Rows, int Past, long Store, int Capacity, int Prefix = -1)
 {
+    /// <summary>The first of the rows that asks: attention has no output for the rows before it, which leave their keys and values only.</summary>
+    public int FirstQuery { get; init; }
+
     /// <summary>The first position that the sequence's own memory holds.</summary>
     public int FirstStored => Prefix < 0 ? 0 : Past / AttentionShape.TilePositions * AttentionShape.TilePositions;
 }
@@ -103,13 +119,13 @@ public interface IDevice : IDisposable
     void PackWeightsTransposed(FloatBuffer weights, WeightLayout layout, int inputs, int outputs, FloatBuffer packed);
 
     /// <summary>y [N, outputs] = x [N, inputs] W + bias (which may be empty).</summary>
-    void LinearForward(FloatBuffer x, PackedMatrix packed, FloatBuffer bias, int rows, int inputs, int outputs, FloatBuffer y);
+    void LinearForward(FloatBuffer x, PackedMatrix packed, FloatBuffer bias, int rows, int inputs, Outputs outputs, FloatBuffer y);
 
     /// <summary>dx [N, inputs] = (or +=) dy [N, outputs] W^T.</summary>
-    void LinearBackwardInput(FloatBuffer dy, FloatBuffer packedTransposed, int rows, int inputs, int outputs, bool accumulate, FloatBuffer dx);
+    void LinearBackwardInput(FloatBuffer dy, FloatBuffer packedTransposed, int rows, int inputs, Outputs outputs, bool accumulate, FloatBuffer dx);
 
     /// <summary>dW += x^T dy in the weights' layout; dBias += column sums of dy, if not empty.</summary>
-    void LinearBackwardWeights(FloatBuffer x, FloatBuffer dy, int rows, int inputs, int outputs, WeightLayout layout, FloatBuffer dWeights, FloatBuffer dBias);
+    void LinearBackwardWeights(FloatBuffer x, FloatBuffer dy, int rows, int inputs, Outputs outputs, WeightLayout layout, FloatBuffer dWeights, FloatBuffer dBias);
 
     /// <summary>y = (x - mean) rstd gain + bias for each row (Ba 2016; biased variance, epsilon inside the root); keeps mean and 1 / standard deviation [N].</summary>
     void LayerNormForward(FloatBuffer x, FloatBuffer gain, FloatBuffer bias, int rows, int width, float epsilon, FloatBuffer y, FloatBuffer mean, FloatBuffer reciprocalDeviation);
@@ -152,13 +168,13 @@ public interface IDevice : IDisposable
 
     /// <summary>
     /// Writes the rows' keys and values to the key-value memory (a bfloat16 device rounds them, in <paramref name="qkv"/> too), then causal attention of each row over its sequence's positions up to its own: softmax(q k / sqrt(D)) v,
-    /// tile by tile (online softmax; Milakov and Gimelshein 2018). Output [N, H D]; keeps log sum exp [N, H] if that buffer is not empty.
+    /// tile by tile (online softmax; Milakov and Gimelshein 2018). Output [N, H D]; keeps log sum exp [N, H] if that buffer is not empty. Rows before a span's <see cref="SequenceSpan.FirstQuery"/> have neither.
     /// </summary>
     void AttentionForward(FloatBuffer qkv, ReadOnlySpan<SequenceSpan> sequences, AttentionShape shape, FloatBuffer keyValues, FloatBuffer output, FloatBuffer logSumExp);
 
     /// <summary>
     /// dQkv from dOutput for whole sequences and for prompts with branches (nothing in a cache). The gradient of a prompt's keys and values is the sum over its own queries and those of
-    /// its branches, in the order of the batch.
+    /// its branches, in the order of the batch. Rows before a span's <see cref="SequenceSpan.FirstQuery"/> get a query gradient of zero.
     /// </summary>
     void AttentionBackward(FloatBuffer qkv, ReadOnlySpan<SequenceSpan> sequences, AttentionShape shape, FloatBuffer output, FloatBuffer logSumExp, FloatBuffer dOutput, FloatBuffer dQkv);
 

@@ -34,7 +34,7 @@ internal static class BaseModel
         var config = shape.ToConfig(tokenizer.VocabularySize, tokenizer.BeginningOfSequence, tokenizer.EndOfSequenceIds);
         var layout = new ParameterLayout(config);
         var parameters = new float[layout.Length];
-        FreshParameters.Fill(layout, parameters, Philox.Derive(recipe.Seed, SeedPurpose));
+        DecoderInitialization.Fill(layout, parameters, Philox.Derive(recipe.Seed, SeedPurpose));
         DurableFiles.ReplaceFolderAtomically(folder, path =>
         {
             HuggingFaceWriter.Save(path, config, parameters, new SaveOptions());

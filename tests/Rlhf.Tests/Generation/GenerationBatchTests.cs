@@ -15,11 +15,7 @@ public sealed class GenerationBatchTests : IDisposable
     public GenerationBatchTests()
     {
         var config = DecoderConfig.FromShape(DecoderFamily.Llama, Vocabulary, 16, 2, 2, 64);
-        _decoder = new Decoder(_device, config, HeadKind.Language, trainable: false);
-        var parameters = new float[_decoder.Layout.Length];
-        DecoderInitialization.Fill(_decoder.Layout, parameters, seed: 4);
-        _device.CopyIn(parameters, _decoder.Parameters.Slice(0, parameters.Length));
-        _decoder.Refresh();
+        _decoder = FreshDecoder.Create(_device, config, HeadKind.Language, trainable: false);
         _batch = new GenerationBatch(_decoder);
         _batch.Reserve(3, 64);
     }

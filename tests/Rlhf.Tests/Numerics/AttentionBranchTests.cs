@@ -62,6 +62,29 @@ public sealed class AttentionBranchTests
     }
 
     [Theory]
+    [MemberData(nameof(DeviceBench.SetsAndPrecisions), MemberType = typeof(DeviceBench))]
+    public void Rows_before_the_first_query_have_no_output_and_the_others_have_the_same_bits(InstructionSet set, Precision precision)
+    {
+        for (var seed = 0; seed < 12; seed++)
+        {
+            var (shape, families, random) = (Shapes[seed % Shapes.Length], Families.Random(seed), new Random(seed));
+            var (qkv, dOutput) = (Check.Floats(seed, families.Rows * shape.RowWidth, 2), Check.Floats(seed + 100, families.Rows * shape.OutputWidth));
+            using var bench = new DeviceBench(set, threads: 2, precision);
+            var spans = families.Spans(bench, shape);
+            SequenceSpan[] asking = [.. spans.Select(span => span with { FirstQuery = random.Next(span.Rows + 1) })];
+            bool[] asks = [.. asking.SelectMany(span => Enumerable.Range(0, span.Rows).Select(row => row >= span.FirstQuery))];
+            var (all, some) = (Forward(bench, qkv, spans, shape).Output, Forward(bench, qkv, asking, shape).Output);
+            for (var i = 0; i < all.Length; i++)
+            {
+                Assert.True(asks[i / shape.OutputWidth] ? all[i].Equals(some[i]) : float.IsNaN(some[i]), $"seed {seed}, row {i / shape.OutputWidth}"); // room that nobody wrote to is not a number
+            }
+
+            var slopes = dOutput.Select((slope, i) => asks[i / shape.OutputWidth] ? slope : 0f).ToArray();
+            Assert.Equal(Backward(bench, qkv, slopes, spans, shape), Backward(bench, qkv, slopes, asking, shape));
+        }
+    }
+
+    [Theory]
     [MemberData(nameof(DeviceBench.Sets), MemberType = typeof(DeviceBench))]
     public void The_backward_pass_is_the_slope_of_the_forward_pass(InstructionSet set)
     {
@@ -147,6 +170,8 @@ public sealed class AttentionBranchTests
         Assert.Throws<ArgumentException>(() => Forward(prompt, other, branch)); // not behind it
         Assert.Throws<ArgumentException>(() => Forward(prompt, branch with { Past = 1 })); // not from its end
         Assert.Throws<ArgumentException>(() => Forward(prompt, branch, new SequenceSpan(4, 1, 2, 512, 32, 1))); // a branch of a branch
+        Assert.Throws<ArgumentOutOfRangeException>(() => Forward(prompt with { FirstQuery = 3 }));
+        Assert.Throws<ArgumentOutOfRangeException>(() => Forward(prompt with { FirstQuery = -1 }));
         Assert.Throws<ArgumentException>(() => bench.Device.AttentionBackward(qkv, [branch with { Prefix = -1 }], shape, room, room, room, qkv));
     }
 

@@ -79,15 +79,8 @@ public sealed class StageMemoryTests
 
     private static Decoder New(IDevice device, HeadKind heads, bool trainable)
     {
-        var decoder = new Decoder(device, Config, heads, trainable);
-        var parameters = new float[decoder.Layout.Length];
-        DecoderInitialization.Fill(decoder.Layout, parameters, seed: 4);
-        device.CopyIn(parameters, decoder.Parameters.Slice(0, parameters.Length));
-        if (trainable)
-        {
-            decoder.Refresh();
-        }
-        else
+        var decoder = FreshDecoder.Create(device, Config, heads, trainable);
+        if (!trainable)
         {
             decoder.Freeze();
         }

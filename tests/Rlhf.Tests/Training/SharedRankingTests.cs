@@ -37,10 +37,7 @@ public sealed class SharedRankingTests
     private static List<Dictionary<string, double>> Train(double dropout, int microBatchTokens, int threads)
     {
         using var device = CpuDevice.Create(threads);
-        using var decoder = new Decoder(device, DecoderConfig.FromShape(DecoderFamily.Llama, 60, 32, 2, 2, 96), HeadKind.Scalar, trainable: true);
-        var parameters = new float[decoder.Layout.Length];
-        DecoderInitialization.Fill(decoder.Layout, parameters, seed: 4);
-        device.CopyIn(parameters, decoder.Parameters.Slice(0, parameters.Length));
+        using var decoder = FreshDecoder.Create(device, DecoderConfig.FromShape(DecoderFamily.Llama, 60, 32, 2, 2, 96), HeadKind.Scalar, trainable: true);
         RewardTrainer.InitializeHead(decoder, HeadInitialization.Normal, 5);
         decoder.Refresh();
         var host = new Host();

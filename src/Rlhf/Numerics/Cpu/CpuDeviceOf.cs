@@ -98,40 +98,46 @@ internal sealed unsafe class CpuDevice<T> : IDevice
         _products.Pack(outputs, inputs, weights.Pointer, rowStride, columnStride, packed.Pointer);
     }
 
-    public void LinearForward(FloatBuffer x, PackedMatrix packed, FloatBuffer bias, int rows, int inputs, int outputs, FloatBuffer y)
+    public void LinearForward(FloatBuffer x, PackedMatrix packed, FloatBuffer bias, int rows, int inputs, Outputs outputs, FloatBuffer y)
     {
+        Need(outputs);
         Need(x, (long)rows * inputs);
-        Need(packed, inputs, outputs);
-        Need(y, (long)rows * outputs);
-        NeedOrEmpty(bias, outputs);
+        Need(packed, inputs, outputs.All);
+        Need(y, (long)rows * outputs.All);
+        NeedOrEmpty(bias, outputs.All);
         _products.Run(
-            rows, outputs, inputs, x.Pointer, inputs, 1, new PackedOperand(packed, inputs), y.Pointer, outputs,
-            bias.IsEmpty ? MatMulStart.Zero : MatMulStart.Bias, bias.Pointer);
+            rows, outputs.Count, inputs, x.Pointer, inputs, 1, new PackedOperand(packed, inputs, firstColumn: outputs.First), y.Pointer + outputs.First, outputs.All,
+            bias.IsEmpty ? MatMulStart.Zero : MatMulStart.Bias, bias.Pointer + outputs.First);
     }
 
-    public void LinearBackwardInput(FloatBuffer dy, FloatBuffer packedTransposed, int rows, int inputs, int outputs, bool accumulate, FloatBuffer dx)
+    public void LinearBackwardInput(FloatBuffer dy, FloatBuffer packedTransposed, int rows, int inputs, Outputs outputs, bool accumulate, FloatBuffer dx)
     {
-        Need(dy, (long)rows * outputs);
-        Need(packedTransposed, PackedLength(outputs, inputs));
+        Need(outputs);
+        Need(dy, (long)rows * outputs.All);
+        Need(packedTransposed, PackedLength(outputs.All, inputs));
         Need(dx, (long)rows * inputs);
         _products.Run(
-            rows, inputs, outputs, dy.Pointer, outputs, 1, new PackedOperand(packedTransposed.Pointer, outputs), dx.Pointer, inputs,
+            rows, inputs, outputs.Count, dy.Pointer + outputs.First, outputs.All, 1, new PackedOperand(packedTransposed.Pointer, outputs.All, firstRow: outputs.First), dx.Pointer, inputs,
             accumulate ? MatMulStart.Accumulate : MatMulStart.Zero, null);
     }
 
-    public void LinearBackwardWeights(FloatBuffer x, FloatBuffer dy, int rows, int inputs, int outputs, WeightLayout layout, FloatBuffer dWeights, FloatBuffer dBias)
+    public void LinearBackwardWeights(FloatBuffer x, FloatBuffer dy, int rows, int inputs, Outputs outputs, WeightLayout layout, FloatBuffer dWeights, FloatBuffer dBias)
     {
+        Need(outputs);
         Need(x, (long)rows * inputs);
-        Need(dy, (long)rows * outputs);
-        Need(dWeights, (long)inputs * outputs);
-        NeedOrEmpty(dBias, outputs);
-        var (left, leftWidth, right, rightWidth) = layout == WeightLayout.InputMajor ? (x, inputs, dy, outputs) : (dy, outputs, x, inputs);
-        var packed = _packed.AtLeast(_products.PackedLength(rows, rightWidth));
-        _products.Pack(rows, rightWidth, right.Pointer, rightWidth, 1, packed);
-        _products.Run(leftWidth, rightWidth, rows, left.Pointer, 1, leftWidth, new PackedOperand(packed, rows), dWeights.Pointer, rightWidth, MatMulStart.Accumulate, null);
+        Need(dy, (long)rows * outputs.All);
+        Need(dWeights, (long)inputs * outputs.All);
+        NeedOrEmpty(dBias, outputs.All);
+        var slopes = dy.From(outputs.First);
+        var (left, leftCount, leftStride, right, rightCount, rightStride, first) = layout == WeightLayout.InputMajor
+            ? (x, inputs, inputs, slopes, outputs.Count, outputs.All, outputs.First)
+            : (slopes, outputs.Count, outputs.All, x, inputs, inputs, (long)outputs.First * inputs);
+        var packed = _packed.AtLeast(_products.PackedLength(rows, rightCount));
+        _products.Pack(rows, rightCount, right.Pointer, rightStride, 1, packed);
+        _products.Run(leftCount, rightCount, rows, left.Pointer, 1, leftStride, new PackedOperand(packed, rows), dWeights.Pointer + first, rightStride, MatMulStart.Accumulate, null);
         if (!dBias.IsEmpty)
         {
-            ColumnSums.Add<T>(_pool, dy.Pointer, rows, outputs, dBias.Pointer);
+            ColumnSums.Add<T>(_pool, slopes.Pointer, rows, outputs.Count, outputs.All, dBias.Pointer + outputs.First);
         }
     }
 
@@ -267,7 +273,7 @@ internal sealed unsafe class CpuDevice<T> : IDevice
         NeedMatrix(rows, shape.RowWidth, qkv);
         NeedMatrix(rows, shape.OutputWidth, output);
         NeedOrEmpty(logSumExp, (long)rows * shape.Heads);
-        NeedWholeFamilies(sequences);
+        NeedSpans(sequences);
         foreach (var sequence in sequences)
         {
             ArgumentOutOfRangeException.ThrowIfGreaterThan(sequence.Past + sequence.Rows - sequence.FirstStored, sequence.Capacity);
@@ -303,7 +309,7 @@ internal sealed unsafe class CpuDevice<T> : IDevice
         NeedMatrix(rows, shape.RowWidth, qkv, dQkv);
         NeedMatrix(rows, shape.OutputWidth, output, dOutput);
         Need(logSumExp, (long)rows * shape.Heads);
-        NeedWholeFamilies(sequences);
+        NeedSpans(sequences);
         foreach (var sequence in sequences)
         {
             if (sequence.Past > 0 && sequence.Prefix < 0)
@@ -594,11 +600,12 @@ internal sealed unsafe class CpuDevice<T> : IDevice
         return rows;
     }
 
-    /// <summary>A branch stands behind its prompt or behind another branch of it, and goes on from the prompt's last row.</summary>
-    private static void NeedWholeFamilies(ReadOnlySpan<SequenceSpan> sequences)
+    /// <summary>Queries begin inside of a span or at its end. A branch stands behind its prompt or behind another branch of it, and goes on from the prompt's last row.</summary>
+    private static void NeedSpans(ReadOnlySpan<SequenceSpan> sequences)
     {
         for (var i = 0; i < sequences.Length; i++)
         {
+            ArgumentOutOfRangeException.ThrowIfGreaterThan((uint)sequences[i].FirstQuery, (uint)sequences[i].Rows);
             var prefix = sequences[i].Prefix;
             if (prefix >= 0 && (i == 0 || (prefix != i - 1 && prefix != sequences[i - 1].Prefix) || sequences[prefix] is not { Prefix: < 0, Past: 0 } || sequences[prefix].Rows != sequences[i].Past))
             {
@@ -612,6 +619,15 @@ internal sealed unsafe class CpuDevice<T> : IDevice
         if (buffer.Length < length)
         {
             throw new ArgumentException($"A buffer of {buffer.Length} numbers stands where {length} are needed.");
+        }
+    }
+
+    private static void Need(Outputs outputs)
+    {
+        var end = (long)outputs.First + outputs.Count;
+        if (outputs.First < 0 || outputs.Count < 0 || end > outputs.All || outputs.First % Outputs.Step != 0 || (end < outputs.All && end % Outputs.Step != 0))
+        {
+            throw new ArgumentException($"{outputs} is no range of whole steps of {Outputs.Step} columns.");
         }
     }
 

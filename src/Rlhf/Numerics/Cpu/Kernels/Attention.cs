@@ -89,7 +89,7 @@ internal static unsafe class Attention
         var group = shape.Heads / shape.KeyValueHeads;
         for (var head = keyHead * group; head < (keyHead + 1) * group; head++)
         {
-            for (var row = 0; row < sequence.Rows; row += ForwardRows)
+            for (var row = sequence.FirstQuery; row < sequence.Rows; row += ForwardRows)
             {
                 ForwardTile<T, TNumber>(a, sequence, head, row, Math.Min(ForwardRows, sequence.Rows - row), prompt, own);
             }

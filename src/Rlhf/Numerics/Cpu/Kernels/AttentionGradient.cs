@@ -57,7 +57,7 @@ internal static unsafe class AttentionGradient
         for (var head = keyHead * group; head < (keyHead + 1) * group; head++)
         {
             work.LoadQueries(a, sequence, head);
-            for (var row = 0; row < sequence.Rows; row += Rows)
+            for (var row = sequence.FirstQuery; row < sequence.Rows; row += Rows)
             {
                 Tile<T>(a, sequence, head, row, Math.Min(Rows, sequence.Rows - row), work);
             }

@@ -57,10 +57,16 @@ internal readonly unsafe struct AttentionGradientWork
         new Span<float>(DValues + ((long)sequence.Past * Padded), checked(sequence.Rows * Padded)).Clear();
     }
 
+    /// <summary>Copies what asks, and clears the gradients of the queries of rows that do not.</summary>
     public void LoadQueries(Attention.Arguments* a, SequenceSpan sequence, int head)
     {
         var shape = a->Shape;
-        for (var row = 0; row < sequence.Rows; row++)
+        for (var row = 0; row < sequence.FirstQuery; row++)
+        {
+            new Span<float>(a->DQkv + ((long)(sequence.FirstRow + row) * shape.RowWidth) + (head * HeadWidth), HeadWidth).Clear();
+        }
+
+        for (var row = sequence.FirstQuery; row < sequence.Rows; row++)
         {
             var index = (long)(sequence.FirstRow + row);
             var dOutput = a->DOutput + (index * shape.OutputWidth) + (head * HeadWidth);

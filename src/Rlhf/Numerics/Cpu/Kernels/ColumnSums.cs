@@ -2,7 +2,7 @@ using Rlhf.Numerics.Cpu.Simd;
 
 namespace Rlhf.Numerics.Cpu;
 
-/// <summary>Adds the sum of each column of a [rows, width] matrix to a vector: one part is some neighbouring columns, so rows add in order.</summary>
+/// <summary>Adds the sum of each column of a [rows, width] matrix, whose rows lie <c>stride</c> apart, to a vector: one part is some neighbouring columns, so rows add in order.</summary>
 internal static unsafe class ColumnSums
 {
     /// <summary>Columns of a part: a run of memory long enough to stream, sums that stay in the first-level cache.</summary>
@@ -11,13 +11,13 @@ internal static unsafe class ColumnSums
     private struct Arguments
     {
         public float* X, Sums;
-        public int Rows, Width;
+        public int Rows, Width, Stride;
     }
 
-    public static void Add<T>(WorkerPool pool, float* x, int rows, int width, float* sums)
+    public static void Add<T>(WorkerPool pool, float* x, int rows, int width, int stride, float* sums)
         where T : unmanaged, ILanes<T>
     {
-        var arguments = new Arguments { X = x, Sums = sums, Rows = rows, Width = width };
+        var arguments = new Arguments { X = x, Sums = sums, Rows = rows, Width = width, Stride = stride };
         pool.Run(&AddPart<T>, &arguments, (width + PartColumns - 1) / PartColumns);
     }
 
@@ -29,7 +29,7 @@ internal static unsafe class ColumnSums
         var columns = Math.Min(PartColumns, a->Width - first);
         var sums = a->Sums + first;
         var x = a->X + first;
-        for (var row = 0; row < a->Rows; row++, x += a->Width)
+        for (var row = 0; row < a->Rows; row++, x += a->Stride)
         {
             for (var c = 0; c < columns; c += ILanes<T>.Count)
             {

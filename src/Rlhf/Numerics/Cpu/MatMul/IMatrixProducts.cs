@@ -7,7 +7,7 @@ namespace Rlhf.Numerics.Cpu;
 internal readonly unsafe record struct PackedOperand(nint Address, long Rows, long FirstRow = 0, long FirstColumn = 0, Precision Storage = Precision.F32)
 {
     /// <summary>What the first row and column of a range must be multiples of.</summary>
-    public const int Step = 64;
+    public const int Step = Outputs.Step;
 
     public PackedOperand(float* packed, long rows, long firstRow = 0, long firstColumn = 0)
         : this((nint)packed, rows, firstRow, firstColumn)

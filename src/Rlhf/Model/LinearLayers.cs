@@ -1,0 +1,94 @@
+using Rlhf.Numerics;
+
+namespace Rlhf.Model;
+
+/// <summary>The linear layers of a pass through a decoder. Matrices that the decoder does not keep packed are packed when their turn comes.</summary>
+internal sealed class LinearLayers(Decoder decoder, Arena arena)
+{
+    private readonly IDevice _device = decoder.Device;
+    private FloatBuffer _packing;
+
+    private int Queries => decoder.Shape.OutputWidth; // columns of the fused projection, its first ones
+
+    /// <summary>Takes what a pass needs, after the arena was emptied.</summary>
+    public void Begin(bool backward) => _packing = decoder.PacksInPass(backward) ? arena.Take(decoder.LargestPacked) : default;
+
+    /// <summary>y [rows, outputs] = x W + bias.</summary>
+    public void Forward(int layer, LinearRole role, int rows, FloatBuffer x, long? bias, FloatBuffer y)
+    {
+        var w = decoder.Linear(layer, role);
+        _device.LinearForward(x, decoder.Packed(w, _packing), decoder.Part(bias, w.Outputs), rows, w.Inputs, w.Outputs, y);
+    }
+
+    /// <summary>Adds to the gradients of weights and bias; dx = dy W^T.</summary>
+    public void Backward(int layer, LinearRole role, int rows, FloatBuffer x, FloatBuffer dy, long? bias, FloatBuffer dx, FloatBuffer gradients)
+    {
+        var w = decoder.Linear(layer, role);
+        BackwardWeights(w, rows, x, dy, w.Outputs, bias, gradients);
+        _device.LinearBackwardInput(dy, decoder.PackedTransposed(w, _packing), rows, w.Inputs, w.Outputs, accumulate: false, dx);
+    }
+
+    /// <summary>The fused projection with queries for <paramref name="queryRows"/> alone, to the same bits; other rows' queries are undefined but finite.</summary>
+    public void ForwardQkv(int layer, int rows, IntBuffer queryRows, FloatBuffer x, long? bias, FloatBuffer qkv)
+    {
+        var w = decoder.Linear(layer, LinearRole.Qkv);
+        if (queryRows.Length == rows || !IsDivisible)
+        {
+            Forward(layer, LinearRole.Qkv, rows, x, bias, qkv);
+            return;
+        }
+
+        var (packed, biases, count) = (decoder.Packed(w, _packing), decoder.Part(bias, w.Outputs), (int)queryRows.Length);
+        _device.Fill(qkv.Slice(0, (long)rows * w.Outputs), 0f);
+        if (count > 0)
+        {
+            var queries = arena.TakeZeroed((long)count * w.Outputs);
+            _device.LinearForward(Gathered(x, queryRows, w.Inputs), packed, biases, count, w.Inputs, QueryOutputs(w), queries);
+            _device.ScatterAddRows(queries, queryRows, count, w.Outputs, qkv);
+        }
+
+        _device.LinearForward(x, packed, biases, rows, w.Inputs, KeyValueOutputs(w), qkv);
+    }
+
+    /// <summary>Back through <see cref="ForwardQkv"/>, where the gradients of queries that nobody asks are zero.</summary>
+    public void BackwardQkv(int layer, int rows, IntBuffer queryRows, FloatBuffer x, FloatBuffer dQkv, long? bias, FloatBuffer dx, FloatBuffer gradients)
+    {
+        if (!IsDivisible)
+        {
+            Backward(layer, LinearRole.Qkv, rows, x, dQkv, bias, dx, gradients);
+            return;
+        }
+
+        // Queries first, also where all rows ask: a sum is made in the same order whichever rows do.
+        var w = decoder.Linear(layer, LinearRole.Qkv);
+        var count = (int)queryRows.Length;
+        var (all, queryX, dQueries) = count == rows ? (dx, x, dQkv) : (arena.Take((long)count * w.Inputs), Gathered(x, queryRows, w.Inputs), Gathered(dQkv, queryRows, w.Outputs));
+        BackwardWeights(w, count, queryX, dQueries, QueryOutputs(w), bias, gradients);
+        BackwardWeights(w, rows, x, dQkv, KeyValueOutputs(w), bias, gradients);
+        var packed = decoder.PackedTransposed(w, _packing);
+        _device.LinearBackwardInput(dQueries, packed, count, w.Inputs, QueryOutputs(w), accumulate: false, all);
+        if (count < rows)
+        {
+            _device.Fill(dx.Slice(0, (long)rows * w.Inputs), 0f);
+            _device.ScatterAddRows(all, queryRows, count, w.Inputs, dx);
+        }
+
+        _device.LinearBackwardInput(dQkv, packed, rows, w.Inputs, KeyValueOutputs(w), accumulate: true, dx);
+    }
+
+    private bool IsDivisible => Queries % Outputs.Step == 0;
+
+    private Outputs QueryOutputs(PackedWeights w) => new(w.Outputs, 0, Queries);
+
+    private Outputs KeyValueOutputs(PackedWeights w) => new(w.Outputs, Queries, w.Outputs - Queries);
+
+    private FloatBuffer Gathered(FloatBuffer x, IntBuffer rows, int width)
+    {
+        var gathered = arena.Take((long)rows.Length * width);
+        _device.GatherRows(x, rows, (int)rows.Length, width, gathered);
+        return gathered;
+    }
+
+    private void BackwardWeights(PackedWeights w, int rows, FloatBuffer x, FloatBuffer dy, Outputs outputs, long? bias, FloatBuffer gradients) =>
+        _device.LinearBackwardWeights(x, dy, rows, w.Inputs, outputs, w.Layout, gradients.Slice(w.Offset, (long)w.Inputs * w.Outputs), Decoder.PartOf(gradients, bias, w.Outputs));
+}
