@@ -32,7 +32,7 @@ internal sealed class LinearLayers(Decoder decoder, Arena arena)
     public void ForwardQkv(int layer, int rows, IntBuffer queryRows, FloatBuffer x, long? bias, FloatBuffer qkv)
     {
         var w = decoder.Linear(layer, LinearRole.Qkv);
-        if (queryRows.Length == rows || !IsDivisible)
+        if (queryRows.Length == rows || !HasQueriesApart)
         {
             Forward(layer, LinearRole.Qkv, rows, x, bias, qkv);
             return;
@@ -53,7 +53,7 @@ internal sealed class LinearLayers(Decoder decoder, Arena arena)
     /// <summary>Back through <see cref="ForwardQkv"/>, where the gradients of queries that nobody asks are zero.</summary>
     public void BackwardQkv(int layer, int rows, IntBuffer queryRows, FloatBuffer x, FloatBuffer dQkv, long? bias, FloatBuffer dx, FloatBuffer gradients)
     {
-        if (!IsDivisible)
+        if (!HasQueriesApart)
         {
             Backward(layer, LinearRole.Qkv, rows, x, dQkv, bias, dx, gradients);
             return;
@@ -62,21 +62,22 @@ internal sealed class LinearLayers(Decoder decoder, Arena arena)
         // Queries first, also where all rows ask: a sum is made in the same order whichever rows do.
         var w = decoder.Linear(layer, LinearRole.Qkv);
         var count = (int)queryRows.Length;
-        var (all, queryX, dQueries) = count == rows ? (dx, x, dQkv) : (arena.Take((long)count * w.Inputs), Gathered(x, queryRows, w.Inputs), Gathered(dQkv, queryRows, w.Outputs));
+        var (dQueryX, queryX, dQueries) = count == rows ? (dx, x, dQkv) : (arena.Take((long)count * w.Inputs), Gathered(x, queryRows, w.Inputs), Gathered(dQkv, queryRows, w.Outputs));
         BackwardWeights(w, count, queryX, dQueries, QueryOutputs(w), bias, gradients);
         BackwardWeights(w, rows, x, dQkv, KeyValueOutputs(w), bias, gradients);
         var packed = decoder.PackedTransposed(w, _packing);
-        _device.LinearBackwardInput(dQueries, packed, count, w.Inputs, QueryOutputs(w), accumulate: false, all);
+        _device.LinearBackwardInput(dQueries, packed, count, w.Inputs, QueryOutputs(w), accumulate: false, dQueryX);
         if (count < rows)
         {
             _device.Fill(dx.Slice(0, (long)rows * w.Inputs), 0f);
-            _device.ScatterAddRows(all, queryRows, count, w.Inputs, dx);
+            _device.ScatterAddRows(dQueryX, queryRows, count, w.Inputs, dx);
         }
 
         _device.LinearBackwardInput(dQkv, packed, rows, w.Inputs, KeyValueOutputs(w), accumulate: true, dx);
     }
 
-    private bool IsDivisible => Queries % Outputs.Step == 0;
+    /// <summary>Whether the queries' columns end where a packed step does.</summary>
+    private bool HasQueriesApart => Queries % Outputs.Step == 0;
 
     private Outputs QueryOutputs(PackedWeights w) => new(w.Outputs, 0, Queries);
 
