@@ -77,6 +77,29 @@ public sealed class OutputRangeTests
         }
     }
 
+    [Theory]
+    [MemberData(nameof(DeviceBench.SetsAndPrecisions), MemberType = typeof(DeviceBench))]
+    public void A_bias_gradient_is_the_sum_of_the_rows_in_order_in_either_layout(InstructionSet set, Precision precision)
+    {
+        foreach (var (rows, outputs, threads) in ((int, int, int)[])[(1, 1, 1), (64, 64, 1), (65, 70, 3), (300, 200, 2)])
+        {
+            var (x, dy, start) = (Check.Floats(1, rows * 3), Check.Floats(2, rows * outputs), Check.Floats(3, outputs));
+            var expected = start.ToArray();
+            for (var i = 0; i < dy.Length; i++)
+            {
+                expected[i % outputs] += dy[i];
+            }
+
+            foreach (var layout in Enum.GetValues<WeightLayout>())
+            {
+                using var bench = new DeviceBench(set, threads, precision);
+                var bias = bench.Put(start);
+                bench.Device.LinearBackwardWeights(bench.Put(x), bench.Put(dy), rows, 3, outputs, layout, bench.Zeros(3 * outputs), bias);
+                Check.SameBits(expected, bench.Get(bias), $"{rows} rows, {outputs} outputs, {layout}");
+            }
+        }
+    }
+
     [Fact]
     public void Ranges_that_are_no_whole_steps_are_refused()
     {

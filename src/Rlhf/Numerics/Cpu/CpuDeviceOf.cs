@@ -133,9 +133,17 @@ internal sealed unsafe class CpuDevice<T> : IDevice
             ? (x, inputs, inputs, slopes, outputs.Count, outputs.All, outputs.First)
             : (slopes, outputs.Count, outputs.All, x, inputs, inputs, (long)outputs.First * inputs);
         var packed = _packed.AtLeast(_products.PackedLength(rows, rightCount));
-        _products.Pack(rows, rightCount, right.Pointer, rightStride, 1, packed);
+        if (layout == WeightLayout.InputMajor && !dBias.IsEmpty)
+        {
+            _products.PackAndSum(rows, rightCount, right.Pointer, rightStride, packed, dBias.Pointer + outputs.First);
+        }
+        else
+        {
+            _products.Pack(rows, rightCount, right.Pointer, rightStride, 1, packed);
+        }
+
         _products.Run(leftCount, rightCount, rows, left.Pointer, 1, leftStride, new PackedOperand(packed, rows), dWeights.Pointer + first, rightStride, MatMulStart.Accumulate, null);
-        if (!dBias.IsEmpty)
+        if (layout == WeightLayout.OutputMajor && !dBias.IsEmpty)
         {
             ColumnSums.Add<T>(_pool, slopes.Pointer, rows, outputs.Count, outputs.All, dBias.Pointer + outputs.First);
         }

@@ -27,9 +27,14 @@ internal static unsafe class ColumnSums
         var a = (Arguments*)arguments;
         var first = part * PartColumns;
         var columns = Math.Min(PartColumns, a->Width - first);
-        var sums = a->Sums + first;
-        var x = a->X + first;
-        for (var row = 0; row < a->Rows; row++, x += a->Stride)
+        AddRows<T>(a->Rows, columns, a->X + first, a->Stride, a->Sums + first);
+    }
+
+    /// <summary>sums += rows, one after the other.</summary>
+    public static void AddRows<T>(int rows, int columns, float* x, long stride, float* sums)
+        where T : unmanaged, ILanes<T>
+    {
+        for (var row = 0; row < rows; row++, x += stride)
         {
             for (var c = 0; c < columns; c += ILanes<T>.Count)
             {

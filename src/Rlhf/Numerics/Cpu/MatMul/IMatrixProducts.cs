@@ -31,6 +31,9 @@ internal unsafe interface IMatrixProducts : IDisposable
     /// <summary>Packs B, whose element (k, n) stands at b[k * rowStride + n * columnStride]; one of the strides is 1.</summary>
     void Pack(int k, int n, float* b, long rowStride, long columnStride, float* packed, Precision storage = Precision.F32);
 
+    /// <summary>Packs B, whose element (k, n) stands at b[k * rowStride + n], and adds the sums of its columns to <paramref name="sums"/> [n] while they are at hand: in order, as <see cref="ColumnSums"/>.</summary>
+    void PackAndSum(int k, int n, float* b, long rowStride, float* packed, float* sums);
+
     /// <summary>Multiplies. A's element (i, k) stands at a[i * rowStride + k * columnStride], one of the strides being 1; C's element (i, n) at c[i * cRowStride + n].</summary>
     void Run(int m, int n, int k, float* a, long rowStride, long columnStride, PackedOperand b, float* c, long cRowStride, MatMulStart start, float* bias);
 }

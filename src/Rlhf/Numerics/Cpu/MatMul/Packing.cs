@@ -11,13 +11,15 @@ internal static unsafe class Packing
 {
     private const int PackRows = 256; // of each of
     private const int PackPanels = 8; // panels: what one part packs
+    private const int SummedPanels = 2; // what one part packs if it sums, too: whole cache lines, and parts enough for all threads
+    private const int SummedRows = 64; // packed and then summed: half of the first-level cache
     private const int GroupsAtOnce = 8; // whole cache lines of the source, whatever the width of a group
     private const int RowsAhead = 4; // so far ahead rows are fetched; they lie too far apart for the processor to guess
 
     private struct Arguments
     {
         public int K, N, Steps;
-        public float* B, Packed;
+        public float* B, Packed, Sums;
         public long RowStride, ColumnStride;
     }
 
@@ -28,6 +30,14 @@ internal static unsafe class Packing
         var groups = (n + (PackPanels * MatMul.PanelWidth) - 1) / (PackPanels * MatMul.PanelWidth);
         var arguments = new Arguments { K = k, N = n, Steps = steps, B = b, Packed = packed, RowStride = rowStride, ColumnStride = columnStride };
         pool.Run(&PackPart, &arguments, groups * steps);
+    }
+
+    /// <summary>The same for neighbouring columns, whose sums are added to <paramref name="sums"/>.</summary>
+    public static void PanelsAndSums<T>(WorkerPool pool, int k, int n, float* b, long rowStride, float* packed, float* sums)
+        where T : unmanaged, ILanes<T>
+    {
+        var arguments = new Arguments { K = k, N = n, B = b, Packed = packed, Sums = sums, RowStride = rowStride, ColumnStride = 1 };
+        pool.Run(&PackAndSumPart<T>, &arguments, (n + (SummedPanels * MatMul.PanelWidth) - 1) / (SummedPanels * MatMul.PanelWidth));
     }
 
     /// <summary>
@@ -46,7 +56,26 @@ internal static unsafe class Packing
         var firstColumn = part / a->Steps * PackPanels * MatMul.PanelWidth;
         var endColumn = Math.Min(a->N, firstColumn + (PackPanels * MatMul.PanelWidth));
         var firstRow = part % a->Steps * PackRows;
-        var rows = Math.Min(PackRows, a->K - firstRow);
+        PackRange(a, firstRow, Math.Min(PackRows, a->K - firstRow), firstColumn, endColumn);
+    }
+
+    private static void PackAndSumPart<T>(void* arguments, int part, int worker)
+        where T : unmanaged, ILanes<T>
+    {
+        var a = (Arguments*)arguments;
+        var firstColumn = part * SummedPanels * MatMul.PanelWidth;
+        var endColumn = Math.Min(a->N, firstColumn + (SummedPanels * MatMul.PanelWidth));
+        for (var row = 0; row < a->K; row += SummedRows)
+        {
+            var rows = Math.Min(SummedRows, a->K - row);
+            PackRange(a, row, rows, firstColumn, endColumn);
+            ColumnSums.AddRows<T>(rows, endColumn - firstColumn, a->B + (row * a->RowStride) + firstColumn, a->RowStride, a->Sums + firstColumn);
+        }
+    }
+
+    /// <summary>Some rows of whole panels.</summary>
+    private static void PackRange(Arguments* a, int firstRow, int rows, int firstColumn, int endColumn)
+    {
         var panelStride = (long)MatMul.PanelWidth * a->K;
         var destination = a->Packed + ((long)firstColumn * a->K) + ((long)firstRow * MatMul.PanelWidth);
         var partial = (endColumn - firstColumn) % MatMul.PanelWidth;

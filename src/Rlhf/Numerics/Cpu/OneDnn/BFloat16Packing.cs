@@ -11,13 +11,14 @@ internal static unsafe class BFloat16Packing
     private const int Panel = OneDnnProduct.Columns;
     private const int PackRows = 128; // of each of
     private const int PackPanels = 4; // panels: what one part packs
+    private const int SummedRows = 64; // packed and then summed: half of the first-level cache
     private const int RowsAhead = 16; // fetched: rows lie too far apart for the processor to guess
     private const int BlockPairs = 16; // of K, for the rows of a block at a time: most of the first-level cache
 
     private struct Arguments
     {
         public int K, N, Steps;
-        public float* B, Packed;
+        public float* B, Packed, Sums;
         public long RowStride, ColumnStride;
     }
 
@@ -34,6 +35,14 @@ internal static unsafe class BFloat16Packing
         var groups = (n + (PackPanels * Panel) - 1) / (PackPanels * Panel);
         var arguments = new Arguments { K = k, N = n, Steps = steps, B = b, Packed = packed, RowStride = rowStride, ColumnStride = columnStride };
         pool.Run(&PackPart, &arguments, groups * steps);
+    }
+
+    /// <summary>The same for neighbouring columns, whose sums are added to <paramref name="sums"/>. One part is one panel.</summary>
+    public static void PackAndSum<T>(WorkerPool pool, int k, int n, float* b, long rowStride, float* packed, float* sums)
+        where T : unmanaged, ILanes<T>
+    {
+        var arguments = new Arguments { K = k, N = n, B = b, Packed = packed, Sums = sums, RowStride = rowStride, ColumnStride = 1 };
+        pool.Run(&PackAndSumPart<T>, &arguments, (n + Panel - 1) / Panel);
     }
 
     /// <summary>A block of A's rows, [<paramref name="padded"/>, <paramref name="paddedDepth"/>] in bfloat16; what is beyond <paramref name="rows"/> and <paramref name="depth"/> is zero.</summary>
@@ -72,22 +81,41 @@ internal static unsafe class BFloat16Packing
         var rows = Math.Min(PackRows, a->K - firstRow);
         for (var column = firstColumn; column < endColumn; column += Panel)
         {
-            var columns = Math.Min(Panel, endColumn - column);
-            var destination = a->Packed + (column / Panel * PanelLength(a->K)) + ((long)firstRow * Panel / 2);
-            if (columns < Panel || rows < BFloat16Parts.Rounded(rows))
-            {
-                new Span<float>(destination, BFloat16Parts.Rounded(rows) * Panel / 2).Clear();
-            }
+            PackPanel(a, firstRow, rows, column);
+        }
+    }
 
-            var source = a->B + (firstRow * a->RowStride) + (column * a->ColumnStride);
-            if (a->RowStride == 1)
-            {
-                RoundAndTranspose(rows, columns, source, a->ColumnStride, destination);
-            }
-            else
-            {
-                Pair(rows, columns, source, a->RowStride, destination, Panel);
-            }
+    private static void PackAndSumPart<T>(void* arguments, int part, int worker)
+        where T : unmanaged, ILanes<T>
+    {
+        var a = (Arguments*)arguments;
+        var column = part * Panel;
+        for (var row = 0; row < a->K; row += SummedRows)
+        {
+            var rows = Math.Min(SummedRows, a->K - row);
+            PackPanel(a, row, rows, column);
+            ColumnSums.AddRows<T>(rows, Math.Min(Panel, a->N - column), a->B + (row * a->RowStride) + column, a->RowStride, a->Sums + column);
+        }
+    }
+
+    /// <summary>Some rows of one panel.</summary>
+    private static void PackPanel(Arguments* a, int firstRow, int rows, int column)
+    {
+        var columns = Math.Min(Panel, a->N - column);
+        var destination = a->Packed + (column / Panel * PanelLength(a->K)) + ((long)firstRow * Panel / 2);
+        if (columns < Panel || rows < BFloat16Parts.Rounded(rows))
+        {
+            new Span<float>(destination, BFloat16Parts.Rounded(rows) * Panel / 2).Clear();
+        }
+
+        var source = a->B + (firstRow * a->RowStride) + (column * a->ColumnStride);
+        if (a->RowStride == 1)
+        {
+            RoundAndTranspose(rows, columns, source, a->ColumnStride, destination);
+        }
+        else
+        {
+            Pair(rows, columns, source, a->RowStride, destination, Panel);
         }
     }
 

@@ -37,6 +37,8 @@ internal sealed unsafe class BFloat16Products<T> : IMatrixProducts
 
     public void Pack(int k, int n, float* b, long rowStride, long columnStride, float* packed, Precision storage) => BFloat16Packing.Pack(_pool, k, n, b, rowStride, columnStride, packed);
 
+    public void PackAndSum(int k, int n, float* b, long rowStride, float* packed, float* sums) => BFloat16Packing.PackAndSum<T>(_pool, k, n, b, rowStride, packed, sums);
+
     public void Run(int m, int n, int k, float* a, long rowStride, long columnStride, PackedOperand b, float* c, long cRowStride, MatMulStart start, float* bias)
     {
         if (k == 0)
