@@ -13,12 +13,12 @@ public sealed class ArenaPageTests(Browser browser)
         await using var server = await TestServer.StartAsync(Examples.FillArena);
         var owner = server.Store.AddUser("owner", UserRole.Owner);
         var (page, errors) = await SignedIn(server, server.Store.AddUser("ann", UserRole.Labeler));
-        List<string> bodies = [];
-        page.Response += async (_, response) =>
+        List<Task<string>> reads = []; // awaited below, while the page is still there
+        page.Response += (_, response) =>
         {
             if (response.Url.Contains("/api/", StringComparison.Ordinal))
             {
-                bodies.Add(await response.TextAsync());
+                reads.Add(response.TextAsync());
             }
         };
         Assert.False(await page.Locator("#board").IsVisibleAsync());
@@ -50,6 +50,7 @@ public sealed class ArenaPageTests(Browser browser)
             Assert.Equal(said[answers.Messages[0].Content], answers.Responses[ranking.Judgement.Tiers![0][0]]);
         }
 
+        var bodies = await Task.WhenAll([.. reads]);
         Assert.NotEmpty(bodies);
         Assert.All([.. bodies, await page.ContentAsync()], text => Assert.DoesNotContain("ppo", text, StringComparison.Ordinal));
         Assert.Empty(errors);
