@@ -25,6 +25,7 @@ public sealed class MatMulTests
         Prop.ForAll(Shapes.ToArbitrary(), shape => Verify(shape)).Check(Config.QuickThrowOnFailure.WithMaxTest(60));
 
     [Theory]
+    [InlineData(5, 40, 0)] // nothing to add
     [InlineData(1, 40, 1100)] // three steps of depth
     [InlineData(25, 70, 520)]
     [InlineData(600, 33, 20)] // several blocks of rows

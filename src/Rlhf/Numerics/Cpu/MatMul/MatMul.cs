@@ -128,6 +128,8 @@ internal static unsafe class MatMul
             Copy(g->Bias + firstColumn, startRow, columns);
         }
 
+        var ahead = Stored(g, panel + 1, first);
+        var aheadOfRow = (long)depth * PanelWidth * NumberBytes(g) / (endRow - firstRow);
         var edge = stackalloc float[columns < PanelWidth ? TTile.Rows * PanelWidth : 0];
         for (var row = firstRow; row < endRow; row += TTile.Rows)
         {
@@ -145,8 +147,9 @@ internal static unsafe class MatMul
             }
 
             var fromStart = start != MatMulStart.Accumulate;
-            TTile.Multiply(rows, depth, a, b, fromStart ? startRow : tile, fromStart ? 0 : stride, tile, stride);
+            TTile.Multiply(rows, depth, a, b, new MatMulAhead(ahead, rows * aheadOfRow), fromStart ? startRow : tile, fromStart ? 0 : stride, tile, stride);
             CopyRows(columns < PanelWidth ? rows : 0, columns, edge, PanelWidth, c, g->CRowStride);
+            ahead += rows * aheadOfRow;
         }
     }
 
@@ -156,15 +159,19 @@ internal static unsafe class MatMul
     /// <summary>One step of K of a panel: where it stands, or in <paramref name="widened"/>.</summary>
     private static float* PanelOf(RunArguments* g, int panel, int first, int depth, float* widened)
     {
-        var offset = (panel * g->PanelStride) + ((long)first * PanelWidth);
+        var stored = Stored(g, panel, first);
         if (g->Storage == Precision.F32)
         {
-            return g->PackedB + offset;
+            return (float*)stored;
         }
 
-        BFloat16.Widen((ushort*)g->PackedB + offset, widened, depth * PanelWidth);
+        BFloat16.Widen((ushort*)stored, widened, depth * PanelWidth);
         return widened;
     }
+
+    private static byte* Stored(RunArguments* g, int panel, int row) => (byte*)g->PackedB + (((panel * g->PanelStride) + ((long)row * PanelWidth)) * NumberBytes(g));
+
+    private static int NumberBytes(RunArguments* g) => g->Storage == Precision.F32 ? sizeof(float) : sizeof(ushort);
 
     private static void CopyRows(int rows, int columns, float* source, long sourceStride, float* destination, long destinationStride)
     {

@@ -12,7 +12,7 @@ internal readonly unsafe struct MatMulTile128 : IMatMulTile
 {
     public static int Rows => 6;
 
-    public static void Multiply(int rows, int k, float* a, float* b, float* from, long fromStride, float* c, long cStride)
+    public static void Multiply(int rows, int k, float* a, float* b, MatMulAhead ahead, float* from, long fromStride, float* c, long cStride)
     {
         for (var column = 0; column < MatMul.PanelWidth; column += 8)
         {

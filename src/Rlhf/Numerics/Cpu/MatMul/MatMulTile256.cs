@@ -1,60 +1,69 @@
+using System.Numerics;
 using System.Runtime.CompilerServices;
 using System.Runtime.Intrinsics;
 using System.Runtime.Intrinsics.X86;
 
 namespace Rlhf.Numerics.Cpu;
 
-/// <summary>AVX2 with FMA: 6 rows x 16 columns in 12 of the 16 registers, two more for the row of B and one for the broadcast element of A.</summary>
+/// <summary>
+/// AVX2 with FMA: 6 rows x 16 columns in 12 of the 16 registers, two more for the row of B and one for the broadcast element of A. A tile's rows meet one half of the panel before the other, six, then
+/// four, two and one at a time, and each of these calls asks for its share of the panel ahead: with few rows, as in decoding, B comes from memory while the panel before it is multiplied.
+/// </summary>
 internal readonly unsafe struct MatMulTile256 : IMatMulTile
 {
-    public static int Rows => 6;
+    private const int PrefetchDistance = 256; // floats ahead of the row of B in use, which comes from the second-level cache
+    private const int HalfWidth = MatMul.PanelWidth / 2;
 
-    public static void Multiply(int rows, int k, float* a, float* b, float* from, long fromStride, float* c, long cStride)
+    public static int Rows => 12;
+
+    public static void Multiply(int rows, int k, float* a, float* b, MatMulAhead ahead, float* from, long fromStride, float* c, long cStride)
     {
-        for (var column = 0; column < MatMul.PanelWidth; column += 16)
-        {
-            Columns(rows, k, a, b + column, from + column, fromStride, c + column, cStride);
-        }
+        var callsOfHalf = (rows / 6) + BitOperations.PopCount((uint)rows % 6);
+        var aheadStep = ahead.Step(2 * callsOfHalf * k);
+        Half(rows, k, a, b, ahead.Start, aheadStep, from, fromStride, c, cStride);
+        Half(rows, k, a, b + HalfWidth, ahead.Start + (callsOfHalf * k * aheadStep), aheadStep, from + HalfWidth, fromStride, c + HalfWidth, cStride);
     }
 
-    private static void Columns(int rows, int k, float* a, float* b, float* from, long fromStride, float* c, long cStride)
+    private static void Half(int rows, int k, float* a, float* b, byte* ahead, long aheadStep, float* from, long fromStride, float* c, long cStride)
     {
         var aStride = (long)rows;
-        if (rows >= 6)
+        for (; rows >= 6; rows -= 6)
         {
-            Rows6(k, a, aStride, b, from, fromStride, c, cStride);
+            Rows6(k, a, aStride, b, ahead, aheadStep, from, fromStride, c, cStride);
             a += 6;
             from += 6 * fromStride;
             c += 6 * cStride;
-            rows -= 6;
+            ahead += k * aheadStep;
         }
 
         if (rows >= 4)
         {
-            Rows4(k, a, aStride, b, from, fromStride, c, cStride);
+            Rows4(k, a, aStride, b, ahead, aheadStep, from, fromStride, c, cStride);
             a += 4;
             from += 4 * fromStride;
             c += 4 * cStride;
+            ahead += k * aheadStep;
             rows -= 4;
         }
 
         if (rows >= 2)
         {
-            Rows2(k, a, aStride, b, from, fromStride, c, cStride);
+            Rows2(k, a, aStride, b, ahead, aheadStep, from, fromStride, c, cStride);
             a += 2;
             from += 2 * fromStride;
             c += 2 * cStride;
+            ahead += k * aheadStep;
             rows -= 2;
         }
 
         if (rows > 0)
         {
-            Rows1(k, a, aStride, b, from, fromStride, c, cStride);
+            Rows1(k, a, aStride, b, ahead, aheadStep, from, fromStride, c, cStride);
         }
     }
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private static void Rows6(int k, float* a, long aStride, float* b, float* from, long fromStride, float* c, long cStride)
+    private static void Rows6(int k, float* a, long aStride, float* b, byte* ahead, long aheadStep, float* from, long fromStride, float* c, long cStride)
     {
         var c00 = Vector256.Load(from);
         var c01 = Vector256.Load(from + 8);
@@ -68,8 +77,16 @@ internal readonly unsafe struct MatMulTile256 : IMatMulTile
         var c41 = Vector256.Load(from + (4 * fromStride) + 8);
         var c50 = Vector256.Load(from + (5 * fromStride));
         var c51 = Vector256.Load(from + (5 * fromStride) + 8);
-        for (var end = a + (k * aStride); a != end; a += aStride, b += MatMul.PanelWidth)
+        Sse.Prefetch0(c + (6 * cStride));
+        Sse.Prefetch0(c + (7 * cStride));
+        Sse.Prefetch0(c + (8 * cStride));
+        Sse.Prefetch0(c + (9 * cStride));
+        Sse.Prefetch0(c + (10 * cStride));
+        Sse.Prefetch0(c + (11 * cStride));
+        for (var end = a + (k * aStride); a != end; a += aStride, b += MatMul.PanelWidth, ahead += aheadStep)
         {
+            Sse.Prefetch1(ahead);
+            Sse.Prefetch0(b + PrefetchDistance);
             var b0 = Vector256.Load(b);
             var b1 = Vector256.Load(b + 8);
             var x = Vector256.Create(*a);
@@ -107,7 +124,7 @@ internal readonly unsafe struct MatMulTile256 : IMatMulTile
     }
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private static void Rows4(int k, float* a, long aStride, float* b, float* from, long fromStride, float* c, long cStride)
+    private static void Rows4(int k, float* a, long aStride, float* b, byte* ahead, long aheadStep, float* from, long fromStride, float* c, long cStride)
     {
         var c00 = Vector256.Load(from);
         var c01 = Vector256.Load(from + 8);
@@ -117,8 +134,10 @@ internal readonly unsafe struct MatMulTile256 : IMatMulTile
         var c21 = Vector256.Load(from + (2 * fromStride) + 8);
         var c30 = Vector256.Load(from + (3 * fromStride));
         var c31 = Vector256.Load(from + (3 * fromStride) + 8);
-        for (var end = a + (k * aStride); a != end; a += aStride, b += MatMul.PanelWidth)
+        for (var end = a + (k * aStride); a != end; a += aStride, b += MatMul.PanelWidth, ahead += aheadStep)
         {
+            Sse.Prefetch1(ahead);
+            Sse.Prefetch0(b + PrefetchDistance);
             var b0 = Vector256.Load(b);
             var b1 = Vector256.Load(b + 8);
             var x = Vector256.Create(*a);
@@ -146,14 +165,16 @@ internal readonly unsafe struct MatMulTile256 : IMatMulTile
     }
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private static void Rows2(int k, float* a, long aStride, float* b, float* from, long fromStride, float* c, long cStride)
+    private static void Rows2(int k, float* a, long aStride, float* b, byte* ahead, long aheadStep, float* from, long fromStride, float* c, long cStride)
     {
         var c00 = Vector256.Load(from);
         var c01 = Vector256.Load(from + 8);
         var c10 = Vector256.Load(from + fromStride);
         var c11 = Vector256.Load(from + fromStride + 8);
-        for (var end = a + (k * aStride); a != end; a += aStride, b += MatMul.PanelWidth)
+        for (var end = a + (k * aStride); a != end; a += aStride, b += MatMul.PanelWidth, ahead += aheadStep)
         {
+            Sse.Prefetch1(ahead);
+            Sse.Prefetch0(b + PrefetchDistance);
             var b0 = Vector256.Load(b);
             var b1 = Vector256.Load(b + 8);
             var x = Vector256.Create(*a);
@@ -171,12 +192,14 @@ internal readonly unsafe struct MatMulTile256 : IMatMulTile
     }
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private static void Rows1(int k, float* a, long aStride, float* b, float* from, long fromStride, float* c, long cStride)
+    private static void Rows1(int k, float* a, long aStride, float* b, byte* ahead, long aheadStep, float* from, long fromStride, float* c, long cStride)
     {
         var c00 = Vector256.Load(from);
         var c01 = Vector256.Load(from + 8);
-        for (var end = a + (k * aStride); a != end; a += aStride, b += MatMul.PanelWidth)
+        for (var end = a + (k * aStride); a != end; a += aStride, b += MatMul.PanelWidth, ahead += aheadStep)
         {
+            Sse.Prefetch1(ahead);
+            Sse.Prefetch0(b + PrefetchDistance);
             var b0 = Vector256.Load(b);
             var b1 = Vector256.Load(b + 8);
             var x = Vector256.Create(*a);

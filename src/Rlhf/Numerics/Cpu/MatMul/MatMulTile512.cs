@@ -15,7 +15,7 @@ internal readonly unsafe struct MatMulTile512 : IMatMulTile
 
     public static int Rows => 12;
 
-    public static void Multiply(int rows, int k, float* a, float* b, float* from, long fromStride, float* c, long cStride)
+    public static void Multiply(int rows, int k, float* a, float* b, MatMulAhead ahead, float* from, long fromStride, float* c, long cStride)
     {
         var aStride = (long)rows;
         if (rows >= 12)

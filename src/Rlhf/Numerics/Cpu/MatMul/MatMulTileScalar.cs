@@ -5,7 +5,7 @@ internal readonly unsafe struct MatMulTileScalar : IMatMulTile
 {
     public static int Rows => 8;
 
-    public static void Multiply(int rows, int k, float* a, float* b, float* from, long fromStride, float* c, long cStride)
+    public static void Multiply(int rows, int k, float* a, float* b, MatMulAhead ahead, float* from, long fromStride, float* c, long cStride)
     {
         for (var i = 0; i < rows; i++)
         {

@@ -1,5 +1,6 @@
 using System.Globalization;
 using System.Runtime.InteropServices;
+using System.Runtime.Intrinsics.X86;
 
 namespace Rlhf.Numerics.Cpu.OneDnn;
 
@@ -13,8 +14,8 @@ public sealed unsafe class OneDnnLibrary
     /// <summary>The environment variable that names the library's file, or <c>none</c> to do without.</summary>
     public const string Variable = "RLHF_ONEDNN";
 
-    /// <summary>How to get it.</summary>
-    public const string Advice = "apt-get install libdnnl3.6 (Debian 13), libdnnl2 (Debian 12)";
+    private const string HowToInstall = "apt-get install libdnnl3.6 (Debian 13), libdnnl2 (Debian 12)";
+    private const string WrongProcessor = "this processor lacks AVX-512, without which oneDNN hardly ever multiplies bfloat16";
 
     private const int CpuEngine = 1;
     private const int InOrderStream = 1;
@@ -65,6 +66,9 @@ public sealed unsafe class OneDnnLibrary
     /// <summary>Why there is none; empty if there is one.</summary>
     public static string WhyNot => Search.Value.Reason;
 
+    /// <summary>What to do where there is none: how to get it, unless it would not help.</summary>
+    public static string Advice => X86Base.IsSupported && !Avx512BW.IsSupported ? WrongProcessor : HowToInstall;
+
     /// <summary>The library's file.</summary>
     public string Path { get; }
 
@@ -88,7 +92,7 @@ public sealed unsafe class OneDnnLibrary
     /// <summary>The library.</summary>
     /// <exception cref="InputException">There is none.</exception>
     public static OneDnnLibrary Require() => Found
-        ?? throw new InputException($"bfloat16 needs oneDNN: {WhyNot}. Install it ({Advice}), or use precision f32.");
+        ?? throw new InputException($"bfloat16 needs oneDNN: {WhyNot}; {Advice}. Without it, use precision f32.");
 
     /// <summary>Keeps the library's own threads out of this thread's calls: the parts of the work are shared out already.</summary>
     internal void UseOneThread()

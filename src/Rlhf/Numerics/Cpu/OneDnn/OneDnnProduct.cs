@@ -41,7 +41,7 @@ internal sealed unsafe class OneDnnProduct : IDisposable
         }
 
         var attributes = api.CreateAttributes();
-        OneDnnApi.Check(api.DescribeProduct(library.Engine, a, b, c, attributes, out var descriptor), "a product of bfloat16 matrices (does the processor have AVX-512?)");
+        OneDnnApi.Check(api.DescribeProduct(library.Engine, a, b, c, attributes, out var descriptor), "a product of bfloat16 matrices");
         Implementation = api.ImplementationOf(descriptor);
         var scratchpad = api.ScratchpadOf(descriptor);
         _scratchpad = NativeMemory.AlignedAlloc(Math.Max(api.SizeOf(scratchpad), 64), 64);
