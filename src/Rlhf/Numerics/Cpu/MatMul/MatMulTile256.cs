@@ -83,13 +83,63 @@ internal readonly unsafe struct MatMulTile256 : IMatMulTile
         Sse.Prefetch0(c + (9 * cStride));
         Sse.Prefetch0(c + (10 * cStride));
         Sse.Prefetch0(c + (11 * cStride));
-        for (var end = a + (k * aStride); a != end; a += aStride, b += MatMul.PanelWidth, ahead += aheadStep)
+        // Two steps of K at a time: where another thread works on the same core, it is the number of instructions that limits this loop.
+        var pairs = k & ~1;
+        for (var end = a + (pairs * aStride); a != end; a += 2 * aStride, b += 2 * MatMul.PanelWidth, ahead += 2 * aheadStep)
         {
             Sse.Prefetch1(ahead);
             Sse.Prefetch0(b + PrefetchDistance);
             var b0 = Vector256.Load(b);
             var b1 = Vector256.Load(b + 8);
-            var x = Vector256.Create(*a);
+            var x = Vector256.Create(a[0]);
+            c00 = Fma.MultiplyAdd(x, b0, c00);
+            c01 = Fma.MultiplyAdd(x, b1, c01);
+            x = Vector256.Create(a[1]);
+            c10 = Fma.MultiplyAdd(x, b0, c10);
+            c11 = Fma.MultiplyAdd(x, b1, c11);
+            x = Vector256.Create(a[2]);
+            c20 = Fma.MultiplyAdd(x, b0, c20);
+            c21 = Fma.MultiplyAdd(x, b1, c21);
+            x = Vector256.Create(a[3]);
+            c30 = Fma.MultiplyAdd(x, b0, c30);
+            c31 = Fma.MultiplyAdd(x, b1, c31);
+            x = Vector256.Create(a[4]);
+            c40 = Fma.MultiplyAdd(x, b0, c40);
+            c41 = Fma.MultiplyAdd(x, b1, c41);
+            x = Vector256.Create(a[5]);
+            c50 = Fma.MultiplyAdd(x, b0, c50);
+            c51 = Fma.MultiplyAdd(x, b1, c51);
+            Sse.Prefetch1(ahead + aheadStep);
+            Sse.Prefetch0(b + MatMul.PanelWidth + PrefetchDistance);
+            b0 = Vector256.Load(b + MatMul.PanelWidth);
+            b1 = Vector256.Load(b + MatMul.PanelWidth + 8);
+            x = Vector256.Create(a[aStride + 0]);
+            c00 = Fma.MultiplyAdd(x, b0, c00);
+            c01 = Fma.MultiplyAdd(x, b1, c01);
+            x = Vector256.Create(a[aStride + 1]);
+            c10 = Fma.MultiplyAdd(x, b0, c10);
+            c11 = Fma.MultiplyAdd(x, b1, c11);
+            x = Vector256.Create(a[aStride + 2]);
+            c20 = Fma.MultiplyAdd(x, b0, c20);
+            c21 = Fma.MultiplyAdd(x, b1, c21);
+            x = Vector256.Create(a[aStride + 3]);
+            c30 = Fma.MultiplyAdd(x, b0, c30);
+            c31 = Fma.MultiplyAdd(x, b1, c31);
+            x = Vector256.Create(a[aStride + 4]);
+            c40 = Fma.MultiplyAdd(x, b0, c40);
+            c41 = Fma.MultiplyAdd(x, b1, c41);
+            x = Vector256.Create(a[aStride + 5]);
+            c50 = Fma.MultiplyAdd(x, b0, c50);
+            c51 = Fma.MultiplyAdd(x, b1, c51);
+        }
+
+        if (pairs != k)
+        {
+            Sse.Prefetch1(ahead);
+            Sse.Prefetch0(b + PrefetchDistance);
+            var b0 = Vector256.Load(b);
+            var b1 = Vector256.Load(b + 8);
+            var x = Vector256.Create(a[0]);
             c00 = Fma.MultiplyAdd(x, b0, c00);
             c01 = Fma.MultiplyAdd(x, b1, c01);
             x = Vector256.Create(a[1]);
