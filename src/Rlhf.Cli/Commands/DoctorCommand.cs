@@ -29,7 +29,7 @@ internal static class DoctorCommand
         Line("device", $"{environment.Device} (of {string.Join(", ", InstructionSets.Available).ToLowerInvariant()})");
         Line("memory", $"{environment.MemoryBytes / 1073741824.0:F1} GiB");
         Line("disk", $"{new DriveInfo(Path.GetFullPath(".")).AvailableFreeSpace / 1073741824.0:F1} GiB free here");
-        Line("oneDNN", $"{OneDnnLibrary.Found?.Description ?? $"{OneDnnLibrary.WhyNot}; wanted for precision bf16 only; {OneDnnLibrary.Advice}"}");
+        Line("oneDNN", $"{OneDnnLibrary.Found?.Description ?? $"{OneDnnLibrary.WhyNot}; wanted for precision bf16 only. {OneDnnLibrary.Advice}"}");
         Line("matmul", $"{DeviceProbe.MatmulRate(device) / 1e9:F0} GFLOP/s in float32");
         var good = Agrees("kernels", device, LargestDifference, Line);
         if (OneDnnLibrary.Found is not null)

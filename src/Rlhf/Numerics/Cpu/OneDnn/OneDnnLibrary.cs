@@ -14,8 +14,8 @@ public sealed unsafe class OneDnnLibrary
     /// <summary>The environment variable that names the library's file, or <c>none</c> to do without.</summary>
     public const string Variable = "RLHF_ONEDNN";
 
-    private const string HowToInstall = "apt-get install libdnnl3.6 (Debian 13), libdnnl2 (Debian 12)";
-    private const string WrongProcessor = "this processor lacks AVX-512, without which oneDNN hardly ever multiplies bfloat16";
+    private const string HowToInstall = "Install it (apt-get install libdnnl3.6 on Debian 13, libdnnl2 on Debian 12), or use precision f32.";
+    private const string WrongProcessor = "This processor lacks AVX-512, without which oneDNN hardly ever multiplies bfloat16: use precision f32.";
 
     private const int CpuEngine = 1;
     private const int InOrderStream = 1;
@@ -92,7 +92,7 @@ public sealed unsafe class OneDnnLibrary
     /// <summary>The library.</summary>
     /// <exception cref="InputException">There is none.</exception>
     public static OneDnnLibrary Require() => Found
-        ?? throw new InputException($"bfloat16 needs oneDNN: {WhyNot}; {Advice}. Without it, use precision f32.");
+        ?? throw new InputException($"bfloat16 needs oneDNN: {WhyNot}. {Advice}");
 
     /// <summary>Keeps the library's own threads out of this thread's calls: the parts of the work are shared out already.</summary>
     internal void UseOneThread()
