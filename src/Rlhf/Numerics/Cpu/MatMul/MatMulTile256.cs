@@ -83,7 +83,7 @@ internal readonly unsafe struct MatMulTile256 : IMatMulTile
         Sse.Prefetch0(c + (9 * cStride));
         Sse.Prefetch0(c + (10 * cStride));
         Sse.Prefetch0(c + (11 * cStride));
-        // Two steps of K at a time: where another thread works on the same core, it is the number of instructions that limits this loop.
+        // Two steps of K at a time, for fewer instructions: another thread on the same core takes a share of those that it starts.
         var pairs = k & ~1;
         for (var end = a + (pairs * aStride); a != end; a += 2 * aStride, b += 2 * MatMul.PanelWidth, ahead += 2 * aheadStep)
         {
