@@ -147,9 +147,8 @@ internal static unsafe class MatMul
             }
 
             var fromStart = start != MatMulStart.Accumulate;
-            TTile.Multiply(rows, depth, a, b, new MatMulAhead(ahead, rows * aheadOfRow), fromStart ? startRow : tile, fromStart ? 0 : stride, tile, stride);
+            TTile.Multiply(rows, depth, a, b, new MatMulAhead(ahead + ((row - firstRow) * aheadOfRow), rows * aheadOfRow), fromStart ? startRow : tile, fromStart ? 0 : stride, tile, stride);
             CopyRows(columns < PanelWidth ? rows : 0, columns, edge, PanelWidth, c, g->CRowStride);
-            ahead += rows * aheadOfRow;
         }
     }
 

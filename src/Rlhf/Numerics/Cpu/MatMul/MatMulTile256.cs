@@ -113,7 +113,7 @@ internal readonly unsafe struct MatMulTile256 : IMatMulTile
             Sse.Prefetch0(b + MatMul.PanelWidth + PrefetchDistance);
             b0 = Vector256.Load(b + MatMul.PanelWidth);
             b1 = Vector256.Load(b + MatMul.PanelWidth + 8);
-            x = Vector256.Create(a[aStride + 0]);
+            x = Vector256.Create(a[aStride]);
             c00 = Fma.MultiplyAdd(x, b0, c00);
             c01 = Fma.MultiplyAdd(x, b1, c01);
             x = Vector256.Create(a[aStride + 1]);
@@ -133,32 +133,6 @@ internal readonly unsafe struct MatMulTile256 : IMatMulTile
             c51 = Fma.MultiplyAdd(x, b1, c51);
         }
 
-        if (pairs != k)
-        {
-            Sse.Prefetch1(ahead);
-            Sse.Prefetch0(b + PrefetchDistance);
-            var b0 = Vector256.Load(b);
-            var b1 = Vector256.Load(b + 8);
-            var x = Vector256.Create(a[0]);
-            c00 = Fma.MultiplyAdd(x, b0, c00);
-            c01 = Fma.MultiplyAdd(x, b1, c01);
-            x = Vector256.Create(a[1]);
-            c10 = Fma.MultiplyAdd(x, b0, c10);
-            c11 = Fma.MultiplyAdd(x, b1, c11);
-            x = Vector256.Create(a[2]);
-            c20 = Fma.MultiplyAdd(x, b0, c20);
-            c21 = Fma.MultiplyAdd(x, b1, c21);
-            x = Vector256.Create(a[3]);
-            c30 = Fma.MultiplyAdd(x, b0, c30);
-            c31 = Fma.MultiplyAdd(x, b1, c31);
-            x = Vector256.Create(a[4]);
-            c40 = Fma.MultiplyAdd(x, b0, c40);
-            c41 = Fma.MultiplyAdd(x, b1, c41);
-            x = Vector256.Create(a[5]);
-            c50 = Fma.MultiplyAdd(x, b0, c50);
-            c51 = Fma.MultiplyAdd(x, b1, c51);
-        }
-
         c00.Store(c);
         c01.Store(c + 8);
         c10.Store(c + cStride);
@@ -171,6 +145,12 @@ internal readonly unsafe struct MatMulTile256 : IMatMulTile
         c41.Store(c + (4 * cStride) + 8);
         c50.Store(c + (5 * cStride));
         c51.Store(c + (5 * cStride) + 8);
+
+        if (pairs != k)
+        {
+            Rows4(1, a, aStride, b, ahead, aheadStep, c, cStride, c, cStride);
+            Rows2(1, a + 4, aStride, b, ahead, aheadStep, c + (4 * cStride), cStride, c + (4 * cStride), cStride);
+        }
     }
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
