@@ -29,17 +29,18 @@ public static class RecipeRun
 
     internal static RunSummary Execute(Recipe recipe, RunSettings settings, ProgressReporter progress, Func<StageContext, StageSummary> runStage, CancellationToken cancellation)
     {
+        if (!settings.Resume)
+        {
+            NeedKeys(recipe, StageStep.Of(recipe).Where(step => settings.Only is null || step.Kind == settings.Only)); // before there is a folder that stands in a second try's way
+        }
+
         using var run = RunFolder.Open(settings.Out, recipe, settings.Resume || (settings.Only is not null && CanBegin(recipe, settings)));
         using var device = CpuDevice.Create(precision: recipe.Precision);
         using var metrics = MetricsWriter.Open(run.FullPath);
         run.Write("environment.json", RunEnvironment.Current(device).ToJson());
         BaseModel.Prepare(recipe, run);
         var steps = StepsToDo(recipe, run, settings, progress).ToList();
-        if (steps.Exists(step => step.Kind == StageKind.Collect))
-        {
-            _ = recipe.Collect!.Judge?.ReadApiKey(); // a missing key is better known now than hours later
-        }
-
+        NeedKeys(recipe, steps);
         foreach (var step in steps)
         {
             cancellation.ThrowIfCancellationRequested();
@@ -53,6 +54,15 @@ public static class RecipeRun
         }
 
         return WriteSummary(recipe, run);
+    }
+
+    // A missing key is better known at once than hours later.
+    private static void NeedKeys(Recipe recipe, IEnumerable<StageStep> steps)
+    {
+        if (steps.Any(step => step.Kind == StageKind.Collect))
+        {
+            _ = recipe.Collect!.Judge?.ReadApiKey();
+        }
     }
 
     // One stage after another by commands of their own needs no --resume as long as the stage itself was not begun.

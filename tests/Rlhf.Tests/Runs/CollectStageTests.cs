@@ -39,6 +39,22 @@ public sealed class CollectStageTests : IDisposable
     }
 
     [Fact]
+    public void A_judge_without_its_key_is_noticed_before_there_is_a_run_folder()
+    {
+        var file = temporary.PathOf("judged.yaml");
+        File.WriteAllText(file, Text.Replace("RESAMPLES", "0, labeler: judge, judge: {url: 'http://127.0.0.1:1/v1', model: m, api_key_variable: RLHF_NOT_SET}", StringComparison.Ordinal));
+        RunSummary Run(StageKind? only) =>
+            RecipeRun.Execute(RecipeReader.Read(file), new RunSettings(temporary.PathOf("judged"), Only: only), ProgressReporter.Silent, CancellationToken.None);
+
+        Assert.Contains("RLHF_NOT_SET", Assert.Throws<InputException>(() => Run(null)).Message, StringComparison.Ordinal);
+        Assert.False(Directory.Exists(temporary.PathOf("judged")));
+
+        Run(StageKind.Sft); // which asks no judge
+
+        Assert.Contains("RLHF_NOT_SET", Assert.Throws<InputException>(() => Run(StageKind.Collect)).Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public void A_policy_that_repeats_itself_is_asked_again_for_what_it_lacks()
     {
         var (once, again, same) = (Collect(0, "once"), Collect(10, "again"), Collect(10, "same"));

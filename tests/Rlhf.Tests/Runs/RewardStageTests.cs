@@ -31,7 +31,7 @@ public sealed class RewardStageTests : IDisposable
         File.WriteAllText(temporary.PathOf("ties.yaml"), Text);
         File.WriteAllLines(temporary.PathOf("texts.jsonl"), Enumerable.Range(0, 20).Select(i => $$"""{"text": "A text about number {{i}}."}"""));
         File.WriteAllLines(temporary.PathOf("comparisons.jsonl"), Enumerable.Range(0, 12).Select(i =>
-            $$"""{"prompt": "Name number {{i}}.", "responses": ["{{i}}", "No."], "ranking": {{(isTie(i) ? "[[0, 1]]" : "[[0], [1]]")}}}"""));
+            $$"""{"prompt": "Name number {{i}}.", "responses": ["{{i}}", "No."], "ranking": {{(isTie(i) ? "[[0, 1]]" : "[[0], [1]]")}}, "labeler": "eve"}"""));
         return RecipeRun.Execute(RecipeReader.Read(temporary.PathOf("ties.yaml"), changes), new RunSettings(temporary.PathOf("run")), ProgressReporter.Silent, CancellationToken.None);
     }
 
@@ -66,6 +66,37 @@ public sealed class RewardStageTests : IDisposable
         Assert.True(stage.Figures["train_loss"].Value > 0);
         Assert.DoesNotContain(FigureNames.ValidationLoss, stage.Figures.Keys);
         Assert.DoesNotContain("\"validation_loss\"", File.ReadAllText(temporary.PathOf("run", "metrics.jsonl")).Split("02-reward", 2)[1], StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Held_out_ties_that_count_give_a_loss_but_no_accuracy()
+    {
+        var heldOut = Enumerable.Range(0, 12).Where(i => PromptSplit.IsHeldOut($"Name number {i}.", 0.5)).ToHashSet();
+
+        Run(heldOut.Contains, "reward.ties=half");
+
+        var rows = File.ReadAllText(temporary.PathOf("run", "metrics.jsonl")).Split("02-reward", 2)[1];
+        Assert.Contains("\"validation_loss\"", rows, StringComparison.Ordinal);
+        Assert.Contains("\"accuracy\"", rows, StringComparison.Ordinal);
+        Assert.DoesNotContain("\"validation_accuracy\"", rows, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Training_on_ties_alone_has_no_accuracy()
+    {
+        var stage = Run(_ => true, "reward.ties=half").Stages[^1];
+
+        Assert.DoesNotContain("train_accuracy", stage.Figures.Keys);
+        Assert.DoesNotContain("accuracy\"", File.ReadAllText(temporary.PathOf("run", "metrics.jsonl")), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void A_labeler_to_hold_out_who_ranked_nothing_is_an_error_that_names_those_who_did()
+    {
+        var message = Assert.Throws<InputException>(() => Run(_ => false, "reward.held_out_labelers=[evee]")).Message;
+
+        Assert.Contains("evee", message, StringComparison.Ordinal);
+        Assert.Contains("labelers are eve", message, StringComparison.Ordinal);
     }
 
     [Fact]

@@ -37,12 +37,13 @@ internal static class RewardStage
         CheckPairs(context, options, rows);
         var seed = context.SeedOf(options.Seed);
         var result = StageTools.Once(context, "trained", () => Train(context, options, start, tokenizer, rows, seed, context.ModelFolder, ""));
-        var figures = new Dictionary<string, Figure>
+        var figures = new Dictionary<string, Figure> { ["train_loss"] = new(result.TrainLoss) };
+        if (result.TrainAccuracy is { } accuracy)
         {
-            ["train_loss"] = new(result.TrainLoss),
-            ["train_accuracy"] = new(result.TrainAccuracy, Unit: "share"),
-            ["training_rankings"] = new(rows.Train.Count),
-        };
+            figures["train_accuracy"] = new Figure(accuracy, Unit: "share");
+        }
+
+        figures["training_rankings"] = new Figure(rows.Train.Count);
         if (options.HeldOutLabelers.Count > 0)
         {
             figures["rankings_left_out"] = new Figure(rows.LeftOut);
@@ -110,6 +111,7 @@ internal static class RewardStage
             parts.Add(part);
         }
 
+        CheckLabelers(context, options, [.. parts.SelectMany(part => part.Train.Concat(part.HeldOut))]);
         var labelers = new HeldOutLabelers(options.HeldOutLabelers, parts.SelectMany(part => part.Train));
         parts.ForEach(part => labelers.Apply(part.Train, part.HeldOut));
         if (parts.Sum(part => part.Train.Count) == 0)
@@ -121,6 +123,24 @@ internal static class RewardStage
             [.. parts.SelectMany(part => part.Train)], [.. parts.SelectMany(part => part.HeldOut)], labelers.LeftOut,
             options.NormalizeOn == NormalizeOn.Demonstrations ? Demonstrations(context, tokenizer, limits) : [],
             [.. parts.Select(part => new RankingSource(part.Source, part.Weight, part.Train.Count, part.HeldOut.Count, part.Round))]);
+    }
+
+    /// <summary>A labeler who is to be held out and ranked nothing is a name written wrongly, unless rankings are collected: then they may rank later.</summary>
+    private static void CheckLabelers(StageContext context, RewardOptions options, IReadOnlyList<EncodedRanking> rankings)
+    {
+        string[] known = [.. rankings.Select(ranking => ranking.Labeler).OfType<string>().Distinct(StringComparer.Ordinal).Order(StringComparer.Ordinal)];
+        if (options.HeldOutLabelers.Except(known, StringComparer.Ordinal).ToArray() is not { Length: > 0 } absent)
+        {
+            return;
+        }
+
+        var problem = $"{context.Step.Name}: reward.held_out_labelers: nothing is ranked by {string.Join(", ", absent)}; the rankings' labelers are {(known.Length > 0 ? string.Join(", ", known) : "not named")}";
+        if (context.Recipe.Collect is null)
+        {
+            throw new InputException(problem + ".");
+        }
+
+        context.Progress.Line(problem);
     }
 
     /// <summary>Whether a ranking has a pair that the loss counts.</summary>

@@ -68,7 +68,7 @@ public sealed record RewardOptions : TrainingOptions
 
     /// <summary>
     /// Labelers whose rankings are never trained on: the trust report then shows, under their names, how well the model follows people whom it did not learn from. Their rankings of prompts
-    /// that others' rankings train on are left out.
+    /// that others' rankings train on are left out. A name that no ranking bears is an error; with a collect stage, where they may rank later, a line of the log.
     /// </summary>
     public IReadOnlyList<string> HeldOutLabelers { get; init; } = [];
 

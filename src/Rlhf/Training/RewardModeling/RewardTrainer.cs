@@ -9,9 +9,9 @@ namespace Rlhf.Training.RewardModeling;
 /// <summary>What a reward-model run ended with.</summary>
 /// <param name="Steps">Optimizer steps.</param>
 /// <param name="TrainLoss">Mean loss of the last epoch's steps.</param>
-/// <param name="TrainAccuracy">Pair accuracy of the last epoch's steps, measured before each update.</param>
-/// <param name="Evaluations">Step, loss and pair accuracy on the held-out rankings.</param>
-public sealed record RewardResult(long Steps, double TrainLoss, double TrainAccuracy, IReadOnlyList<(long Step, double Loss, double Accuracy)> Evaluations);
+/// <param name="TrainAccuracy">Pair accuracy of the last epoch's steps, measured before each update; null where all pairs are ties.</param>
+/// <param name="Evaluations">Step and loss on the held-out rankings.</param>
+public sealed record RewardResult(long Steps, double TrainLoss, double? TrainAccuracy, IReadOnlyList<(long Step, double Loss)> Evaluations);
 
 /// <summary>
 /// Trains a scalar head and its trunk on rankings (Ouyang 2022, section 3.5): a prompt with its K answers is one batch element, K forward passes give all C(K,2) pairs. The answers share
@@ -31,7 +31,7 @@ public sealed class RewardTrainer : IDisposable
     private readonly RankingLossOptions _loss;
     private readonly string _prefix;
     private readonly int _stepsPerEpoch;
-    private readonly List<(long Step, double Loss, double Accuracy)> _evaluations = [];
+    private readonly List<(long Step, double Loss)> _evaluations = [];
     private double _epochLoss;
     private double _epochCorrect;
     private long _epochDecided;
@@ -109,7 +109,7 @@ public sealed class RewardTrainer : IDisposable
             _host.EndStep(step, TotalSteps, _options.CheckpointEvery, State);
         }
 
-        return new RewardResult(step, _epochLoss / Math.Max(1, _epochSteps), _epochCorrect / Math.Max(1, _epochDecided), _evaluations);
+        return new RewardResult(step, _epochLoss / Math.Max(1, _epochSteps), _epochDecided == 0 ? null : _epochCorrect / _epochDecided, _evaluations);
     }
 
     /// <summary>Loss and accuracy over rankings under the present weights.</summary>
@@ -159,8 +159,8 @@ public sealed class RewardTrainer : IDisposable
         _epochCorrect += statistics.Correct;
         _epochDecided += statistics.Decided;
         _epochSteps++;
-        _host.Log(
-            step, ($"{_prefix}loss", statistics.Loss), ($"{_prefix}accuracy", statistics.Accuracy ?? 0.5), ($"{_prefix}learning_rate", learningRate), ($"{_prefix}gradient_norm", norm),
+        Log(
+            step, statistics, "", ($"{_prefix}learning_rate", learningRate), ($"{_prefix}gradient_norm", norm),
             ($"{_prefix}tokens_per_second", tokens / Stopwatch.GetElapsedTime(watch).TotalSeconds));
     }
 
@@ -223,8 +223,15 @@ public sealed class RewardTrainer : IDisposable
             return; // ties alone: a loss of 0 would look like a perfect model
         }
 
-        _evaluations.Add((step, statistics.Loss, statistics.Accuracy ?? 0.5));
-        _host.Log(step, ($"{_prefix}validation_loss", statistics.Loss), ($"{_prefix}validation_accuracy", statistics.Accuracy ?? 0.5));
+        _evaluations.Add((step, statistics.Loss));
+        Log(step, statistics, "validation_");
+    }
+
+    /// <summary>Loss and accuracy, this one only where a pair is decided, and what else is known of the step.</summary>
+    private void Log(long step, RankingStatistics statistics, string kind, params ReadOnlySpan<(string Name, double Value)> others)
+    {
+        ReadOnlySpan<(string Name, double Value)> accuracy = statistics.Accuracy is { } share ? [($"{_prefix}{kind}accuracy", share)] : [];
+        _host.Log(step, [($"{_prefix}{kind}loss", statistics.Loss), .. accuracy, .. others]);
     }
 
     private TrainerState State(long step)
@@ -244,7 +251,6 @@ public sealed class RewardTrainer : IDisposable
         {
             numbers[FormattableString.Invariant($"evaluation_{i}_step")] = _evaluations[i].Step;
             numbers[FormattableString.Invariant($"evaluation_{i}_loss")] = _evaluations[i].Loss;
-            numbers[FormattableString.Invariant($"evaluation_{i}_accuracy")] = _evaluations[i].Accuracy;
         }
 
         return new TrainerState(buffers, numbers) { Device = _decoder.Device };
@@ -267,7 +273,7 @@ public sealed class RewardTrainer : IDisposable
         _evaluations.Clear();
         for (var i = 0; numbers.TryGetValue(FormattableString.Invariant($"evaluation_{i}_step"), out var at); i++)
         {
-            _evaluations.Add(((long)at, numbers[FormattableString.Invariant($"evaluation_{i}_loss")], numbers[FormattableString.Invariant($"evaluation_{i}_accuracy")]));
+            _evaluations.Add(((long)at, numbers[FormattableString.Invariant($"evaluation_{i}_loss")]));
         }
 
         return (long)numbers["step"];

@@ -11,6 +11,7 @@ namespace Rlhf.Numerics.Cpu;
 /// Key-value memory of one sequence: the <see cref="HeadMemory{TNumber}"/> of each key head. One part of the work is one key head of one sequence with all its query heads.
 /// A branch meets its prompt's tiles where they stand; only the tile in which its first own position lies is its own, with the prompt's last positions copied there: so its queries meet the tiles that they would meet in a sequence of their own.
 /// </remarks>
+[SkipLocalsInit]
 internal static unsafe class Attention
 {
     public const int TileKeys = AttentionShape.TilePositions;
@@ -142,10 +143,10 @@ internal static unsafe class Attention
         {
             var row = (long)(sequence.FirstRow + firstRow + r);
             var output = a->Output + (row * shape.OutputWidth) + (head * d);
-            var reciprocal = 1f / total[r];
-            for (var i = 0; i < d; i++)
+            var reciprocal = T.Broadcast(1f / total[r]);
+            for (var i = 0; i < d; i += ILanes<T>.Count)
             {
-                output[i] = sums[(r * padded) + i] * reciprocal;
+                VectorMath.StoreFirst(output + i, d - i, T.Load(sums + (r * padded) + i) * reciprocal);
             }
 
             if (a->LogSumExp != null)

@@ -5,6 +5,7 @@ namespace Rlhf.Numerics.Cpu;
 
 /// <summary>The backward pass of <see cref="Attention"/>, tile by tile as the forward pass: softmax weights are computed again from what it kept (Dao 2022). One part of the work is one
 /// key head of one sequence, with all branches that go on from it.</summary>
+[SkipLocalsInit]
 internal static unsafe class AttentionGradient
 {
     private const int TileKeys = AttentionShape.TilePositions;
@@ -56,7 +57,7 @@ internal static unsafe class AttentionGradient
         var group = a->Shape.Heads / a->Shape.KeyValueHeads;
         for (var head = keyHead * group; head < (keyHead + 1) * group; head++)
         {
-            work.LoadQueries(a, sequence, head);
+            work.LoadQueries<T>(a, sequence, head);
             for (var row = sequence.FirstQuery; row < sequence.Rows; row += Rows)
             {
                 Tile<T>(a, sequence, head, row, Math.Min(Rows, sequence.Rows - row), work);

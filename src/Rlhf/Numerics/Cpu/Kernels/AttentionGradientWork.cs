@@ -1,3 +1,5 @@
+using Rlhf.Numerics.Cpu.Simd;
+
 namespace Rlhf.Numerics.Cpu;
 
 /// <summary>
@@ -58,7 +60,8 @@ internal readonly unsafe struct AttentionGradientWork
     }
 
     /// <summary>Copies what asks, and clears the gradients of the queries of rows that do not.</summary>
-    public void LoadQueries(Attention.Arguments* a, SequenceSpan sequence, int head)
+    public void LoadQueries<T>(Attention.Arguments* a, SequenceSpan sequence, int head)
+        where T : unmanaged, ILanes<T>
     {
         var shape = a->Shape;
         for (var row = 0; row < sequence.FirstQuery; row++)
@@ -77,13 +80,13 @@ internal readonly unsafe struct AttentionGradientWork
             Attention.FetchAhead(output, shape.OutputWidth, HeadWidth);
             Attention.CopyPadded(query, HeadWidth, Queries + ((long)row * Padded), Padded);
             Attention.CopyPadded(dOutput, HeadWidth, DOutputs + ((long)row * Padded), Padded);
-            var delta = 0f;
-            for (var i = 0; i < HeadWidth; i++)
+            var delta = T.Broadcast(0f);
+            for (var i = 0; i < HeadWidth; i += ILanes<T>.Count)
             {
-                delta += dOutput[i] * output[i];
+                delta = T.FusedMultiplyAdd(VectorMath.LoadFirst<T>(dOutput + i, HeadWidth - i), VectorMath.LoadFirst<T>(output + i, HeadWidth - i), delta);
             }
 
-            Deltas[row] = delta;
+            Deltas[row] = T.Sum(delta);
         }
     }
 

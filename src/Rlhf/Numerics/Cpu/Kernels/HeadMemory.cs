@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using Rlhf.Numerics.Cpu.Simd;
 
 namespace Rlhf.Numerics.Cpu;
@@ -7,6 +8,7 @@ namespace Rlhf.Numerics.Cpu;
 /// keys are the lanes), then values [capacity][Dp], Dp = D rounded up to 16 and filled with zeros.
 /// </summary>
 /// <typeparam name="TNumber">float, or ushort for bfloat16. Numbers of a row are rounded to what is stored where they come from, too: forward and backward passes read the same.</typeparam>
+[SkipLocalsInit]
 internal readonly unsafe struct HeadMemory<TNumber>
     where TNumber : unmanaged
 {

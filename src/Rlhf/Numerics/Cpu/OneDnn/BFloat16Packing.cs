@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using Rlhf.Numerics.Cpu.Simd;
 
 namespace Rlhf.Numerics.Cpu.OneDnn;
@@ -6,6 +7,7 @@ namespace Rlhf.Numerics.Cpu.OneDnn;
 /// Rounds operands to bfloat16 and lays them as <see cref="OneDnnProduct"/> wants them: A as dense rows, B as panels of 64 columns in which each two rows of K stand as pairs. Both come
 /// to the same two moves, as a pair is as wide as a float32: rounding along K and transposing the pairs, or pairing two rows of K.
 /// </summary>
+[SkipLocalsInit]
 internal static unsafe class BFloat16Packing
 {
     private const int Panel = OneDnnProduct.Columns;

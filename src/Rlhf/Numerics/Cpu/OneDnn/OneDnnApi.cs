@@ -42,7 +42,7 @@ internal abstract unsafe class OneDnnApi(nint handle)
     {
         if (status != 0)
         {
-            throw new NotSupportedException($"oneDNN: {function} fails with status {status}");
+            throw new NotSupportedException($"{function} fails with status {status}");
         }
     }
 

@@ -37,7 +37,7 @@ internal sealed unsafe class OneDnnProduct : IDisposable
         var (a, b, c) = (api.DescribeMatrix(rows, depth, Bf16, RowMajor), api.DescribeMatrix(depth, Columns, Bf16, api.PanelTag), api.DescribeMatrix(rows, Columns, F32, RowMajor));
         if (api.SizeOf(b) != (nuint)depth * Columns * sizeof(ushort))
         {
-            throw new NotSupportedException($"oneDNN {library.Version}: the format of the weights is not the one expected");
+            throw new NotSupportedException($"version {library.Version} wants weights in another format than this program knows");
         }
 
         var attributes = api.CreateAttributes();

@@ -40,6 +40,12 @@ internal readonly unsafe struct Lanes128(Vector128<float> a, Vector128<float> b,
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Lanes128 LoadFirst(float* source, long count, float others) => VectorMath.LoadTail<Lanes128>(source, count, others);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static void StoreFirst(float* destination, long count, Lanes128 value) => VectorMath.StoreTail(destination, count, value);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Lanes128 Broadcast(float value)
     {
         var all = Vector128.Create(value);

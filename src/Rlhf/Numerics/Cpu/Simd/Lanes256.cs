@@ -30,6 +30,20 @@ internal readonly unsafe struct Lanes256(Vector256<float> low, Vector256<float> 
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Lanes256 LoadFirst(float* source, long count, float others)
+    {
+        var (low, high, rest) = (Mask(count), Mask(count - 8), Vector256.Create(others));
+        return new(Avx.BlendVariable(rest, Avx.MaskLoad(source, low), low), Avx.BlendVariable(rest, Avx.MaskLoad(source + 8, high), high));
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static void StoreFirst(float* destination, long count, Lanes256 value)
+    {
+        Avx.MaskStore(destination, Mask(count), value._low);
+        Avx.MaskStore(destination + 8, Mask(count - 8), value._high);
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Lanes256 Broadcast(float value)
     {
         var all = Vector256.Create(value);
@@ -83,6 +97,9 @@ internal readonly unsafe struct Lanes256(Vector256<float> low, Vector256<float> 
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     internal static float LargestOfEight(Vector256<float> value) => Lanes128.LargestOfFour(Sse.Max(value.GetLower(), value.GetUpper()));
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static Vector256<float> Mask(long count) => Vector256.LessThan(Vector256<int>.Indices, Vector256.Create((int)count)).AsSingle();
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static Vector256<float> PowerOfTwo(Vector256<float> n) =>

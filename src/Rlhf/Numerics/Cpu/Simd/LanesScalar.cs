@@ -37,6 +37,10 @@ internal unsafe struct LanesScalar : ILanes<LanesScalar>
         }
     }
 
+    public static LanesScalar LoadFirst(float* source, long count, float others) => VectorMath.LoadTail<LanesScalar>(source, count, others);
+
+    public static void StoreFirst(float* destination, long count, LanesScalar value) => VectorMath.StoreTail(destination, count, value);
+
     public static LanesScalar Broadcast(float value)
     {
         LanesScalar result;

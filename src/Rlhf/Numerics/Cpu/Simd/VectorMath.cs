@@ -57,21 +57,8 @@ internal static unsafe class VectorMath
     /// <summary>The first <paramref name="count"/> lanes from memory, <paramref name="others"/> in the rest.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static T LoadFirst<T>(float* source, long count, float others = 0f)
-        where T : unmanaged, ILanes<T>
-    {
-        if (count >= ILanes<T>.Count)
-        {
-            return T.Load(source);
-        }
-
-        if (typeof(T) == typeof(Lanes512))
-        {
-            // Masked rather than called: a call anywhere in a loop makes the compiler keep the loop's vectors in memory.
-            return (T)(object)Lanes512.LoadFirst(source, count, others);
-        }
-
-        return LoadTail<T>(source, count, others);
-    }
+        where T : unmanaged, ILanes<T> =>
+        count >= ILanes<T>.Count ? T.Load(source) : T.LoadFirst(source, count, others);
 
     /// <summary>Writes the first <paramref name="count"/> lanes.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
@@ -82,19 +69,15 @@ internal static unsafe class VectorMath
         {
             T.Store(destination, value);
         }
-        else if (typeof(T) == typeof(Lanes512))
-        {
-            Lanes512.StoreFirst(destination, count, (Lanes512)(object)value);
-        }
         else
         {
-            StoreTail(destination, count, value);
+            T.StoreFirst(destination, count, value);
         }
     }
 
-    // Apart, so that the memory on the stack does not keep the common path from being compiled into the kernels.
+    /// <summary><see cref="LoadFirst"/> where the machine has no masks. Called, so that the memory on the stack does not keep the common path from being compiled into the kernels.</summary>
     [MethodImpl(MethodImplOptions.NoInlining)]
-    private static T LoadTail<T>(float* source, long count, float others)
+    public static T LoadTail<T>(float* source, long count, float others)
         where T : unmanaged, ILanes<T>
     {
         var lanes = stackalloc float[ILanes<T>.Count];
@@ -106,8 +89,9 @@ internal static unsafe class VectorMath
         return T.Load(lanes);
     }
 
+    /// <summary><see cref="StoreFirst"/> where the machine has no masks.</summary>
     [MethodImpl(MethodImplOptions.NoInlining)]
-    private static void StoreTail<T>(float* destination, long count, T value)
+    public static void StoreTail<T>(float* destination, long count, T value)
         where T : unmanaged, ILanes<T>
     {
         var lanes = stackalloc float[ILanes<T>.Count];
