@@ -57,6 +57,40 @@ public sealed unsafe class VectorMathTests
         Assert.All(InstructionSets.Available, set => Check.SameBits(Sums(InstructionSet.Scalar, x), Sums(set, x), set.ToString()));
     }
 
+    [Fact]
+    public void Only_the_first_lanes_are_read_and_written()
+    {
+        var x = Check.Floats(5, 16);
+        for (var count = 0; count <= 16; count++)
+        {
+            float[] read = [.. x.Take(count), .. Enumerable.Repeat(7f, 16 - count)];
+            float[] written = [.. x.Take(count), .. Enumerable.Repeat(-1f, 16 - count)];
+            Assert.All(InstructionSets.Available, set => Check.SameBits([.. read, .. written], First(set, x, count), $"{set}, {count}"));
+        }
+    }
+
+    private static float[] First(InstructionSet set, float[] x, int count) => set switch
+    {
+        InstructionSet.Avx512 => First<Lanes512>(x, count),
+        InstructionSet.Avx2 => First<Lanes256>(x, count),
+        InstructionSet.Vector128 => First<Lanes128>(x, count),
+        _ => First<LanesScalar>(x, count),
+    };
+
+    /// <summary>Sixteen lanes of which the first are read, sevens behind them; then sixteen numbers -1 after the first lanes were written there.</summary>
+    private static float[] First<T>(float[] x, int count)
+        where T : unmanaged, ILanes<T>
+    {
+        float[] y = [.. new float[16], .. Enumerable.Repeat(-1f, 16)];
+        fixed (float* source = x, destination = y)
+        {
+            T.Store(destination, VectorMath.LoadFirst<T>(source, count, others: 7f));
+            VectorMath.StoreFirst(destination + 16, count, T.Load(source));
+        }
+
+        return y;
+    }
+
     private static float[] Exp(InstructionSet set, float[] x) => set switch
     {
         InstructionSet.Avx512 => Exp<Lanes512>(x),
