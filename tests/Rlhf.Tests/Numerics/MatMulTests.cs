@@ -40,6 +40,16 @@ public sealed class MatMulTests
         }
     }
 
+    [Fact]
+    public void Any_number_of_rows_may_be_left_of_a_tile()
+    {
+        foreach (var m in Enumerable.Range(1, 25))
+        {
+            Verify(new Shape(m, N: 45, K: 7, ATransposed: false, BTransposed: false, Gap: 0, MatMulStart.Bias));
+            Verify(new Shape(m, N: 45, K: 8, ATransposed: false, BTransposed: false, Gap: 1, MatMulStart.Accumulate));
+        }
+    }
+
     [Theory]
     [MemberData(nameof(DeviceBench.Sets), MemberType = typeof(DeviceBench))]
     public unsafe void A_sum_continued_by_a_second_call_equals_one_longer_sum(InstructionSet set)

@@ -1,4 +1,3 @@
-using System.Numerics;
 using System.Runtime.CompilerServices;
 using System.Runtime.Intrinsics;
 using System.Runtime.Intrinsics.X86;
@@ -6,8 +5,9 @@ using System.Runtime.Intrinsics.X86;
 namespace Rlhf.Numerics.Cpu;
 
 /// <summary>
-/// AVX2 with FMA: 6 rows x 16 columns in 12 of the 16 registers, two more for the row of B and one for the broadcast element of A. A tile's rows meet one half of the panel before the other, six, then
-/// four, two and one at a time, and each of these calls asks for its share of the panel ahead: with few rows, as in decoding, B comes from memory while the panel before it is multiplied.
+/// AVX2 with FMA: 6 rows x 16 columns in 12 of the 16 registers, two more for the row of B and one for the broadcast element of A. Sixes, and four that are left, meet one half of the panel before the
+/// other: a half fits the first-level cache. Three, two and one that are left meet the whole panel, since as many chains of sums as there are in a half would wait for the multipliers' latency. Each of
+/// these calls asks for its share of the panel ahead: with few rows, as in decoding, B comes from memory while the panel before it is multiplied.
 /// </summary>
 internal readonly unsafe struct MatMulTile256 : IMatMulTile
 {
@@ -18,49 +18,50 @@ internal readonly unsafe struct MatMulTile256 : IMatMulTile
 
     public static void Multiply(int rows, int k, float* a, float* b, MatMulAhead ahead, float* from, long fromStride, float* c, long cStride)
     {
-        var callsOfHalf = (rows / 6) + BitOperations.PopCount((uint)rows % 6);
-        var aheadStep = ahead.Step(2 * callsOfHalf * k);
-        Half(rows, k, a, b, ahead.Start, aheadStep, from, fromStride, c, cStride);
-        Half(rows, k, a, b + HalfWidth, ahead.Start + (callsOfHalf * k * aheadStep), aheadStep, from + HalfWidth, fromStride, c + HalfWidth, cStride);
-    }
-
-    private static void Half(int rows, int k, float* a, float* b, byte* ahead, long aheadStep, float* from, long fromStride, float* c, long cStride)
-    {
         var aStride = (long)rows;
-        for (; rows >= 6; rows -= 6)
+        var request = ahead.Start;
+        var step = ahead.Step(Calls(rows) * k);
+        var halved = rows % 6 == 4 ? rows : rows / 6 * 6;
+        for (var half = 0; half < MatMul.PanelWidth; half += HalfWidth)
         {
-            Rows6(k, a, aStride, b, ahead, aheadStep, from, fromStride, c, cStride);
-            a += 6;
-            from += 6 * fromStride;
-            c += 6 * cStride;
-            ahead += k * aheadStep;
+            var i = 0;
+            for (; i + 6 <= halved; i += 6, request += k * step)
+            {
+                Rows6(k, a + i, aStride, b + half, request, step, from + (i * fromStride) + half, fromStride, c + (i * cStride) + half, cStride);
+            }
+
+            if (i < halved)
+            {
+                Rows4(k, a + i, aStride, b + half, request, step, from + (i * fromStride) + half, fromStride, c + (i * cStride) + half, cStride);
+                request += k * step;
+            }
         }
 
-        if (rows >= 4)
+        a += halved;
+        from += halved * fromStride;
+        c += halved * cStride;
+        rows -= halved;
+        if (rows >= 3)
         {
-            Rows4(k, a, aStride, b, ahead, aheadStep, from, fromStride, c, cStride);
-            a += 4;
-            from += 4 * fromStride;
-            c += 4 * cStride;
-            ahead += k * aheadStep;
-            rows -= 4;
+            Rows3(k, a, aStride, b, request, step, from, fromStride, c, cStride);
+            a += 3;
+            from += 3 * fromStride;
+            c += 3 * cStride;
+            request += k * step;
+            rows -= 3;
         }
 
-        if (rows >= 2)
+        if (rows == 2)
         {
-            Rows2(k, a, aStride, b, ahead, aheadStep, from, fromStride, c, cStride);
-            a += 2;
-            from += 2 * fromStride;
-            c += 2 * cStride;
-            ahead += k * aheadStep;
-            rows -= 2;
+            Rows2(k, a, aStride, b, request, step, from, fromStride, c, cStride);
         }
-
-        if (rows > 0)
+        else if (rows == 1)
         {
-            Rows1(k, a, aStride, b, ahead, aheadStep, from, fromStride, c, cStride);
+            Rows1(k, a, aStride, b, request, step, from, c);
         }
     }
+
+    private static int Calls(int rows) => (2 * (rows / 6)) + (rows % 6 == 4 ? 2 : (rows % 6 / 3) + (rows % 3 > 0 ? 1 : 0));
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static void Rows6(int k, float* a, long aStride, float* b, byte* ahead, long aheadStep, float* from, long fromStride, float* c, long cStride)
@@ -148,8 +149,19 @@ internal readonly unsafe struct MatMulTile256 : IMatMulTile
 
         if (pairs != k)
         {
-            Rows4(1, a, aStride, b, ahead, aheadStep, c, cStride, c, cStride);
-            Rows2(1, a + 4, aStride, b, ahead, aheadStep, c + (4 * cStride), cStride, c + (4 * cStride), cStride);
+            LastStep(a, b, c, cStride);
+        }
+    }
+
+    /// <summary>One more step of K for six rows.</summary>
+    private static void LastStep(float* a, float* b, float* c, long cStride)
+    {
+        var (b0, b1) = (Vector256.Load(b), Vector256.Load(b + 8));
+        for (var row = 0; row < 6; row++, c += cStride)
+        {
+            var x = Vector256.Create(a[row]);
+            Fma.MultiplyAdd(x, b0, Vector256.Load(c)).Store(c);
+            Fma.MultiplyAdd(x, b1, Vector256.Load(c + 8)).Store(c + 8);
         }
     }
 
@@ -195,49 +207,128 @@ internal readonly unsafe struct MatMulTile256 : IMatMulTile
     }
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    private static void Rows3(int k, float* a, long aStride, float* b, byte* ahead, long aheadStep, float* from, long fromStride, float* c, long cStride)
+    {
+        var c00 = Vector256.Load(from);
+        var c01 = Vector256.Load(from + 8);
+        var c02 = Vector256.Load(from + 16);
+        var c03 = Vector256.Load(from + 24);
+        var c10 = Vector256.Load(from + fromStride);
+        var c11 = Vector256.Load(from + fromStride + 8);
+        var c12 = Vector256.Load(from + fromStride + 16);
+        var c13 = Vector256.Load(from + fromStride + 24);
+        var c20 = Vector256.Load(from + (2 * fromStride));
+        var c21 = Vector256.Load(from + (2 * fromStride) + 8);
+        var c22 = Vector256.Load(from + (2 * fromStride) + 16);
+        var c23 = Vector256.Load(from + (2 * fromStride) + 24);
+        for (var end = a + (k * aStride); a != end; a += aStride, b += MatMul.PanelWidth, ahead += aheadStep)
+        {
+            Sse.Prefetch1(ahead);
+            Sse.Prefetch0(b + PrefetchDistance);
+            Sse.Prefetch0(b + PrefetchDistance + HalfWidth);
+            var x0 = Vector256.Create(*a);
+            var x1 = Vector256.Create(a[1]);
+            var x2 = Vector256.Create(a[2]);
+            var y = Vector256.Load(b);
+            c00 = Fma.MultiplyAdd(x0, y, c00);
+            c10 = Fma.MultiplyAdd(x1, y, c10);
+            c20 = Fma.MultiplyAdd(x2, y, c20);
+            y = Vector256.Load(b + 8);
+            c01 = Fma.MultiplyAdd(x0, y, c01);
+            c11 = Fma.MultiplyAdd(x1, y, c11);
+            c21 = Fma.MultiplyAdd(x2, y, c21);
+            y = Vector256.Load(b + 16);
+            c02 = Fma.MultiplyAdd(x0, y, c02);
+            c12 = Fma.MultiplyAdd(x1, y, c12);
+            c22 = Fma.MultiplyAdd(x2, y, c22);
+            y = Vector256.Load(b + 24);
+            c03 = Fma.MultiplyAdd(x0, y, c03);
+            c13 = Fma.MultiplyAdd(x1, y, c13);
+            c23 = Fma.MultiplyAdd(x2, y, c23);
+        }
+
+        c00.Store(c);
+        c01.Store(c + 8);
+        c02.Store(c + 16);
+        c03.Store(c + 24);
+        c10.Store(c + cStride);
+        c11.Store(c + cStride + 8);
+        c12.Store(c + cStride + 16);
+        c13.Store(c + cStride + 24);
+        c20.Store(c + (2 * cStride));
+        c21.Store(c + (2 * cStride) + 8);
+        c22.Store(c + (2 * cStride) + 16);
+        c23.Store(c + (2 * cStride) + 24);
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static void Rows2(int k, float* a, long aStride, float* b, byte* ahead, long aheadStep, float* from, long fromStride, float* c, long cStride)
     {
         var c00 = Vector256.Load(from);
         var c01 = Vector256.Load(from + 8);
+        var c02 = Vector256.Load(from + 16);
+        var c03 = Vector256.Load(from + 24);
         var c10 = Vector256.Load(from + fromStride);
         var c11 = Vector256.Load(from + fromStride + 8);
+        var c12 = Vector256.Load(from + fromStride + 16);
+        var c13 = Vector256.Load(from + fromStride + 24);
         for (var end = a + (k * aStride); a != end; a += aStride, b += MatMul.PanelWidth, ahead += aheadStep)
         {
             Sse.Prefetch1(ahead);
             Sse.Prefetch0(b + PrefetchDistance);
-            var b0 = Vector256.Load(b);
-            var b1 = Vector256.Load(b + 8);
-            var x = Vector256.Create(*a);
-            c00 = Fma.MultiplyAdd(x, b0, c00);
-            c01 = Fma.MultiplyAdd(x, b1, c01);
-            x = Vector256.Create(a[1]);
-            c10 = Fma.MultiplyAdd(x, b0, c10);
-            c11 = Fma.MultiplyAdd(x, b1, c11);
+            Sse.Prefetch0(b + PrefetchDistance + HalfWidth);
+            var x0 = Vector256.Create(*a);
+            var x1 = Vector256.Create(a[1]);
+            var y = Vector256.Load(b);
+            c00 = Fma.MultiplyAdd(x0, y, c00);
+            c10 = Fma.MultiplyAdd(x1, y, c10);
+            y = Vector256.Load(b + 8);
+            c01 = Fma.MultiplyAdd(x0, y, c01);
+            c11 = Fma.MultiplyAdd(x1, y, c11);
+            y = Vector256.Load(b + 16);
+            c02 = Fma.MultiplyAdd(x0, y, c02);
+            c12 = Fma.MultiplyAdd(x1, y, c12);
+            y = Vector256.Load(b + 24);
+            c03 = Fma.MultiplyAdd(x0, y, c03);
+            c13 = Fma.MultiplyAdd(x1, y, c13);
         }
 
         c00.Store(c);
         c01.Store(c + 8);
+        c02.Store(c + 16);
+        c03.Store(c + 24);
         c10.Store(c + cStride);
         c11.Store(c + cStride + 8);
+        c12.Store(c + cStride + 16);
+        c13.Store(c + cStride + 24);
     }
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private static void Rows1(int k, float* a, long aStride, float* b, byte* ahead, long aheadStep, float* from, long fromStride, float* c, long cStride)
+    private static void Rows1(int k, float* a, long aStride, float* b, byte* ahead, long aheadStep, float* from, float* c)
     {
         var c00 = Vector256.Load(from);
         var c01 = Vector256.Load(from + 8);
+        var c02 = Vector256.Load(from + 16);
+        var c03 = Vector256.Load(from + 24);
         for (var end = a + (k * aStride); a != end; a += aStride, b += MatMul.PanelWidth, ahead += aheadStep)
         {
             Sse.Prefetch1(ahead);
             Sse.Prefetch0(b + PrefetchDistance);
-            var b0 = Vector256.Load(b);
-            var b1 = Vector256.Load(b + 8);
-            var x = Vector256.Create(*a);
-            c00 = Fma.MultiplyAdd(x, b0, c00);
-            c01 = Fma.MultiplyAdd(x, b1, c01);
+            Sse.Prefetch0(b + PrefetchDistance + HalfWidth);
+            var x0 = Vector256.Create(*a);
+            var y = Vector256.Load(b);
+            c00 = Fma.MultiplyAdd(x0, y, c00);
+            y = Vector256.Load(b + 8);
+            c01 = Fma.MultiplyAdd(x0, y, c01);
+            y = Vector256.Load(b + 16);
+            c02 = Fma.MultiplyAdd(x0, y, c02);
+            y = Vector256.Load(b + 24);
+            c03 = Fma.MultiplyAdd(x0, y, c03);
         }
 
         c00.Store(c);
         c01.Store(c + 8);
+        c02.Store(c + 16);
+        c03.Store(c + 24);
     }
 }
