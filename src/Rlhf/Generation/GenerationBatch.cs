@@ -16,10 +16,13 @@ public sealed class GenerationBatch : IDisposable
     private readonly DecoderPass _pass;
     private readonly LanguageHead _head;
     private readonly PackedBatch _batch = new();
-    private readonly Sampler _sampler;
+    private readonly Sampler?[] _samplers; // of each thread, made when it is needed, with
+    private readonly float[]?[] _logits; // a row of logits
+    private readonly Action<int, int> _sample;
     private readonly List<GenerationSequence> _live = [];
+    private readonly List<GenerationSequence> _drawing = []; // those of a row of logits
     private KeyValueCache? _cache;
-    private float[] _logits = [];
+    private FloatBuffer _rows; // of logits
     private int[] _chosen = [];
     private float[] _logProbabilities = [];
 
@@ -31,7 +34,9 @@ public sealed class GenerationBatch : IDisposable
         _arena = sharedArena ?? new Arena(decoder.Device);
         _pass = new DecoderPass(decoder, _arena);
         _head = new LanguageHead(decoder, _arena);
-        _sampler = new Sampler(decoder.Config.VocabularySize);
+        _samplers = new Sampler?[decoder.Device.Threads];
+        _logits = new float[]?[decoder.Device.Threads];
+        _sample = Sample;
     }
 
     /// <summary>The sequences in the order in which they joined.</summary>
@@ -171,38 +176,45 @@ public sealed class GenerationBatch : IDisposable
 
     private void Draw(FloatBuffer logits)
     {
-        var (count, vocabulary) = (_batch.TargetCount, _decoder.Config.VocabularySize);
-        Grow(count, vocabulary);
-        _decoder.Device.CopyOut(logits, _logits.AsSpan(0, count * vocabulary));
-        var drawing = _live.Where(live => live.HasDrawn).ToArray();
-        for (var row = 0; row < count; row++)
+        _rows = logits;
+        _drawing.Clear();
+        _drawing.AddRange(_live.Where(live => live.HasDrawn));
+        Grow(_drawing.Count);
+        _decoder.Device.ForEach(_drawing.Count, _sample);
+        LogProbabilities(logits);
+        for (var row = 0; row < _drawing.Count; row++)
         {
-            var request = drawing[row].Request;
-            var uniform = Philox.Uniform(request.Seed, request.Stream, request.Row, (uint)drawing[row].Response.Length);
-            _chosen[row] = _sampler.Sample(_logits.AsSpan(row * vocabulary, vocabulary), drawing[row].Tokens, uniform, request.Sampling);
-            drawing[row].Append(_chosen[row]);
-        }
-
-        LogProbabilities(logits, drawing);
-        for (var row = 0; row < count; row++)
-        {
-            drawing[row].AppendLogProbability(_logProbabilities[row]);
-            if (drawing[row].Request.TopLogProbabilities > 0)
+            _drawing[row].Append(_chosen[row], _logProbabilities[row]);
+            if (_drawing[row].Request.TopLogProbabilities > 0)
             {
-                drawing[row].AppendTop(Top(logits, row, drawing[row].Request));
+                _drawing[row].AppendTop(Top(row, _drawing[row].Request));
             }
         }
     }
 
-    /// <summary>The most probable tokens of a row, best first, of equal ones the lowest id: log p(i) = log p(chosen) + (logit i - logit chosen) / temperature.</summary>
-    private TokenProbability[] Top(FloatBuffer logits, int row, GenerationRequest request)
+    /// <summary>Draws the token of one row.</summary>
+    private void Sample(int row, int thread)
     {
-        // Once more from the device: the sampler overwrote the copy.
-        var vocabulary = _decoder.Config.VocabularySize;
-        var values = _logits.AsSpan(row * vocabulary, vocabulary);
-        _decoder.Device.CopyOut(logits.Slice((long)row * vocabulary, vocabulary), values);
+        var (drawing, request) = (_drawing[row], _drawing[row].Request);
+        var uniform = Philox.Uniform(request.Seed, request.Stream, request.Row, (uint)drawing.Response.Length);
+        var sampler = _samplers[thread] ??= new Sampler(_decoder.Config.VocabularySize);
+        _chosen[row] = sampler.Sample(Logits(row, thread), drawing.Tokens, uniform, request.Sampling);
+    }
+
+    /// <summary>A row of logits in the thread's own memory.</summary>
+    private Span<float> Logits(int row, int thread)
+    {
+        var logits = _logits[thread] ??= new float[_decoder.Config.VocabularySize];
+        _decoder.Device.CopyOut(_rows.Slice((long)row * logits.Length, logits.Length), logits);
+        return logits;
+    }
+
+    /// <summary>The most probable tokens of a row, best first, of equal ones the lowest id: log p(i) = log p(chosen) + (logit i - logit chosen) / temperature.</summary>
+    private TokenProbability[] Top(int row, GenerationRequest request)
+    {
+        var values = Logits(row, thread: 0);
         var (best, chosen) = (new PriorityQueue<int, (float Logit, int Order)>(), values[_chosen[row]]);
-        for (var id = 0; id < vocabulary; id++)
+        for (var id = 0; id < values.Length; id++)
         {
             if (best.Count < request.TopLogProbabilities)
             {
@@ -225,13 +237,13 @@ public sealed class GenerationBatch : IDisposable
     }
 
     /// <summary>log p of the chosen tokens, for each run of neighbours with the same temperature at once.</summary>
-    private void LogProbabilities(FloatBuffer logits, GenerationSequence[] drawing)
+    private void LogProbabilities(FloatBuffer logits)
     {
         var vocabulary = _decoder.Config.VocabularySize;
-        for (int start = 0, end; start < drawing.Length; start = end)
+        for (int start = 0, end; start < _drawing.Count; start = end)
         {
-            var temperature = drawing[start].Request.LogProbabilityTemperature;
-            for (end = start + 1; end < drawing.Length && drawing[end].Request.LogProbabilityTemperature == temperature; end++)
+            var temperature = _drawing[start].Request.LogProbabilityTemperature;
+            for (end = start + 1; end < _drawing.Count && _drawing[end].Request.LogProbabilityTemperature == temperature; end++)
             {
             }
 
@@ -243,13 +255,8 @@ public sealed class GenerationBatch : IDisposable
         }
     }
 
-    private void Grow(int count, int vocabulary)
+    private void Grow(int count)
     {
-        if (_logits.Length < count * vocabulary)
-        {
-            _logits = new float[count * vocabulary];
-        }
-
         if (_chosen.Length < count)
         {
             _chosen = new int[count];

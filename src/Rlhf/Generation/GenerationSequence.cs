@@ -83,9 +83,11 @@ public sealed class GenerationSequence
     /// <summary>Tokens whose keys and values are in the cache.</summary>
     internal int Fed { get; set; }
 
-    internal void Append(int token) => _tokens.Add(token);
-
-    internal void AppendLogProbability(float value) => _logProbabilities.Add(value);
+    internal void Append(int token, float logProbability)
+    {
+        _tokens.Add(token);
+        _logProbabilities.Add(logProbability);
+    }
 
     internal void AppendTop(TokenProbability[] top) => _top.Add(top);
 

@@ -22,10 +22,22 @@ public sealed unsafe class CountingDevice(Precision precision) : IDevice
     public Precision Precision => precision;
 
     /// <inheritdoc/>
+    public int Threads => 1;
+
+    /// <inheritdoc/>
     public long HeldBytes => sizeof(float) * (_allocated + _packed + _chunk + _logits + _states);
 
     /// <summary>The most that <see cref="HeldBytes"/> has been.</summary>
     public long PeakBytes { get; private set; }
+
+    /// <inheritdoc/>
+    public void ForEach(int parts, Action<int, int> work)
+    {
+        for (var part = 0; part < parts; part++)
+        {
+            work(part, 0);
+        }
+    }
 
     /// <inheritdoc/>
     public DeviceMemory Allocate(long floats)

@@ -88,8 +88,17 @@ public interface IDevice : IDisposable
     /// <summary>What the operands of matrix products are rounded to, in linear layers and the language head.</summary>
     Precision Precision { get; }
 
+    /// <summary>Threads of the host that <see cref="ForEach"/> shares its work out to.</summary>
+    int Threads { get; }
+
     /// <summary>Bytes of memory in use: what <see cref="Allocate"/> gave and was not freed, and the device's own workspaces.</summary>
     long HeldBytes { get; }
+
+    /// <summary>
+    /// Work on the host between the device's operations, of which it may call <see cref="CopyOut"/> alone: calls <paramref name="work"/>(part, thread) for every part in [0, <paramref name="parts"/>), several
+    /// at once, with thread &lt; <see cref="Threads"/>, and returns when all are done. What a part throws is thrown here.
+    /// </summary>
+    void ForEach(int parts, Action<int, int> work);
 
     /// <summary>Allocates zeroed memory.</summary>
     DeviceMemory Allocate(long floats);

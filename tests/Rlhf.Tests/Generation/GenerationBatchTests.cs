@@ -48,6 +48,30 @@ public sealed class GenerationBatchTests : IDisposable
     }
 
     [Fact]
+    public void Answers_do_not_depend_on_the_number_of_threads()
+    {
+        GenerationRequest[] requests = [.. Enumerable.Range(0, 9).Select(seed =>
+            Request([1 + seed, 2, 3], (ulong)seed) with { Sampling = new SamplingOptions { TopP = 0.95, RepetitionPenalty = 1.2 }, TopLogProbabilities = seed % 3 })];
+        var answers = new[] { 1, 2, 5 }.Select(threads =>
+        {
+            using var device = CpuDevice.Create(threads);
+            using var decoder = FreshDecoder.Create(device, _decoder.Config, HeadKind.Language, trainable: false);
+            using var batch = new GenerationBatch(decoder);
+            batch.Reserve(requests.Length, 64);
+            var sequences = requests.Select(batch.Add).ToArray();
+            for (var token = 0; token < requests[0].MaxNewTokens; token++)
+            {
+                batch.Step(2048);
+            }
+
+            return sequences.Select(sequence => (sequence.Response.ToArray(), sequence.LogProbabilities.ToArray(), sequence.Top.SelectMany(top => top).ToArray())).ToArray();
+        }).ToArray();
+
+        Assert.Equal(9, answers[0].Select(answer => string.Join(' ', answer.Item1)).Distinct().Count());
+        Assert.All(answers, those => Assert.Equivalent(answers[0], those, strict: true));
+    }
+
+    [Fact]
     public void A_sequence_that_leaves_early_frees_its_room_and_leaves_the_others_as_they_are()
     {
         var expected = Run([Request([4, 5], seed: 1)])[0].Response.ToArray();

@@ -42,6 +42,23 @@ public sealed unsafe class WorkerPoolTests
         Assert.All(counts, count => Assert.Equal(1, count));
     }
 
+    [Theory]
+    [InlineData(1)]
+    [InlineData(3)]
+    public void Work_of_the_host_is_shared_out_as_well(int threads)
+    {
+        using var device = CpuDevice.Create(threads);
+        var counts = new int[40];
+        device.ForEach(counts.Length, (part, thread) =>
+        {
+            Assert.InRange(thread, 0, device.Threads - 1);
+            Interlocked.Increment(ref counts[part]);
+        });
+
+        Assert.All(counts, count => Assert.Equal(1, count));
+        Assert.Throws<InvalidDataException>(() => device.ForEach(5, (part, _) => throw new InvalidDataException()));
+    }
+
     /// <summary>Jobs of changing sizes one right after the other: a worker that comes late to one must not touch the next.</summary>
     [Fact]
     public void Many_tiny_jobs_on_more_threads_than_cores_end_and_are_right()

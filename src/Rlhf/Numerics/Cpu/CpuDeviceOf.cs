@@ -1,3 +1,4 @@
+using System.Runtime.InteropServices;
 using Rlhf.Numerics.Cpu.OneDnn;
 using Rlhf.Numerics.Cpu.Simd;
 using static Rlhf.Numerics.Cpu.BufferSizes;
@@ -32,7 +33,22 @@ internal sealed unsafe partial class CpuDevice<T> : IDevice
     public string Description =>
         $"CPU, {_instructionSet.ToString().ToLowerInvariant()}, {_pool.Threads} thread{(_pool.Threads == 1 ? "" : "s")}{(_library is null ? "" : $", bf16 by oneDNN {_library.Version}")}";
 
+    public int Threads => _pool.Threads;
+
     public long HeldBytes => Interlocked.Read(ref _allocated) + _packed.Bytes + _chunk.Bytes + _logits.Bytes + _states.Bytes;
+
+    public void ForEach(int parts, Action<int, int> work)
+    {
+        var handle = GCHandle.Alloc(work);
+        try
+        {
+            _pool.Run(&Call, (void*)GCHandle.ToIntPtr(handle), parts);
+        }
+        finally
+        {
+            handle.Free();
+        }
+    }
 
     public DeviceMemory Allocate(long floats)
     {
@@ -104,4 +120,5 @@ internal sealed unsafe partial class CpuDevice<T> : IDevice
         _logits.Dispose();
         _states.Dispose();
     }
+    private static void Call(void* work, int part, int worker) => ((Action<int, int>)GCHandle.FromIntPtr((nint)work).Target!)(part, worker);
 }
