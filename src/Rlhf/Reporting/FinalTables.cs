@@ -10,6 +10,9 @@ public static class FinalTables
         FigureNames.ResponseLength, FigureNames.EosShare, FigureNames.DistinctShare,
     ];
 
+    /// <summary>Below the quality of several rounds.</summary>
+    internal const string AcrossRounds = "The reward model's scores of different rounds do not compare: each round has its own model. Those of base and SFT are round 1's.";
+
     /// <summary>Writes the tables; parts that the run does not have are absent.</summary>
     /// <param name="output">Standard output, or any other writer.</param>
     /// <param name="summary">The run.</param>
@@ -44,6 +47,11 @@ public static class FinalTables
         }
 
         table.Write(output);
+        if (ppo.Length > 1)
+        {
+            output.WriteLine(AcrossRounds);
+        }
+
         output.WriteLine();
     }
 

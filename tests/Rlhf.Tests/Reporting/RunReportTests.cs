@@ -129,15 +129,34 @@ public sealed class RunReportTests : IDisposable
     public void The_final_tables_show_quality_figures_answers_and_the_verdict()
     {
         MadeUpRun.WriteTo(folder.Path);
-        var output = new StringWriter();
-        FinalTables.Write(output, SummaryFiles.ReadRun(folder.Path), answers: 4);
-        var text = output.ToString();
+        var text = TablesOf(SummaryFiles.ReadRun(folder.Path));
         Assert.Contains("SFT               +0.06  [-0.05, 0.17]", text, StringComparison.Ordinal);
         Assert.Contains("PPO               +1.77  [1.70, 1.83]", text, StringComparison.Ordinal);
         Assert.Contains("pair accuracy", text, StringComparison.Ordinal);
         Assert.Contains("  PPO:   When is the world is indeed indeed a park. (+1.70)", text, StringComparison.Ordinal);
         Assert.Contains("Warning: Reward hack:", text, StringComparison.Ordinal);
         Assert.DoesNotMatch("[\u0000-\u0008\u000b-\u001f\u202a-\u202e\u200b]", text.Replace("\r", "", StringComparison.Ordinal));
+    }
+
+    [Fact]
+    public void Scores_of_several_rounds_are_said_not_to_compare()
+    {
+        MadeUpRun.WriteTo(folder.Path);
+        var one = SummaryFiles.ReadRun(folder.Path);
+        Assert.DoesNotContain("do not compare", TablesOf(one), StringComparison.Ordinal);
+        Assert.DoesNotContain("do not compare", RunReport.Render(folder.Path), StringComparison.Ordinal);
+
+        var two = one with { Stages = [.. one.Stages, one.Stages.Last(stage => stage.Kind == StageKinds.Ppo) with { Name = "07-ppo-2", Round = 2 }] };
+        SummaryFiles.WriteRun(folder.Path, two);
+        Assert.Contains("do not compare", TablesOf(two), StringComparison.Ordinal);
+        Assert.Contains("do not compare", RunReport.Render(folder.Path), StringComparison.Ordinal);
+    }
+
+    private static string TablesOf(RunSummary summary)
+    {
+        var output = new StringWriter();
+        FinalTables.Write(output, summary, answers: 4);
+        return output.ToString();
     }
 
     // The page is written as XML would have it, apart from the doctype and the two kinds of void element in its head.

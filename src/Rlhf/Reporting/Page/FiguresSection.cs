@@ -69,7 +69,7 @@ internal static class FiguresSection
             $"""
             <div class="wide"><table class="quality"><caption>Answers to the same held-out prompts</caption><thead><tr><th scope="col">model</th>
             {(gold ? Markup.Literal("""<th scope="col">gold quality</th>""") : Markup.Empty)}<th scope="col">reward-model score</th><th scope="col">KL to SFT, nats</th></tr></thead>
-            <tbody>{rows}</tbody></table></div>
+            <tbody>{rows}</tbody></table></div>{(ppo.Length > 1 ? Markup.Of($"""<p class="note">{FinalTables.AcrossRounds}</p>""") : Markup.Empty)}
             """);
     }
 
