@@ -27,7 +27,9 @@ internal sealed class TinyServer : IAsyncDisposable
     private TinyServer(WebApplication app, ServedModels models, string folder, Uri address)
     {
         (_app, Models, Folder) = (app, models, folder);
-        Client = new HttpClient { BaseAddress = new Uri($"http://127.0.0.1:{address.Port}") };
+        // Waits for the server's word, however busy the machine is, before a body is sent that asks for it first.
+        var handler = new SocketsHttpHandler { Expect100ContinueTimeout = TimeSpan.FromMinutes(1) };
+        Client = new HttpClient(handler) { BaseAddress = new Uri($"http://127.0.0.1:{address.Port}") };
     }
 
     public ServedModels Models { get; }
