@@ -181,7 +181,7 @@ public sealed class GenerationBatch : IDisposable
         _drawing.AddRange(_live.Where(live => live.HasDrawn));
         Grow(_drawing.Count);
         _decoder.Device.ForEach(_drawing.Count, _sample);
-        LogProbabilities(logits);
+        LogProbabilities();
         for (var row = 0; row < _drawing.Count; row++)
         {
             _drawing[row].Append(_chosen[row], _logProbabilities[row]);
@@ -237,7 +237,7 @@ public sealed class GenerationBatch : IDisposable
     }
 
     /// <summary>log p of the chosen tokens, for each run of neighbours with the same temperature at once.</summary>
-    private void LogProbabilities(FloatBuffer logits)
+    private void LogProbabilities()
     {
         var vocabulary = _decoder.Config.VocabularySize;
         for (int start = 0, end; start < _drawing.Count; start = end)
@@ -249,7 +249,7 @@ public sealed class GenerationBatch : IDisposable
 
             var count = end - start;
             var values = _arena.Take(count);
-            var rows = logits.Slice((long)start * vocabulary, (long)count * vocabulary);
+            var rows = _rows.Slice((long)start * vocabulary, (long)count * vocabulary);
             _decoder.Device.LogProbabilities(rows, _arena.Take(_chosen.AsSpan(start, count)), count, vocabulary, (float)(1 / temperature), values);
             _decoder.Device.CopyOut(values, _logProbabilities.AsSpan(start, count));
         }
