@@ -1,5 +1,6 @@
 using System.CommandLine;
 using System.Runtime.InteropServices;
+using System.Text;
 using Rlhf.Cli.Commands;
 using Rlhf.Runs;
 
@@ -13,6 +14,7 @@ internal static class Program
 
     public static int Main(string[] args)
     {
+        SpeakUtf8();
         using var interrupted = new CancellationTokenSource();
         using var interrupt = PosixSignalRegistration.Create(PosixSignal.SIGINT, signal => Interrupt(signal, interrupted));
         using var terminate = PosixSignalRegistration.Create(PosixSignal.SIGTERM, signal => Interrupt(signal, interrupted));
@@ -36,6 +38,16 @@ internal static class Program
             ProcessTerminationTimeout = null,
         };
         return CommandLine.Guard(error, () => parsed.InvokeAsync(configuration, cancellation).GetAwaiter().GetResult());
+    }
+
+    // Windows' own choice is the code page of the country: rows written to a file would not be JSON.
+    private static void SpeakUtf8()
+    {
+        if (OperatingSystem.IsWindows())
+        {
+            var utf8 = new UTF8Encoding(encoderShouldEmitUTF8Identifier: false);
+            (Console.OutputEncoding, Console.InputEncoding) = (utf8, utf8);
+        }
     }
 
     private static RootCommand CreateRoot()

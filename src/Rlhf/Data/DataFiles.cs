@@ -10,6 +10,7 @@ public sealed record DataFile(string Name, string FullPath);
 /// <summary>Finds the files that a source names.</summary>
 public static class DataFiles
 {
+    private static readonly char[] Separators = [Path.DirectorySeparatorChar, Path.AltDirectorySeparatorChar];
     private static readonly EnumerationOptions Everything = new() { AttributesToSkip = FileAttributes.Hidden };
 
     /// <summary>A folder that is a link may lead back to a folder above it.</summary>
@@ -56,7 +57,7 @@ public static class DataFiles
         }
 
         var root = Path.GetPathRoot(path)!;
-        var segments = path[root.Length..].Split('/', StringSplitOptions.RemoveEmptyEntries);
+        var segments = path[root.Length..].Split(Separators, StringSplitOptions.RemoveEmptyEntries);
         List<DataFile> files = [];
         Walk(root.Length > 0 ? root : baseFolder, root, segments, files);
         files.Sort((a, b) => string.CompareOrdinal(a.Name, b.Name));

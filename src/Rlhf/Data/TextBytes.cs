@@ -33,8 +33,16 @@ internal sealed class TextBytes : IDisposable
     {
         _file = file;
         _stream = Open(path);
-        Fill();
-        SkipMark();
+        try
+        {
+            Fill();
+            SkipMark();
+        }
+        catch
+        {
+            _stream.Dispose();
+            throw;
+        }
     }
 
     /// <summary>Line of the next byte, from 1.</summary>

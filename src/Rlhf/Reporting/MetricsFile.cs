@@ -30,7 +30,7 @@ public static class MetricsFile
             return rows;
         }
 
-        var bytes = File.ReadAllBytes(path).AsMemory();
+        var bytes = ReadWhileWritten(path);
         for (var number = 1; bytes.Span.IndexOf((byte)'\n') is var end and >= 0; number++)
         {
             var line = bytes[..end];
@@ -42,6 +42,14 @@ public static class MetricsFile
         }
 
         return rows;
+    }
+
+    /// <summary>The bytes of a file whose writer may be at work: Windows refuses a reader that would not let it write.</summary>
+    internal static ReadOnlyMemory<byte> ReadWhileWritten(string path)
+    {
+        using var file = new FileStream(path, FileMode.Open, FileAccess.Read, FileShare.ReadWrite | FileShare.Delete, bufferSize: 0);
+        var bytes = new byte[file.Length];
+        return bytes.AsMemory(0, file.ReadAtLeast(bytes, bytes.Length, throwOnEndOfStream: false));
     }
 
     /// <summary>Orders stages by the number before the first '-', then by name.</summary>

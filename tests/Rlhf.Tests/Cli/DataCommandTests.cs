@@ -25,7 +25,7 @@ public sealed class DataCommandTests : IDisposable
                 "       2   34  x     \"A\"",
                 "       3    1  x     \"</s>\"  special",
             ],
-            output.Split('\n', StringSplitOptions.RemoveEmptyEntries));
+            output.Split(Environment.NewLine, StringSplitOptions.RemoveEmptyEntries));
     }
 
     [Fact]

@@ -25,7 +25,7 @@ public sealed class DataFilesTests : IDisposable
     [InlineData("x/**/d*", "x/y/d.jsonl")]
     [InlineData("x/../?.txt", "x/../a.txt")]
     public void A_path_or_glob_gives_its_files_in_order_of_names(string path, string names) =>
-        Assert.Equal(names.Split(' '), DataFiles.Resolve([path], _folder.Path).Select(file => file.Name));
+        Assert.Equal(names.Split(' '), DataFiles.Resolve([path], _folder.Path).Select(file => file.Name.Replace(Path.DirectorySeparatorChar, '/')));
 
     [Fact]
     public void Paths_may_be_absolute_and_keep_their_order()

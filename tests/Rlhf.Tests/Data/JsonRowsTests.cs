@@ -149,6 +149,7 @@ public sealed class JsonRowsTests : IDisposable
     {
         var path = _folder.Write("f", Convert.FromHexString(start));
         Assert.StartsWith("f:1:1: expected JSON, found " + what, Assert.Throws<InputException>(() => JsonRows.Read(path, "f").Count()).Message, StringComparison.Ordinal);
+        using var nobodyElseHasItOpen = new FileStream(path, FileMode.Open, FileAccess.ReadWrite, FileShare.None);
     }
 
     [Fact]

@@ -1,5 +1,6 @@
 using System.Buffers.Binary;
 using System.Text;
+using Rlhf.Reporting;
 
 namespace Rlhf.Tests.Reporting;
 
@@ -10,7 +11,7 @@ internal static class EventFile
 
     public static List<Event> Read(string path)
     {
-        var bytes = File.ReadAllBytes(path);
+        var bytes = MetricsFile.ReadWhileWritten(path).ToArray();
         var events = new List<Event>();
         var at = 0;
         while (at < bytes.Length)

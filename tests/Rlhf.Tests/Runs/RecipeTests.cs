@@ -54,7 +54,9 @@ public class RecipeTests
           ema: none
         """;
 
-    private static Recipe Parse(string text, params string[] overrides) => RecipeReader.Parse(text, "recipe.yaml", "/recipes", overrides);
+    private static readonly string Folder = Path.GetFullPath("/recipes"); // on Windows with the drive before it
+
+    private static Recipe Parse(string text, params string[] overrides) => RecipeReader.Parse(text, "recipe.yaml", Folder, overrides);
 
     private static string[] ErrorsOf(string text, params string[] overrides) =>
         Assert.Throws<InputException>(() => Parse(text, overrides)).Message.Split(Environment.NewLine);
@@ -64,9 +66,9 @@ public class RecipeTests
     {
         var recipe = Parse(Polite);
 
-        Assert.Equal("/data/stories260k", recipe.Base.Model);
+        Assert.Equal(Path.GetFullPath("/data/stories260k"), recipe.Base.Model);
         Assert.Equal(DemonstrationPick.Mixed, recipe.Data.Demonstrations!.Take);
-        Assert.Equal(["/recipes/polite.jsonl", "/recipes/more.jsonl"], recipe.Data.Comparisons!.Path);
+        Assert.Equal([Path.Combine(Folder, "polite.jsonl"), Path.Combine(Folder, "more.jsonl")], recipe.Data.Comparisons!.Path);
         Assert.Equal(2e-3, recipe.Sft!.LearningRate);
         Assert.Equal(0.95, recipe.Sft.Adam.Beta2);
         Assert.Equal(OverlongPolicy.Truncate, recipe.Reward!.Limits.OnOverlong);
@@ -170,7 +172,6 @@ public class RecipeTests
         Assert.Contains(ErrorsOf(Polite, change), error => error.EndsWith(message, StringComparison.Ordinal));
 
     [Theory]
-    [InlineData("labeler: peple", "collect.labeler: there is no folder /recipes/peple; did you mean 'people'?")]
     [InlineData("labeler: people, answers_per_prompt: 10", "collect.answers_per_prompt: must be 2 to 9 with labeler: people: the ranking page shows no more")]
     [InlineData("labeler: people, enough: 1.5", "collect.enough: must be a share above 0 and at most 1, or a whole number above 1")]
     [InlineData("labeler: people, rankings_per_prompt: 0", "collect.rankings_per_prompt: must be between 1 and 100, found 0")]
@@ -186,6 +187,12 @@ public class RecipeTests
     [InlineData("labeler: judge, judge: {url: \"https://host/v1\", model: m, first: \"*a*\", second: A}", "collect.judge.first: first, second and tie must be three different words")]
     public void What_is_wrong_with_a_labeler_is_told_before_the_run(string collect, string message) =>
         Assert.Contains(ErrorsOf(Polite, $"collect={{{collect}}}"), error => error.EndsWith(message, StringComparison.Ordinal));
+
+    [Fact]
+    public void A_labeler_that_is_no_folder_suggests_the_nearest_word() =>
+        Assert.Contains(
+            ErrorsOf(Polite, "collect={labeler: peple}"),
+            error => error.EndsWith($"collect.labeler: there is no folder {Path.Combine(Folder, "peple")}; did you mean 'people'?", StringComparison.Ordinal));
 
     [Theory]
     [InlineData("[0.5, 0]", "must be numbers, 0 or above, the last one (the newest round's) above 0")]
@@ -209,7 +216,7 @@ public class RecipeTests
     [Fact]
     public void A_store_is_a_file_seen_from_the_recipe_or_a_server()
     {
-        Assert.Equal("/recipes/labels.db", Parse(Polite, "collect={labeler: people, store: labels.db}").Collect!.Store);
+        Assert.Equal(Path.Combine(Folder, "labels.db"), Parse(Polite, "collect={labeler: people, store: labels.db}").Collect!.Store);
         Assert.Equal("postgres://me@host/db", Parse(Polite, "collect={labeler: people, store: \"postgres://me@host/db\"}").Collect!.Store);
     }
 

@@ -20,7 +20,7 @@ public sealed class RunFolderTests : IDisposable
 
     private string Out => temporary.PathOf("run");
 
-    private static Recipe Recipe(params string[] overrides) => RecipeReader.Parse(Text, "recipe.yaml", "/recipes", overrides);
+    private static Recipe Recipe(params string[] overrides) => RecipeReader.Parse(Text, "recipe.yaml", Path.GetFullPath("/recipes"), overrides);
 
     private static StageSummary Done(StageContext context) => new() { Name = context.Step.Name, Kind = SnakeCase.From(context.Step.Kind.ToString()) };
 
