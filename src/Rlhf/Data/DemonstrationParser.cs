@@ -22,7 +22,7 @@ internal static class DemonstrationParser
         var response = AnswerText(row, value);
         return string.IsNullOrWhiteSpace(response)
             ? throw row.Error(value, "a response")
-            : new Demonstration(row.Id(), prompt, response, TrainOnAllTurns: false, row.Position);
+            : new Demonstration(row.Id(), prompt, Message.FromAssistant(response), TrainOnAllTurns: false, row.Position);
     }
 
     /// <summary>One answer of a comparison as a demonstration; null where the picked answer is empty.</summary>
@@ -33,7 +33,7 @@ internal static class DemonstrationParser
         var chosen = ranking.Responses[best];
         var takesChosen = pick == DemonstrationPick.Chosen || (pick == DemonstrationPick.Mixed && PromptSplit.PicksChosen(ranking.Prompt.Text, chosen));
         var response = takesChosen ? chosen : ranking.Responses[worst];
-        return string.IsNullOrWhiteSpace(response) ? null : new Demonstration(ranking.Id, ranking.Prompt, response, TrainOnAllTurns: false, ranking.Position);
+        return string.IsNullOrWhiteSpace(response) ? null : new Demonstration(ranking.Id, ranking.Prompt, Message.FromAssistant(response), TrainOnAllTurns: false, ranking.Position);
     }
 
     /// <summary>An answer that is a text, or messages of which there is one, the assistant's.</summary>
@@ -64,7 +64,7 @@ internal static class DemonstrationParser
         }
 
         var prompt = PromptParser.FromMessages(row, value, messages[..^1]);
-        return new Demonstration(row.Id(), prompt, messages[^1].Content, TrainOnAllTurns: true, row.Position);
+        return new Demonstration(row.Id(), prompt, messages[^1], TrainOnAllTurns: true, row.Position);
     }
 
     private static RowValue FindResponse(RowFields row)

@@ -2,5 +2,18 @@ namespace Rlhf.Data;
 
 /// <summary>One turn of a conversation.</summary>
 /// <param name="Role">Who speaks: <c>system</c>, <c>user</c>, <c>assistant</c> or <c>tool</c>; a chat template decides what it accepts.</param>
-/// <param name="Content">What is said, as plain text.</param>
-public sealed record Message(string Role, string Content);
+/// <param name="Content">What is said, as plain text; empty where the row has null.</param>
+public sealed record Message(string Role, string Content)
+{
+    /// <summary>
+    /// The message's other fields as one JSON object (<c>tool_calls</c>, <c>tool_call_id</c>, <c>name</c>, <c>reasoning_content</c>, <c>thinking</c>; <c>"content": null</c>
+    /// where the row says so), for chat templates that know them; null where there are none.
+    /// </summary>
+    public string? OtherFields { get; init; }
+
+    /// <summary>Whether a turn of the assistant may count in the loss: false where the row says <c>weight: 0</c> or <c>train: false</c>.</summary>
+    public bool IsTrained { get; init; } = true;
+
+    /// <summary>A turn of the assistant that is a text.</summary>
+    public static Message FromAssistant(string text) => new("assistant", text);
+}

@@ -9,6 +9,9 @@ namespace Rlhf.Data;
 /// <param name="Fields">The row's text fields by name, for the placeholders of a <c>custom</c> format.</param>
 public sealed record Prompt(string Text, IReadOnlyList<Message>? Messages, IReadOnlyDictionary<string, string> Fields)
 {
+    /// <summary>JSON schemas of the tools that the row offers, as one JSON array, for chat templates that know them; null where it offers none.</summary>
+    public string? Tools { get; init; }
+
     /// <summary>A prompt that is plain text.</summary>
     public static Prompt FromText(string text) =>
         new(text, null, new Dictionary<string, string>(StringComparer.Ordinal) { ["prompt"] = text });

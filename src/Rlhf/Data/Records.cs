@@ -3,10 +3,14 @@ namespace Rlhf.Data;
 /// <summary>A prompt with the answer to imitate.</summary>
 /// <param name="Id">The row's <c>id</c>, or <c>file:line</c>.</param>
 /// <param name="Prompt">What is asked.</param>
-/// <param name="Response">The answer; never empty.</param>
+/// <param name="Answer">The assistant's last turn; its text is empty only where it calls tools instead.</param>
 /// <param name="TrainOnAllTurns">Whether the assistant's earlier turns in the prompt are trained on too (rows of <c>messages</c>).</param>
 /// <param name="Position">Where the row stands.</param>
-public sealed record Demonstration(string Id, Prompt Prompt, string Response, bool TrainOnAllTurns, RowPosition Position);
+public sealed record Demonstration(string Id, Prompt Prompt, Message Answer, bool TrainOnAllTurns, RowPosition Position)
+{
+    /// <summary>The answer's text.</summary>
+    public string Response => Answer.Content;
+}
 
 /// <summary>Plain text for pretraining and for mixing pretraining gradients into PPO (ptx).</summary>
 /// <param name="Id">The row's <c>id</c>, or <c>file:line</c>.</param>
@@ -44,4 +48,11 @@ public sealed record Ranking(
     IReadOnlyList<double>? Margins,
     string? Labeler,
     double Weight,
-    RowPosition Position);
+    RowPosition Position)
+{
+    /// <summary>[K] the answers as turns of the assistant, where the row gives them as messages with more than a text; null where they are texts.</summary>
+    public IReadOnlyList<Message>? Turns { get; init; }
+
+    /// <summary>An answer as a turn of the assistant.</summary>
+    public Message Answer(int index) => Turns?[index] ?? Message.FromAssistant(Responses[index]);
+}

@@ -86,7 +86,7 @@ public sealed class Format
             return Nonempty([new(PromptText(prompt, where), false), new(ResponseText(prompt, demonstration.Response, where), true)]);
         }
 
-        Message[] messages = [.. prompt.AsMessages(), new Message("assistant", demonstration.Response)];
+        Message[] messages = [.. prompt.AsMessages(), demonstration.Answer];
         return Nonempty(_chat is null ? TranscriptSegments(messages) : TemplateSegments(messages, where));
     }
 
