@@ -48,6 +48,6 @@ internal sealed class ArenaSampler(FormatArguments format, SamplingOptions sampl
         using var progress = ModelArguments.Progress(parsed, quiet).Start($"answers of {model.Name}", prompts.Count, "answers");
         var counter = new AnswerCounter(prompts.Count, settings, progress);
         var completions = generator.Generate([.. prompts.Select(prompt => prompt.Tokens)], settings, counter.Count, cancellation);
-        return [.. completions.Select(completion => tokenizer.Decode(completion.Response))];
+        return [.. completions.Select(completion => tokenizer.Decode(completion.ResponseWithoutEnd))];
     }
 }

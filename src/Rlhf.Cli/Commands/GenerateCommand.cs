@@ -101,12 +101,12 @@ internal static class GenerateCommand
             Seed = arguments.SeedOf(parsed),
         };
         var printer = Printer.For(parsed, tokenizer, prompts.Count == 1 && parsed.GetValue(Samples) == 1);
-        Generate(parsed, policy, reward, records, prompts, settings, printer, cancellation);
+        Generate(parsed, policy, reward, tokenizer, records, prompts, settings, printer, cancellation);
     }
 
     /// <summary>Prompt by prompt, so that an answer does not depend on the prompts that come later.</summary>
     private static void Generate(
-        ParseResult parsed, Decoder policy, Decoder? reward, IReadOnlyList<PromptRecord> records, IReadOnlyList<EncodedPrompt> prompts,
+        ParseResult parsed, Decoder policy, Decoder? reward, Tokenizer tokenizer, IReadOnlyList<PromptRecord> records, IReadOnlyList<EncodedPrompt> prompts,
         GenerationSettings settings, Printer printer, CancellationToken cancellation)
     {
         var (samples, bestOf) = (parsed.GetValue(Samples), parsed.GetValue(BestOf));
@@ -129,7 +129,7 @@ internal static class GenerateCommand
                 var record = records[start + (answer / samples)];
                 var completion = completions[best];
                 printer.Write(new Answer(
-                    record.Id, record.Prompt.Text, answer % samples, printer.TextOf(completion), completion.Prompt, completion.Response,
+                    record.Id, record.Prompt.Text, answer % samples, AnswerText.Of(tokenizer, completion), completion.Prompt, completion.Response,
                     completion.LogProbabilities, completion.Finished, scores?[best], part.Seed));
             }
 
@@ -159,7 +159,7 @@ internal static class GenerateCommand
         private readonly bool _single;
         private readonly bool _terminal;
         private readonly bool _streams;
-        private StreamingDecoder? _streaming;
+        private AnswerText? _streaming;
 
         private Printer(TextWriter output, Tokenizer tokenizer, bool json, bool single, bool terminal, bool streams)
         {
@@ -177,18 +177,10 @@ internal static class GenerateCommand
         {
             if (_streams && !ends)
             {
-                _streaming ??= After(prompt);
+                _streaming ??= new AnswerText(_tokenizer, prompt, []);
                 _output.Write(VisibleText.Plain(_streaming.Append(token)));
                 _output.Flush();
             }
-        }
-
-        /// <summary>The answer as it goes on from its prompt: a space that begins it stays, an end-of-sequence token does not.</summary>
-        public string TextOf(Completion completion)
-        {
-            var decoder = After(completion.Prompt);
-            var text = string.Concat(completion.Response[..^(completion.Finished ? 1 : 0)].Select(decoder.Append));
-            return text + decoder.Flush();
         }
 
         public void Write(Answer answer)
@@ -216,16 +208,5 @@ internal static class GenerateCommand
 
         // A model may write control characters; a terminal would obey them.
         private string Shown(string text) => _terminal ? VisibleText.Plain(text) : text;
-
-        private StreamingDecoder After(int[] prompt)
-        {
-            var decoder = _tokenizer.CreateStreamingDecoder();
-            foreach (var id in prompt)
-            {
-                decoder.Append(id);
-            }
-
-            return decoder;
-        }
     }
 }

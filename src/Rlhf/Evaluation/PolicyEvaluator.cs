@@ -134,7 +134,7 @@ public sealed class PolicyEvaluator
         for (var i = 0; i < answers.Length; i++)
         {
             var tokens = completions[i].Response.Length;
-            var text = _tokenizer.Decode(completions[i].Response);
+            var text = _tokenizer.Decode(completions[i].ResponseWithoutEnd);
             answers[i] = new EvaluatedAnswer(
                 i % _prompts.Count, text, completions[i], scores is null ? double.NaN : Scale.Apply(scores[i]), second?[i], _judges.Gold?.Invoke(i % _prompts.Count, text),
                 reference is null ? double.NaN : SumOfDifferences(own, reference, at, tokens), MeanOf(entropies, at, tokens));

@@ -28,11 +28,16 @@ public sealed class AnswerText
         }
 
         (_stops, _atStart) = (stops, withoutLeadingSpace);
-        _decoder = tokenizer.CreateStreamingDecoder();
-        foreach (var id in prompt)
-        {
-            _decoder.Append(id);
-        }
+        _decoder = tokenizer.CreateStreamingDecoderAfter(prompt);
+    }
+
+    /// <summary>The text of a whole answer as it goes on from its prompt: a space that begins it stays, an end-of-sequence token does not.</summary>
+    public static string Of(Tokenizer tokenizer, Completion completion)
+    {
+        var answer = new AnswerText(tokenizer, completion.Prompt, []);
+        var pieces = completion.ResponseWithoutEnd.ToArray().Select(answer.Append).ToList();
+        pieces.Add(answer.Flush());
+        return string.Concat(pieces);
     }
 
     /// <summary>Whether a stop string has ended the answer.</summary>

@@ -9,6 +9,9 @@ public sealed record Completion(int[] Prompt, int[] Response, float[] LogProbabi
 {
     /// <summary>Prompt and response.</summary>
     public int[] Tokens { get; } = [.. Prompt, .. Response];
+
+    /// <summary>The response that people read: without the token that ended it, which need not be a special one.</summary>
+    public ReadOnlySpan<int> ResponseWithoutEnd => Response.AsSpan(0, Response.Length - (Finished ? 1 : 0));
 }
 
 /// <summary>How a batch of answers is generated.</summary>

@@ -37,6 +37,18 @@ public sealed class StreamingDecoder
         return _certain.Take();
     }
 
+    /// <summary>
+    /// Takes the ids in front of the sequence, whose text is not given out. Of a character that begins in them and ends in the sequence, each has its own bytes, which are
+    /// no character.
+    /// </summary>
+    internal void Precede(ReadOnlySpan<int> ids)
+    {
+        foreach (var id in ids)
+            Feed(id);
+        _steps.Cut();
+        _certain.Take();
+    }
+
     /// <summary>Takes the next id without asking for text yet.</summary>
     internal void Feed(int id)
     {
@@ -49,6 +61,10 @@ public sealed class StreamingDecoder
         private readonly StringBuilder _text = new();
 
         public void Add(string piece) => _text.Append(piece);
+
+        public void Cut()
+        {
+        }
 
         public void End()
         {

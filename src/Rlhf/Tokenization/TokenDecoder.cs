@@ -1,4 +1,6 @@
+using System.Buffers;
 using System.Globalization;
+using System.Runtime.InteropServices;
 using System.Text;
 
 namespace Rlhf.Tokenization;
@@ -8,6 +10,9 @@ internal interface ITextSink
 {
     /// <summary>The next piece.</summary>
     void Add(string piece);
+
+    /// <summary>What is held back is given out as at the end, but the text goes on: a character cannot span this place.</summary>
+    void Cut();
 
     /// <summary>No piece comes after this.</summary>
     void End();
@@ -22,6 +27,9 @@ internal sealed class TokenDecoder
     private readonly List<Func<ITextSink, ITextSink>> _steps = [];
     // Behind Fuse and ByteLevel the pieces are parts of one text; in front of them each is a token of its own.
     private bool _isFused;
+    // A step between ByteFallback and Fuse would see the characters of a run one by one instead of the run.
+    private bool _keepsRuns;
+    private bool _hasByteFallback;
 
     private TokenDecoder()
     {
@@ -59,6 +67,7 @@ internal sealed class TokenDecoder
         var type = json.Type();
         if (_isFused && type is not ("Fuse" or "Strip" or "Sequence"))
             throw json.Refuse($"the decoder {type} behind Fuse or ByteLevel is not supported");
+        _keepsRuns |= _hasByteFallback && !_isFused && type is not ("Fuse" or "Sequence");
         switch (type)
         {
             case "Sequence":
@@ -72,7 +81,8 @@ internal sealed class TokenDecoder
                 break;
             case "ByteFallback":
                 json.AllowOnly("type");
-                _steps.Add(next => new ByteFallback(next));
+                _hasByteFallback = true;
+                _steps.Add(next => new ByteFallback(next, _keepsRuns));
                 break;
             case "Fuse":
                 json.AllowOnly("type");
@@ -140,6 +150,8 @@ internal sealed class TokenDecoder
             _isFirst = false;
         }
 
+        public void Cut() => next.Cut();
+
         public void End() => next.End();
     }
 
@@ -153,6 +165,8 @@ internal sealed class TokenDecoder
             _isFirst = false;
         }
 
+        public void Cut() => next.Cut();
+
         public void End() => next.End();
     }
 
@@ -162,6 +176,12 @@ internal sealed class TokenDecoder
         private readonly Decoder _decoder = Encoding.UTF8.GetDecoder();
 
         public void Add(string piece) => Decode(ByteAlphabet.BytesOf(piece), flush: false);
+
+        public void Cut()
+        {
+            Decode([], flush: true);
+            next.Cut();
+        }
 
         public void End()
         {
@@ -176,46 +196,63 @@ internal sealed class TokenDecoder
         }
     }
 
-    /// <summary>Decodes each run of <c>&lt;0xNN&gt;</c> tokens: its text when it is valid UTF-8, else one U+FFFD for each byte of the whole run.</summary>
-    private sealed class ByteFallback(ITextSink next) : ITextSink
+    /// <summary>
+    /// Decodes runs of <c>&lt;0xNN&gt;</c> tokens as UTF-8: complete characters stay, and each byte that belongs to none becomes one U+FFFD.
+    /// Rust's decoder gives up the whole run instead, complete characters too.
+    /// </summary>
+    /// <param name="next">The next step.</param>
+    /// <param name="keepsRuns">Whether a run is one piece for it, not each character.</param>
+    private sealed class ByteFallback(ITextSink next, bool keepsRuns) : ITextSink
     {
-        private static readonly UTF8Encoding Strict = new(false, throwOnInvalidBytes: true);
-        private readonly List<byte> _run = [];
+        private readonly List<byte> _bytes = [];
 
         public void Add(string piece)
         {
             if (TryByte(piece, out var value))
             {
-                _run.Add(value);
+                _bytes.Add(value);
+                if (!keepsRuns)
+                    Decode(runEnds: false);
                 return;
             }
 
-            EndRun();
+            Decode(runEnds: true);
             next.Add(piece);
+        }
+
+        public void Cut()
+        {
+            Decode(runEnds: true);
+            next.Cut();
         }
 
         public void End()
         {
-            EndRun();
+            Decode(runEnds: true);
             next.End();
         }
 
-        private void EndRun()
+        private void Decode(bool runEnds)
         {
-            if (_run.Count == 0)
+            if (_bytes.Count == 0)
                 return;
-            string text;
-            try
+            var text = new StringBuilder();
+            var rest = (ReadOnlySpan<byte>)CollectionsMarshal.AsSpan(_bytes);
+            while (!rest.IsEmpty)
             {
-                text = Strict.GetString([.. _run]);
-            }
-            catch (DecoderFallbackException)
-            {
-                text = new string('\uFFFD', _run.Count);
+                var status = Rune.DecodeFromUtf8(rest, out var rune, out var length);
+                if (status == OperationStatus.NeedMoreData && !runEnds)
+                    break;
+                if (status == OperationStatus.Done)
+                    text.Append(rune.ToString());
+                else
+                    text.Append('\uFFFD', length);
+                rest = rest[length..];
             }
 
-            _run.Clear();
-            next.Add(text);
+            _bytes.RemoveRange(0, _bytes.Count - rest.Length);
+            if (text.Length > 0)
+                next.Add(text.ToString());
         }
 
         private static bool TryByte(string piece, out byte value)
@@ -249,6 +286,12 @@ internal sealed class TokenDecoder
                 end--;
             _held = text[end..];
             next.Add(text[..end]);
+        }
+
+        public void Cut()
+        {
+            _held = "";
+            next.Cut();
         }
 
         public void End() => next.End();

@@ -116,6 +116,18 @@ public sealed class Tokenizer
     public StreamingDecoder CreateStreamingDecoder(bool skipSpecialTokens = true) =>
         new(_definition.Decoder, id => skipSpecialTokens && IsSpecial(id) ? null : _definition.Vocabulary[id]);
 
+    /// <summary>
+    /// A decoder of what follows other ids: it gives the text of its own ids alone, as they go on from those before. A space that begins it therefore stays where a text's first
+    /// space is left out.
+    /// </summary>
+    /// <param name="previous">The ids before.</param>
+    public StreamingDecoder CreateStreamingDecoderAfter(ReadOnlySpan<int> previous)
+    {
+        var decoder = CreateStreamingDecoder();
+        decoder.Precede(previous);
+        return decoder;
+    }
+
     /// <summary>Writes the tokenizer's files into a folder: byte for byte as they were read; a trained one as tokenizer.json and tokenizer_config.json.</summary>
     public void Save(string folder) => _files.Write(folder);
 

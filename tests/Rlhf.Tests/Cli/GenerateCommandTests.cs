@@ -29,6 +29,16 @@ public sealed class GenerateCommandTests : IDisposable
         Assert.Equal(story, "Once upon a time" + continued.Output.TrimEnd());
     }
 
+    [DataFact("stories260k")]
+    public void The_line_break_that_ends_a_prompt_is_no_part_of_its_answer()
+    {
+        var model = ReferenceFiles.DataPathOf("stories260k");
+        string[] command = ["generate", "--model", model, "--prompt", "Once upon a time.\n", "--format", "plain", "--temperature", "0", "--max-tokens", "6"];
+
+        Assert.Equal("One day, a\n", Run(command).Output);
+        Assert.Equal("One day, a", Json([.. command, "--json"]).GetProperty("response").GetString());
+    }
+
     [Fact]
     public void Json_has_the_tokens_that_the_score_command_gives_the_same_log_probabilities()
     {

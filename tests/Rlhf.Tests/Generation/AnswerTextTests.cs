@@ -1,4 +1,5 @@
 using Rlhf.Generation;
+using Rlhf.Tests.Tokenization;
 using Rlhf.Tokenization;
 
 namespace Rlhf.Tests.Generation;
@@ -53,4 +54,70 @@ public sealed class AnswerTextTests
         var answer = new AnswerText(Bytes, Bytes.Encode("Q:"), [], withoutLeadingSpace: true);
         Assert.Equal(" a b", string.Concat(Bytes.Encode("  a b").Select(answer.Append)) + answer.Flush());
     }
+
+    [Fact]
+    public void The_token_that_ended_an_answer_is_no_part_of_its_text_special_or_not()
+    {
+        var letters = Bytes.Encode("ab.");
+        Assert.Equal("ab", AnswerText.Of(Bytes, new Completion([], letters, [], Finished: true)));
+        Assert.Equal("ab", Bytes.Decode(new Completion([], letters, [], Finished: true).ResponseWithoutEnd));
+        Assert.Equal("ab.", Bytes.Decode(new Completion([], letters, [], Finished: false).ResponseWithoutEnd));
+    }
+
+    [Fact]
+    public void A_trained_tokenizers_answers_hold_their_own_tokens_alone() => CheckAnswersAfterEachByte(Bytes);
+
+    [DataFact("tokenizers/gpt2")]
+    public void Gpt2s_answers_hold_their_own_tokens_alone() => CheckAnswersAfterEachByte(RealTokenizers.Named("gpt2"));
+
+    [DataFact("tokenizers/qwen3")]
+    public void Qwen3s_answers_hold_their_own_tokens_alone() => CheckAnswersAfterEachByte(RealTokenizers.Named("qwen3"));
+
+    [DataFact("stories260k/tokenizer.json")]
+    public void Stories260ks_answers_hold_their_own_tokens_alone() => CheckAnswersAfterEachByte(RealTokenizers.Named("stories260k"));
+
+    [DataFact("stories260k/tokenizer.json")]
+    public void A_prompt_that_ends_in_a_stop_does_not_stop_its_answer()
+    {
+        var stories = RealTokenizers.Named("stories260k");
+        var prompt = stories.Encode("Once upon a time.\n");
+        var answer = new AnswerText(stories, prompt, ["\n"]);
+        Assert.Equal("One day", string.Concat(stories.Encode("Once upon a time.\nOne day").Skip(prompt.Length).Select(answer.Append)) + answer.Flush());
+        Assert.False(answer.Stopped);
+    }
+
+    // text(prompt + answer) = text(prompt) + pieces, but where a character begins in the prompt and ends in the answer: that one is neither's.
+    private static void CheckAnswersAfterEachByte(Tokenizer tokenizer)
+    {
+        string[] answers = [" One day, a", "One", "\n\nHuman:", "é", "😀 and 你好", "  two spaces", "\t", "\0"];
+        var ends = Enumerable.Range(0, 256).Select(value => ByteTokens(tokenizer, (byte)value));
+        foreach (var end in ends.Append(ByteTokens(tokenizer, 0xF0, 0x9F, 0x98)).Append([]))
+        {
+            foreach (var before in (int[][])[[], tokenizer.Encode("Hi"), tokenizer.Encode("Füße 😀"), [.. FirstOf(tokenizer), .. tokenizer.Encode("Hi ")]])
+            {
+                int[] prompt = [.. before, .. end];
+                foreach (var answer in answers)
+                {
+                    CheckAnswer(tokenizer, prompt, tokenizer.Encode(answer));
+                }
+            }
+        }
+
+        var middle = new AnswerText(tokenizer, ByteTokens(tokenizer, 0xF0, 0x9F), []);
+        var pieces = string.Concat(ByteTokens(tokenizer, 0x98, 0x80, (byte)'A').Select(middle.Append)) + middle.Flush();
+        Assert.Equal("\uFFFD\uFFFDA", pieces);
+    }
+
+    private static void CheckAnswer(Tokenizer tokenizer, int[] prompt, int[] answer)
+    {
+        var text = new AnswerText(tokenizer, prompt, []);
+        var pieces = string.Concat(answer.Select(text.Append)) + text.Flush();
+        Assert.Equal(tokenizer.Decode([.. prompt, .. answer]), tokenizer.Decode(prompt) + pieces);
+        Assert.Equal(pieces, AnswerText.Of(tokenizer, new Completion(prompt, answer, [], Finished: false)));
+    }
+
+    private static int[] FirstOf(Tokenizer tokenizer) => tokenizer.BeginningOfSequence is { } first ? [first] : [];
+
+    private static int[] ByteTokens(Tokenizer tokenizer, params byte[] bytes) =>
+        [.. bytes.Select(value => tokenizer.FindId($"<0x{value:X2}>") ?? tokenizer.FindId(ByteAlphabet.CharacterOf(value).ToString())!.Value)];
 }

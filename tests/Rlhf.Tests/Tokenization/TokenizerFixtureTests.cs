@@ -5,6 +5,20 @@ namespace Rlhf.Tests.Tokenization;
 /// <summary>What Hugging Face's tokenizers give, id by id; see Reference/tokenizers/README.md.</summary>
 public class TokenizerFixtureTests
 {
+    // Rust's decoder gives up a whole run of byte tokens for one broken character. Here the complete ones stay: the only places where the reference's text is not ours.
+    private static readonly Dictionary<string, string> CompleteCharactersStay = new()
+    {
+        ["whole-then-truncated"] = "你\uFFFD\uFFFD",
+        ["mixed-invalid"] = "a\uFFFD\uFFFDb\uFFFD\uFFFDc€d\uFFFD",
+        ["never-bytes"] = "\uFFFD\uFFFDA",
+        ["byte-run-bad-then-good"] = "\uFFFD你",
+        ["streaming-prefix-6"] = "👩\uFFFD",
+        ["streaming-prefix-7"] = "👩\uFFFD\uFFFD",
+        ["streaming-prefix-9"] = "👩\u200D\uFFFD",
+        ["streaming-prefix-10"] = "👩\u200D\uFFFD\uFFFD",
+        ["streaming-prefix-11"] = "👩\u200D\uFFFD\uFFFD\uFFFD",
+    };
+
     [DataFact("tokenizers/gpt2")]
     public void Gpt2_texts_get_the_reference_ids_and_come_back() => CheckTexts("gpt2");
 
@@ -47,13 +61,43 @@ public class TokenizerFixtureTests
         var tokenizer = RealTokenizers.Named(name);
         foreach (var item in RealTokenizers.Fixture("decode.json").GetProperty(name).EnumerateArray())
         {
-            var label = item.GetProperty("name").GetString();
+            var label = item.GetProperty("name").GetString()!;
             var ids = RealTokenizers.Ids(item.GetProperty("ids"));
             var skip = item.GetProperty("skip_special_tokens").GetBoolean();
-            var decoded = item.GetProperty("decoded").GetString();
+            var reference = item.GetProperty("decoded").GetString()!;
+            var decoded = name == "stories260k" ? CompleteCharactersStay.GetValueOrDefault(label, reference) : reference;
+            Assert.True(ReferenceEquals(decoded, reference) || reference.Trim('\uFFFD').Length == 0);
             Assert.Equal((label, decoded), (label, tokenizer.Decode(ids, skip)));
             Assert.Equal((label, decoded), (label, Stream(tokenizer, ids, skip)));
         }
+    }
+
+    [DataFact("stories260k/tokenizer.json")]
+    public void Each_byte_of_a_broken_character_is_one_replacement_and_complete_characters_beside_it_stay()
+    {
+        var tokenizer = RealTokenizers.Named("stories260k");
+        foreach (var (bytes, text) in new (byte[], string)[]
+        {
+            ([0xF0, 0x9F, 0x98, 0x80, 0xF0, 0x9F, 0x98, 0x80, 0xF0, 0x9F], "😀😀\uFFFD\uFFFD"),
+            ([0xF0, 0x9F, (byte)'A', 0xC3, 0xA9], "\uFFFD\uFFFDAé"),
+            ([0x9F, 0xE4, 0xBD, 0xA0], "\uFFFD你"),
+            ([0xE4, 0xBD, 0xE4, 0xBD, 0xA0, 0xFF], "\uFFFD\uFFFD你\uFFFD"),
+        })
+        {
+            int[] ids = [.. bytes.Select(value => tokenizer.FindId($"<0x{value:X2}>")!.Value)];
+            Assert.Equal(text, tokenizer.Decode(ids));
+            Assert.Equal(text, Stream(tokenizer, ids, skipSpecialTokens: true));
+        }
+    }
+
+    [DataFact("stories260k/tokenizer.json")]
+    public void A_character_of_byte_tokens_is_given_out_as_soon_as_it_is_complete()
+    {
+        var tokenizer = RealTokenizers.Named("stories260k");
+        var decoder = tokenizer.CreateStreamingDecoder();
+        int[] emoji = [.. "😀"u8.ToArray().Select(value => tokenizer.FindId($"<0x{value:X2}>")!.Value)];
+        Assert.Equal(["", "", "", "😀"], emoji.Select(decoder.Append));
+        Assert.Equal("\n", decoder.Append(tokenizer.FindId("<0x0A>")!.Value));
     }
 
     private static string Stream(Tokenizer tokenizer, int[] ids, bool skipSpecialTokens)

@@ -140,7 +140,7 @@ public sealed class ChatPageTests(Browser browser)
     public async Task The_picture_of_the_documents_is_this_page()
     {
         var folder = Directory.CreateTempSubdirectory("rlhf-serve-").FullName;
-        await using var server = await TinyServer.Start(new ServedModels([new ServedLanguageModel("stories260k", PictureFactAttribute.Model, 2, 4)]), folder);
+        await using var server = await TinyServer.Start(new ServedModels([new ServedLanguageModel("stories260k", StoriesFactAttribute.Model, 2, 4)]), folder);
         var (page, errors) = await browser.OpenAsync(server.Client.BaseAddress!, width: 900, height: 640);
         await page.GotoAsync("/");
         await page.Locator("#open-settings").ClickAsync();
@@ -198,11 +198,9 @@ internal sealed class PictureFactAttribute : BrowserFactAttribute
 {
     public PictureFactAttribute()
     {
-        if (!Directory.Exists(Model))
+        if (!Directory.Exists(StoriesFactAttribute.Model))
         {
-            Skip ??= $"{Model} is absent";
+            Skip ??= $"{StoriesFactAttribute.Model} is absent";
         }
     }
-
-    public static string Model { get; } = Path.GetFullPath(Path.Combine(NodeFactAttribute.Folder, "..", "..", "..", "shared", "data", "stories260k"));
 }

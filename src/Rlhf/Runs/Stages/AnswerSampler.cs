@@ -51,7 +51,7 @@ internal static class AnswerSampler
                 tokens += completions.Sum(answer => (long)answer.Response.Length);
                 foreach (var (at, i) in lacking.Index())
                 {
-                    var drawn = completions.AsSpan(at * options.AnswersPerPrompt, options.AnswersPerPrompt).ToArray().Select(answer => (tokenizer.Decode(answer.Response), answer.Response));
+                    var drawn = completions.AsSpan(at * options.AnswersPerPrompt, options.AnswersPerPrompt).ToArray().Select(answer => (tokenizer.Decode(answer.ResponseWithoutEnd), answer.Response));
                     answers[i] = [.. Different(answers[i].Concat(drawn)).Take(options.AnswersPerPrompt)];
                 }
             }
