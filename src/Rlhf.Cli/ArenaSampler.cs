@@ -41,9 +41,10 @@ internal sealed class ArenaSampler(FormatArguments format, SamplingOptions sampl
         var tokenizer = Tokenizer.Load(model.Folder);
         using var models = new LoadedModels();
         var policy = models.Language(model.Folder);
-        var prompts = PromptFile.Encode(records, tokenizer, format.Of(parsed, tokenizer, model.Folder));
+        var form = format.Of(parsed, tokenizer, model.Folder);
+        var prompts = PromptFile.Encode(records, tokenizer, form);
         PromptFile.RequireRoom(records, prompts, policy.Config.ContextLength, maxTokens, policy.Config.VocabularySize);
-        var settings = new GenerationSettings { Sampling = sampling, MaxNewTokens = maxTokens, EndIds = tokenizer.EndOfSequenceIds, Seed = seed };
+        var settings = new GenerationSettings { Sampling = sampling, MaxNewTokens = maxTokens, EndIds = EndOfTurn.Of(form, tokenizer), Seed = seed };
         using var generator = new Generator(policy);
         using var progress = ModelArguments.Progress(parsed, quiet).Start($"answers of {model.Name}", prompts.Count, "answers");
         var counter = new AnswerCounter(prompts.Count, settings, progress);

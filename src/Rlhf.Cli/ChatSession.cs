@@ -215,7 +215,7 @@ internal sealed class ChatSession(Tokenizer tokenizer, SequenceEncoder encoder, 
                 Prompt = prompt,
                 Sampling = _settings.Sampling,
                 MaxNewTokens = Math.Min(room, _settings.MaxTokens),
-                EndIds = tokenizer.EndOfSequenceIds,
+                EndIds = encoder.EndIds,
                 Seed = _settings.Seed,
                 Row = _answers++,
             }

@@ -1,4 +1,5 @@
 using System.Globalization;
+using System.Text.Json;
 using Rlhf.Data;
 using Rlhf.Reporting;
 using Rlhf.Tokenization;
@@ -8,6 +9,8 @@ namespace Rlhf.Cli;
 /// <summary>Prints a record as the model sees it: its text, or with a tokenizer its tokens, ids and loss mask.</summary>
 internal static class DataView
 {
+    private static readonly JsonSerializerOptions Plain = new() { Encoder = System.Text.Encodings.Web.JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
+
     public static void Write(TextWriter output, AnyRecord record, FormatOptions format, Tokenizer? tokenizer)
     {
         if (tokenizer is null)
@@ -21,33 +24,48 @@ internal static class DataView
         {
             case { Demonstration: { } demonstration }:
                 output.WriteLine($"demonstration {demonstration.Id}");
-                WriteTokens(output, encoder.Encode(demonstration)!, tokenizer);
                 break;
             case { Ranking: { } ranking }:
                 WriteJudgements(output, ranking);
-                var answers = encoder.Encode(ranking)!.Answers;
-                for (var i = 0; i < answers.Length; i++)
-                {
-                    output.WriteLine(FormattableString.Invariant($"\nanswer {i}"));
-                    WriteTokens(output, answers[i], tokenizer);
-                }
-
                 break;
             case { Text: { } text }:
                 output.WriteLine($"text {text.Id}");
-                foreach (var sequence in encoder.Encode(text))
-                {
-                    WriteTokens(output, sequence, tokenizer);
-                }
-
                 break;
             case { Prompt: { } prompt }:
                 output.WriteLine($"prompt {prompt.Id}");
-                var encoded = encoder.Encode(prompt)!;
-                WriteTokens(output, new EncodedSequence(encoded.Tokens, encoded.Tokens.Length, null, encoded.RowId, false), tokenizer);
                 break;
         }
+
+        var sequences = Sequences(encoder, record);
+        for (var i = 0; i < sequences.Count; i++)
+        {
+            if (sequences.Count > 1)
+            {
+                output.WriteLine(FormattableString.Invariant($"\n{(record.Ranking is null ? "example" : "answer")} {i}"));
+            }
+
+            WriteTokens(output, sequences[i], tokenizer);
+        }
     }
+
+    /// <summary>One line of JSON for a row: the ids in front of what is trained, and the trained ones, for each example.</summary>
+    public static string ToJson(AnyRecord record, SequenceEncoder encoder) => JsonSerializer.Serialize(new
+    {
+        examples = Sequences(encoder, record).Select(sequence => new { prompt_ids = sequence.Tokens[..sequence.PromptLength], trained_ids = sequence.Tokens[sequence.PromptLength..] }),
+    });
+
+    /// <summary>One line of JSON for a row that is refused.</summary>
+    public static string ToJson(InputException error) => JsonSerializer.Serialize(new { error = error.Message }, Plain);
+
+    /// <summary>Each trained turn, each answer, each piece of a text, or the prompt with nothing behind it.</summary>
+    private static IReadOnlyList<EncodedSequence> Sequences(SequenceEncoder encoder, AnyRecord record) => record switch
+    {
+        { Demonstration: { } demonstration } => encoder.EncodeTurns(demonstration),
+        { Ranking: { } ranking } => encoder.Encode(ranking)?.Answers ?? [],
+        { Text: { } text } => [.. encoder.Encode(text)],
+        { Prompt: { } prompt } => [new EncodedSequence(encoder.Encode(prompt)!.Tokens, encoder.Encode(prompt)!.Tokens.Length, null, prompt.Id, false)],
+        _ => [],
+    };
 
     private static void WriteText(TextWriter output, AnyRecord record, Format format)
     {
@@ -55,9 +73,10 @@ internal static class DataView
         {
             case { Demonstration: { } demonstration }:
                 output.WriteLine($"demonstration {demonstration.Id}");
-                foreach (var segment in format.Segments(demonstration))
+                foreach (var turn in format.Turns(demonstration, TrainedTurns.All, demonstration.Position.ToString(), out _))
                 {
-                    output.WriteLine($"[{(segment.Trained ? "trained" : "prompt")}] {Shown(segment.Text)}");
+                    output.WriteLine($"[prompt] {Shown(turn.Prompt)}");
+                    output.WriteLine($"[trained] {Shown(turn.Answer)}");
                 }
 
                 break;
@@ -66,7 +85,7 @@ internal static class DataView
                 output.WriteLine($"[prompt] {Shown(format.PromptText(ranking.Prompt, ranking.Position.ToString()))}");
                 for (var i = 0; i < ranking.Responses.Count; i++)
                 {
-                    output.WriteLine(FormattableString.Invariant($"[answer {i}] {Shown(format.ResponseText(ranking.Prompt, ranking.Responses[i], ranking.Position.ToString()))}"));
+                    output.WriteLine(FormattableString.Invariant($"[answer {i}] {Shown(format.Turn(ranking.Prompt, ranking.Answer(i), ranking.Position.ToString())?.Answer ?? "")}"));
                 }
 
                 break;

@@ -89,12 +89,13 @@ internal static class CollectCommand
         using var models = new LoadedModels();
         var policy = models.Language(folder);
         var records = PromptFile.Read(parsed.GetValue(Prompts)!, ModelArguments.FieldsOf([]));
-        var prompts = PromptFile.Encode(records, tokenizer, format.Of(parsed, tokenizer, folder));
+        var form = format.Of(parsed, tokenizer, folder);
+        var prompts = PromptFile.Encode(records, tokenizer, form);
         PromptFile.RequireRoom(records, prompts, policy.Config.ContextLength, options.MaxNewTokens, policy.Config.VocabularySize);
         Sampled sampled;
         using (var progress = reporter.Start("collect", prompts.Count, "prompts"))
         {
-            sampled = AnswerSampler.Sample(policy, tokenizer, prompts, options, sampling.SeedOf(parsed), progress, cancellation);
+            sampled = AnswerSampler.Sample(policy, tokenizer, EndOfTurn.Of(form, tokenizer), prompts, options, sampling.SeedOf(parsed), progress, cancellation);
         }
 
         var ledger = new Ledger("collect");

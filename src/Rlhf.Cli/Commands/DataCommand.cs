@@ -26,23 +26,52 @@ internal static class DataCommand
     private static Command CreateShow()
     {
         var file = new Argument<string>("FILE") { Description = "JSON lines or a JSON array, gzipped or not" };
-        var row = new Option<int>("--row") { Description = "Which row, from 1", DefaultValueFactory = _ => 1 };
+        var row = new Option<string>("--row") { Description = "Which row, from 1, or all", DefaultValueFactory = _ => "1" };
+        var json = new Option<bool>("--json") { Description = "With --model: one line of JSON a row, {\"examples\":[{\"prompt_ids\":[...],\"trained_ids\":[...]}]} or {\"error\":...}" };
         var model = new Option<string?>("--model") { Description = "A model folder, for its tokenizer: shows tokens, ids and the loss mask" };
-        var template = new Option<string?>("--format") { Description = "plain, tokenizer, chatml, human-assistant or custom (the tokenizer's chat template if it has one, else plain)" };
+        var template = new Option<string?>("--format") { Description = "auto, plain, tokenizer (the folder's chat template), chatml, human-assistant or custom; auto: what the model's folder says, else its chat template, else plain" };
         var prompt = new Option<string?>("--prompt") { Description = "The prompt's text for custom, as in 'Q: {question}\\nA:'; \\n is a line end" };
         var response = new Option<string?>("--response") { Description = "The response's text for custom, with {response} in it" };
-        return new Command("show", "Prints a row as the model sees it: text, tokens, ids, loss mask.") { file, row, model, As, Fields, template, prompt, response }
+        return new Command("show", "Prints a row as the model sees it: text, tokens, ids, loss mask.") { file, row, model, As, Fields, template, prompt, response, json }
             .WithExamples(
                 "rlhf data show data/train.jsonl --row 3",
+                "rlhf data show train.jsonl --model model --json --row all",
                 "rlhf data show comparisons.jsonl.gz --model runs/demo/stages/01-sft/model --format human-assistant",
                 "rlhf data show gsm8k.jsonl --field prompt=question --field response=answer --format custom --prompt 'Q: {prompt}\\nA:'")
             .Does((parsed, _) =>
             {
-                var tokenizer = parsed.GetValue(model) is { } folder ? Tokenizer.Load(folder) : null;
-                var format = FormatOf(parsed.GetValue(template), parsed.GetValue(prompt), parsed.GetValue(response), tokenizer);
-                var record = AnyRecord.Parse(FindRow(parsed.GetValue(file)!, parsed.GetValue(row)), NamesOf(parsed), parsed.GetValue(As));
-                DataView.Write(parsed.Output(), record, format, tokenizer);
+                var folder = parsed.GetValue(model);
+                var tokenizer = folder is null ? null : Tokenizer.Load(folder);
+                var format = FormatOf(parsed.GetValue(template), parsed.GetValue(prompt), parsed.GetValue(response), tokenizer, folder);
+                var rows = RowsOf(parsed.GetValue(file)!, parsed.GetValue(row)!);
+                if (parsed.GetValue(json))
+                {
+                    var encoder = new SequenceEncoder(tokenizer ?? throw new InputException("--json needs --model DIR, for its tokenizer."), format, new EncodingOptions(), new Ledger("show"));
+                    foreach (var one in rows)
+                    {
+                        parsed.Output().WriteLine(JsonOf(one, parsed, encoder));
+                    }
+
+                    return;
+                }
+
+                foreach (var one in rows)
+                {
+                    DataView.Write(parsed.Output(), AnyRecord.Parse(one, NamesOf(parsed), parsed.GetValue(As)), format, tokenizer);
+                }
             });
+    }
+
+    private static string JsonOf(JsonRow row, ParseResult parsed, SequenceEncoder encoder)
+    {
+        try
+        {
+            return DataView.ToJson(AnyRecord.Parse(row, NamesOf(parsed), parsed.GetValue(As)), encoder);
+        }
+        catch (InputException e)
+        {
+            return DataView.ToJson(e);
+        }
     }
 
     private static Command CreateCheck()
@@ -96,6 +125,18 @@ internal static class DataCommand
         }
     }
 
+    private static IEnumerable<JsonRow> RowsOf(string file, string which)
+    {
+        if (which == "all")
+        {
+            return JsonRows.Read(file);
+        }
+
+        return int.TryParse(which, NumberStyles.None, CultureInfo.InvariantCulture, out var number) && number > 0
+            ? [FindRow(file, number)]
+            : throw new InputException($"--row {which}: expected a number from 1, or all.");
+    }
+
     private static JsonRow FindRow(string file, int number)
     {
         var rows = 0;
@@ -127,19 +168,21 @@ internal static class DataCommand
         return names;
     }
 
-    private static FormatOptions FormatOf(string? template, string? prompt, string? response, Tokenizer? tokenizer)
+    private static FormatOptions FormatOf(string? template, string? prompt, string? response, Tokenizer? tokenizer, string? folder)
     {
         var options = new FormatOptions { AddEos = tokenizer?.EndOfSequence is not null };
+        if (template is null && prompt is null && folder is not null)
+        {
+            return FormatFile.For(folder, tokenizer!);
+        }
+
         return options with
         {
-            Template = template is null ? DefaultTemplate(prompt, tokenizer) : TemplateOf(template),
+            Template = template is not null ? TemplateOf(template) : prompt is not null ? FormatTemplate.Custom : FormatTemplate.Auto,
             Prompt = prompt?.Replace("\\n", "\n", StringComparison.Ordinal),
             Response = response?.Replace("\\n", "\n", StringComparison.Ordinal) ?? options.Response,
         };
     }
-
-    private static FormatTemplate DefaultTemplate(string? prompt, Tokenizer? tokenizer) =>
-        prompt is not null ? FormatTemplate.Custom : tokenizer?.ChatTemplate is not null ? FormatTemplate.Tokenizer : FormatTemplate.Plain;
 
     private static FormatTemplate TemplateOf(string name)
     {
@@ -151,6 +194,6 @@ internal static class DataCommand
             }
         }
 
-        throw new InputException($"--format {name}: expected plain, tokenizer, chatml, human-assistant or custom.");
+        throw new InputException($"--format {name}: expected auto, plain, tokenizer, chatml, human-assistant or custom.");
     }
 }

@@ -65,17 +65,18 @@ internal static class EvalPolicyCommand
             Reward = models.Reward(parsed.GetValue(RewardModel)!, tokenizer, folder),
             Second = Find(parsed, SecondRewardModel, name => models.Reward(name, tokenizer, folder)),
         };
+        var form = format.Of(parsed, tokenizer, folder);
         var settings = new GenerationSettings
         {
             Sampling = settingsOfSampling,
             MaxNewTokens = parsed.GetValue(MaxTokens),
-            EndIds = tokenizer.EndOfSequenceIds,
+            EndIds = EndOfTurn.Of(form, tokenizer),
             Seed = arguments.SeedOf(parsed),
         };
         var context = new[] { policy, other, judges.Reference, judges.Reward, judges.Second }.OfType<Decoder>().Min(decoder => decoder.Config.ContextLength);
         var records = PromptFile.ForEvaluation(
             PromptFile.Read(parsed.GetValue(Prompts)!, ModelArguments.FieldsOf(parsed.GetValue(Fields)!)), parsed.GetValue(HeldOut), parsed.GetValue(Limit), parsed.Error());
-        var prompts = PromptFile.Encode(records, tokenizer, format.Of(parsed, tokenizer, folder));
+        var prompts = PromptFile.Encode(records, tokenizer, form);
         PromptFile.RequireRoom(records, prompts, context, settings.MaxNewTokens, policy.Config.VocabularySize);
         var samples = parsed.GetValue(Samples);
         using var arena = new Arena(policy.Device);

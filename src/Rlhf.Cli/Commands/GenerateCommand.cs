@@ -92,12 +92,13 @@ internal static class GenerateCommand
         var records = parsed.GetValue(PromptText) is { } text
             ? [new PromptRecord("prompt", Prompt.FromText(text), new RowPosition("--prompt", 1, 1))]
             : PromptFile.Read(parsed.GetValue(Prompts)!, fields);
-        var prompts = PromptFile.Encode(records, tokenizer, format.Of(parsed, tokenizer, folder));
+        var form = format.Of(parsed, tokenizer, folder);
+        var prompts = PromptFile.Encode(records, tokenizer, form);
         var settings = new GenerationSettings
         {
             Sampling = sampling,
             MaxNewTokens = RoomFor(records, prompts, parsed.GetValue(MaxTokens), policy.Config, reward?.Config),
-            EndIds = tokenizer.EndOfSequenceIds,
+            EndIds = EndOfTurn.Of(form, tokenizer),
             Seed = arguments.SeedOf(parsed),
         };
         var printer = Printer.For(parsed, tokenizer, prompts.Count == 1 && parsed.GetValue(Samples) == 1);

@@ -48,6 +48,7 @@ internal static class PlanCommand
         }
 
         table.Write(output);
+        output.WriteLine(plan.Format);
         output.WriteLine(string.Create(CultureInfo.InvariantCulture,
             $"{Count(plan.Parameters)} parameters; in all about {Time(plan.Stages.Sum(stage => SecondsOf(stage, rate)))}, at {RecipePlan.AssumedEfficiency:P0} of the {rate / 1e9:F0} GFLOP/s measured on {device}."));
         output.WriteLine("Sampled answers are counted at their longest. Tokens count every pass through a model.");

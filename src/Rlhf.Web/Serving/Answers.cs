@@ -43,7 +43,7 @@ internal static class Answers
                     Prompt = prompt,
                     Sampling = settings.Sampling,
                     MaxNewTokens = settings.MaxTokens ?? room,
-                    EndIds = model.Tokenizer.EndOfSequenceIds,
+                    EndIds = model.Encoder.EndIds,
                     Seed = settings.Seed,
                     Row = (uint)requests.Count,
                     TopLogProbabilities = settings.TopLogProbabilities ?? 0,

@@ -61,7 +61,7 @@ internal sealed class ScoreRoute(ServedModels models)
         EncodedSequence encoded;
         try
         {
-            encoded = model.Encoder.Encode(new Demonstration(name, prompt, Message.FromAssistant(answer), TrainOnAllTurns: false, new RowPosition(name, 1, 1)))!;
+            encoded = model.Encoder.EncodeAnswer(new Demonstration(name, prompt, Message.FromAssistant(answer), TrainOnAllTurns: false, new RowPosition(name, 1, 1)))!;
         }
         catch (InputException exception)
         {

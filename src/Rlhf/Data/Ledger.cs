@@ -6,7 +6,7 @@ namespace Rlhf.Data;
 
 /// <summary>
 /// What became of every row of a stage's data: rows in = kept + dropped, for each file; how many rows lost tokens and how many; which fields
-/// were not used. Nothing is left out in silence.
+/// were not used. Nothing is left out in silence. Rows may be counted from several threads.
 /// </summary>
 public sealed class Ledger
 {
@@ -47,25 +47,43 @@ public sealed class Ledger
         _files.Values.SelectMany(file => file.Dropped.TryGetValue(reason, out var entry) ? entry.Examples : []);
 
     /// <summary>A row was read.</summary>
-    public void Read(string file) => Of(file).RowsIn++;
+    public void Read(string file)
+    {
+        lock (_files)
+        {
+            Of(file).RowsIn++;
+        }
+    }
 
     /// <summary>A row that was read is left out. The <paramref name="example"/> that is kept is the position unless it is given.</summary>
     public void Drop(RowPosition position, string reason, string? example = null)
     {
-        Of(position.File).RowsDropped++;
-        Of(position.File).Dropped.Add(reason, example ?? position.ToString());
+        lock (_files)
+        {
+            Of(position.File).RowsDropped++;
+            Of(position.File).Dropped.Add(reason, example ?? position.ToString());
+        }
     }
 
     /// <summary>A row that is kept lost tokens; called once a row.</summary>
     public void Truncate(RowPosition position, string reason, long tokensCut)
     {
-        Of(position.File).RowsTruncated++;
-        Of(position.File).TokensCut += tokensCut;
-        Of(position.File).Truncated.Add(reason, position.ToString());
+        lock (_files)
+        {
+            Of(position.File).RowsTruncated++;
+            Of(position.File).TokensCut += tokensCut;
+            Of(position.File).Truncated.Add(reason, position.ToString());
+        }
     }
 
     /// <summary>Something else worth knowing about a row that is kept, such as a field without effect.</summary>
-    public void Note(RowPosition position, string note) => Of(position.File).Notes.Add(note, position.ToString());
+    public void Note(RowPosition position, string note, string? example = null)
+    {
+        lock (_files)
+        {
+            Of(position.File).Notes.Add(note, example ?? position.ToString());
+        }
+    }
 
     /// <summary>The ledger as data (<c>ledger.json</c>).</summary>
     public JsonObject ToJson() => new()

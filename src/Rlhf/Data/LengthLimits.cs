@@ -18,11 +18,12 @@ internal sealed class LengthLimits
     public int? MaxTokens => _options.MaxTokens;
 
     /// <summary>
-    /// The most tokens of the prompt and of each response that stay; null when the row is dropped, which is counted. Where both together are over
+    /// The most tokens of the prompt and of each response that stay; null when the row is to be dropped, for <paramref name="reason"/>. Where both together are over
     /// <c>max_tokens</c>, the prompt keeps what the longest response leaves, but at least half; the responses get the rest.
     /// </summary>
-    public (int Prompt, int Response)? Fit(int prompt, int longestResponse, RowPosition where, Ledger ledger)
+    public (int Prompt, int Response)? Fit(int prompt, int longestResponse, RowPosition where, out string? reason)
     {
+        reason = null;
         var broken = Broken(prompt, longestResponse);
         if (broken is not { } limit)
         {
@@ -35,12 +36,15 @@ internal sealed class LengthLimits
                 throw new InputException(string.Create(CultureInfo.InvariantCulture,
                     $"{where}: {limit.What} has {limit.Tokens} tokens, more than {limit.Key} {limit.Limit}; raise it, or set on_overlong to drop or truncate."));
             case OverlongPolicy.Drop:
-                ledger.Drop(where, $"{limit.What} over {limit.Key}");
+                reason = $"{limit.What} over {limit.Key}";
                 return null;
             default:
                 return Cut(prompt, longestResponse);
         }
     }
+
+    /// <summary>Whether a row of this length breaks no limit.</summary>
+    public bool Allow(int prompt, int response) => Broken(prompt, response) is null;
 
     private (string What, int Tokens, string Key, int Limit)? Broken(int prompt, int response)
     {

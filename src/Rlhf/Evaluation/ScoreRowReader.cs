@@ -84,13 +84,14 @@ public sealed class ScoreRowReader
         }
 
         // The answer is what is scored; earlier turns of the assistant belong to what it was asked.
-        var demonstration = DemonstrationParser.Parse(row) with { TrainOnAllTurns = false };
+        var demonstration = DemonstrationParser.Parse(row);
         if (_encoder is null)
         {
             throw new InputException($"{row.Position}: the row is text, but the model's folder has no tokenizer: give rows of ids with prompt_length, or put the tokenizer's files into the folder.");
         }
 
-        var encoded = _encoder.Encode(demonstration)!;
+        var encoded = _encoder.EncodeAnswer(demonstration)
+            ?? throw new InputException($"{row.Position}: the model's chat template has generation blocks and marks none of this answer, so nothing is scored.");
         if (encoded.Tokens.Length > _config.ContextLength)
         {
             throw new InputException($"{row.Position}: {TooLong(encoded.Tokens.Length)}");

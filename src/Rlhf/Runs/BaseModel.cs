@@ -68,7 +68,7 @@ internal static class BaseModel
             var format = new Format(data.FormatOf(source), chatTemplate: null);
             foreach (var row in data.Demonstrations().Train)
             {
-                yield return string.Concat(format.Segments(row).Select(segment => segment.Text));
+                yield return format.Text(row);
             }
         }
 

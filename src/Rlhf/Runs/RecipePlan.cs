@@ -32,9 +32,10 @@ public sealed class RecipePlan
     private readonly StageMemory memory;
     private readonly Ledger ledger = new("plan");
 
-    private RecipePlan(Recipe recipe, string folder)
+    private RecipePlan(Recipe asked, string folder)
     {
-        this.recipe = recipe;
+        recipe = RecipeFormat.Settle(asked, DateOnly.FromDateTime(DateTime.Now));
+        Format = RecipeFormat.Describe(asked, recipe);
         data = new StageData(recipe, folder, ledger);
         if (recipe.Base.Model is { } model)
         {
@@ -56,6 +57,9 @@ public sealed class RecipePlan
 
     /// <summary>The stages in order.</summary>
     public IReadOnlyList<StagePlan> Stages { get; }
+
+    /// <summary>How prompts and answers become text, and who says so.</summary>
+    public string Format { get; }
 
     /// <summary>Numbers in the model.</summary>
     public long Parameters { get; }
@@ -175,7 +179,8 @@ public sealed class RecipePlan
     {
         var encoder = new SequenceEncoder(tokenizer, data.FormatOf(recipe.Data.Demonstrations), Within(recipe.Sft!.Limits), ledger);
         var (train, heldOut) = data.Demonstrations();
-        return ([.. train.Select(encoder.Encode).OfType<EncodedSequence>()], [.. heldOut.Select(encoder.Encode).OfType<EncodedSequence>()]);
+        var encode = Runs.Stages.StageTools.Encode(recipe.Sft, encoder);
+        return ([.. train.SelectMany(encode)], [.. heldOut.SelectMany(encode)]);
     }
 
     private EncodedPrompt[] Prompts(EncodingOptions limits, int maxNewTokens, bool heldOut = false)

@@ -29,6 +29,8 @@ public static class RecipeRun
 
     internal static RunSummary Execute(Recipe recipe, RunSettings settings, ProgressReporter progress, Func<StageContext, StageSummary> runStage, CancellationToken cancellation)
     {
+        var asked = recipe;
+        recipe = RecipeFormat.Settle(recipe, RunFolder.DateOf(settings.Out) ?? DateOnly.FromDateTime(DateTime.Now));
         if (!settings.Resume)
         {
             NeedKeys(recipe, StageStep.Of(recipe).Where(step => settings.Only is null || step.Kind == settings.Only)); // before there is a folder that stands in a second try's way
@@ -38,6 +40,7 @@ public static class RecipeRun
         using var device = CpuDevice.Create(precision: recipe.Precision);
         using var metrics = MetricsWriter.Open(run.FullPath);
         run.Write("environment.json", RunEnvironment.Current(device).ToJson());
+        progress.Line(RecipeFormat.Describe(asked, recipe));
         BaseModel.Prepare(recipe, run);
         var steps = StepsToDo(recipe, run, settings, progress).ToList();
         NeedKeys(recipe, steps);

@@ -29,6 +29,10 @@ internal static class RecipeValidation
         errors.Require(!custom || format.Prompt is not null, nameof(format.Prompt), "template: custom needs the prompt's text here");
         errors.NoEffect(custom, nameof(format.Prompt), "without template: custom");
         errors.NoEffect(custom, nameof(format.Response), "without template: custom");
+        var chat = format.Template is FormatTemplate.Auto or FormatTemplate.Tokenizer;
+        errors.NoEffect(chat, nameof(format.Variables), "without a chat template of the model's folder");
+        errors.NoEffect(chat, nameof(format.Date), "without a chat template of the model's folder");
+        errors.Require(format.Date is null || Tokenization.FixedDate.Parse(format.Date) is not null, nameof(format.Date), $"expected a day as {Tokenization.FixedDate.Form}, found '{format.Date}'");
     }
 
     private static void ValidateData(Recipe recipe, OptionErrors errors)

@@ -1,4 +1,5 @@
 using System.Text;
+using Rlhf.Tokenization;
 
 namespace Rlhf.Runs;
 
@@ -30,6 +31,15 @@ public sealed class RunFolder : IDisposable
 
     /// <summary>Whether there is a run in this folder.</summary>
     public static bool HoldsRun(string path) => File.Exists(Path.Combine(path, RecipeFile));
+
+    /// <summary>The day that the templates of the run in this folder write; null where there is no run or its templates write none.</summary>
+    public static DateOnly? DateOf(string path)
+    {
+        var file = Path.Combine(path, RecipeFile);
+        return File.Exists(file)
+            && Flatten(File.ReadAllText(file)).FirstOrDefault(entry => entry.Key.EndsWith("format.date", StringComparison.Ordinal)).Value is { } text
+            && DateOnly.TryParseExact(text, FixedDate.Form, out var day) ? day : null;
+    }
 
     /// <summary>Creates the folder of a new run, or with <paramref name="resume"/> opens the run in it.</summary>
     /// <exception cref="InputException">Another process runs in it; it holds a run and <paramref name="resume"/> is not set, or something else; or its recipe differs.</exception>

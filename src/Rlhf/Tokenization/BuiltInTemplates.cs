@@ -3,6 +3,9 @@ namespace Rlhf.Tokenization;
 /// <summary>The chat templates that come with the program, written for it.</summary>
 internal static class BuiltInTemplates
 {
+    /// <summary>What ends a turn of ChatML.</summary>
+    public const string ChatMlEnd = "<|im_end|>";
+
     public const string ChatMl = """
         {%- for message in messages %}
             {{- '<|im_start|>' + message.role + '\n' }}

@@ -11,8 +11,6 @@ namespace Rlhf.Tokenization;
 /// </summary>
 public sealed class ChatTemplate
 {
-    private const string Assistant = "assistant";
-
     private readonly TemplateSource _source;
     private readonly Statement[] _body;
     private readonly string? _beginningOfSequence;
@@ -27,13 +25,22 @@ public sealed class ChatTemplate
         _body = TemplateParser.Parse(_source);
     }
 
+    private ChatTemplate(ChatTemplate other, TimeProvider clock)
+    {
+        (Source, _source, _body, _beginningOfSequence, _endOfSequence) = (other.Source, other._source, other._body, other._beginningOfSequence, other._endOfSequence);
+        Clock = clock;
+    }
+
     /// <summary>Names that <see cref="BuiltIn"/> takes.</summary>
     public static IReadOnlyList<string> BuiltInNames { get; } = ["chatml", "human-assistant"];
 
     /// <summary>The template's text.</summary>
     public string Source { get; }
 
-    /// <summary>The clock of <c>strftime_now</c>.</summary>
+    /// <summary>Whether the template marks with <c>{% generation %}</c> what the assistant writes.</summary>
+    public bool HasGenerationBlocks => HasGeneration(_body);
+
+    /// <summary>The clock of <c>strftime_now</c>: a run's is fixed, so that its ids do not depend on the day (<see cref="FixedDate"/>).</summary>
     internal TimeProvider Clock { get; init; } = TimeProvider.System;
 
     /// <summary>Parses a template.</summary>
@@ -56,6 +63,9 @@ public sealed class ChatTemplate
         _ => throw new InputException($"there is no built-in chat template \"{name}\" (there are: {string.Join(", ", BuiltInNames)})"),
     };
 
+    /// <summary>The same template with its own clock.</summary>
+    internal ChatTemplate With(TimeProvider clock) => new(this, clock);
+
     /// <summary>Renders a conversation.</summary>
     /// <param name="messages">The turns.</param>
     /// <param name="addGenerationPrompt">Ends with what stands in front of the assistant's next answer.</param>
@@ -74,53 +84,15 @@ public sealed class ChatTemplate
         Run(messages, addGenerationPrompt, variables, tools).Text;
 
     /// <summary>
-    /// Renders a conversation and says which parts the assistant wrote (UTF-16 positions in Text): the template's <c>{% generation %}</c>
-    /// blocks, or, where it has none, what each assistant message adds to the prompt in front of it, up to and with the end-of-sequence token
-    /// but without white space behind that.
+    /// Renders a conversation to its end and says which parts of the text (UTF-16 positions) stand in the template's <c>{% generation %}</c> blocks; none where it has no such
+    /// blocks. Which tokens of a turn are trained is decided by <see cref="TurnFinder"/>.
     /// </summary>
-    /// <exception cref="InputException">The spans cannot be told: an earlier turn is rendered otherwise once later ones follow.</exception>
-    [OverloadResolutionPriority(1)]
-    public (string Text, IReadOnlyList<(int Start, int Length)> AssistantSpans) RenderWithAssistantSpans(
+    public (string Text, IReadOnlyList<(int Start, int Length)> Generated) RenderWithGeneration(
         IReadOnlyList<Message> messages, IReadOnlyDictionary<string, object?>? variables = null, IReadOnlyList<JsonElement>? tools = null) =>
-        RenderWithSpans(messages, message => message.Role, variables, tools);
+        Run(messages, addGenerationPrompt: false, variables, tools);
 
-    /// <summary>The same for messages that are JSON objects.</summary>
-    /// <inheritdoc cref="RenderWithAssistantSpans(IReadOnlyList{Message}, IReadOnlyDictionary{string, object?}?, IReadOnlyList{JsonElement}?)"/>
-    public (string Text, IReadOnlyList<(int Start, int Length)> AssistantSpans) RenderWithAssistantSpans(
-        IReadOnlyList<JsonElement> messages, IReadOnlyDictionary<string, object?>? variables = null, IReadOnlyList<JsonElement>? tools = null) =>
-        RenderWithSpans(messages, RoleOf, variables, tools);
-
-    private (string Text, IReadOnlyList<(int Start, int Length)> AssistantSpans) RenderWithSpans<T>(
-        IReadOnlyList<T> messages, Func<T, string?> roleOf, IReadOnlyDictionary<string, object?>? variables, IReadOnlyList<JsonElement>? tools)
-    {
-        var (text, generated) = Run(messages, addGenerationPrompt: false, variables, tools);
-        if (HasGeneration(_body))
-            return (text, generated);
-        var spans = new List<(int Start, int Length)>();
-        for (var i = 0; i < messages.Count; i++)
-        {
-            if (roleOf(messages[i]) != Assistant)
-                continue;
-            var before = Run([.. messages.Take(i)], addGenerationPrompt: true, variables, tools).Text;
-            var after = i + 1 == messages.Count ? text : Run([.. messages.Take(i + 1)], addGenerationPrompt: false, variables, tools).Text;
-            if (!after.StartsWith(before, StringComparison.Ordinal) || !text.StartsWith(after, StringComparison.Ordinal))
-            {
-                throw _source.Error(0, FormattableString.Invariant(
-                    $"which part of the text message {i + 1} is cannot be told, since the template renders a turn otherwise once others follow; mark the assistant's part in the template with {{% generation %}} ... {{% endgeneration %}}"));
-            }
-
-            spans.Add((before.Length, EndOfAnswer(after) - before.Length));
-        }
-
-        return (text, spans);
-    }
-
-    /// <summary>White space behind the end-of-sequence token separates turns; the assistant never writes it.</summary>
-    private int EndOfAnswer(string text)
-    {
-        var trimmed = text.AsSpan().TrimEnd();
-        return !string.IsNullOrEmpty(_endOfSequence) && trimmed.EndsWith(_endOfSequence, StringComparison.Ordinal) ? trimmed.Length : text.Length;
-    }
+    /// <summary>An error about the whole template.</summary>
+    internal InputException Error(string message) => _source.Error(0, message);
 
     private (string Text, List<(int Start, int Length)> Generated) Run<T>(
         IReadOnlyList<T> messages, bool addGenerationPrompt, IReadOnlyDictionary<string, object?>? variables, IReadOnlyList<JsonElement>? tools)
@@ -137,11 +109,6 @@ public sealed class ChatTemplate
         all["add_generation_prompt"] = addGenerationPrompt;
         return TemplateInterpreter.Render(_source, _body, all, Clock);
     }
-
-    private static string? RoleOf(JsonElement message) =>
-        message.ValueKind == JsonValueKind.Object && message.TryGetProperty("role", out var role) && role.ValueKind == JsonValueKind.String
-            ? role.GetString()
-            : null;
 
     private static bool HasGeneration(Statement[] body) => body.Any(statement => statement switch
     {

@@ -2,26 +2,21 @@ using Rlhf.Data;
 
 namespace Rlhf.Tokenization;
 
-/// <summary>A stretch of a sequence's text.</summary>
-/// <param name="Text">The text; never empty.</param>
-/// <param name="Trained">Whether its tokens count in the loss.</param>
-public sealed record Segment(string Text, bool Trained);
-
-/// <summary>How prompts and answers become text, by <see cref="FormatOptions"/>.</summary>
+/// <summary>How prompts and answers become text, by <see cref="FormatOptions"/>: the one place for single turns, conversations, comparisons and prompts.</summary>
 public sealed class Format
 {
     private readonly FormatTemplate _kind;
-    private readonly ChatTemplate? _chat;
+    private readonly TurnFinder? _turns;
     private readonly TextTemplate? _prompt;
     private readonly TextTemplate? _response;
 
     /// <summary>Creates the format.</summary>
-    /// <param name="options">The options.</param>
+    /// <param name="options">The options; with <c>auto</c> the chat template is used where there is one, else plain text.</param>
     /// <param name="chatTemplate">The tokenizer's chat template, for <c>tokenizer</c>; null where it has none.</param>
     /// <exception cref="InputException">The options contradict each other, or the chat template is absent.</exception>
     public Format(FormatOptions options, ChatTemplate? chatTemplate)
     {
-        _kind = options.Template;
+        _kind = options.Template != FormatTemplate.Auto ? options.Template : chatTemplate is null ? FormatTemplate.Plain : FormatTemplate.Tokenizer;
         if (_kind == FormatTemplate.Custom)
         {
             _prompt = new TextTemplate(options.Prompt ?? throw new InputException("format.prompt: the template custom needs the prompt's text."), "format.prompt");
@@ -36,15 +31,19 @@ public sealed class Format
             throw new InputException("format.prompt and format.response have an effect only with the template custom.");
         }
 
-        _chat = _kind switch
+        var chat = _kind switch
         {
             FormatTemplate.Tokenizer => chatTemplate ?? throw new InputException(
-                "format.template: the tokenizer's folder has no chat template; choose plain, chatml, human-assistant or custom."),
+                "format.template: the tokenizer's folder has no chat template; choose plain, chatml, human_assistant or custom."),
             FormatTemplate.Chatml => ChatTemplate.BuiltIn("chatml"),
             FormatTemplate.HumanAssistant => ChatTemplate.BuiltIn("human-assistant"),
             _ => null,
         };
+        _turns = chat is null ? null : new TurnFinder(ClockOf(options) is { } clock ? chat.With(clock) : chat, options.TemplateVariables());
     }
+
+    /// <summary>The form in use: never <c>auto</c>.</summary>
+    internal FormatTemplate Template => _kind;
 
     /// <summary>The text that the model is to continue.</summary>
     /// <param name="prompt">The prompt.</param>
@@ -53,85 +52,83 @@ public sealed class Format
     {
         FormatTemplate.Plain => prompt.Text,
         FormatTemplate.Custom => _prompt!.Render(name => prompt.Fields.GetValueOrDefault(name) ?? (name == "prompt" ? prompt.Text : null), where),
-        _ => Rendered(where, () => _chat!.Render(prompt.AsMessages(), addGenerationPrompt: true)),
+        _ => Rendered(where, () => _turns!.PromptText(prompt.AsMessages(), prompt.Tools)),
     };
 
-    /// <summary>The text of an answer as it follows <see cref="PromptText"/>.</summary>
-    public string ResponseText(Prompt prompt, string response, string where)
-    {
-        var promptText = PromptText(prompt, where);
-        switch (_kind)
-        {
-            case FormatTemplate.Plain:
-                return Joined(promptText, response);
-            case FormatTemplate.Custom:
-                return _response!.Render(_ => response, where);
-            default:
-                var whole = Rendered(where, () => _chat!.Render([.. prompt.AsMessages(), new Message("assistant", response)], addGenerationPrompt: false));
-                return whole.StartsWith(promptText, StringComparison.Ordinal)
-                    ? whole[promptText.Length..].TrimEnd()
-                    : throw new InputException($"{where}: the chat template renders this conversation differently with its answer than when it asks for one, so the answer's place cannot be told.");
-        }
-    }
-
     /// <summary>
-    /// The text of a demonstration, prompt first. With <see cref="Demonstration.TrainOnAllTurns"/> each turn of the assistant is a trained
-    /// segment, but for <c>custom</c>, which knows one prompt and one response.
+    /// The trained turns of a demonstration, each a training example of its own that begins with everything in front of the turn. <c>custom</c>, which knows one prompt and one
+    /// response, has the last turn alone. <paramref name="unmarked"/> counts turns that a template with generation blocks does not mark.
     /// </summary>
-    public IReadOnlyList<Segment> Segments(Demonstration demonstration)
+    internal IReadOnlyList<AssistantTurn> Turns(Demonstration demonstration, TrainedTurns which, string where, out int unmarked)
     {
-        var (prompt, where) = (demonstration.Prompt, demonstration.Position.ToString());
-        if (!demonstration.TrainOnAllTurns || _kind == FormatTemplate.Custom || !prompt.AsMessages().Any(message => message.Role == "assistant"))
+        var messages = demonstration.Prompt.AsMessages();
+        List<AssistantTurn> turns = [];
+        unmarked = 0;
+        for (var i = 0; demonstration.TrainOnAllTurns && which == TrainedTurns.All && _kind != FormatTemplate.Custom && i < messages.Count; i++)
         {
-            return Nonempty([new(PromptText(prompt, where), false), new(ResponseText(prompt, demonstration.Response, where), true)]);
-        }
-
-        Message[] messages = [.. prompt.AsMessages(), demonstration.Answer];
-        return Nonempty(_chat is null ? TranscriptSegments(messages) : TemplateSegments(messages, where));
-    }
-
-    private static List<Segment> TranscriptSegments(Message[] messages)
-    {
-        List<Segment> segments = [];
-        var from = 0;
-        for (var i = 0; i < messages.Length; i++)
-        {
-            if (messages[i].Role == "assistant")
+            if (messages[i] is { Role: "assistant", IsTrained: true } answer)
             {
-                var asked = Transcript.Write(messages[from..i]);
-                segments.Add(new(asked, false));
-                segments.Add(new(Joined(asked, messages[i].Content), true));
-                from = i + 1;
+                Add(Earlier(demonstration.Prompt, [.. messages.Take(i)], answer, where), turns, ref unmarked);
             }
         }
 
-        return segments;
-    }
-
-    /// <summary>White space after a turn is not the assistant's to write; the last turn ends the text.</summary>
-    private List<Segment> TemplateSegments(Message[] messages, string where)
-    {
-        var (text, spans) = Rendered(where, () => _chat!.RenderWithAssistantSpans(messages));
-        var end = text.TrimEnd().Length;
-        List<Segment> segments = [];
-        var from = 0;
-        for (var i = 0; i < spans.Count; i++)
+        if (demonstration.Answer.IsTrained)
         {
-            var start = spans[i].Start;
-            var stop = i == spans.Count - 1 ? end : start + text.AsSpan(start, spans[i].Length).TrimEnd().Length;
-            segments.Add(new(text[from..start], false));
-            segments.Add(new(text[start..Math.Max(start, stop)], true));
-            from = Math.Max(start, stop);
+            Add(Turn(demonstration.Prompt, demonstration.Answer, where), turns, ref unmarked);
         }
 
-        return segments;
+        return turns;
     }
 
-    /// <summary>The prompt stays also where its text is empty: a beginning-of-sequence token may stand for it.</summary>
-    private static List<Segment> Nonempty(IEnumerable<Segment> segments) => [.. segments.Where((segment, i) => i == 0 || segment.Text.Length > 0)];
+    /// <summary>An answer to a prompt; null where a template with generation blocks does not mark it.</summary>
+    internal AssistantTurn? Turn(Prompt prompt, Message answer, string where)
+    {
+        if (_turns is not null)
+        {
+            return Rendered(where, () => _turns.Find(prompt.AsMessages(), answer, prompt.Tools));
+        }
+
+        var text = PromptText(prompt, where);
+        return Plain(text, _kind == FormatTemplate.Custom ? _response!.Render(_ => answer.Content, where) : Joined(text, answer.Content), answer);
+    }
+
+    /// <summary>A demonstration as one text, prompt and answer.</summary>
+    internal string Text(Demonstration demonstration) =>
+        Turn(demonstration.Prompt, demonstration.Answer, demonstration.Position.ToString()) is { } turn ? turn.Prompt + turn.Answer : "";
+
+    /// <summary>What a chat template writes behind an answer, within a conversation and at its end; null for other formats.</summary>
+    internal (string Within, string AtEnd)? Endings() => _turns?.Endings();
+
+    private AssistantTurn? Earlier(Prompt prompt, Message[] before, Message answer, string where)
+    {
+        if (_turns is not null)
+        {
+            return Rendered(where, () => _turns.Find(before, answer, prompt.Tools));
+        }
+
+        var asked = Transcript.Write(before);
+        return Plain(asked, Joined(asked, answer.Content), answer);
+    }
+
+    private static void Add(AssistantTurn? turn, List<AssistantTurn> turns, ref int unmarked)
+    {
+        if (turn is null)
+        {
+            unmarked++;
+        }
+        else
+        {
+            turns.Add(turn);
+        }
+    }
+
+    private static AssistantTurn Plain(string prompt, string answer, Message message) => new(prompt, answer, TurnPlace.Prompt) { Content = message.Content };
+
+    private static TimeProvider? ClockOf(FormatOptions options) => options.Date is not { } date ? null : FixedDate.Parse(date)
+        ?? throw new InputException($"format.date: expected a day as {FixedDate.Form}, found '{date}'.");
 
     private static string Joined(string prompt, string response) =>
-        prompt.Length == 0 || char.IsWhiteSpace(prompt[^1]) || (response.Length > 0 && char.IsWhiteSpace(response[0])) ? response : " " + response;
+        prompt.Length == 0 || response.Length == 0 || char.IsWhiteSpace(prompt[^1]) || char.IsWhiteSpace(response[0]) ? response : " " + response;
 
     private static T Rendered<T>(string where, Func<T> render)
     {

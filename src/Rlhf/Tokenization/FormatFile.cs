@@ -48,11 +48,34 @@ public static class FormatFile
     }
 
     /// <summary>The format of a model: what its folder names, else its chat template where it has one, else plain text; the end-of-sequence token ends an answer where there is one.</summary>
-    public static FormatOptions For(string folder, Tokenizer tokenizer) => Read(folder) ?? new FormatOptions
+    public static FormatOptions For(string folder, Tokenizer tokenizer) =>
+        Resolve(new FormatOptions { AddEos = Read(folder) is null ? tokenizer.EndOfSequence is not null : new FormatOptions().AddEos }, folder, tokenizer);
+
+    /// <summary>
+    /// The options with <c>auto</c> replaced: by the format that the folder names, else by the folder's chat template, else by plain text. What else the options say stays, over what the
+    /// folder says.
+    /// </summary>
+    public static FormatOptions Resolve(FormatOptions options, string? folder, Tokenizer? tokenizer)
     {
-        Template = tokenizer.ChatTemplate is null ? FormatTemplate.Plain : FormatTemplate.Tokenizer,
-        AddEos = tokenizer.EndOfSequence is not null,
-    };
+        if (options.Template != FormatTemplate.Auto)
+        {
+            return options;
+        }
+
+        var own = folder is null ? null : Read(folder);
+        if (own is null or { Template: FormatTemplate.Auto })
+        {
+            return options with { Template = tokenizer?.ChatTemplate is null ? FormatTemplate.Plain : FormatTemplate.Tokenizer };
+        }
+
+        return own with
+        {
+            AddBos = options.AddBos == BeginningOfSequence.Auto ? own.AddBos : options.AddBos,
+            AddEos = options.AddEos && own.AddEos,
+            Variables = options.Variables.Concat(own.Variables).DistinctBy(pair => pair.Key).ToDictionary(StringComparer.Ordinal),
+            Date = options.Date ?? own.Date,
+        };
+    }
 
     /// <summary>The file's content for a format.</summary>
     public static byte[] Write(FormatOptions options) => [.. JsonSerializer.SerializeToUtf8Bytes(options, Json), (byte)'\n'];

@@ -41,7 +41,13 @@ internal sealed class MetaspacePreTokenizer(char replacement, PrependScheme sche
     public override void Split(TextPart part, List<TextPart> pieces)
     {
         var text = part.Text.ToString().Replace(' ', replacement);
-        if ((scheme == PrependScheme.Always || (scheme == PrependScheme.First && part.IsFirst)) && !text.StartsWith(replacement))
+        var prepends = part.Place switch
+        {
+            TextPlace.Continuation => false,
+            TextPlace.Beginning => scheme != PrependScheme.Never,
+            _ => scheme == PrependScheme.Always,
+        };
+        if (prepends && !text.StartsWith(replacement))
             text = replacement + text;
         var whole = part with { Text = text.AsMemory() };
         if (pattern is null)

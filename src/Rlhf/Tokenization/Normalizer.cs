@@ -8,6 +8,9 @@ internal abstract class Normalizer
     /// <summary>Rewrites a text without lone surrogates.</summary>
     public abstract string Normalize(string text);
 
+    /// <summary>Rewrites a text that goes on from another one: its beginning gets nothing in front and keeps its spaces.</summary>
+    public virtual string NormalizeContinuation(string text) => Normalize(text);
+
     /// <summary>Reads a normalizer; null for none.</summary>
     public static Normalizer? FromJson(JsonValue json)
     {
@@ -21,7 +24,7 @@ internal abstract class Normalizer
             case "Prepend":
                 json.AllowOnly("type", "prepend");
                 var prefix = json["prepend"].Text();
-                return new FunctionNormalizer(text => text.Length == 0 ? text : prefix + text);
+                return new FunctionNormalizer(text => text.Length == 0 ? text : prefix + text, text => text);
             case "Replace":
                 json.AllowOnly("type", "pattern", "content");
                 return Replacement(SplitPattern.FromJson(json["pattern"]), json["content"].Text());
@@ -65,11 +68,13 @@ internal abstract class Normalizer
             (true, false) => text.TrimStart(),
             (false, true) => text.TrimEnd(),
             _ => text,
-        });
+        }, text => right ? text.TrimEnd() : text);
 
-    private sealed class FunctionNormalizer(Func<string, string> function) : Normalizer
+    private sealed class FunctionNormalizer(Func<string, string> function, Func<string, string>? continuation = null) : Normalizer
     {
         public override string Normalize(string text) => function(text);
+
+        public override string NormalizeContinuation(string text) => (continuation ?? function)(text);
     }
 
     private sealed class SequenceNormalizer(Normalizer[] steps) : Normalizer
@@ -78,6 +83,13 @@ internal abstract class Normalizer
         {
             foreach (var step in steps)
                 text = step.Normalize(text);
+            return text;
+        }
+
+        public override string NormalizeContinuation(string text)
+        {
+            foreach (var step in steps)
+                text = step.NormalizeContinuation(text);
             return text;
         }
     }

@@ -1,9 +1,22 @@
 namespace Rlhf.Tokenization;
 
+/// <summary>Where a part of the text stands: it decides whether a space is put in front.</summary>
+internal enum TextPlace
+{
+    /// <summary>At the very beginning of the text.</summary>
+    Beginning,
+
+    /// <summary>Behind an added token or another part.</summary>
+    Within,
+
+    /// <summary>At the beginning of a text that goes on from another: nothing is put in front.</summary>
+    Continuation,
+}
+
 /// <summary>A part of the text on its way to words.</summary>
 /// <param name="Text">The characters.</param>
-/// <param name="IsFirst">Whether it stands at the very beginning of the text that was given to the tokenizer.</param>
-internal readonly record struct TextPart(ReadOnlyMemory<char> Text, bool IsFirst);
+/// <param name="Place">Where it stands.</param>
+internal readonly record struct TextPart(ReadOnlyMemory<char> Text, TextPlace Place);
 
 /// <summary>The <c>pre_tokenizer</c> of a tokenizer.json: cuts a text into words, within which merges happen.</summary>
 internal abstract class PreTokenizer
@@ -90,7 +103,7 @@ internal sealed class ByteLevelPreTokenizer(bool addPrefixSpace, SplitPattern? p
     public override void Split(TextPart part, List<TextPart> pieces)
     {
         var text = part.Text;
-        if (addPrefixSpace && !text.Span.StartsWith(' '))
+        if (addPrefixSpace && part.Place != TextPlace.Continuation && !text.Span.StartsWith(' '))
             text = $" {text}".AsMemory();
         if (pattern is null)
             pieces.Add(part with { Text = text });

@@ -48,9 +48,8 @@ internal sealed class SplitPreTokenizer(SplitPattern pattern, SplitBehavior beha
 
         if (end < part.Text.Length)
             ranges.Add((end, part.Text.Length - end, invert));
-        var first = part.IsFirst;
         foreach (var (start, length, _) in Join(ranges, behavior))
-            pieces.Add(new TextPart(part.Text.Slice(start, length), first && start == 0));
+            pieces.Add(new TextPart(part.Text.Slice(start, length), start == 0 ? part.Place : TextPlace.Within));
     }
 
     private static List<(int Start, int Length, bool IsMatch)> Join(List<(int Start, int Length, bool IsMatch)> ranges, SplitBehavior behavior)

@@ -54,21 +54,20 @@ public sealed class Tokenizer
     /// </summary>
     public int[] Encode(string text, bool addSpecialTokens = false)
     {
-        text = WithoutLoneSurrogates(text);
         var ids = new List<int>(text.Length / 3 + 8);
-        var words = new List<TextPart>();
         if (addSpecialTokens)
             ids.AddRange(_definition.Prefix);
-        foreach (var (start, length, token) in _rawTokens.Cut(text))
-        {
-            if (token is null)
-                EncodeBetween(Normalize(length == text.Length ? text : text.Substring(start, length)), start == 0, words, ids);
-            else
-                ids.Add(token.Id);
-        }
-
+        EncodeInto(ids, text, continues: false);
         if (addSpecialTokens)
             ids.AddRange(_definition.Suffix);
+        return [.. ids];
+    }
+
+    /// <summary>Token ids of a text that goes on from another one: nothing is put in front that the text does not have (no space of sentencepiece's).</summary>
+    public int[] EncodeContinuation(string text)
+    {
+        var ids = new List<int>(text.Length / 3 + 8);
+        EncodeInto(ids, text, continues: true);
         return [.. ids];
     }
 
@@ -131,7 +130,25 @@ public sealed class Tokenizer
     /// <summary>Writes the tokenizer's files into a folder: byte for byte as they were read; a trained one as tokenizer.json and tokenizer_config.json.</summary>
     public void Save(string folder) => _files.Write(folder);
 
-    private void EncodeBetween(string text, bool isFirst, List<TextPart> words, List<int> ids)
+    private void EncodeInto(List<int> ids, string text, bool continues)
+    {
+        text = WithoutLoneSurrogates(text);
+        var words = new List<TextPart>();
+        foreach (var (start, length, token) in _rawTokens.Cut(text))
+        {
+            if (token is not null)
+            {
+                ids.Add(token.Id);
+                continue;
+            }
+
+            var part = length == text.Length ? text : text.Substring(start, length);
+            var place = start > 0 ? TextPlace.Within : continues ? TextPlace.Continuation : TextPlace.Beginning;
+            EncodeBetween(place == TextPlace.Continuation ? NormalizeContinuation(part) : Normalize(part), place, words, ids);
+        }
+    }
+
+    private void EncodeBetween(string text, TextPlace place, List<TextPart> words, List<int> ids)
     {
         foreach (var (start, length, token) in _normalizedTokens.Cut(text))
         {
@@ -141,7 +158,7 @@ public sealed class Tokenizer
                 continue;
             }
 
-            var part = new TextPart(text.AsMemory(start, length), isFirst && start == 0);
+            var part = new TextPart(text.AsMemory(start, length), start == 0 ? place : TextPlace.Within);
             words.Clear();
             if (_definition.PreTokenizer is { } preTokenizer)
                 preTokenizer.Split(part, words);
@@ -153,6 +170,8 @@ public sealed class Tokenizer
     }
 
     private string Normalize(string text) => _definition.Normalizer?.Normalize(text) ?? text;
+
+    private string NormalizeContinuation(string text) => _definition.Normalizer?.NormalizeContinuation(text) ?? text;
 
     private static string WithoutLoneSurrogates(string text)
     {

@@ -110,7 +110,7 @@ public sealed class GenerateCommandTests : IDisposable
         int PromptTokens(params string[] more) => Ints(JsonLines(["generate", "--model", model, "--prompt", "Name a fruit.", "--max-tokens", "1", "--json", .. more])[0], "prompt_tokens").Length;
 
         Assert.Equal(PromptTokens("--format", "plain"), PromptTokens());
-        Assert.True(PromptTokens("--format", "chatml") > PromptTokens());
+        Assert.True(PromptTokens("--format", "human-assistant") > PromptTokens());
         Assert.True(PromptTokens("--prompt-format", "Question: {prompt}\\nAnswer:") > PromptTokens());
         var (code, _, error) = Run("generate", "--model", model, "--prompt", "x", "--format", "tokenizer");
         Assert.Equal(ExitCode.BadInput, code);

@@ -11,6 +11,7 @@ public sealed class RealDataTests
     {
         Template = FormatTemplate.Custom,
         Prompt = "Instruction: {instruction}\n[[Input: {input}\n]]Answer:",
+        Response = " {response}",
     };
 
     private readonly Ledger _ledger = new("test");
@@ -50,7 +51,7 @@ public sealed class RealDataTests
     public void Answers_of_polite_encode_as_in_the_reference_apart_from_the_prompt_and_together_with_it()
     {
         var tokenizer = Stories;
-        foreach (var format in new[] { Instruction, Instruction with { Response = " {response}" }, new FormatOptions() })
+        foreach (var format in new[] { Instruction, new FormatOptions() })
         {
             var encoder = new SequenceEncoder(tokenizer, format, new EncodingOptions(), _ledger);
             foreach (var row in DataReader.Rankings(Polite, ReferenceFiles.DataFolder, _ledger))
@@ -75,7 +76,7 @@ public sealed class RealDataTests
         int Cut(DemonstrationPick pick)
         {
             var encoder = new SequenceEncoder(Stories, Instruction, limits, _ledger);
-            return DataReader.Demonstrations(Polite with { Take = pick }, ReferenceFiles.DataFolder, _ledger).Select(encoder.Encode)
+            return DataReader.Demonstrations(Polite with { Take = pick }, ReferenceFiles.DataFolder, _ledger).SelectMany(row => encoder.Encode(row))
                 .Count(sequence => sequence is { Truncated: true, ResponseLength: 96 } && sequence.Tokens[^1] != 2);
         }
     }

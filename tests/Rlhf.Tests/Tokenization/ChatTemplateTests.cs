@@ -32,7 +32,7 @@ public class ChatTemplateTests
         """;
 
     [Fact]
-    public void A_template_with_headers_renders_and_its_answers_are_found_by_growing_prefixes()
+    public void A_template_with_headers_renders_and_its_answers_are_found_behind_them()
     {
         var template = ChatTemplate.Parse(HeaderStyle, "<|begin_of_text|>", "<|eot_id|>");
         var variables = new Dictionary<string, object?> { ["date_string"] = "26 Jul 2024" };
@@ -41,14 +41,15 @@ public class ChatTemplateTests
             "<|begin_of_text|><|start_header_id|>system<|end_header_id|>\n\nToday: 26 Jul 2024\n\nBe brief.<|eot_id|>"
             + "<|start_header_id|>user<|end_header_id|>\n\nHi<|eot_id|><|start_header_id|>assistant<|end_header_id|>\n\n",
             rendered);
-        var (text, spans) = template.RenderWithAssistantSpans(Conversation, variables);
-        Assert.Equal(["Hello.<|eot_id|>", "See you.<|eot_id|>"], spans.Select(span => text.Substring(span.Start, span.Length)));
+        var finder = new TurnFinder(template, variables);
+        Assert.Equal("Hello.<|eot_id|>", finder.Find(Conversation[..2], Conversation[2], null)!.Answer);
+        Assert.Equal("See you.<|eot_id|>", finder.Find(Conversation[..4], Conversation[4], null)!.Answer);
     }
 
     [Fact]
     public void Chatml_marks_answers_with_their_end()
     {
-        var (text, spans) = ChatTemplate.BuiltIn("chatml").RenderWithAssistantSpans(Conversation[..3]);
+        var (text, spans) = ChatTemplate.BuiltIn("chatml").RenderWithGeneration(Conversation[..3]);
         Assert.Equal("<|im_start|>system\nBe brief.<|im_end|>\n<|im_start|>user\nHi<|im_end|>\n<|im_start|>assistant\nHello.<|im_end|>\n", text);
         Assert.Equal("Hello.<|im_end|>", text.Substring(spans.Single().Start, spans.Single().Length));
         Assert.EndsWith("<|im_start|>assistant\n", ChatTemplate.BuiltIn("chatml").Render(Conversation[..2], addGenerationPrompt: true));
@@ -59,7 +60,7 @@ public class ChatTemplateTests
     {
         var template = ChatTemplate.BuiltIn("human-assistant");
         Assert.Equal("\n\nHuman: Hi\n\nAssistant:", template.Render(Conversation[1..2], addGenerationPrompt: true));
-        var (text, spans) = template.RenderWithAssistantSpans(Conversation[1..]);
+        var (text, spans) = template.RenderWithGeneration(Conversation[1..]);
         Assert.Equal("\n\nHuman: Hi\n\nAssistant: Hello.\n\nHuman: Bye\n\nAssistant: See you.", text);
         Assert.Equal([" Hello.", " See you."], spans.Select(span => text.Substring(span.Start, span.Length)));
     }

@@ -16,6 +16,11 @@ public sealed class SequenceEncoderTests : IDisposable
         EndOfSequence = "</s>",
     });
 
+    private static readonly Tokenizer Chat = BytePairTrainer.Train(
+        [], new BytePairTrainerOptions { VocabularySize = 258, SpecialTokens = ["<|im_start|>", "<|im_end|>"], EndOfSequence = "<|im_end|>" });
+
+    private const string Conversation = """{"messages":[{"role":"user","content":"a"},{"role":"assistant","content":"bb"},{"role":"user","content":"c"},{"role":"assistant","content":"d"}]}""";
+
     private static readonly FormatOptions WithBegin = new() { AddBos = BeginningOfSequence.True };
 
     private readonly TestFolder _folder = new();
@@ -25,7 +30,7 @@ public sealed class SequenceEncoderTests : IDisposable
     [Fact]
     public void A_demonstration_is_prompt_then_response_then_end()
     {
-        var sequence = Encoder(WithBegin).Encode(Demonstration("Q", "A"))!;
+        var sequence = Encoder(WithBegin).Encode(Demonstration("Q", "A")).Single();
         Assert.Equal([Begin, .. Bytes.Encode("Q A"), End], sequence.Tokens);
         Assert.Equal((2, 3, false, "rows.jsonl:1"), (sequence.PromptLength, sequence.ResponseLength, sequence.Truncated, sequence.RowId));
         Assert.Null(sequence.TrainOn);
@@ -34,32 +39,76 @@ public sealed class SequenceEncoderTests : IDisposable
     [Fact]
     public void Begin_and_end_are_added_only_where_wanted_and_once()
     {
-        Assert.Equal(Bytes.Encode("Q A"), Encoder(new FormatOptions { AddEos = false }).Encode(Demonstration("Q", "A"))!.Tokens);
-        Assert.Equal([Begin, .. Bytes.Encode("Q A"), End], Encoder(WithBegin).Encode(Demonstration("<s>Q", "A</s>"))!.Tokens);
+        Assert.Equal(Bytes.Encode("Q A"), Encoder(new FormatOptions { AddEos = false }).Encode(Demonstration("Q", "A")).Single().Tokens);
+        Assert.Equal([Begin, .. Bytes.Encode("Q A"), End], Encoder(WithBegin).Encode(Demonstration("<s>Q", "A</s>")).Single().Tokens);
     }
 
     [Fact]
-    public void Only_the_assistants_turns_are_trained_on()
+    public void Each_turn_of_the_assistant_is_trained_with_its_end()
     {
-        var row = _folder.Demonstrations("""{"messages":[{"role":"user","content":"a"},{"role":"assistant","content":"bb"},{"role":"user","content":"c"},{"role":"assistant","content":"d"}]}""").Single();
-        var sequence = Encoder(new FormatOptions()).Encode(row)!;
-        Assert.Equal([.. Bytes.Encode("\n\nHuman: a\n\nAssistant: bb\n\nHuman: c\n\nAssistant: d"), End], sequence.Tokens);
-        Assert.Equal("\n\nHuman: a\n\nAssistant:".Length, sequence.PromptLength);
-        Assert.Equal([.. Enumerable.Repeat(true, 3), .. Enumerable.Repeat(false, "\n\nHuman: c\n\nAssistant:".Length), .. Enumerable.Repeat(true, 3)], sequence.TrainOn!);
-        Assert.Equal(6, sequence.TrainedTokens);
+        var sequences = Encoder(new FormatOptions()).Encode(_folder.Demonstrations(Conversation).Single());
+        Assert.Equal([[.. Bytes.Encode("\n\nHuman: a\n\nAssistant: bb"), End], [.. Bytes.Encode("\n\nHuman: a\n\nAssistant: bb\n\nHuman: c\n\nAssistant: d"), End]], sequences.Select(sequence => sequence.Tokens));
+        Assert.Equal([4, 3], sequences.Select(sequence => sequence.TrainedTokens));
+        Assert.All(sequences, sequence => Assert.Null(sequence.TrainOn));
+    }
+
+    [Fact]
+    public void Turns_that_stand_in_the_next_ones_prompt_are_one_sequence_with_the_same_trained_tokens()
+    {
+        var encoder = new SequenceEncoder(Chat, new FormatOptions { Template = FormatTemplate.Chatml }, new EncodingOptions(), _folder.Ledger);
+        var row = _folder.Demonstrations(Conversation).Single();
+        var sequence = encoder.Encode(row).Single();
+        var prompt = Chat.Encode("<|im_start|>user\na<|im_end|>\n<|im_start|>assistant\n").Length;
+        var between = Chat.Encode("\n<|im_start|>user\nc<|im_end|>\n<|im_start|>assistant\n").Length;
+        Assert.Equal(prompt, sequence.PromptLength);
+        Assert.Equal([.. Enumerable.Repeat(true, 3), .. Enumerable.Repeat(false, between), .. Enumerable.Repeat(true, 2)], sequence.TrainOn!);
+        var apart = encoder.EncodeTurns(row);
+        Assert.Equal(apart[^1].Tokens, sequence.Tokens);
+        Assert.Equal(apart.Sum(turn => turn.TrainedTokens), sequence.TrainedTokens);
     }
 
     [Fact]
     public void A_chat_templates_own_end_is_not_doubled()
     {
-        var chat = BytePairTrainer.Train([], new BytePairTrainerOptions { VocabularySize = 258, SpecialTokens = ["<|im_start|>", "<|im_end|>"], EndOfSequence = "<|im_end|>" });
         var format = new FormatOptions { Template = FormatTemplate.Chatml };
-        var sequence = new SequenceEncoder(chat, format, new EncodingOptions(), _folder.Ledger).Encode(Demonstration("Q", "A"))!;
-        Assert.Equal(chat.Encode("<|im_start|>user\nQ<|im_end|>\n<|im_start|>assistant\nA<|im_end|>"), sequence.Tokens);
+        var sequence = new SequenceEncoder(Chat, format, new EncodingOptions(), _folder.Ledger).Encode(Demonstration("Q", "A")).Single();
+        Assert.Equal(Chat.Encode("<|im_start|>user\nQ<|im_end|>\n<|im_start|>assistant\nA<|im_end|>"), sequence.Tokens);
         Assert.Equal(2, sequence.ResponseLength);
 
-        // A tokenizer that does not know ChatML's marks gets its own end after them.
-        Assert.Equal([.. Bytes.Encode("A<|im_end|>"), End], Encoder(format).Encode(Demonstration("Q", "A"))!.Tokens[^12..]);
+        // A tokenizer that does not know ChatML's marks would train them as text.
+        Assert.Contains("<|im_end|>", Assert.Throws<InputException>(() => Encoder(format)).Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void An_end_in_the_answers_own_text_cuts_it_there_and_is_named()
+    {
+        var sequence = Encoder(WithBegin).Encode(Demonstration("Q", "A</s> and more")).Single();
+        Assert.Equal([Begin, .. Bytes.Encode("Q A"), End], sequence.Tokens);
+        Assert.Contains("the answer holds the end-of-turn token </s> and is cut there", _folder.Ledger.ToText(), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void A_row_of_which_no_turn_is_trained_is_dropped_and_counted()
+    {
+        var row = Demonstration("Q", "A");
+        Assert.Empty(Encoder(WithBegin).Encode(row with { Answer = row.Answer with { IsTrained = false } }));
+        Assert.Equal(1, _folder.Ledger.DroppedByReason["no turn is trained"]);
+    }
+
+    [Fact]
+    public void With_train_on_prompt_every_token_but_the_first_counts()
+    {
+        var sequence = Encoder(WithBegin).Encode(Demonstration("Q", "A"), trainOnPrompt: true).Single();
+        Assert.Equal((1, 4), (sequence.PromptLength, sequence.TrainedTokens));
+    }
+
+    [Fact]
+    public void Turns_of_a_conversation_that_is_too_long_in_one_sequence_stay_apart()
+    {
+        var apart = new SequenceEncoder(Chat, new FormatOptions { Template = FormatTemplate.Chatml }, new EncodingOptions { MaxResponseTokens = 5 }, _folder.Ledger)
+            .Encode(_folder.Demonstrations(Conversation).Single());
+        Assert.Equal([3, 2], apart.Select(sequence => sequence.ResponseLength));
+        Assert.All(apart, sequence => Assert.Null(sequence.TrainOn));
     }
 
     [Fact]
@@ -76,9 +125,9 @@ public sealed class SequenceEncoderTests : IDisposable
     public void Overlong_rows_are_dropped_and_counted(int? prompt, int? response, int? all, string reason)
     {
         var limits = new EncodingOptions { MaxPromptTokens = prompt, MaxResponseTokens = response, MaxTokens = all, OnOverlong = OverlongPolicy.Drop };
-        Assert.Null(Encoder(WithBegin, limits).Encode(Demonstration("long", "AB"))); // 5 and 4 tokens
+        Assert.Empty(Encoder(WithBegin, limits).Encode(Demonstration("long", "AB"))); // 5 and 4 tokens
         Assert.Equal(1, _folder.Ledger.DroppedByReason[reason]);
-        Assert.NotNull(Encoder(WithBegin, new EncodingOptions { MaxPromptTokens = 5, MaxResponseTokens = 4, MaxTokens = 9 }).Encode(Demonstration("long", "AB")));
+        Assert.Single(Encoder(WithBegin, new EncodingOptions { MaxPromptTokens = 5, MaxResponseTokens = 4, MaxTokens = 9 }).Encode(Demonstration("long", "AB")));
     }
 
     [Theory]
@@ -93,19 +142,10 @@ public sealed class SequenceEncoderTests : IDisposable
     public void Cutting_keeps_the_prompts_end_and_the_responses_beginning(int? prompt, int? response, int? all, string kept, int cut)
     {
         var limits = new EncodingOptions { MaxPromptTokens = prompt, MaxResponseTokens = response, MaxTokens = all, OnOverlong = OverlongPolicy.Truncate };
-        var sequence = Encoder(WithBegin, limits).Encode(Demonstration("long", "AB"))!;
+        var sequence = Encoder(WithBegin, limits).Encode(Demonstration("long", "AB")).Single();
         Assert.Equal(kept, Bytes.Decode(sequence.Tokens.AsSpan(0, sequence.PromptLength), false) + "|" + Bytes.Decode(sequence.Tokens.AsSpan(sequence.PromptLength), false));
         Assert.True(sequence.Truncated);
         Assert.Equal((1, cut), (_folder.Ledger.RowsTruncated, _folder.Ledger.TokensCut));
-    }
-
-    [Fact]
-    public void A_cut_conversation_keeps_its_mask_in_step()
-    {
-        var row = _folder.Demonstrations("""{"messages":[{"role":"user","content":"a"},{"role":"assistant","content":"bb"},{"role":"user","content":"c"},{"role":"assistant","content":"d"}]}""").Single();
-        var sequence = Encoder(new FormatOptions(), new EncodingOptions { MaxResponseTokens = 5, OnOverlong = OverlongPolicy.Truncate }).Encode(row)!;
-        Assert.Equal([true, true, true, false, false], sequence.TrainOn!);
-        Assert.Equal(5, sequence.ResponseLength);
     }
 
     [Fact]

@@ -59,7 +59,7 @@ public class TokenizerTests
     public void Pre_tokenizers_cut_as_documented(string name, string expected, string json, string text)
     {
         var pieces = new List<TextPart>();
-        PreTokenizer.FromJson(JsonValue.Parse(name, Encoding.UTF8.GetBytes(json)))!.Split(new TextPart(text.AsMemory(), true), pieces);
+        PreTokenizer.FromJson(JsonValue.Parse(name, Encoding.UTF8.GetBytes(json)))!.Split(new TextPart(text.AsMemory(), TextPlace.Beginning), pieces);
         Assert.Equal(expected, string.Join(name == "Digits" ? "|" : " ", pieces.Select(piece => piece.Text.ToString())));
     }
 

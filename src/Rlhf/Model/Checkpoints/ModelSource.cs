@@ -16,6 +16,28 @@ public sealed record ModelSource(JsonObject Config, IReadOnlyDictionary<string, 
         "vocab.json", "merges.txt", "tokenizer.model", "chat_template.jinja", "chat_template.json",
     ];
 
+    /// <summary>The same with more tokens that end an answer in <c>generation_config.json</c>, so that other programs stop where this one does.</summary>
+    public ModelSource WithEndIds(IReadOnlyList<int> ids)
+    {
+        var config = DecoderConfigReader.Read(DecoderConfigWriter.ToElement(Config), ConfigFile);
+        var json = Files.TryGetValue(GenerationFile, out var bytes)
+            ? JsonObject.Create(CheckpointJson.Parse(bytes, GenerationFile))!
+            : new JsonObject { ["_from_model_config"] = true, ["bos_token_id"] = config.BosTokenId };
+        int[] before = json["eos_token_id"] switch
+        {
+            JsonArray list => [.. list.Select(id => id!.GetValue<int>())],
+            JsonValue one => [one.GetValue<int>()],
+            _ => [.. config.EosTokenIds],
+        };
+        if (ids.All(before.Contains))
+        {
+            return this;
+        }
+
+        json["eos_token_id"] = new JsonArray([.. before.Union(ids).Select(id => JsonValue.Create(id))]);
+        return this with { Files = new Dictionary<string, byte[]>(Files, StringComparer.Ordinal) { [GenerationFile] = System.Text.Encoding.UTF8.GetBytes(DecoderConfigWriter.ToText(json)) } };
+    }
+
     internal static ModelSource Read(string folder, JsonObject config) => new(config, CarriedFiles
         .Where(name => File.Exists(Path.Combine(folder, name)))
         .ToDictionary(name => name, name => CheckpointJson.ReadBytes(Path.Combine(folder, name)), StringComparer.Ordinal));

@@ -26,9 +26,9 @@ internal static class AnswerSampler
 
     /// <summary>Samples; the same settings, prompts and model give the same answers.</summary>
     public static Sampled Sample(
-        Decoder policy, Tokenizer tokenizer, IReadOnlyList<EncodedPrompt> prompts, CollectOptions options, ulong seed, ProgressTask progress, CancellationToken cancellation)
+        Decoder policy, Tokenizer tokenizer, IReadOnlyList<int> endIds, IReadOnlyList<EncodedPrompt> prompts, CollectOptions options, ulong seed, ProgressTask progress, CancellationToken cancellation)
     {
-        var settings = StageTools.Sampling(options.Sampling, options.MaxNewTokens, tokenizer, seed, RowBudget);
+        var settings = StageTools.Sampling(options.Sampling, options.MaxNewTokens, endIds, seed, RowBudget);
         using var generator = new Generator(policy);
         var sampled = new List<SampledAnswers>();
         var tokens = 0L;

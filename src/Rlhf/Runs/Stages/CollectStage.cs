@@ -82,7 +82,7 @@ internal static class CollectStage
         {
             using var policy = context.LoadFrozen(place.Folder, HeadKind.Language).Decoder;
             using var progress = context.Progress.Start(context.Step.Name, prompts.Count, "prompts");
-            return AnswerSampler.Sample(policy, tokenizer, [.. prompts.Select(prompt => prompt.Encoded)], options, context.SeedOf(options.Seed), progress, context.Cancellation);
+            return AnswerSampler.Sample(policy, tokenizer, encoder.EndIds, [.. prompts.Select(prompt => prompt.Encoded)], options, context.SeedOf(options.Seed), progress, context.Cancellation);
         }
 
         // Ranking by people takes longer than a process may live.

@@ -24,14 +24,14 @@ internal sealed class PpoJudgement
     private readonly PolicyEvaluator evaluator;
     private PolicyEvaluation? last;
 
-    public PpoJudgement(StageContext context, PpoModels models, Tokenizer tokenizer, List<(PromptRecord Record, EncodedPrompt Encoded)> prompts, StageHost host, Arena arena)
+    public PpoJudgement(StageContext context, PpoModels models, Tokenizer tokenizer, IReadOnlyList<int> endIds, List<(PromptRecord Record, EncodedPrompt Encoded)> prompts, StageHost host, Arena arena)
     {
         (this.context, this.models, this.prompts, this.host) = (context, models, prompts, host);
         options = context.Recipe.Ppo!;
 
         // The recipe's own seed: the same prompts and random numbers in every round, so that policies can be compared.
         var seed = Philox.Derive(context.Recipe.Seed, EvaluationPurpose);
-        var settings = StageTools.Sampling(new SamplingOptions { Temperature = options.Temperature }, options.MaxNewTokens, tokenizer, seed, options.MicroBatchTokens);
+        var settings = StageTools.Sampling(new SamplingOptions { Temperature = options.Temperature }, options.MaxNewTokens, endIds, seed, options.MicroBatchTokens);
         var judges = new PolicyJudges { Reference = models.Reference, Reward = models.Reward, Second = models.Second, Gold = StageTools.GoldOf(context.Recipe, prompts) };
         evaluator = new PolicyEvaluator([.. prompts.Select(prompt => prompt.Encoded)], options.EvaluationSamples, settings, tokenizer, judges, options.MicroBatchTokens, arena);
     }

@@ -37,15 +37,15 @@ internal static class PpoStage
         var pretraining = options.Ptx is { } ptx ? Pretraining(context, tokenizer, ptx, policy.Config.ContextLength) : [];
         using var host = new StageHost(context, tokenizer, options.KeepCheckpoints);
         using var arena = new Arena(context.Device); // training and evaluation use it in turn
-        var judgement = new PpoJudgement(context, models, tokenizer, StageTools.EncodePrompts(encoder, heldOut.Take(options.EvaluationPrompts)), host, arena);
+        var judgement = new PpoJudgement(context, models, tokenizer, encoder.EndIds, StageTools.EncodePrompts(encoder, heldOut.Take(options.EvaluationPrompts)), host, arena);
         PpoTrainer? trainer = null;
         PpoResult result;
         using (trainer = new PpoTrainer(
-            options, models, [.. prompts.Select(prompt => prompt.Encoded.Tokens)], tokenizer.EndOfSequenceIds, pretraining, context.SeedOf(options.Seed), host,
+            options, models, [.. prompts.Select(prompt => prompt.Encoded.Tokens)], encoder.EndIds, pretraining, context.SeedOf(options.Seed), host,
             step => judgement.Evaluate(step, trainer!.Scale), arena))
         {
             result = trainer.Run();
-            ModelFolder.Save(policy, context.ModelFolder, loaded.Source.WithFormat(context.Data.FormatOf(context.Recipe.Data.Prompts)), asReward: false);
+            ModelFolder.Save(policy, context.ModelFolder, loaded.Source.WithFormat(context.Data.FormatOf(context.Recipe.Data.Prompts), tokenizer), asReward: false);
         }
 
         // The trainer's gradients and moments are gone: there is room for the base model.

@@ -81,7 +81,7 @@ internal static class RewardStage
         }
 
         DurableFiles.RecoverFolder(folder);
-        ModelFolder.Save(decoder, folder, model.Source.WithFormat(context.Data.FormatOf(context.Recipe.Data.Comparisons ?? context.Recipe.Data.Prompts)), asReward: true);
+        ModelFolder.Save(decoder, folder, model.Source.WithFormat(context.Data.FormatOf(context.Recipe.Data.Comparisons ?? context.Recipe.Data.Prompts), tokenizer), asReward: true);
         return result;
     }
 
@@ -179,7 +179,7 @@ internal static class RewardStage
         // What is cut or dropped here was counted by the sft stage; this ledger is the rankings'.
         var ledger = new Ledger("demonstrations");
         var encoder = new SequenceEncoder(tokenizer, context.Data.FormatOf(context.Recipe.Data.Demonstrations), limits with { OnOverlong = OverlongPolicy.Drop }, ledger);
-        return [.. context.Data.Demonstrations().Train.Select(encoder.Encode).OfType<EncodedSequence>().Take(CenteringDemonstrations).Select(row => row.Tokens)];
+        return [.. context.Data.Demonstrations().Train.Select(encoder.EncodeAnswer).OfType<EncodedSequence>().Take(CenteringDemonstrations).Select(row => row.Tokens)];
     }
 
     private static TrustReport? Judge(

@@ -6,6 +6,7 @@ using Rlhf.Model.Checkpoints;
 using Rlhf.Quickstart;
 using Rlhf.Reporting;
 using Rlhf.Tokenization;
+using Rlhf.Training.SupervisedFineTuning;
 
 namespace Rlhf.Runs.Stages;
 
@@ -49,15 +50,19 @@ internal static class StageTools
     /// <summary>A model that went into a stage, with its hash.</summary>
     public static ModelLink LinkTo(ModelPlace model, string role) => new(role, model.Source, DurableFiles.ContentHash(model.Folder));
 
+    /// <summary>Encodes the trained turns of a demonstration.</summary>
+    public static Func<Demonstration, IReadOnlyList<EncodedSequence>> Encode(this SftOptions options, SequenceEncoder encoder) =>
+        row => encoder.Encode(row, options.TrainOn, options.TrainOnPrompt);
+
     /// <summary>The tokenizer of a model folder.</summary>
     public static Tokenizer TokenizerOf(ModelPlace model) => Tokenizer.Load(model.Folder);
 
     /// <summary>How answers are sampled.</summary>
-    public static GenerationSettings Sampling(SamplingOptions sampling, int maxNewTokens, Tokenizer tokenizer, ulong seed, int rowBudget) => new()
+    public static GenerationSettings Sampling(SamplingOptions sampling, int maxNewTokens, IReadOnlyList<int> endIds, ulong seed, int rowBudget) => new()
     {
         Sampling = sampling,
         MaxNewTokens = maxNewTokens,
-        EndIds = tokenizer.EndOfSequenceIds,
+        EndIds = endIds,
         Seed = seed,
         RowBudget = rowBudget,
     };
@@ -90,8 +95,11 @@ internal static class StageTools
     };
 
     /// <summary>What is carried along, with the form in which the recipe writes prompts and answers.</summary>
-    public static ModelSource WithFormat(this ModelSource source, FormatOptions format) =>
-        source with { Files = new Dictionary<string, byte[]>(source.Files, StringComparer.Ordinal) { [FormatFile.Name] = FormatFile.Write(format) } };
+    public static ModelSource WithFormat(this ModelSource source, FormatOptions format, Tokenizer tokenizer)
+    {
+        var carried = source.WithEndIds(EndOfTurn.Of(format, tokenizer));
+        return carried with { Files = new Dictionary<string, byte[]>(carried.Files, StringComparer.Ordinal) { [FormatFile.Name] = FormatFile.Write(format) } };
+    }
 
     /// <summary>Whether a folder holds a model, so that a wrong path is told before the work begins.</summary>
     public static void Check(ModelPlace model) => HuggingFaceFolder.Load(model.Folder).Dispose();

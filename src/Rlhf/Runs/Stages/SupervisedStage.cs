@@ -36,7 +36,7 @@ internal static class SupervisedStage
         {
             var encoder = new SequenceEncoder(tokenizer, context.Data.FormatOf(context.Recipe.Data.Demonstrations), options.Limits.Within(contextLength), context.Ledger);
             var (train, heldOut) = context.Data.Demonstrations();
-            return ([.. train.Select(encoder.Encode).OfType<EncodedSequence>()], [.. heldOut.Select(encoder.Encode).OfType<EncodedSequence>()]);
+            return ([.. train.SelectMany(options.Encode(encoder))], [.. heldOut.SelectMany(options.Encode(encoder))]);
         });
     }
 
@@ -69,7 +69,7 @@ internal static class SupervisedStage
         figures["training_rows"] = new Figure(train.Count);
         figures["training_tokens"] = new Figure(train.Sum(row => (double)row.TrainedTokens));
         // Plain text has no prompts: only a model of demonstrations knows how they are written.
-        var source = options is SftOptions ? model.Source.WithFormat(context.Data.FormatOf(context.Recipe.Data.Demonstrations)) : model.Source;
+        var source = options is SftOptions ? model.Source.WithFormat(context.Data.FormatOf(context.Recipe.Data.Demonstrations), tokenizer) : model.Source;
         ModelFolder.Save(decoder, context.ModelFolder, source, asReward: false);
         return StageTools.SummaryOf(context, result.Steps, figures) with { Inputs = [StageTools.LinkTo(start, "start")] };
     }
@@ -88,7 +88,7 @@ internal static class SupervisedStage
             var limits = options.Limits.ForPrompts(policy.Config.ContextLength, options.RewardMaxNewTokens);
             var encoder = new SequenceEncoder(tokenizer, context.Data.FormatOf(context.Recipe.Data.Prompts), limits, context.Ledger);
             var prompts = StageTools.EncodePrompts(encoder, context.Data.Prompts().HeldOut.Take(options.RewardPrompts));
-            var settings = StageTools.Sampling(new SamplingOptions(), options.RewardMaxNewTokens, tokenizer, context.SeedOf(options.Seed), options.MicroBatchTokens);
+            var settings = StageTools.Sampling(new SamplingOptions(), options.RewardMaxNewTokens, encoder.EndIds, context.SeedOf(options.Seed), options.MicroBatchTokens);
             evaluator = new PolicyEvaluator([.. prompts.Select(prompt => prompt.Encoded)], 1, settings, tokenizer, new PolicyJudges { Reward = reward }, options.MicroBatchTokens, arena);
         }
 

@@ -32,11 +32,24 @@ internal static class TemplateValues
         int or short or byte or uint => Convert.ToInt64(value, System.Globalization.CultureInfo.InvariantCulture),
         float number => (double)number,
         JsonElement json => From(json),
-        Data.Message message => new TemplateDictionary(new() { ["role"] = message.Role, ["content"] = message.Content }),
+        Data.Message message => From(message),
         IReadOnlyDictionary<string, object?> entries => new TemplateDictionary(new(entries.Select(entry => KeyValuePair.Create(entry.Key, From(entry.Value))))),
         IEnumerable items => new TemplateList([.. items.Cast<object?>().Select(From)]),
         _ => throw new InputException($"a chat template cannot use a value of type {value.GetType().Name}"),
     };
+
+    private static TemplateDictionary From(Data.Message message)
+    {
+        var items = new OrderedDictionary<string, object?> { ["role"] = message.Role, ["content"] = message.Content };
+        if (message.OtherFields is { } others)
+        {
+            using var json = JsonDocument.Parse(others);
+            foreach (var field in json.RootElement.EnumerateObject())
+                items[field.Name] = From(field.Value);
+        }
+
+        return new TemplateDictionary(items);
+    }
 
     private static object? From(JsonElement json)
     {

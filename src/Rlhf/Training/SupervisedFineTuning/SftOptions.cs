@@ -13,6 +13,12 @@ public sealed record SftOptions : SupervisedOptions
         Dropout = 0.2;
     }
 
+    /// <summary>Which turns of the assistant are trained, each as an example of its own with everything before it as its prompt: <c>all</c> or <c>last</c>.</summary>
+    public TrainedTurns TrainOn { get; init; } = TrainedTurns.All;
+
+    /// <summary>Whether the tokens of prompts count in the loss, too.</summary>
+    public bool TrainOnPrompt { get; init; }
+
     /// <summary>NEFTune (Jain 2023): uniform noise of alpha / sqrt(T C) on the embeddings while training; 0: none.</summary>
     public double NeftuneAlpha { get; init; }
 
