@@ -14,8 +14,9 @@ public static class RecipeFormat
     public static Recipe Settle(Recipe recipe, DateOnly today)
     {
         var folder = recipe.Base.Model ?? recipe.Base.Tokenizer;
-        var tokenizer = folder is null ? null : Tokenizer.Load(folder);
-        FormatOptions Settled(FormatOptions options) => WithDate(FormatFile.Resolve(options, folder, tokenizer), today);
+        var tokenizer = new Lazy<Tokenizer?>(() => folder is null ? null : Tokenizer.Load(folder));
+        FormatOptions Settled(FormatOptions options) =>
+            WithDate(options.Template == FormatTemplate.Auto ? FormatFile.Resolve(options, folder, tokenizer.Value) : options, today);
         DataSource? SettledSource(DataSource? source) => source?.Format is { } format ? source with { Format = Settled(format) } : source;
         return recipe with
         {

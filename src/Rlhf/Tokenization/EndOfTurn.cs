@@ -21,7 +21,8 @@ public static class EndOfTurn
         }
 
         var (within, atEnd) = (tokenizer.EncodeContinuation(endings.Within), tokenizer.EncodeContinuation(endings.AtEnd));
-        var common = atEnd.AsSpan(0, atEnd.AsSpan().CommonPrefixLength(within)).ToArray();
+        // A template may leave earlier answers out, or shorten them: then only the end of a conversation tells.
+        var common = within.Length == 0 ? atEnd : atEnd[..atEnd.AsSpan().CommonPrefixLength(within)];
         var own = First(common, ends.Contains) ?? First(common, tokenizer.IsSpecial) ?? First(atEnd, ends.Contains);
         return own is { } id && !ends.Contains(id) ? [.. ends, id] : ends;
     }

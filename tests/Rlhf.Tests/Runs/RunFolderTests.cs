@@ -9,6 +9,7 @@ public sealed class RunFolderTests : IDisposable
     private const string Text = """
         name: test
         base: {model: model}
+        format: {template: plain}
         data: {demonstrations: {path: a.jsonl}, text: {path: b.jsonl}}
         pretrain: {keep_best: none}
         sft: {epochs: 2, keep_best: none}

@@ -16,7 +16,7 @@ public sealed class StageHostTests : IDisposable
 
     private void InStage(bool resume, Action<StageHost, StageContext> body)
     {
-        var recipe = RecipeReader.Parse("base: {model: m}\ndata: {text: {path: a}}\npretrain: {keep_best: none}", "recipe.yaml", Path.GetFullPath("/recipes"));
+        var recipe = RecipeReader.Parse("base: {model: m}\nformat: {template: plain}\ndata: {text: {path: a}}\npretrain: {keep_best: none}", "recipe.yaml", Path.GetFullPath("/recipes"));
         Assert.Throws<RunFailedException>(() => RecipeRun.Execute(recipe, new RunSettings(temporary.PathOf("run"), resume), ProgressReporter.Silent, context =>
         {
             using var host = new StageHost(context, tokenizer, keepCheckpoints: 2);
