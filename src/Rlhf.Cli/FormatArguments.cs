@@ -5,9 +5,12 @@ using Rlhf.Tokenization;
 namespace Rlhf.Cli;
 
 /// <summary>How prompts and answers are written, as options of a command: what the training's recipe says under <c>format</c>.</summary>
-internal sealed class FormatArguments
+/// <param name="prompt">How the option for the prompt's text is called.</param>
+/// <param name="response">How the option for the answer's text is called.</param>
+internal sealed class FormatArguments(string prompt = "--prompt-format", string response = "--response-format")
 {
     private const string Custom = "custom";
+    private const string Auto = "auto";
 
     private static readonly Dictionary<string, FormatTemplate> Templates = new(StringComparer.Ordinal)
     {
@@ -16,18 +19,22 @@ internal sealed class FormatArguments
         ["human-assistant"] = FormatTemplate.HumanAssistant,
         ["tokenizer"] = FormatTemplate.Tokenizer,
         [Custom] = FormatTemplate.Custom,
+        [Auto] = FormatTemplate.Auto,
     };
 
     private readonly Option<string?> _template = new("--format")
     {
-        Description = "How a prompt becomes text: plain, chatml, human-assistant, tokenizer (the folder's chat template) or custom. Default: what the model was trained with (prompt_format.json in its folder), else tokenizer where the folder has a template, else plain.",
+        Description = "How a prompt becomes text: auto, plain, chatml, human-assistant, tokenizer (the folder's chat template) or custom. Default: auto, what the model was trained with (prompt_format.json in its folder), else tokenizer where the folder has a template, else plain.",
         HelpName = "FORM",
     };
 
-    private readonly Option<string?> _prompt = new("--prompt-format") { Description = "For custom: the prompt's text, as in 'Question: {prompt}\\nAnswer:'; \\n is a line end.", HelpName = "TEXT" };
-    private readonly Option<string?> _response = new("--response-format") { Description = "For custom: the answer's text, with {response} in it.", HelpName = "TEXT" };
+    private readonly Option<string?> _prompt = new(prompt) { Description = "For custom: the prompt's text, as in 'Question: {prompt}\\nAnswer:'; \\n is a line end.", HelpName = "TEXT" };
+    private readonly Option<string?> _response = new(response) { Description = "For custom: the answer's text, with {response} in it.", HelpName = "TEXT" };
 
-    public IReadOnlyList<Option> All => [_template, _prompt, _response];
+    private readonly Option<string[]> _variables = new("--variable") { Description = "A variable of the chat template, as in enable_thinking=false; may be repeated.", HelpName = "NAME=VALUE", DefaultValueFactory = _ => [] };
+    private readonly Option<string?> _date = new("--date") { Description = "The day that the chat template writes, as 2026-01-31. Default: what the model was trained with, else today.", HelpName = "DAY" };
+
+    public IReadOnlyList<Option> All => [_template, _prompt, _response, _variables, _date];
 
     public void AddTo(Command command)
     {
@@ -41,33 +48,43 @@ internal sealed class FormatArguments
         {
             if (result.GetValue(_prompt) is null && (result.GetValue(_template) == Custom || result.GetValue(_response) is not null))
             {
-                result.AddError("The format custom needs --prompt-format TEXT.");
+                result.AddError($"The format custom needs {prompt} TEXT.");
             }
 
             if (result.GetValue(_prompt) is not null && result.GetValue(_template) is not (null or Custom))
             {
-                result.AddError("--prompt-format has an effect only with --format custom.");
+                result.AddError($"{prompt} has an effect only with --format custom.");
             }
         });
     }
 
     /// <summary>The format of a model, unless the command line gives another; an answer ends in the end-of-sequence token where the tokenizer has one.</summary>
-    public FormatOptions Of(ParseResult parsed, Tokenizer tokenizer, string folder)
+    /// <param name="parsed">The command line.</param>
+    /// <param name="tokenizer">The model's tokenizer; null without a model.</param>
+    /// <param name="folder">The model's folder; null without a model.</param>
+    public FormatOptions Of(ParseResult parsed, Tokenizer? tokenizer, string? folder)
     {
-        var (template, prompt) = (parsed.GetValue(_template), Unescaped(parsed.GetValue(_prompt)));
-        if (template is null && prompt is null)
+        var (template, text) = (parsed.GetValue(_template), Unescaped(parsed.GetValue(_prompt)));
+        var own = folder is null ? new FormatOptions() : FormatFile.For(folder, tokenizer!);
+        var options = template is null or Auto && text is null ? own : new FormatOptions
         {
-            return FormatFile.For(folder, tokenizer);
-        }
-
-        var options = new FormatOptions { AddEos = tokenizer.EndOfSequence is not null };
+            AddEos = tokenizer?.EndOfSequence is not null,
+            Template = text is null ? Templates[template!] : FormatTemplate.Custom,
+            Prompt = text,
+            Response = Unescaped(parsed.GetValue(_response)) ?? new FormatOptions().Response,
+            Date = own.Date,
+        };
+        var variables = parsed.GetValue(_variables)!.Select(VariableOf).Concat(options.Variables.Select(pair => (pair.Key, pair.Value)));
         return options with
         {
-            Template = prompt is null ? Templates[template!] : FormatTemplate.Custom,
-            Prompt = prompt,
-            Response = Unescaped(parsed.GetValue(_response)) ?? options.Response,
+            Variables = variables.DistinctBy(pair => pair.Item1).ToDictionary(pair => pair.Item1, pair => pair.Item2, StringComparer.Ordinal),
+            Date = parsed.GetValue(_date) ?? options.Date,
         };
     }
+
+    private static (string, string) VariableOf(string text) => text.Split('=', 2) is [{ Length: > 0 } name, var value]
+        ? (name, value)
+        : throw new InputException($"--variable {text}: expected a name and a value, as in enable_thinking=false.");
 
     // A shell makes line ends hard to write.
     private static string? Unescaped(string? text) => text?.Replace("\\n", "\n", StringComparison.Ordinal);

@@ -29,11 +29,10 @@ internal static class DataCommand
         var row = new Option<string>("--row") { Description = "Which row, from 1, or all", DefaultValueFactory = _ => "1" };
         var json = new Option<bool>("--json") { Description = "With --model: one line of JSON a row, {\"examples\":[{\"prompt_ids\":[...],\"trained_ids\":[...]}]} or {\"error\":...}" };
         var model = new Option<string?>("--model") { Description = "A model folder, for its tokenizer: shows tokens, ids and the loss mask" };
-        var template = new Option<string?>("--format") { Description = "auto, plain, tokenizer (the folder's chat template), chatml, human-assistant or custom; auto: what the model's folder says, else its chat template, else plain" };
-        var prompt = new Option<string?>("--prompt") { Description = "The prompt's text for custom, as in 'Q: {question}\\nA:'; \\n is a line end" };
-        var response = new Option<string?>("--response") { Description = "The response's text for custom, with {response} in it" };
-        return new Command("show", "Prints a row as the model sees it: text, tokens, ids, loss mask.") { file, row, model, As, Fields, template, prompt, response, json }
-            .WithExamples(
+        var form = new FormatArguments("--prompt", "--response");
+        var command = new Command("show", "Prints a row as the model sees it: text, tokens, ids, loss mask.") { file, row, model, As, Fields, json };
+        form.AddTo(command);
+        return command.WithExamples(
                 "rlhf data show data/train.jsonl --row 3",
                 "rlhf data show train.jsonl --model model --json --row all",
                 "rlhf data show comparisons.jsonl.gz --model runs/demo/stages/01-sft/model --format human-assistant",
@@ -42,7 +41,7 @@ internal static class DataCommand
             {
                 var folder = parsed.GetValue(model);
                 var tokenizer = folder is null ? null : Tokenizer.Load(folder);
-                var format = FormatOf(parsed.GetValue(template), parsed.GetValue(prompt), parsed.GetValue(response), tokenizer, folder);
+                var format = form.Of(parsed, tokenizer, folder);
                 var rows = RowsOf(parsed.GetValue(file)!, parsed.GetValue(row)!);
                 if (parsed.GetValue(json))
                 {
@@ -166,34 +165,5 @@ internal static class DataCommand
         }
 
         return names;
-    }
-
-    private static FormatOptions FormatOf(string? template, string? prompt, string? response, Tokenizer? tokenizer, string? folder)
-    {
-        var options = new FormatOptions { AddEos = tokenizer?.EndOfSequence is not null };
-        if (template is null && prompt is null && folder is not null)
-        {
-            return FormatFile.For(folder, tokenizer!);
-        }
-
-        return options with
-        {
-            Template = template is not null ? TemplateOf(template) : prompt is not null ? FormatTemplate.Custom : FormatTemplate.Auto,
-            Prompt = prompt?.Replace("\\n", "\n", StringComparison.Ordinal),
-            Response = response?.Replace("\\n", "\n", StringComparison.Ordinal) ?? options.Response,
-        };
-    }
-
-    private static FormatTemplate TemplateOf(string name)
-    {
-        foreach (var template in Enum.GetValues<FormatTemplate>())
-        {
-            if (SnakeCase.From(template.ToString()) == name.Replace('-', '_'))
-            {
-                return template;
-            }
-        }
-
-        throw new InputException($"--format {name}: expected auto, plain, tokenizer, chatml, human-assistant or custom.");
     }
 }
