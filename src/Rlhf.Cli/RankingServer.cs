@@ -1,4 +1,5 @@
 using System.CommandLine;
+using System.CommandLine.Parsing;
 using Rlhf.Web.Labeling;
 using Rlhf.Web.Security;
 
@@ -12,7 +13,7 @@ internal sealed class RankingServer
     private readonly Option<string?> _instructions = new("--instructions") { Description = "What labelers are told, in Markdown. Kept in the store.", HelpName = "FILE.md" };
     private readonly Option<string> _host = new("--host") { Description = "The address to listen on. Other than this machine's own needs users.", HelpName = "ADDRESS", DefaultValueFactory = _ => "127.0.0.1" };
     private readonly Option<int> _port = new("--port") { Description = "The port; 0 takes a free one.", HelpName = "N", DefaultValueFactory = _ => 8377 };
-    private readonly Option<Uri?> _publicUrl = new("--public-url") { Description = "How people reach the server behind a proxy with TLS: https://label.example.org.", HelpName = "URL" };
+    private readonly Option<Uri?> _publicUrl = new("--public-url") { Description = "How people reach the server behind a proxy with TLS: https://label.example.org.", HelpName = "URL", CustomParser = UrlOf };
 
     /// <summary>Which store; of a command and those below it.</summary>
     public static Option<string> StoreOption() => new("--store")
@@ -44,6 +45,18 @@ internal sealed class RankingServer
         var web = new WebSettings { Host = parsed.GetValue(_host)!, Port = parsed.GetValue(_port), PublicUrl = parsed.GetValue(_publicUrl), Log = TextWriter.Synchronized(parsed.Error()) };
         var app = LabelServer.Create(store, web);
         WebDefaults.RunAsync(app, address => parsed.Error().WriteLine($"rlhf: ranking page at {web.PublicUrl ?? address}; Ctrl-C ends it"), cancellation).GetAwaiter().GetResult();
+    }
+
+    private static Uri? UrlOf(ArgumentResult result)
+    {
+        var text = result.Tokens.Count == 1 ? result.Tokens[0].Value : "";
+        if (Uri.TryCreate(text, UriKind.Absolute, out var url) && (url.Scheme == Uri.UriSchemeHttps || url.Scheme == Uri.UriSchemeHttp))
+        {
+            return url;
+        }
+
+        result.AddError($"--public-url: expected an address such as https://label.example.org, found '{text}'.");
+        return null;
     }
 
     private static string ReadText(string path)

@@ -75,7 +75,7 @@ internal static class ArenaCommand
             .WithExamples("rlhf arena results --store arena.db", "rlhf arena results --store arena.db --json")
             .Does((parsed, _) =>
             {
-                var arenas = ArenaReport.Of(RankingStore.Open(parsed.GetValue(Store)!));
+                var arenas = ArenaReport.Of(RankingStore.OpenToRead(parsed.GetValue(Store)!));
                 if (parsed.GetValue(json))
                 {
                     ModelArguments.WriteDocument(parsed.Output(), new { arenas });

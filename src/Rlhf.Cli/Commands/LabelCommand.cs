@@ -1,4 +1,5 @@
 using System.CommandLine;
+using System.CommandLine.Parsing;
 using System.Globalization;
 using Rlhf.Web.Labeling;
 
@@ -31,6 +32,7 @@ internal static class LabelCommand
                     ImportFile(parsed, store, file, calibration: false);
                 }
 
+                TellOfNew(parsed, store);
                 server.Run(parsed, store, cancellation);
             });
     }
@@ -38,23 +40,44 @@ internal static class LabelCommand
     private static Command Users()
     {
         var name = new Argument<string>("NAME") { Description = "Stands in exported rankings as the labeler." };
-        var role = new Option<UserRole>("--role") { Description = "labeler or owner." };
+        var role = new Option<UserRole>("--role") { Description = "labeler or owner.", HelpName = "ROLE", CustomParser = RoleOf };
         return new Command("users", "Tokens with which people sign in.")
         {
             new Command("add", "Adds somebody and prints their token, which cannot be shown again.") { name, role }
                 .WithExamples("rlhf label users add ann --store rankings.db", "rlhf label users add me --role owner --store rankings.db")
-                .Does((parsed, _) => parsed.Output().WriteLine(RankingStore.Open(parsed.GetValue(Store)!).AddUser(parsed.GetValue(name)!, parsed.GetValue(role)))),
+                .Does((parsed, _) =>
+                {
+                    var store = RankingStore.Open(parsed.GetValue(Store)!);
+                    TellOfNew(parsed, store);
+                    parsed.Output().WriteLine(store.AddUser(parsed.GetValue(name)!, parsed.GetValue(role)));
+                }),
             new Command("list", "Prints everybody and their roles.")
                 .Does((parsed, _) =>
                 {
-                    foreach (var user in RankingStore.Open(parsed.GetValue(Store)!).Users())
+                    foreach (var user in RankingStore.OpenToRead(parsed.GetValue(Store)!).Users())
                     {
                         parsed.Output().WriteLine($"{user.Name}\t{(user.Role == UserRole.Owner ? "owner" : "labeler")}{(user.Revoked ? "\trevoked" : "")}");
                     }
                 }),
             new Command("revoke", "Takes somebody's token back; their rankings stay.") { name }
-                .Does((parsed, _) => RankingStore.Open(parsed.GetValue(Store)!).Revoke(parsed.GetValue(name)!)),
+                .Does((parsed, _) => RankingStore.OpenExisting(parsed.GetValue(Store)!).Revoke(parsed.GetValue(name)!)),
         };
+    }
+
+    private static UserRole RoleOf(ArgumentResult result)
+    {
+        var text = result.Tokens.Count == 1 ? result.Tokens[0].Value : "";
+        if (text.Equals("owner", StringComparison.OrdinalIgnoreCase))
+        {
+            return UserRole.Owner;
+        }
+
+        if (!text.Equals("labeler", StringComparison.OrdinalIgnoreCase))
+        {
+            result.AddError($"--role: expected labeler or owner, found '{text}'.");
+        }
+
+        return UserRole.Labeler;
     }
 
     private static Command Export()
@@ -65,7 +88,7 @@ internal static class LabelCommand
             .WithExamples("rlhf label export --store rankings.db --out rankings.jsonl")
             .Does((parsed, _) =>
             {
-                var store = RankingStore.Open(parsed.GetValue(Store)!);
+                var store = RankingStore.OpenToRead(parsed.GetValue(Store)!);
                 var options = new ExportOptions { Round = parsed.GetValue(Round), Everything = parsed.GetValue(everything) };
                 if (parsed.GetValue(file) is not { } path)
                 {
@@ -97,10 +120,23 @@ internal static class LabelCommand
             });
     }
 
+    // A name that was written wrongly would otherwise look like a store that has lost everything.
+    private static void TellOfNew(ParseResult parsed, RankingStore store)
+    {
+        if (store.IsNew)
+        {
+            parsed.Error().WriteLine("rlhf: --store names a new store, which was empty until now");
+        }
+    }
+
     private static void ImportFile(ParseResult parsed, RankingStore store, string file, bool calibration)
     {
         var result = store.Import(RankingRows.Read(file, round: parsed.GetValue(Round), calibration: calibration));
         parsed.Error().WriteLine(string.Create(
             CultureInfo.InvariantCulture, $"rlhf: {file}: {result.Added} new tasks, {result.Known} that were there already, {result.Rankings} new rankings"));
+        if (result.Note is { } note)
+        {
+            parsed.Error().WriteLine($"rlhf: {file}: {note}");
+        }
     }
 }

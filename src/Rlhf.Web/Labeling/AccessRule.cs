@@ -25,7 +25,7 @@ internal static class Access
     {
         if (context.GetEndpoint() is not { } endpoint)
         {
-            await WebJson.WriteError(context, settings, StatusCodes.Status404NotFound, "There is nothing here.");
+            await WebJson.WriteError(context, settings, StatusCodes.Status404NotFound, WebDefaults.NothingHere);
             return;
         }
 
@@ -36,7 +36,7 @@ internal static class Access
         {
             await next(context);
         }
-        else if (user is null && rule is not null && context.Request.Headers.Accept.ToString().Contains("text/html", StringComparison.Ordinal))
+        else if (user is null && rule is not null && context.Request.Headers.Accept.ToString().Contains("text/html", StringComparison.OrdinalIgnoreCase))
         {
             context.Response.Redirect("/login");
         }

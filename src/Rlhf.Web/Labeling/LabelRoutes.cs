@@ -28,17 +28,18 @@ internal static class LabelRoutes
     private static object Me(RankingStore store, LabelUser user)
     {
         var settings = store.Settings();
-        return new { user.Name, Owner = user.Role == UserRole.Owner, Progress = store.Progress(user), settings.Paused, settings.Instructions, settings.LeaseMinutes, Flags = AnswerFlags.All };
+        return new { user.Name, Owner = user.Role == UserRole.Owner, Progress = store.Progress(user), settings.Paused, settings.Instructions, settings.InstructionsVersion, settings.LeaseMinutes, Flags = AnswerFlags.All };
     }
 
     private static IResult Next(RankingStore store, LabelUser user, NextRequest request)
     {
         var task = store.Next(user, request.Holding.Take(MaximumHolding).ToHashSet());
-        return WebJson.Result(new { Task = task, store.Settings().Paused, Progress = store.Progress(user) });
+        var settings = store.Settings();
+        return WebJson.Result(new { Task = task, settings.Paused, settings.InstructionsVersion, Progress = store.Progress(user) });
     }
 
     private static IResult Renew(RankingStore store, LabelUser user, RenewRequest request) =>
-        WebJson.Result(new { Yours = request.Tasks.Take(MaximumHolding).Where(task => store.Renew(user, task)) });
+        WebJson.Result(new { Yours = request.Tasks.Take(MaximumHolding).Where(task => store.Renew(user, task)), store.Settings().InstructionsVersion });
 
     private static IResult Submit(RankingStore store, LabelUser user, Submission submission)
     {
@@ -51,7 +52,8 @@ internal static class LabelRoutes
     private static string MessageOf(SubmissionResult result) => result switch
     {
         SubmissionResult.TooLate => "This ranking was not saved: its time ran out, and others have ranked the prompt since.",
-        SubmissionResult.AlreadyRanked => "This ranking was not saved: you have ranked this prompt already, perhaps in another window.",
+        SubmissionResult.AlreadyRanked => "This ranking was not saved: you have ranked this prompt otherwise already, perhaps in another window. My last rankings shows it.",
+        SubmissionResult.ChangedMeanwhile => "This change was not saved: you have changed this ranking in another window meanwhile. Open it again under My last rankings.",
         SubmissionResult.NothingToEdit => "There is nothing to change: you have not ranked this prompt.",
         _ => "This ranking was not saved: the task is not yours.",
     };

@@ -20,6 +20,7 @@ public static class LabelServer
 
         ThreadPool.GetMinThreads(out var workers, out var ports);
         ThreadPool.SetMinThreads(Math.Max(workers, Threads), ports);
+        settings = settings with { ErrorStyle = "/label.css" };
         var app = WebDefaults.Create(settings);
         app.UseAccessRules(store, settings);
         Pages(app);
@@ -34,13 +35,17 @@ public static class LabelServer
         app.MapPage("/login", "label/login.html").For(null);
         app.MapPage("/", "label/label.html").For(UserRole.Labeler);
         app.MapPage("/owner", "label/owner.html").For(UserRole.Owner);
-        app.MapPage("/owner.js", "label/owner.js").For(UserRole.Owner);
+        foreach (var name in (string[])["owner.js", "owner-settings.js"])
+        {
+            app.MapPage($"/{name}", $"label/{name}").For(UserRole.Owner);
+        }
+
         foreach (var name in (string[])["login.js", "api.js", "label.css", "icon.svg"])
         {
             app.MapPage($"/{name}", $"label/{name}").For(null);
         }
 
-        foreach (var name in (string[])["label.js", "ranking.js", "board.js", "cards.js", "drag.js", "text.js", "instructions.js", "queue.js"])
+        foreach (var name in (string[])["label.js", "ranking.js", "board.js", "cards.js", "drag.js", "text.js", "guide.js", "instructions.js", "queue.js"])
         {
             app.MapPage($"/{name}", $"label/{name}").For(UserRole.Labeler);
         }

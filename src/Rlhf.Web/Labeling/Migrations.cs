@@ -76,19 +76,15 @@ internal static class Migrations
     public static int Newest => Steps.Length;
 
     /// <summary>Brings a database to <see cref="Newest"/>; the caller has a transaction open that keeps other writers out.</summary>
+    /// <returns>The version that it had; 0 where it is new.</returns>
     /// <exception cref="InputException">The database was written by a newer program.</exception>
-    public static void Apply(DbConnection connection, SqlDialect dialect)
+    public static int Apply(DbConnection connection, SqlDialect dialect)
     {
         connection.Execute("CREATE TABLE IF NOT EXISTS schema_version (version INTEGER NOT NULL)");
-        var version = connection.Query("SELECT version FROM schema_version", reader => reader.GetInt32(0)).SingleOrDefault();
-        if (version > Newest)
-        {
-            throw new InputException(string.Create(CultureInfo.InvariantCulture, $"The store has schema version {version}; this program knows versions up to {Newest}. Use a newer program."));
-        }
-
+        var version = VersionOf(connection);
         if (version == Newest)
         {
-            return;
+            return version;
         }
 
         foreach (var step in Steps.Skip(version))
@@ -98,5 +94,15 @@ internal static class Migrations
 
         connection.Execute("DELETE FROM schema_version");
         connection.Execute("INSERT INTO schema_version (version) VALUES (@version)", ("version", Newest));
+        return version;
+    }
+
+    /// <summary>The version of the schema of a database; 0 for one that is new.</summary>
+    /// <exception cref="InputException">The database was written by a newer program.</exception>
+    public static int VersionOf(DbConnection connection)
+    {
+        var version = connection.Query("SELECT version FROM schema_version", reader => reader.GetInt32(0)).SingleOrDefault();
+        return version <= Newest ? version
+            : throw new InputException(string.Create(CultureInfo.InvariantCulture, $"The store has schema version {version}; this program knows versions up to {Newest}. Use a newer program."));
     }
 }

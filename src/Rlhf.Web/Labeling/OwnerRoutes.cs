@@ -13,14 +13,12 @@ internal static class OwnerRoutes
 
     private sealed record AdjudicateRequest(long Task);
 
-    private sealed record SettingsRequest(int? Overlap = null, double? LeaseMinutes = null, double? CalibrationShare = null, bool? Paused = null, string? Instructions = null);
-
     public static void Map(IEndpointRouteBuilder app, RankingStore store)
     {
         app.MapGet("/api/owner/overview", (HttpContext context) => WebJson.Result(Overview(store, context.User()))).For(UserRole.Owner);
-        app.MapGet("/api/owner/tasks/{task:long}", (long task) => Task(store, task)).For(UserRole.Owner);
-        app.MapGet("/api/owner/export", (HttpContext context, string? round, bool? everything) => Export(context, store, new ExportOptions { Round = round, Everything = everything ?? false })).For(UserRole.Owner);
-        app.MapPostJson<SettingsRequest>("/api/owner/settings", (_, body) => WebJson.Result(Change(store, body))).For(UserRole.Owner);
+        app.MapGet("/api/owner/tasks/{task:long}", (HttpContext context, long task) => Task(store, context.User(), task)).For(UserRole.Owner);
+        app.MapGet("/api/owner/export", (HttpContext context) => Export(context, store, ExportOf(context.Request.Query))).For(UserRole.Owner);
+        app.MapPostJson<SettingsChange>("/api/owner/settings", (_, body) => Change(store, body)).For(UserRole.Owner);
         app.MapPostJson<AdjudicateRequest>("/api/owner/adjudicate", (context, body) => Adjudicate(store, context.User(), body.Task)).For(UserRole.Owner);
         app.MapPost("/api/owner/import", async context => await (await Import(context, store)).ExecuteAsync(context)).For(UserRole.Owner);
     }
@@ -34,9 +32,10 @@ internal static class OwnerRoutes
         Arenas = ArenaReport.Of(store),
     };
 
-    private static IResult Task(RankingStore store, long task) => store.FindTask(task) is { } found
+    private static IResult Task(RankingStore store, LabelUser owner, long task) => store.FindTask(task) is { } found
         ? WebJson.Result(new
         {
+            RankedByYou = store.Rankings(task).Any(ranking => ranking.Labeler == owner.Name),
             found.Id,
             found.Answers.Round,
             found.Answers.Messages,
@@ -52,14 +51,19 @@ internal static class OwnerRoutes
         ? WebJson.Result(given)
         : WebJson.Result(new { Error = "There is no such task, or you have ranked it: see My last rankings." }, StatusCodes.Status409Conflict);
 
-    private static LabelSettings Change(RankingStore store, SettingsRequest request) => store.Change(settings => settings with
+    private static IResult Change(RankingStore store, SettingsChange change)
     {
-        Overlap = request.Overlap ?? settings.Overlap,
-        LeaseMinutes = request.LeaseMinutes ?? settings.LeaseMinutes,
-        CalibrationShare = request.CalibrationShare ?? settings.CalibrationShare,
-        Paused = request.Paused ?? settings.Paused,
-        Instructions = request.Instructions ?? settings.Instructions,
-    });
+        IReadOnlyList<string> conflicts = [];
+        var settings = store.Change(now =>
+        {
+            conflicts = change.ConflictsWith(now);
+            return conflicts.Count > 0 ? now : change.AppliedTo(now);
+        });
+        return conflicts.Count == 0
+            ? WebJson.Result(settings)
+            : WebJson.Result(
+                new { Error = "Nothing was saved: somebody has changed this meanwhile. Look at what they wrote, and save again if yours shall stand.", Conflicts = conflicts, Settings = settings }, StatusCodes.Status409Conflict);
+    }
 
     private static IResult Export(HttpContext context, RankingStore store, ExportOptions options)
     {
@@ -87,13 +91,41 @@ internal static class OwnerRoutes
             throw new InputException("The body must be sent as application/x-ndjson.");
         }
 
+        RejectUnknown(context.Request.Query, "round", "calibration");
+        var (round, calibration) = (TextOf(context.Request.Query, "round"), FlagOf(context.Request.Query, "calibration"));
         context.Features.GetRequiredFeature<IHttpMaxRequestBodySizeFeature>().MaxRequestBodySize = MaximumImportBytes;
         await using var file = TemporaryFile();
         await context.Request.Body.CopyToAsync(file, context.RequestAborted);
         await file.FlushAsync(context.RequestAborted);
-        var query = context.Request.Query;
-        var round = query["round"].ToString();
-        return WebJson.Result(store.Import(RankingRows.Read(file.Name, "the file", round.Length > 0 ? round : null, query["calibration"] == "true")));
+        return WebJson.Result(store.Import(RankingRows.Read(file.Name, "the file", round, calibration)));
+    }
+
+    private static ExportOptions ExportOf(IQueryCollection query)
+    {
+        RejectUnknown(query, "round", "everything");
+        return new ExportOptions { Round = TextOf(query, "round"), Everything = FlagOf(query, "everything") };
+    }
+
+    private static string? TextOf(IQueryCollection query, string name) => query[name] is { Count: > 0 } values && values.ToString() is { Length: > 0 } text ? text : null;
+
+    private static bool FlagOf(IQueryCollection query, string name) => TextOf(query, name) switch
+    {
+        null or "false" => false,
+        "true" => true,
+        var other => throw new InputException($"{name}: expected true or false, found '{other}'."),
+    };
+
+    private static void RejectUnknown(IQueryCollection query, params string[] known)
+    {
+        if (query.Keys.FirstOrDefault(key => !known.Contains(key)) is { } unknown)
+        {
+            throw new InputException($"The parameter '{unknown}' is not known; known are: {string.Join(", ", known)}.");
+        }
+
+        if (query.FirstOrDefault(parameter => parameter.Value.Count > 1) is { Key: { } repeated })
+        {
+            throw new InputException($"The parameter '{repeated}' is there twice.");
+        }
     }
 
     private static FileStream TemporaryFile()

@@ -97,14 +97,19 @@ public static class RankingRows
             throw fields.Missing("the field \"ranking\" with the right order of a calibration item");
         }
 
+        if (known is not null && IdenticalAnswers.Contradict(responses, known))
+        {
+            throw fields.Wrong(fields.Get("responses"), "expected answers that are the same at one place of a ranking that is known to be right");
+        }
+
         var source = SourceOf(row);
         source["id"] ??= fields.Id();
-        var answers = new AnswerSet(fields.FindName("round") ?? round, prompt.Text, prompt.AsMessages(), responses, source, known, ModelsOf(fields, responses.Count));
+        var answers = new AnswerSet(NameOf(fields, "round", ShownName.LongestOfRound) ?? round, prompt.Text, prompt.AsMessages(), responses, source, known, ModelsOf(fields, responses.Count));
         var ranked = !calibration && (tiers is not null || fields.Has("cannot_judge"));
         var judgement = ranked ? JudgementOf(fields, tiers, responses.Count) : null;
         int[] asNumbered = [.. Enumerable.Range(0, responses.Count)];
         return new ImportRow(
-            answers, judgement, fields.FindName("labeler") ?? Unnamed, OrderOf(fields, responses.Count) ?? asNumbered,
+            answers, judgement, NameOf(fields, "labeler", ShownName.Longest) ?? Unnamed, OrderOf(fields, responses.Count) ?? asNumbered,
             NumberOf(fields, "seconds") ?? 0, (int)(NumberOf(fields, "edits") ?? 0), (long?)NumberOf(fields, "created_at"), (long?)NumberOf(fields, "updated_at"),
             fields.Find("adjudication") is { Kind: JsonValueKind.True });
     }
@@ -149,7 +154,21 @@ public static class RankingRows
         }
 
         string[] models = [.. fields.ItemsOf(value).Select(fields.TextOf)];
+        foreach (var model in models)
+        {
+            if (ShownName.WrongWith(model, ShownName.LongestOfRound) is { } wrong)
+            {
+                throw fields.Wrong(value, $"\"models\" holds no names: {wrong}");
+            }
+        }
+
         return answers == 2 && models.Length == 2 && models[0] != models[1] ? models : throw fields.Error(value, "the names of two models, which wrote the two answers");
+    }
+
+    private static string? NameOf(RowFields fields, string field, int longest)
+    {
+        var name = fields.FindName(field);
+        return name is null || ShownName.WrongWith(name, longest) is not { } wrong ? name : throw fields.Wrong(fields.Get(field), $"\"{field}\" is no name: {wrong}");
     }
 
     private static double? NumberOf(RowFields fields, string name) => fields.Find(name) is { } value ? Math.Min(fields.NumberOf(value, above: false), 1e15) : null;

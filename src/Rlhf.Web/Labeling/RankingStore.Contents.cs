@@ -1,20 +1,39 @@
 using System.Data.Common;
+using System.Globalization;
 using System.Security.Cryptography;
 using System.Text;
 using System.Text.Json;
+using Rlhf.Reporting;
 
 namespace Rlhf.Web.Labeling;
 
 /// <summary>What goes in and comes out as a whole.</summary>
 public sealed partial class RankingStore
 {
-    /// <summary>Adds tasks, and rankings of rows that have them. A row that is there already adds nothing.</summary>
+    private const int NamedRows = 5;
+
+    /// <summary>
+    /// Adds tasks, and rankings of rows that have them. A row that is there already adds nothing. Answers that are the same become one, and a row that is left with one answer adds nothing.
+    /// </summary>
     /// <param name="rows">The rows, all of which are stored or none.</param>
     public ImportResult Import(IEnumerable<ImportRow> rows) => Write(connection =>
     {
         var (added, known, rankings) = (0, 0, 0);
-        foreach (var row in rows)
+        var (merged, leftOut) = (new List<string>(), new List<string>());
+        foreach (var given in rows)
         {
+            CheckNames(given);
+            var row = IdenticalAnswers.Merge(given);
+            if (!ReferenceEquals(row, given))
+            {
+                (row.Answers.Responses.Count > 1 ? merged : leftOut).Add(row.Answers.Source["id"]?.ToString() ?? Beginning(row.Answers.PromptText));
+            }
+
+            if (row.Answers.Responses.Count < 2)
+            {
+                continue;
+            }
+
             var (task, isNew) = AddTask(connection, row.Answers);
             (added, known) = isNew ? (added + 1, known) : (added, known + 1);
             if (row.Judgement is { } judgement)
@@ -23,8 +42,32 @@ public sealed partial class RankingStore
             }
         }
 
-        return new ImportResult(added, known, rankings);
+        return new ImportResult(added, known, rankings) { Note = NoteOf(merged, leftOut) };
     });
+
+    private static void CheckNames(ImportRow row)
+    {
+        IEnumerable<(string Name, int Longest)> names = [(row.Answers.Round, ShownName.LongestOfRound), .. (row.Answers.Models ?? []).Select(model => (model, ShownName.LongestOfRound))];
+        foreach (var (name, longest) in row.Judgement is null ? names : names.Append((row.Labeler, ShownName.Longest)))
+        {
+            if (ShownName.WrongWith(name, longest) is { } wrong)
+            {
+                throw new InputException($"The name '{VisibleText.Plain(name)}' cannot be used: {wrong}.");
+            }
+        }
+    }
+
+    private static string? NoteOf(List<string> merged, List<string> leftOut)
+    {
+        string[] notes =
+        [
+            .. merged.Count > 0 ? (string[])[string.Create(CultureInfo.InvariantCulture, $"{merged.Count} rows had the same answer more than once, which is shown once ({Named(merged)})")] : [],
+            .. leftOut.Count > 0 ? (string[])[string.Create(CultureInfo.InvariantCulture, $"{leftOut.Count} rows were left out, as all their answers are the same ({Named(leftOut)})")] : [],
+        ];
+        return notes.Length > 0 ? string.Join("; ", notes) : null;
+    }
+
+    private static string Named(List<string> ids) => string.Join(", ", ids.Take(NamedRows).Select(VisibleText.Plain)) + (ids.Count > NamedRows ? ", …" : "");
 
     /// <summary>Adds answers to rank, all or none; those that are there already add nothing.</summary>
     /// <returns>The task of each, in their order.</returns>

@@ -57,7 +57,7 @@ public sealed partial class RankingStore
 
     /// <summary>A task that a labeler has ranked, as it was shown, with what they said. Null where they have not.</summary>
     public LabelTask? Again(LabelUser user, long task) => Read(connection =>
-        RankingOf(connection, task, user) is { } ranking ? TaskOf(connection, task, ranking.OrderShown, 0, ranking.Given) : null);
+        RankingOf(connection, task, user) is { } ranking ? TaskOf(connection, task, ranking.OrderShown, 0, ranking.Given) with { Revision = ranking.Revision } : null);
 
     /// <summary>Takes a task, or prolongs its lease; the order of the answers is drawn once.</summary>
     private LabelTask Lease(DbConnection connection, LabelUser user, long task, LabelSettings settings, bool adjudication = false)

@@ -38,9 +38,10 @@ public sealed partial class RankingStore
 
     private SubmissionResult Add(DbConnection connection, LabelUser user, Submission submission)
     {
-        if (RankingOf(connection, submission.Task, user) is not null)
+        if (RankingOf(connection, submission.Task, user) is { } known)
         {
-            return SubmissionResult.AlreadyRanked;
+            // The same again, under whatever key, is stored: nobody is to be told that it is not.
+            return Stored(submission.Judgement, known.OrderShown) == Stored(known.Given, known.OrderShown) ? SubmissionResult.Stored : SubmissionResult.AlreadyRanked;
         }
 
         var lease = connection.Query(
@@ -79,6 +80,11 @@ public sealed partial class RankingStore
         if (RankingOf(connection, submission.Task, user) is not { } ranking)
         {
             return SubmissionResult.NothingToEdit;
+        }
+
+        if (submission.Revision is { } replaced && replaced != ranking.Revision)
+        {
+            return SubmissionResult.ChangedMeanwhile;
         }
 
         var judgement = Stored(submission.Judgement, ranking.OrderShown);

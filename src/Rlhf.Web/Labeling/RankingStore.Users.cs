@@ -1,4 +1,5 @@
 using System.Data.Common;
+using Rlhf.Reporting;
 using Rlhf.Web.Security;
 
 namespace Rlhf.Web.Labeling;
@@ -28,9 +29,9 @@ public sealed partial class RankingStore
     /// <exception cref="InputException">The name is no name, or has a token.</exception>
     public string AddUser(string name, UserRole role)
     {
-        if (name.Length is 0 or > 100 || name.Any(char.IsControl) || name.Trim() != name)
+        if (ShownName.WrongWith(name) is { } wrong)
         {
-            throw new InputException($"{name}: expected a name of 1 to 100 characters without white space around it.");
+            throw new InputException($"The name '{VisibleText.Plain(name)}' cannot be used: {wrong}.");
         }
 
         var token = AccessToken.Create();

@@ -27,11 +27,48 @@ public sealed partial class RankingStore
     /// <exception cref="InputException">It cannot be opened.</exception>
     public static RankingStore Open(string store, TimeProvider? clock = null, Random? random = null)
     {
-        try
+        return Reaching(store, () =>
         {
             var opened = new RankingStore(SqlDialect.Of(store), clock ?? TimeProvider.System, random ?? Random.Shared);
-            opened.Write(connection => Migrations.Apply(connection, opened.dialect));
+            opened.IsNew = opened.Write(connection => Migrations.Apply(connection, opened.dialect)) == 0;
             return opened;
+        });
+    }
+
+    /// <summary>Opens a store that is there, to read: nothing is made, and it may be on a disk that cannot be written.</summary>
+    /// <param name="store">As of <see cref="Open"/>.</param>
+    /// <exception cref="InputException">There is no store, or it cannot be opened.</exception>
+    public static RankingStore OpenToRead(string store)
+    {
+        var opened = Reaching(store, () => new RankingStore(SqlDialect.ToRead(store), TimeProvider.System, Random.Shared));
+        int version;
+        try
+        {
+            version = opened.Read(Migrations.VersionOf);
+        }
+        catch (DbException exception)
+        {
+            throw new InputException($"--store{(SqlDialect.IsServer(store) ? "" : $" {store}")}: this is not a store of rankings ({exception.Message}).", exception);
+        }
+
+        // One that an older program made is brought up to date first.
+        return version == Migrations.Newest ? opened : Open(store);
+    }
+
+    /// <summary>Opens a store that is there, to read and write.</summary>
+    /// <param name="store">As of <see cref="Open"/>.</param>
+    /// <exception cref="InputException">There is no store, or it cannot be opened.</exception>
+    public static RankingStore OpenExisting(string store)
+    {
+        OpenToRead(store);
+        return Open(store);
+    }
+
+    private static RankingStore Reaching(string store, Func<RankingStore> open)
+    {
+        try
+        {
+            return open();
         }
         catch (Exception exception) when (exception is DbException or System.Net.Sockets.SocketException)
         {
@@ -41,6 +78,9 @@ public sealed partial class RankingStore
                 : $"--store {store}: the file cannot be opened: {exception.Message} Does its folder exist, and may you write there? Is it an SQLite file?");
         }
     }
+
+    /// <summary>Whether opening it made it.</summary>
+    public bool IsNew { get; private set; }
 
     /// <summary>The settings.</summary>
     public LabelSettings Settings() => Read(SettingsOf);

@@ -1,3 +1,5 @@
+using System.Security.Cryptography;
+using System.Text;
 using System.Text.Json.Nodes;
 using System.Text.Json.Serialization;
 using Rlhf.Data;
@@ -39,6 +41,10 @@ public sealed record LabelSettings
     /// <summary>What labelers are told, with examples; headings, lists and emphasis of Markdown are shown.</summary>
     public string Instructions { get; init; } = "Read the prompt, then rank the answers from best to worst. Answers of the same worth share a place.";
 
+    /// <summary>Names this text of <see cref="Instructions"/>: pages at work see by it that there is another one.</summary>
+    [JsonIgnore]
+    public string InstructionsVersion => Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(Instructions)))[..16];
+
     /// <summary>Refuses settings that make no sense.</summary>
     /// <exception cref="InputException">Says which.</exception>
     public LabelSettings Checked() => this switch
@@ -74,7 +80,8 @@ public sealed record AnswerSet(
 /// <param name="Responses">[K] the answers, shuffled.</param>
 /// <param name="ExpiresInSeconds">How long the labeler has until it goes to somebody else.</param>
 /// <param name="Given">The labeler's own earlier judgement, where this is an edit.</param>
-public sealed record LabelTask(long Id, IReadOnlyList<Message> Messages, IReadOnlyList<string> Responses, double ExpiresInSeconds, Judgement? Given = null);
+/// <param name="Revision">How often that one was changed.</param>
+public sealed record LabelTask(long Id, IReadOnlyList<Message> Messages, IReadOnlyList<string> Responses, double ExpiresInSeconds, Judgement? Given = null, int? Revision = null);
 
 /// <summary>What a labeler says about the answers of a task. Answers are numbered in the order in which they were shown.</summary>
 public sealed record Judgement
@@ -101,7 +108,8 @@ public sealed record Judgement
 /// <param name="Judgement">What the labeler says.</param>
 /// <param name="Seconds">How long it took, as the client measured.</param>
 /// <param name="Edit">Whether it replaces the labeler's earlier one.</param>
-public sealed record Submission(long Task, string Key, Judgement Judgement, double Seconds, bool Edit = false);
+/// <param name="Revision">Of an edit: the revision that it replaces, as <see cref="LabelTask.Revision"/> said; null replaces any.</param>
+public sealed record Submission(long Task, string Key, Judgement Judgement, double Seconds, bool Edit = false, int? Revision = null);
 
 /// <summary>What became of a submission.</summary>
 public enum SubmissionResult
@@ -120,6 +128,9 @@ public enum SubmissionResult
 
     /// <summary>There is nothing to edit.</summary>
     NothingToEdit,
+
+    /// <summary>The labeler has meanwhile changed the ranking in another window.</summary>
+    ChangedMeanwhile,
 }
 
 /// <summary>How far a labeler and everybody is.</summary>
@@ -157,4 +168,9 @@ public sealed record StoredTask(long Id, AnswerSet Answers);
 /// <param name="Added">New tasks.</param>
 /// <param name="Known">Rows whose task was there already.</param>
 /// <param name="Rankings">New rankings.</param>
-public sealed record ImportResult(int Added, int Known, int Rankings);
+public sealed record ImportResult(int Added, int Known, int Rankings)
+{
+    /// <summary>What was done about answers that are the same, with the rows' ids; null where all differ.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public string? Note { get; init; }
+}

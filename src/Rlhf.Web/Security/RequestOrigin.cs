@@ -5,6 +5,8 @@ namespace Rlhf.Web.Security;
 /// <summary>Whether a request comes from where it may come from.</summary>
 internal static class RequestOrigin
 {
+    private static readonly string[] Loopback = ["localhost", "127.0.0.1", "[::1]"];
+
     /// <summary>Why a request is refused; null where it is not.</summary>
     public static string? Refusal(HttpRequest request, WebSettings settings)
     {
@@ -18,16 +20,19 @@ internal static class RequestOrigin
             : "Requests from other sites are refused.";
     }
 
+    // Names of hosts are the same in capitals.
+    private static bool IsSame(string? one, string? other) => one is not null && string.Equals(one, other, StringComparison.OrdinalIgnoreCase);
+
     // A site that lets its own name point to 127.0.0.1 (DNS rebinding) would otherwise be the same origin as we are.
     private static bool HostIsOurs(HttpRequest request, WebSettings settings)
     {
         var host = request.Host.Host;
-        if (settings.PublicUrl is { } url && string.Equals(url.Host, host, StringComparison.OrdinalIgnoreCase))
+        if (IsSame(settings.PublicUrl?.Host, host))
         {
             return true;
         }
 
-        return settings.IsLoopback ? host is "localhost" or "127.0.0.1" or "[::1]" || host == settings.Host : settings.PublicUrl is null;
+        return settings.IsLoopback ? Loopback.Append(settings.Host).Any(name => IsSame(name, host)) : settings.PublicUrl is null;
     }
 
     // Browsers send one of the two headers with every request that may change something; other programs have no cookies to steal.
@@ -40,6 +45,6 @@ internal static class RequestOrigin
         }
 
         return origin is null
-            || (Uri.TryCreate(origin, UriKind.Absolute, out var url) && (url.Authority == request.Host.Value || url.Authority == settings.PublicUrl?.Authority));
+            || (Uri.TryCreate(origin, UriKind.Absolute, out var url) && (IsSame(url.Authority, request.Host.Value) || IsSame(url.Authority, settings.PublicUrl?.Authority)));
     }
 }

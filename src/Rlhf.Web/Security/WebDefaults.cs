@@ -19,6 +19,9 @@ public static class WebDefaults
     public const string ContentSecurityPolicy =
         "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'";
 
+    /// <summary>What is said of an address without a route.</summary>
+    internal const string NothingHere = "There is nothing here.";
+
     private const int ClientsOfOneAddress = 50;
 
     private static readonly (string Name, string Value)[] Headers =
@@ -114,6 +117,10 @@ public static class WebDefaults
         try
         {
             await next(context);
+            if (context.Response is { HasStarted: false, ContentType: null, StatusCode: StatusCodes.Status404NotFound or StatusCodes.Status405MethodNotAllowed } response)
+            {
+                await WebJson.WriteError(context, settings, response.StatusCode, response.StatusCode == StatusCodes.Status404NotFound ? NothingHere : "This address does not take such requests.");
+            }
         }
         catch (OperationCanceledException) when (context.RequestAborted.IsCancellationRequested)
         {
@@ -121,7 +128,7 @@ public static class WebDefaults
         }
         catch (BadHttpRequestException exception)
         {
-            await WebJson.WriteError(context, settings, exception.StatusCode, exception.Message);
+            await WebJson.WriteError(context, settings, exception.StatusCode, TextOf(exception.StatusCode));
         }
         catch (InputException exception)
         {
@@ -134,6 +141,14 @@ public static class WebDefaults
             await WebJson.WriteError(context, settings, StatusCodes.Status500InternalServerError, "The server failed; its log says why.");
         }
     }
+
+    // What the framework says names its own types.
+    private static string TextOf(int status) => status switch
+    {
+        StatusCodes.Status413PayloadTooLarge => "The body is too large.",
+        StatusCodes.Status408RequestTimeout => "The body came too slowly.",
+        _ => "This request cannot be read.",
+    };
 
     private static void Limit(Microsoft.AspNetCore.RateLimiting.RateLimiterOptions limits, WebSettings settings)
     {

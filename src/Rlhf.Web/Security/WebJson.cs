@@ -1,5 +1,6 @@
 using System.Text.Encodings.Web;
 using System.Text.Json;
+using System.Text.Json.Serialization;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Routing;
@@ -20,8 +21,16 @@ public static class WebJson
         RespectRequiredConstructorParameters = true,
     };
 
+    // A key that is unknown, or there twice, is a mistake that would otherwise do nothing in silence.
+    private static readonly JsonSerializerOptions Bodies = new(Options)
+    {
+        AllowDuplicateProperties = false,
+        UnmappedMemberHandling = JsonUnmappedMemberHandling.Disallow,
+        PropertyNameCaseInsensitive = false,
+    };
+
     /// <summary>A request's body.</summary>
-    /// <exception cref="InputException">It is not JSON of that form, or is not sent as application/json.</exception>
+    /// <exception cref="InputException">It is not JSON of that form, has keys that are unknown or there twice, or is not sent as application/json.</exception>
     public static async Task<T> Read<T>(HttpRequest request)
     {
         // Forms of other sites cannot send this type; it is a second fence beside the check of the origin.
@@ -32,12 +41,12 @@ public static class WebJson
 
         try
         {
-            return await JsonSerializer.DeserializeAsync<T>(request.Body, Options, request.HttpContext.RequestAborted)
+            return await JsonSerializer.DeserializeAsync<T>(request.Body, Bodies, request.HttpContext.RequestAborted)
                 ?? throw new InputException("The body is null.");
         }
         catch (JsonException exception)
         {
-            throw new InputException($"The body is not as expected: {exception.Message}");
+            throw new InputException($"The body is not as expected. {JsonErrorText.Of(exception, Bodies.GetTypeInfo(typeof(T)))}");
         }
     }
 
@@ -57,6 +66,11 @@ public static class WebJson
         }
 
         context.Response.StatusCode = status;
+        if (ErrorPage.IsWanted(context.Request))
+        {
+            return ErrorPage.Write(context, settings, status, message);
+        }
+
         return context.Response.WriteAsJsonAsync(settings.ErrorBody(status, message), Options, CancellationToken.None);
     }
 }

@@ -23,6 +23,9 @@ public sealed record WebSettings
     /// <summary>The body of an answer that refuses, from HTTP status and message: <c>{"error": message}</c> unless given.</summary>
     public Func<int, string, object> ErrorBody { get; init; } = static (_, message) => new { Error = message };
 
+    /// <summary>The path of the style sheet of the pages on which a browser reads such a message.</summary>
+    public string? ErrorStyle { get; init; }
+
     /// <summary>Where failures of the server itself are written.</summary>
     public TextWriter Log { get; init; } = TextWriter.Null;
 

@@ -20,7 +20,7 @@ public static class ModelServer
             throw new InputException($"--host {settings.Host} can be reached from other machines, so an API key is needed: --api-key-file FILE or the variable RLHF_API_KEY.");
         }
 
-        settings = settings with { MaximumBodyBytes = MaximumBodyBytes, ErrorBody = ApiException.Body };
+        settings = settings with { MaximumBodyBytes = MaximumBodyBytes, ErrorBody = ApiException.Body, ErrorStyle = "/chat.css" };
         var app = WebDefaults.Create(settings);
         app.UseWhen(context => context.Request.Path.StartsWithSegments("/v1"), api => api.Use((context, next) => Guard(context, next, settings, apiKey)));
         var (completions, scores) = (new CompletionRoutes(models, settings.Log), new ScoreRoute(models));

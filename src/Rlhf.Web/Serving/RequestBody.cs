@@ -1,6 +1,7 @@
 using System.Globalization;
 using System.Text.Json;
 using Microsoft.AspNetCore.Http;
+using Rlhf.Web.Security;
 
 namespace Rlhf.Web.Serving;
 
@@ -22,7 +23,7 @@ internal sealed class RequestBody : IDisposable
 
         try
         {
-            var document = await JsonDocument.ParseAsync(request.Body, new JsonDocumentOptions { MaxDepth = 32 }, request.HttpContext.RequestAborted);
+            var document = await JsonDocument.ParseAsync(request.Body, new JsonDocumentOptions { MaxDepth = 32, AllowDuplicateProperties = false }, request.HttpContext.RequestAborted);
             if (document.RootElement.ValueKind == JsonValueKind.Object)
             {
                 return new RequestBody(document);
@@ -33,7 +34,7 @@ internal sealed class RequestBody : IDisposable
         }
         catch (JsonException exception)
         {
-            throw ApiException.Invalid($"The body is not JSON: {exception.Message}", null);
+            throw ApiException.Invalid($"The body cannot be read. {JsonErrorText.Of(exception)}", null);
         }
     }
 

@@ -15,6 +15,16 @@ internal class BrowserFactAttribute : FactAttribute
     }
 }
 
+/// <summary>A theory that needs a browser; skipped, and says so, where none is installed.</summary>
+[AttributeUsage(AttributeTargets.Method)]
+internal sealed class BrowserTheoryAttribute : TheoryAttribute
+{
+    public BrowserTheoryAttribute()
+    {
+        Skip = new BrowserFactAttribute().Skip;
+    }
+}
+
 /// <summary>The one browser of all tests.</summary>
 public sealed class Browser : IAsyncLifetime
 {

@@ -23,7 +23,7 @@ public sealed class ArenaPageTests(Browser browser)
         };
         Assert.False(await page.Locator("#board").IsVisibleAsync());
         await page.Keyboard.PressAsync("Enter");
-        await Assertions.Expect(page.Locator("#live")).ToHaveTextAsync("Say first which answer is better, or that it is a tie.");
+        await Assertions.Expect(page.Locator("#note")).ToHaveTextAsync("Say first which answer is better, or that it is a tie.");
         await page.Keyboard.PressAsync("1");
         await Assertions.Expect(page.Locator("#live")).ToHaveTextAsync("Answer A: better. Enter submits.");
         await Screenshots.Take(page, "label-arena");
@@ -75,7 +75,7 @@ public sealed class ArenaPageTests(Browser browser)
     {
         await using var server = await TestServer.StartAsync(Examples.FillArena);
         var (page, errors) = await browser.OpenAsync(server.Address, 390, 844, ColorScheme.Dark, touch: true);
-        await page.GotoAsync("/");
+        await Visit.Begin(page);
         await page.Locator(".card").First.WaitForAsync();
         await page.Locator("#vote button").Nth(1).TapAsync();
         Assert.True(await page.EvaluateAsync<bool>("() => document.documentElement.scrollWidth <= innerWidth"));
@@ -106,6 +106,7 @@ public sealed class ArenaPageTests(Browser browser)
         await page.GotoAsync("/login");
         await page.FillAsync("#token", token);
         await page.Keyboard.PressAsync("Enter");
+        await Visit.CloseInstructions(page);
         await page.Locator(".card").First.WaitForAsync();
         return (page, errors);
     }

@@ -50,8 +50,6 @@ public sealed class ArenaReportTests
         test.Store.Import(Pairs(10, 30));
         var ann = test.User("ann");
         Assert.Equal(new LabelProgress(0, 0, 10), test.Store.Progress(ann));
-        test.Store.Import([TestStore.Row("No arena", ["the same", "the same "])]);
-        Assert.Equal(new LabelProgress(0, 0, 11), test.Store.Progress(ann));
         Vote(test, ann, _ => 1);
         var arena = Assert.Single(ArenaReport.Of(test.Store));
 

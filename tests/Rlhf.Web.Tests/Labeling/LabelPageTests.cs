@@ -26,7 +26,7 @@ public sealed class LabelPageTests(Browser browser, ITestOutputHelper output)
     {
         await using var server = await TestServer.StartAsync(store => store.Import(TestStore.Rows(2)));
         var (page, errors) = await browser.OpenAsync(server.Address);
-        await page.GotoAsync("/");
+        await Visit.Begin(page);
         await WaitForTask(page);
         var shown = await page.Locator(".card .text").AllTextContentsAsync();
         await Press(page, "2", "1", "1");
@@ -98,7 +98,7 @@ public sealed class LabelPageTests(Browser browser, ITestOutputHelper output)
 
     private static async Task RankAtRandom(IPage page, TestServer server, int tasks, Dragging drag)
     {
-        await page.GotoAsync("/");
+        await Visit.Begin(page);
         var said = new Dictionary<long, string[][]>();
         for (var i = 0; i < tasks; i++)
         {
@@ -300,7 +300,7 @@ public sealed class LabelPageTests(Browser browser, ITestOutputHelper output)
         const int Tasks = 40;
         await using var server = await TestServer.StartAsync(store => store.Import(RandomTasks(Tasks + 1, _ => 4)));
         var (page, errors) = await browser.OpenAsync(server.Address);
-        await page.GotoAsync("/");
+        await Visit.Begin(page);
         await WaitForTask(page);
         List<double> milliseconds = [];
         for (var i = 0; i < Tasks; i++)
@@ -349,7 +349,7 @@ public sealed class LabelPageTests(Browser browser, ITestOutputHelper output)
         });
         var (page, errors) = await browser.OpenAsync(server.Address);
         page.Dialog += (_, dialog) => errors.Add($"a dialog: {dialog.Message}");
-        await page.GotoAsync("/");
+        await Visit.Begin(page);
         await WaitForTask(page);
 
         Assert.Equal("Rank answers · RLHF.NET", await page.TitleAsync());
@@ -377,7 +377,7 @@ public sealed class LabelPageTests(Browser browser, ITestOutputHelper output)
         await page.RunAndWaitForResponseAsync(
             async () =>
             {
-                await page.GotoAsync("/");
+                await Visit.Begin(page);
                 await WaitForTask(page);
             },
             response => response.Url.EndsWith("/api/next", StringComparison.Ordinal) && response.Request.PostData!.Contains('1', StringComparison.Ordinal));
@@ -394,11 +394,162 @@ public sealed class LabelPageTests(Browser browser, ITestOutputHelper output)
     }
 
     [BrowserFact]
+    public async Task While_the_server_cannot_save_a_ranking_cannot_be_sent_again_and_is_never_called_lost()
+    {
+        await using var server = await TestServer.StartAsync(store => store.Import(TestStore.Rows(2)));
+        var (page, _) = await browser.OpenAsync(server.Address);
+        var answered = 0;
+        // The ranking arrives and is stored, but the answer is that the server failed; nothing can be fetched either.
+        await page.RouteAsync("**/api/rankings", async route =>
+        {
+            if (Interlocked.Increment(ref answered) < 4)
+            {
+                await route.FetchAsync();
+                await route.FulfillAsync(new RouteFulfillOptions { Status = 500, ContentType = "application/json", Body = "{\"error\": \"The server failed; its log says why.\"}" });
+            }
+            else
+            {
+                await route.ContinueAsync();
+            }
+        });
+        await page.RouteAsync("**/api/next", route => answered is > 0 and < 4 ? route.AbortAsync() : route.ContinueAsync());
+        await Visit.Begin(page);
+        await WaitForTask(page);
+        await Press(page, "1", "2", "3", "Enter");
+        await Expect(page, "#prompt", "Prompt 1");
+        await Press(page, "1", "2", "3", "Enter");
+        await Assertions.Expect(page.Locator("#submit")).ToBeDisabledAsync();
+        await Assertions.Expect(page.Locator("#saved")).ToHaveTextAsync("Not saved yet, trying again: The server failed; its log says why.");
+        await Assertions.Expect(page.Locator("#note")).ToContainTextAsync("The next prompt comes when the server has saved this one");
+        await Press(page, "3", "2", "1", "Enter", "Enter");
+
+        await Expect(page, "#empty-title", "Nothing to rank");
+        await Expect(page, "#saved", "Saved");
+        await Assertions.Expect(page.Locator("#trouble")).ToBeHiddenAsync();
+        Assert.Equal(2, server.Store.Rankings().Count);
+        Assert.All(server.Store.Rankings(), ranking => Assert.Equal((0, ranking.OrderShown[0]), (ranking.Edits, ranking.Judgement.Tiers![0].Single())));
+        await page.Context.CloseAsync();
+    }
+
+    [BrowserFact]
+    public async Task Who_was_signed_out_meanwhile_does_not_lose_the_ranking()
+    {
+        var token = "";
+        await using var server = await TestServer.StartAsync(store =>
+        {
+            store.Import(TestStore.Rows(2));
+            token = store.AddUser("ann", UserRole.Owner);
+        });
+        var (page, _) = await browser.OpenAsync(server.Address);
+        Cookie cookie = new() { Name = "rlhf_token", Value = token, Url = server.Address.ToString() };
+        await page.Context.AddCookiesAsync([cookie]);
+        await Visit.Begin(page);
+        await WaitForTask(page);
+        await page.Context.ClearCookiesAsync();
+        await Press(page, "1", "2", "3", "Enter");
+        await Assertions.Expect(page.Locator("#sign-in")).ToBeVisibleAsync();
+        Assert.Empty(server.Store.Rankings());
+        await page.Context.AddCookiesAsync([cookie]);
+        await Expect(page, "#saved", "Saved");
+        await Assertions.Expect(page.Locator("#sign-in")).ToBeHiddenAsync();
+        Assert.Single(server.Store.Rankings());
+        await page.Context.CloseAsync();
+    }
+
+    [BrowserFact]
+    public async Task Two_windows_of_one_labeler_do_not_undo_each_others_changes()
+    {
+        await using var server = await TestServer.StartAsync(store => store.Import(TestStore.Rows(2)));
+        var (page, errors) = await browser.OpenAsync(server.Address);
+        await Visit.Begin(page);
+        await WaitForTask(page);
+        await Press(page, "1", "2", "3", "Enter");
+        await Expect(page, "#saved", "Saved");
+        await page.ClickAsync("#show-recent");
+        await page.ClickAsync("#recent-list button");
+        await Expect(page, "#submit", "Save the change");
+        var user = server.Store.LocalUser();
+        Assert.Equal(SubmissionResult.Stored, server.Store.Submit(user, new Submission(1, "other window", new Judgement { Tiers = [[2], [1], [0]] }, 1, Edit: true, Revision: 0)));
+        await Press(page, "ArrowDown", "Enter");
+
+        await Assertions.Expect(page.Locator("#trouble")).ToContainTextAsync("you have changed this ranking in another window meanwhile");
+        Assert.Equal(1, Assert.Single(server.Store.Rankings()).Edits);
+        Assert.Contains(errors, error => error.Contains("409", StringComparison.Ordinal));
+        await page.Context.CloseAsync();
+    }
+
+    [BrowserFact]
+    public async Task Enter_says_which_answers_have_no_place_yet()
+    {
+        await using var server = await TestServer.StartAsync(store => store.Import(TestStore.Rows(1)));
+        var (page, errors) = await browser.OpenAsync(server.Address);
+        await Visit.Begin(page);
+        await WaitForTask(page);
+        await Press(page, "1", "Enter");
+        await Expect(page, "#note", "Answers B and C have no place yet.");
+        var (note, submit) = ((await page.Locator("#note").BoundingBoxAsync())!, (await page.Locator("#submit").BoundingBoxAsync())!);
+        Assert.InRange(submit.Y - note.Y, 0, 150);
+        await Press(page, "2");
+        await Expect(page, "#note", "");
+        await page.ClickAsync("#submit", new PageClickOptions { Force = true }); // It looks disabled, and says why.
+        await Expect(page, "#note", "Answer C has no place yet.");
+        Assert.Equal("C", await page.Locator(".card.selected .letter").TextContentAsync());
+        await Press(page, "3", "Enter");
+        await Expect(page, "#saved", "Saved");
+        Assert.Empty(errors);
+        await page.Context.CloseAsync();
+    }
+
+    [BrowserFact]
+    public async Task Instructions_are_shown_at_first_and_again_when_they_have_changed()
+    {
+        await using var server = await TestServer.StartAsync(store => store.Import(TestStore.Rows(4)));
+        var (page, errors) = await browser.OpenAsync(server.Address);
+        await Visit.Begin(page);
+        await WaitForTask(page);
+        await page.ReloadAsync();
+        await WaitForTask(page);
+        await Assertions.Expect(page.Locator("#instructions")).ToBeHiddenAsync();
+
+        server.Store.Change(settings => settings with { Instructions = "# Prefer short answers" });
+        await Press(page, "1", "2", "3", "Enter");
+        await Assertions.Expect(page.Locator("#changed")).ToBeVisibleAsync();
+        await page.ClickAsync("#read-changed");
+        await Expect(page, "#instructions-text", "Prefer short answers");
+        await page.ClickAsync("#instructions .primary");
+        await Assertions.Expect(page.Locator("#changed")).ToBeHiddenAsync();
+
+        // Those who were away see them first.
+        server.Store.Change(settings => settings with { Instructions = "# Prefer long answers" });
+        await page.ReloadAsync();
+        await Assertions.Expect(page.Locator("#instructions-changed")).ToBeVisibleAsync();
+        await Expect(page, "#instructions-text", "Prefer long answers");
+        Assert.Empty(errors);
+        await page.Context.CloseAsync();
+    }
+
+    [BrowserFact]
+    public async Task A_tower_of_combining_marks_stays_in_its_box()
+    {
+        var tower = "a" + new string('\u0301', 5000);
+        await using var server = await TestServer.StartAsync(store => store.Import([TestStore.Row($"Prompt {tower}", [$"x{tower}", "Tiếng Việt, हिन्दी, עִבְרִית"])]));
+        var (page, errors) = await browser.OpenAsync(server.Address);
+        await Visit.Begin(page);
+        await WaitForTask(page);
+        var texts = await page.Locator(".card .text").AllTextContentsAsync();
+        Assert.Contains("xa" + new string('\u0301', 6) + "4994 combining marks", texts);
+        Assert.Contains("Tiếng Việt, हिन्दी, עִבְרִית", texts);
+        Assert.All(await page.Locator(".text").EvaluateAllAsync<string[]>("all => all.map(one => getComputedStyle(one).contain)"), contain => Assert.Equal("paint", contain));
+        Assert.Empty(errors);
+        await page.Context.CloseAsync();
+    }
+
+    [BrowserFact]
     public async Task An_earlier_ranking_can_be_changed_and_the_present_one_waits()
     {
         await using var server = await TestServer.StartAsync(store => store.Import(TestStore.Rows(2)));
         var (page, errors) = await browser.OpenAsync(server.Address);
-        await page.GotoAsync("/");
+        await Visit.Begin(page);
         await WaitForTask(page);
         await page.Locator(".card").First.Locator("summary").ClickAsync();
         await page.GetByLabel("Harmful").First.CheckAsync();
@@ -432,7 +583,7 @@ public sealed class LabelPageTests(Browser browser, ITestOutputHelper output)
     {
         await using var server = await TestServer.StartAsync(store => store.Import([TestStore.Row("x", ["", "y", "z"])]));
         var (page, errors) = await browser.OpenAsync(server.Address);
-        await page.GotoAsync("/");
+        await Visit.Begin(page);
         await WaitForTask(page);
         await Expect(page, ".card .invisible", "empty");
         await page.ClickAsync("#cannot");
@@ -451,7 +602,7 @@ public sealed class LabelPageTests(Browser browser, ITestOutputHelper output)
     {
         await using var server = await TestServer.StartAsync(Examples.Fill);
         var (page, errors) = await browser.OpenAsync(server.Address, 390, 844, ColorScheme.Dark, touch: true);
-        await page.GotoAsync("/");
+        await Visit.Begin(page);
         await WaitForTask(page);
         foreach (var (answer, place) in ((int, int)[])[(0, 2), (1, 1), (2, 2), (3, 4)])
         {
@@ -473,7 +624,7 @@ public sealed class LabelPageTests(Browser browser, ITestOutputHelper output)
     {
         await using var server = await TestServer.StartAsync(Examples.Fill);
         var (page, errors) = await browser.OpenAsync(server.Address, height: 800);
-        await page.GotoAsync("/");
+        await Visit.Begin(page);
         await WaitForTask(page);
         await Press(page, "2", "1", "2");
         await Screenshots.Take(page, "label");

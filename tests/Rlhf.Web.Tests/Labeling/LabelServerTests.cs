@@ -131,6 +131,15 @@ public sealed class LabelServerTests
     [InlineData("/api/owner/settings", "{\"overlap\": 0}", HttpStatusCode.BadRequest)]
     [InlineData("/api/owner/settings", "{\"calibration_share\": 2}", HttpStatusCode.BadRequest)]
     [InlineData("/api/owner/settings", "{\"overlap\": 2}", HttpStatusCode.OK)]
+    [InlineData("/api/owner/settings", "{\"overlapp\": 2}", HttpStatusCode.BadRequest)]
+    [InlineData("/api/owner/settings", "{\"overlap\": 2, \"overlap\": 3}", HttpStatusCode.BadRequest)]
+    [InlineData("/api/owner/settings", "{\"Overlap\": 2}", HttpStatusCode.BadRequest)]
+    [InlineData("/api/owner/settings", "{\"overlap\": 2, \"was\": {\"overlap\": 1}}", HttpStatusCode.OK)]
+    [InlineData("/api/owner/settings", "{\"overlap\": 2, \"was\": {\"overlap\": 7}}", HttpStatusCode.Conflict)]
+    [InlineData("/api/owner/settings", "{\"overlap\": 1, \"was\": {\"overlap\": 7}}", HttpStatusCode.OK)]
+    [InlineData("/api/owner/settings", "{\"instructions\": \"x\", \"was\": {\"overlap\": 7}}", HttpStatusCode.OK)]
+    [InlineData("/api/owner/adjudicate", "{\"task\": 1, \"tasks\": 2}", HttpStatusCode.BadRequest)]
+    [InlineData("/api/rankings", "{\"task\": 1, \"key\": \"12345678\", \"judgement\": {\"tiers\": [[0], [1], [2]], \"coment\": \"x\"}, \"seconds\": 1}", HttpStatusCode.BadRequest)]
     [InlineData("/api/owner/adjudicate", "{\"task\": 77}", HttpStatusCode.Conflict)]
     public async Task A_request_that_makes_no_sense_is_refused(string path, string json, HttpStatusCode expected)
     {
@@ -143,5 +152,40 @@ public sealed class LabelServerTests
         using var content = new StringContent(json, Encoding.UTF8, "application/json");
         using var answer = await client.PostAsync(new Uri(path, UriKind.Relative), content);
         Assert.Equal(expected, answer.StatusCode);
+    }
+
+    [Theory]
+    [InlineData("/api/owner/export?everything=yes")]
+    [InlineData("/api/owner/export?rounds=1")]
+    [InlineData("/api/owner/export?round=1&round=2")]
+    [InlineData("/api/owner/import?calibrate=true")]
+    [InlineData("/api/owner/import?calibration=1")]
+    public async Task A_parameter_that_makes_no_sense_is_refused_in_plain_words(string path)
+    {
+        await using var server = await TestServer.StartAsync();
+        using var client = Client(server);
+        using var rows = new StringContent("{\"prompt\": \"x\", \"responses\": [\"a\", \"b\"]}");
+        rows.Headers.ContentType = new System.Net.Http.Headers.MediaTypeHeaderValue("application/x-ndjson");
+        using var answer = await (path.Contains("import", StringComparison.Ordinal) ? client.PostAsync(new Uri(path, UriKind.Relative), rows) : client.GetAsync(new Uri(path, UriKind.Relative)));
+        Assert.Equal(HttpStatusCode.BadRequest, answer.StatusCode);
+        var text = await answer.Content.ReadAsStringAsync();
+        Assert.DoesNotContain("Nullable", text, StringComparison.Ordinal);
+        Assert.Empty(server.Store.Tasks());
+    }
+
+    [Fact]
+    public async Task Every_task_says_which_instructions_hold()
+    {
+        await using var server = await TestServer.StartAsync(store => store.Import(TestStore.Rows(2)));
+        using var client = Client(server);
+        async Task<string> Version(string path, object body) =>
+            JsonDocument.Parse(await (await client.PostAsJsonAsync(path, body)).Content.ReadAsStringAsync()).RootElement.GetProperty("instructions_version").GetString()!;
+        var before = await Version("/api/next", new { holding = Array.Empty<long>() });
+        Assert.Equal(before, await Version("/api/renew", new { tasks = new[] { 1 } }));
+        server.Store.Change(settings => settings with { Overlap = 2 });
+        Assert.Equal(before, await Version("/api/next", new { holding = Array.Empty<long>() }));
+        server.Store.Change(settings => settings with { Instructions = "Others" });
+        Assert.NotEqual(before, await Version("/api/next", new { holding = Array.Empty<long>() }));
+        Assert.NotEqual(before, await Version("/api/renew", new { tasks = new[] { 1 } }));
     }
 }

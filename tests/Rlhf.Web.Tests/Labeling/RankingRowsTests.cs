@@ -107,6 +107,14 @@ public sealed class RankingRowsTests
     [InlineData("{\"prompt\": \"x\", \"responses\": [\"a\", \"b\"], \"ranking\": [[0], [1]], \"order_shown\": [0, 0]}")]
     [InlineData("{\"prompt\": \"x\", \"responses\": [\"a\", \"b\"], \"ranking\": [[0], [1]], \"flags\": [[\"nonsense\"], []]}")]
     [InlineData("{\"responses\": [\"a\", \"b\"]}")]
+    [InlineData("{\"prompt\": \"x\", \"responses\": [\"a\", \"b\"], \"ranking\": [[0], [1]], \"labeler\": \" ann\"}")]
+    [InlineData("{\"prompt\": \"x\", \"responses\": [\"a\", \"b\"], \"ranking\": [[0], [1]], \"labeler\": \"\"}")]
+    [InlineData("{\"prompt\": \"x\", \"responses\": [\"a\", \"b\"], \"ranking\": [[0], [1]], \"labeler\": \"a\\u0000b\"}")]
+    [InlineData("{\"prompt\": \"x\", \"responses\": [\"a\", \"b\"], \"ranking\": [[0], [1]], \"labeler\": \"ann\\u200b\"}")]
+    [InlineData("{\"prompt\": \"x\", \"responses\": [\"a\", \"b\"], \"ranking\": [[0], [1]], \"labeler\": \"a\\u0301\\u0301\\u0301\\u0301\\u0301\"}")]
+    [InlineData("{\"prompt\": \"x\", \"responses\": [\"a\", \"b\"], \"round\": \"\\u202e1\"}")]
+    [InlineData("{\"prompt\": \"x\", \"responses\": [\"a\", \"b\"], \"models\": [\"ppo\", \"\\u0007\"]}")]
+    [InlineData("{\"prompt\": \"x\", \"responses\": [\"a\", \"b\", \"a \"], \"known_ranking\": [[0], [1], [2]]}")]
     [InlineData("[[[[")]
     public void A_row_that_cannot_be_used_is_named_with_its_place_and_nothing_is_stored(string row)
     {
@@ -114,5 +122,53 @@ public sealed class RankingRowsTests
         var error = Assert.Throws<InputException>(() => WithFile("{\"prompt\": \"fine\", \"responses\": [\"a\", \"b\"]}\n" + row, file => test.Store.Import(RankingRows.Read(file))));
         Assert.Contains(".jsonl:2:", error.Message, StringComparison.Ordinal);
         Assert.Empty(test.Store.Tasks());
+    }
+
+    [Fact]
+    public void A_labeler_whom_an_import_brings_has_a_name_that_could_be_given_a_token()
+    {
+        using var test = new TestStore(TestStore.Sqlite);
+        foreach (var name in (string[])["", " ann", "ann ", "a\nb", "a\u200bb", "a\u202eb", new string('x', 101), "a" + new string('\u0301', 5), "\u0301a\u0301\u0301\u0301\u0301\u0301", "\ud800", "\u3164"])
+        {
+            Assert.Throws<InputException>(() => test.Store.AddUser(name, UserRole.Labeler));
+            var row = JsonSerializer.Serialize(new { prompt = "x", responses = new[] { "a", "b" }, ranking = new[] { new[] { 0 }, [1] }, labeler = name });
+            Assert.Throws<InputException>(() => WithFile(row, file => test.Store.Import(RankingRows.Read(file))));
+            Assert.Throws<InputException>(() => test.Store.Import([TestStore.Row("x", ["a", "b"]) with { Judgement = new Judgement { Tiers = [[0], [1]] }, Labeler = name }]));
+        }
+
+        Assert.Empty(test.Store.Users());
+        foreach (var name in (string[])["ann", "Zoë", "Nguyễn Thị Minh Khai", "ไพศาล", "रामकृष्ण", "می\u200cخواهم", "山田太郎", "O'Brien-Smith 3", "Zoe\u0308"])
+        {
+            test.Store.AddUser(name, UserRole.Labeler);
+        }
+    }
+
+    [Theory]
+    [MemberData(nameof(Kinds))]
+    public void The_same_answer_twice_is_shown_once_and_the_rows_are_named(string kind)
+    {
+        using var test = new TestStore(kind);
+        string[] rows =
+        [
+            """{"id": "three", "prompt": "x", "responses": ["a", "b", "a ", "c"], "response_tokens": [[1], [2], [3], [4]], "ranking": [[3], [2], [1], [0]], "labeler": "ann", "flags": [[], ["false"], ["harmful"], []], "ratings": [null, 1, 2, 7], "order_shown": [2, 3, 0, 1]}""",
+            """{"id": "all", "prompt": "y", "responses": ["a", "a"]}""",
+            """{"id": "none", "prompt": "z", "responses": ["a", "A"]}""",
+            """{"id": "arena", "prompt": "v", "responses": ["a", "a"], "models": ["ppo", "sft"]}""",
+        ];
+        var result = WithFile(string.Join('\n', rows), file => test.Store.Import(RankingRows.Read(file)));
+        Assert.Equal((3, 0, 1), (result.Added, result.Known, result.Rankings));
+        Assert.Equal("1 rows had the same answer more than once, which is shown once (three); 1 rows were left out, as all their answers are the same (all)", result.Note);
+
+        var task = test.Store.FindTask(1)!.Answers;
+        Assert.Equal(["a", "b", "c"], task.Responses);
+        Assert.Equal("[[1],[2],[4]]", task.Source["response_tokens"]!.ToJsonString());
+        var ranking = Assert.Single(test.Store.Rankings());
+        Assert.Equal([[2], [0], [1]], ranking.Judgement.Tiers!);
+        Assert.Equal([["harmful"], ["false"], []], ranking.Judgement.Flags);
+        Assert.Equal([2, 1, 7], ranking.Judgement.Ratings);
+        Assert.Equal([0, 2, 1], ranking.OrderShown);
+        Assert.Equal(["x", "z", "v"], test.Store.Tasks().Select(one => one.Answers.PromptText));
+        Assert.Equal(2, test.Store.Tasks().Last().Answers.Responses.Count);
+        Assert.Equal((1, 2), test.Store.Progress("1"));
     }
 }

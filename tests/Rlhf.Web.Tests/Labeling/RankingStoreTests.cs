@@ -89,7 +89,8 @@ public sealed class RankingStoreTests
         var ann = test.User("ann");
         var (task, other) = (test.Store.Next(ann, [])!, test.Store.Next(ann, [1])!);
         Parallel.For(0, 8, _ => Assert.Equal(SubmissionResult.Stored, test.Store.Submit(ann, Ranks(task, key: "the same key"))));
-        Assert.Equal(SubmissionResult.AlreadyRanked, test.Store.Submit(ann, Ranks(task, key: "another key")));
+        Assert.Equal(SubmissionResult.Stored, test.Store.Submit(ann, Ranks(task, key: "another key")));
+        Assert.Equal(SubmissionResult.AlreadyRanked, test.Store.Submit(ann, Ranks(task, key: "a third key") with { Judgement = new Judgement { CannotJudge = "no idea" } }));
         Assert.Throws<InputException>(() => test.Store.Submit(ann, Ranks(other, key: "the same key")));
 
         Assert.Equal(SubmissionResult.Stored, test.Store.Submit(ann, Ranks(task, edit: true, key: "key of edit")));

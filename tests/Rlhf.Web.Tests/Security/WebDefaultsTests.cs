@@ -57,7 +57,10 @@ public sealed class WebDefaultsTests
 
     [Theory]
     [InlineData("localhost", HttpStatusCode.OK)]
+    [InlineData("LOCALHOST", HttpStatusCode.OK)]
+    [InlineData("LocalHost:8080", HttpStatusCode.OK)]
     [InlineData("127.0.0.1:8080", HttpStatusCode.OK)]
+    [InlineData("LOCALHOST.evil.example", HttpStatusCode.Forbidden)]
     [InlineData("evil.example", HttpStatusCode.Forbidden)]
     [InlineData("127.0.0.1.evil.example", HttpStatusCode.Forbidden)]
     public async Task A_name_that_was_made_to_point_here_is_refused(string host, HttpStatusCode expected)
@@ -83,9 +86,9 @@ public sealed class WebDefaultsTests
     public async Task Behind_a_proxy_only_the_public_address_is_ours()
     {
         var settings = new WebSettings { Host = "0.0.0.0", PublicUrl = new Uri("https://label.example") };
-        using var ours = await Ask(Get(host: "label.example"), settings);
+        using var ours = await Ask(Get(host: "Label.Example"), settings);
         using var other = await Ask(Get(host: "evil.example"), settings);
-        using var post = Post("{\"name\": \"x\"}", ("Origin", "https://label.example"), ("Host", "label.example"));
+        using var post = Post("{\"name\": \"x\"}", ("Origin", "https://label.example"), ("Host", "LABEL.example"));
         using var posted = await Ask(post, settings);
         Assert.Equal((HttpStatusCode.OK, HttpStatusCode.Forbidden, HttpStatusCode.OK), (ours.StatusCode, other.StatusCode, posted.StatusCode));
     }
@@ -108,6 +111,63 @@ public sealed class WebDefaultsTests
     {
         using var answer = await Ask(Post(json));
         Assert.Equal(HttpStatusCode.BadRequest, answer.StatusCode);
+    }
+
+    private sealed record Inner(int Count, IReadOnlyList<double> Parts);
+
+    private sealed record Outer(string Name, bool Flag, Inner? Inside = null);
+
+    [Theory]
+    [InlineData("{\"name\": 3, \"flag\": true}", "'name': expected a text")]
+    [InlineData("{\"name\": \"x\", \"flag\": \"yes\"}", "'flag': expected true or false")]
+    [InlineData("{\"name\": \"x\"}", "Missing: 'flag'.")]
+    [InlineData("{\"name\": null, \"flag\": true}", "'name' must not be null")]
+    [InlineData("{\"name\": \"x\", \"flag\": true, \"flagg\": true}", "The key 'flagg' is not known. Did you mean 'flag'?")]
+    [InlineData("{\"NAME\": \"x\", \"flag\": true}", "The key 'NAME' is not known")]
+    [InlineData("{\"name\": \"x\", \"flag\": true, \"name\": \"y\"}", "The key 'name' is there twice")]
+    [InlineData("{\"name\": \"x\", \"flag\": true, \"inside\": {\"count\": 1, \"parts\": [], \"count\": 2}}", "The key 'count' is there twice")]
+    [InlineData("{\"name\": \"x\", \"flag\": true, \"inside\": {\"count\": 1.5, \"parts\": []}}", "'inside.count': expected a whole number")]
+    [InlineData("{\"name\": \"x\", \"flag\": true, \"inside\": {\"count\": 1e99, \"parts\": []}}", "'inside.count': expected a whole number")]
+    [InlineData("{\"name\": \"x\", \"flag\": true, \"inside\": {\"count\": 1, \"parts\": {}}}", "'inside.parts': expected a list")]
+    [InlineData("{\"name\": \"x\", \"flag\": true, \"inside\": {\"count\": 1, \"parts\": [\"a\"]}}", "'inside.parts[0]': expected a number")]
+    [InlineData("{\"name\": \"x\", \"flag\": true, \"inside\": 3}", "'inside': expected an object")]
+    [InlineData("[]", "The body: expected an object")]
+    [InlineData("{\"name\": \"\\ud800\", \"flag\": true}", "'name': expected a text")]
+    [InlineData("{\"name\": \"x\",", "It is not JSON")]
+    public async Task What_is_wrong_with_a_body_is_said_in_the_senders_words(string json, string expected)
+    {
+        await using var app = WebDefaults.Create(new WebSettings());
+        app.MapPostJson<Outer>("/", (_, body) => WebJson.Result(body));
+        var address = await WebDefaults.StartAsync(app);
+        using var client = new HttpClient { BaseAddress = address };
+        using var answer = await client.SendAsync(Post(json));
+        var text = System.Text.Json.Nodes.JsonNode.Parse(await answer.Content.ReadAsStringAsync())!["error"]!.GetValue<string>();
+        Assert.Equal(HttpStatusCode.BadRequest, answer.StatusCode);
+        Assert.Contains(expected, text, StringComparison.Ordinal);
+        foreach (var inner in (string[])["System.", "Rlhf.", "Outer", "Path:", ".NET", "`"])
+        {
+            Assert.DoesNotContain(inner, text, StringComparison.Ordinal);
+        }
+    }
+
+    [Theory]
+    [InlineData("/nothing", "text/html,application/xhtml+xml,*/*;q=0.8", "text/html")]
+    [InlineData("/nothing", "*/*", "application/json")]
+    [InlineData("/api/nothing", "text/html", "application/json")]
+    [InlineData("/v1/nothing", "text/html", "application/json")]
+    [InlineData("/broken", "text/html", "text/html")]
+    [InlineData("/<script>", "text/html", "text/html")]
+    public async Task A_person_gets_a_page_and_a_program_json(string path, string accept, string expected)
+    {
+        using var request = Get(path);
+        request.Headers.Add("Accept", accept);
+        using var answer = await Ask(request);
+        Assert.Equal(path == "/broken" ? HttpStatusCode.InternalServerError : HttpStatusCode.NotFound, answer.StatusCode);
+        Assert.Equal(expected, answer.Content.Headers.ContentType!.MediaType);
+        var text = await answer.Content.ReadAsStringAsync();
+        Assert.Contains(path == "/broken" ? "The server failed" : "There is nothing here.", text, StringComparison.Ordinal);
+        Assert.DoesNotContain("<script", text, StringComparison.Ordinal);
+        Assert.DoesNotContain('{', expected == "text/html" ? text : "");
     }
 
     [Fact]

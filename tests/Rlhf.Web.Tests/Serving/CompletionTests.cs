@@ -153,6 +153,8 @@ public sealed class CompletionTests : IAsyncLifetime
     [InlineData(Chat, """{"model": "tiny", "messages": [{"role": "user", "content": [{"type": "image_url", "image_url": {"url": "x"}}]}]}""", 400, "messages[0].content", "invalid_value")]
     [InlineData(Chat, """{"model": "tiny", "messages": [{"role": "assistant", "content": "x"}]}""", 400, "messages", null)]
     [InlineData(Chat, """{"model": "tiny", "messages": [{"role": "user", "content": "x"}], "temperature": 3}""", 400, "temperature", "invalid_value")]
+    [InlineData(Chat, """{"model": "tiny", "model": "rm", "messages": [{"role": "user", "content": "x"}]}""", 400, null, null)]
+    [InlineData(Chat, """{"model": "tiny", "messages": [{"role": "user", "role": "system", "content": "x"}]}""", 400, null, null)]
     [InlineData(Chat, """{"model": "tiny", "messages": [{"role": "user", "content": "x"}], "temprature": 1}""", 400, "temprature", "unknown_parameter")]
     [InlineData(Chat, """{"model": "tiny", "messages": [{"role": "user", "content": "x"}], "tools": [{"type": "function"}]}""", 400, "tools", "unsupported_parameter")]
     [InlineData(Chat, """{"model": "tiny", "messages": [{"role": "user", "content": "x"}], "response_format": {"type": "json_object"}}""", 400, "response_format", "unsupported_parameter")]

@@ -1,57 +1,107 @@
 // The ranking page: shows a task, turns what a person does into states of ranking.js, and submits.
 
-import { get, post } from "./api.js";
+import { get, post, wait } from "./api.js";
 import { describe, showBoard } from "./board.js";
 import { createCards, readCards, showCards, showPrompt } from "./cards.js";
 import { enableDragging, letterOf } from "./drag.js";
-import { showInstructions } from "./instructions.js";
-import { Queue } from "./queue.js";
+import { Guide } from "./guide.js";
+import { newKey, Queue } from "./queue.js";
 import * as ranking from "./ranking.js";
+import { showText } from "./text.js";
 
 const $ = id => document.getElementById(id);
 const queue = new Queue(report);
+const guide = new Guide(openedAt => {
+  // Reading them is not ranking.
+  shownAt += performance.now() - Math.max(openedAt, shownAt);
+  if (state) {
+    focusCard();
+  }
+});
 let me = null;
 let task = null;
 let state = null;
+let key = null; // Names the ranking of the task: one that is sent twice is one.
 let editing = null; // The task that waits while an earlier one is edited.
+let advancing = false; // Between a ranking and the next task.
 let shownAt = 0;
 let hiddenSince = 0;
 let active = true;
 
 const say = text => { $("live").textContent = text; };
 
-function report({ progress, unsaved, trouble, lost, paused }) {
+// Beside the button that was pressed, where the eyes are; it is read out, too.
+function note(text) {
+  $("note").textContent = text;
+}
+
+function complain(text) {
+  showText($("trouble-text"), text);
+  $("trouble").hidden = false;
+}
+
+function report({ progress, unsaved, trouble, signedOut, lost, paused, instructions_version: version }) {
   if (progress) {
     $("progress").value = progress.wanted > 0 ? progress.done / progress.wanted : 0;
     $("progress-text").textContent = `${progress.mine} by you, ${progress.done} of ${progress.wanted} by all`;
   }
   if (unsaved !== undefined) {
     $("saved").textContent = trouble ? `Not saved yet, trying again: ${trouble}` : unsaved > 0 ? "Saving …" : "Saved";
+    $("saved").classList.toggle("error", Boolean(trouble));
+    $("sign-in").hidden = !signedOut;
   }
   if (lost) {
-    $("trouble").textContent = lost;
-    $("trouble").hidden = false;
+    complain(lost);
   }
   if (paused !== undefined) {
     me.paused = paused;
   }
+  guide.check(version);
 }
 
 // ---- A task on the page
 
-async function next() {
-  editing = null;
-  const found = await queue.take();
-  if (!found) {
-    showEmpty();
+/** Shows the next task as soon as there is one; meanwhile the one that was ranked cannot be ranked again. */
+async function advance() {
+  if (advancing) {
     return;
   }
-  show(found);
-  queue.prefetch([found.id]);
+  advancing = true;
+  leave();
+  for (let pause = 500; advancing; pause = Math.min(2 * pause, 10_000)) {
+    try {
+      arrive(await queue.take());
+      advancing = false;
+    } catch (problem) {
+      note(`The next prompt cannot be fetched, trying again: ${problem.message}`);
+      await wait(pause);
+    }
+  }
+}
+
+function leave() {
+  task = state = null;
+  $("task").inert = true;
+  $("submit").disabled = true;
+  setTimeout(() => advancing && !task && note("Sent. The next prompt comes when the server has saved this one; leave the page open."), 300);
+}
+
+function arrive(found) {
+  if (editing) {
+    Object.assign(editing, { task: found, state: null, spent: 0 });
+  } else if (found) {
+    show(found);
+  } else {
+    showEmpty();
+  }
+  if (found) {
+    queue.prefetch([found.id]);
+  }
 }
 
 function show(shown) {
   task = shown;
+  key = newKey();
   const given = shown.given;
   state = ranking.create(shown.responses.length, given?.tiers ? placesOf(given.tiers, shown.responses.length) : undefined);
   showPrompt($("prompt"), shown.messages);
@@ -60,6 +110,9 @@ function show(shown) {
   $("task").classList.toggle("pair", isPair());
   $("cancel-edit").hidden = !editing;
   $("submit").textContent = editing ? "Save the change" : "Submit";
+  $("submit").disabled = false;
+  $("deciding").hidden = true;
+  $("task").inert = false;
   $("task").hidden = false;
   $("empty").hidden = true;
   $("task").dataset.task = String(shown.id);
@@ -77,6 +130,7 @@ const placesOf = (tiers, count) => Array.from({ length: count }, (_, answer) => 
 
 function showEmpty() {
   task = state = null;
+  note("");
   $("task").hidden = true;
   $("empty").hidden = false;
   $("empty-title").textContent = me.paused ? "The work is paused" : "Nothing to rank";
@@ -84,11 +138,13 @@ function showEmpty() {
 }
 
 function render() {
+  note("");
   showCards($("answers"), state);
   showBoard($("board"), $("tray"), state, answer => { selectCard(answer); focusCard(); });
   document.querySelectorAll("#vote button").forEach(button => button.setAttribute("aria-pressed", String(isPair() && ranking.votedFor(state) === voteOf(button))));
   $("undo").disabled = state.past.length === 0;
-  $("submit").disabled = !ranking.isComplete(state);
+  // Not disabled: pressed, it says what is missing.
+  $("submit").setAttribute("aria-disabled", String(!ranking.isComplete(state)));
 }
 
 const voteOf = button => (button.dataset.vote === "" ? null : Number(button.dataset.vote));
@@ -117,19 +173,34 @@ function focusCard() {
 // ---- Submitting
 
 function submit(cannotJudge = null) {
-  if (!task || (!cannotJudge && !ranking.isComplete(state))) {
-    say(isPair() ? "Say first which answer is better, or that it is a tie." : "Every answer needs a place first.");
+  if (!task) {
+    return;
+  }
+  if (!cannotJudge && !ranking.isComplete(state)) {
+    askForPlaces();
     return;
   }
   const comment = $("comment").value.trim();
   const judgement = { tiers: cannotJudge ? null : ranking.tiers(state), cannot_judge: cannotJudge, comment: comment || null, ...readCards($("answers")) };
-  const sent = queue.submit({ task: task.id, judgement, seconds: Math.max(0, (performance.now() - shownAt) / 1000), edit: editing !== null });
+  const seconds = Math.max(0, (performance.now() - shownAt) / 1000);
+  queue.submit({ task: task.id, key, judgement, seconds, edit: editing !== null, revision: editing ? task.revision : null });
+  // What was fetched before is shown at once; what comes after it is fetched when the ranking has arrived.
   if (editing) {
     endEdit();
-    return;
+  } else {
+    advance();
   }
-  // What was fetched before is shown at once; what comes after it is fetched when the ranking has arrived.
-  next().catch(problem => sent.then(next).catch(() => report({ lost: problem.message })));
+}
+
+function askForPlaces() {
+  const missing = ranking.unplaced(state);
+  if (!isPair()) {
+    selectCard(missing[0]);
+    focusCard();
+  }
+  const letters = missing.map(letterOf);
+  note(isPair() ? "Say first which answer is better, or that it is a tie."
+    : letters.length === 1 ? `Answer ${letters[0]} has no place yet.` : `Answers ${letters.slice(0, -1).join(", ")} and ${letters.at(-1)} have no place yet.`);
 }
 
 // ---- Earlier rankings
@@ -142,8 +213,8 @@ async function showRecent() {
     button.type = "button";
     button.dir = "auto";
     button.className = "link";
-    button.textContent = one.prompt.trim() || "(an empty prompt)";
-    button.addEventListener("click", () => edit(one.task));
+    showText(button, one.prompt.trim() || "(an empty prompt)");
+    button.addEventListener("click", () => edit(one.task).catch(problem => { $("recent").close(); complain(problem.message); }));
     item.append(button, one.cannot_judge ? " (not judged)" : "");
     return item;
   }));
@@ -163,13 +234,19 @@ async function edit(id) {
 function endEdit() {
   const waiting = editing;
   editing = null;
-  if (waiting.task) {
-    show(waiting.task);
+  if (!waiting.task) {
+    if (advancing) {
+      leave();
+    } else {
+      advance();
+    }
+    return;
+  }
+  show(waiting.task);
+  if (waiting.state) {
     state = waiting.state;
     shownAt -= waiting.spent;
     render();
-  } else {
-    next();
   }
 }
 
@@ -221,9 +298,10 @@ document.querySelectorAll("#vote button").forEach(button => button.addEventListe
 $("undo").addEventListener("click", () => apply(ranking.undo(state)));
 $("submit").addEventListener("click", () => submit());
 $("cancel-edit").addEventListener("click", endEdit);
-$("again").addEventListener("click", () => next().catch(problem => report({ lost: problem.message })));
-$("show-instructions").addEventListener("click", () => $("instructions").showModal());
-$("show-recent").addEventListener("click", () => showRecent().catch(problem => report({ lost: problem.message })));
+$("again").addEventListener("click", advance);
+$("show-instructions").addEventListener("click", () => guide.open());
+$("show-recent").addEventListener("click", () => showRecent().catch(problem => complain(problem.message)));
+$("trouble-close").addEventListener("click", () => { $("trouble").hidden = true; });
 $("show-keys").addEventListener("click", () => $("keys").showModal());
 $("cannot").addEventListener("click", () => $("reason").showModal());
 $("reason-cancel").addEventListener("click", () => $("reason").close());
@@ -257,24 +335,25 @@ async function keepAlive() {
   if (task && active && !document.hidden) {
     active = false;
     const held = [task.id, editing?.task?.id, await queue.held()].filter(id => id !== undefined);
-    await post("/api/renew", { tasks: held }).catch(() => {});
+    await post("/api/renew", { tasks: held }, queue.unsaved > 0).then(report).catch(() => {});
   }
 }
 
 async function start() {
   me = await get("/api/me");
+  guide.begin(me);
   report(me);
   $("owner").hidden = !me.owner;
   $("logout").hidden = me.name === "local";
-  showInstructions($("instructions-text"), me.instructions);
   setInterval(keepAlive, Math.min(60_000, me.lease_minutes * 20_000));
   const adjudicate = new URLSearchParams(location.search).get("decide");
   if (adjudicate && me.owner) {
     show(await post("/api/owner/adjudicate", { task: Number(adjudicate) }));
+    $("deciding").hidden = false;
     queue.prefetch([task.id]);
   } else {
-    await next();
+    await advance();
   }
 }
 
-start().catch(problem => report({ lost: problem.message }));
+start().catch(problem => complain(problem.message));

@@ -1,25 +1,56 @@
 // The owner's page: how far the work is, how far labelers agree, what to decide, settings, import and export.
 
-import { Refusal, get, post } from "./api.js";
+import { get, post, postRows } from "./api.js";
 import { flagName, showPrompt } from "./cards.js";
+import { SettingsForm } from "./owner-settings.js";
 import { showText } from "./text.js";
 
+const refreshedEvery = 10_000;
+const listedAtOnce = 8;
+const unfolded = new Set(); // Tables of which all rows are shown.
+
 const $ = id => document.getElementById(id);
+const form = new SettingsForm();
+let shown = ""; // The overview as text: what has not changed is not drawn again.
 let settings = null;
 
 async function refresh() {
-  const { report, arenas, progress, rounds, settings: current } = await get("/api/owner/overview");
-  settings = current;
+  try {
+    const overview = await get("/api/owner/overview");
+    show(overview);
+    tell("fresh", `As of ${new Date().toLocaleTimeString()}`);
+  } catch (problem) {
+    tell("fresh", `Not refreshed: ${problem.message}`, true);
+  }
+}
+
+function show(overview) {
+  settings = overview.settings;
+  form.show(settings);
+  $("pause").textContent = settings.paused ? "Resume" : "Pause";
+  $("pause").hidden = false;
+  const text = JSON.stringify(overview);
+  if (text === shown) {
+    return;
+  }
+  shown = text;
+  const focused = document.activeElement?.dataset.task;
+  draw(overview);
+  if (focused) {
+    document.querySelector(`button[data-task="${focused}"]`)?.focus();
+  }
+}
+
+function draw({ report, arenas, progress, rounds }) {
   $("progress").value = progress.wanted > 0 ? progress.done / progress.wanted : 0;
   $("progress-text").textContent = `${progress.done} of ${progress.wanted}; ${report.last_hour} in the last hour, ${report.last_day} in 24 hours`;
-  $("pause").textContent = settings.paused ? "Resume" : "Pause";
   showAgreement(report);
   $("arena").hidden = arenas.length === 0;
   $("arenas").replaceChildren(...arenas.flatMap(showArena));
   fill("labelers", report.labelers, one => [
     one.name, one.rankings, one.last_day, one.not_judged, `${one.median_seconds.toFixed(0)} s`, share(one.agreement), share(one.calibration)]);
-  fill("disputed", report.disputed, one => [one.prompt, percent(one.agreement), one.labelers, button(one.decided ? "Decided" : "Look", () => showTask(one.task))]);
-  fill("notes", report.notes, one => [one.labeler, flagsOf(one.flags), [one.cannot_judge && `Not judged: ${one.cannot_judge}`, one.comment].filter(Boolean).join(" · "), button("Look", () => showTask(one.task))]);
+  fill("disputed", report.disputed, one => [one.prompt.trim() || "(an empty prompt)", percent(one.agreement), one.labelers, taskButton(one.task, one.decided ? "Decided" : "Look")]);
+  fill("notes", report.notes, one => [one.labeler, flagsOf(one.flags), [one.cannot_judge && `Not judged: ${one.cannot_judge}`, one.comment].filter(Boolean).join(" · "), taskButton(one.task, "Look")]);
   fill("rounds", rounds, one => [one.round, one.done, one.wanted, link("Export", `/api/owner/export?round=${encodeURIComponent(one.round)}`)]);
 }
 
@@ -49,18 +80,20 @@ function showArena(arena) {
   const table = document.createElement("table");
   const head = document.createElement("tr");
   head.append(...["name", "wins", "ties", "losses", "for the left answer", "agreement with others"].map(name => element("th", name)));
+  head.firstElementChild.className = "free";
   const body = document.createElement("tbody");
-  fillBody(body, arena.labelers, one => [one.name, one.wins, one.ties, one.losses, share(one.first_shown), share(one.agreement)]);
   table.createTHead().append(head);
   table.append(body);
+  fillBody(body, arena.labelers, one => [one.name, one.wins, one.ties, one.losses, share(one.first_shown), share(one.agreement)]);
   const wide = document.createElement("div");
   wide.className = "wide";
   wide.append(table);
   return [element("h3", `${arena.model} against ${arena.versus}`), figures, wide];
 }
 
-const percent = value => `${(100 * value).toFixed(0)} %`;
-const share = estimate => (estimate ? `${percent(estimate.value)} [${percent(estimate.low)}, ${percent(estimate.high)}]` : "–");
+// A number and its unit stay on one line.
+const percent = value => `${(100 * value).toFixed(0)}\u00a0%`;
+const share = estimate => (estimate ? `${percent(estimate.value)} [${percent(estimate.low)},\u00a0${percent(estimate.high)}]` : "–");
 const number = estimate => (estimate ? `${estimate.value.toFixed(2)} [${estimate.low.toFixed(2)}, ${estimate.high.toFixed(2)}]` : "–");
 const letter = answer => String.fromCharCode(65 + answer);
 const flagsOf = flags => Object.entries(flags).map(([answer, own]) => `${letter(Number(answer))}: ${own.map(flagName).join(", ")}`).join("; ");
@@ -71,7 +104,7 @@ function element(name, content) {
     made.append(content);
   } else {
     made.dir = "auto";
-    showText(made, String(content ?? ""));
+    showText(made, String(content ?? "") || "–");
   }
   return made;
 }
@@ -79,25 +112,60 @@ function element(name, content) {
 const fill = (id, rows, cells) => fillBody($(id), rows, cells);
 
 function fillBody(body, rows, cells) {
+  const heads = [...body.closest("table").tHead.rows[0].cells];
   body.replaceChildren(...rows.map(row => {
     const line = document.createElement("tr");
-    line.append(...cells(row).map(cell => element("td", cell)));
+    line.append(...cells(row).map((cell, index) => cellOf(heads[index], cell)));
     return line;
   }));
   if (rows.length === 0) {
-    const line = document.createElement("tr");
-    const none = element("td", "none");
-    none.colSpan = 99;
-    line.append(none);
-    body.append(line);
+    body.append(wholeRow(heads, "none"));
+  } else if (rows.length > listedAtOnce && !unfolded.has(body.id)) {
+    [...body.rows].slice(listedAtOnce).forEach(line => { line.hidden = true; });
+    const more = document.createElement("button");
+    more.type = "button";
+    more.textContent = `Show all ${rows.length}`;
+    more.addEventListener("click", () => {
+      unfolded.add(body.id);
+      [...body.rows].forEach(line => { line.hidden = false; });
+      more.closest("tr").remove();
+    });
+    body.append(wholeRow(heads, more));
   }
 }
 
-function button(text, onClick) {
+function wholeRow(heads, content) {
+  const line = document.createElement("tr");
+  const cell = element("td", content);
+  cell.colSpan = heads.length;
+  line.append(cell);
+  return line;
+}
+
+function cellOf(head, content) {
+  const cell = element("td", content);
+  cell.className = head.className;
+  if (head.textContent !== "") {
+    cell.dataset.name = head.textContent;
+  }
+  // What can be pressed stands for itself, and text is one cell of the grid that a phone shows.
+  if (!(content instanceof Node)) {
+    const inner = document.createElement("span");
+    inner.append(...cell.childNodes);
+    cell.append(inner);
+  }
+  return cell;
+}
+
+function taskButton(task, text) {
   const made = document.createElement("button");
   made.type = "button";
   made.textContent = text;
-  made.addEventListener("click", () => run(onClick));
+  made.dataset.task = String(task);
+  made.addEventListener("click", () => showTask(task).catch(problem => {
+    $("trouble").textContent = problem.message;
+    $("trouble").hidden = false;
+  }));
   return made;
 }
 
@@ -127,61 +195,67 @@ async function showTask(id) {
     rows.push(["known to be right", ranks(task.known), "", ""]);
   }
   fill("rankings", rows, row => row);
+  $("trouble").hidden = true;
   $("decide").href = `/?decide=${id}`;
+  $("decide").hidden = $("decide-hint").hidden = task.ranked_by_you;
+  $("decided-hint").hidden = !task.ranked_by_you;
   $("details").showModal();
 }
 
-async function save(changes, done) {
-  await post("/api/owner/settings", changes);
-  $("done").textContent = done;
-  await refresh();
-  showSettings();
+// ---- What an owner does: what became of it stands beside the button.
+
+function tell(id, text, isError = false) {
+  $(id).textContent = text;
+  $(id).classList.toggle("error", isError);
 }
 
-function showSettings() {
-  $("overlap").value = settings.overlap;
-  $("lease").value = settings.lease_minutes;
-  $("share").value = settings.calibration_share;
-  $("instructions-source").value = settings.instructions;
+async function doing(id, work) {
+  tell(id, "…");
+  try {
+    tell(id, await work());
+  } catch (problem) {
+    tell(id, problem.message, true);
+  }
+}
+
+async function pause() {
+  const paused = !settings.paused;
+  await post("/api/owner/settings", { paused });
+  await refresh();
+  return paused ? "Paused: nobody gets new prompts." : "Resumed";
 }
 
 async function importFile() {
   const query = new URLSearchParams({ round: $("round").value, calibration: String($("calibration").checked) });
-  const response = await fetch(`/api/owner/import?${query}`, { method: "POST", headers: { "Content-Type": "application/x-ndjson" }, body: $("file").files[0] });
-  const result = await response.json();
-  if (!response.ok) {
-    throw new Refusal(result.error, response.status);
-  }
-  $("done").textContent = `${result.added} new tasks, ${result.known} that were there already, ${result.rankings} new rankings.`;
-  $("done").className = "banner";
-  $("import").reset();
-  await refresh();
-}
-
-async function run(work) {
-  $("trouble").hidden = true;
+  $("import-button").disabled = true;
   try {
-    await work();
-  } catch (problem) {
-    $("trouble").textContent = problem.message;
-    $("trouble").hidden = false;
+    const result = await postRows(`/api/owner/import?${query}`, $("file").files[0]);
+    $("import").reset();
+    await refresh();
+    return `${result.added} new tasks, ${result.known} that were there already, ${result.rankings} new rankings.${result.note ? ` Note: ${result.note}.` : ""}`;
+  } finally {
+    $("import-button").disabled = false;
   }
 }
 
-$("refresh").addEventListener("click", () => run(refresh));
-$("pause").addEventListener("click", () => run(() => save({ paused: !settings.paused }, settings.paused ? "Resumed" : "Paused")));
+$("refresh").addEventListener("click", refresh);
+$("pause").addEventListener("click", () => doing("pause-said", pause));
 $("import").addEventListener("submit", event => {
   event.preventDefault();
-  run(importFile);
+  doing("import-said", importFile);
 });
 $("settings").addEventListener("submit", event => {
   event.preventDefault();
-  run(() => save({
-    overlap: Number($("overlap").value), lease_minutes: Number($("lease").value), calibration_share: Number($("share").value), instructions: $("instructions-source").value,
-  }, "Saved"));
+  doing("settings-said", () => form.save());
 });
 
-run(async () => {
-  await refresh();
-  showSettings();
-});
+// The page is as new as its last look, whoever works meanwhile.
+async function keepFresh() {
+  if (!document.hidden && !$("details").open) {
+    await refresh();
+  }
+  setTimeout(keepFresh, refreshedEvery);
+}
+
+document.addEventListener("visibilitychange", () => document.hidden || refresh());
+keepFresh();

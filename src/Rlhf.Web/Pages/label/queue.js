@@ -1,6 +1,6 @@
 // Tasks in and rankings out. The next task is fetched while a person works on the present one; a ranking is sent until the server has acknowledged it.
 
-import { post } from "./api.js";
+import { post, wait } from "./api.js";
 
 export class Queue {
   #next = null;
@@ -32,14 +32,14 @@ export class Queue {
     this.#next = this.#settled().then(() => this.#fetch(holding)).catch(() => null);
   }
 
-  /** Tasks that this page holds beside the one it shows. */
+  /** Tasks that this page holds beside the one it shows. Not waited for: while nothing can be saved, nothing is fetched either. */
   async held() {
-    return (await this.#next)?.id;
+    return (await Promise.race([this.#next, wait(0)]))?.id;
   }
 
-  /** Sends a ranking; nobody waits for it. The key makes it one ranking however often it is sent. */
+  /** Sends a ranking; nobody waits for it. Its key makes it one ranking however often it is sent. */
   submit(ranking) {
-    this.#unsent.push({ ...ranking, key: crypto.randomUUID?.() ?? key() });
+    this.#unsent.push(ranking);
     this.#sending ??= this.#send().finally(() => { this.#sending = null; });
     return this.#sending;
   }
@@ -53,7 +53,7 @@ export class Queue {
     while (this.#unsent.length > 0) {
       this.report({ unsaved: this.#unsent.length });
       try {
-        this.report(await post("/api/rankings", this.#unsent[0]));
+        this.report(await post("/api/rankings", this.#unsent[0], true));
         this.#unsent.shift();
         pause = 500;
       } catch (problem) {
@@ -61,8 +61,8 @@ export class Queue {
           this.#unsent.shift();
           this.report({ lost: problem.message });
         } else {
-          this.report({ unsaved: this.#unsent.length, trouble: problem.message });
-          await new Promise(done => setTimeout(done, pause));
+          this.report({ unsaved: this.#unsent.length, trouble: problem.message, signedOut: problem.status === 401 });
+          await wait(pause);
           pause = Math.min(2 * pause, 10_000);
         }
       }
@@ -71,11 +71,11 @@ export class Queue {
   }
 
   async #fetch(holding) {
-    const answer = await post("/api/next", { holding });
+    const answer = await post("/api/next", { holding }, this.unsaved > 0);
     this.report(answer);
     return answer.task;
   }
 }
 
-// randomUUID is there on secure origins only.
-const key = () => [...crypto.getRandomValues(new Uint8Array(16))].map(byte => byte.toString(16).padStart(2, "0")).join("");
+/** A name for a ranking that no other has. randomUUID is there on secure origins only. */
+export const newKey = () => crypto.randomUUID?.() ?? [...crypto.getRandomValues(new Uint8Array(16))].map(byte => byte.toString(16).padStart(2, "0")).join("");

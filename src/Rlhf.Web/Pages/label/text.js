@@ -2,11 +2,11 @@
 
 const shownAtOnce = 20_000;
 
-// Controls, zero width, direction, tags, lone surrogates. Joiners stay where scripts and emoji need them.
+// Controls, zero width, direction, tags, lone surrogates, what is too much of a tower of combining marks. Joiners stay where scripts and emoji need them.
 const invisible = new RegExp(
   "(?<![\\p{Extended_Pictographic}\\p{Emoji_Modifier}\\uFE0F\\p{Script=Arabic}\\p{Script=Devanagari}\\p{Script=Bengali}\\p{Script=Tamil}\\p{Script=Sinhala}\\p{Script=Malayalam}])[\\u200C\\u200D]"
   + "|[\\u0000-\\u0008\\u000B\\u000C\\u000E-\\u001F\\u007F-\\u009F\\u00AD\\u034F\\u061C\\u115F\\u1160\\u17B4\\u17B5\\u180B-\\u180F\\u200B\\u200E\\u200F\\u2028-\\u202E\\u2060-\\u206F\\u3164\\uFEFF\\uFFA0\\uFFF9-\\uFFFB\\u{E0000}-\\u{E0FFF}]"
-  + "|\\r(?!\\n)|\\p{Surrogate}", "gu");
+  + "|\\r(?!\\n)|\\p{Surrogate}|(?<=\\p{M}{6})\\p{M}{6,}", "gu");
 
 /** Fills an element with a text. A very long one is shown in parts. */
 export function showText(element, text) {
@@ -39,7 +39,9 @@ function endOf(text, from) {
   return to < text.length && code >= 0xd800 && code < 0xdc00 ? to - 1 : to;
 }
 
-const markOf = character => noteOf(`U+${character.codePointAt(0).toString(16).toUpperCase().padStart(4, "0")}`, "A character that cannot be seen");
+const markOf = found => ([...found].length > 1
+  ? noteOf(`${[...found].length} combining marks`, "Marks that would lie over each other")
+  : noteOf(`U+${found.codePointAt(0).toString(16).toUpperCase().padStart(4, "0")}`, "A character that cannot be seen"));
 
 function noteOf(text, title) {
   const note = document.createElement("span");

@@ -1,0 +1,106 @@
+using Microsoft.Playwright;
+using Rlhf.Web.Labeling;
+using Rlhf.Web.Tests.Browsing;
+
+namespace Rlhf.Web.Tests.Labeling;
+
+[Collection(BrowserTests.Name)]
+public sealed class LabelLayoutTests(Browser browser)
+{
+    public static TheoryData<int, ColorScheme> Screens => PageCheck.Screens;
+
+    private async Task<(IPage Page, List<string> Errors)> SignedIn(TestServer server, int width, ColorScheme colors)
+    {
+        var token = server.Store.AddUser("owner", UserRole.Owner);
+        var (page, errors) = await browser.OpenAsync(server.Address, width, width < 500 ? 844 : 900, colors);
+        await page.Context.AddCookiesAsync([new Cookie { Name = "rlhf_token", Value = token, Url = server.Address.ToString() }]);
+        return (page, errors);
+    }
+
+    [BrowserTheory]
+    [MemberData(nameof(Screens))]
+    public async Task The_labelers_pages_can_be_read(int width, ColorScheme colors)
+    {
+        await using var server = await TestServer.StartAsync(Examples.Fill);
+        var (page, errors) = await browser.OpenAsync(server.Address, width, width < 500 ? 844 : 900, colors);
+        await page.GotoAsync("/");
+        await page.Locator("#instructions[open]").WaitForAsync();
+        await PageCheck.Look(page, "instructions", colors);
+        await Visit.CloseInstructions(page);
+        await page.Locator(".card").First.WaitForAsync();
+        await page.Keyboard.PressAsync("2");
+        await page.Keyboard.PressAsync("Enter");
+        await Assertions.Expect(page.Locator("#note")).ToHaveTextAsync("Answers B, C and D have no place yet.");
+        await PageCheck.Look(page, "unplaced", colors);
+        await page.Locator(".card summary").First.ClickAsync();
+        await PageCheck.Look(page, "task", colors);
+        foreach (var (button, dialog) in ((string, string)[])[("#show-keys", "keys"), ("#cannot", "reason")])
+        {
+            await page.ClickAsync(button);
+            await PageCheck.Look(page, dialog, colors);
+            await page.Keyboard.PressAsync("Escape");
+        }
+
+        await page.ClickAsync("#cannot");
+        await page.CheckAsync("#reason-form input[type=radio] >> nth=0");
+        await page.ClickAsync("#reason-form .primary");
+        await Assertions.Expect(page.Locator("#saved")).ToHaveTextAsync("Saved");
+        await page.ClickAsync("#show-recent");
+        await page.Locator("#recent-list button").WaitForAsync();
+        await PageCheck.Look(page, "recent", colors);
+        Assert.Empty(errors);
+        await page.Context.CloseAsync();
+    }
+
+    [BrowserTheory]
+    [MemberData(nameof(Screens))]
+    public async Task The_pages_for_two_answers_and_for_none_can_be_read(int width, ColorScheme colors)
+    {
+        await using var server = await TestServer.StartAsync(store => store.Import([TestStore.Arena("Name a fruit.", "Apple", "Pear")]));
+        var (page, errors) = await browser.OpenAsync(server.Address, width, width < 500 ? 844 : 900, colors);
+        await Visit.Begin(page);
+        await page.Locator(".card").First.WaitForAsync();
+        await page.Keyboard.PressAsync("Enter");
+        await PageCheck.Look(page, "vote", colors);
+        await page.Keyboard.PressAsync("1");
+        await PageCheck.Look(page, "voted", colors);
+        await page.Keyboard.PressAsync("Enter");
+        await page.Locator("#empty").WaitForAsync();
+        await PageCheck.Look(page, "empty", colors);
+        Assert.Empty(errors);
+        await page.GotoAsync("/nothing");
+        await PageCheck.Look(page, "not-found", colors);
+        await page.GotoAsync("/login");
+        await PageCheck.Look(page, "login", colors);
+        await page.Context.CloseAsync();
+    }
+
+    [BrowserTheory]
+    [MemberData(nameof(Screens))]
+    public async Task The_owners_pages_can_be_read(int width, ColorScheme colors)
+    {
+        await using var server = await TestServer.StartAsync(Examples.Fill);
+        Examples.Rank(server);
+        Examples.FillArena(server.Store);
+        Rank(server, "Maximiliane-Alexandrina von und zu Hohenstaufen-Brandenburg");
+        Rank(server, new string('x', ShownName.Longest));
+        var (page, errors) = await SignedIn(server, width, colors);
+        await page.GotoAsync("/owner");
+        await page.Locator("#labelers tr").Nth(4).WaitForAsync();
+        await PageCheck.Look(page, "owner", colors);
+        await page.Locator("#disputed button").First.ClickAsync();
+        await page.Locator("#details[open]").WaitForAsync();
+        await PageCheck.Look(page, "owner-task", colors);
+        Assert.Empty(errors);
+        await page.Context.CloseAsync();
+    }
+
+    private static void Rank(TestServer server, string name)
+    {
+        server.Store.Change(settings => settings with { Overlap = 9 });
+        var user = server.Store.FindByToken(server.Store.AddUser(name, UserRole.Labeler))!;
+        var task = server.Store.Next(user, [])!;
+        var judgement = new Judgement { CannotJudge = "It is about the Donaudampfschifffahrtselektrizitätenhauptbetriebswerkbauunterbeamtengesellschaft" };
+        server.Store.Submit(user, new Submission(task.Id, Guid.NewGuid().ToString(), judgement, 5));
+    }
+}
