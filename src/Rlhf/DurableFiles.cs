@@ -32,8 +32,8 @@ public static partial class DurableFiles
         catch (Exception exception)
         {
             TryDelete(() => File.Delete(partial));
-            if (exception is IOException or UnauthorizedAccessException)
-                throw new RunFailedException($"{path} cannot be written: {exception.Message}", exception);
+            if (FileFailure.Is(exception))
+                throw FileFailure.Unwritable(path, exception);
             throw;
         }
     }
@@ -66,9 +66,9 @@ public static partial class DurableFiles
                 Directory.Move(full, full + Old);
             FinishReplacement(full);
         }
-        catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
+        catch (Exception exception) when (FileFailure.Is(exception))
         {
-            throw new RunFailedException($"{path} cannot be written: {exception.Message}", exception);
+            throw FileFailure.Unwritable(path, exception);
         }
     }
 
@@ -105,9 +105,24 @@ public static partial class DurableFiles
                 Append(hash, file, buffer);
             return Convert.ToHexStringLower(hash.GetHashAndReset());
         }
-        catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
+        catch (Exception exception) when (FileFailure.Is(exception))
         {
-            throw new InputException($"{folder}: the model folder cannot be read ({exception.Message})", exception);
+            throw FileFailure.Unreadable(folder, exception);
+        }
+    }
+
+    /// <summary>SHA-256 (lower-case hexadecimal) of a file.</summary>
+    /// <exception cref="InputException">It cannot be read.</exception>
+    public static string FileHash(string path)
+    {
+        try
+        {
+            using var stream = new FileStream(path, FileMode.Open, FileAccess.Read, FileShare.Read, bufferSize: 0);
+            return Convert.ToHexStringLower(SHA256.HashData(stream));
+        }
+        catch (Exception exception) when (FileFailure.Is(exception))
+        {
+            throw FileFailure.Unreadable(path, exception);
         }
     }
 
@@ -151,7 +166,7 @@ public static partial class DurableFiles
         {
             delete();
         }
-        catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
+        catch (Exception exception) when (FileFailure.Is(exception))
         {
         }
     }

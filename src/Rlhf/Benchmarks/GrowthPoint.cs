@@ -43,7 +43,8 @@ public sealed record GrowthShape(int Length, int Batch, int Vocabulary, int Widt
         GrowthAxis.Length => Base with { Length = value },
         GrowthAxis.Batch => Base with { Batch = value },
         GrowthAxis.Vocabulary => Base with { Vocabulary = value },
-        _ => Base with { Width = value },
+        GrowthAxis.Width => Base with { Width = value },
+        _ => throw new ArgumentOutOfRangeException(nameof(axis)),
     }));
 
     /// <summary>The step's work; every shape has the same table of positions.</summary>

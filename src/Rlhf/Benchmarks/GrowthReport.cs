@@ -106,7 +106,8 @@ public sealed record GrowthReport(IReadOnlyList<(GrowthAxis Axis, IReadOnlyList<
         GrowthAxis.Length => "tokens of a sequence",
         GrowthAxis.Batch => "sequences of a step",
         GrowthAxis.Vocabulary => "vocabulary",
-        _ => "width",
+        GrowthAxis.Width => "width",
+        _ => throw new ArgumentOutOfRangeException(nameof(axis)),
     };
 
     private static string NameOf(GrowthAxis axis) => SnakeCase.From(axis.ToString());

@@ -168,7 +168,8 @@ public static class DecoderConfigReader
         {
             DecoderFamily.Mistral => 8,
             DecoderFamily.Qwen2 or DecoderFamily.Qwen3 => 32,
-            _ => heads,
+            DecoderFamily.Llama => heads,
+            _ => throw new ArgumentOutOfRangeException(nameof(family), family, "Nobody said what an absent num_key_value_heads means in this family."),
         };
         return keys.Integer(Key, whenAbsent);
     }

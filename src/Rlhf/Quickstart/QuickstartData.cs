@@ -1,3 +1,4 @@
+using System.Text;
 using System.Text.Encodings.Web;
 using System.Text.Json;
 
@@ -43,7 +44,8 @@ public static class QuickstartData
         return Enum.GetValues<QuickstartSet>().ToDictionary(set => set, set =>
         {
             var path = Path.Combine(folder, SnakeCase.From(set.ToString()) + ".jsonl");
-            File.WriteAllText(path, string.Concat(Rows(grammar, set, counts).Select(row => JsonSerializer.Serialize(row, Json) + "\n")));
+            var rows = Encoding.UTF8.GetBytes(string.Concat(Rows(grammar, set, counts).Select(row => JsonSerializer.Serialize(row, Json) + "\n")));
+            DurableFiles.WriteAtomically(path, stream => stream.Write(rows));
             return path;
         });
     }

@@ -17,8 +17,13 @@ public static class MetricsFile
     public const string Name = "metrics.jsonl";
 
     /// <summary>Reads all rows of the run folder, in order; none if the file is absent. A partial last line (a killed run) is left out.</summary>
-    /// <exception cref="InputException">A line is not a row.</exception>
+    /// <exception cref="InputException">A line is not a row, or the file cannot be read.</exception>
     public static IReadOnlyList<MetricsRow> Read(string runFolder) => ReadFile(Path.Combine(runFolder, Name));
+
+    /// <summary>CRC-32C of the lines of a stage, as they stand in the file; those of its second trainer (<c>04-reward-second</c>) belong to it.</summary>
+    internal static uint ChecksumOf(string path, string stage) => ReadLines(path)
+        .Where(pair => pair.Row.Stage == stage || pair.Row.Stage.StartsWith(stage + "-", StringComparison.Ordinal))
+        .Aggregate(0u, (crc, pair) => Crc32C.Compute(pair.Line.Span, crc));
 
     internal static IReadOnlyList<MetricsRow> ReadFile(string path) => ReadLines(path).ConvertAll(pair => pair.Row);
 
@@ -47,9 +52,16 @@ public static class MetricsFile
     /// <summary>The bytes of a file whose writer may be at work: Windows refuses a reader that would not let it write.</summary>
     internal static ReadOnlyMemory<byte> ReadWhileWritten(string path)
     {
-        using var file = new FileStream(path, FileMode.Open, FileAccess.Read, FileShare.ReadWrite | FileShare.Delete, bufferSize: 0);
-        var bytes = new byte[file.Length];
-        return bytes.AsMemory(0, file.ReadAtLeast(bytes, bytes.Length, throwOnEndOfStream: false));
+        try
+        {
+            using var file = new FileStream(path, FileMode.Open, FileAccess.Read, FileShare.ReadWrite | FileShare.Delete, bufferSize: 0);
+            var bytes = file.Length <= Array.MaxLength ? new byte[file.Length] : throw new InputException($"{path} is larger than any file of its kind.");
+            return bytes.AsMemory(0, file.ReadAtLeast(bytes, bytes.Length, throwOnEndOfStream: false));
+        }
+        catch (Exception exception) when (FileFailure.Is(exception))
+        {
+            throw FileFailure.Unreadable(path, exception);
+        }
     }
 
     /// <summary>Orders stages by the number before the first '-', then by name.</summary>

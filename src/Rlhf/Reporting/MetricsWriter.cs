@@ -26,11 +26,22 @@ public sealed class MetricsWriter : IDisposable
         events.Rewrite(MetricsFile.Read(runFolder));
     }
 
+    /// <summary>The file of the rows.</summary>
+    public string FullPath => path;
+
     /// <summary>Opens <c>metrics.jsonl</c> of the run folder for appending; creates it if it is absent.</summary>
+    /// <exception cref="RunFailedException">The disk refuses.</exception>
     public static MetricsWriter Open(string runFolder)
     {
-        Directory.CreateDirectory(runFolder);
-        return new MetricsWriter(runFolder);
+        try
+        {
+            Directory.CreateDirectory(runFolder);
+            return new MetricsWriter(runFolder);
+        }
+        catch (Exception exception) when (FileFailure.Is(exception))
+        {
+            throw FileFailure.Unwritable(Path.Combine(runFolder, MetricsFile.Name), exception);
+        }
     }
 
     /// <summary>Appends one row.</summary>
@@ -38,7 +49,7 @@ public sealed class MetricsWriter : IDisposable
     /// <param name="step">The step, from 1.</param>
     /// <param name="seconds">Seconds since the stage began (all attempts together if it was resumed).</param>
     /// <param name="values">The metrics. A metric that has no value at this step is left out.</param>
-    /// <exception cref="RunFailedException">A value is not finite.</exception>
+    /// <exception cref="RunFailedException">A value is not finite, or the disk refuses.</exception>
     public void Write(string stage, long step, double seconds, params ReadOnlySpan<(string Name, double Value)> values)
     {
         buffer.ResetWrittenCount();
@@ -55,9 +66,19 @@ public sealed class MetricsWriter : IDisposable
         json.WriteEndObject();
         json.Flush();
         buffer.Write("\n"u8);
-        stream.Write(buffer.WrittenSpan);
-        events.Write(stage, step, seconds, values);
+        try
+        {
+            stream.Write(buffer.WrittenSpan);
+            events.Write(stage, step, seconds, values);
+        }
+        catch (Exception exception) when (FileFailure.Is(exception))
+        {
+            throw FileFailure.Unwritable(path, exception);
+        }
     }
+
+    /// <summary>CRC-32C of all rows of a stage.</summary>
+    public uint ChecksumOf(string stage) => MetricsFile.ChecksumOf(path, stage);
 
     /// <summary>
     /// Takes away what a resumed run will do again: the rows of <paramref name="stage"/> with a step larger than <paramref name="step"/>
@@ -80,8 +101,15 @@ public sealed class MetricsWriter : IDisposable
 
         stream.Dispose();
         DurableFiles.WriteAtomically(path, file => file.Write(kept.WrittenSpan));
-        stream = OpenStream(path);
-        events.Rewrite(MetricsFile.ReadFile(path));
+        try
+        {
+            stream = OpenStream(path);
+            events.Rewrite(MetricsFile.ReadFile(path));
+        }
+        catch (Exception exception) when (FileFailure.Is(exception))
+        {
+            throw FileFailure.Unwritable(path, exception);
+        }
     }
 
     /// <summary>Closes the files.</summary>

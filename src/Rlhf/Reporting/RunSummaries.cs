@@ -12,7 +12,7 @@ public static class RunSummaries
             : [.. Directory.EnumerateDirectories(folder)
                 .Where(stage => File.Exists(Path.Combine(stage, "summary.json")))
                 .Order(Comparer<string>.Create((left, right) => MetricsFile.CompareStages(Path.GetFileName(left), Path.GetFileName(right))))
-                .Select(SummaryFiles.ReadStage)];
+                .Select(folder => SummaryFiles.ReadStage(folder) with { Files = null })];
         return new RunSummary
         {
             Name = name,

@@ -83,6 +83,12 @@ public sealed record StageSummary
     /// <summary>The models that the stage started from or used: the lineage of its result.</summary>
     public IReadOnlyList<ModelLink> Inputs { get; init; } = [];
 
+    /// <summary>SHA-256 (hex) of every file that the stage left in its folder, by its path there; absent in the run's summary.</summary>
+    public IReadOnlyDictionary<string, string>? Files { get; init; }
+
+    /// <summary>CRC-32C (hex) of the stage's rows in <c>metrics.jsonl</c>.</summary>
+    public string? MetricsChecksum { get; init; }
+
     /// <summary>SHA-256 (hex) of every data file read, by its path as the recipe writes it.</summary>
     public IReadOnlyDictionary<string, string> DataHashes { get; init; } = new Dictionary<string, string>();
 }

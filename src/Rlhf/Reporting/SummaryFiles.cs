@@ -7,13 +7,15 @@ namespace Rlhf.Reporting;
 /// <summary>Reads and writes <c>summary.json</c> of stages and runs: snake_case keys, absent instead of null.</summary>
 public static class SummaryFiles
 {
-    /// <summary>The JSON form of every summary. Non-finite numbers stand as "NaN", "Infinity", "-Infinity": named, never hidden.</summary>
+    /// <summary>The JSON form of every summary, which ends with its own checksum. Non-finite numbers stand as "NaN", "Infinity", "-Infinity": named, never hidden.</summary>
     public static JsonSerializerOptions Json { get; } = new()
     {
         PropertyNamingPolicy = JsonNamingPolicy.SnakeCaseLower,
         DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull,
         NumberHandling = JsonNumberHandling.AllowNamedFloatingPointLiterals,
         Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping,
+        UnmappedMemberHandling = JsonUnmappedMemberHandling.Disallow,
+        RespectNullableAnnotations = true,
         WriteIndented = true,
         NewLine = "\n",
     };
@@ -32,22 +34,7 @@ public static class SummaryFiles
     /// <exception cref="InputException">The file is absent or is not a run summary.</exception>
     public static RunSummary ReadRun(string runFolder) => Read<RunSummary>(Path.Combine(runFolder, "summary.json"));
 
-    private static void Write<T>(string path, T summary) => DurableFiles.WriteAtomically(path, stream => JsonSerializer.Serialize(stream, summary, Json));
+    private static void Write<T>(string path, T summary) => CheckedJson.Write(path, summary, Json);
 
-    private static T Read<T>(string path)
-    {
-        try
-        {
-            return JsonSerializer.Deserialize<T>(File.ReadAllBytes(path), Json)
-                ?? throw new InputException($"{path}: expected an object, found null");
-        }
-        catch (JsonException e)
-        {
-            throw InputException.At(path, (int)(e.LineNumber ?? 0) + 1, (int)(e.BytePositionInLine ?? 0) + 1, $"not a summary: {e.Message}");
-        }
-        catch (IOException e)
-        {
-            throw new InputException($"{path}: {e.Message}", e);
-        }
-    }
+    private static T Read<T>(string path) => CheckedJson.ReadEvenUnchecked<T>(path, Json);
 }

@@ -6,6 +6,11 @@ using Rlhf.Tokenization;
 
 namespace Rlhf.Runs;
 
+/// <summary>How a base model came to be: <c>base.json</c> of a run folder.</summary>
+/// <param name="Made">What was read to make it.</param>
+/// <param name="Files">SHA-256 (hex) of its files.</param>
+internal sealed record BaseRecord(StageInputs Made, IReadOnlyDictionary<string, string> Files);
+
 /// <summary>The model that the first stage starts from: the recipe's folder, or <c>base/</c> in the run folder, made from scratch.</summary>
 internal static class BaseModel
 {
@@ -16,6 +21,7 @@ internal static class BaseModel
     public static string FolderOf(Recipe recipe, RunFolder run) => recipe.Base.Model ?? Path.Combine(run.FullPath, "base");
 
     /// <summary>Makes it, unless it is there already.</summary>
+    /// <exception cref="InputException">Its files are not those that were written.</exception>
     public static void Prepare(Recipe recipe, RunFolder run)
     {
         if (recipe.Base.Shape is not { } shape)
@@ -25,11 +31,13 @@ internal static class BaseModel
 
         var folder = FolderOf(recipe, run);
         DurableFiles.RecoverFolder(folder);
-        if (Directory.Exists(folder))
+        if (run.ReadBase() is { } made)
         {
+            StageFiles.RequireWhole(folder, made.Files, $"Put them back as they were, or begin a new run with another --out.");
             return;
         }
 
+        var inputs = StageInputs.OfBase(recipe, run);
         var tokenizer = CreateTokenizer(recipe, Path.Combine(run.FullPath, "data"));
         var config = shape.ToConfig(tokenizer.VocabularySize, tokenizer.BeginningOfSequence, tokenizer.EndOfSequenceIds);
         var layout = new ParameterLayout(config);
@@ -40,6 +48,7 @@ internal static class BaseModel
             HuggingFaceWriter.Save(path, config, parameters, new SaveOptions());
             tokenizer.Save(path);
         });
+        run.WriteBase(new BaseRecord(inputs, StageFiles.HashesOf(folder)));
     }
 
     /// <summary>The tokenizer for a model from scratch: read, or trained on all training texts of the recipe as the model will see them.</summary>

@@ -88,7 +88,8 @@ public sealed class RecipePlan
         StageKind.Sft => Supervised(step, recipe.Sft!, Demonstrations()),
         StageKind.Collect => Collect(recipe.Collect!),
         StageKind.Reward => Reward(step),
-        _ => Ppo(step, recipe.Ppo!),
+        StageKind.Ppo => Ppo(step, recipe.Ppo!),
+        _ => throw new ArgumentOutOfRangeException(nameof(step), step.Kind, "Nobody plans a stage of this kind."),
     };
 
     private StagePlan Supervised(StageStep step, SupervisedOptions options, (EncodedSequence[] Train, EncodedSequence[] HeldOut) data)

@@ -69,7 +69,8 @@ public static class RecipeReader
         StageKind.Sft => recipe.Sft,
         StageKind.Collect => recipe.Collect,
         StageKind.Reward => recipe.Reward,
-        _ => recipe.Ppo,
+        StageKind.Ppo => recipe.Ppo,
+        _ => throw new ArgumentOutOfRangeException(nameof(kind), kind, "No section of a recipe belongs to a stage of this kind."),
     };
 
     private static Recipe Resolve(Recipe recipe, string folder)

@@ -24,42 +24,110 @@ public static class RecipeRun
     /// <returns>The run's summary so far.</returns>
     /// <exception cref="OperationCanceledException">After the checkpoint that <paramref name="cancellation"/> asked for.</exception>
     /// <exception cref="RunPausedException">People are to rank answers first, and the recipe says not to wait for them.</exception>
+    /// <exception cref="InputException">An input cannot be used, or is not what the run has read of it before; a new run then leaves no folder behind.</exception>
     public static RunSummary Execute(Recipe recipe, RunSettings settings, ProgressReporter progress, CancellationToken cancellation) =>
-        Execute(recipe, settings, progress, Stages.StageTable.Run, cancellation);
+        Execute(recipe, settings, progress, Stages.StageTable.Run, cancellation, checkInputs: true);
 
-    internal static RunSummary Execute(Recipe recipe, RunSettings settings, ProgressReporter progress, Func<StageContext, StageSummary> runStage, CancellationToken cancellation)
+    internal static RunSummary Execute(
+        Recipe recipe, RunSettings settings, ProgressReporter progress, Func<StageContext, StageSummary> runStage, CancellationToken cancellation, bool checkInputs = false)
     {
         var asked = recipe;
         recipe = RecipeFormat.Settle(recipe, RunFolder.DateOf(settings.Out) ?? DateOnly.FromDateTime(DateTime.Now));
-        if (!settings.Resume)
+        var isNew = !RunFolder.HoldsRun(settings.Out);
+        if (isNew)
         {
-            NeedKeys(recipe, StageStep.Of(recipe).Where(step => settings.Only is null || step.Kind == settings.Only)); // before there is a folder that stands in a second try's way
+            LookAhead(recipe, [.. StageStep.Of(recipe).Where(step => settings.Only is null || step.Kind == settings.Only)], settings, checkInputs); // before there is a folder that stands in a second try's way
         }
 
         using var run = RunFolder.Open(settings.Out, recipe, settings.Resume || (settings.Only is not null && CanBegin(recipe, settings)));
-        using var device = CpuDevice.Create(precision: recipe.Precision);
-        using var metrics = MetricsWriter.Open(run.FullPath);
-        run.Write("environment.json", RunEnvironment.Current(device).ToJson());
-        progress.Line(RecipeFormat.Describe(asked, recipe));
-        BaseModel.Prepare(recipe, run);
-        var steps = StepsToDo(recipe, run, settings, progress).ToList();
-        NeedKeys(recipe, steps);
-        foreach (var step in steps)
+        StageStep? underWay = null;
+        try
         {
-            cancellation.ThrowIfCancellationRequested();
-            Directory.CreateDirectory(run.StageFolder(step));
-            DurableFiles.RecoverFolder(run.ModelFolder(step));
-            GC.Collect(GC.MaxGeneration, GCCollectionMode.Aggressive); // what was copied out to write the last stage's model would else stand beside this one
-            ResidentMemory.ForgetPeak();
-            var context = new StageContext(recipe, step, run, device, metrics, progress, cancellation) { PostAnswers = settings.PostAnswers };
-            context.Complete(runStage(context));
-            WriteSummary(recipe, run);
-        }
+            using var device = CpuDevice.Create(precision: recipe.Precision);
+            using var metrics = MetricsWriter.Open(run.FullPath);
+            run.Write("environment.json", RunEnvironment.Current(device).ToJson());
+            progress.Line(RecipeFormat.Describe(asked, recipe));
+            CheckResults(recipe, run);
+            BaseModel.Prepare(recipe, run);
+            var steps = StepsToDo(recipe, run, settings, progress).ToList();
+            if (!isNew)
+            {
+                LookAhead(recipe, steps, settings, checkInputs);
+                steps.Skip(1).ToList().ForEach(step => CheckInputs(recipe, run, step, checkInputs));
+            }
 
-        return WriteSummary(recipe, run);
+            foreach (var step in steps)
+            {
+                cancellation.ThrowIfCancellationRequested();
+                underWay = step;
+                if (step != steps[0])
+                {
+                    CheckResults(recipe, run);
+                }
+
+                var inputs = CheckInputs(recipe, run, step, checkInputs);
+                run.Begin(step, inputs);
+                GC.Collect(GC.MaxGeneration, GCCollectionMode.Aggressive); // what was copied out to write the last stage's model would else stand beside this one
+                ResidentMemory.ForgetPeak();
+                var context = new StageContext(recipe, step, run, device, metrics, progress, cancellation) { PostAnswers = settings.PostAnswers };
+                context.Complete(runStage(context));
+                WriteSummary(recipe, run);
+            }
+
+            return WriteSummary(recipe, run);
+        }
+        catch (Exception exception) when (exception is InputException || (underWay is null && exception is not OperationCanceledException))
+        {
+            run.ForgetVain(underWay);
+            throw;
+        }
     }
 
-    // A missing key is better known at once than hours later.
+    // What is wrong with a later stage's key or input is better known at once than hours later.
+    private static void LookAhead(Recipe recipe, IReadOnlyList<StageStep> steps, RunSettings settings, bool checkInputs)
+    {
+        NeedKeys(recipe, steps);
+        if (checkInputs)
+        {
+            StageInputs.Look(recipe, steps, settings.Out);
+        }
+    }
+
+    /// <summary>Refuses results of complete stages that are not what the stages wrote.</summary>
+    private static void CheckResults(Recipe recipe, RunFolder run)
+    {
+        foreach (var step in StageStep.Of(recipe).Where(run.IsDone))
+        {
+            run.RequireWhole(step);
+            StageFiles.DeleteCheckpoints(run.StageFolder(step));
+        }
+    }
+
+    /// <summary>What a stage is about to read; refused where it is not what a stage before it, or an earlier attempt that kept something, has read.</summary>
+    private static StageInputs? CheckInputs(Recipe recipe, RunFolder run, StageStep step, bool checkInputs)
+    {
+        if (!checkInputs)
+        {
+            return null;
+        }
+
+        var inputs = StageInputs.Of(recipe, run, step);
+        if (run.ReadBase() is { } made)
+        {
+            inputs.RequireSame(made.Made, "the making of the base model");
+        }
+
+        foreach (var other in StageStep.Of(recipe).Where(other => other.Number <= step.Number && run.HoldsWork(other)))
+        {
+            if (run.ReadInputs(other) is { } before)
+            {
+                inputs.RequireSame(before, other.Name);
+            }
+        }
+
+        return inputs;
+    }
+
     private static void NeedKeys(Recipe recipe, IEnumerable<StageStep> steps)
     {
         if (steps.Any(step => step.Kind == StageKind.Collect))

@@ -1,29 +1,36 @@
 using System.Text;
+using Rlhf.Reporting;
 using Rlhf.Tokenization;
 
 namespace Rlhf.Runs;
 
 /// <summary>
 /// The folder of one run. It belongs to one process at a time and to one resolved recipe: opening it takes a lock, refuses a folder with something else in it, and
-/// resumes only the same recipe.
+/// resumes only the same recipe. What its stages read and wrote is hashed, and compared before anything goes on from it.
 /// </summary>
 public sealed class RunFolder : IDisposable
 {
     /// <summary>The resolved recipe.</summary>
     public const string RecipeFile = "recipe.yaml";
 
+    private const string BaseFile = "base.json";
     private const string LockFile = ".lock";
+    private const string Checksum = "# crc32c ";
+    private const string ChecksumNote = " of the lines above: a run keeps its recipe; a changed one needs another --out.\n";
     private const int MostDifferences = 10;
 
     // They say when a run goes on, not what comes out of it.
     private static readonly HashSet<string> MayChange = new(StringComparer.Ordinal) { "collect.wait", "collect.enough" };
 
     private readonly FileStream lockStream;
+    private readonly bool existed;
+    private bool isNew;
 
-    private RunFolder(string path, FileStream lockStream)
+    private RunFolder(string path, FileStream lockStream, bool existed)
     {
         FullPath = path;
         this.lockStream = lockStream;
+        this.existed = existed;
     }
 
     /// <summary>Where it is.</summary>
@@ -37,7 +44,7 @@ public sealed class RunFolder : IDisposable
     {
         var file = Path.Combine(path, RecipeFile);
         return File.Exists(file)
-            && Flatten(File.ReadAllText(file)).FirstOrDefault(entry => entry.Key.EndsWith("format.date", StringComparison.Ordinal)).Value is { } text
+            && Flatten(ReadRecipe(file)).FirstOrDefault(entry => entry.Key.EndsWith("format.date", StringComparison.Ordinal)).Value is { } text
             && DateOnly.TryParseExact(text, FixedDate.Form, out var day) ? day : null;
     }
 
@@ -47,18 +54,19 @@ public sealed class RunFolder : IDisposable
     {
         var full = Path.TrimEndingDirectorySeparator(Path.GetFullPath(path));
         RefuseForeignContent(full);
+        var existed = Directory.Exists(full);
         FileStream lockStream;
         try
         {
             Directory.CreateDirectory(full);
             lockStream = Lock(full);
         }
-        catch (UnauthorizedAccessException exception)
+        catch (Exception exception) when (FileFailure.Is(exception))
         {
-            throw new InputException($"{path}: the run folder cannot be written: {exception.Message}", exception);
+            throw new InputException($"{path}: the run folder cannot be written: {FileFailure.ReasonOf(exception)}", exception);
         }
 
-        var folder = new RunFolder(full, lockStream);
+        var folder = new RunFolder(full, lockStream, existed);
         try
         {
             folder.TakeRecipe(RecipeWriter.Write(recipe), path, resume);
@@ -87,8 +95,97 @@ public sealed class RunFolder : IDisposable
     public void Write(string name, ReadOnlyMemory<byte> content) =>
         DurableFiles.WriteAtomically(Path.Combine(FullPath, name), stream => stream.Write(content.Span));
 
+    /// <summary>The path of a file as records name it: in the run folder, or whole.</summary>
+    internal string NameOf(string file) =>
+        file.StartsWith(FullPath + Path.DirectorySeparatorChar, StringComparison.Ordinal) ? Path.GetRelativePath(FullPath, file).Replace(Path.DirectorySeparatorChar, '/') : file;
+
+    /// <summary>What making the base model read, and the files it wrote; null before it is made.</summary>
+    internal BaseRecord? ReadBase() => File.Exists(Path.Combine(FullPath, BaseFile)) ? CheckedJson.Read<BaseRecord>(Path.Combine(FullPath, BaseFile), SummaryFiles.Json) : null;
+
+    /// <summary>Keeps them.</summary>
+    internal void WriteBase(BaseRecord record) => CheckedJson.Write(Path.Combine(FullPath, BaseFile), record, SummaryFiles.Json);
+
+    /// <summary>What a stage reads, as it was when the stage began; null where it has not begun.</summary>
+    internal StageInputs? ReadInputs(StageStep step) =>
+        Path.Combine(StageFolder(step), StageInputs.FileName) is var file && File.Exists(file) ? CheckedJson.Read<StageInputs>(file, SummaryFiles.Json) : null;
+
+    /// <summary>Whether a stage is complete, or has kept something that it will go on from.</summary>
+    internal bool HoldsWork(StageStep step) => IsBegun(step) && StageFiles.HoldsWork(StageFolder(step));
+
+    /// <summary>Makes the folder of a stage, or brings it into order after a death, and keeps what the stage reads.</summary>
+    internal void Begin(StageStep step, StageInputs? inputs)
+    {
+        try
+        {
+            Directory.CreateDirectory(StageFolder(step));
+            DurableFiles.RecoverFolder(ModelFolder(step));
+        }
+        catch (Exception exception) when (FileFailure.Is(exception))
+        {
+            throw FileFailure.Unwritable(StageFolder(step), exception);
+        }
+
+        if (inputs is not null)
+        {
+            CheckedJson.Write(Path.Combine(StageFolder(step), StageInputs.FileName), inputs, SummaryFiles.Json);
+        }
+    }
+
+    /// <summary>Refuses a complete stage whose files or metrics are not what it wrote.</summary>
+    /// <exception cref="InputException">Names them.</exception>
+    internal void RequireWhole(StageStep step)
+    {
+        var folder = StageFolder(step);
+        var remedy = $"Put them back as they were. Or delete {folder} and the stages after it, and --resume does them again.";
+        var summary = SummaryFiles.ReadStage(folder);
+        StageFiles.RequireWhole(
+            folder, summary.Files ?? throw new InputException($"{Path.Combine(folder, "summary.json")} has no hashes of the stage's files: it is from an earlier version of the program. {remedy}"), remedy);
+        var metrics = Path.Combine(FullPath, MetricsFile.Name);
+        if (Crc32C.ToText(MetricsFile.ChecksumOf(metrics, step.Name)) is var found && found != summary.MetricsChecksum)
+        {
+            throw new InputException($"{metrics}: the rows of {step.Name} are damaged or were changed (checksum {found}, when the stage ended {summary.MetricsChecksum}). {remedy}");
+        }
+    }
+
+    /// <summary>After a stage ended by a mistake in its inputs: a stage that has kept nothing was never begun, and a new run without a stage leaves nothing behind.</summary>
+    internal void ForgetVain(StageStep? step)
+    {
+        try
+        {
+            if (step is not null && Directory.Exists(StageFolder(step)) && !StageFiles.HoldsWork(StageFolder(step)))
+            {
+                Directory.Delete(StageFolder(step), recursive: true);
+            }
+
+            var stages = Path.Combine(FullPath, "stages");
+            if (isNew && !(Directory.Exists(stages) && Directory.EnumerateFileSystemEntries(stages).Any()))
+            {
+                DeleteAll();
+            }
+        }
+        catch (Exception exception) when (FileFailure.Is(exception))
+        {
+            // The failure that led here matters more.
+        }
+    }
+
     /// <summary>Gives the folder free.</summary>
     public void Dispose() => lockStream.Dispose();
+
+    // A new run's folder held nothing of others.
+    private void DeleteAll()
+    {
+        lockStream.Dispose();
+        if (existed)
+        {
+            Directory.GetDirectories(FullPath).ToList().ForEach(folder => Directory.Delete(folder, recursive: true));
+            Directory.GetFiles(FullPath).ToList().ForEach(File.Delete);
+        }
+        else
+        {
+            Directory.Delete(FullPath, recursive: true);
+        }
+    }
 
     private static void RefuseForeignContent(string path)
     {
@@ -113,7 +210,7 @@ public sealed class RunFolder : IDisposable
             // The system lets go of the lock however the process ends.
             return new FileStream(Path.Combine(path, LockFile), FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.None);
         }
-        catch (IOException exception)
+        catch (IOException exception) when (FileFailure.IsLock(exception))
         {
             throw new InputException($"{path}: another process is running in this folder; wait for it or choose another --out ({exception.Message})", exception);
         }
@@ -124,7 +221,8 @@ public sealed class RunFolder : IDisposable
         var file = Path.Combine(FullPath, RecipeFile);
         if (!File.Exists(file))
         {
-            Write(RecipeFile, Encoding.UTF8.GetBytes(resolved));
+            isNew = true;
+            WriteRecipe(resolved);
             return;
         }
 
@@ -133,7 +231,7 @@ public sealed class RunFolder : IDisposable
             throw new InputException($"{shown} holds a run already; go on with it by --resume, or choose another --out");
         }
 
-        var differences = Differences(File.ReadAllText(file), resolved);
+        var differences = Differences(ReadRecipe(file), resolved);
         if (differences.Exists(difference => !MayChange.Contains(difference.Key)))
         {
             throw new InputException($"{shown} was begun with another recipe; resume it with the same one, or choose another --out. What differs:{Environment.NewLine}"
@@ -142,7 +240,27 @@ public sealed class RunFolder : IDisposable
 
         if (differences.Count > 0)
         {
-            Write(RecipeFile, Encoding.UTF8.GetBytes(resolved));
+            WriteRecipe(resolved);
+        }
+    }
+
+    private void WriteRecipe(string resolved) => Write(RecipeFile, Encoding.UTF8.GetBytes(resolved + LastLine(resolved)));
+
+    private static string LastLine(string text) => Checksum + Crc32C.ToText(Crc32C.Compute(Encoding.UTF8.GetBytes(text))) + ChecksumNote;
+
+    private static string ReadRecipe(string file)
+    {
+        try
+        {
+            var text = File.ReadAllText(file);
+            var end = text.LastIndexOf(Checksum, StringComparison.Ordinal);
+            return end >= 0 && text[end..] == LastLine(text[..end])
+                ? text[..end]
+                : throw new InputException($"{file} is damaged or was changed since the run began: its last line is not the checksum of those above. Put it back as it was, or begin a new run with another --out.");
+        }
+        catch (Exception exception) when (FileFailure.Is(exception))
+        {
+            throw FileFailure.Unreadable(file, exception);
         }
     }
 

@@ -9,6 +9,23 @@ internal sealed class SampleFile(string path)
 {
     private static readonly JsonSerializerOptions Json = new() { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
 
+    /// <summary>The file.</summary>
+    public string FullPath => path;
+
+    /// <summary>CRC-32C of the file; 0 where there is none.</summary>
+    /// <exception cref="InputException">It cannot be read.</exception>
+    public uint Checksum()
+    {
+        try
+        {
+            return File.Exists(path) ? Crc32C.OfFile(path) : 0;
+        }
+        catch (Exception exception) when (FileFailure.Is(exception))
+        {
+            throw FileFailure.Unreadable(path, exception);
+        }
+    }
+
     /// <summary>Adds an answer.</summary>
     public void Append(long step, string prompt, string response, ReadOnlySpan<(string Name, double Value)> values)
     {
@@ -18,7 +35,14 @@ internal sealed class SampleFile(string path)
             row[name] = double.IsFinite(value) ? value : null;
         }
 
-        File.AppendAllText(path, row.ToJsonString(Json) + "\n");
+        try
+        {
+            File.AppendAllText(path, row.ToJsonString(Json) + "\n");
+        }
+        catch (Exception exception) when (FileFailure.Is(exception))
+        {
+            throw FileFailure.Unwritable(path, exception);
+        }
     }
 
     /// <summary>Removes the answers of later steps, which a resumed run samples again, and a line that a death cut off.</summary>
@@ -26,8 +50,20 @@ internal sealed class SampleFile(string path)
     {
         if (File.Exists(path))
         {
-            var kept = string.Concat(File.ReadLines(path).Where(line => StepOf(line) <= step).Select(line => line + "\n"));
+            var kept = string.Concat(Lines().Where(line => StepOf(line) <= step).Select(line => line + "\n"));
             DurableFiles.WriteAtomically(path, stream => stream.Write(System.Text.Encoding.UTF8.GetBytes(kept)));
+        }
+    }
+
+    private string[] Lines()
+    {
+        try
+        {
+            return File.ReadAllLines(path);
+        }
+        catch (Exception exception) when (FileFailure.Is(exception))
+        {
+            throw FileFailure.Unreadable(path, exception);
         }
     }
 
@@ -37,9 +73,9 @@ internal sealed class SampleFile(string path)
         {
             return JsonNode.Parse(line)?["step"]?.GetValue<long>() ?? long.MaxValue;
         }
-        catch (JsonException)
+        catch (Exception exception) when (exception is JsonException or InvalidOperationException or FormatException)
         {
-            return long.MaxValue;
+            return long.MaxValue; // none of ours
         }
     }
 }

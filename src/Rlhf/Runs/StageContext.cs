@@ -1,5 +1,4 @@
 using System.Diagnostics;
-using System.Text;
 using Rlhf.Data;
 using Rlhf.Model;
 using Rlhf.Model.Checkpoints;
@@ -79,13 +78,18 @@ public sealed class StageContext
     /// <summary>Writes <c>ledger.json</c> and then <c>summary.json</c>, with which the stage is complete.</summary>
     internal void Complete(StageSummary summary)
     {
-        Run.Write(Path.Combine("stages", Step.Name, "ledger.json"), Encoding.UTF8.GetBytes(Ledger.ToJson().ToJsonString(SummaryFiles.Json)));
-        SummaryFiles.WriteStage(Folder, summary with { Started = Started, Seconds = Seconds, PeakMemoryBytes = ResidentMemory.PeakBytes(), DataHashes = Data.Hashes });
+        CheckedJson.Write(Path.Combine(Folder, "ledger.json"), Ledger.ToJson(), SummaryFiles.Json);
+        SummaryFiles.WriteStage(Folder, summary with
+        {
+            Started = Started,
+            Seconds = Seconds,
+            PeakMemoryBytes = ResidentMemory.PeakBytes(),
+            DataHashes = Data.Hashes,
+            Files = StageFiles.HashesOf(Folder),
+            MetricsChecksum = Crc32C.ToText(Metrics.ChecksumOf(Step.Name)),
+        });
 
         // The model is complete; checkpoints are several times its size.
-        foreach (var folder in Directory.GetDirectories(Folder, "checkpoints*"))
-        {
-            Directory.Delete(folder, recursive: true);
-        }
+        StageFiles.DeleteCheckpoints(Folder);
     }
 }

@@ -1,4 +1,3 @@
-using System.Security.Cryptography;
 using Rlhf.Data;
 using Rlhf.Quickstart;
 
@@ -46,17 +45,59 @@ public sealed class StageData
     /// <summary>The format of a source: its own or the recipe's.</summary>
     public FormatOptions FormatOf(DataSource? source) => source?.Format ?? recipe.Format;
 
+    /// <summary>The files of a source, by its key below <c>data</c>; those that the built-in world writes are written first. None where the recipe has no such source.</summary>
+    /// <exception cref="InputException">A path names no file.</exception>
+    public IReadOnlyList<DataFile> FilesOf(string key) => recipe.Data.Given().Where(given => given.Key == key).Select(given => Resolve(given.Source, SetOf(key))).FirstOrDefault() ?? [];
+
+    /// <summary>
+    /// Opens every file of a source and reads its first good row, so that a wrong path or a file of another kind is told before the work begins. What the built-in world writes needs no look.
+    /// </summary>
+    /// <exception cref="InputException">A file is absent, unreadable, or its first row is not what it should be.</exception>
+    public void ReadFirstRows(string key)
+    {
+        var unheard = new Ledger("first rows");
+        foreach (var (_, source) in recipe.Data.Given().Where(given => given.Key == key && given.Source.Path.Count > 0))
+        {
+            foreach (var file in DataFiles.Resolve(source.Path, folder))
+            {
+                var own = source with { Path = [file.FullPath] };
+                IEnumerable<object> rows = key switch
+                {
+                    nameof(DataOptions.Demonstrations) => DataReader.Demonstrations(own, folder, unheard),
+                    nameof(DataOptions.Comparisons) => DataReader.Rankings(own, folder, unheard),
+                    nameof(DataOptions.Prompts) or nameof(DataOptions.EvaluationPrompts) => DataReader.Prompts(own, folder, unheard),
+                    nameof(DataOptions.Text) => DataReader.Texts(own, folder, unheard),
+                    _ => throw new ArgumentOutOfRangeException(nameof(key), key, "There is no such source."),
+                };
+                _ = rows.FirstOrDefault();
+            }
+        }
+    }
+
+    private static QuickstartSet? SetOf(string key) => key switch
+    {
+        nameof(DataOptions.Demonstrations) => QuickstartSet.Demonstrations,
+        nameof(DataOptions.Prompts) => QuickstartSet.Prompts,
+        nameof(DataOptions.EvaluationPrompts) => QuickstartSet.EvaluationPrompts,
+        nameof(DataOptions.Text) => QuickstartSet.Text,
+        nameof(DataOptions.Comparisons) => null,
+        _ => throw new ArgumentOutOfRangeException(nameof(key), key, "There is no such source."),
+    };
+
+    private IReadOnlyList<DataFile> Resolve(DataSource source, QuickstartSet? set) =>
+        DataFiles.Resolve(source.Path.Count > 0 || set is null ? source.Path : [GeneratedFile(set.Value)], folder);
+
     private IEnumerable<PromptRecord> ReadPrompts(DataSource source) => DataReader.Prompts(source, folder, ledger);
 
     private (IReadOnlyList<T> Train, IReadOnlyList<T> HeldOut) Split<T>(DataSource source, QuickstartSet? set, Func<DataSource, IEnumerable<T>> read, Func<T, Prompt> promptOf)
     {
-        var resolved = source.Path.Count > 0 || set is null ? source : source with { Path = [GeneratedFile(set.Value)] };
-        foreach (var file in DataFiles.Resolve(resolved.Path, folder))
+        var files = Resolve(source, set);
+        foreach (var file in files)
         {
             Remember(file.FullPath);
         }
 
-        return PromptSplit.Split(read(resolved), promptOf, source.HeldOut);
+        return PromptSplit.Split(read(source.Path.Count > 0 ? source : source with { Path = [.. files.Select(file => file.FullPath)] }), promptOf, source.HeldOut);
     }
 
     private string GeneratedFile(QuickstartSet set)
@@ -69,8 +110,7 @@ public sealed class StageData
     {
         if (!hashes.ContainsKey(file))
         {
-            using var stream = File.OpenRead(file);
-            hashes[file] = Convert.ToHexStringLower(SHA256.HashData(stream));
+            hashes[file] = DurableFiles.FileHash(file);
         }
     }
 }

@@ -8,6 +8,8 @@ namespace Rlhf.Runs;
 internal sealed class StageHost : ITrainingHost, IDisposable
 {
     private const string Seconds = "host.seconds";
+    private const string MetricsChecksum = "host.metrics_crc32c";
+    private const string SamplesChecksum = "host.samples_crc32c";
     private const long NothingYet = -1; // step 0 is the evaluation before the first step
 
     private readonly StageContext context;
@@ -59,16 +61,23 @@ internal sealed class StageHost : ITrainingHost, IDisposable
     /// <inheritdoc/>
     public bool TryRestore(TrainerState state)
     {
-        var step = checkpoints.RestoreLatest(state);
+        var begun = checkpoints.HasAny;
+        var step = checkpoints.RestoreLatest(state, damage => context.Progress.Line($"{rows}: {damage}"));
         context.Metrics.TruncateAfter(rows, step ?? NothingYet);
         samples.TruncateAfter(step ?? NothingYet);
         if (step is null)
         {
+            if (begun)
+            {
+                context.Progress.Line($"{rows}: no good checkpoint is left; it begins again from its start, and comes to the same result");
+            }
+
             return false;
         }
 
-        context.SecondsBefore = state.Numbers.TryGetValue(Seconds, out var seconds) ? seconds : 0;
-        state.Numbers.Remove(Seconds);
+        context.SecondsBefore = Take(state, Seconds);
+        Check(context.Metrics.FullPath, context.Metrics.ChecksumOf(rows), Take(state, MetricsChecksum), step.Value);
+        Check(samples.FullPath, samples.Checksum(), Take(state, SamplesChecksum), step.Value);
         shown = step.Value;
         context.Progress.Line(FormattableString.Invariant($"{rows}: going on from the checkpoint of step {step}"));
         return true;
@@ -78,10 +87,26 @@ internal sealed class StageHost : ITrainingHost, IDisposable
     public void Save(long step, TrainerState state)
     {
         state.Numbers[Seconds] = context.Seconds;
+        state.Numbers[MetricsChecksum] = context.Metrics.ChecksumOf(rows);
+        state.Numbers[SamplesChecksum] = samples.Checksum();
         checkpoints.Write(step, state);
         state.Numbers.Remove(Seconds);
+        state.Numbers.Remove(MetricsChecksum);
+        state.Numbers.Remove(SamplesChecksum);
     }
 
     /// <summary>Ends the progress display. Checkpoints stay until the stage is complete.</summary>
     public void Dispose() => progress?.Dispose();
+
+    private static double Take(TrainerState state, string name) => state.Numbers.Remove(name, out var value) ? value : 0;
+
+    // PPO reads its history back from the metrics.
+    private void Check(string file, uint found, double expected, long step)
+    {
+        if (found != expected)
+        {
+            throw new InputException(FormattableString.Invariant(
+                $"{file}: the rows of {rows} up to step {step} are damaged or were changed (checksum {Crc32C.ToText(found)}, at the checkpoint {Crc32C.ToText((uint)expected)}). Put the file back as it was, or delete {context.Folder} to do the stage again."));
+        }
+    }
 }

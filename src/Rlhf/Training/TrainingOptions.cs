@@ -3,13 +3,13 @@ namespace Rlhf.Training;
 /// <summary>What every stage that trains has in common: the optimizer, its learning rate, memory, checkpoints.</summary>
 public abstract record TrainingOptions
 {
-    /// <summary>Peak learning rate, reached at the end of the warm-up.</summary>
+    /// <summary>Peak learning rate: that of the warm-up's last step and of the first step after it.</summary>
     public double LearningRate { get; init; }
 
     /// <summary>Shape of the learning rate after the warm-up: <c>constant</c>, <c>linear</c> or <c>cosine</c>.</summary>
     public ScheduleShape Schedule { get; init; } = ScheduleShape.Cosine;
 
-    /// <summary>Where the schedule ends, as a fraction of <see cref="LearningRate"/>. No effect with a constant schedule.</summary>
+    /// <summary>What the schedule falls towards, as a fraction of <see cref="LearningRate"/>: it would be reached one step after the last. No effect with a constant schedule.</summary>
     public double FinalLearningRateFraction { get; init; }
 
     /// <summary>Optimizer steps of linear warm-up (step s of w has s/w of the peak). Give this or <see cref="WarmUpFraction"/>, not both.</summary>
@@ -33,7 +33,7 @@ public abstract record TrainingOptions
     /// <summary>Steps between checkpoints; 0 writes one only when the run is interrupted.</summary>
     public int CheckpointEvery { get; init; } = 50;
 
-    /// <summary>Checkpoints kept; older ones are deleted.</summary>
+    /// <summary>Checkpoints kept, at least 2: where the newest is damaged, a resumed run goes on from the one before. Older ones are deleted.</summary>
     public int KeepCheckpoints { get; init; } = 2;
 
     /// <summary>Seed of everything random in this stage; by default derived from the recipe's seed, the stage and the round.</summary>
@@ -62,6 +62,6 @@ public abstract record TrainingOptions
         errors.Require(MaxGradientNorm is null or > 0, nameof(MaxGradientNorm), "must be above 0, or none");
         errors.Positive(MicroBatchTokens);
         errors.NotNegative(CheckpointEvery);
-        errors.Positive(KeepCheckpoints);
+        errors.Require(KeepCheckpoints >= TrainerCheckpoints.FewestKept, nameof(KeepCheckpoints), $"must be {TrainerCheckpoints.FewestKept} or more, found {KeepCheckpoints}: the one before the newest is needed when that is damaged");
     }
 }

@@ -75,13 +75,13 @@ public sealed class ResumeTests : IClassFixture<ResumeTests.WholeRun>, IDisposab
         public void Dispose() => temporary.Dispose();
     }
 
-    private static Dictionary<string, string> ResultsOf(string folder) => Directory
+    internal static Dictionary<string, string> ResultsOf(string folder) => Directory
         .GetFiles(folder, "*", SearchOption.AllDirectories)
         .Where(file => Path.GetFileName(file) is "model.safetensors" or "config.json" or "tokenizer.json" or "rankings.jsonl" or "ledger.json" or "samples.jsonl")
         .ToDictionary(file => Path.GetRelativePath(folder, file), file => Convert.ToHexString(SHA256.HashData(File.ReadAllBytes(file))));
 
     // Every metric but those that a clock made.
-    private static string[] MetricsOf(string folder) =>
+    internal static string[] MetricsOf(string folder) =>
     [
         .. MetricsFile.Read(folder).SelectMany(row => row.Values
             .Where(value => !value.Key.Contains("seconds", StringComparison.Ordinal))

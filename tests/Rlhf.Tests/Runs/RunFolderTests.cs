@@ -35,7 +35,7 @@ public sealed class RunFolderTests : IDisposable
         {
         }
 
-        Assert.Equal(RecipeWriter.Write(Recipe()), File.ReadAllText(temporary.PathOf("run", "recipe.yaml")));
+        Assert.StartsWith(RecipeWriter.Write(Recipe()), File.ReadAllText(temporary.PathOf("run", "recipe.yaml")), StringComparison.Ordinal);
     }
 
     [Fact]
@@ -65,7 +65,7 @@ public sealed class RunFolderTests : IDisposable
         RunFolder.Open(Out, WithPeople("enough: 0.5, wait: false"), resume: false).Dispose();
         RunFolder.Open(Out, WithPeople("enough: 40"), resume: true).Dispose();
 
-        Assert.Equal(RecipeWriter.Write(WithPeople("enough: 40")), File.ReadAllText(temporary.PathOf("run", "recipe.yaml")));
+        Assert.StartsWith(RecipeWriter.Write(WithPeople("enough: 40")), File.ReadAllText(temporary.PathOf("run", "recipe.yaml")), StringComparison.Ordinal);
         Assert.Throws<InputException>(() => RunFolder.Open(Out, WithPeople("enough: 40, rankings_per_prompt: 2"), resume: true));
     }
 

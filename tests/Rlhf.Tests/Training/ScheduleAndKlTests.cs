@@ -1,44 +1,68 @@
+using System.Text.Json;
 using Rlhf.Tests.Objectives;
 using Rlhf.Training;
+using Rlhf.Training.Ppo;
+using Rlhf.Training.RewardModeling;
+using Rlhf.Training.SupervisedFineTuning;
 
 namespace Rlhf.Tests.Training;
 
 public class ScheduleAndKlTests
 {
+    private static LearningRateSchedule ScheduleOf(JsonElement settings, double? minimum = null) => new(
+        ScheduleShape.Cosine, settings.Number("lr"), minimum ?? settings.Number("min_lr"), settings.GetProperty("warmup_steps").GetInt64(), settings.GetProperty("total_steps").GetInt64());
+
     [Fact]
-    public void The_cosine_with_warm_up_numbers_its_steps_as_the_reference()
+    public void The_cosine_after_the_warm_up_is_that_of_nanogpt_and_of_hugging_face()
     {
+        // Both number steps from 0. Their warm-ups differ: nanoGPT's does not reach the peak, Hugging Face's begins with a step of rate 0.
         var golden = Golden.Load("adamw.json")["lr_sequences"];
-        var schedule = new LearningRateSchedule(
-            ScheduleShape.Cosine, golden.Number("lr"), golden.Number("min_lr"), golden.GetProperty("warmup_steps").GetInt64(), golden.GetProperty("total_steps").GetInt64());
-        var expected = golden.Doubles("this_fixture_s_1_to_12");
-        for (var s = 1; s <= expected.Length; s++) Assert.Equal(expected[s - 1], schedule.At(s), 12);
+        var (warmUp, total) = (golden.GetProperty("warmup_steps").GetInt32(), golden.GetProperty("total_steps").GetInt32());
+        var (nanoGpt, huggingFace) = (golden.Doubles("nanogpt_it_0_to_11"), golden.Doubles("huggingface_min_lr_0_step_0_to_11"));
+        for (var step = warmUp + 1; step <= total; step++)
+        {
+            Assert.Equal(nanoGpt[step - 1], ScheduleOf(golden).At(step), 12);
+            Assert.Equal(huggingFace[step - 1], ScheduleOf(golden, minimum: 0).At(step), 12);
+        }
     }
 
     [Fact]
-    public void The_learning_rates_of_the_optimizer_fixture_come_out()
+    public void The_warm_up_is_that_of_the_optimizer_fixture_whose_cosine_begins_a_step_earlier()
     {
         var golden = Golden.Load("adamw.json");
-        var settings = golden["schedule"];
-        var schedule = new LearningRateSchedule(
-            ScheduleShape.Cosine, settings.Number("lr"), settings.Number("min_lr"), settings.GetProperty("warmup_steps").GetInt64(), settings.GetProperty("total_steps").GetInt64());
+        var schedule = ScheduleOf(golden["schedule"]);
         foreach (var step in golden["steps"].EnumerateArray())
-            Assert.Equal(step.Number("lr"), schedule.At(step.GetProperty("step").GetInt64()), 12);
+        {
+            var s = step.GetProperty("step").GetInt64();
+            Assert.Equal(step.Number("lr"), schedule.At(s > schedule.WarmUpSteps ? s + 1 : s), 12);
+        }
+    }
+
+    [Theory]
+    [InlineData(ScheduleShape.Linear)]
+    [InlineData(ScheduleShape.Cosine)]
+    public void The_first_step_after_the_warm_up_has_the_peak_and_the_last_is_above_the_minimum(ScheduleShape shape)
+    {
+        for (var warmUp = 0; warmUp <= 4; warmUp++)
+        {
+            for (var total = warmUp + 1; total <= 30; total++)
+            {
+                var schedule = new LearningRateSchedule(shape, 1, 0.1, warmUp, total);
+                Assert.Equal(1, schedule.At(warmUp + 1));
+                Assert.True(schedule.At(total) > 0.1 + 1e-4);
+                Assert.Equal(0.1, schedule.At(total + 1));
+            }
+        }
+
+        Assert.Equal(0.55, new LearningRateSchedule(ScheduleShape.Linear, 1, 0.1, 2, 10).At(7), 12);
     }
 
     [Fact]
-    public void The_schedule_reaches_its_minimum_at_the_last_step_and_not_before()
+    public void A_stage_of_one_step_trains_at_its_peak()
     {
-        foreach (var shape in new[] { ScheduleShape.Linear, ScheduleShape.Cosine })
-        {
-            var schedule = new LearningRateSchedule(shape, 1, 0.1, 2, 10);
-            Assert.Equal(1, schedule.At(2));
-            Assert.True(schedule.At(9) > 0.1 + 1e-3);
-            Assert.Equal(0.1, schedule.At(10));
-            Assert.Equal(0.1, schedule.At(11));
-        }
-
-        Assert.Equal(0.55, new LearningRateSchedule(ScheduleShape.Linear, 1, 0.1, 2, 10).At(6), 12);
+        Assert.All(
+            new TrainingOptions[] { new PretrainOptions(), new SftOptions(), new RewardOptions(), new PpoOptions { WarmUpSteps = 0 } },
+            options => Assert.Equal(options.LearningRate, options.LearningRates(1).At(1)));
     }
 
     [Fact]

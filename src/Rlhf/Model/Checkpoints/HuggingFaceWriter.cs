@@ -140,7 +140,8 @@ public static class HuggingFaceWriter
             DecoderFamily.Llama => "Llama",
             DecoderFamily.Mistral => "Mistral",
             DecoderFamily.Qwen2 => "Qwen2",
-            _ => "Qwen3",
+            DecoderFamily.Qwen3 => "Qwen3",
+            _ => throw new ArgumentOutOfRangeException(nameof(family), family, "This family has no architecture in Hugging Face's library."),
         };
         return stem + (scores ? "ForSequenceClassification" : family == DecoderFamily.Gpt2 ? "LMHeadModel" : "ForCausalLM");
     }

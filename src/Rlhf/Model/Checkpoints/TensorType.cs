@@ -63,7 +63,8 @@ public static class TensorTypes
         TensorType.Bool or TensorType.U8 or TensorType.I8 or TensorType.F8E5M2 or TensorType.F8E4M3 => 1,
         TensorType.I16 or TensorType.U16 or TensorType.F16 or TensorType.BF16 => 2,
         TensorType.I32 or TensorType.U32 or TensorType.F32 => 4,
-        _ => 8,
+        TensorType.I64 or TensorType.U64 or TensorType.F64 => 8,
+        _ => throw new ArgumentOutOfRangeException(nameof(type)),
     };
 
     /// <summary>The type's name in a file's header.</summary>

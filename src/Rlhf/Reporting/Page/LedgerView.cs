@@ -24,7 +24,7 @@ internal static class LedgerView
 
     private static IEnumerable<Markup> ReasonsOf(JsonElement file) =>
         from kind in Reasons
-        where file.TryGetProperty(kind.Key, out var list) && list.ValueKind == JsonValueKind.Array
+        where file.ValueKind == JsonValueKind.Object && file.TryGetProperty(kind.Key, out var list) && list.ValueKind == JsonValueKind.Array
         from reason in file.GetProperty(kind.Key).EnumerateArray()
         select Markup.Of(
             $"""
@@ -33,15 +33,15 @@ internal static class LedgerView
             """);
 
     private static IEnumerable<string> Places(JsonElement reason) =>
-        reason.TryGetProperty("examples", out var examples) && examples.ValueKind == JsonValueKind.Array
+        reason.ValueKind == JsonValueKind.Object && reason.TryGetProperty("examples", out var examples) && examples.ValueKind == JsonValueKind.Array
             ? examples.EnumerateArray().Select(place => FileName(place.ToString()))
             : [];
 
     // Whole paths of the files stand in the recipe below.
     private static string FileName(string path) => path[(path.LastIndexOfAny(['/', '\\']) + 1)..];
 
-    private static string Text(JsonElement value, string name) => value.TryGetProperty(name, out var text) ? text.ToString() : "";
+    private static string Text(JsonElement value, string name) => value.ValueKind == JsonValueKind.Object && value.TryGetProperty(name, out var text) ? text.ToString() : "";
 
     private static string Whole(JsonElement value, string name) =>
-        value.TryGetProperty(name, out var number) && number.TryGetInt64(out var whole) ? whole.ToString("#,0", CultureInfo.InvariantCulture) : "–";
+        value.ValueKind == JsonValueKind.Object && value.TryGetProperty(name, out var number) && number.ValueKind == JsonValueKind.Number && number.TryGetInt64(out var whole) ? whole.ToString("#,0", CultureInfo.InvariantCulture) : "–";
 }

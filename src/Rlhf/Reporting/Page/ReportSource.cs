@@ -53,9 +53,9 @@ internal sealed record ReportSource
         var ledgers = new List<(string, JsonElement)>();
         foreach (var stage in Directory.Exists(stages) ? Directory.GetDirectories(stages) : [])
         {
-            if (ReadJson(Path.Combine(stage, "ledger.json")) is { } ledger)
+            if (Path.Combine(stage, "ledger.json") is var file && File.Exists(file))
             {
-                ledgers.Add((Path.GetFileName(stage), ledger));
+                ledgers.Add((Path.GetFileName(stage), CheckedJson.ReadEvenUnchecked<JsonElement>(file, SummaryFiles.Json)));
             }
         }
 

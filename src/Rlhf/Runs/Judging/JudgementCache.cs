@@ -1,4 +1,3 @@
-using System.Text;
 using System.Text.Json;
 using Rlhf.Reporting;
 
@@ -26,7 +25,7 @@ internal enum Verdict
 internal sealed record Judged(string Request, Verdict Verdict, string Reply, int Calls, int Retries, long PromptTokens, long ReplyTokens);
 
 /// <summary>
-/// <c>judgements.jsonl</c> of a collect stage: every answered question, flushed to the disk as it comes, so that a stage that dies asks nothing twice.
+/// <c>judgements.jsonl</c> of a collect stage: every answered question with a checksum, flushed to the disk as it comes, so that a stage that dies asks nothing twice.
 /// </summary>
 internal sealed class JudgementCache : IDisposable
 {
@@ -37,7 +36,15 @@ internal sealed class JudgementCache : IDisposable
 
     public JudgementCache(string path)
     {
-        file = new FileStream(path, FileMode.OpenOrCreate, FileAccess.ReadWrite);
+        try
+        {
+            file = new FileStream(path, FileMode.OpenOrCreate, FileAccess.ReadWrite);
+        }
+        catch (Exception exception) when (FileFailure.Is(exception))
+        {
+            throw FileFailure.Unwritable(path, exception);
+        }
+
         try
         {
             Load();
@@ -64,8 +71,15 @@ internal sealed class JudgementCache : IDisposable
         lock (known)
         {
             known[judged.Request] = judged;
-            file.Write([.. JsonSerializer.SerializeToUtf8Bytes(judged, Json), (byte)'\n']);
-            file.Flush(flushToDisk: true);
+            try
+            {
+                file.Write(CheckedJson.ToBytes(judged, Json));
+                file.Flush(flushToDisk: true);
+            }
+            catch (IOException exception)
+            {
+                throw FileFailure.Unwritable(file.Name, exception);
+            }
         }
     }
 
@@ -85,28 +99,36 @@ internal sealed class JudgementCache : IDisposable
     // A death may have torn the last line.
     private void Load()
     {
-        var whole = new byte[file.Length];
+        var whole = file.Length <= Array.MaxLength ? new byte[file.Length] : throw new InputException($"{file.Name} is larger than any file of its kind.");
         file.ReadExactly(whole);
         var end = Array.LastIndexOf(whole, (byte)'\n') + 1;
-        foreach (var line in Encoding.UTF8.GetString(whole, 0, end).Split('\n', StringSplitOptions.RemoveEmptyEntries))
+        for (var (number, start) = (1, 0); start < end; number++)
         {
-            var judged = Parse(line);
+            var length = Array.IndexOf(whole, (byte)'\n', start) + 1 - start;
+            var judged = Parse(whole.AsSpan(start, length), number);
             known[judged.Request] = judged;
+            start += length;
         }
 
         file.SetLength(end);
         file.Position = end;
     }
 
-    private Judged Parse(string line)
+    private Judged Parse(ReadOnlySpan<byte> line, int number)
     {
+        const string Remedy = "Remove the line to ask its question again, or the file to ask everything again.";
+        if (!CheckedJson.IsWhole(line, Json))
+        {
+            throw InputException.At(file.Name, number, 1, $"the judgement is damaged or was changed: its checksum is not that of the line. {Remedy}");
+        }
+
         try
         {
-            return JsonSerializer.Deserialize<Judged>(line, Json) is { Request: not null } judged ? judged : throw new JsonException("expected an object");
+            return CheckedJson.Parse<Judged>(line, Json);
         }
         catch (JsonException exception)
         {
-            throw new InputException($"{file.Name}: not the judgements of this program: {exception.Message} Remove the file to ask everything again.", exception);
+            throw InputException.At(file.Name, number, 1, $"not a judgement of this program: {exception.Message} {Remedy}");
         }
     }
 }

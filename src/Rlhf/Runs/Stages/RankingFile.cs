@@ -55,12 +55,17 @@ internal static class RankingFile
     /// <exception cref="InputException">A line is not a row that <see cref="Write"/> wrote.</exception>
     public static IEnumerable<EncodedRanking> Read(string path)
     {
-        var number = 0;
-        foreach (var line in File.ReadLines(path))
+        string[] lines;
+        try
         {
-            number++;
-            yield return Parse(path, number, line);
+            lines = File.ReadAllLines(path);
         }
+        catch (Exception exception) when (FileFailure.Is(exception))
+        {
+            throw FileFailure.Unreadable(path, exception);
+        }
+
+        return lines.Select((line, at) => Parse(path, at + 1, line));
     }
 
     private static EncodedRanking Parse(string path, int number, string line)
@@ -73,14 +78,20 @@ internal static class RankingFile
             var answers = row["response_tokens"]!.AsArray()
                 .Select(tokens => new EncodedSequence([.. prompt, .. IntegersOf(tokens)], prompt.Length, null, id, Truncated: false)).ToArray();
             IReadOnlyList<int>[] tiers = [.. row["ranking"]!.AsArray().Select(IntegersOf)];
-            if (tiers.SelectMany(tier => tier).Any(index => index < 0 || index >= answers.Length))
+            int[] ranked = [.. tiers.SelectMany(tier => tier)];
+            if (ranked.Any(index => index < 0 || index >= answers.Length) || ranked.Distinct().Count() < ranked.Length)
             {
-                throw new FormatException("ranking names an answer that is not there");
+                throw new FormatException("ranking names an answer that is not there, or one twice");
+            }
+
+            if (answers.Any(answer => answer.Tokens.Any(token => token < 0)))
+            {
+                throw new FormatException("a token is negative");
             }
 
             return new EncodedRanking(id, (string)row["prompt_text"]!, answers, Tiers.Pairs(tiers), Tiers.Ties(tiers), 1, (string?)row["labeler"], Margins: null);
         }
-        catch (Exception exception) when (exception is JsonException or InvalidOperationException or NullReferenceException or FormatException)
+        catch (Exception exception) when (exception is JsonException or InvalidOperationException or NullReferenceException or FormatException or ArgumentException)
         {
             throw InputException.At(path, number, 1, $"not a row of collected answers: {exception.Message}");
         }

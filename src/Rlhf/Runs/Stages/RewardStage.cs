@@ -36,7 +36,7 @@ internal static class RewardStage
         var rows = Read(context, options, tokenizer, contextLength);
         CheckPairs(context, options, rows);
         var seed = context.SeedOf(options.Seed);
-        var result = StageTools.Once(context, "trained", () => Train(context, options, start, tokenizer, rows, seed, context.ModelFolder, ""));
+        var result = StageTools.Once(context, "trained", () => Train(context, options, start, tokenizer, rows, seed, context.ModelFolder, ""), context.ModelFolder);
         var figures = new Dictionary<string, Figure> { ["train_loss"] = new(result.TrainLoss) };
         if (result.TrainAccuracy is { } accuracy)
         {
@@ -54,7 +54,7 @@ internal static class RewardStage
         {
             var kept = rows with { Train = WithoutDropped(rows.Train, second) };
             var folder = Path.Combine(context.Folder, ModelLineage.SecondModel);
-            var secondResult = StageTools.Once(context, "trained-second", () => Train(context, options, start, tokenizer, kept, second.Seed ?? Philox.Derive(seed, 2), folder, "second"));
+            var secondResult = StageTools.Once(context, "trained-second", () => Train(context, options, start, tokenizer, kept, second.Seed ?? Philox.Derive(seed, 2), folder, "second"), folder);
             Judge(context, options, folder, rows, secondResult, figures, FigureNames.SecondAccuracy, "second_validation_loss");
         }
 

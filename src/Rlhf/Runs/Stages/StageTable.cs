@@ -11,6 +11,7 @@ internal static class StageTable
         StageKind.Sft => SupervisedStage.Sft(context),
         StageKind.Collect => CollectStage.Run(context),
         StageKind.Reward => RewardStage.Run(context),
-        _ => PpoStage.Run(context),
+        StageKind.Ppo => PpoStage.Run(context),
+        _ => throw new ArgumentOutOfRangeException(nameof(context), context.Step.Kind, "Nobody does a stage of this kind."),
     };
 }

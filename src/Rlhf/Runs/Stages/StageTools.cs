@@ -13,7 +13,12 @@ namespace Rlhf.Runs.Stages;
 /// <summary>What several stages do in the same way.</summary>
 internal static class StageTools
 {
-    private static readonly JsonSerializerOptions ResultJson = new() { IncludeFields = true };
+    private static readonly JsonSerializerOptions ResultJson = new() { IncludeFields = true, RespectNullableAnnotations = true };
+
+    /// <summary>What a part of a stage came to.</summary>
+    /// <param name="Result">Its result.</param>
+    /// <param name="Files">SHA-256 (hex) of the files of the folder that it wrote.</param>
+    private sealed record Kept<T>(T Result, IReadOnlyDictionary<string, string> Files);
 
     /// <summary>Limits that also keep prompt and response within the model's context.</summary>
     public static EncodingOptions Within(this EncodingOptions limits, int contextLength) =>
@@ -70,16 +75,27 @@ internal static class StageTools
     /// <summary>
     /// Does a part of a stage once: its result is kept in the stage's folder, written after the model it belongs to, so a resumed stage does not do that part again.
     /// </summary>
-    public static T Once<T>(StageContext context, string name, Func<T> part)
+    /// <param name="context">The stage.</param>
+    /// <param name="name">The part's name.</param>
+    /// <param name="part">Does it.</param>
+    /// <param name="written">The folder of the model that it writes; null for none.</param>
+    /// <exception cref="InputException">The result or the model is not what was written.</exception>
+    public static T Once<T>(StageContext context, string name, Func<T> part, string? written = null)
     {
         var file = Path.Combine(context.Folder, name + ".json");
         if (File.Exists(file))
         {
-            return JsonSerializer.Deserialize<T>(File.ReadAllBytes(file), ResultJson)!;
+            var kept = CheckedJson.Read<Kept<T>>(file, ResultJson);
+            if (written is not null)
+            {
+                StageFiles.RequireWhole(written, kept.Files, $"Put them back as they were. Or delete {file}, and --resume does this part of {context.Step.Name} again.");
+            }
+
+            return kept.Result;
         }
 
         var result = part();
-        DurableFiles.WriteAtomically(file, stream => JsonSerializer.Serialize(stream, result, ResultJson));
+        CheckedJson.Write(file, new Kept<T>(result, written is null ? new Dictionary<string, string>() : StageFiles.HashesOf(written)), ResultJson);
         return result;
     }
 

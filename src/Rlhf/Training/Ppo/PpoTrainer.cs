@@ -37,6 +37,7 @@ public sealed class PpoTrainer : IDisposable
     private readonly DeviceMemory? _average;
     private RunningMoments _scoreMoments;
     private double _klCoefficient;
+    private long _evaluatedStep;
 
     /// <summary>Prepares a run.</summary>
     /// <param name="options">The stage's options.</param>
@@ -76,16 +77,16 @@ public sealed class PpoTrainer : IDisposable
         {
             Begin();
         }
+        else
+        {
+            EvaluateIfDue(step);
+        }
 
         while (step < _options.Steps)
         {
             step++;
             TrainStep(step);
-            if (step < _options.Steps && _options.EvaluateEvery > 0 && step % _options.EvaluateEvery == 0)
-            {
-                _evaluate?.Invoke(step);
-            }
-
+            EvaluateIfDue(step);
             _host.EndStep(step, _options.Steps, _options.CheckpointEvery, State);
         }
 
@@ -109,6 +110,26 @@ public sealed class PpoTrainer : IDisposable
         _valueScorer.Dispose();
         _update.Dispose();
         _average?.Dispose();
+    }
+
+    /// <summary>Evaluates after every so many steps, once. An evaluation that is interrupted leaves a checkpoint, from which it is done again.</summary>
+    private void EvaluateIfDue(long step)
+    {
+        if (step == _options.Steps || _options.EvaluateEvery == 0 || step % _options.EvaluateEvery != 0 || step == _evaluatedStep)
+        {
+            return;
+        }
+
+        try
+        {
+            _evaluate?.Invoke(step);
+            _evaluatedStep = step;
+        }
+        catch (OperationCanceledException)
+        {
+            _host.Save(step, State(step));
+            throw;
+        }
     }
 
     /// <summary>Measures the SFT model's scores if they are the unit, folds that unit into the value head, and evaluates the start.</summary>
@@ -305,6 +326,7 @@ public sealed class PpoTrainer : IDisposable
         {
             ["step"] = step,
             ["kl_coefficient"] = _klCoefficient,
+            ["evaluated_step"] = _evaluatedStep,
             ["score_count"] = _scoreMoments.Count,
             ["score_mean"] = _scoreMoments.Mean,
             ["score_squared_deviations"] = _scoreMoments.SquaredDeviations,
@@ -327,6 +349,7 @@ public sealed class PpoTrainer : IDisposable
         }
 
         _klCoefficient = state.Numbers["kl_coefficient"];
+        _evaluatedStep = (long)state.Numbers["evaluated_step"];
         _scoreMoments = new RunningMoments((long)state.Numbers["score_count"], state.Numbers["score_mean"], state.Numbers["score_squared_deviations"]);
         _update.Restored(state.Numbers);
         return (long)state.Numbers["step"];
