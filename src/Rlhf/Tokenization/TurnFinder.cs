@@ -10,8 +10,8 @@ namespace Rlhf.Tokenization;
 /// <list type="bullet">
 /// <item>R begins with P: trained is what follows it.</item>
 /// <item>It does not, and P opens a thought (<c>&lt;think></c>) that R does not: trained is what follows P up to that thought.</item>
-/// <item>The template writes something before the turn otherwise: the header that ends P is looked for where the turn begins in R.</item>
-/// <item>The template moves or drops what was asked: trained is P followed by the answer as the template writes it.</item>
+/// <item>The template writes something before the turn otherwise: the header that asking adds to P is looked for where the turn begins in R.</item>
+/// <item>Asking adds no header, and the template moves or drops what was asked: trained is P followed by the answer as the template writes it.</item>
 /// <item>Where the template has <c>{% generation %}</c> blocks, those of the turn decide, but nothing before the sampler's prompt ends.</item>
 /// </list>
 /// </summary>
@@ -77,8 +77,7 @@ internal sealed partial class TurnFinder
                     $"which part of the text the assistant's turn is cannot be told. The template asks for it with \"{Shown(asked)}\" and renders it as \"{Shown(text)}\". Mark the assistant's part in the template with {{% generation %}} ... {{% endgeneration %}}");
         }
 
-        var prompt = found.Place == TurnPlace.Header && conversation.LosesWhatWasAsked(found.Start) ? asked : text[..found.Start];
-        return Turn(conversation, prompt, found.Start, found.Place);
+        return Turn(conversation, text[..found.Start], found.Start, found.Place);
     }
 
     private static AssistantTurn Turn(Conversation conversation, string prompt, int start, TurnPlace place)
@@ -104,8 +103,7 @@ internal sealed partial class TurnFinder
         var start = Math.Max(spans[0].Start, found?.Start ?? 0);
         var end = Math.Max(start, spans[^1].Start + spans[^1].Length);
         var (text, answer) = (conversation.Text, conversation.Text[start..end]);
-        var prompt = found is { Place: TurnPlace.Header } place && place.Start == start && conversation.LosesWhatWasAsked(start) ? conversation.Asked : text[..start];
-        return new AssistantTurn(prompt, answer, TurnPlace.Tags)
+        return new AssistantTurn(text[..start], answer, TurnPlace.Tags)
         {
             Content = conversation.Answer.Content,
             EndsElsewhere = !string.IsNullOrWhiteSpace(text[end..]),
@@ -204,11 +202,6 @@ internal sealed partial class TurnFinder
             return _spans.Count > earlier ? [_spans[^1]] : [];
         }
 
-        /// <summary>Whether something that was asked stands in the sampler's prompt but not in front of the turn: the template moved it behind, or dropped it.</summary>
-        public bool LosesWhatWasAsked(int start) => _before.Any(message =>
-            message.Role != "assistant" && message.Content.Trim() is { Length: > 0 } content
-            && Asked.Contains(content, StringComparison.Ordinal) && !Text.AsSpan(0, start).Contains(content, StringComparison.Ordinal));
-
         /// <summary>What the template writes at the end of R that is not the turn's.</summary>
         public int TailLength()
         {
@@ -221,21 +214,27 @@ internal sealed partial class TurnFinder
             return tail.Length > 0 && Text.AsSpan().EndsWith(tail, StringComparison.Ordinal) ? tail.Length : 0;
         }
 
-        /// <summary>The share of the turn's text that does not stand in the answer.</summary>
+        /// <summary>The share of the turn's text and thoughts that does not stand in the answer.</summary>
         public double DroppedShare(string answer)
         {
-            var content = Answer.Content.Trim();
-            if (content.Length == 0 || answer.Contains(content, StringComparison.Ordinal))
+            var texts = Answer.Texts().Select(text => text.Trim()).Where(text => text.Length > 0).Distinct(StringComparer.Ordinal).ToList();
+            var length = texts.Sum(text => text.Length);
+            return length == 0 ? 0 : texts.Sum(text => text.Length - KeptLength(text, answer)) / (double)length;
+        }
+
+        // Templates leave out the beginning of an answer, its thoughts: the longest end that is left.
+        private static int KeptLength(string text, string answer)
+        {
+            if (answer.Contains(text, StringComparison.Ordinal))
             {
-                return 0;
+                return text.Length;
             }
 
-            // Templates leave out the beginning of an answer, its thoughts: the longest end that is left.
-            var (kept, lost) = (0, content.Length);
+            var (kept, lost) = (0, text.Length);
             while (lost - kept > 1)
             {
                 var middle = (kept + lost) / 2;
-                if (answer.AsSpan().Contains(content.AsSpan(content.Length - middle), StringComparison.Ordinal))
+                if (answer.AsSpan().Contains(text.AsSpan(text.Length - middle), StringComparison.Ordinal))
                 {
                     kept = middle;
                 }
@@ -245,34 +244,18 @@ internal sealed partial class TurnFinder
                 }
             }
 
-            return 1 - (kept / (double)content.Length);
+            return kept;
         }
 
-        // The end of P: all behind the last message's text, else what asking adds; and both up to a thought that they open.
+        // What asking adds to the end of the text; and that up to a thought which it opens.
         private IEnumerable<string> Headers(int? thought)
         {
-            var end = thought ?? Asked.Length;
-            foreach (var start in new[] { BehindLastMessage(), BehindUnasked() }.OfType<int>())
+            var start = Asked.AsSpan().CommonPrefixLength(_finder.Render(_before, asks: false, _tools));
+            yield return Asked[start..];
+            if (thought > start)
             {
-                yield return Asked[start..];
-                if (start < end)
-                {
-                    yield return Asked[start..end];
-                }
+                yield return Asked[start..thought.Value];
             }
-        }
-
-        private int? BehindLastMessage()
-        {
-            var content = _before[^1].Content.Trim();
-            var start = content.Length == 0 ? -1 : Asked.LastIndexOf(content, StringComparison.Ordinal);
-            return start < 0 ? null : start + content.Length;
-        }
-
-        private int? BehindUnasked()
-        {
-            var unasked = _finder.Render(_before, asks: false, _tools);
-            return Asked.Length > unasked.Length && Asked.StartsWith(unasked, StringComparison.Ordinal) ? unasked.Length : null;
         }
 
         /// <summary>Where the text behind a header begins in R: the last header in front of the answer.</summary>
