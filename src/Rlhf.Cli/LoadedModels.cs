@@ -78,14 +78,7 @@ internal sealed class LoadedModels : IDisposable
     // Models exchange token ids, so an id must mean the same token to both.
     private static void RequireSameTokens(string folder, Tokenizer tokenizer, string policyFolder)
     {
-        if (FindTokenizer(folder) is not { } other)
-        {
-            return;
-        }
-
-        var same = other.VocabularySize == tokenizer.VocabularySize
-            && Enumerable.Range(0, tokenizer.VocabularySize).All(id => tokenizer.TokenText(id) == other.TokenText(id));
-        if (!same)
+        if (FindTokenizer(folder) is { } other && !other.HasSameVocabulary(tokenizer))
         {
             throw new InputException($"{folder}: its tokenizer is another than that of {policyFolder}, so it would read other words than were written: use models that were trained from the same base.");
         }

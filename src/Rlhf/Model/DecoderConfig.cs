@@ -9,7 +9,7 @@ public enum DecoderFamily
     /// <summary>Llama (Touvron 2023): rotary positions, RMSNorm, SwiGLU, grouped heads.</summary>
     Llama,
 
-    /// <summary>Mistral: Llama whose attention may be limited to a window.</summary>
+    /// <summary>Mistral: Llama whose attention may be limited to a window; one narrower than the context is not implemented.</summary>
     Mistral,
 
     /// <summary>Qwen2: Llama with biases on the query, key and value projections.</summary>

@@ -114,12 +114,13 @@ internal sealed class DecoderConfigKeys(JsonElement json, string prefix, List<st
     /// <summary>Every element of a list, if the key is there, must be the allowed text.</summary>
     public void AllowElements(string key, string allowed, string why)
     {
-        if (!TryGet(key, out var value))
-            return;
-        if (value.ValueKind != JsonValueKind.Array
-            || value.EnumerateArray().Any(element => element.ValueKind != JsonValueKind.String || element.GetString() != allowed))
+        if (Contains(key) && !AreAll(key, allowed))
             Refuse(key, why);
     }
+
+    /// <summary>Whether the key is there with a list of this text alone.</summary>
+    public bool AreAll(string key, string text) => TryGet(key, out var value) && value.ValueKind == JsonValueKind.Array
+        && value.EnumerateArray().All(element => element.ValueKind == JsonValueKind.String && element.GetString() == text);
 
     /// <summary>Refuses every key that was neither asked for nor is known as harmless, unless it is empty (null, false, 0, "", [], {}).</summary>
     public void RefuseTheRest(IReadOnlySet<string> harmless)

@@ -20,20 +20,47 @@ public static class DecoderConfigReader
         ["qwen3"] = DecoderFamily.Qwen3,
     };
 
-    // Names, bookkeeping, generation defaults and training-time settings: none changes what a given checkpoint computes.
-    private static readonly HashSet<string> Harmless = new(StringComparer.Ordinal)
-    {
-        "architectures", "torch_dtype", "dtype", "transformers_version", "transformers.js_config", "_name_or_path", "_commit_hash",
-        "name_or_path", "use_cache", "_attn_implementation", "attn_implementation", "_attn_implementation_autoset",
-        "gradient_checkpointing", "output_past", "return_dict", "output_attentions", "output_hidden_states", "torchscript",
-        "is_decoder", "is_llama_config", "tokenizer_class", "prefix", "finetuning_task", "task_specific_params", "problem_type",
-        "id2label", "label2id", "num_labels", "_num_labels", "pad_token_id", "unk_token_id", "sep_token_id", "decoder_start_token_id",
-        "cls_token_id", "mask_token_id", "do_sample", "max_length", "min_length", "max_new_tokens", "num_beams", "num_beam_groups",
-        "temperature", "top_k", "top_p", "typical_p", "repetition_penalty", "length_penalty", "diversity_penalty",
-        "no_repeat_ngram_size", "num_return_sequences", "early_stopping", "chunk_size_feed_forward", "summary_activation",
-        "summary_first_dropout", "summary_proj_to_labels", "summary_type", "summary_use_proj", "reorder_and_upcast_attn", "n_ctx",
-        "max_window_layers", DecoderConfigWriter.ScoreBias,
-    };
+    private const string Window = "sliding_window";
+
+    // None of these changes what a given checkpoint computes; whatever else a file has is refused by name.
+    private static readonly HashSet<string> Harmless = new(
+        (string[])
+        [
+            // Names, versions and bookkeeping. Of "auto_map" a note is made.
+            "architectures", "torch_dtype", "dtype", "transformers_version", "transformers.js_config", "_name_or_path", "_commit_hash",
+            "name_or_path", "model_name", "finetuning_task", "task_specific_params", "tokenizer_class", "prefix", "is_llama_config",
+            "unsloth_fixed", "unsloth_version", "_from_model_config", "keys_to_ignore_at_inference", "license", "base_model",
+
+            // How it is computed, not what.
+            "use_cache", "cache_implementation", "_attn_implementation", "attn_implementation", "_attn_implementation_autoset",
+            "_attn_implementation_internal", "_flash_attn_2_enabled", "_use_flash_attention_2", "use_flash_attention_2", "use_flash_attention",
+            "use_flash_attn", "use_flashattn", "reorder_and_upcast_attn", "gradient_checkpointing", "chunk_size_feed_forward", "use_bfloat16",
+            "fp16", "bf16", "fp32", "torchscript", "init_device",
+
+            // What a library hands back, and losses.
+            "output_past", "return_dict", "return_dict_in_generate", "output_attentions", "output_hidden_states", "output_scores",
+            "problem_type", "id2label", "label2id", "num_labels", "_num_labels", "tf_legacy_loss",
+
+            // Lengths that are said again elsewhere, and numbers that shapes were once worked out from.
+            "max_sequence_length", "max_seq_length", "max_seq_len", "model_max_length", "tokenizer_model_max_length", "seq_length", "n_ctx",
+            "original_max_position_embeddings", "max_window_layers", "multiple_of", "ffn_dim_multiplier",
+
+            // Tokens and how texts are filled up.
+            "pad_token_id", "unk_token_id", "sep_token_id", "decoder_start_token_id", "cls_token_id", "mask_token_id", "padding_side",
+            "tokenizer_padding_side", "n_special", "predict_special_tokens",
+
+            // Defaults of generation.
+            "do_sample", "max_length", "min_length", "max_new_tokens", "min_new_tokens", "num_beams", "num_beam_groups", "temperature", "top_k", "top_p",
+            "typical_p", "repetition_penalty", "length_penalty", "diversity_penalty", "no_repeat_ngram_size", "encoder_no_repeat_ngram_size",
+            "num_return_sequences", "early_stopping", "bad_words_ids", "forced_bos_token_id", "forced_eos_token_id", "suppress_tokens",
+            "begin_suppress_tokens", "remove_invalid_values", "exponential_decay_length_penalty",
+
+            // Heads that are not used here, and training.
+            "is_decoder", "summary_activation", "summary_first_dropout", "summary_proj_to_labels", "summary_type", "summary_use_proj",
+            "classifier_dropout", "classifier_dropout_prob", "initializer_factor",
+            DecoderConfigWriter.ScoreBias, DecoderConfigWriter.ScoreShift,
+        ],
+        StringComparer.Ordinal);
 
     private static readonly HashSet<string> NoKeys = [];
 
@@ -65,7 +92,8 @@ public static class DecoderConfigReader
 
     private static void RefuseForeign(DecoderConfigKeys keys)
     {
-        keys.Allow("quantization_config", [], "is not implemented: use the unquantised checkpoint");
+        foreach (var key in (string[])["quantization_config", "quantization", "compression_config"])
+            keys.Allow(key, [], "is not implemented: use the unquantised checkpoint");
         keys.Allow("add_cross_attention", ["false"], "is not implemented: only decoders that read nothing but their own text");
         keys.Allow("is_encoder_decoder", ["false"], "is not implemented: only decoders");
         keys.Allow("partial_rotary_factor", ["1"], "is not implemented: all components of a head must be turned");
@@ -105,7 +133,7 @@ public static class DecoderConfigReader
             BosTokenId = Bos(keys),
             EosTokenIds = keys.Ids("eos_token_id"),
             ResidualDropoutInFile = keys.Number("resid_pdrop", 0.1),
-            Notes = DropoutNotes(keys, "attn_pdrop", "embd_pdrop"),
+            Notes = Notes(keys, "attn_pdrop", "embd_pdrop"),
         };
     }
 
@@ -114,12 +142,10 @@ public static class DecoderConfigReader
         RequireActivation(keys, "hidden_act", "silu", "swish");
         keys.Allow("mlp_bias", ["false"], "is not implemented: feed-forward projections have no biases here");
         keys.Allow("rope_interleaved", ["false"], "is not implemented: rotary positions turn components j and j + D/2");
-        keys.AllowElements("layer_types", "full_attention", "is not implemented: every layer must be \"full_attention\"");
         var attentionBias = AttentionBias(keys, family);
         var heads = keys.Integer(HeadCount);
         var width = keys.Integer("hidden_size");
         var (rotaryBase, scaling) = Rotary(keys);
-        var notes = DropoutNotes(keys, "attention_dropout").ToList();
         return new DecoderConfig
         {
             Family = family,
@@ -130,7 +156,7 @@ public static class DecoderConfigReader
             KeyValueHeads = KeyValueHeads(keys, family, heads),
             HeadWidth = HeadWidth(keys, family, width, heads),
             FeedForwardWidth = keys.Integer("intermediate_size"),
-            ContextLength = Context(keys, family, notes),
+            ContextLength = Context(keys, family),
             Normalization = Normalization.RmsNorm,
             NormEpsilon = keys.Number("rms_norm_eps", 1e-6),
             Positions = Positions.Rotary,
@@ -145,7 +171,7 @@ public static class DecoderConfigReader
             InitializerRange = keys.Number("initializer_range", 0.02),
             BosTokenId = Bos(keys),
             EosTokenIds = keys.Ids("eos_token_id"),
-            Notes = notes,
+            Notes = Notes(keys, "attention_dropout"),
         };
     }
 
@@ -186,27 +212,40 @@ public static class DecoderConfigReader
         return heads > 0 ? width / heads : 0;
     }
 
-    private static int Context(DecoderConfigKeys keys, DecoderFamily family, List<string> notes)
+    private static int Context(DecoderConfigKeys keys, DecoderFamily family)
     {
         var context = keys.Integer("max_position_embeddings");
-        if (family is DecoderFamily.Qwen2 or DecoderFamily.Qwen3)
+        if (SlidingWindow(keys, family) is { } window && window < context)
         {
-            keys.Allow("use_sliding_window", ["false"], "is not implemented: attention must see the whole text");
-            keys.Contains("sliding_window"); // without use_sliding_window it has no effect
-            return context;
+            keys.Refuse(Window, FormattableString.Invariant(
+                $"is not implemented: attention that sees only the last {window} tokens. Up to there it is the same: ")
+                + FormattableString.Invariant($"set \"max_position_embeddings\" to {window} to use the model for texts of at most {window} tokens"));
         }
 
-        if (family != DecoderFamily.Mistral)
-            return context;
-        var absent = !keys.ContainsKeyEvenNull("sliding_window");
-        if (!keys.Contains("sliding_window") && !absent)
-            return context;
-        var window = keys.Integer("sliding_window", 4096);
+        return context;
+    }
+
+    // Tokens that the narrowest layer's attention sees; null for all of them.
+    private static int? SlidingWindow(DecoderConfigKeys keys, DecoderFamily family)
+    {
+        const string Full = "full_attention";
+        const string Switch = "use_sliding_window";
+        var isQwen = family is DecoderFamily.Qwen2 or DecoderFamily.Qwen3;
+        // To Mistral and Qwen an absent key means 4096, null means none.
+        var isGiven = keys.Contains(Window) || (family != DecoderFamily.Llama && !keys.ContainsKeyEvenNull(Window));
+        int? window = isGiven ? keys.Integer(Window, 4096) : null;
         if (window < 1)
-            keys.Refuse("sliding_window", "must be positive");
-        if (window < context)
-            notes.Add($"The context is {window} tokens instead of {context}: attention beyond \"sliding_window\" is not implemented, and up to there it is the same.");
-        return Math.Min(context, window);
+            keys.Refuse(Window, "must be positive");
+        // Mistral has no switch: there the window is used whatever the switch says.
+        var isOff = family != DecoderFamily.Mistral && !keys.Flag(Switch, whenAbsent: !isQwen);
+        if (isQwen && !isOff)
+        {
+            var full = keys.Contains("layer_types") ? keys.AreAll("layer_types", Full) : keys.Integer("max_window_layers", 28) >= keys.Integer("num_hidden_layers");
+            return full ? null : window;
+        }
+
+        keys.AllowElements("layer_types", Full, "is not implemented: every layer must be \"full_attention\"");
+        return isOff ? null : window;
     }
 
     private static (double Base, RotaryScaling? Scaling) Rotary(DecoderConfigKeys keys)
@@ -277,9 +316,10 @@ public static class DecoderConfigReader
 
     private static int? Bos(DecoderConfigKeys keys) => keys.Contains("bos_token_id") ? keys.Integer("bos_token_id") : null;
 
-    private static string[] DropoutNotes(DecoderConfigKeys keys, params string[] names) =>
+    private static string[] Notes(DecoderConfigKeys keys, params string[] dropouts) =>
     [
-        .. names.Where(name => keys.Number(name, 0) != 0)
+        .. dropouts.Where(name => keys.Number(name, 0) != 0)
             .Select(name => $"\"{name}\" is not applied: training has residual dropout only, as its stage says."),
+        .. keys.Contains(DecoderConfigWriter.OwnCode) ? [$"\"{DecoderConfigWriter.OwnCode}\" names code that came with the model. It is not run: the model is computed as its \"model_type\" says."] : (string[])[],
     ];
 }

@@ -7,8 +7,14 @@ namespace Rlhf.Model;
 /// <summary>Writes a decoder's configuration as Hugging Face <c>config.json</c>.</summary>
 public static class DecoderConfigWriter
 {
-    /// <summary>Our key for the bias of a reward model's head, which Transformers' own head does not have.</summary>
+    /// <summary>A key of older reward models for the bias of their head. It is part of their scores.</summary>
     public const string ScoreBias = "score_bias";
+
+    /// <summary>Our key for what is added to a reward model's score so that the demonstrations have 0 on average. It is no part of the score, which has no bias in other programs either.</summary>
+    public const string ScoreShift = "score_shift";
+
+    /// <summary>The key that names code beside the model, which is neither run nor carried along.</summary>
+    public const string OwnCode = "auto_map";
 
     private static readonly JsonSerializerOptions Indented = new()
     {

@@ -73,7 +73,8 @@ public sealed class StageContext
     public ulong SeedOf(ulong? own) => Step.SeedOf(own, Recipe);
 
     /// <summary>Loads a model that the stage does not train.</summary>
-    internal LoadedModel LoadFrozen(string folder, HeadKind kind) => Model.Checkpoints.ModelFolder.Load(Device, folder, kind, trainable: false, Recipe.FrozenPrecision);
+    internal LoadedModel LoadFrozen(string folder, HeadKind kind, bool shifted = false) =>
+        Model.Checkpoints.ModelFolder.Load(Device, folder, kind, trainable: false, Recipe.FrozenPrecision, shifted);
 
     /// <summary>Writes <c>ledger.json</c> and then <c>summary.json</c>, with which the stage is complete.</summary>
     internal void Complete(StageSummary summary)

@@ -6,7 +6,8 @@ namespace Rlhf.Tokenization;
 /// <summary>Finds the chat template among a tokenizer's files.</summary>
 internal static class ChatTemplateFile
 {
-    private const string JinjaFile = "chat_template.jinja";
+    /// <summary>The file that holds a template alone.</summary>
+    public const string JinjaFile = "chat_template.jinja";
 
     /// <summary>Reads chat_template.jinja, else <c>chat_template</c> of tokenizer_config.json (of several the one called default); null for none.</summary>
     public static ChatTemplate? Read(TokenizerFiles files, SpecialTokens special)

@@ -72,7 +72,7 @@ internal sealed record SpecialTokens(int? Beginning, string? BeginningText, IRea
     }
 
     /// <summary>A token given as a string, or as an object with <c>content</c>.</summary>
-    private static string? Content(JsonValue token) =>
+    public static string? Content(JsonValue token) =>
         token.IsNull ? null : token.Element.ValueKind == JsonValueKind.Object ? token["content"].OptionalText() : token.Text();
 
     private static int IdOf(string token, JsonValue where, Vocabulary vocabulary) =>

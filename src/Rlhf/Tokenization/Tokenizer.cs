@@ -41,6 +41,15 @@ public sealed class Tokenizer
     /// <exception cref="InputException">The template is not supported; with line and column.</exception>
     public ChatTemplate? ChatTemplate => _chatTemplate.Value;
 
+    /// <summary>The files that it was read from.</summary>
+    internal TokenizerFiles Files => _files;
+
+    /// <summary>Whether tokens are spelled byte by byte.</summary>
+    internal bool IsByteLevel => _definition.PreTokenizer?.IsByteLevel == true;
+
+    /// <summary>The tokens that are cut out of texts and left out for people.</summary>
+    internal IEnumerable<AddedToken> SpecialAddedTokens => _addedById.Values.Where(token => token.IsSpecial);
+
     /// <summary>Reads tokenizer.json, or vocab.json + merges.txt, from a model folder.</summary>
     /// <exception cref="InputException">A file is absent, broken or asks for something that is not implemented.</exception>
     public static Tokenizer Load(string folder) => new(TokenizerFiles.Read(folder));
@@ -87,7 +96,7 @@ public sealed class Tokenizer
             return FormattableString.Invariant($"<no token {id}>");
         if (_addedById.ContainsKey(id))
             return piece;
-        var text = _definition.PreTokenizer?.IsByteLevel == true ? BytesShown(ByteAlphabet.BytesOf(piece)) : piece.Replace('\u2581', ' ');
+        var text = IsByteLevel ? BytesShown(ByteAlphabet.BytesOf(piece)) : piece.Replace('\u2581', ' ');
         return text.Replace("\n", "\\n", StringComparison.Ordinal).Replace("\r", "\\r", StringComparison.Ordinal).Replace("\t", "\\t", StringComparison.Ordinal);
     }
 
@@ -98,7 +107,7 @@ public sealed class Tokenizer
             return [];
         if (_addedById.ContainsKey(id))
             return Encoding.UTF8.GetBytes(piece);
-        if (_definition.PreTokenizer?.IsByteLevel == true)
+        if (IsByteLevel)
             return ByteAlphabet.BytesOf(piece);
         return piece.Length == 6 && piece.StartsWith("<0x", StringComparison.Ordinal) && byte.TryParse(piece.AsSpan(3, 2), System.Globalization.NumberStyles.AllowHexSpecifier, null, out var value)
             ? [value]
@@ -107,6 +116,10 @@ public sealed class Tokenizer
 
     /// <summary>Id of an entry of the vocabulary (as the file spells it) or of an added token; null when there is none.</summary>
     public int? FindId(string token) => _definition.Vocabulary.Find(token);
+
+    /// <summary>Whether every id is the same entry of the vocabulary here and there, special or not.</summary>
+    public bool HasSameVocabulary(Tokenizer other) => VocabularySize == other.VocabularySize
+        && Enumerable.Range(0, VocabularySize).All(id => _definition.Vocabulary[id] == other._definition.Vocabulary[id]);
 
     /// <summary>Whether this id is a special token (left out when decoding for people).</summary>
     public bool IsSpecial(int id) => _addedById.TryGetValue(id, out var token) && token.IsSpecial;

@@ -92,7 +92,7 @@ internal sealed record TokenizerDefinition
 
         var config = files.Json(TokenizerFiles.Config);
         AddConfigured(files, vocabulary, added);
-        if (added.Count == 0 && vocabulary.Find(SpecialTokens.Gpt2EndOfText) is { } end)
+        if (!added.Exists(token => token.Content == SpecialTokens.Gpt2EndOfText) && vocabulary.Find(SpecialTokens.Gpt2EndOfText) is { } end)
             added.Add(new AddedToken(end, SpecialTokens.Gpt2EndOfText, IsSpecial: true));
         var special = SpecialTokens.FromFiles(files, vocabulary);
         var addPrefixSpace = config["add_prefix_space"].Boolean(false);

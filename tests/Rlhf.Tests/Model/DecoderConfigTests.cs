@@ -17,6 +17,15 @@ public sealed class DecoderConfigTests
         return Read(json);
     }
 
+    private static DecoderConfig ReadWithAll(string family, string keys)
+    {
+        var json = Config(family == "mistral" ? "llama" : family);
+        json["model_type"] = family;
+        foreach (var (key, value) in JsonNode.Parse(keys)!.AsObject())
+            json[key] = value?.DeepClone();
+        return Read(json);
+    }
+
     [Theory]
     [InlineData("gpt2", "n_embd", "n_layer", "n_head", "n_positions")]
     [InlineData("llama", "hidden_size", "num_hidden_layers", "num_attention_heads", "max_position_embeddings")]
@@ -84,9 +93,13 @@ public sealed class DecoderConfigTests
     [InlineData("llama", "rope_parameters", "{\"rope_type\": \"default\", \"rope_theta\": 5.0}")]
     [InlineData("llama", "rope_parameters", "{\"rope_type\": \"default\", \"partial_rotary_factor\": 0.25}")]
     [InlineData("llama", "something_new", "3")]
-    [InlineData("qwen2", "use_sliding_window", "true")]
+    [InlineData("llama", "quantization", "{\"group_size\": 64, \"bits\": 4}")]
+    [InlineData("llama", "compression_config", "{\"format\": \"pack-quantized\"}")]
+    [InlineData("llama", "dual_chunk_attention_config", "{\"chunk_size\": 8}")]
+    [InlineData("llama", "pruned_heads", "{\"0\": [1]}")]
+    [InlineData("llama", "embedding_multiplier", "12.0")]
     [InlineData("qwen2", "attention_bias", "true")]
-    [InlineData("qwen3", "use_sliding_window", "true")]
+    [InlineData("qwen2", "layer_types", "[\"full_attention\", \"sliding_attention\"]")]
     [InlineData("llama", "model_type", "\"gemma2\"")]
     [InlineData("llama", "model_type", "null")]
     public void What_is_not_implemented_or_impossible_is_refused(string family, string key, string value)
@@ -146,18 +159,69 @@ public sealed class DecoderConfigTests
         Assert.Null(ReadWith("llama", "rope_scaling", "{\"rope_type\": \"default\"}").RotaryScaling);
     }
 
+    // The context of the file is 64.
     [Theory]
-    [InlineData("16", 16, 1)]
-    [InlineData("4096", 64, 0)]
-    [InlineData("null", 64, 0)]
-    public void The_context_of_mistral_ends_at_its_window_and_that_is_told(string window, int context, int notes)
+    [InlineData("mistral", """{"sliding_window": 16}""", 16)]
+    [InlineData("mistral", """{"sliding_window": 63, "use_sliding_window": false}""", 63)] // a switch that Mistral does not have
+    [InlineData("mistral", """{"max_position_embeddings": 9000}""", 4096)] // what an absent key means
+    [InlineData("qwen2", """{"sliding_window": 5, "use_sliding_window": true, "max_window_layers": 1}""", 5)]
+    [InlineData("qwen2", """{"sliding_window": 5, "use_sliding_window": true, "layer_types": ["full_attention", "sliding_attention"]}""", 5)]
+    [InlineData("qwen3", """{"max_position_embeddings": 9000, "use_sliding_window": true, "max_window_layers": 0, "layer_types": null, "sliding_window": 4096}""", 4096)]
+    [InlineData("llama", """{"sliding_window": 32}""", 32)]
+    public void A_window_shorter_than_the_context_is_refused_by_name(string family, string keys, int window)
     {
-        var json = Config("llama");
-        json["model_type"] = "mistral";
-        json["sliding_window"] = JsonNode.Parse(window);
-        Assert.Equal(context, Read(json).ContextLength);
-        Assert.Equal(notes, Read(json).Notes.Count);
+        var message = Assert.Throws<InputException>(() => ReadWithAll(family, keys)).Message;
+        Assert.Contains("\"sliding_window\"", message, StringComparison.Ordinal);
+        Assert.Contains($"set \"max_position_embeddings\" to {window} ", message, StringComparison.Ordinal);
     }
+
+    [Theory]
+    [InlineData("mistral", """{"sliding_window": null}""", 64)]
+    [InlineData("mistral", """{"sliding_window": 64}""", 64)]
+    [InlineData("mistral", """{"sliding_window": 4096, "layer_types": ["full_attention", "full_attention"]}""", 64)]
+    [InlineData("mistral", """{"sliding_window": 16, "max_position_embeddings": 16}""", 16)]
+    [InlineData("mistral", "{}", 64)]
+    [InlineData("qwen2", """{"sliding_window": 5}""", 64)]
+    [InlineData("qwen2", """{"sliding_window": 5, "use_sliding_window": false, "max_window_layers": 1}""", 64)]
+    [InlineData("qwen2", """{"sliding_window": 5, "use_sliding_window": true, "max_window_layers": 2}""", 64)]
+    [InlineData("qwen2", """{"sliding_window": 64, "use_sliding_window": true, "max_window_layers": 0}""", 64)]
+    [InlineData("qwen2", """{"sliding_window": null, "use_sliding_window": true, "max_window_layers": 0}""", 64)]
+    [InlineData("qwen3", """{"sliding_window": 5, "use_sliding_window": true, "layer_types": ["full_attention"], "max_window_layers": 0}""", 64)]
+    [InlineData("llama", """{"sliding_window": 5, "use_sliding_window": false, "max_window_layers": 9}""", 64)]
+    [InlineData("llama", """{"sliding_window": null}""", 64)]
+    public void The_context_is_that_of_the_positions_where_no_window_narrows_it(string family, string keys, int context) =>
+        Assert.Equal(context, ReadWithAll(family, keys).ContextLength);
+
+    [DataFact("../reference/families")]
+    public void Reference_models_with_windows_are_refused_in_both_forms_of_their_files()
+    {
+        foreach (var name in new[] { "mistral-window", "qwen2-window" })
+        {
+            foreach (var file in new[] { "config.json", "config.legacy.json" })
+            {
+                var json = JsonNode.Parse(File.ReadAllText(ReferenceFiles.DataPathOf("..", "reference", "families", name, file)))!.AsObject();
+                Assert.Contains("sliding_window", Assert.Throws<InputException>(() => Read(json)).Message, StringComparison.Ordinal);
+            }
+        }
+    }
+
+    [Fact]
+    public void Keys_that_public_files_have_and_that_change_nothing_are_taken()
+    {
+        var config = ReadWithAll("llama", """
+            {"unsloth_fixed": true, "unsloth_version": "2024.9", "_flash_attn_2_enabled": true, "max_sequence_length": 2048, "transformers_version": "4.46.0",
+             "torch_dtype": "bfloat16", "dtype": "bfloat16", "_attn_implementation_autoset": true, "transformers.js_config": {"kv_cache_dtype": {"q4f16": "float16"}},
+             "is_llama_config": true, "rope_interleaved": false, "pretraining_tp": 1, "use_cache": true, "pad_token_id": 3, "use_flash_attn": true, "multiple_of": 256,
+             "id2label": {"0": "LABEL_0"}, "label2id": {"LABEL_0": 0}, "tokenizer_model_max_length": 4096, "tokenizer_padding_side": "right",
+             "original_max_position_embeddings": 64, "classifier_dropout": 0.1, "return_dict": true, "quantization_config": null}
+            """);
+        Assert.Equal(64, config.ContextLength);
+        Assert.Empty(config.Notes);
+    }
+
+    [Fact]
+    public void Code_that_comes_with_a_model_is_told_not_run() =>
+        Assert.Contains("auto_map", Assert.Single(ReadWith("llama", "auto_map", "{\"AutoModelForCausalLM\": \"own.OwnModel\"}").Notes));
 
     [Fact]
     public void Attention_biases_of_llama_are_on_all_four_projections()

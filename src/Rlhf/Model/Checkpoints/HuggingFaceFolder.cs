@@ -14,6 +14,8 @@ public sealed partial class HuggingFaceFolder : IDisposable
     private const int MostFloatsAtOnce = 1 << 20;
     private const int MostNamed = 20;
 
+    private static readonly string[] AdapterFiles = ["adapter_config.json", "adapter_model.safetensors", "adapter_model.bin"];
+
     private readonly CheckpointTensors tensors;
     private readonly Dictionary<string, string> fileNames;
 
@@ -61,6 +63,7 @@ public sealed partial class HuggingFaceFolder : IDisposable
     {
         if (!Directory.Exists(folder))
             throw new InputException($"{folder}: there is no such model folder.");
+        RefuseAdapter(folder);
         if (!File.Exists(Path.Combine(folder, ModelSource.ConfigFile)))
             throw new InputException($"{folder}: there is no {ModelSource.ConfigFile}, so this is not a model folder.");
         var tensors = CheckpointTensors.Open(folder);
@@ -73,6 +76,16 @@ public sealed partial class HuggingFaceFolder : IDisposable
             tensors.Dispose();
             throw;
         }
+    }
+
+    // The weights beside an adapter are those of the model without it.
+    private static void RefuseAdapter(string folder)
+    {
+        if (AdapterFiles.FirstOrDefault(name => File.Exists(Path.Combine(folder, name))) is not { } adapter)
+            return;
+        throw new InputException(File.Exists(Path.Combine(folder, ModelSource.ConfigFile))
+            ? $"{folder}: beside the model stands an adapter ({adapter}), without which it would be another model. Adapters are not implemented: merge it into the weights (PEFT's merge_and_unload), or take {string.Join(" and ", AdapterFiles)} out of the folder to use the model without it."
+            : $"{folder}: this is an adapter ({adapter}), not a whole model. Adapters are not implemented: merge it into its base model (PEFT's merge_and_unload) and give that folder.");
     }
 
     /// <summary>Copies all parameters to the flat buffer; the gaps become 0.</summary>
@@ -227,7 +240,6 @@ public sealed partial class HuggingFaceFolder : IDisposable
 
     private ScoreHead? ReadScore(string configFile)
     {
-        var key = Source.Config[DecoderConfigWriter.ScoreBias];
         if (!tensors.Contains(ScoreHead.WeightName))
         {
             if (tensors.Contains(ScoreHead.BiasName))
@@ -236,17 +248,22 @@ public sealed partial class HuggingFaceFolder : IDisposable
         }
 
         var weight = tensors.FileOf(ScoreHead.WeightName).ReadFloats(ScoreHead.WeightName);
-        var told = 0f;
-        if (key is not null && !(key is JsonValue value && value.TryGetValue(out told)))
-            throw new InputException($"{configFile}: \"{DecoderConfigWriter.ScoreBias}\" must be a number.");
-        var bias = tensors.Contains(ScoreHead.BiasName)
-            ? tensors.FileOf(ScoreHead.BiasName).ReadFloats(ScoreHead.BiasName)[0]
-            : told;
-        if (key is not null && bias != told)
+        var told = ReadNumber(DecoderConfigWriter.ScoreBias, configFile);
+        var bias = tensors.Contains(ScoreHead.BiasName) ? tensors.FileOf(ScoreHead.BiasName).ReadFloats(ScoreHead.BiasName)[0] : told ?? 0;
+        if (told is not null && bias != told)
             throw new InputException($"{configFile}: \"{DecoderConfigWriter.ScoreBias}\" contradicts the tensor {ScoreHead.BiasName}. Remove the wrong one.");
         return weight.All(float.IsFinite) && float.IsFinite(bias)
-            ? new ScoreHead(weight, bias)
+            ? new ScoreHead(weight, bias, ReadNumber(DecoderConfigWriter.ScoreShift, configFile) ?? 0)
             : throw new InputException($"{Folder}: {ScoreHead.WeightName} or its bias has a number that is not finite. The model is broken: use an earlier checkpoint.");
+    }
+
+    private float? ReadNumber(string key, string configFile)
+    {
+        if (Source.Config[key] is not { } node)
+            return null;
+        return node is JsonValue value && value.TryGetValue(out float number) && float.IsFinite(number)
+            ? number
+            : throw new InputException($"{configFile}: \"{key}\" must be a number.");
     }
 
     [GeneratedRegex(@"\A(transformer\.)?h\.[0-9]+\.attn\.(masked_)?bias\z")]

@@ -14,6 +14,12 @@ public sealed record SaveOptions
     /// <summary>Makes it a reward model: this head instead of the language head.</summary>
     public ScoreHead? Score { get; init; }
 
+    /// <summary>
+    /// In a reward model the token that fills up the shorter rows of a batch: other programs read the score at the last token that is another one. Null: the source's, unless it
+    /// ends answers; then there is none, and they score one answer at a time.
+    /// </summary>
+    public int? PaddingId { get; init; }
+
     /// <summary>The folder that the model was trained from: its configuration is kept but for what changed, its tokenizer carried along.</summary>
     public ModelSource? Source { get; init; }
 }
@@ -24,6 +30,8 @@ public sealed record SaveOptions
 /// </summary>
 public static class HuggingFaceWriter
 {
+    private const string Scorer = "ForSequenceClassification";
+
     /// <summary>Writes a model to a folder that has none yet.</summary>
     /// <param name="folder">Created if absent.</param>
     /// <param name="config">What the model is.</param>
@@ -56,7 +64,8 @@ public static class HuggingFaceWriter
                 throw new ArgumentException($"The scalar head has {score.Weight.Length} weights, the model's width is {config.Width}.", nameof(options));
             tensors.RemoveAll(tensor => tensor.Name == ParameterNames.Head);
             tensors.Add(new(ScoreHead.WeightName, [1, config.Width], options.Type, ReaderOf(score.Weight)));
-            tensors.Add(new(ScoreHead.BiasName, [1], TensorType.F32, ReaderOf([score.Bias])));
+            if (score.Bias != 0)
+                tensors.Add(new(ScoreHead.BiasName, [1], TensorType.F32, ReaderOf([score.Bias])));
         }
 
         WriteTensors(folder, tensors, options.MaxShardBytes);
@@ -116,20 +125,39 @@ public static class HuggingFaceWriter
     private static JsonObject ConfigOf(DecoderConfig config, SaveOptions options)
     {
         var json = DecoderConfigWriter.Write(config, options.Source?.Config);
+        json.Remove(DecoderConfigWriter.OwnCode);
+        SetHead(json, config, options);
         Set(json, "architectures", new JsonArray(Architecture(config.Family, options.Score is not null)));
-        var typeKey = json.ContainsKey("dtype") && !json.ContainsKey("torch_dtype") ? "dtype" : "torch_dtype";
-        Set(json, typeKey, options.Type.TorchName());
-        if (options.Score is { } score)
-        {
-            Set(json, "num_labels", 1);
-            Set(json, DecoderConfigWriter.ScoreBias, score.Bias);
-        }
-        else if (json.Remove(DecoderConfigWriter.ScoreBias))
-        {
-            json.Remove("num_labels");
-        }
-
+        var typeName = options.Type.TorchName();
+        if (json.ContainsKey("dtype"))
+            Set(json, "dtype", typeName);
+        if (json.ContainsKey("torch_dtype") || !json.ContainsKey("dtype"))
+            Set(json, "torch_dtype", typeName);
         return json;
+    }
+
+    private static void SetHead(JsonObject json, DecoderConfig config, SaveOptions options)
+    {
+        var wasReward = json["architectures"] is JsonArray and [JsonValue name, ..] && name.TryGetValue(out string? text) && text.EndsWith(Scorer, StringComparison.Ordinal);
+        if (options.Score is null && !wasReward)
+            return;
+        string[] headKeys = ["num_labels", "_num_labels", "id2label", "label2id", DecoderConfigWriter.ScoreBias, DecoderConfigWriter.ScoreShift];
+        foreach (var key in headKeys)
+            json.Remove(key);
+        if (options.Score is not { } score)
+            return;
+        // Libraries count the labels by their names where there are any, so both are said.
+        json["num_labels"] = 1;
+        json["id2label"] = new JsonObject { ["0"] = "LABEL_0" };
+        json["label2id"] = new JsonObject { ["LABEL_0"] = 0 };
+        if (score.Bias != 0)
+            json[DecoderConfigWriter.ScoreBias] = score.Bias;
+        if (score.Shift != 0)
+            json[DecoderConfigWriter.ScoreShift] = score.Shift;
+        if (options.PaddingId is { } padding)
+            Set(json, "pad_token_id", padding);
+        else if (json["pad_token_id"] is JsonValue value && value.TryGetValue(out int id) && config.EosTokenIds.Contains(id))
+            json["pad_token_id"] = null;
     }
 
     private static string Architecture(DecoderFamily family, bool scores)
@@ -143,7 +171,7 @@ public static class HuggingFaceWriter
             DecoderFamily.Qwen3 => "Qwen3",
             _ => throw new ArgumentOutOfRangeException(nameof(family), family, "This family has no architecture in Hugging Face's library."),
         };
-        return stem + (scores ? "ForSequenceClassification" : family == DecoderFamily.Gpt2 ? "LMHeadModel" : "ForCausalLM");
+        return stem + (scores ? Scorer : family == DecoderFamily.Gpt2 ? "LMHeadModel" : "ForCausalLM");
     }
 
     private static void WriteCarriedFiles(string folder, DecoderConfig config, ModelSource? source)

@@ -13,8 +13,9 @@ public static class ModelFolder
     /// <param name="kind">The heads that are needed.</param>
     /// <param name="trainable">Whether it will be trained.</param>
     /// <param name="storage">What the matrices of a model that will not be trained are kept in.</param>
+    /// <param name="shifted">Whether the shift of a reward model is added to its scores, so that the demonstrations have 0 on average.</param>
     /// <exception cref="InputException">The folder is not a sound model of these kinds.</exception>
-    public static LoadedModel Load(IDevice device, string folder, HeadKind kind, bool trainable = false, Precision storage = Precision.F32)
+    public static LoadedModel Load(IDevice device, string folder, HeadKind kind, bool trainable = false, Precision storage = Precision.F32, bool shifted = false)
     {
         using var file = HuggingFaceFolder.Load(folder);
         if (kind.HasFlag(HeadKind.Language) && !file.HasLanguageHead)
@@ -29,7 +30,7 @@ public static class ModelFolder
             if (kind.HasFlag(HeadKind.Scalar) && file.Score is { } score)
             {
                 device.CopyIn(score.Weight, decoder.Part(decoder.ScalarWeight, score.Weight.Length));
-                device.CopyIn([score.Bias], decoder.Part(decoder.ScalarBias, 1));
+                device.CopyIn([shifted ? score.Bias + score.Shift : score.Bias], decoder.Part(decoder.ScalarBias, 1));
             }
 
             if (trainable)
@@ -50,7 +51,9 @@ public static class ModelFolder
         }
     }
 
-    /// <summary>Writes a model folder, whole or not at all: with a scalar head as a reward model, else as a language model.</summary>
+    /// <summary>
+    /// Writes a model folder, whole or not at all: with a scalar head as a reward model, else as a language model. The head's bias becomes the shift, which is no part of the score.
+    /// </summary>
     /// <param name="decoder">The model.</param>
     /// <param name="folder">Replaced if it exists.</param>
     /// <param name="source">The folder it was trained from, whose tokenizer and configuration are carried along; null for a model from scratch.</param>
@@ -69,7 +72,7 @@ public static class ModelFolder
         Span<float> bias = stackalloc float[1];
         decoder.Device.CopyOut(decoder.Part(decoder.ScalarWeight, weight.Length), weight);
         decoder.Device.CopyOut(decoder.Part(decoder.ScalarBias, 1), bias);
-        return new ScoreHead(weight, bias[0]);
+        return new ScoreHead(weight, Shift: bias[0]);
     }
 }
 

@@ -68,7 +68,7 @@ internal static class PpoStage
 
     private static Decoder LoadReward(StageContext context, ModelPlace place, bool trainable)
     {
-        var loaded = trainable ? ModelFolder.Load(context.Device, place.Folder, HeadKind.Scalar, trainable: true) : context.LoadFrozen(place.Folder, HeadKind.Scalar);
+        var loaded = trainable ? ModelFolder.Load(context.Device, place.Folder, HeadKind.Scalar, trainable: true, shifted: true) : context.LoadFrozen(place.Folder, HeadKind.Scalar, shifted: true);
         if (!loaded.HasScore)
         {
             loaded.Decoder.Dispose();

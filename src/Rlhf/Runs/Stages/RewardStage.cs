@@ -65,6 +65,8 @@ internal static class RewardStage
     {
         var model = ModelFolder.Load(context.Device, start.Folder, HeadKind.Scalar, trainable: true);
         using var decoder = model.Decoder;
+        StageTools.TellNotes(context, start, decoder.Config);
+        var (source, padding) = SourceFor(context, model.Source, tokenizer, decoder.Config);
         RewardTrainer.InitializeHead(decoder, options.HeadInitialization, seed);
         decoder.Refresh();
         using var host = new StageHost(context, tokenizer, options.KeepCheckpoints, name);
@@ -81,8 +83,22 @@ internal static class RewardStage
         }
 
         DurableFiles.RecoverFolder(folder);
-        ModelFolder.Save(decoder, folder, model.Source.WithFormat(context.Data.FormatOf(context.Recipe.Data.Comparisons ?? context.Recipe.Data.Prompts), tokenizer), asReward: true);
+        ModelFolder.Save(decoder, folder, source, asReward: true, new SaveOptions { PaddingId = padding?.Id });
         return result;
+    }
+
+    /// <summary>What is carried along, with a padding token by which other programs find the end of an answer.</summary>
+    private static (ModelSource Source, PaddingToken? Padding) SourceFor(StageContext context, ModelSource source, Tokenizer tokenizer, DecoderConfig config)
+    {
+        var format = context.Data.FormatOf(context.Recipe.Data.Comparisons ?? context.Recipe.Data.Prompts);
+        source = source.WithFormat(format, tokenizer);
+        if (PaddingToken.For(tokenizer, EndOfTurn.Of(format, tokenizer), config.VocabularySize) is { } padding)
+        {
+            return (source with { Files = padding.NameIn(source.Files) }, padding);
+        }
+
+        context.Progress.Line($"{context.Step.Name}: the tokenizer has no token that never ends an answer: other programs can score one answer at a time with this reward model, not a padded batch");
+        return (source, null);
     }
 
     private static Rows Read(StageContext context, RewardOptions options, Tokenizer tokenizer, int contextLength)

@@ -2,6 +2,7 @@ using System.Text.Json;
 using Rlhf.Data;
 using Rlhf.Evaluation;
 using Rlhf.Generation;
+using Rlhf.Model;
 using Rlhf.Model.Checkpoints;
 using Rlhf.Quickstart;
 using Rlhf.Reporting;
@@ -109,6 +110,15 @@ internal static class StageTools
         Figures = figures,
         ModelHash = Directory.Exists(context.ModelFolder) ? DurableFiles.ContentHash(context.ModelFolder) : null,
     };
+
+    /// <summary>Tells what a reader of the base model's configuration should know, in the stage that begins with it.</summary>
+    public static void TellNotes(StageContext context, ModelPlace start, DecoderConfig config)
+    {
+        foreach (var note in start.Folder == context.Models.Base.Folder ? config.Notes : [])
+        {
+            context.Progress.Line($"{Path.Combine(start.Folder, "config.json")}: {note}");
+        }
+    }
 
     /// <summary>What is carried along, with the form in which the recipe writes prompts and answers.</summary>
     public static ModelSource WithFormat(this ModelSource source, FormatOptions format, Tokenizer tokenizer)

@@ -45,6 +45,7 @@ internal static class SupervisedStage
     {
         var model = ModelFolder.Load(context.Device, start.Folder, HeadKind.Language, trainable: true);
         using var decoder = model.Decoder;
+        StageTools.TellNotes(context, start, decoder.Config);
         var (train, heldOut) = read(decoder.Config.ContextLength);
         if (train.Count == 0)
         {
@@ -84,7 +85,7 @@ internal static class SupervisedStage
         public RewardJudge(StageContext context, SftOptions options, Decoder policy, Tokenizer tokenizer, Arena arena)
         {
             this.policy = policy;
-            reward = context.LoadFrozen(options.RewardModel!, HeadKind.Scalar).Decoder;
+            reward = context.LoadFrozen(options.RewardModel!, HeadKind.Scalar, shifted: true).Decoder;
             var limits = options.Limits.ForPrompts(policy.Config.ContextLength, options.RewardMaxNewTokens);
             var encoder = new SequenceEncoder(tokenizer, context.Data.FormatOf(context.Recipe.Data.Prompts), limits, context.Ledger);
             var prompts = StageTools.EncodePrompts(encoder, context.Data.Prompts().HeldOut.Take(options.RewardPrompts));

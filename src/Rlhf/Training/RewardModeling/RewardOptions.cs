@@ -16,10 +16,10 @@ public enum HeadInitialization
 /// <summary>Where the scores' zero lies after training.</summary>
 public enum NormalizeOn
 {
-    /// <summary>The bias stays as trained (a pairwise loss never moves it).</summary>
+    /// <summary>The shift stays as trained (a pairwise loss never moves it).</summary>
     None,
 
-    /// <summary>The bias is set so that demonstrations score 0 on average (Ouyang 2022).</summary>
+    /// <summary>The shift is set so that, with it, demonstrations score 0 on average (Ouyang 2022).</summary>
     Demonstrations,
 }
 
@@ -57,7 +57,7 @@ public sealed record RewardOptions : TrainingOptions
     /// <summary>How the scalar head starts: <c>normal</c> or <c>zero</c>.</summary>
     public HeadInitialization HeadInitialization { get; init; }
 
-    /// <summary>What scores 0 on average after training: <c>demonstrations</c> or <c>none</c>.</summary>
+    /// <summary>What has 0 on average where PPO measures scores: <c>demonstrations</c> or <c>none</c>.</summary>
     public NormalizeOn NormalizeOn { get; init; } = NormalizeOn.Demonstrations;
 
     /// <summary>Trains a second reward model beside, as a check on the first (PPO never sees it as a reward); <c>none</c> leaves it out.</summary>

@@ -75,7 +75,7 @@ public sealed class RewardTrainer : IDisposable
         decoder.Device.Fill(decoder.Part(decoder.ScalarBias, 1), 0f);
     }
 
-    /// <summary>Moves the bias so that the given sequences score 0 on average (Ouyang 2022, section 3.5).</summary>
+    /// <summary>Moves the bias so that the given sequences score 0 on average (Ouyang 2022, section 3.5). What is saved of it is the shift.</summary>
     public static void CenterOn(Decoder decoder, IReadOnlyList<int[]> demonstrations, int rowBudget)
     {
         using var scorer = new Scorer(decoder, rowBudget);

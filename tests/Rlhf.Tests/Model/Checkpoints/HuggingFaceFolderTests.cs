@@ -152,6 +152,20 @@ public sealed class HuggingFaceFolderTests : IDisposable
     }
 
     [Theory]
+    [InlineData("adapter_config.json")]
+    [InlineData("adapter_model.safetensors")]
+    public void A_model_beside_an_adapter_is_refused_as_is_an_adapter_alone(string file)
+    {
+        var path = folder.CopyOf(ReferenceFiles.PathOf("llama-tiny"));
+        File.WriteAllText(Path.Combine(path, file), "{}");
+        Assert.Contains($"adapter ({file})", Refusal(path));
+        Assert.Contains("beside the model", Refusal(path));
+        File.Delete(Path.Combine(path, "config.json"));
+        File.Delete(Path.Combine(path, "model.safetensors"));
+        Assert.Contains("not a whole model", Refusal(path));
+    }
+
+    [Theory]
     [InlineData("{\"model_type\": \"llama\",\n  oops}", ":2:3:")]
     [InlineData("[]", "object")]
     [InlineData("{\"model_type\": \"\\ud800\"}", "Unicode")]

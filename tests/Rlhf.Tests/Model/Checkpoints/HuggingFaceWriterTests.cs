@@ -108,19 +108,21 @@ public sealed class HuggingFaceWriterTests : IDisposable
     [InlineData("gpt2-tiny", TensorType.F32, "GPT2ForSequenceClassification")]
     [InlineData("llama-tiny", TensorType.BF16, "LlamaForSequenceClassification")]
     [InlineData("qwen3-tiny", TensorType.F32, "Qwen3ForSequenceClassification")]
-    public void A_reward_model_keeps_its_head_and_bias(string name, TensorType type, string architecture)
+    public void A_reward_model_keeps_its_head_and_shift(string name, TensorType type, string architecture)
     {
         using var model = HuggingFaceFolder.Load(ReferenceFiles.PathOf(name));
-        var head = new ScoreHead([.. Enumerable.Range(0, model.Config.Width).Select(i => i - 7.5f)], -0.1234567f);
+        var head = new ScoreHead([.. Enumerable.Range(0, model.Config.Width).Select(i => i - 7.5f)], Shift: -0.1234567f);
         var first = folder.PathOf("first");
         HuggingFaceWriter.Save(first, model.Config, model.ReadParameters(), new SaveOptions { Type = type, Score = head, Source = model.Source });
         using var reward = HuggingFaceFolder.Load(first);
         Assert.Equal(head.Weight, reward.Score!.Weight);
-        Assert.Equal(head.Bias, reward.Score.Bias);
+        Assert.Equal((0, head.Shift), (reward.Score.Bias, reward.Score.Shift));
         var config = JsonNode.Parse(File.ReadAllText(Path.Combine(first, "config.json")))!;
         Assert.Equal(architecture, (string)config["architectures"]![0]!);
         Assert.Equal(1, (int)config["num_labels"]!);
-        Assert.DoesNotContain("lm_head.weight", PlainSafetensors.Read(Path.Combine(first, "model.safetensors")).Keys);
+        var names = PlainSafetensors.Read(Path.Combine(first, "model.safetensors")).Keys;
+        Assert.DoesNotContain("lm_head.weight", names);
+        Assert.DoesNotContain("score.bias", names);
 
         var second = folder.PathOf("second");
         HuggingFaceWriter.Save(second, reward.Config, reward.ReadParameters(), new SaveOptions { Type = type, Score = reward.Score, Source = reward.Source });
@@ -128,7 +130,7 @@ public sealed class HuggingFaceWriterTests : IDisposable
     }
 
     [Fact]
-    public void The_bias_of_a_reward_model_survives_a_program_that_drops_its_tensor()
+    public void The_bias_of_an_older_reward_model_survives_a_program_that_drops_its_tensor()
     {
         using var model = HuggingFaceFolder.Load(ReferenceFiles.PathOf("gpt2-tiny"));
         var saved = folder.PathOf("saved");
@@ -154,6 +156,34 @@ public sealed class HuggingFaceWriterTests : IDisposable
         using (var loaded = HuggingFaceFolder.Load(reward))
             HuggingFaceWriter.Save(back, loaded.Config, loaded.ReadParameters(), new SaveOptions { Source = loaded.Source });
         AssertSameFiles(Resaved(ReferenceFiles.PathOf("gpt2-tiny"), TensorType.F32, long.MaxValue), back);
+    }
+
+    [Theory]
+    [InlineData("""{"torch_dtype": "bfloat16"}""", "torch_dtype")]
+    [InlineData("""{"dtype": "bfloat16"}""", "dtype")]
+    [InlineData("""{"torch_dtype": "bfloat16", "dtype": "bfloat16"}""", "torch_dtype", "dtype")]
+    [InlineData("{}", "torch_dtype")]
+    public void Every_key_that_tells_the_number_type_tells_the_written_one(string keys, params string[] expected)
+    {
+        var config = JsonNode.Parse(File.ReadAllText(ReferenceFiles.PathOf("llama-tiny", "config.json")))!.AsObject();
+        config.Remove("torch_dtype");
+        foreach (var (key, value) in JsonNode.Parse(keys)!.AsObject())
+            config[key] = value!.DeepClone();
+        var source = folder.CopyOf(ReferenceFiles.PathOf("llama-tiny"));
+        File.WriteAllText(Path.Combine(source, "config.json"), config.ToJsonString());
+        var saved = JsonNode.Parse(File.ReadAllText(Path.Combine(Resaved(source, TensorType.F32, long.MaxValue), "config.json")))!.AsObject();
+        Assert.Equal(expected, new[] { "torch_dtype", "dtype" }.Where(saved.ContainsKey));
+        Assert.All(expected, key => Assert.Equal("float32", (string)saved[key]!));
+    }
+
+    [Fact]
+    public void Code_that_is_not_carried_along_is_not_named()
+    {
+        var source = folder.CopyOf(ReferenceFiles.PathOf("llama-tiny"));
+        var config = JsonNode.Parse(File.ReadAllText(Path.Combine(source, "config.json")))!.AsObject();
+        config["auto_map"] = new JsonObject { ["AutoModelForCausalLM"] = "own.OwnModel" };
+        File.WriteAllText(Path.Combine(source, "config.json"), config.ToJsonString());
+        Assert.DoesNotContain("auto_map", File.ReadAllText(Path.Combine(Resaved(source, TensorType.F32, long.MaxValue), "config.json")));
     }
 
     [Theory]
