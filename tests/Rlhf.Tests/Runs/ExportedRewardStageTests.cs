@@ -1,5 +1,4 @@
 using System.Text.Json.Nodes;
-using Rlhf.Data;
 using Rlhf.Model;
 using Rlhf.Model.Checkpoints;
 using Rlhf.Numerics.Cpu;

@@ -41,7 +41,7 @@ public sealed class ExportedRewardTests : IDisposable
         var config = JsonNode.Parse(File.ReadAllText(Path.Combine(folder, "config.json")))!;
         Assert.Equal(padding, (int)config["pad_token_id"]!);
         Assert.Equal(-0.75f, (float)config["score_shift"]!);
-        Assert.Equal(1, config["id2label"]!.AsObject().Count);
+        Assert.Single(config["id2label"]!.AsObject());
         var stored = PlainSafetensors.Read(Path.Combine(folder, "model.safetensors"));
         Assert.DoesNotContain("score.bias", stored.Keys);
         var batch = Padded(sequences, padding);
