@@ -236,7 +236,7 @@ internal sealed class ChatSession(Tokenizer tokenizer, SequenceEncoder encoder, 
         }
         catch (Exception exception) when (exception is IOException or UnauthorizedAccessException or ArgumentException or NotSupportedException)
         {
-            throw new InputException(exception.Message, exception);
+            throw new InputException($"{file}: cannot be written: {FailureText.Of(exception, file)}.", exception);
         }
     }
 }

@@ -1,6 +1,7 @@
 using System.CommandLine;
 using System.CommandLine.Help;
 using System.CommandLine.Invocation;
+using System.CommandLine.Parsing;
 using System.Runtime.CompilerServices;
 using System.Text.RegularExpressions;
 
@@ -9,6 +10,10 @@ namespace Rlhf.Cli;
 /// <summary>What all commands share: an action with exit codes, examples in the help, errors as a person wants to read them.</summary>
 internal static partial class CommandLine
 {
+    // Names of what may be empty.
+    private const string TextHelp = "TEXT";
+    private const string TextArgument = "text";
+
     private static readonly ConditionalWeakTable<Command, string[]> Examples = [];
 
     /// <summary>Adds examples, which the command's help prints below its options.</summary>
@@ -42,7 +47,7 @@ internal static partial class CommandLine
     /// <summary>Prints what is wrong with the command line and the nearest command; false when nothing is.</summary>
     public static bool ReportUsageErrors(ParseResult parsed, TextWriter error)
     {
-        if (parsed.Errors.Count == 0 || parsed.Action is HelpAction or HelpWithExamples)
+        if (parsed.Action is HelpAction or HelpWithExamples || (parsed.Errors.Count == 0 && EmptyValue(parsed) is null))
         {
             return false;
         }
@@ -51,11 +56,11 @@ internal static partial class CommandLine
         if (commands.Length > 0 && parsed.UnmatchedTokens is [var word, ..] && !word.StartsWith('-'))
         {
             var nearest = NearestName.Of(word, commands);
-            error.WriteLine(nearest is null ? $"rlhf: unknown command '{word}'" : $"rlhf: unknown command '{word}'; did you mean '{nearest}'?");
+            error.WriteLine(KnownWords.Find(word) is { } advice ? $"rlhf: {advice}" : nearest is null ? $"rlhf: unknown command '{word}'" : $"rlhf: unknown command '{word}'; did you mean '{nearest}'?");
         }
         else
         {
-            foreach (var message in UnknownOptions(parsed) is { Count: > 0 } unknown ? unknown : [.. parsed.Errors.Select(item => InPlainWords(item.Message)).Distinct()])
+            foreach (var message in UnknownOptions(parsed) is { Count: > 0 } unknown ? unknown : EmptyValue(parsed) is { } empty ? [empty] : [.. parsed.Errors.Select(item => InPlainWords(item.Message)).Distinct()])
             {
                 error.WriteLine($"rlhf: {message}");
             }
@@ -72,15 +77,9 @@ internal static partial class CommandLine
         {
             return command();
         }
-        catch (InputException exception)
+        catch (OutputClosedException)
         {
-            error.WriteLine($"rlhf: {exception.Message}");
-            return ExitCode.BadInput;
-        }
-        catch (RunFailedException exception)
-        {
-            error.WriteLine($"rlhf: {exception.Message}");
-            return ExitCode.Failed;
+            return ExitCode.OutputClosed;
         }
         catch (RunPausedException exception)
         {
@@ -91,6 +90,23 @@ internal static partial class CommandLine
         {
             error.WriteLine($"rlhf: {exception.Message}");
             return ExitCode.Failed;
+        }
+        catch (Exception exception)
+        {
+            return LastResort.Report(error, exception);
+        }
+    }
+
+    /// <summary>Refuses to work in a folder that is not there any more: no path could be understood.</summary>
+    public static void RequireCurrentFolder()
+    {
+        try
+        {
+            _ = Directory.GetCurrentDirectory();
+        }
+        catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
+        {
+            throw new InputException("the current folder is not there any more: change to another one with cd.", exception);
         }
     }
 
@@ -111,8 +127,28 @@ internal static partial class CommandLine
         {
             var name = word.Split('=')[0];
             var nearest = NearestName.Of(name, known);
-            return nearest is null ? $"unknown option '{name}'" : $"unknown option '{name}'; did you mean '{nearest}'?";
+            return nearest is null ? $"unknown option '{name}'{(KnownWords.Find(name) is { } advice ? $": {advice}" : "")}" : $"unknown option '{name}'; did you mean '{nearest}'?";
         })];
+    }
+
+    // A variable of the shell that is not set leaves an empty word, which would mean the current folder or nothing at all.
+    private static string? EmptyValue(ParseResult parsed)
+    {
+        foreach (var result in parsed.CommandResult.Children)
+        {
+            var (name, kind) = result switch
+            {
+                OptionResult { Implicit: false, Option: { HelpName: not TextHelp } option } => (option.Name, option.HelpName ?? "a value"),
+                ArgumentResult { Argument: { Name: not TextArgument } argument } => (argument.Name, argument.Name),
+                _ => (null, ""),
+            };
+            if (name is not null && result.Tokens.Any(token => string.IsNullOrWhiteSpace(token.Value)))
+            {
+                return $"{name}: expected {kind}, found an empty text.";
+            }
+        }
+
+        return null;
     }
 
     private static string InPlainWords(string message) => TypeName().Replace(message, match =>

@@ -13,4 +13,7 @@ internal static class ExitCode
 
     /// <summary>The run has stopped until people have ranked enough.</summary>
     public const int Paused = 3;
+
+    /// <summary>Nobody reads the output any more: what a shell shows of programs that end by SIGPIPE.</summary>
+    public const int OutputClosed = 141;
 }

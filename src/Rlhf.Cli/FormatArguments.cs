@@ -16,7 +16,7 @@ internal sealed class FormatArguments(string prompt = "--prompt-format", string 
     {
         ["plain"] = FormatTemplate.Plain,
         ["chatml"] = FormatTemplate.Chatml,
-        ["human-assistant"] = FormatTemplate.HumanAssistant,
+        ["human_assistant"] = FormatTemplate.HumanAssistant,
         ["tokenizer"] = FormatTemplate.Tokenizer,
         [Custom] = FormatTemplate.Custom,
         [Auto] = FormatTemplate.Auto,
@@ -24,7 +24,7 @@ internal sealed class FormatArguments(string prompt = "--prompt-format", string 
 
     private readonly Option<string?> _template = new("--format")
     {
-        Description = "How a prompt becomes text: auto, plain, chatml, human-assistant, tokenizer (the folder's chat template) or custom. Default: auto, what the model was trained with (prompt_format.json in its folder), else tokenizer where the folder has a template, else plain.",
+        Description = "How a prompt becomes text: auto, plain, chatml, human_assistant, tokenizer (the folder's chat template) or custom. Default: auto, what the model was trained with (prompt_format.json in its folder), else tokenizer where the folder has a template, else plain.",
         HelpName = "FORM",
     };
 
@@ -38,7 +38,13 @@ internal sealed class FormatArguments(string prompt = "--prompt-format", string 
 
     public void AddTo(Command command)
     {
-        _template.AcceptOnlyFromAmong([.. Templates.Keys]);
+        _template.Validators.Add(result =>
+        {
+            if (result.GetValue(_template) is { } given && !Templates.ContainsKey(NameOf(given)))
+            {
+                result.AddError($"--format {given}: expected one of {string.Join(", ", Templates.Keys)}.");
+            }
+        });
         foreach (var option in All)
         {
             command.Add(option);
@@ -69,7 +75,7 @@ internal sealed class FormatArguments(string prompt = "--prompt-format", string 
         var options = template is null or Auto && text is null ? own : new FormatOptions
         {
             AddEos = tokenizer?.EndOfSequence is not null,
-            Template = text is null ? Templates[template!] : FormatTemplate.Custom,
+            Template = text is null ? Templates[NameOf(template!)] : FormatTemplate.Custom,
             Prompt = text,
             Response = Unescaped(parsed.GetValue(_response)) ?? new FormatOptions().Response,
             Date = own.Date,
@@ -81,6 +87,9 @@ internal sealed class FormatArguments(string prompt = "--prompt-format", string 
             Date = parsed.GetValue(_date) ?? options.Date,
         };
     }
+
+    // Recipes write human_assistant; both spellings have been in use.
+    private static string NameOf(string given) => given.Replace('-', '_');
 
     private static (string, string) VariableOf(string text) => text.Split('=', 2) is [{ Length: > 0 } name, var value]
         ? (name, value)

@@ -52,6 +52,20 @@ internal static class ModelArguments
         return option;
     }
 
+    /// <summary>A port to listen on.</summary>
+    public static Option<int> Port(int value)
+    {
+        var option = Number("--port", value, 0, "The port; 0 takes a free one.");
+        option.Validators.Add(result =>
+        {
+            if (result.GetValue(option) > ushort.MaxValue)
+            {
+                result.AddError(string.Create(CultureInfo.InvariantCulture, $"--port: expected 0 to {ushort.MaxValue}, found {result.GetValue(option)}."));
+            }
+        });
+        return option;
+    }
+
     /// <summary>A whole number with a lower bound that may be left out.</summary>
     public static Option<int?> OptionalNumber(string name, int least, string description)
     {

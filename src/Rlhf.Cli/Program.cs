@@ -1,5 +1,4 @@
 using System.CommandLine;
-using System.Runtime.InteropServices;
 using System.Text;
 using Rlhf.Cli.Commands;
 using Rlhf.Runs;
@@ -9,35 +8,36 @@ namespace Rlhf.Cli;
 /// <summary>The command table. Results go to standard output, everything else to standard error; exit codes stand in <see cref="ExitCode"/>.</summary>
 internal static class Program
 {
-    /// <summary>What a signal does while a command has a meaning of its own for it.</summary>
-    internal static Action<PosixSignalContext>? Interruption { get; set; }
-
     public static int Main(string[] args)
     {
         SpeakUtf8();
-        using var interrupted = new CancellationTokenSource();
-        using var interrupt = PosixSignalRegistration.Create(PosixSignal.SIGINT, signal => Interrupt(signal, interrupted));
-        using var terminate = PosixSignalRegistration.Create(PosixSignal.SIGTERM, signal => Interrupt(signal, interrupted));
-        return Run(args, Console.Out, Console.Error, interrupted.Token);
+        StandardStream.Install();
+        AppDomain.CurrentDomain.UnhandledException += (_, failure) => Environment.Exit(LastResort.Report(Console.Error, (Exception)failure.ExceptionObject));
+        using var signals = Signals.Listen();
+        return Run(args, Console.Out, Console.Error, Signals.Wish);
     }
 
     /// <summary>The whole command line in-process, for <see cref="Main"/> and for tests.</summary>
     internal static int Run(string[] args, TextWriter output, TextWriter error, CancellationToken cancellation = default)
     {
-        var parsed = CreateRoot().Parse(args);
-        if (CommandLine.ReportUsageErrors(parsed, error))
+        return CommandLine.Guard(error, () =>
         {
-            return ExitCode.BadInput;
-        }
+            CommandLine.RequireCurrentFolder();
+            var parsed = CreateRoot().Parse(args);
+            if (CommandLine.ReportUsageErrors(parsed, error))
+            {
+                return ExitCode.BadInput;
+            }
 
-        var configuration = new InvocationConfiguration
-        {
-            Output = output,
-            Error = error,
-            EnableDefaultExceptionHandler = false,
-            ProcessTerminationTimeout = null,
-        };
-        return CommandLine.Guard(error, () => parsed.InvokeAsync(configuration, cancellation).GetAwaiter().GetResult());
+            var configuration = new InvocationConfiguration
+            {
+                Output = output,
+                Error = error,
+                EnableDefaultExceptionHandler = false,
+                ProcessTerminationTimeout = null,
+            };
+            return parsed.InvokeAsync(configuration, cancellation).GetAwaiter().GetResult();
+        });
     }
 
     // Windows' own choice is the code page of the country: rows written to a file would not be JSON.
@@ -79,24 +79,5 @@ internal static class Program
         root.HelpName = "rlhf";
         CommandLine.ShowExamplesInHelp(root);
         return root;
-    }
-
-    // The first signal asks the running stage to write a checkpoint and stop; the second ends the process as usual.
-    private static void Interrupt(PosixSignalContext signal, CancellationTokenSource interrupted)
-    {
-        if (Interruption is { } own)
-        {
-            own(signal);
-            return;
-        }
-
-        if (interrupted.IsCancellationRequested)
-        {
-            return;
-        }
-
-        signal.Cancel = true;
-        Console.Error.WriteLine("rlhf: stopping (a run writes a checkpoint first); once more to stop at once");
-        interrupted.Cancel();
     }
 }

@@ -71,22 +71,14 @@ internal static class PromptFile
     private static IReadOnlyList<PromptRecord> ReadStandardInput(IReadOnlyDictionary<string, string> fields)
     {
         // The row reader wants a file: it looks at the beginning to tell what is in it.
-        var folder = Directory.CreateTempSubdirectory("rlhf-");
-        try
+        using var folder = new ScratchFolder();
+        var path = folder["stdin"];
+        using (var copy = File.Create(path))
         {
-            var path = Path.Combine(folder.FullName, "stdin");
-            using (var copy = File.Create(path))
-            {
-                Console.OpenStandardInput().CopyTo(copy);
-            }
+            Console.OpenStandardInput().CopyTo(copy);
+        }
 
-            var file = new DataFile("stdin", path);
-            return ReadFile(file, !LooksLikeJson(path), fields);
-        }
-        finally
-        {
-            folder.Delete(recursive: true);
-        }
+        return ReadFile(new DataFile("stdin", path), !LooksLikeJson(path), fields);
     }
 
     private static bool LooksLikeJson(string path)
@@ -140,11 +132,11 @@ internal static class PromptFile
         }
         catch (DecoderFallbackException e)
         {
-            throw new InputException($"{file.Name}: expected UTF-8 text, found a byte that is none ({e.Message})", e);
+            throw new InputException($"{file.Name}: expected UTF-8 text, found a byte that is none: save the file as UTF-8.", e);
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
-            throw new InputException($"{file.Name}: {e.Message}", e);
+            throw new InputException($"{file.Name}: cannot be read: {FailureText.Of(e, file.FullPath)}.", e);
         }
     }
 

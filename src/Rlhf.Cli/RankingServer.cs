@@ -12,7 +12,7 @@ internal sealed class RankingServer
     private readonly Option<double?> _lease = new("--lease") { Description = "After this many minutes without a sign of life a task goes to somebody else. Kept in the store; 20 at first.", HelpName = "MINUTES" };
     private readonly Option<string?> _instructions = new("--instructions") { Description = "What labelers are told, in Markdown. Kept in the store.", HelpName = "FILE.md" };
     private readonly Option<string> _host = new("--host") { Description = "The address to listen on. Other than this machine's own needs users.", HelpName = "ADDRESS", DefaultValueFactory = _ => "127.0.0.1" };
-    private readonly Option<int> _port = new("--port") { Description = "The port; 0 takes a free one.", HelpName = "N", DefaultValueFactory = _ => 8377 };
+    private readonly Option<int> _port = ModelArguments.Port(8377);
     private readonly Option<Uri?> _publicUrl = new("--public-url") { Description = "How people reach the server behind a proxy with TLS: https://label.example.org.", HelpName = "URL", CustomParser = UrlOf };
 
     /// <summary>Which store; of a command and those below it.</summary>
@@ -44,6 +44,7 @@ internal sealed class RankingServer
         });
         var web = new WebSettings { Host = parsed.GetValue(_host)!, Port = parsed.GetValue(_port), PublicUrl = parsed.GetValue(_publicUrl), Log = TextWriter.Synchronized(parsed.Error()) };
         var app = LabelServer.Create(store, web);
+        using var signals = Signals.AskFirst("stopping; once more to stop at once");
         WebDefaults.RunAsync(app, address => parsed.Error().WriteLine($"rlhf: ranking page at {web.PublicUrl ?? address}; Ctrl-C ends it"), cancellation).GetAwaiter().GetResult();
     }
 

@@ -3,15 +3,36 @@ namespace Rlhf;
 /// <summary>Finds what a misspelt name was meant to be.</summary>
 public static class NearestName
 {
-    /// <summary>The candidate with the smallest edit distance (insertions, deletions, replacements, swaps of neighbours), or null when none is near.</summary>
+    /// <summary>
+    /// The candidate with the smallest edit distance (insertions, deletions, replacements, swaps of neighbours), or null when none is near. Signs between words and capitals do not
+    /// count. The shorter a name, the less of it may differ: of three letters (<c>dpo</c>, <c>ppo</c>) none may be another.
+    /// </summary>
     public static string? Of(string name, IEnumerable<string> candidates)
     {
-        var best = candidates
-            .Select(candidate => (candidate, distance: Distance(name, candidate)))
-            .OrderBy(pair => pair.distance)
-            .ThenBy(pair => pair.candidate, StringComparer.Ordinal)
-            .FirstOrDefault();
-        return best.candidate is not null && best.distance <= Math.Max(2, name.Length / 3) && best.distance < best.candidate.Length ? best.candidate : null;
+        var meant = Plain(name);
+        return InOrder(name, candidates).FirstOrDefault() is { } best && IsNear(meant, Plain(best)) ? best : null;
+    }
+
+    /// <summary>The candidates, those that are spelt most alike first.</summary>
+    public static IEnumerable<string> InOrder(string name, IEnumerable<string> candidates)
+    {
+        var meant = Plain(name);
+        return candidates.OrderBy(candidate => Distance(meant, Plain(candidate))).ThenBy(candidate => candidate, StringComparer.Ordinal);
+    }
+
+    private static string Plain(string name) => name.Replace('-', '_').Trim('_').ToLowerInvariant();
+
+    private static bool IsNear(string name, string candidate)
+    {
+        var distance = Distance(name, candidate);
+        return Math.Min(name.Length, candidate.Length) switch
+        {
+            0 => false,
+            <= 3 => distance == 0 || (distance == 1 && (name.Length != candidate.Length || name.Order().SequenceEqual(candidate.Order()))),
+            <= 5 => distance <= 1,
+            <= 8 => distance <= 2,
+            _ => distance <= 3,
+        };
     }
 
     private static int Distance(string a, string b)

@@ -45,15 +45,8 @@ internal static class ChatCommand
 
         var session = new ChatSession(tokenizer, encoder, worker, settings, look, Console.In, parsed.Output(), parsed.Error());
         var interruptions = 0;
-        Program.Interruption = signal => Interrupt(signal, session, ref interruptions);
-        try
-        {
-            session.Run();
-        }
-        finally
-        {
-            Program.Interruption = null;
-        }
+        using var signals = Signals.Handle(signal => Interrupt(signal, session, ref interruptions));
+        session.Run();
     }
 
     // The first Ctrl-C ends the answer. At the prompt the first one warns, and the second ends the process as usual.

@@ -101,20 +101,14 @@ internal static class CollectCommand
         var ledger = new Ledger("collect");
         var answers = AnswerSampler.Join([.. records.Zip(prompts)], sampled, ledger);
         var origin = new AnswerOrigin(1, DurableFiles.ContentHash(folder), options.MaxNewTokens, options.Sampling);
-        var file = Path.GetTempFileName();
-        try
-        {
-            RankingFile.Write(file, answers, origin);
-            var round = parsed.GetValue(Round)!;
-            var result = store.Import(RankingRows.Read(file).Select(row => row with { Answers = row.Answers with { Round = round } }));
-            parsed.Error().WriteLine(string.Create(CultureInfo.InvariantCulture,
-                $"rlhf: {result.Added} new prompts to rank, {result.Known} that were there already; {ledger.RowsDropped} had fewer than two different answers"));
-            // A server's address may hold a password.
-            parsed.Error().WriteLine($"People rank on the page of: rlhf label --store {(CollectOptions.IsServer(address) ? "URL" : address)}");
-        }
-        finally
-        {
-            File.Delete(file);
-        }
+        using var temporary = new ScratchFolder();
+        var file = temporary[RankingFile.Name];
+        RankingFile.Write(file, answers, origin);
+        var round = parsed.GetValue(Round)!;
+        var result = store.Import(RankingRows.Read(file).Select(row => row with { Answers = row.Answers with { Round = round } }));
+        parsed.Error().WriteLine(string.Create(CultureInfo.InvariantCulture,
+            $"rlhf: {result.Added} new prompts to rank, {result.Known} that were there already; {ledger.RowsDropped} had fewer than two different answers"));
+        // A server's address may hold a password.
+        parsed.Error().WriteLine($"People rank on the page of: rlhf label --store {(CollectOptions.IsServer(address) ? "URL" : address)}");
     }
 }

@@ -17,11 +17,12 @@ internal static class DataCommand
         DefaultValueFactory = _ => [],
     };
 
-    public static Command Create() => new("data", "Shows and checks data files.")
+    public static Command Create() => new Command("data", "Shows and checks data files.")
     {
         CreateShow(),
         CreateCheck(),
-    };
+    }
+    .WithExamples("rlhf data check demonstrations.jsonl comparisons.jsonl", "rlhf data show comparisons.jsonl --row 3 --model model");
 
     private static Command CreateShow()
     {
@@ -35,7 +36,7 @@ internal static class DataCommand
         return command.WithExamples(
                 "rlhf data show data/train.jsonl --row 3",
                 "rlhf data show train.jsonl --model model --json --row all",
-                "rlhf data show comparisons.jsonl.gz --model runs/demo/stages/01-sft/model --format human-assistant",
+                "rlhf data show comparisons.jsonl.gz --model runs/demo/stages/01-sft/model --format human_assistant",
                 "rlhf data show gsm8k.jsonl --field prompt=question --field response=answer --format custom --prompt 'Q: {prompt}\\nA:'")
             .Does((parsed, _) =>
             {

@@ -52,6 +52,7 @@ internal static class LabelCommand
                     parsed.Output().WriteLine(store.AddUser(parsed.GetValue(name)!, parsed.GetValue(role)));
                 }),
             new Command("list", "Prints everybody and their roles.")
+                .WithExamples("rlhf label users list --store rankings.db")
                 .Does((parsed, _) =>
                 {
                     foreach (var user in RankingStore.OpenToRead(parsed.GetValue(Store)!).Users())
@@ -60,8 +61,10 @@ internal static class LabelCommand
                     }
                 }),
             new Command("revoke", "Takes somebody's token back; their rankings stay.") { name }
+                .WithExamples("rlhf label users revoke ann --store rankings.db")
                 .Does((parsed, _) => RankingStore.OpenExisting(parsed.GetValue(Store)!).Revoke(parsed.GetValue(name)!)),
-        };
+        }
+        .WithExamples("rlhf label users add ann --store rankings.db", "rlhf label users list --store rankings.db");
     }
 
     private static UserRole RoleOf(ArgumentResult result)

@@ -58,6 +58,7 @@ internal sealed class RecipeArguments
     public static void Execute(ParseResult parsed, Recipe recipe, RunSettings settings, ProgressReporter progress, CancellationToken cancellation)
     {
         parsed.Error().WriteLine($"rlhf: run folder {settings.Out}");
+        using var signals = Signals.AskFirst("stopping after a checkpoint; once more to stop at once");
         try
         {
             var summary = RecipeRun.Execute(recipe, settings with { PostAnswers = PostedAnswers.Post }, progress, cancellation);
@@ -66,6 +67,11 @@ internal sealed class RecipeArguments
         catch (OperationCanceledException exception)
         {
             throw new OperationCanceledException($"interrupted; go on with: rlhf run --resume --out {settings.Out}", exception);
+        }
+        catch (Exception exception) when (exception is not (InputException or RunPausedException) && RunFolder.HoldsRun(settings.Out))
+        {
+            LastResort.Advise(exception, $"the run can go on from its last checkpoint with: rlhf run --resume --out {settings.Out}");
+            throw;
         }
         catch (RunPausedException exception)
         {

@@ -13,7 +13,7 @@ internal static class ServeCommand
     private static readonly Option<string[]> Models = Folders("--model", "A language model's folder; NAME= in front gives the name by which requests call it. May be repeated.");
     private static readonly Option<string[]> Rewards = Folders("--reward", "A reward model's folder, for /v1/score. May be repeated.");
     private static readonly Option<string> Host = new("--host") { Description = "The address to listen on. Any other than this machine's own needs an API key.", HelpName = "ADDRESS", DefaultValueFactory = _ => "127.0.0.1" };
-    private static readonly Option<int> Port = ModelArguments.Number("--port", 8000, 0, "The port; 0 takes a free one.");
+    private static readonly Option<int> Port = ModelArguments.Port(8000);
     private static readonly Option<int> Parallel = ModelArguments.Number("--parallel", 8, 1, "Answers that one model writes at once.");
     private static readonly Option<int> Queue = ModelArguments.Number("--queue", 64, 0, "Answers that may wait for a place; then requests are refused with 429.");
     private static readonly Option<int?> Context = ModelArguments.OptionalNumber("--context", 2, "Tokens of prompt and answer together at most, less than the model could, to save memory.");
@@ -40,6 +40,7 @@ internal static class ServeCommand
         var key = KeyOf(parsed.GetValue(KeyFile));
         using var models = Load(parsed, languages, rewards);
         var app = ModelServer.Create(models, settings, key);
+        using var signals = Signals.AskFirst("stopping; once more to stop at once");
         WebDefaults.RunAsync(app, address => Announce(parsed, address, models), cancellation).GetAwaiter().GetResult();
     }
 

@@ -85,7 +85,7 @@ public static class WebDefaults
         }
         catch (Exception exception) when (exception is IOException or System.Net.Sockets.SocketException)
         {
-            throw new InputException($"The server cannot listen: {exception.Message} Choose another --port or --host.");
+            throw new InputException($"The server cannot listen: {FailureText.Of(exception)}. Choose another --port or --host.");
         }
 
         return new Uri(app.Services.GetRequiredService<IServer>().Features.Get<IServerAddressesFeature>()!.Addresses.First());

@@ -34,7 +34,9 @@ public static class DataFiles
             var found = Find(path, baseFolder);
             if (found.Count == 0)
             {
-                throw new InputException($"{path}: no such file, looked for below {Path.GetFullPath(baseFolder)}.");
+                throw new InputException(Directory.Exists(Path.Combine(baseFolder, path))
+                    ? $"{path}: no such file: this is a folder; name its files, as in '{Path.Combine(path, "*.jsonl")}'."
+                    : $"{path}: no such file, looked for below {Path.GetFullPath(baseFolder)}.{ForeignFile.HubAdvice(path, "dataset")}");
             }
 
             files.AddRange(found);

@@ -8,6 +8,8 @@ internal static class RankingParser
     /// <summary>The most answers of a row: K answers are K(K-1)/2 pairs, all in one batch element.</summary>
     public const int MaximumAnswers = 64;
 
+    private const int MostShown = 9;
+
     public static Ranking Parse(RowFields row)
     {
         if (row.Has("responses"))
@@ -120,6 +122,11 @@ internal static class RankingParser
         var value = row.Get(name);
         var seen = new bool[count];
         List<IReadOnlyList<int>> tiers = [];
+        if (row.ItemsOf(value) is { Count: > 0 } items && items.All(item => item.Kind == JsonValueKind.Number))
+        {
+            throw row.Wrong(value, $"expected tiers, best first, as in {Tiered(items)}, found {Flat(items)}: is the first number the best answer's (then write the former), or the rank of answer 0?");
+        }
+
         foreach (var tier in row.ItemsOf(value))
         {
             List<int> answers = [];
@@ -136,6 +143,10 @@ internal static class RankingParser
         var missing = Array.IndexOf(seen, false);
         return missing < 0 ? tiers : throw row.Wrong(value, $"expected every answer in a tier, found none with answer {missing}");
     }
+
+    private static string Tiered(IReadOnlyList<RowValue> items) => $"[{string.Join(", ", items.Take(MostShown).Select(item => $"[{item.Text}]"))}]";
+
+    private static string Flat(IReadOnlyList<RowValue> items) => $"[{string.Join(", ", items.Take(MostShown).Select(item => item.Text))}]";
 
     /// <summary>Pairs of answers, none of which may have been judged before, in whichever direction.</summary>
     private static List<(int, int)> ParsePairs(RowFields row, string name, int count, HashSet<(int, int)> judged)

@@ -10,19 +10,6 @@ internal sealed class TextBytes : IDisposable
 {
     private const int BufferSize = 64 * 1024;
 
-    /// <summary>How files begin that people mistake for JSON, and what to do with them.</summary>
-    private static readonly (byte[] Start, string What)[] OtherFormats =
-    [
-        ([0xFF, 0xFE], "UTF-16 text: save it as UTF-8"),
-        ([0xFE, 0xFF], "UTF-16 text: save it as UTF-8"),
-        ([0x50, 0x4B, 0x03, 0x04], "a ZIP archive: unpack it"),
-        ([0x28, 0xB5, 0x2F, 0xFD], "Zstandard data: unpack it, or pack it with gzip"),
-        ([0x42, 0x5A, 0x68], "bzip2 data: unpack it, or pack it with gzip"),
-        ([0xFD, 0x37, 0x7A, 0x58, 0x5A], "xz data: unpack it, or pack it with gzip"),
-        ([0x50, 0x41, 0x52, 0x31], "a Parquet file: convert it to JSON lines"),
-        ([0x1F, 0x8B], "gzip data inside gzip: unpack it once"),
-    ];
-
     private readonly string _file;
     private readonly Stream _stream;
     private readonly byte[] _buffer = new byte[BufferSize];
@@ -95,7 +82,7 @@ internal sealed class TextBytes : IDisposable
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException or ArgumentException or NotSupportedException)
         {
-            throw new InputException($"{_file}: cannot be read: {e.Message}", e);
+            throw new InputException($"{_file}: cannot be read: {FailureText.Of(e, path)}", e);
         }
     }
 
@@ -118,19 +105,16 @@ internal sealed class TextBytes : IDisposable
         }
         catch (Exception e) when (e is InvalidDataException or IOException)
         {
-            throw Error($"the file is broken from here on: {e.Message}");
+            throw Error($"the file is broken from here on: {FailureText.Of(e)}");
         }
     }
 
     private void SkipMark()
     {
         var start = _buffer.AsSpan(0, _length);
-        foreach (var (bytes, what) in OtherFormats)
+        if (ForeignFile.Named(start) is { } what)
         {
-            if (start.StartsWith(bytes))
-            {
-                throw Error($"expected JSON, found {what}");
-            }
+            throw Error($"expected JSON, found {what}");
         }
 
         if (start.StartsWith("\uFEFF"u8))

@@ -31,7 +31,7 @@ public static class Headline
     {
         if (Gain(stage) is { } gain)
         {
-            var kl = stage.Figures.GetValueOrDefault(FigureNames.Kl) is { } figure ? $" at a KL of {NumberText.Short(figure.Value)} nats" : "";
+            var kl = stage.Figures.GetValueOrDefault(FigureNames.Kl) is { } figure ? $" at a KL of {NumberText.InSentence(figure.Value)} nats" : "";
             yield return $"PPO{round} {gain}{kl}.";
         }
 
@@ -126,8 +126,8 @@ public static class Headline
         if (stage.Figures.GetValueOrDefault(FigureNames.ValidationLoss) is { } loss)
         {
             yield return stage.Figures.GetValueOrDefault(FigureNames.ValidationLossBefore) is { } before
-                ? $"{name} {(loss.Value <= before.Value ? "lowered" : "raised")} the held-out loss from {NumberText.Short(before.Value)} to {NumberText.Short(loss.Value)} nats per token."
-                : $"{name} ended at a held-out loss of {NumberText.Short(loss.Value)} nats per token.";
+                ? $"{name} {(loss.Value <= before.Value ? "lowered" : "raised")} the held-out loss from {NumberText.InSentence(before.Value)} to {NumberText.InSentence(loss.Value)} nats per token."
+                : $"{name} ended at a held-out loss of {NumberText.InSentence(loss.Value)} nats per token.";
         }
 
         foreach (var alarm in stage.Alarms)

@@ -27,11 +27,14 @@ internal static class NumberText
         };
     }
 
+    /// <summary>A number in a sentence: what two decimals show as nothing is nothing there (0.00 nats, not 4.98e-5).</summary>
+    public static string InSentence(double value) => Math.Abs(value) < 0.005 ? Fixed(0) : Short(value);
+
     /// <summary>Two decimals, with a sign if asked: for scores that stand under one another.</summary>
     public static string Fixed(double value, bool sign = false, int decimals = 2)
     {
-        var text = value.ToString("F" + decimals.ToString(Invariant), Invariant);
-        return sign && value > 0 ? "+" + text : text;
+        var text = value.ToString("F" + decimals.ToString(Invariant), Invariant).TrimStart('-');
+        return text.All(character => character is '0' or '.') ? text : value < 0 ? "-" + text : sign ? "+" + text : text;
     }
 
     /// <summary>97 %.</summary>

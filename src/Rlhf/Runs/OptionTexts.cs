@@ -27,7 +27,7 @@ internal sealed partial class OptionTexts
         }
         catch (Exception exception) when (exception is IOException or XmlException)
         {
-            throw new InputException($"{file}: the texts of the options cannot be read ({exception.Message}); build the program again.", exception);
+            throw new InputException($"{file}: the texts of the options cannot be read ({FailureText.Of(exception)}); build the program again.", exception);
         }
     }
 

@@ -5,6 +5,8 @@ namespace Rlhf.Runs;
 /// <summary>Fills option records from recipe nodes; remembers where every key stood, collects all errors.</summary>
 internal sealed class RecipeBinder
 {
+    private const int MostNamed = 10;
+
     private readonly Dictionary<string, string> origins = new(StringComparer.Ordinal);
     private readonly List<string> errors = [];
 
@@ -51,15 +53,31 @@ internal sealed class RecipeBinder
             }
             else
             {
-                errors.Add($"{entry.Origin}: unknown key '{full}'{Suggestion(entry.Key, keys)}");
+                errors.Add($"{entry.Origin}: unknown key '{full}'{Suggestion(entry.Key, [.. keys.Select(key => key.Name)])}");
             }
         }
     }
 
-    private static string Suggestion(string key, IReadOnlyList<RecipeKey> keys)
+    private static string Suggestion(string key, string[] names)
     {
-        var names = keys.Select(known => known.Name);
-        return NearestName.Of(key, names) is { } nearest ? $"; did you mean '{nearest}'?" : $"; the keys here are {string.Join(", ", names)}";
+        if (KnownWords.Find(key) is { } advice)
+        {
+            return $": {advice}";
+        }
+
+        if (NearestName.Of(key, names) is { } nearest)
+        {
+            return $"; did you mean '{nearest}'?";
+        }
+
+        if (RecipeKeys.PathsOf(key).Take(MostNamed).ToArray() is { Length: > 0 } elsewhere)
+        {
+            return $"; there is {string.Join(", ", elsewhere)}";
+        }
+
+        return names.Length <= MostNamed
+            ? $"; the keys here are {string.Join(", ", names)}"
+            : $"; of the {names.Length} keys here the nearest are {string.Join(", ", NearestName.InOrder(key, names).Take(MostNamed))} ('rlhf recipe' prints all)";
     }
 
     private void BindProperty(object options, RecipeKey key, RecipeNode node, string path)
@@ -121,7 +139,7 @@ internal sealed class RecipeBinder
         var culture = CultureInfo.InvariantCulture;
         if (type.IsEnum)
         {
-            return Enum.GetNames(type).FirstOrDefault(name => SnakeCase.From(name) == text) is { } member ? Enum.Parse(type, member) : null;
+            return Enum.GetNames(type).FirstOrDefault(name => SnakeCase.From(name) == text.Replace('-', '_')) is { } member ? Enum.Parse(type, member) : null;
         }
 
         return Type.GetTypeCode(type) switch
@@ -178,8 +196,9 @@ internal sealed class RecipeBinder
     }
 
     private static string EnumSuggestion(Type type, RecipeNode node) =>
-        type.IsEnum && node is RecipeScalar scalar && NearestName.Of(scalar.Text, Enum.GetNames(type).Select(SnakeCase.From)) is { } nearest
-            ? $"; did you mean '{nearest}'?"
+        !type.IsEnum || node is not RecipeScalar scalar ? ""
+            : KnownWords.Find(scalar.Text) is { } advice ? $": {advice}"
+            : NearestName.Of(scalar.Text, Enum.GetNames(type).Select(SnakeCase.From)) is { } nearest ? $"; did you mean '{nearest}'?"
             : "";
 
     private static string Describe(RecipeNode node) => node switch

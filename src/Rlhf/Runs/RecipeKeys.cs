@@ -17,6 +17,12 @@ internal static class RecipeKeys
         .Select(property => new RecipeKey(SnakeCase.From(property.Name), property))
         .ToArray());
 
+    /// <summary>Where in a recipe there is a key of this name, as full paths.</summary>
+    public static IEnumerable<string> PathsOf(string name) => Below(typeof(Recipe), "").Where(path => path.EndsWith("." + name, StringComparison.Ordinal));
+
+    private static IEnumerable<string> Below(Type options, string path) => Of(options).SelectMany(key =>
+        IsOptions(key.ValueType) ? Below(key.ValueType, $"{path}{key.Name}.").Prepend(path + key.Name) : [path + key.Name]);
+
     /// <summary>Whether a type is an options record, whose keys stand one level deeper.</summary>
     public static bool IsOptions(Type type) =>
         type is { IsClass: true, IsAbstract: false } && type != typeof(string)

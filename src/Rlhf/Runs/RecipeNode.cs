@@ -60,7 +60,7 @@ internal sealed class RecipeNodeReader
         }
         catch (YamlException exception)
         {
-            throw new InputException($"{originOf(exception.Start)}: not valid YAML: {exception.Message}", exception);
+            throw new InputException($"{originOf(exception.Start)}: not valid YAML: {FailureText.Of(exception)}", exception);
         }
     }
 
@@ -94,6 +94,11 @@ internal sealed class RecipeNodeReader
             throw new InputException($"{origin}: anchors (&), aliases (*) and tags (!) are not used in recipes; write the value out");
         }
 
+        if (current is Scalar { Value: var text } && !IsSound(text))
+        {
+            throw new InputException($"{origin}: the text holds half of a surrogate pair (a \\uD800 to \\uDFFF without its partner)");
+        }
+
         return current switch
         {
             Scalar scalar => new RecipeScalar(origin, scalar.Value, scalar.Style != ScalarStyle.Plain),
@@ -101,6 +106,19 @@ internal sealed class RecipeNodeReader
             MappingStart => ReadMapping(origin, depth),
             _ => throw new InputException($"{origin}: expected a value"),
         };
+    }
+
+    private static bool IsSound(string text)
+    {
+        for (var i = 0; i < text.Length; i += char.IsSurrogate(text[i]) ? 2 : 1)
+        {
+            if (char.IsSurrogate(text[i]) && !(i + 1 < text.Length && char.IsSurrogatePair(text[i], text[i + 1])))
+            {
+                return false;
+            }
+        }
+
+        return true;
     }
 
     private RecipeSequence ReadSequence(string origin, int depth)

@@ -43,7 +43,7 @@ public static class FormatFile
         }
         catch (Exception exception) when (exception is JsonException or IOException or UnauthorizedAccessException)
         {
-            throw new InputException($"{path}: {exception.Message}", exception);
+            throw new InputException($"{path}: {FailureText.Of(exception, path)}", exception);
         }
     }
 

@@ -15,12 +15,18 @@ internal readonly record struct JsonValue(string File, string Path, JsonElement 
         {
             // The document is not pooled (no using): the element must outlive this call.
             var text = content.AsMemory();
-            return new JsonValue(file, "", JsonDocument.Parse(HasByteOrderMark(content) ? text[3..] : text).RootElement);
+            var root = new JsonValue(file, "", JsonDocument.Parse(HasByteOrderMark(content) ? text[3..] : text).RootElement);
+            if (HasSurrogateEscape(content))
+            {
+                root.RequireSoundKeys();
+            }
+
+            return root;
         }
         catch (JsonException exception)
         {
             throw InputException.At(file, (int)(exception.LineNumber ?? 0) + 1, (int)(exception.BytePositionInLine ?? 0) + 1,
-                $"not valid JSON: {exception.Message}");
+                $"not valid JSON: {FailureText.Of(exception)}");
         }
     }
 
@@ -111,6 +117,25 @@ internal readonly record struct JsonValue(string File, string Path, JsonElement 
     }
 
     private static bool HasByteOrderMark(byte[] content) => content is [0xEF, 0xBB, 0xBF, ..];
+
+    // A key is decoded whenever another one is looked for: the failure would come from anywhere.
+    private void RequireSoundKeys()
+    {
+        if (Element.ValueKind == JsonValueKind.Object)
+        {
+            foreach (var (_, value) in Members())
+                value.RequireSoundKeys();
+        }
+        else if (Element.ValueKind == JsonValueKind.Array)
+        {
+            foreach (var item in Items())
+                item.RequireSoundKeys();
+        }
+    }
+
+    // Hardly any file writes characters as pairs of escapes, so hardly any is walked through for their sake.
+    private static bool HasSurrogateEscape(ReadOnlySpan<byte> content) =>
+        content.IndexOf("\\ud"u8) >= 0 || content.IndexOf("\\uD"u8) >= 0;
 
     private string NameOf(JsonProperty property)
     {

@@ -177,7 +177,7 @@ internal sealed class RegexPattern : SplitPattern
         }
         catch (ArgumentException exception)
         {
-            throw new InputException(pattern.Refuse($"the pattern {_shown} is not supported: {exception.Message}").Message, exception);
+            throw new InputException(pattern.Refuse($"the pattern {_shown} is not supported: {FailureText.Of(exception)}").Message, exception);
         }
     }
 

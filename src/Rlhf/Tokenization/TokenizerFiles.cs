@@ -1,3 +1,5 @@
+using Rlhf.Data;
+
 namespace Rlhf.Tokenization;
 
 /// <summary>The files of a folder that make a tokenizer, kept as bytes so that they can be written again unchanged.</summary>
@@ -32,8 +34,13 @@ internal sealed class TokenizerFiles
     /// <summary>Reads those files that a folder has.</summary>
     public static TokenizerFiles Read(string folder)
     {
-        if (!Directory.Exists(folder))
-            throw new InputException($"{folder}: there is no such folder");
+        if (!Directory.Exists(folder) || (!HasTokenizer(folder) && ForeignFile.NamedModel(folder) is not null))
+        {
+            throw new InputException(ForeignFile.NamedModel(folder) is { } what
+                ? $"{folder}: expected a model folder, found {what}."
+                : $"{folder}: there is no such folder.{ForeignFile.HubAdvice(folder, "model")}");
+        }
+
         var contents = new Dictionary<string, byte[]>();
         foreach (var name in OwnFiles.Concat(ModelFiles))
         {
@@ -47,6 +54,8 @@ internal sealed class TokenizerFiles
 
         return new TokenizerFiles(folder, contents);
     }
+
+    private static bool HasTokenizer(string folder) => File.Exists(Path.Combine(folder, TokenizerJson)) || File.Exists(Path.Combine(folder, "vocab.json"));
 
     /// <summary>Whether the folder has this file.</summary>
     public bool Has(string name) => _contents.ContainsKey(name);

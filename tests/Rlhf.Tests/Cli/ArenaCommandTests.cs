@@ -68,7 +68,9 @@ public sealed class ArenaCommandTests : IDisposable
         var (model, prompts) = (_models.Language("a"), _models.Write("prompts.txt", "Name a fruit.", "Name a colour."));
         Assert.Contains("two models and prompts", Run("arena", "--model", model, "--prompts", prompts, "--store", Store("x.db")).Error, StringComparison.Ordinal);
         Assert.Contains("called 'a'", Run("arena", "--model", model, "--model", model, "--prompts", prompts, "--store", Store("x.db")).Error, StringComparison.Ordinal);
-        Assert.Contains("no arena", Run("arena", "results", "--store", Store("x.db")).Error, StringComparison.Ordinal);
+        Assert.Equal(ExitCode.BadInput, Run("arena", "results", "--store", Store("x.db")).Code); // there is no such store
+        Assert.Equal(ExitCode.Success, Run("label", "users", "add", "ann", "--store", Store("empty.db")).Code);
+        Assert.Contains("no arena", Run("arena", "results", "--store", Store("empty.db")).Error, StringComparison.Ordinal);
     }
 
     [Fact]

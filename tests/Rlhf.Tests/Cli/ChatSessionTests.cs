@@ -54,7 +54,7 @@ public sealed class ChatSessionTests : IDisposable
     {
         var file = Path.Combine(_models.Path, "talk.jsonl");
         var (output, notes) = Talk("/system Be kind.", "Name a fruit.", $"/save {file}", $"/save {file}", "/save");
-        Assert.Contains("already exists", notes, StringComparison.Ordinal);
+        Assert.Contains("is there already", notes, StringComparison.Ordinal);
         Assert.Contains("/save needs", notes, StringComparison.Ordinal);
         var messages = JsonDocument.Parse(File.ReadAllText(file)).RootElement.GetProperty("messages").EnumerateArray().ToArray();
         Assert.Equal(["system", "user", "assistant"], messages.Select(message => message.GetProperty("role").GetString()));

@@ -63,6 +63,47 @@ public class CommandLineTests
         Assert.Equal(ExitCode.Failed, CommandLine.Guard(error, () => throw new OperationCanceledException()));
     }
 
+    [Theory]
+    [InlineData(typeof(IOException), ExitCode.Failed, "error")]
+    [InlineData(typeof(FileNotFoundException), ExitCode.BadInput, "it is not there")]
+    [InlineData(typeof(UnauthorizedAccessException), ExitCode.BadInput, "no permission")]
+    [InlineData(typeof(PathTooLongException), ExitCode.BadInput, "too long")]
+    [InlineData(typeof(OutOfMemoryException), ExitCode.Failed, "not enough memory")]
+    [InlineData(typeof(System.Text.Json.JsonException), ExitCode.BadInput, "a file is damaged")]
+    [InlineData(typeof(InvalidDataException), ExitCode.BadInput, "a file is damaged")]
+    [InlineData(typeof(NullReferenceException), ExitCode.Failed, "a fault of the program")]
+    public void Whatever_nobody_caught_is_a_sentence_and_no_stack_trace(Type thrown, int code, string words)
+    {
+        using var error = new StringWriter();
+
+        Assert.Equal(code, CommandLine.Guard(error, () => throw (Exception)Activator.CreateInstance(thrown)!));
+        Assert.Contains(words, error.ToString(), StringComparison.Ordinal);
+        Assert.DoesNotContain("   at ", error.ToString(), StringComparison.Ordinal);
+        Assert.DoesNotContain("Exception", error.ToString(), StringComparison.Ordinal);
+        DeleteDetails(error.ToString());
+    }
+
+    [Fact]
+    public void What_the_user_can_still_do_is_said_behind_the_failure()
+    {
+        using var error = new StringWriter();
+        var full = new IOException("No space left on device : '/runs/a'", 28);
+        LastResort.Advise(full, "go on with: rlhf run --resume --out a");
+
+        Assert.Equal(ExitCode.Failed, CommandLine.Guard(error, () => throw new AggregateException(full)));
+        Assert.Equal(
+            ["rlhf: /runs/a: the disk is full. Free some space first.", "rlhf: go on with: rlhf run --resume --out a"],
+            error.ToString().Split(Environment.NewLine, StringSplitOptions.RemoveEmptyEntries));
+    }
+
+    private static void DeleteDetails(string message)
+    {
+        if (message.Split(" in ") is [_, var rest] && rest.Split(": ")[0] is var file && File.Exists(file))
+        {
+            File.Delete(file);
+        }
+    }
+
     [Fact]
     public void Every_command_has_help_with_examples()
     {

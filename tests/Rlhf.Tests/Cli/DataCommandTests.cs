@@ -68,7 +68,7 @@ public sealed class DataCommandTests : IDisposable
 
     [Theory]
     [InlineData("--row", "9", "there is no row 9; the file has 1, counted from 1.")]
-    [InlineData("--format", "markdown", "human-assistant")]
+    [InlineData("--format", "markdown", "human_assistant")]
     [InlineData("--field", "prompt", "expected ours=theirs, as in prompt=question.")]
     public void Wrong_options_end_with_code_2(string option, string value, string message)
     {

@@ -46,7 +46,7 @@ internal static class SafetensorsHeader
         catch (Exception exception) when (exception is JsonException or InvalidOperationException)
         {
             // InvalidOperationException: a text with broken UTF-8 or half a surrogate pair.
-            throw new InputException($"{file}: the header is not valid JSON ({exception.Message}). The file is damaged: fetch it again.", exception);
+            throw new InputException($"{file}: the header is not valid JSON ({FailureText.Of(exception)}). The file is damaged: fetch it again.", exception);
         }
     }
 

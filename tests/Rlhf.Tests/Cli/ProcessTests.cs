@@ -1,0 +1,67 @@
+using Rlhf.Cli;
+using static Rlhf.Tests.Cli.CommandProcess;
+
+namespace Rlhf.Tests.Cli;
+
+/// <summary>What only a process shows. None of it ends in a stack trace.</summary>
+public sealed class ProcessTests : IDisposable
+{
+    private readonly TestFolder _folder = new();
+
+    public void Dispose() => _folder.Dispose();
+
+    [UnixTheory]
+    [InlineData("INT", 130)]
+    [InlineData("TERM", 143)]
+    [InlineData("HUP", 129)]
+    public void A_command_without_a_checkpoint_ends_at_the_first_signal(string signal, int expected)
+    {
+        var pipe = Path.Combine(_folder.Path, "pipe");
+        Shell("mkfifo pipe", _folder.Path);
+        var process = Start(_folder.Path, "plan", "pipe");
+        using var writer = new FileStream(pipe, FileMode.Open, FileAccess.Write); // opens when the command reads, which it then does for ever
+        Signal(process, signal);
+
+        var (code, output, error) = EndOf(process);
+        Assert.Equal((expected, "", ""), (code, output, error));
+    }
+
+    [UnixFact]
+    public void What_was_read_from_standard_input_does_not_stay_behind_after_a_signal()
+    {
+        using var models = new TinyModels();
+        var process = Start(_folder.Path, "generate", "--model", models.Language("model"), "--prompts", "-");
+        SpinWait.SpinUntil(() => Directory.EnumerateDirectories(_folder.Path, "rlhf-*").Any() || process.HasExited);
+        Signal(process, "TERM");
+
+        Assert.Equal(143, EndOf(process).Code);
+        Assert.Empty(Directory.EnumerateDirectories(_folder.Path, "rlhf-*"));
+    }
+
+    [UnixFact]
+    public void A_reader_that_has_gone_ends_the_command_without_a_word()
+    {
+        var (_, output, error) = Shell($"mkfifo pipe; (exec 9<pipe) & exec 9>pipe; wait; {ShellCommand} recipe >&9; echo code $?", _folder.Path);
+        Assert.Equal(($"code {ExitCode.OutputClosed}\n", ""), (output, error));
+    }
+
+    [UnixFact]
+    public void Standard_output_that_cannot_be_written_is_said_and_is_a_failure()
+    {
+        var (code, _, error) = Shell($"test -e /dev/full || exit 1; {ShellCommand} recipe >/dev/full", _folder.Path);
+        Assert.Equal(ExitCode.Failed, code);
+        Assert.Equal(File.Exists("/dev/full") ? "rlhf: results are not complete: standard output cannot be written: the disk is full. Free some space first.\n" : "", error);
+    }
+
+    [UnixFact]
+    public void Messages_that_cannot_be_written_change_nothing_else() =>
+        Assert.Equal(ExitCode.BadInput, Shell($"{ShellCommand} recip 2>&-", _folder.Path).Code);
+
+    [UnixFact]
+    public void A_current_folder_that_is_gone_is_named()
+    {
+        var (code, _, error) = Shell($"mkdir gone; cd gone; rmdir ../gone; {ShellCommand} data check rows.jsonl", _folder.Path);
+        Assert.Equal(ExitCode.BadInput, code);
+        Assert.StartsWith("rlhf: the current folder is not there any more", error, StringComparison.Ordinal);
+    }
+}
