@@ -37,6 +37,30 @@ public sealed record Message(string Role, string Content)
         }
     }
 
+    /// <summary>The names of the functions that the turn calls (<c>tool_calls</c>).</summary>
+    public IEnumerable<string> CalledFunctions()
+    {
+        if (OtherFields is null)
+        {
+            yield break;
+        }
+
+        using var json = JsonDocument.Parse(OtherFields);
+        if (!json.RootElement.TryGetProperty("tool_calls", out var calls) || calls.ValueKind != JsonValueKind.Array)
+        {
+            yield break;
+        }
+
+        foreach (var call in calls.EnumerateArray().Where(call => call.ValueKind == JsonValueKind.Object))
+        {
+            var function = call.TryGetProperty("function", out var inner) && inner.ValueKind == JsonValueKind.Object ? inner : call;
+            if (function.TryGetProperty("name", out var name) && name.ValueKind == JsonValueKind.String)
+            {
+                yield return name.GetString()!;
+            }
+        }
+    }
+
     /// <summary>A turn of the assistant that is a text.</summary>
     public static Message FromAssistant(string text) => new("assistant", text);
 }

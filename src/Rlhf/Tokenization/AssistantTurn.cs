@@ -30,4 +30,7 @@ internal sealed record AssistantTurn(string Prompt, string Answer, TurnPlace Pla
 
     /// <summary>The share of the turn's text, 0 to 1, that the template leaves out.</summary>
     public double DroppedShare { get; init; }
+
+    /// <summary>The role of a message before the turn of which nothing, or not all, stands in <see cref="Prompt"/>; null where everything does.</summary>
+    public string? LostRole { get; init; }
 }

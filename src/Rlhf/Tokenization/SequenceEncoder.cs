@@ -219,6 +219,11 @@ public sealed class SequenceEncoder
             _ledger.Note(where, "the chat template leaves out a part of the answer", FormattableString.Invariant($"{where} ({Math.Max(1, Math.Round(100 * turn.DroppedShare))} %)"));
         }
 
+        if (turn.LostRole is { } role)
+        {
+            _ledger.Note(where, $"the chat template leaves out what the {role} said, or a part of it");
+        }
+
         return answer.Length > 0 ? new TurnTokens(prompt, answer) : throw NothingToTrain(where);
     }
 

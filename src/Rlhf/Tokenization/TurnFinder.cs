@@ -34,7 +34,13 @@ internal sealed partial class TurnFinder
     {
         var schemas = Parsed(tools);
         var conversation = new Conversation(this, before, answer, schemas);
-        return _template.HasGenerationBlocks ? Tagged(conversation) : Untagged(conversation);
+        var turn = _template.HasGenerationBlocks ? Tagged(conversation) : Untagged(conversation);
+        if (turn is not null && answer.CalledFunctions().FirstOrDefault(name => !turn.Answer.Contains(name, StringComparison.Ordinal)) is { } call)
+        {
+            throw _template.Error($"the template does not write the turn's call of {call}: it would be trained without it. Use a template that knows tool_calls, or leave the turn out with \"train\": false");
+        }
+
+        return turn is null ? null : turn with { LostRole = conversation.LostRole(turn.Prompt) };
     }
 
     /// <summary>
@@ -201,6 +207,10 @@ internal sealed partial class TurnFinder
             var earlier = _before.Count(message => message.Role == "assistant");
             return _spans.Count > earlier ? [_spans[^1]] : [];
         }
+
+        /// <summary>The role of a message that was asked with and of which the template writes nothing; null where there is none.</summary>
+        public string? LostRole(string prompt) => _before.FirstOrDefault(message =>
+            message.Role is "system" or "developer" or "user" && message.Content.Trim() is { Length: > 0 } content && !prompt.Contains(content, StringComparison.Ordinal))?.Role;
 
         /// <summary>What the template writes at the end of R that is not the turn's.</summary>
         public int TailLength()

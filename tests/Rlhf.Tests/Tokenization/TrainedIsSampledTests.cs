@@ -100,6 +100,17 @@ public sealed class TrainedIsSampledTests : IDisposable
     }
 
     [Fact]
+    public void A_call_that_a_template_does_not_write_is_refused_and_a_message_that_it_leaves_out_is_named()
+    {
+        var (_, encoder) = Create("{%- for m in messages if m.role != 'system' -%}{{ m.role + ':' + m.content + eos_token }}{%- endfor -%}{%- if add_generation_prompt -%}{{ 'assistant:' }}{%- endif -%}");
+        var row = _folder.Demonstrations("""{"messages":[{"role":"system","content":"Be brief."},{"role":"user","content":"Q"},{"role":"assistant","content":"A"}]}""").Single();
+        Assert.Single(encoder.EncodeTurns(row));
+        Assert.Contains("the chat template leaves out what the system said", _folder.Ledger.ToText(), StringComparison.Ordinal);
+        var calls = row.Answer with { OtherFields = """{"tool_calls":[{"type":"function","function":{"name":"weather","arguments":{}}}]}""" };
+        Assert.Contains("call of weather", Assert.Throws<InputException>(() => encoder.EncodeTurns(row with { Answer = calls })).Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public void A_turn_that_a_template_does_not_mark_is_left_out_and_counted()
     {
         var (_, encoder) = Create(
