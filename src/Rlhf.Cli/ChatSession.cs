@@ -11,7 +11,8 @@ namespace Rlhf.Cli;
 /// <summary>How a conversation in the terminal looks.</summary>
 /// <param name="IsInteractive">Whether a person types: then there is a prompt, and control characters of the model are made visible.</param>
 /// <param name="HasColor">Whether the prompt is coloured.</param>
-internal sealed record ChatLook(bool IsInteractive, bool HasColor);
+/// <param name="Editor">Where a person types, with a history of lines.</param>
+internal sealed record ChatLook(bool IsInteractive, bool HasColor, LineEditor? Editor = null);
 
 /// <summary>A conversation with a model, line by line: a line that begins with a slash is a command, every other one is a turn of the user.</summary>
 internal sealed class ChatSession(Tokenizer tokenizer, SequenceEncoder encoder, GenerationWorker worker, ChatSettings settings, ChatLook look, TextReader input, TextWriter output, TextWriter notes)
@@ -23,6 +24,8 @@ internal sealed class ChatSession(Tokenizer tokenizer, SequenceEncoder encoder, 
         /regen            answers the last message anew
         /save FILE        writes the conversation as a row of messages (JSON)
         /quit             leaves
+        The arrow keys go through what was typed before and through the line.
+        When the model's context is full, the oldest turns are left out; /save still writes them.
         Ctrl-C stops an answer; at the prompt twice, it leaves.
         """;
 
@@ -34,6 +37,7 @@ internal sealed class ChatSession(Tokenizer tokenizer, SequenceEncoder encoder, 
     private string? _system = settings.System;
     private GenerationJob? _answering;
     private uint _answers;
+    private int _leftOut;
 
     /// <summary>Talks until the input ends or the user leaves.</summary>
     public void Run()
@@ -68,12 +72,19 @@ internal sealed class ChatSession(Tokenizer tokenizer, SequenceEncoder encoder, 
 
     private string? ReadLine()
     {
-        if (look.IsInteractive)
+        if (!look.IsInteractive)
         {
-            output.Write(look.HasColor ? "\e[1;32m>\e[0m " : "> ");
-            output.Flush();
+            return input.ReadLine();
         }
 
+        var prompt = look.HasColor ? "\e[1;32m>\e[0m " : "> ";
+        if (look.Editor is { } editor)
+        {
+            return editor.ReadLine(prompt);
+        }
+
+        output.Write(prompt);
+        output.Flush();
         return input.ReadLine();
     }
 
@@ -207,19 +218,37 @@ internal sealed class ChatSession(Tokenizer tokenizer, SequenceEncoder encoder, 
 
     private GenerationRequest RequestFor(IReadOnlyList<Message> messages)
     {
-        var prompt = encoder.Encode(new PromptRecord("chat", Prompt.FromConversation(messages), new RowPosition("chat", 1, 1)))!.Tokens;
+        var limit = _settings.MaxTokens ?? ConversationWindow.AnswerLimit(worker.Capacity);
+        var (leftOut, prompt) = ConversationWindow.Fit(messages, TokensOf, worker.Capacity, limit);
         var room = worker.Capacity - prompt.Length;
-        return room > 0
-            ? new GenerationRequest
-            {
-                Prompt = prompt,
-                Sampling = _settings.Sampling,
-                MaxNewTokens = Math.Min(room, _settings.MaxTokens),
-                EndIds = encoder.EndIds,
-                Seed = _settings.Seed,
-                Row = _answers++,
-            }
-            : throw new InputException(string.Create(CultureInfo.InvariantCulture, $"The conversation has {prompt.Length} tokens and no longer fits the model's context of {worker.Capacity}: /reset forgets it."));
+        if (room <= 0)
+        {
+            throw new InputException(string.Create(CultureInfo.InvariantCulture, $"The message is too long: with it the prompt has {prompt.Length} tokens, and the model's context is {worker.Capacity}. Shorten it."));
+        }
+
+        TellOfLeftOut(leftOut);
+        return new GenerationRequest
+        {
+            Prompt = prompt,
+            Sampling = _settings.Sampling,
+            MaxNewTokens = Math.Min(room, limit),
+            EndIds = encoder.EndIds,
+            Seed = _settings.Seed,
+            Row = _answers++,
+        };
+    }
+
+    private int[] TokensOf(IReadOnlyList<Message> messages) =>
+        encoder.Encode(new PromptRecord("chat", Prompt.FromConversation(messages), new RowPosition("chat", 1, 1)))!.Tokens;
+
+    private void TellOfLeftOut(int count)
+    {
+        if (count > _leftOut)
+        {
+            notes.WriteLine(string.Create(CultureInfo.InvariantCulture, $"(the model no longer sees the first {count} messages: its context of {worker.Capacity} tokens is full)"));
+        }
+
+        _leftOut = count;
     }
 
     private void Save(string file)

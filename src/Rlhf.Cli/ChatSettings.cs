@@ -5,11 +5,11 @@ namespace Rlhf.Cli;
 
 /// <summary>What a conversation in the terminal is held with; <c>/set</c> changes it.</summary>
 /// <param name="Sampling">How tokens are drawn.</param>
-/// <param name="MaxTokens">An answer is cut after this many.</param>
+/// <param name="MaxTokens">An answer is cut after this many; null for <see cref="Data.ConversationWindow.AnswerLimit"/>.</param>
 /// <param name="Seed">The same seed and the same turns give the same answers.</param>
 /// <param name="System">The system message.</param>
 /// <param name="Stops">Texts that end an answer.</param>
-internal sealed record ChatSettings(SamplingOptions Sampling, int MaxTokens, ulong Seed, string? System, IReadOnlyList<string> Stops)
+internal sealed record ChatSettings(SamplingOptions Sampling, int? MaxTokens, ulong Seed, string? System, IReadOnlyList<string> Stops)
 {
     private static readonly string[] Names = ["temperature", "top_p", "top_k", "min_p", "repetition_penalty", "max_tokens", "seed"];
 
@@ -40,7 +40,7 @@ internal sealed record ChatSettings(SamplingOptions Sampling, int MaxTokens, ulo
 
     /// <summary>All settings for a person.</summary>
     public string ToText() => string.Create(CultureInfo.InvariantCulture,
-        $"temperature {Sampling.Temperature}, top_p {Sampling.TopP}, top_k {Sampling.TopK ?? 0}, min_p {Sampling.MinP}, repetition_penalty {Sampling.RepetitionPenalty}, max_tokens {MaxTokens}, seed {Seed}");
+        $"temperature {Sampling.Temperature}, top_p {Sampling.TopP}, top_k {Sampling.TopK ?? 0}, min_p {Sampling.MinP}, repetition_penalty {Sampling.RepetitionPenalty}, max_tokens {MaxTokens?.ToString(CultureInfo.InvariantCulture) ?? "by the context"}, seed {Seed}");
 
     private static double Number(string name, string value) =>
         double.TryParse(value, NumberStyles.Float, CultureInfo.InvariantCulture, out var number) ? number : throw new InputException($"{name}: expected a number, found '{value}'.");

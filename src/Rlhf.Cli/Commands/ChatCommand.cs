@@ -11,7 +11,7 @@ internal static class ChatCommand
 {
     private static readonly Option<string?> Model = ModelArguments.Folder("--model", "The model folder (Hugging Face layout).", required: true);
     private static readonly Option<string?> System = new("--system") { Description = "A system message in front of the conversation.", HelpName = "TEXT" };
-    private static readonly Option<int> MaxTokens = ModelArguments.Number("--max-tokens", 512, 1, "Cuts an answer after this many tokens.");
+    private static readonly Option<int?> MaxTokens = ModelArguments.OptionalNumber("--max-tokens", 1, "Cuts an answer after this many tokens. Default: 512, or half of a context below 1,024.");
     private static readonly Option<string[]> Stops = new("--stop") { Description = "A text that ends an answer; may be repeated.", HelpName = "TEXT", DefaultValueFactory = _ => [] };
 
     public static Command Create()
@@ -67,7 +67,8 @@ internal static class ChatCommand
     private static ChatLook LookOf(ParseResult parsed)
     {
         var isTerminal = ReferenceEquals(parsed.Output(), Console.Out) && !Console.IsInputRedirected && !Console.IsOutputRedirected;
-        return new ChatLook(isTerminal, isTerminal && string.IsNullOrEmpty(Environment.GetEnvironmentVariable("NO_COLOR")));
+        var editor = isTerminal ? new LineEditor(() => Console.ReadKey(intercept: true), Console.Out, () => Console.WindowWidth) : null;
+        return new ChatLook(isTerminal, isTerminal && string.IsNullOrEmpty(Environment.GetEnvironmentVariable("NO_COLOR")), editor);
     }
 
     private static string[] StopsOf(ParseResult parsed)

@@ -27,6 +27,7 @@ public static class WebJson
         AllowDuplicateProperties = false,
         UnmappedMemberHandling = JsonUnmappedMemberHandling.Disallow,
         PropertyNameCaseInsensitive = false,
+        NumberHandling = JsonNumberHandling.Strict,
     };
 
     /// <summary>A request's body.</summary>

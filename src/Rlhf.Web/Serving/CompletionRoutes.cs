@@ -3,6 +3,7 @@ using System.Text;
 using System.Text.Json;
 using System.Text.Json.Nodes;
 using Microsoft.AspNetCore.Http;
+using Rlhf.Data;
 
 namespace Rlhf.Web.Serving;
 
@@ -16,13 +17,25 @@ internal sealed class CompletionRoutes(ServedModels models, TextWriter log)
     /// <param name="Prompts">Tokens of each prompt.</param>
     /// <param name="Settings">How.</param>
     /// <param name="IsChat">Whether the answer is a message.</param>
-    private sealed record Request(ServedLanguageModel Model, IReadOnlyList<int[]> Prompts, AnswerSettings Settings, bool IsChat)
+    /// <param name="LeftOut">How many of the oldest messages the model does not see; null where none may be left out.</param>
+    private sealed record Request(ServedLanguageModel Model, IReadOnlyList<int[]> Prompts, AnswerSettings Settings, bool IsChat, int? LeftOut = null)
     {
         private readonly string _id = $"{(IsChat ? "chatcmpl" : "cmpl")}-{Guid.NewGuid():N}";
         private readonly long _created = DateTimeOffset.UtcNow.ToUnixTimeSeconds();
 
         /// <summary>The object that holds the choices.</summary>
-        public JsonObject Envelope(bool isChunk, JsonArray choices) => new()
+        public JsonObject Envelope(bool isChunk, JsonArray choices)
+        {
+            var json = Bare(isChunk, choices);
+            if (LeftOut is { } count)
+            {
+                json["left_out_messages"] = count;
+            }
+
+            return json;
+        }
+
+        private JsonObject Bare(bool isChunk, JsonArray choices) => new()
         {
             ["id"] = _id,
             ["object"] = !IsChat ? "text_completion" : isChunk ? "chat.completion.chunk" : "chat.completion",
@@ -55,8 +68,25 @@ internal sealed class CompletionRoutes(ServedModels models, TextWriter log)
 
         body.OnlyNeutral("response_format", value => value.ValueKind == JsonValueKind.Object && value.TryGetProperty("type", out var type) && type.ValueEquals("text"));
         body.MayHave("parallel_tool_calls");
+        var mayLeaveOut = MayLeaveOut(body);
         body.RejectUnknown();
-        await Answer(context, new Request(model, [model.Encode(messages)], settings, IsChat: true), "messages");
+        await Answer(context, mayLeaveOut ? Fitting(model, messages, settings) : new Request(model, [model.Encode(messages)], settings, IsChat: true), "messages");
+    }
+
+    private static bool MayLeaveOut(RequestBody body) => body.Find("truncation") is { } value && RequestBody.TextOf(value, "truncation") switch
+    {
+        "none" => false,
+        "oldest_turns" => true,
+        _ => throw RequestBody.Wrong("truncation", "\"none\" or \"oldest_turns\"", value),
+    };
+
+    /// <summary>A request whose conversation leaves room for an answer.</summary>
+    private static Request Fitting(ServedLanguageModel model, IReadOnlyList<Message> messages, AnswerSettings settings)
+    {
+        var context = model.Worker.Capacity;
+        var limit = settings.MaxTokens ?? ConversationWindow.AnswerLimit(context);
+        var (leftOut, prompt) = ConversationWindow.Fit(messages, model.Encode, context, limit);
+        return new Request(model, [prompt], settings with { MaxTokens = Math.Max(1, Math.Min(limit, context - prompt.Length)) }, IsChat: true, leftOut);
     }
 
     public async Task Complete(HttpContext context)

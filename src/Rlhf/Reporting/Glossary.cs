@@ -12,6 +12,15 @@ internal static class Glossary
         ["accuracy"] = ("pair accuracy", "Share of pairs in which the reward model scores the answer higher that the labeler preferred."),
         ["validation_accuracy"] = ("held-out pair accuracy", "Pair accuracy on prompts that were not trained on."),
         ["second_accuracy"] = ("pair accuracy of the second model", "Held-out pair accuracy of the reward model that only checks."),
+        ["train_loss"] = ("training loss at the end", "Mean training loss of the last epoch."),
+        ["train_accuracy"] = ("training pair accuracy at the end", "Pair accuracy on training pairs in the last epoch, measured before each update."),
+        ["kept_step"] = ("step of the model that was kept", "The optimizer step whose weights were kept."),
+        ["training_rows"] = ("rows trained on", "Rows of the data that are in the training set."),
+        ["training_tokens"] = ("tokens trained on", "Tokens of the training set whose loss counts, in one pass."),
+        ["training_rankings"] = ("rankings trained on", "Rankings that the reward model was trained on."),
+        ["sampled_tokens"] = ("tokens sampled", "Tokens of the sampled answers together."),
+        ["pairs"] = ("pairs", "Pairs of answers of which the labeler preferred one."),
+        ["ties"] = ("ties", "Pairs of answers that the labeler put at the same place."),
         ["answers"] = ("answers", "Answers sampled."),
         ["prompts"] = ("prompts", "Prompts answered."),
         ["rankings"] = ("rankings", "Rankings that the reward model can learn from."),
@@ -32,6 +41,7 @@ internal static class Glossary
         ["sft_second_score"] = ("second score of SFT", "Mean score of the SFT model's answers by the second reward model."),
         ["gold_score"] = ("gold quality", "Mean score by the gold rule, which knows the truth."),
         ["sft_gold_score"] = ("gold quality of SFT", "Mean score of the SFT model's answers by the gold rule."),
+        ["gold_gain"] = ("gain in gold quality over SFT", "Gold quality of PPO minus that of SFT on the same held-out prompts."),
         ["base_gold_score"] = ("gold quality of base", "Mean score of the base model's answers by the gold rule."),
         ["kl"] = ("KL to SFT", "How far the policy has moved from the SFT model: sum of log p(policy) - log p(SFT) over an answer, in nats."),
         ["win_rate"] = ("win rate over SFT", "Share of prompts on which PPO's answer scores above the SFT model's; ties count half."),
@@ -39,6 +49,11 @@ internal static class Glossary
         ["response_length"] = ("answer length", "Mean number of tokens of an answer."),
         ["sft_response_length"] = ("answer length of SFT", "Mean number of tokens of the SFT model's answers."),
         ["entropy"] = ("entropy", "Mean entropy of the policy's next-token distribution, in nats; a fall to 0 is a collapse."),
+        ["sft_entropy"] = ("entropy of SFT", "Mean entropy of the SFT model's next-token distribution, in nats."),
+        ["sft_eos_share"] = ("answers of SFT that end", "Share of the SFT model's answers that end by themselves."),
+        ["sft_distinct_share"] = ("distinct answers of SFT", "Share of the SFT model's answers that differ from every other."),
+        ["score_scale_mean"] = ("mean that scores are shifted by", "Scores are counted from this raw score of the reward model."),
+        ["score_scale_deviation"] = ("deviation that scores are divided by", "Scores are measured in this standard deviation of raw scores."),
         ["eos_share"] = ("answers that end", "Share of answers that end by themselves, before the token limit."),
         ["distinct_share"] = ("distinct answers", "Share of answers in the batch that differ from every other."),
         ["clip_fraction"] = ("clipped ratios", "Share of tokens whose loss the ratio clip held, so that they gave no gradient."),
@@ -71,9 +86,17 @@ internal static class Glossary
         ["seconds_update"] = ("updating", "Seconds of a step spent on the optimizer's passes."),
     };
 
+    // Metrics and figures of the reward model that only checks.
+    private const string OfSecond = "second_";
+
     /// <summary>A readable name; an unknown name with blanks for underscores.</summary>
-    public static string NameOf(string figure) => Entries.TryGetValue(figure, out var entry) ? entry.Name : figure.Replace('_', ' ');
+    public static string NameOf(string figure) => Find(figure) is { } entry ? entry.Name : figure.Replace('_', ' ');
 
     /// <summary>What it means; nothing for an unknown name.</summary>
-    public static string MeaningOf(string figure) => Entries.TryGetValue(figure, out var entry) ? entry.Meaning : "";
+    public static string MeaningOf(string figure) => Find(figure) is { } entry ? entry.Meaning : "";
+
+    private static (string Name, string Meaning)? Find(string figure) =>
+        Entries.TryGetValue(figure, out var entry) ? entry
+        : figure.StartsWith(OfSecond, StringComparison.Ordinal) && Entries.TryGetValue(figure[OfSecond.Length..], out var first) ? ($"{first.Name} of the second model", $"{first.Meaning} Here of the reward model that only checks.")
+        : null;
 }

@@ -5,10 +5,13 @@ namespace Rlhf.Reporting;
 
 /// <summary>
 /// Text from users and models as it may stand in a page: markup escaped, and everything that would hide or reorder text (control
-/// characters, bidirectional controls, zero-width characters, half surrogate pairs) shown by its code point, ⟨U+202E⟩.
+/// characters, bidirectional controls, zero-width characters, half surrogate pairs) shown by its code point, ⟨U+202E⟩. Towers of combining marks are cut.
 /// </summary>
 internal static class VisibleText
 {
+    // More than letters of any script carry; a tower of them paints over the lines around it.
+    private const int MostMarks = 6;
+
     /// <summary>Escapes for element content and for attribute values in quotes.</summary>
     public static string Escape(string? text) => AppendEscaped(new StringBuilder(), text).ToString();
 
@@ -20,21 +23,42 @@ internal static class VisibleText
     private static StringBuilder Append(StringBuilder to, string? text, bool html)
     {
         var rest = (text ?? "").AsSpan();
+        var marks = 0;
         while (!rest.IsEmpty)
         {
-            if (Rune.DecodeFromUtf16(rest, out var rune, out var used) == System.Buffers.OperationStatus.Done)
+            var isRune = Rune.DecodeFromUtf16(rest, out var rune, out var used) == System.Buffers.OperationStatus.Done;
+            if (isRune && Rune.GetUnicodeCategory(rune) is UnicodeCategory.NonSpacingMark or UnicodeCategory.EnclosingMark)
             {
-                Append(to, rune, rest[..used], html);
+                marks++;
             }
             else
             {
+                AppendLeftOut(to, marks);
+                marks = 0;
+            }
+
+            if (!isRune)
+            {
                 AppendCode(to, rest[0]);
+            }
+            else if (marks <= MostMarks)
+            {
+                Append(to, rune, rest[..used], html);
             }
 
             rest = rest[used..];
         }
 
+        AppendLeftOut(to, marks);
         return to;
+    }
+
+    private static void AppendLeftOut(StringBuilder to, int marks)
+    {
+        if (marks > MostMarks)
+        {
+            to.Append(CultureInfo.InvariantCulture, $"⟨{marks - MostMarks} combining marks⟩");
+        }
     }
 
     private static void Append(StringBuilder to, Rune rune, ReadOnlySpan<char> characters, bool html)

@@ -66,7 +66,7 @@ public sealed class ChatSessionTests : IDisposable
     public void Wrong_commands_and_values_are_named_and_the_talk_goes_on()
     {
         var (output, notes) = Talk("/what", "/set heat 3", "/set top_p 2", "/set", "/regen", new string('x', 500), "/set max_tokens 3", "Name a fruit.", "/quit", "never read");
-        foreach (var part in new[] { "no command /what", "no setting 'heat'", "top_p is 2", "temperature 1", "nothing to answer", "no longer fits the model's context of 96" })
+        foreach (var part in new[] { "no command /what", "no setting 'heat'", "top_p is 2", "temperature 1", "nothing to answer", "and the model's context is 96. Shorten it" })
         {
             Assert.Contains(part, notes, StringComparison.Ordinal);
         }
@@ -97,6 +97,21 @@ public sealed class ChatSessionTests : IDisposable
 
     private static string[] Answers(string output) => output.Split("<end>\n")[..^1];
 
+    [Fact]
+    public void A_long_conversation_goes_on_without_its_oldest_turns()
+    {
+        // An untrained model does not end by itself: every answer is cut at half of the context.
+        var lines = Enumerable.Range(0, 8).Select(i => $"Name a fruit {i}.").ToArray();
+        var file = Path.Combine(_models.Path, "long.jsonl");
+        using var output = new StringWriter { NewLine = "<end>\n" };
+        using var notes = new StringWriter();
+        Session([.. lines, $"/save {file}"], output, notes, _worker, new ChatSettings(new SamplingOptions(), MaxTokens: null, 1, "Be kind.", [])).Run();
+        Assert.Equal(8, Answers(output.ToString()).Length);
+        Assert.All(Answers(output.ToString()), answer => Assert.NotEqual("", answer));
+        Assert.Contains("(the model no longer sees the first 2 messages: its context of 96 tokens is full)", notes.ToString(), StringComparison.Ordinal);
+        Assert.Equal(17, JsonDocument.Parse(File.ReadAllText(file)).RootElement.GetProperty("messages").GetArrayLength());
+    }
+
     private (string Output, string Notes) Talk(params string[] lines)
     {
         using var output = new StringWriter { NewLine = "<end>\n" };
@@ -105,11 +120,11 @@ public sealed class ChatSessionTests : IDisposable
         return (output.ToString(), notes.ToString());
     }
 
-    private ChatSession Session(string[] lines, TextWriter output, TextWriter notes, GenerationWorker worker)
+    private ChatSession Session(string[] lines, TextWriter output, TextWriter notes, GenerationWorker worker, ChatSettings? settings = null)
     {
         var encoder = new SequenceEncoder(_tokenizer, new FormatOptions(), new EncodingOptions(), new Ledger("chat"));
         return new ChatSession(
-            _tokenizer, encoder, worker, new ChatSettings(new SamplingOptions(), 12, 1, null, []), new ChatLook(false, false), new StringReader(string.Join('\n', lines)), output, notes);
+            _tokenizer, encoder, worker, settings ?? new ChatSettings(new SamplingOptions(), 12, 1, null, []), new ChatLook(false, false), new StringReader(string.Join('\n', lines)), output, notes);
     }
 
     /// <summary>Tells when text is written.</summary>

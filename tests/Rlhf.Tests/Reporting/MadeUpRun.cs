@@ -29,7 +29,7 @@ internal static class MadeUpRun
             """{"program":"rlhf 0.1.0","runtime":".NET 10.0.1","cpu":{"name":"AMD EPYC 9R14","instruction_set":"avx512","cores":2},"threads":2,"variables":{}}""");
         File.WriteAllText(
             Path.Combine(folder, "recipe.yaml"),
-            "name: polite\nseed: 0\nbase:\n  model: ../shared/data/stories260k\nsft:\n  epochs: 3\n  learning_rate: 0.002\nppo:\n  steps: 60\n  kl_coefficient: 0.05 # <b>\n");
+            "name: polite\nseed: 0\nbase:\n  model: ../shared/data/stories260k\ndata:\n  demonstrations: {path: [/home/somebody/secret project/data/rows.jsonl, \"C:\\\\Users\\\\somebody\\\\rows.jsonl\"]}\nsft:\n  epochs: 3\n  learning_rate: 0.002\nppo:\n  steps: 60\n  kl_coefficient: 0.05 # <b>\n");
     }
 
     public static void WriteMetrics(string folder)
@@ -55,6 +55,7 @@ internal static class MadeUpRun
         {
             var accuracy = 0.95 - (0.45 * Math.Exp(-step / 25.0)) + (0.06 * (random.NextDouble() - 0.5));
             writer.Write("03-reward", step, step * 0.5, ("loss", 0.7 * Math.Exp(-step / 60.0)), ("accuracy", Math.Clamp(accuracy, 0, 1)), ("learning_rate", 1e-3), ("gradient_norm", 2 * random.NextDouble()), ("tokens_per_second", 8000));
+            writer.Write("03-reward-second", step, step * 0.5, ("second_loss", 0.7 * Math.Exp(-step / 50.0)), ("second_accuracy", Math.Clamp(accuracy, 0, 1)), ("second_learning_rate", 1e-3), ("second_tokens_per_second", 8000));
         }
 
         for (var step = 1; step <= 60; step++)

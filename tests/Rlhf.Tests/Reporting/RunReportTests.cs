@@ -89,6 +89,81 @@ public sealed class RunReportTests : IDisposable
     }
 
     [Fact]
+    public void In_a_finished_run_nothing_is_unfinished_and_the_model_that_only_checks_belongs_to_its_stage()
+    {
+        MadeUpRun.WriteTo(folder.Path);
+        var page = RunReport.Render(folder.Path);
+        Assert.DoesNotContain("unfinished", page, StringComparison.Ordinal);
+        Assert.Contains("<summary>03-reward: the model that only checks</summary>", page, StringComparison.Ordinal);
+        // Its charts are called as those of the first one.
+        Assert.DoesNotContain("second loss", page, StringComparison.Ordinal);
+        Assert.DoesNotContain("second tokens per second", page, StringComparison.Ordinal);
+        Assert.Equal(3, Regex.Count(page, "<figcaption>Loss "));
+    }
+
+    [Fact]
+    public void Every_figure_and_metric_is_named_in_words()
+    {
+        MadeUpRun.WriteTo(folder.Path);
+        var summary = SummaryFiles.ReadRun(folder.Path);
+        string[] names = [.. summary.Stages.SelectMany(stage => stage.Figures.Keys), .. MetricsFile.Read(folder.Path).SelectMany(row => row.Values.Keys), "second_validation_loss", "second_gradient_norm", "train_loss", "gold_gain"];
+        Assert.All(names.Distinct(), name =>
+        {
+            Assert.NotEqual("", Glossary.MeaningOf(name));
+            Assert.DoesNotContain('_', Glossary.NameOf(name));
+        });
+        Assert.Equal("speed of the second model", Glossary.NameOf("second_tokens_per_second"));
+    }
+
+    [Fact]
+    public void Whole_paths_are_shortened()
+    {
+        MadeUpRun.WriteTo(folder.Path);
+        var page = RunReport.Render(folder.Path);
+        Assert.DoesNotContain("/home/somebody", page, StringComparison.Ordinal);
+        Assert.DoesNotContain("Users", page, StringComparison.Ordinal);
+        Assert.Contains("data/rows.jsonl", page, StringComparison.Ordinal);
+        Assert.DoesNotContain(folder.Path, page, StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData("see /home/me/data/rows.jsonl:3:1", "see …/rows.jsonl:3:1")]
+    [InlineData("path: [\"/a/b c/d.jsonl\", ~/x/y.txt]", "path: [\"…/b c/d.jsonl\", …/y.txt]")]
+    [InlineData("C:\\Users\\me\\model", "…/model")]
+    [InlineData("https://host/v1/chat, nats/token, 3/4, ../shared/data, runs/mine/model, </b></i>", "https://host/v1/chat, nats/token, 3/4, ../shared/data, runs/mine/model, </b></i>")]
+    public void Only_the_ends_of_whole_paths_are_shown(string text, string expected) => Assert.Equal(expected, Rlhf.Reporting.Page.PathText.Shorten(text));
+
+    [Theory]
+    [InlineData("/home/me/my data/rows.jsonl", "…/my data/rows.jsonl")]
+    [InlineData("C:\\me\\data\\rows.jsonl", "…/data/rows.jsonl")]
+    [InlineData("data/rows.jsonl", "data/rows.jsonl")]
+    [InlineData("01-sft", "01-sft")]
+    public void A_file_is_known_by_its_name_and_folder(string path, string expected) => Assert.Equal(expected, Rlhf.Reporting.Page.PathText.Of(path));
+
+    [Fact]
+    public void Only_what_one_looks_at_first_stands_open_and_charts_that_do_not_move_come_last()
+    {
+        MadeUpRun.WriteTo(folder.Path);
+        var page = RunReport.Render(folder.Path);
+        var curves = WellFormed(page).Descendants("section").Single(section => (string?)section.Attribute("id") == "curves");
+        var open = curves.Elements("div").Single(div => (string?)div.Attribute("class") == "charts").Elements("figure").Select(figure => figure.Element("figcaption")!.Value).ToArray();
+        Assert.Equal(6, open.Length);
+        Assert.StartsWith("Score", open[0], StringComparison.Ordinal);
+        // The share of different answers is 1 all along, yet stands beside one that moves; these do not move at all.
+        Assert.DoesNotContain(open, title => title.StartsWith("KL coefficient", StringComparison.Ordinal) || title.StartsWith("Learning rate", StringComparison.Ordinal));
+        var all = curves.Descendants("figure").Select(figure => figure.Element("figcaption")!.Value).ToList();
+        var ofPpo = all.Skip(all.IndexOf(open[0])).ToList();
+        Assert.True(ofPpo.FindIndex(title => title.StartsWith("Learning rate", StringComparison.Ordinal)) > ofPpo.FindIndex(title => title.StartsWith("Seconds of a step", StringComparison.Ordinal)));
+    }
+
+    [Fact]
+    public void A_tower_of_combining_marks_is_cut()
+    {
+        Assert.Equal("a" + new string('\u0301', 6) + "⟨4994 combining marks⟩b", VisibleText.Escape("a" + new string('\u0301', 5000) + "b"));
+        Assert.Equal("Tiếng Việt, हिन्दी, עִבְרִית", VisibleText.Escape("Tiếng Việt, हिन्दी, עִבְרִית"));
+    }
+
+    [Fact]
     public void A_folder_without_a_run_is_an_error_that_says_so()
     {
         Assert.Contains("no run in this folder", Assert.Throws<InputException>(() => RunReport.Render(folder.Path)).Message, StringComparison.Ordinal);

@@ -127,6 +127,7 @@ public sealed class WebDefaultsTests
     [InlineData("{\"name\": \"x\", \"flag\": true, \"name\": \"y\"}", "The key 'name' is there twice")]
     [InlineData("{\"name\": \"x\", \"flag\": true, \"inside\": {\"count\": 1, \"parts\": [], \"count\": 2}}", "The key 'count' is there twice")]
     [InlineData("{\"name\": \"x\", \"flag\": true, \"inside\": {\"count\": 1.5, \"parts\": []}}", "'inside.count': expected a whole number")]
+    [InlineData("{\"name\": \"x\", \"flag\": true, \"inside\": {\"count\": \"1\", \"parts\": []}}", "'inside.count': expected a whole number")]
     [InlineData("{\"name\": \"x\", \"flag\": true, \"inside\": {\"count\": 1e99, \"parts\": []}}", "'inside.count': expected a whole number")]
     [InlineData("{\"name\": \"x\", \"flag\": true, \"inside\": {\"count\": 1, \"parts\": {}}}", "'inside.parts': expected a list")]
     [InlineData("{\"name\": \"x\", \"flag\": true, \"inside\": {\"count\": 1, \"parts\": [\"a\"]}}", "'inside.parts[0]': expected a number")]

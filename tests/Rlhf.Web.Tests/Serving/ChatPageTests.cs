@@ -158,6 +158,62 @@ public sealed class ChatPageTests(Browser browser)
         await page.Context.CloseAsync();
     }
 
+    /// <summary>An untrained model does not end by itself: every answer is cut.</summary>
+    [BrowserFact]
+    public async Task The_talk_goes_on_after_answers_that_were_cut()
+    {
+        await using var server = await TinyServer.Start();
+        var (page, errors) = await Open(server);
+        await page.Locator("#open-settings").ClickAsync();
+        await page.Locator("#temperature").FillAsync("0"); // Otherwise one in 290 tokens is an end.
+        await page.Locator("#open-settings").ClickAsync();
+        for (var i = 0; i < 4; i++)
+        {
+            await Say(page, $"Name a fruit, the {i}th.");
+            await Assertions.Expect(page.Locator(".assistant")).ToHaveCountAsync(i + 1);
+            await Assertions.Expect(page.Locator(".assistant .text").Last).ToHaveAttributeAsync("tabindex", "0", new LocatorAssertionsToHaveAttributeOptions { Timeout = 30_000 });
+            await Assertions.Expect(page.Locator(".tools")).ToContainTextAsync("you can go on");
+        }
+
+        await Assertions.Expect(page.Locator("#error")).ToBeHiddenAsync();
+        await Assertions.Expect(page.Locator("#left-out")).ToContainTextAsync("The model no longer sees what is above");
+        Assert.True(await page.Locator(".turn.left-out").CountAsync() >= 2);
+        Assert.Equal("LI", await page.Locator(".turn:not(.left-out)").First.EvaluateAsync<string>("turn => turn.previousElementSibling.id === 'left-out' ? turn.nodeName : 'elsewhere'"));
+        Assert.Empty(errors);
+        await page.Locator("#new").ClickAsync();
+        await Assertions.Expect(page.Locator("#left-out")).ToHaveCountAsync(0);
+        await page.Context.CloseAsync();
+    }
+
+    [BrowserTheory]
+    [MemberData(nameof(Screens))]
+    public async Task The_page_can_be_read(int width, ColorScheme colors)
+    {
+        await using var server = await TinyServer.Start();
+        var (page, errors) = await browser.OpenAsync(server.Client.BaseAddress!, width, width < 500 ? 844 : 900, colors);
+        await page.GotoAsync("/");
+        await PageCheck.Look(page, "chat-empty", colors);
+        await page.Locator("#open-settings").ClickAsync();
+        await page.Locator("#shade").CheckAsync();
+        await PageCheck.Look(page, "chat-settings", colors);
+        await page.Locator("#open-settings").ClickAsync();
+        foreach (var text in (string[])["Name a fruit.", "And a colour.", new string('x', 300)])
+        {
+            var count = await page.Locator(".assistant").CountAsync();
+            await Say(page, text);
+            await Assertions.Expect(page.Locator(".assistant")).ToHaveCountAsync(count + 1);
+            await Assertions.Expect(page.Locator(".assistant .text").Last).ToHaveAttributeAsync("tabindex", "0", new LocatorAssertionsToHaveAttributeOptions { Timeout = 30_000 });
+        }
+
+        await PageCheck.Look(page, "chat", colors);
+        Assert.Empty(errors);
+        await page.GotoAsync("/nothing");
+        await PageCheck.Look(page, "chat-not-found", colors);
+        await page.Context.CloseAsync();
+    }
+
+    public static TheoryData<int, ColorScheme> Screens => PageCheck.Screens;
+
     private async Task<(IPage Page, List<string> Errors)> Open(TinyServer server)
     {
         var opened = await browser.OpenAsync(server.Client.BaseAddress!);

@@ -144,7 +144,33 @@ public sealed class CompletionTests : IAsyncLifetime
         Assert.Equal(4 * 16, json.GetProperty("usage").GetProperty("completion_tokens").GetInt32());
     }
 
+    /// <summary>Without the wish the conversation is refused as OpenAI's servers do; with it the oldest turns go.</summary>
+    [Fact]
+    public async Task A_conversation_that_fills_the_context_goes_on_without_its_oldest_turns_where_asked()
+    {
+        object[] messages = [new { role = "system", content = "Be kind." }, .. Enumerable.Range(0, 9).Select(i => (object)new { role = i % 2 == 0 ? "user" : "assistant", content = new string('x', 60) })];
+        using var refused = await _server.Client.PostAsync(new Uri(Chat, UriKind.Relative), JsonContent(new { model = "tiny", messages, temperature = 0, max_tokens = 200 }));
+        Assert.Equal(System.Net.HttpStatusCode.BadRequest, refused.StatusCode);
+
+        var json = await _server.Post(Chat, new { model = "tiny", messages, temperature = 0, max_tokens = 200, truncation = "oldest_turns" });
+        var leftOut = json.GetProperty("left_out_messages").GetInt32();
+        Assert.InRange(leftOut, 2, 6);
+        Assert.Equal(0, leftOut % 2);
+        Assert.Equal("length", json.GetProperty("choices")[0].GetProperty("finish_reason").GetString());
+        Assert.Equal(200, json.GetProperty("usage").GetProperty("completion_tokens").GetInt32());
+        var kept = await _server.Post(Chat, new { model = "tiny", messages = (object[])[messages[0], .. messages[(1 + leftOut)..]], temperature = 0, max_tokens = 200 });
+        Assert.Equal(kept.GetProperty("usage").GetProperty("prompt_tokens").GetInt32(), json.GetProperty("usage").GetProperty("prompt_tokens").GetInt32());
+
+        // Half of the context is the usual answer; of a conversation that fits nothing is left out.
+        var shorter = await _server.Post(Chat, new { model = "tiny", messages = Say("x"), temperature = 0, truncation = "oldest_turns" });
+        Assert.Equal((0, TinyServer.Context / 2), (shorter.GetProperty("left_out_messages").GetInt32(), shorter.GetProperty("usage").GetProperty("completion_tokens").GetInt32()));
+        Assert.False(kept.TryGetProperty("left_out_messages", out _));
+    }
+
+    private static StringContent JsonContent(object body) => new(JsonSerializer.Serialize(body), System.Text.Encoding.UTF8, "application/json");
+
     [Theory]
+    [InlineData(Chat, """{"model": "tiny", "messages": [{"role": "user", "content": "x"}], "truncation": "auto"}""", 400, "truncation", "invalid_value")]
     [InlineData(Chat, """{"messages": [{"role": "user", "content": "x"}]}""", 400, "model", "missing_required_parameter")]
     [InlineData(Chat, """{"model": "nobody", "messages": [{"role": "user", "content": "x"}]}""", 404, "model", "model_not_found")]
     [InlineData(Chat, """{"model": "rm", "messages": [{"role": "user", "content": "x"}]}""", 400, "model", null)]

@@ -1,6 +1,6 @@
 // The chat page: a conversation, and the requests that continue it.
 import { readEvents, TokenLayer } from './stream.js';
-import { addTurn, AnswerView, byId, element } from './view.js';
+import { addTurn, AnswerView, byId, element, showLeftOut } from './view.js';
 
 const numbers = ['temperature', 'top_p', 'top_k', 'min_p', 'max_tokens', 'seed'];
 let messages = [];
@@ -61,6 +61,7 @@ async function request(signal) {
   const body = {
     model: byId('model').value,
     messages: [...(system ? [{ role: 'system', content: system }] : []), ...messages],
+    truncation: 'oldest_turns',
     stream: true,
     logprobs: true,
     top_logprobs: 5,
@@ -87,6 +88,9 @@ async function answer() {
   byId('status').textContent = 'The model is writing.';
   try {
     for await (const event of readEvents(await request(controller.signal))) {
+      if (conversation === messages) {
+        showLeftOut(event.left_out_messages ?? 0);
+      }
       const choice = event.choices[0];
       const piece = choice.delta.content ?? '';
       text += piece;
@@ -120,7 +124,7 @@ function finish(view, text, reason) {
     const again = element('button', 'regenerate', reason === 'failed' ? 'Try again' : 'Regenerate');
     again.type = 'button';
     again.addEventListener('click', regenerate);
-    last.append(element('div', 'tools', undefined, again, ...({ length: [element('span', '', 'cut at the token limit')], stopped: [element('span', '', 'stopped')] }[reason] ?? [])));
+    last.append(element('div', 'tools', undefined, again, ...({ length: [element('span', '', 'cut at the limit of tokens (see Settings); you can go on')], stopped: [element('span', '', 'stopped')] }[reason] ?? [])));
   }
 }
 

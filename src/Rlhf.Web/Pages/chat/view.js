@@ -25,6 +25,21 @@ export function addTurn(role, text) {
   return paragraph;
 }
 
+/** Says which turns the model no longer sees: the oldest ones, once its context is full. */
+export function showLeftOut(count) {
+  const turns = [...document.querySelectorAll('#turns > .turn')];
+  if (turns.filter(turn => turn.classList.contains('left-out')).length === count) {
+    return;
+  }
+  byId('left-out')?.remove();
+  turns.forEach((turn, index) => turn.classList.toggle('left-out', index < count));
+  if (count > 0) {
+    const note = element('li', 'note', 'The model no longer sees what is above: its context is full. A new chat or fewer Most tokens makes room.');
+    note.id = 'left-out';
+    turns[count - 1].after(note);
+  }
+}
+
 /** A paragraph of tokens that the pointer and the arrow keys visit. */
 export class AnswerView {
   #spans = new Map();

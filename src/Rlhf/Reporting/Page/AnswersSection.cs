@@ -3,7 +3,7 @@ namespace Rlhf.Reporting.Page;
 /// <summary>The same prompts answered by base, SFT and PPO, side by side.</summary>
 internal static class AnswersSection
 {
-    private const int Open = 6;
+    private const int Open = 3;
 
     public static Markup Draw(RunSummary summary) => Markup.Join(summary.Stages
         .Where(stage => stage.SideBySide is { Count: > 0 })

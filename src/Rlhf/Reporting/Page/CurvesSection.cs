@@ -49,41 +49,69 @@ internal static class CurvesSection
 
     private const int Open = 6;
 
-    public static Markup Draw(ReportSource source) => source.Metrics.Count == 0
-        ? Markup.Empty
-        : Markup.Of(
-            $"""
-            <section id="curves"><h2>Curves</h2><p class="note">Thin: every step. Thick: the mean of a fifteenth of the steps around it. Point at a curve for its numbers.</p>
-            {source.Metrics.Select(stage => Stage(stage.Key, [.. stage], source.Summary.Stages.FirstOrDefault(one => one.Name == stage.Key)))}</section>
+    // The reward model that only checks logs beside the first one, under its stage's name with an end, and its metrics with a beginning.
+    private const string SecondStage = "-second";
+    private const string SecondMetric = "second_";
 
-            """);
-
-    private static Markup Stage(string name, IReadOnlyList<MetricsRow> rows, StageSummary? summary)
+    /// <summary>A chart before it is drawn.</summary>
+    private sealed record Chart(ChartWords Words, IReadOnlyList<Series> Series, bool Log)
     {
-        var metrics = rows.SelectMany(row => row.Values.Keys).Distinct(StringComparer.Ordinal).ToList();
-        var charts = Shared.Concat(metrics.Except(Shared.SelectMany(shared => shared.Metrics)).Select(metric => (Glossary.NameOf(metric), new[] { metric }, false)))
-            .Select(chart => Chart(rows, metrics, chart)).Where(chart => !chart.IsEmpty).ToArray();
-        var facts = summary is null ? "unfinished" : $"{NumberText.Short(summary.Steps)} steps, {Durations.Short(summary.Seconds)}";
-        var more = charts.Length > Open
-            ? Markup.Of($"""<details><summary>{charts.Length - Open} more curves of {name}</summary><div class="charts">{charts.Skip(Open)}</div></details>""")
-            : Markup.Empty;
-        return Markup.Of($"""<h3>{name} <small>{facts}</small></h3><div class="charts">{charts.Take(Open)}</div>{more}""");
+        /// <summary>Whether nothing in it moves.</summary>
+        public bool IsDull => Series.All(one => one.Points.Select(point => point.Y).Distinct().Take(2).Count() < 2);
+
+        public Markup Draw() => LineChart.Draw(Words, Series, Log && Series.All(one => one.Points.All(point => point.Y > 0)));
     }
 
-    private static Markup Chart(IReadOnlyList<MetricsRow> rows, List<string> present, (string Title, string[] Metrics, bool Log) chart)
+    /// <summary>The last PPO stage stands open, or else the last stage; of the others one line each.</summary>
+    public static Markup Draw(ReportSource source)
     {
-        var metrics = chart.Metrics.Where(present.Contains).ToArray();
-        if (metrics.Length == 0)
+        var stages = source.Metrics;
+        if (stages.Count == 0)
         {
             return Markup.Empty;
         }
 
-        var series = metrics.Select(metric => new Series(
-            Glossary.NameOf(metric),
-            [.. rows.Where(row => row.Values.ContainsKey(metric)).Select(row => ((double)row.Step, row.Values[metric]))],
-            Smooth: !Exact.Contains(metric))).ToArray();
-        var meaning = string.Join(" ", metrics.Select(Glossary.MeaningOf));
-        var positive = series.All(one => one.Points.All(point => point.Y > 0));
-        return LineChart.Draw(new ChartWords(chart.Title, meaning, "step", Units.GetValueOrDefault(metrics[0], "")), series, chart.Log && positive);
+        var kinds = source.Summary.Stages.ToDictionary(stage => stage.Name, stage => stage.Kind, StringComparer.Ordinal);
+        var open = (stages.LastOrDefault(stage => kinds.GetValueOrDefault(stage.Key) == StageKinds.Ppo) ?? stages[^1]).Key;
+        return Markup.Of(
+            $"""
+            <section id="curves"><h2>Curves</h2><p class="note">Thin: every step. Thick: the mean of a fifteenth of the steps around it. Point at a curve for its numbers.</p>
+            {stages.Select(stage => Stage(source, stage.Key, [.. stage], stage.Key == open))}</section>
+
+            """);
     }
+
+    private static Markup Stage(ReportSource source, string name, IReadOnlyList<MetricsRow> rows, bool open)
+    {
+        var summary = source.Summary.Stages.FirstOrDefault(one => one.Name == name);
+        var ofSecond = summary is null && name.EndsWith(SecondStage, StringComparison.Ordinal);
+        // Charts that do not move come last, and what is beyond the first ones is folded up.
+        var charts = ChartsOf(rows, ofSecond ? SecondMetric : "").OrderBy(chart => chart.IsDull).Select(chart => chart.Draw()).ToArray();
+        var facts = summary is not null ? $"{NumberText.Short(summary.Steps)} steps, {Durations.Short(summary.Seconds)}" : ofSecond || source.IsFinished ? "" : "unfinished";
+        var title = Markup.Of($"{(ofSecond ? $"{name[..^SecondStage.Length]}: the model that only checks" : name)}{(facts.Length > 0 ? Markup.Of($" <small>{facts}</small>") : Markup.Empty)}");
+        var more = charts.Length > Open
+            ? Markup.Of($"""<details><summary>{charts.Length - Open} more curves of {name}</summary><div class="charts">{charts.Skip(Open)}</div></details>""")
+            : Markup.Empty;
+        var shown = Markup.Of($"""<div class="charts">{charts.Take(Open)}</div>{more}""");
+        return open ? Markup.Of($"<h3>{title}</h3>{shown}") : Markup.Of($"<details><summary>{title}</summary>{shown}</details>");
+    }
+
+    private static IEnumerable<Chart> ChartsOf(IReadOnlyList<MetricsRow> rows, string prefix)
+    {
+        var present = rows.SelectMany(row => row.Values.Keys).Distinct(StringComparer.Ordinal).ToDictionary(
+            metric => metric.StartsWith(prefix, StringComparison.Ordinal) ? metric[prefix.Length..] : metric, metric => metric, StringComparer.Ordinal);
+        var others = present.Keys.Except(Shared.SelectMany(shared => shared.Metrics)).Select(metric => (Title: Glossary.NameOf(metric), Metrics: (string[])[metric], Log: false));
+        foreach (var (title, metrics, log) in Shared.Concat(others))
+        {
+            string[] own = [.. metrics.Where(present.ContainsKey)];
+            if (own.Length > 0)
+            {
+                var words = new ChartWords(title, string.Join(" ", own.Select(Glossary.MeaningOf)), "step", Units.GetValueOrDefault(own[0], ""));
+                yield return new Chart(words, [.. own.Select(metric => SeriesOf(rows, metric, present[metric]))], log);
+            }
+        }
+    }
+
+    private static Series SeriesOf(IReadOnlyList<MetricsRow> rows, string name, string metric) => new(
+        Glossary.NameOf(name), [.. rows.Where(row => row.Values.ContainsKey(metric)).Select(row => ((double)row.Step, row.Values[metric]))], Smooth: !Exact.Contains(name));
 }

@@ -12,7 +12,7 @@ internal static class JsonView
         JsonValueKind.Array when value.EnumerateArray().All(item => item.ValueKind == JsonValueKind.Object) => Rows(value),
         JsonValueKind.Array => List(value),
         JsonValueKind.Number => Markup.Of($"{Number(value)}"),
-        JsonValueKind.String => Markup.Of($"""<span dir="auto">{value.GetString()}</span>"""),
+        JsonValueKind.String => Markup.Of($"""<span dir="auto">{PathText.Shorten(value.GetString()!)}</span>"""),
         JsonValueKind.True => Markup.Literal("yes"),
         JsonValueKind.False => Markup.Literal("no"),
         _ => Markup.Literal("–"),

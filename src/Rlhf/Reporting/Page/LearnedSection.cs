@@ -5,6 +5,8 @@ namespace Rlhf.Reporting.Page;
 /// <summary>What PPO learned: the words and phrases that rose and fell, and what is left of the gain without them.</summary>
 internal static class LearnedSection
 {
+    private const int Open = 6;
+
     public static Markup Draw(RunSummary summary)
     {
         var stages = summary.Stages.Where(stage => stage.Learned is not null).Reverse().ToArray();
@@ -27,14 +29,25 @@ internal static class LearnedSection
         {Answers(learned)}
         """);
 
-    private static Markup Phrases(string title, string style, IReadOnlyList<PhraseChange> changes) => changes.Count == 0
-        ? Markup.Empty
-        : Markup.Of(
-            $"""
-            <div><h3>{title}</h3><div class="wide"><table><thead><tr><th scope="col">word or phrase</th><th scope="col">SFT</th><th scope="col">PPO</th><th scope="col">z</th></tr></thead><tbody>
-            {changes.Select(change => Markup.Of($"""<tr><td><span class="phrase {style}" dir="auto">{change.Phrase}</span></td><td class="number">{NumberText.Percent(change.ShareBefore)}</td><td class="number">{NumberText.Percent(change.ShareAfter)}</td><td class="number">{NumberText.Fixed(change.ZScore, sign: true, decimals: 1)}</td></tr>"""))}
-            </tbody></table></div><p class="note">Share of the answers that hold it; z: the change in standard errors.</p></div>
-            """);
+    private static Markup Phrases(string title, string style, IReadOnlyList<PhraseChange> changes)
+    {
+        if (changes.Count == 0)
+        {
+            return Markup.Empty;
+        }
+
+        var more = changes.Count > Open
+            ? Markup.Of($"<details><summary>{changes.Count - Open} more</summary>{Table(style, changes.Skip(Open))}</details>")
+            : Markup.Empty;
+        return Markup.Of($"""<div><h3>{title}</h3>{Table(style, changes.Take(Open))}{more}<p class="note">Share of the answers that hold it; z: the change in standard errors.</p></div>""");
+    }
+
+    private static Markup Table(string style, IEnumerable<PhraseChange> changes) => Markup.Of(
+        $"""
+        <div class="wide"><table><thead><tr><th scope="col">word or phrase</th><th scope="col">SFT</th><th scope="col">PPO</th><th scope="col">z</th></tr></thead><tbody>
+        {changes.Select(change => Markup.Of($"""<tr><td><span class="phrase {style}" dir="auto">{change.Phrase}</span></td><td class="number">{NumberText.Percent(change.ShareBefore)}</td><td class="number">{NumberText.Percent(change.ShareAfter)}</td><td class="number">{NumberText.Fixed(change.ZScore, sign: true, decimals: 1)}</td></tr>"""))}
+        </tbody></table></div>
+        """);
 
     private static Markup Ablations(LearnedReport learned)
     {

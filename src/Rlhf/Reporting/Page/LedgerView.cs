@@ -28,7 +28,7 @@ internal static class LedgerView
         from reason in file.GetProperty(kind.Key).EnumerateArray()
         select Markup.Of(
             $"""
-            <details><summary>{kind.Title}: {Text(reason, "reason")} ({Whole(reason, "count")})</summary>
+            <details><summary>{kind.Title}: {PathText.Shorten(Text(reason, "reason"))} ({Whole(reason, "count")})</summary>
             <p class="note">{string.Join(", ", Places(reason))}</p></details>
             """);
 

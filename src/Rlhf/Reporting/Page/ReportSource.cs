@@ -13,6 +13,9 @@ internal sealed record ReportSource
     /// <summary>ledger.json by stage.</summary>
     public required IReadOnlyList<(string Stage, JsonElement Ledger)> Ledgers { get; init; }
 
+    /// <summary>Whether the run has come to its end: then no part of it is unfinished, whatever it lacks.</summary>
+    public required bool IsFinished { get; init; }
+
     public JsonElement? Environment { get; init; }
 
     public string? Recipe { get; init; }
@@ -26,7 +29,8 @@ internal sealed record ReportSource
         }
 
         // Before the end of the run there is no summary.json: the finished stages have theirs.
-        var summary = File.Exists(Path.Combine(runFolder, "summary.json"))
+        var isFinished = File.Exists(Path.Combine(runFolder, "summary.json"));
+        var summary = isFinished
             ? SummaryFiles.ReadRun(runFolder)
             : RunSummaries.Collect(runFolder, Path.GetFileName(Path.TrimEndingDirectorySeparator(Path.GetFullPath(runFolder))));
         var metrics = MetricsFile.Read(runFolder).GroupBy(row => row.Stage, StringComparer.Ordinal)
@@ -40,6 +44,7 @@ internal sealed record ReportSource
         return new ReportSource
         {
             Summary = summary,
+            IsFinished = isFinished,
             Metrics = metrics,
             Ledgers = ReadLedgers(runFolder),
             Environment = ReadJson(Path.Combine(runFolder, "environment.json")),

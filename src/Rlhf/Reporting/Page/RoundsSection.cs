@@ -27,7 +27,7 @@ internal static class RoundsSection
     }
 
     private static Markup Policy(StageSummary? collect) => collect?.Inputs.FirstOrDefault(link => link.Role == "policy") is { } policy
-        ? Markup.Of($"{policy.Source} {ProvenanceSections.Hash(policy.Hash, letters: 8)}")
+        ? Markup.Of($"{PathText.Of(policy.Source)} {ProvenanceSections.Hash(policy.Hash, letters: 8)}")
         : Markup.Empty;
 
     private static Markup Labelers(StageSummary? collect)
@@ -40,12 +40,12 @@ internal static class RoundsSection
         var link = collect.Inputs.FirstOrDefault(input => input.Role == "labeler");
         var shown = labelers.OrderByDescending(labeler => labeler.Rankings).Take(MostNames).Select(labeler => Markup.Of($"""<div dir="auto">{(labeler.Name == link?.Source ? "" : labeler.Name + ": ")}{NumberText.Short(labeler.Rankings)}</div>"""));
         var others = labelers.Count > MostNames ? Markup.Of($"<div>and {labelers.Count - MostNames} more</div>") : Markup.Empty;
-        return Markup.Of($"{link?.Source} {ProvenanceSections.Hash(link?.Hash, letters: 8)}{shown}{others}");
+        return Markup.Of($"{(link is null ? "" : PathText.Of(link.Source))} {ProvenanceSections.Hash(link?.Hash, letters: 8)}{shown}{others}");
     }
 
     private static Markup Model(StageSummary? stage) => stage is null ? Markup.Empty : Markup.Of($"{stage.Name} {ProvenanceSections.Hash(stage.ModelHash, letters: 8)}");
 
     private static Markup Source(RankingSource source) => source.Weight > 0
-        ? Markup.Of($"<div>{source.Source}, weight {NumberText.Short(source.Weight)}: {NumberText.Short(source.Training)} rankings, {NumberText.Short(source.HeldOut)} held out</div>")
-        : Markup.Of($"<div>{source.Source}: left out</div>");
+        ? Markup.Of($"<div>{PathText.Of(source.Source)}, weight {NumberText.Short(source.Weight)}: {NumberText.Short(source.Training)} rankings, {NumberText.Short(source.HeldOut)} held out</div>")
+        : Markup.Of($"<div>{PathText.Of(source.Source)}: left out</div>");
 }

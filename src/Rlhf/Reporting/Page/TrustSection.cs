@@ -22,7 +22,7 @@ internal static class TrustSection
     private static Markup Stage(StageSummary stage, TrustReport trust) => Markup.Of(
         $"""
         <p class="note">{stage.Name}: {trust.Pairs} decided pairs of {trust.Answers} answers to {trust.Prompts} held-out prompts. Bars and points carry 95 % intervals.</p>
-        <div class="charts">{Baselines(trust)}{ByAnswers(trust)}{ByMargin(trust)}{Reliability(trust)}{ByLabeler(trust)}</div>
+        <div class="charts">{Baselines(trust)}{ByAnswers(trust)}{ByMargin(trust)}{Reliability(trust)}{(trust.ByLabeler.Count > 1 ? ByLabeler(trust) : Markup.Empty)}</div>
         {Length(trust)}
         """);
 
