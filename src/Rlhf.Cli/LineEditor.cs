@@ -13,6 +13,7 @@ namespace Rlhf.Cli;
 internal sealed class LineEditor(Func<ConsoleKeyInfo> readKey, TextWriter output, Func<int> width)
 {
     private const int PromptColumns = 2;
+    private const int UsualWidth = 80; // where the terminal does not say
 
     private readonly List<string> _history = [];
     private string _text = "";
@@ -165,7 +166,7 @@ internal sealed class LineEditor(Func<ConsoleKeyInfo> readKey, TextWriter output
 
     private void Draw(string prompt)
     {
-        var room = Math.Max(4, width() - PromptColumns - 1);
+        var room = (width() is > PromptColumns + 4 and var columns ? columns : UsualWidth) - PromptColumns - 1;
         var start = 0;
         while (Columns(_text.AsSpan(start, _cursor - start)) > room)
         {
