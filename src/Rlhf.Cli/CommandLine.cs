@@ -52,7 +52,8 @@ internal static partial class CommandLine
             return false;
         }
 
-        var commands = parsed.CommandResult.Command.Subcommands.Select(command => command.Name).ToArray();
+        var at = FirstWordIsUnknown(parsed) ? parsed.RootCommandResult.Command : parsed.CommandResult.Command;
+        var commands = at.Subcommands.Select(command => command.Name).ToArray();
         if (commands.Length > 0 && parsed.UnmatchedTokens is [var word, ..] && !word.StartsWith('-'))
         {
             var nearest = NearestName.Of(word, commands);
@@ -66,7 +67,7 @@ internal static partial class CommandLine
             }
         }
 
-        error.WriteLine($"See: {PathOf(parsed.CommandResult.Command, parsed)} --help");
+        error.WriteLine($"See: {PathOf(at, parsed)} --help");
         return true;
     }
 
@@ -118,6 +119,10 @@ internal static partial class CommandLine
             help.Action = new HelpWithExamples((HelpAction)help.Action!);
         }
     }
+
+    // A word that is known may follow it: "rlhf rlhf run recipe.yaml".
+    private static bool FirstWordIsUnknown(ParseResult parsed) =>
+        parsed.Tokens is [{ Type: TokenType.Argument, Value: var first }, ..] && parsed.UnmatchedTokens is [var unmatched, ..] && first == unmatched;
 
     // A misspelt option makes its value a stray argument and itself a missing one: only the misspelling is worth saying.
     private static List<string> UnknownOptions(ParseResult parsed)

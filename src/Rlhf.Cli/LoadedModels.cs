@@ -24,7 +24,10 @@ internal sealed class LoadedModels : IDisposable
         File.Exists(Path.Combine(folder, "tokenizer.json")) || File.Exists(Path.Combine(folder, "vocab.json")) ? Tokenizer.Load(folder) : null;
 
     /// <summary>A language model.</summary>
-    public Decoder Language(string folder) => Load(folder, HeadKind.Language).Decoder;
+    /// <exception cref="InputException">The folder is a reward model's, which was trained to score and not to write.</exception>
+    public Decoder Language(string folder) => IsReward(folder)
+        ? throw new InputException($"{folder}: this is a reward model; a language model is needed here.")
+        : Load(folder, HeadKind.Language).Decoder;
 
     /// <summary>A reward model.</summary>
     /// <exception cref="InputException">The folder has no scalar head.</exception>

@@ -1,4 +1,5 @@
 using System.CommandLine;
+using System.CommandLine.Parsing;
 using System.Globalization;
 using System.Text.Json;
 using Rlhf.Reporting;
@@ -36,9 +37,9 @@ internal static class ModelArguments
         var option = Number(name, 1, 1, description);
         option.Validators.Add(result =>
         {
-            if (result.GetValue(option) > MostSamples)
+            if (TryGet(result, option, out var value) && value > MostSamples)
             {
-                result.AddError(string.Create(CultureInfo.InvariantCulture, $"{name}: expected at most {MostSamples}, found {result.GetValue(option)}."));
+                result.AddError(string.Create(CultureInfo.InvariantCulture, $"{name}: expected at most {MostSamples}, found {value}."));
             }
         });
         return option;
@@ -48,7 +49,7 @@ internal static class ModelArguments
     public static Option<int> Number(string name, int value, int least, string description)
     {
         var option = new Option<int>(name) { Description = description, HelpName = "N", DefaultValueFactory = _ => value };
-        option.Validators.Add(result => RequireAtLeast(result, result.GetValue(option), least));
+        option.Validators.Add(result => RequireAtLeast(result, TryGet(result, option, out var given) ? given : least, least));
         return option;
     }
 
@@ -58,9 +59,9 @@ internal static class ModelArguments
         var option = Number("--port", value, 0, "The port; 0 takes a free one.");
         option.Validators.Add(result =>
         {
-            if (result.GetValue(option) > ushort.MaxValue)
+            if (TryGet(result, option, out var port) && port > ushort.MaxValue)
             {
-                result.AddError(string.Create(CultureInfo.InvariantCulture, $"--port: expected 0 to {ushort.MaxValue}, found {result.GetValue(option)}."));
+                result.AddError(string.Create(CultureInfo.InvariantCulture, $"--port: expected 0 to {ushort.MaxValue}, found {port}."));
             }
         });
         return option;
@@ -70,8 +71,23 @@ internal static class ModelArguments
     public static Option<int?> OptionalNumber(string name, int least, string description)
     {
         var option = new Option<int?>(name) { Description = description, HelpName = "N" };
-        option.Validators.Add(result => RequireAtLeast(result, result.GetValue(option) ?? least, least));
+        option.Validators.Add(result => RequireAtLeast(result, TryGet(result, option, out var given) ? given ?? least : least, least));
         return option;
+    }
+
+    /// <summary>An option's value while the line is still being read; false where it is no such value, which has an error of its own.</summary>
+    public static bool TryGet<T>(SymbolResult result, Option<T> option, out T? value)
+    {
+        try
+        {
+            value = result.GetValue(option);
+            return true;
+        }
+        catch (InvalidOperationException)
+        {
+            value = default;
+            return false;
+        }
     }
 
     /// <summary>Results as JSON.</summary>
@@ -98,7 +114,7 @@ internal static class ModelArguments
         };
         option.Validators.Add(result =>
         {
-            if (result.GetValue(option) is not (> 0 and < 1))
+            if (TryGet(result, option, out var share) && share is not (> 0 and < 1))
             {
                 result.AddError("--held-out: expected a share above 0 and below 1, such as the held_out of the training's data.");
             }

@@ -48,9 +48,9 @@ internal static class CollectCommand
             {
                 result.AddError("Without a recipe collect needs --store FILE, --model DIR and --prompts FILE.");
             }
-            else if (result.GetValue(Answers) > CollectOptions.MostAnswersOnPage)
+            else if (ModelArguments.TryGet(result, Answers, out var answers) && answers > CollectOptions.MostAnswersOnPage)
             {
-                result.AddError(string.Create(CultureInfo.InvariantCulture, $"--answers: expected 2 to {CollectOptions.MostAnswersOnPage}, as many as the ranking page shows, found {result.GetValue(Answers)}."));
+                result.AddError(string.Create(CultureInfo.InvariantCulture, $"--answers: expected 2 to {CollectOptions.MostAnswersOnPage}, as many as the ranking page shows, found {answers}."));
             }
         });
         return command

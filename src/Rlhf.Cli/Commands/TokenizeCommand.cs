@@ -51,6 +51,11 @@ internal static class TokenizeCommand
 
     private static void Decode(TextWriter output, Tokenizer tokenizer, int[] ids, bool json)
     {
+        if (Array.FindIndex(ids, id => id >= tokenizer.VocabularySize) is >= 0 and var beyond)
+        {
+            throw new InputException(string.Create(CultureInfo.InvariantCulture, $"--decode: the tokenizer has no token {ids[beyond]}; its ids end at {tokenizer.VocabularySize - 1}."));
+        }
+
         var text = tokenizer.Decode(ids, skipSpecialTokens: false);
         output.WriteLine(json ? JsonSerializer.Serialize(new { text }) : text);
     }

@@ -100,11 +100,11 @@ public sealed partial class RankingStore
     /// <summary>The store's time, in milliseconds of Unix time.</summary>
     public long Now => clock.GetUtcNow().ToUnixTimeMilliseconds();
 
-    private T Read<T>(Func<DbConnection, T> read)
+    private T Read<T>(Func<DbConnection, T> read) => Understanding(() =>
     {
         using var connection = dialect.Open();
         return read(connection);
-    }
+    });
 
     private void Write(Action<DbConnection> write) => Write(connection =>
     {
@@ -112,7 +112,20 @@ public sealed partial class RankingStore
         return true;
     });
 
-    private T Write<T>(Func<DbConnection, T> write)
+    // What stands in a cell was written by this program, unless the file was damaged or edited.
+    private static T Understanding<T>(Func<T> work)
+    {
+        try
+        {
+            return work();
+        }
+        catch (Exception exception) when (exception is JsonException or InvalidCastException or FormatException or OverflowException)
+        {
+            throw new InputException($"--store: the store holds a value that this program did not write: {FailureText.Of(exception)}. Take a copy from before it was damaged.", exception);
+        }
+    }
+
+    private T Write<T>(Func<DbConnection, T> write) => Understanding(() =>
     {
         lock (writing)
         {
@@ -128,5 +141,5 @@ public sealed partial class RankingStore
             transaction.Commit();
             return result;
         }
-    }
+    });
 }

@@ -110,7 +110,7 @@ public static class MetricsFile
         }
         catch (Exception e) when (e is JsonException or InvalidOperationException or FormatException)
         {
-            throw InputException.At(path, number, 1, $"not a row of metrics (stage, step and numbers): {e.Message}");
+            throw InputException.At(path, number, 1, $"not a row of metrics (stage, step and numbers): {FailureText.Of(e)}");
         }
     }
 }

@@ -58,6 +58,11 @@ internal sealed class RecipeNodeReader
             // YamlDotNet's scanner throws this instead of its own exception for some broken flow collections.
             throw new InputException($"{originOf(reader.parser.Current?.End ?? new Mark(0, 1, 1))}: not valid YAML from here on", exception);
         }
+        catch (ArgumentException exception)
+        {
+            // And this for escapes that are half of a surrogate pair.
+            throw new InputException($"{originOf(reader.parser.Current?.End ?? new Mark(0, 1, 1))}: a text from here on holds half of a surrogate pair (a \\uD800 to \\uDFFF without its partner)", exception);
+        }
         catch (YamlException exception)
         {
             throw new InputException($"{originOf(exception.Start)}: not valid YAML: {FailureText.Of(exception)}", exception);

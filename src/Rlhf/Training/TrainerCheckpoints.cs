@@ -135,7 +135,7 @@ public sealed class TrainerCheckpoints
         }
         catch (InputException exception)
         {
-            damage = exception.Message;
+            damage = FailureText.Of(exception);
             return false;
         }
 

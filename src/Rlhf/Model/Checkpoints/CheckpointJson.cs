@@ -25,11 +25,11 @@ internal static class CheckpointJson
         }
         catch (JsonException exception)
         {
-            throw InputException.At(path, (int)(exception.LineNumber ?? 0) + 1, (int)(exception.BytePositionInLine ?? 0) + 1, $"not valid JSON: {exception.Message}");
+            throw InputException.At(path, (int)(exception.LineNumber ?? 0) + 1, (int)(exception.BytePositionInLine ?? 0) + 1, $"not valid JSON: {FailureText.Of(exception)}");
         }
         catch (InvalidOperationException exception)
         {
-            throw new InputException($"{path}: a text is not valid Unicode ({exception.Message})", exception);
+            throw new InputException($"{path}: a text is not valid Unicode (half of a surrogate pair, or bytes that are not UTF-8)", exception);
         }
     }
 

@@ -1,5 +1,6 @@
 using System.Text.Json.Nodes;
 using System.Text.RegularExpressions;
+using Rlhf.Data;
 using Rlhf.Numerics;
 
 namespace Rlhf.Model.Checkpoints;
@@ -61,9 +62,11 @@ public sealed partial class HuggingFaceFolder : IDisposable
     /// <exception cref="InputException">Something is missing, unsound, not implemented or contradictory; the message names it.</exception>
     public static HuggingFaceFolder Load(string folder)
     {
-        if (!Directory.Exists(folder))
-            throw new InputException($"{folder}: there is no such model folder.");
+        if (!Directory.Exists(folder) && !File.Exists(folder))
+            throw new InputException($"{folder}: there is no such model folder.{ForeignFile.HubAdvice(folder, "model")}");
         RefuseAdapter(folder);
+        if (ForeignFile.NamedModel(folder) is { } other)
+            throw new InputException($"{folder}: expected a model folder, found {other}.");
         if (!File.Exists(Path.Combine(folder, ModelSource.ConfigFile)))
             throw new InputException($"{folder}: there is no {ModelSource.ConfigFile}, so this is not a model folder.");
         var tensors = CheckpointTensors.Open(folder);

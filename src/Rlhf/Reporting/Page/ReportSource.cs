@@ -82,7 +82,7 @@ internal sealed record ReportSource
         }
         catch (JsonException e)
         {
-            throw InputException.At(path, (int)(e.LineNumber ?? 0) + 1, (int)(e.BytePositionInLine ?? 0) + 1, $"not JSON: {e.Message}");
+            throw InputException.At(path, (int)(e.LineNumber ?? 0) + 1, (int)(e.BytePositionInLine ?? 0) + 1, $"not JSON: {FailureText.Of(e)}");
         }
     }
 }

@@ -128,7 +128,7 @@ internal sealed class JudgementCache : IDisposable
         }
         catch (JsonException exception)
         {
-            throw InputException.At(file.Name, number, 1, $"not a judgement of this program: {exception.Message} {Remedy}");
+            throw InputException.At(file.Name, number, 1, $"not a judgement of this program: {FailureText.Of(exception)} {Remedy}");
         }
     }
 }

@@ -93,7 +93,7 @@ internal static class RankingFile
         }
         catch (Exception exception) when (exception is JsonException or InvalidOperationException or NullReferenceException or FormatException or ArgumentException)
         {
-            throw InputException.At(path, number, 1, $"not a row of collected answers: {exception.Message}");
+            throw InputException.At(path, number, 1, $"not a row of collected answers: {FailureText.Of(exception)}");
         }
     }
 
