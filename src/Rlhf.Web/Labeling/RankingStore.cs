@@ -48,7 +48,7 @@ public sealed partial class RankingStore
         }
         catch (DbException exception)
         {
-            throw new InputException($"--store{(SqlDialect.IsServer(store) ? "" : $" {store}")}: this is not a store of rankings ({exception.Message}).", exception);
+            throw new InputException($"--store{(SqlDialect.IsServer(store) ? "" : $" {store}")}: this is not a store of rankings ({exception.Message.Split('\n')[0]}).", exception);
         }
 
         // One that an older program made is brought up to date first.
