@@ -90,7 +90,7 @@ public sealed class PolicyEvaluator
     private readonly Arena _arena; // one model after another works in it
 
     /// <summary>Prepares evaluations.</summary>
-    /// <param name="prompts">The held-out prompts, at least one.</param>
+    /// <param name="prompts">The held-out prompts, at least two: intervals go by prompts.</param>
     /// <param name="samples">Answers to each prompt.</param>
     /// <param name="settings">How answers are sampled.</param>
     /// <param name="tokenizer">Turns answers into text and back.</param>
@@ -99,9 +99,10 @@ public sealed class PolicyEvaluator
     /// <param name="arena">Memory for activations, which others may use in turn.</param>
     public PolicyEvaluator(IReadOnlyList<EncodedPrompt> prompts, int samples, GenerationSettings settings, Tokenizer tokenizer, PolicyJudges judges, int rowBudget, Arena arena)
     {
-        if (prompts.Count == 0)
+        if (prompts.Count < 2)
         {
-            throw new InputException("There is no held-out prompt to evaluate a policy on: give data.evaluation_prompts or a held_out share of data.prompts.");
+            throw new InputException((prompts.Count == 0 ? "There is no held-out prompt to evaluate a policy on" : "There is one held-out prompt to evaluate a policy on, and an interval needs two")
+                + ": give data.evaluation_prompts or a larger held_out share of data.prompts.");
         }
 
         (_prompts, _samples, _settings, _tokenizer, _judges, _rowBudget, _arena) = (prompts, samples, settings, tokenizer, judges, rowBudget, arena);

@@ -33,4 +33,20 @@ public sealed class PolicyEvaluatorTests
         Assert.Equal(requests.SelectMany(request => evaluator.Rescore(evaluation, [request])), together);
         Assert.NotEqual(together[0], together[3]);
     }
+
+    [Theory]
+    [InlineData(0, "no held-out prompt")]
+    [InlineData(1, "an interval needs two")]
+    public void Fewer_than_two_prompts_are_an_error_that_says_what_to_give(int count, string expected)
+    {
+        using var models = new TinyModels();
+        using var device = CpuDevice.Create(1);
+        using var arena = new Arena(device);
+        var tokenizer = Tokenizer.Load(models.Language("policy"));
+        EncodedPrompt[] prompts = [.. Enumerable.Repeat(new EncodedPrompt("a", "a", tokenizer.Encode("a"), Truncated: false), count)];
+        var settings = new GenerationSettings { MaxNewTokens = 4, EndIds = [], Seed = 1 };
+        var message = Assert.Throws<InputException>(() => new PolicyEvaluator(prompts, 1, settings, tokenizer, new PolicyJudges(), 64, arena)).Message;
+        Assert.Contains(expected, message, StringComparison.Ordinal);
+        Assert.Contains("data.evaluation_prompts", message, StringComparison.Ordinal);
+    }
 }

@@ -156,7 +156,7 @@ public static class HuggingFaceWriter
             json[DecoderConfigWriter.ScoreShift] = score.Shift;
         if (options.PaddingId is { } padding)
             Set(json, "pad_token_id", padding);
-        else if (json["pad_token_id"] is JsonValue value && value.TryGetValue(out int id) && config.EosTokenIds.Contains(id))
+        else if (json["pad_token_id"] is JsonValue value && value.TryGetValue(out int id) && (id < 0 || id >= config.VocabularySize || config.EosTokenIds.Contains(id)))
             json["pad_token_id"] = null;
     }
 

@@ -161,7 +161,7 @@ public sealed record PpoOptions : TrainingOptions
         ValidateRewards(errors);
         ValidateUpdate(errors);
         errors.NotNegative(EvaluateEvery);
-        errors.Positive(EvaluationPrompts);
+        errors.Require(EvaluationPrompts >= 2, nameof(EvaluationPrompts), FormattableString.Invariant($"must be at least 2, as an interval needs two prompts, found {EvaluationPrompts}"));
         errors.Positive(EvaluationSamples);
         errors.NotNegative(SamplesPerStep);
         Alarms.Validate(errors.Below(nameof(Alarms)));

@@ -43,7 +43,7 @@ public sealed record SftOptions : SupervisedOptions
         errors.NoEffect(KeepBest == KeepBest.Reward, nameof(RewardModel), "without keep_best: reward");
         errors.NoEffect(KeepBest == KeepBest.Reward, nameof(RewardPrompts), "without keep_best: reward");
         errors.NoEffect(KeepBest == KeepBest.Reward, nameof(RewardMaxNewTokens), "without keep_best: reward");
-        errors.Positive(RewardPrompts);
+        errors.Require(RewardPrompts >= 2, nameof(RewardPrompts), FormattableString.Invariant($"must be at least 2, as an interval needs two prompts, found {RewardPrompts}"));
         errors.Positive(RewardMaxNewTokens);
         Limits.Validate(errors.Below(nameof(Limits)));
     }

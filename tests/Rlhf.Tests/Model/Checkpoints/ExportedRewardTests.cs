@@ -57,11 +57,11 @@ public sealed class ExportedRewardTests : IDisposable
     }
 
     [Fact]
-    public void A_padding_token_that_ends_answers_is_not_kept()
+    public void A_padding_token_that_ends_answers_or_is_none_is_not_kept()
     {
         var source = temporary.CopyOf(ReferenceFiles.PathOf("gpt2-tiny"));
         var config = JsonNode.Parse(File.ReadAllText(Path.Combine(source, "config.json")))!;
-        foreach (var (padding, kept) in new (int, bool)[] { ((int)config["eos_token_id"]!, false), (3, true) })
+        foreach (var (padding, kept) in new (int, bool)[] { ((int)config["eos_token_id"]!, false), (3, true), (-1, false), (101, false) })
         {
             config["pad_token_id"] = padding;
             File.WriteAllText(Path.Combine(source, "config.json"), config.ToJsonString());
