@@ -15,7 +15,7 @@ internal static class ScoreCommand
     private static readonly Option<string?> Model = ModelArguments.Folder("--model", "The model folder: a language model or a reward model.", required: true);
     private static readonly Option<string> Data = new("--data")
     {
-        Description = "Rows (JSON lines or an array, .gz or not) of prompt and response, of messages, or of ids with prompt_length.",
+        Description = "Rows (JSON lines or an array, .gz or not) of prompt and response, of messages, of comparisons or rankings (each answer is scored), or of ids with prompt_length.",
         HelpName = "FILE",
         Required = true,
     };
@@ -48,6 +48,7 @@ internal static class ScoreCommand
         format.AddTo(command);
         return command.WithExamples(
             "rlhf score --model runs/polite/stages/02-reward/model --data answers.jsonl --json",
+            "rlhf score --model runs/polite/stages/02-reward/model --data comparisons.jsonl",
             "rlhf score --model model --data gsm8k.jsonl.gz --fields prompt=question,response=answer",
             "echo '{\"ids\": [1, 40, 7, 9], \"prompt_length\": 2}' > row.jsonl && rlhf score --model model --data row.jsonl --json")
         .Does((parsed, cancellation) => Run(parsed, format, cancellation));

@@ -13,7 +13,8 @@ namespace Rlhf.Evaluation;
 public sealed record ScoreRow(string Id, int[] Tokens, int PromptLength);
 
 /// <summary>
-/// Reads rows to be scored: <c>ids</c> with <c>prompt_length</c>, a prompt with its response, or <c>messages</c> that end with the assistant's answer.
+/// Reads rows to be scored: <c>ids</c> with <c>prompt_length</c>, a prompt with its response, <c>messages</c> that end with the assistant's answer, or comparisons and rankings, of
+/// which each answer is scored.
 /// Whatever the model cannot take is an error with file:line:column.
 /// </summary>
 public sealed class ScoreRowReader
@@ -42,8 +43,24 @@ public sealed class ScoreRowReader
         foreach (var json in JsonRows.Read(file.FullPath, file.Name))
         {
             var row = new RowFields(json, fields);
-            yield return row.Has("ids") ? OfIds(row) : OfText(row);
+            foreach (var scored in row.Has("ids") ? [OfIds(row)] : HoldsAnswers(row) ? OfAnswers(row) : [OfText(row)])
+            {
+                yield return scored;
+            }
         }
+    }
+
+    private static bool HoldsAnswers(RowFields row) => row.Has("responses") || (row.Has("chosen") && row.Has("rejected"));
+
+    /// <summary>The answers of a comparison or ranking, or of a row that nobody has ranked, each a row of its own: <c>id#0</c> and so on, of a comparison the chosen one first.</summary>
+    private IEnumerable<ScoreRow> OfAnswers(RowFields row)
+    {
+        var isRanked = row.Has("chosen") || row.Has("ranking") || row.Has("pairs") || row.Has("ties");
+        var ranking = isRanked ? RankingParser.Parse(row) : null;
+        var prompt = ranking?.Prompt ?? PromptParser.Parse(row);
+        var id = row.Id();
+        return (ranking?.Responses ?? RankingParser.ParseResponses(row)).Select((answer, i) =>
+            Encoded(row, new Demonstration(string.Create(CultureInfo.InvariantCulture, $"{id}#{i}"), prompt, Message.FromAssistant(answer), TrainOnAllTurns: false, row.Position)));
     }
 
     private ScoreRow OfIds(RowFields row)
@@ -80,11 +97,16 @@ public sealed class ScoreRowReader
     {
         if (!row.Has("prompt") && !row.Has("instruction") && !row.Has("messages"))
         {
-            throw row.Missing("ids with prompt_length, a prompt with its response, or messages");
+            throw row.Missing("ids with prompt_length, a prompt with its response, messages, or a comparison or ranking");
         }
 
         // The answer is what is scored; earlier turns of the assistant belong to what it was asked.
         var demonstration = DemonstrationParser.Parse(row);
+        return Encoded(row, demonstration);
+    }
+
+    private ScoreRow Encoded(RowFields row, Demonstration demonstration)
+    {
         if (_encoder is null)
         {
             throw new InputException($"{row.Position}: the row is text, but the model's folder has no tokenizer: give rows of ids with prompt_length, or put the tokenizer's files into the folder.");

@@ -26,6 +26,31 @@ public sealed class ProcessTests : IDisposable
         Assert.Equal((expected, "", ""), (code, output, error));
     }
 
+    [UnixTheory]
+    [InlineData("HUP")]
+    [InlineData("TERM")]
+    public void A_run_writes_a_checkpoint_at_the_first_signal_and_says_how_to_go_on(string signal)
+    {
+        _folder.Write("rows.jsonl", string.Join('\n', Enumerable.Range(0, 40).Select(i => $$"""{"prompt": "Name number {{i}}.", "response": "It is {{i}}."}""")));
+        _folder.Write("long.yaml", """
+            name: long
+            base:
+              shape: {family: gpt2, layers: 1, width: 16, heads: 2, context_length: 64}
+              train_tokenizer: {vocabulary_size: 300}
+            data: {demonstrations: {path: rows.jsonl}}
+            sft: {epochs: 1000000, batch: 4, keep_best: none}
+            """);
+        var run = Path.Combine(_folder.Path, "run");
+        var process = Start(_folder.Path, "run", "long.yaml", "--out", "run", "--quiet");
+        SpinWait.SpinUntil(() => process.HasExited || (File.Exists(Path.Combine(run, "metrics.jsonl")) && new FileInfo(Path.Combine(run, "metrics.jsonl")).Length > 0));
+        Signal(process, signal);
+
+        var (code, _, error) = EndOf(process);
+        Assert.Equal(ExitCode.Failed, code);
+        Assert.Contains("go on with: rlhf run --resume --out run", error, StringComparison.Ordinal);
+        Assert.NotEmpty(Directory.GetDirectories(Path.Combine(run, "stages", "01-sft", "checkpoints")));
+    }
+
     [UnixFact]
     public void What_was_read_from_standard_input_does_not_stay_behind_after_a_signal()
     {

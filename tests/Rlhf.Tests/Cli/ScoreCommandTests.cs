@@ -77,13 +77,34 @@ public sealed class ScoreCommandTests : IDisposable
 
         var (code, _, error) = Run("score", "--model", model, "--data", rows);
         Assert.Equal(ExitCode.BadInput, code);
-        Assert.Contains("rows.jsonl:2:1: expected ids with prompt_length, a prompt with its response, or messages", error, StringComparison.Ordinal);
+        Assert.Contains("rows.jsonl:2:1: expected ids with prompt_length, a prompt with its response, messages, or a comparison or ranking", error, StringComparison.Ordinal);
 
         Assert.Equal("4", plain.GetProperty("id").GetString());
         Assert.Equal(1, Ints(plain.GetProperty("tokens"))[^1]); // </s>
         Assert.Equal(Ints(plain.GetProperty("tokens"))[..^1], Ints(open.GetProperty("tokens")));
         var messages = JsonLines("score", "--model", model, "--data", _models.Write("last.jsonl", File.ReadAllLines(rows)[2]), "--json")[0];
         Assert.Equal(Ints(plain.GetProperty("tokens")), Ints(messages.GetProperty("tokens")));
+    }
+
+    [Fact]
+    public void Each_answer_of_comparisons_and_rankings_is_scored_as_it_is_alone()
+    {
+        var folder = _models.Reward("rm");
+        var rows = _models.Write(
+            "answers.jsonl",
+            """{"id": "p", "prompt": "Name a fruit.", "chosen": "An apple.", "rejected": "Red."}""",
+            """{"id": "r", "prompt": "Name a fruit.", "responses": ["Red.", "An apple.", "A pear."], "ranking": [[1, 2], [0]]}""",
+            """{"id": "u", "prompt": "Name a fruit.", "responses": ["A pear.", "Red."]}""");
+        var alone = new[] { "An apple.", "Red.", "A pear." }.ToDictionary(
+            answer => answer,
+            answer => JsonLines("score", "--model", folder, "--data", _models.Write("one.jsonl", JsonSerializer.Serialize(new { prompt = "Name a fruit.", response = answer })), "--json")[0].GetProperty("reward").GetSingle());
+
+        var scored = JsonLines("score", "--model", folder, "--data", rows, "--json");
+
+        Assert.Equal(["p#0", "p#1", "r#0", "r#1", "r#2", "u#0", "u#1"], scored.Select(row => row.GetProperty("id").GetString()!));
+        Assert.Equal(
+            new[] { "An apple.", "Red.", "Red.", "An apple.", "A pear.", "A pear.", "Red." }.Select(answer => alone[answer]),
+            scored.Select(row => row.GetProperty("reward").GetSingle()));
     }
 
     [Fact]
