@@ -9,7 +9,7 @@ internal static class TrustTables
     /// <summary>Writes the report; a second model's accuracies stand beside it.</summary>
     public static void Write(TextWriter output, TrustReport report, TrustReport? second, RewardAgreement? agreement)
     {
-        output.WriteLine(FormattableString.Invariant($"{report.Prompts} prompts, {report.Answers} answers, {report.Pairs} decided pairs; 95 % intervals"));
+        output.WriteLine(FormattableString.Invariant($"{report.Prompts} prompts, {report.Answers} answers, {report.Pairs} decided pairs; 95 % intervals, which go by prompts"));
         output.WriteLine();
         WriteAccuracy(output, report, second, agreement);
         WriteGroups(output, "answers K", report.ByAnswers);

@@ -10,7 +10,9 @@ namespace Rlhf;
 /// </summary>
 public static partial class DurableFiles
 {
-    private const string Partial = ".partial";
+    /// <summary>What the name of a file or folder ends with until it is whole.</summary>
+    internal const string Partial = ".partial";
+
     private const string Old = ".old";
 
     /// <summary>Replaces a file by what <paramref name="write"/> writes, or leaves it as it was if that fails.</summary>

@@ -45,8 +45,13 @@ public sealed class OptionErrors
     }
 
     /// <summary>Adds an error when the user wrote <paramref name="property"/> down although, unless <paramref name="hasEffect"/>, nothing reads it.</summary>
-    public void NoEffect(bool hasEffect, string property, string message) =>
-        Require(hasEffect || !given.Contains(KeyOf(property)), property, $"has no effect {message}");
+    public void NoEffect(bool hasEffect, string property, string message)
+    {
+        if (!hasEffect && given.Contains(KeyOf(property)))
+        {
+            errors.Add(new OptionError(KeyOf(property), $"has no effect {message}", HasNoEffect: true));
+        }
+    }
 
     /// <summary>The value must be a finite number above zero.</summary>
     public void Positive(double value, [CallerArgumentExpression(nameof(value))] string property = "") =>
@@ -85,4 +90,5 @@ public sealed class OptionErrors
 /// <summary>One wrong option.</summary>
 /// <param name="Key">Where: the recipe key, for example <c>ppo.clip_range</c>.</param>
 /// <param name="Message">What is wrong and what would be right.</param>
-public sealed record OptionError(string Key, string Message);
+/// <param name="HasNoEffect">Whether the key is wrong because it stands there.</param>
+public sealed record OptionError(string Key, string Message, bool HasNoEffect = false);

@@ -84,6 +84,8 @@ internal static class BenchCommand
             return Compare(parsed.Output(), device);
         }
 
+        var before = MachineRates.Measure(device);
+        ResidentMemory.ForgetPeak();
         IReadOnlyList<PhaseResult> results;
         using (var benchmark = new Benchmark(shape, device, repetitions, text => parsed.Error().WriteLine($"rlhf: {text}"), cancellation))
         {
@@ -91,7 +93,7 @@ internal static class BenchCommand
         }
 
         var peakMemory = ResidentMemory.PeakBytes();
-        var result = new BenchmarkResult(shape.Name, threads, precision, results, MachineRates.Measure(device), peakMemory);
+        var result = new BenchmarkResult(shape.Name, threads, precision, results, before.Best(MachineRates.Measure(device)), peakMemory);
         if (parsed.GetValue(Json))
         {
             parsed.Output().WriteLine(result.ToJson());

@@ -9,6 +9,8 @@ namespace Rlhf.Cli.Commands;
 /// <summary><c>rlhf plan</c>: what a recipe will do and need, before anything runs.</summary>
 internal static class PlanCommand
 {
+    private const int ProductSize = 1024; // large enough for the peak
+
     public static Command Create()
     {
         var file = new Argument<string>("RECIPE") { Description = "The recipe file." };
@@ -21,12 +23,12 @@ internal static class PlanCommand
                 var recipe = RecipeReader.Read(parsed.GetRequiredValue(file), parsed.GetValue(changes));
                 var plan = RecipePlan.Of(recipe);
                 using var device = CpuDevice.Create(precision: recipe.Precision);
-                var rate = DeviceProbe.MatmulRate(device);
+                var rate = DeviceProbe.MatmulRate(device, ProductSize, ProductSize, ProductSize);
                 if (parsed.GetValue(json))
                 {
                     foreach (var stage in plan.Stages)
                     {
-                        ModelArguments.WriteLine(parsed.Output(), new StageRow(stage.Name, stage.Examples, stage.Tokens, stage.Updates, stage.Bytes + plan.ProgramBytes, SecondsOf(stage, rate)));
+                        ModelArguments.WriteLine(parsed.Output(), new StageRow(stage.Name, stage.Examples, stage.Tokens, stage.Updates, stage.Bytes + plan.ProgramBytes, plan.SecondsOf(stage, rate)));
                     }
 
                     return;
@@ -44,17 +46,15 @@ internal static class PlanCommand
         var table = new TextTable("stage", "examples", "", "tokens", "updates", "memory", "time");
         foreach (var stage in plan.Stages)
         {
-            table.AddRow(stage.Name, Count(stage.Examples), stage.ExampleKind, Count(stage.Tokens), Count(stage.Updates), Bytes(stage.Bytes + plan.ProgramBytes), Time(SecondsOf(stage, rate)));
+            table.AddRow(stage.Name, Count(stage.Examples), stage.ExampleKind, Count(stage.Tokens), Count(stage.Updates), Bytes(stage.Bytes + plan.ProgramBytes), Time(plan.SecondsOf(stage, rate)));
         }
 
         table.Write(output);
         output.WriteLine(plan.Format);
         output.WriteLine(string.Create(CultureInfo.InvariantCulture,
-            $"{Count(plan.Parameters)} parameters; in all about {Time(plan.Stages.Sum(stage => SecondsOf(stage, rate)))}, at {RecipePlan.AssumedEfficiency:P0} of the {rate / 1e9:F0} GFLOP/s measured on {device}."));
-        output.WriteLine("Sampled answers are counted at their longest. Tokens count every pass through a model.");
+            $"{Count(plan.Parameters)} parameters; in all about {Time(plan.Stages.Sum(stage => plan.SecondsOf(stage, rate)))}, at {plan.TrainingEfficiency:P0} (training and scores) and {plan.SamplingEfficiency:P0} (sampling) of the {rate / 1e9:F0} GFLOP/s measured on {device}."));
+        output.WriteLine("Sampled answers are counted as long as the demonstrations are (memory: as long as they may be). Tokens count every pass through a model.");
     }
-
-    private static double SecondsOf(StagePlan stage, double rate) => stage.Operations / (rate * RecipePlan.AssumedEfficiency);
 
     private static string Count(double count) => count.ToString("N0", CultureInfo.InvariantCulture);
 

@@ -15,6 +15,9 @@ public sealed record MachineRates(double GemmRate, double MatmulPeak, double Cop
     private const int PeakSize = 1024;
     private const long CopiedBytes = 256 << 20;
 
+    /// <summary>The faster of two measurements: a shared machine's speed changes, and a peak is what it can do.</summary>
+    public MachineRates Best(MachineRates other) => new(Math.Max(GemmRate, other.GemmRate), Math.Max(MatmulPeak, other.MatmulPeak), Math.Max(CopyRate, other.CopyRate));
+
     /// <summary>Measures them.</summary>
     public static MachineRates Measure(IDevice device) =>
         new(DeviceProbe.MatmulRate(device, 2048, 768, 3072), DeviceProbe.MatmulRate(device, PeakSize, PeakSize, PeakSize), DeviceProbe.CopyRate(device, CopiedBytes));
@@ -25,7 +28,7 @@ public sealed record MachineRates(double GemmRate, double MatmulPeak, double Cop
 /// <param name="Threads">Threads that computed.</param>
 /// <param name="Precision"><c>f32</c> or <c>bf16</c>.</param>
 /// <param name="Phases">The timed phases.</param>
-/// <param name="Machine">The machine's rates.</param>
+/// <param name="Machine">The machine's rates, the best of before and after the phases.</param>
 /// <param name="PeakMemoryBytes">Most resident memory of the process up to the end of the phases.</param>
 public sealed record BenchmarkResult(string Size, int Threads, string Precision, IReadOnlyList<PhaseResult> Phases, MachineRates Machine, long PeakMemoryBytes)
 {
@@ -41,8 +44,10 @@ public sealed record BenchmarkResult(string Size, int Threads, string Precision,
         }
     }
 
-    /// <summary>A phase's share of the matmul peak.</summary>
-    public double PeakFraction(PhaseResult phase) => phase.Operations / phase.Seconds / Machine.MatmulPeak;
+    /// <summary>A phase's share of the matmul peak. The peak is the fastest that this process has seen: a product, or a phase in a minute in which the machine was faster than in those.</summary>
+    public double PeakFraction(PhaseResult phase) => RateOf(phase) / Math.Max(Machine.MatmulPeak, Phases.Max(RateOf));
+
+    private static double RateOf(PhaseResult phase) => phase.Operations / phase.Seconds;
 
     /// <summary>One JSON object on one line. Keys that PyTorch's script has, too, mean the same.</summary>
     public string ToJson()

@@ -1,14 +1,15 @@
 using System.Buffers.Binary;
 using System.Security.Cryptography;
 using System.Text;
+using System.Text.RegularExpressions;
 
 namespace Rlhf.Data;
 
 /// <summary>
 /// Splits by prompt, never by row: all rows of a prompt fall on the same side, in every file, stage and run, since the side depends on
-/// nothing but the prompt's text: u = the first 8 hexadecimal digits of sha256(UTF-8 text) as a number, over 2^32; held out where u &lt; fraction.
+/// nothing but the prompt's text, in which white space at the ends does not count and a run of it counts as one line feed or space: u = the first 8 hexadecimal digits of sha256(UTF-8 text) as a number, over 2^32; held out where u &lt; fraction.
 /// </summary>
-public static class PromptSplit
+public static partial class PromptSplit
 {
     /// <summary>The first 8 hexadecimal digits of the text's SHA-256 as a number, from 0 to 2^32 - 1.</summary>
     public static uint Hash(string text) => BinaryPrimitives.ReadUInt32BigEndian(SHA256.HashData(Encoding.UTF8.GetBytes(text)));
@@ -29,7 +30,8 @@ public static class PromptSplit
             throw new InputException("The fractions of a split must not be negative nor exceed 1 together.");
         }
 
-        var hash = Hash(salt is null ? promptText : salt + "\n" + promptText);
+        var normal = Normalized(promptText);
+        var hash = Hash(salt is null ? normal : salt + "\n" + normal);
         double upper = 0;
         for (var part = 0; part < fractions.Count; part++)
         {
@@ -42,6 +44,12 @@ public static class PromptSplit
 
         return fractions.Count;
     }
+
+    /// <summary>The text without white space at its ends, every run of white space in it as one line feed, where it has one, or else one space.</summary>
+    public static string Normalized(string text) => WhiteSpace().Replace(text.Trim(), run => run.ValueSpan.IndexOfAny('\n', '\r') >= 0 ? "\n" : " ");
+
+    [GeneratedRegex(@"\s+")]
+    private static partial Regex WhiteSpace();
 
     /// <summary>Both sides in the order of the rows.</summary>
     public static (IReadOnlyList<T> Train, IReadOnlyList<T> HeldOut) Split<T>(IEnumerable<T> rows, Func<T, Prompt> promptOf, double fraction, string? salt = null)

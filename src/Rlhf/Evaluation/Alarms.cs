@@ -9,11 +9,12 @@ namespace Rlhf.Evaluation;
 /// <param name="Entropy">Mean entropy per token in nats.</param>
 /// <param name="Score">Mean score by the reward model that PPO follows.</param>
 /// <param name="SecondScore">Mean score by the second reward model, if there is one.</param>
-public sealed record PpoStepFigures(long Step, double Kl, double ResponseLength, double Entropy, double Score, double? SecondScore = null);
+/// <param name="ScoreDeviation">Standard deviation of the scores of the step's answers, where it is known.</param>
+public sealed record PpoStepFigures(long Step, double Kl, double ResponseLength, double Entropy, double Score, double? SecondScore = null, double? ScoreDeviation = null);
 
 /// <summary>An alarm of a PPO run.</summary>
 /// <param name="Step">The step at which it went off.</param>
-/// <param name="Name"><c>kl</c>, <c>length</c>, <c>entropy</c> or <c>second_score</c>.</param>
+/// <param name="Name"><c>kl</c>, <c>length</c>, <c>entropy</c>, <c>second_score</c> or <c>score_spread</c>.</param>
 /// <param name="Message">What happened, with numbers, for a person.</param>
 public sealed record Alarm(long Step, string Name, string Message);
 
@@ -46,11 +47,15 @@ public static class Alarms
     }
 
     private static IEnumerable<Alarm> At(ArraySegment<PpoStepFigures> history, AlarmOptions options) =>
-        new[] { Kl(history[^1], options.Kl), Length(history, options.LengthChange), Entropy(history, options.EntropyFall), SecondModel(history, options.SecondModelWindow) }
+        new[] { Kl(history[^1], options.Kl), Length(history, options.LengthChange), Entropy(history, options.EntropyFall), SecondModel(history, options.SecondModelWindow), Spread(history[^1], options.ScoreSpread) }
             .OfType<Alarm>();
 
     private static Alarm? Kl(PpoStepFigures now, double? bound) => now.Kl > bound
         ? new Alarm(now.Step, "kl", Text($"KL to the SFT model is {now.Kl:0.0} nats per answer, above the bound of {bound:0.##}: the policy has gone far from what the reward model was trained on, and its scores mean less there."))
+        : null;
+
+    private static Alarm? Spread(PpoStepFigures now, double? bound) => now.ScoreDeviation <= bound
+        ? new Alarm(now.Step, "score_spread", Text($"All answers of the step have the same score ({now.Score:0.###}; standard deviation {now.ScoreDeviation:0.##e-0}): the reward model tells none from another, and there is nothing to learn from it."))
         : null;
 
     private static Alarm? Length(ArraySegment<PpoStepFigures> history, double? bound)

@@ -5,6 +5,9 @@ namespace Rlhf.Reporting;
 /// <summary>Says in plain English what came out of a run. Sentences that begin with <see cref="WarningPrefix"/> are warnings.</summary>
 public static class Headline
 {
+    private const int FewPrompts = 30;
+    private const double Unmoved = 0.005; // what two decimals show as 0.00
+
     /// <summary>How a warning begins.</summary>
     public const string WarningPrefix = "Warning: ";
 
@@ -33,6 +36,11 @@ public static class Headline
         {
             var kl = stage.Figures.GetValueOrDefault(FigureNames.Kl) is { } figure ? $" at a KL of {NumberText.InSentence(figure.Value)} nats" : "";
             yield return $"PPO{round} {gain}{kl}.";
+        }
+
+        if (stage.Figures.GetValueOrDefault(FigureNames.EvaluationPrompts) is { Value: < FewPrompts } prompts && stage.Figures.GetValueOrDefault(FigureNames.EvaluationAnswers) is { } answers)
+        {
+            yield return ByPrompts($"PPO{round}", prompts.Value, answers.Value);
         }
 
         if (stage.Learned is { Verdict: LearnedVerdict.RewardHack } learned)
@@ -65,6 +73,7 @@ public static class Headline
         var size = $"{NumberText.Fixed(Math.Abs(gain.Value))}{Interval(gain)}";
         return gain switch
         {
+            _ when Math.Abs(gain.Value) < Unmoved && Math.Abs(gain.Low ?? 0) < Unmoved && Math.Abs(gain.High ?? 0) < Unmoved => $"did not move the held-out score {values}",
             { Low: < 0, High: > 0 } => $"did not clearly change the held-out score {values}: the difference is {NumberText.Fixed(gain.Value, sign: true)}{Interval(gain)}",
             { Value: >= 0 } => $"raised the held-out score by {size} {values}",
             _ => $"lowered the held-out score by {size} {values}",
@@ -91,6 +100,11 @@ public static class Headline
                 ? $" (the longer answer wins: {NumberText.Percent(trust.LongerWins.Value)}, the shorter: {NumberText.Percent(trust.ShorterWins.Value)})"
                 : "";
             yield return $"The reward model{round} orders {NumberText.Percent(accuracy.Value)}{(interval.Length > 0 ? " " : "")}{interval} of the held-out pairs as the labeler did{baselines}.";
+        }
+
+        if (stage.Trust is { Prompts: < FewPrompts } few)
+        {
+            yield return ByPrompts($"The reward model{round}", few.Prompts, few.Answers);
         }
 
         if (stage.Trust is { } report && report.Accuracy.Low <= Math.Max(0.5, Math.Max(report.LongerWins.Value, report.ShorterWins.Value)))
@@ -135,6 +149,9 @@ public static class Headline
             yield return $"{WarningPrefix}{Clause(alarm.Message)} ({name}, step {alarm.Step}).";
         }
     }
+
+    private static string ByPrompts(string what, double prompts, double answers) =>
+        $"{what} is judged on few prompts: the interval goes by {NumberText.Short(prompts)} prompts, not by their {NumberText.Short(answers)} answers, since answers to one prompt are alike.";
 
     private static string Interval(Figure figure) => figure is { Low: { } low, High: { } high } ? $" [{NumberText.Fixed(low)}, {NumberText.Fixed(high)}]" : "";
 

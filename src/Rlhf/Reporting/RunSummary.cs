@@ -201,6 +201,12 @@ public static class FigureNames
     /// <summary>collect with a judge: share of its choices that fell on the answer that stood first.</summary>
     public const string JudgeFirstChosen = "judge_first_chosen";
 
+    /// <summary>ppo: held-out prompts of an evaluation, which its intervals go by.</summary>
+    public const string EvaluationPrompts = "evaluation_prompts";
+
+    /// <summary>ppo: answers of an evaluation.</summary>
+    public const string EvaluationAnswers = "evaluation_answers";
+
     /// <summary>ppo: the policy's mean score on held-out prompts.</summary>
     public const string Score = "score";
 

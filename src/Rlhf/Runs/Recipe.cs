@@ -7,7 +7,7 @@ using Rlhf.Training.SupervisedFineTuning;
 
 namespace Rlhf.Runs;
 
-/// <summary>One file is one whole run: a base model, data, and the stages that are done in the order in which they stand in the file.</summary>
+/// <summary>One file is one whole run: a base model, data, and stages. They are done in the order pretrain, sft, collect, reward, ppo, and must stand in it.</summary>
 public sealed record Recipe
 {
     /// <summary>What the run is called.</summary>

@@ -12,17 +12,20 @@ namespace Rlhf.Runs;
 /// <param name="Name">The stage.</param>
 /// <param name="Examples">Training rows, prompts or rollouts.</param>
 /// <param name="ExampleKind">What the examples are.</param>
-/// <param name="Tokens">Tokens through a model, all passes together; sampled answers counted at their longest.</param>
+/// <param name="Tokens">Tokens through a model, all passes together; sampled answers counted as long as demonstrations are, or at their longest where there are none.</param>
 /// <param name="Updates">Optimizer steps.</param>
-/// <param name="Bytes">Memory at the peak.</param>
-/// <param name="Operations">Floating-point operations.</param>
-public sealed record StagePlan(string Name, long Examples, string ExampleKind, double Tokens, long Updates, long Bytes, double Operations);
+/// <param name="Bytes">Memory at the peak, where all answers are as long as they may be.</param>
+/// <param name="Operations">Floating-point operations of training, scores and evaluations' scores.</param>
+/// <param name="SampledOperations">Floating-point operations of sampling.</param>
+public sealed record StagePlan(string Name, long Examples, string ExampleKind, double Tokens, long Updates, long Bytes, double Operations, double SampledOperations = 0);
 
 /// <summary>Reads and encodes the data of a recipe, and says what each stage will do before anything runs.</summary>
 public sealed class RecipePlan
 {
-    /// <summary>Share of the measured matrix-product rate that whole stages are assumed to reach.</summary>
-    public const double AssumedEfficiency = 0.4;
+    // Shares of the matrix product's rate that wide models reach, and the width at which half of them is lost to everything else: see docs/performance.md, float32.
+    private const double WideTraining = 0.9;
+    private const double WideSampling = 0.65;
+    private const double HalfWidth = 48;
 
     private readonly Recipe recipe;
     private readonly StageData data;
@@ -31,6 +34,7 @@ public sealed class RecipePlan
     private readonly ModelCosts costs;
     private readonly StageMemory memory;
     private readonly Ledger ledger = new("plan");
+    private readonly Lazy<double?> demonstrated; // mean tokens of an answer
 
     private RecipePlan(Recipe asked, string folder)
     {
@@ -48,6 +52,7 @@ public sealed class RecipePlan
             config = recipe.Base.Shape!.ToConfig(tokenizer.VocabularySize, tokenizer.BeginningOfSequence, tokenizer.EndOfSequenceIds);
         }
 
+        demonstrated = new Lazy<double?>(() => recipe.Sft is null ? null : Demonstrations().Train is { Length: > 0 } rows ? rows.Average(row => (double)row.ResponseLength) : null);
         costs = new ModelCosts(config);
         memory = new StageMemory(config, recipe.Precision, recipe.FrozenPrecision);
         Parameters = costs.Parameters;
@@ -66,6 +71,17 @@ public sealed class RecipePlan
 
     /// <summary>Memory of the program with tokenizer and data, which every stage has beside its own: that of the process now.</summary>
     public long ProgramBytes { get; }
+
+    /// <summary>Share of the matrix product's rate that training and scoring are assumed to reach.</summary>
+    public double TrainingEfficiency => WideTraining * config.Width / (config.Width + HalfWidth);
+
+    /// <summary>The same for sampling, which reads every weight for a few rows.</summary>
+    public double SamplingEfficiency => WideSampling * config.Width / (config.Width + HalfWidth);
+
+    /// <summary>Seconds that a stage is assumed to take.</summary>
+    /// <param name="stage">The stage.</param>
+    /// <param name="rate">Floating-point operations a second of a large matrix product.</param>
+    public double SecondsOf(StagePlan stage, double rate) => (stage.Operations / (rate * TrainingEfficiency)) + (stage.SampledOperations / (rate * SamplingEfficiency));
 
     /// <summary>Plans a recipe.</summary>
     /// <exception cref="InputException">The data or the base model cannot be used; it is better known now.</exception>
@@ -107,18 +123,24 @@ public sealed class RecipePlan
         var tokens = epochTokens * options.Epochs * share;
         var targets = rows.Sum(row => (double)row.TrainedTokens) * options.Epochs * share;
         var bytes = memory.Supervised(options, rows, heldOut, step.SeedOf(options.Seed, recipe));
-        return new StagePlan("", rows.Length, "rows", tokens, schedule.TotalSteps, bytes, 3 * ((tokens * costs.ForwardOperations(epochTokens / rows.Length)) + (targets * costs.HeadOperations)));
+        var evaluations = heldOut.Length == 0 ? 0 : 2 + (options.EvaluateEvery > 0 ? schedule.TotalSteps / options.EvaluateEvery : options.Epochs * share); // before, during, after
+        var operations = (3 * LanguageOperations(tokens, targets, epochTokens / rows.Length))
+            + (evaluations * LanguageOperations(heldOut.Sum(row => (double)row.Tokens.Length), heldOut.Sum(row => (double)row.TrainedTokens), epochTokens / rows.Length));
+        return new StagePlan("", rows.Length, "rows", tokens, schedule.TotalSteps, bytes, operations);
     }
+
+    /// <summary>Operations of a forward pass with the language head at its targets.</summary>
+    private double LanguageOperations(double tokens, double targets, double length) => (tokens * costs.ForwardOperations(length)) + (targets * costs.HeadOperations);
 
     private StagePlan Collect(CollectOptions options)
     {
         var collected = CollectedPrompts(options);
         var (prompts, promptTokens) = (collected.Length, MeanLength(collected));
         var answers = (long)prompts * options.AnswersPerPrompt;
-        var length = promptTokens + options.MaxNewTokens;
-        var tokens = prompts * (promptTokens + (options.AnswersPerPrompt * options.MaxNewTokens)); // a prompt goes through the model once
-        return new StagePlan("", answers, "answers", tokens, 0, memory.Collect(options, collected),
-            (tokens * costs.ForwardOperations(length)) + (answers * (double)options.MaxNewTokens * costs.HeadOperations));
+        var answerTokens = AnswerTokens(options.MaxNewTokens);
+        var tokens = prompts * (promptTokens + (options.AnswersPerPrompt * answerTokens)); // a prompt goes through the model once
+        var judged = options.LabelerIsFolder ? answers * (promptTokens + answerTokens) * costs.ForwardOperations(promptTokens + answerTokens) : 0;
+        return new StagePlan("", answers, "answers", tokens, 0, memory.Collect(options, collected), judged, LanguageOperations(tokens, answers * answerTokens, promptTokens + answerTokens));
     }
 
     /// <summary>Prompts to which answers are collected.</summary>
@@ -132,13 +154,18 @@ public sealed class RecipePlan
         EncodedRanking[] Encoded(IEnumerable<Ranking> rankings) => [.. rankings.Select(encoder.Encode).OfType<EncodedRanking>()];
         var (rankings, heldOut) = (Encoded(comparisons.Train), Encoded(comparisons.HeldOut));
         var (examples, tokens) = ((double)rankings.Length, rankings.Sum(ranking => (double)RewardTrainer.RowsOf(ranking, options)));
+        var validated = heldOut.Sum(ranking => (double)RewardTrainer.RowsOf(ranking, options));
+        var (answers, answersTokens) = (rankings.Sum(ranking => (double)ranking.Answers.Length), rankings.Sum(ranking => ranking.Answers.Sum(answer => (double)answer.Tokens.Length)));
         if (recipe.Collect is { } collect)
         {
             var collected = CollectedPrompts(collect);
             var (prompts, promptTokens) = (collected.Length, MeanLength(collected));
-            var ranking = ((RewardTrainer.SharesPrompts(options) ? 1 : collect.AnswersPerPrompt) * promptTokens) + (collect.AnswersPerPrompt * collect.MaxNewTokens);
+            var answerTokens = AnswerTokens(collect.MaxNewTokens);
+            var ranking = ((RewardTrainer.SharesPrompts(options) ? 1 : collect.AnswersPerPrompt) * promptTokens) + (collect.AnswersPerPrompt * answerTokens);
             var trained = step.Round * prompts * (1 - options.CollectedHeldOut);
             (examples, tokens) = (examples + trained, tokens + (trained * ranking));
+            validated += step.Round * prompts * options.CollectedHeldOut * ranking;
+            (answers, answersTokens) = (answers + (trained * collect.AnswersPerPrompt), answersTokens + (trained * collect.AnswersPerPrompt * (promptTokens + answerTokens)));
             var longest = collected.Select(prompt => LongestRanking(prompt, collect)).ToArray();
             rankings = [.. rankings, .. longest];
             heldOut = options.CollectedHeldOut > 0 ? [.. heldOut, .. longest] : heldOut;
@@ -148,25 +175,34 @@ public sealed class RecipePlan
         var updates = (long)(Math.Ceiling(examples / options.Batch) * options.Epochs * models);
         tokens *= options.Epochs * models;
         var bytes = memory.Reward(options, rankings, heldOut, step.SeedOf(options.Seed, recipe));
-        return new StagePlan("", (long)examples, "rankings", tokens, updates, bytes, 3 * tokens * costs.ForwardOperations(config.ContextLength / 2.0));
+        var evaluations = (1 + (options.EvaluateEvery > 0 ? updates / options.EvaluateEvery : options.Epochs)) * models; // during and after
+        return new StagePlan("", (long)examples, "rankings", tokens, updates, bytes, ((3 * tokens) + (evaluations * validated)) * costs.ForwardOperations(answersTokens / Math.Max(1, answers)));
     }
 
     private StagePlan Ppo(StageStep step, PpoOptions options)
     {
         var (prompts, heldOut) = (Prompts(options.Limits, options.MaxNewTokens), Prompts(options.Limits, options.MaxNewTokens, heldOut: true));
-        var length = MeanLength(prompts) + options.MaxNewTokens;
+        var answerTokens = AnswerTokens(options.MaxNewTokens);
+        var length = MeanLength(prompts) + answerTokens;
         var rollouts = (double)options.Steps * options.RolloutsPerStep;
         var judges = recipe.Reward?.SecondModel is null ? 3 : 4; // reference, reward, value, and a second reward model
         var trained = (options.SharedTrunk ? 1 : 2) * options.InnerEpochs;
-        var passes = 1 + judges + (3 * trained); // the rollout, the judges, and forward and backward of what is trained
-        var rows = (MeanLength(prompts) / options.RolloutsPerPrompt) + options.MaxNewTokens; // of a rollout: a prompt goes through a model once for all of its rollouts
+        var rows = (MeanLength(prompts) / options.RolloutsPerPrompt) + answerTokens; // of a rollout: a prompt goes through a model once for all of its rollouts
         var tokens = rollouts * rows * (1 + judges + trained);
-        var targets = rollouts * options.MaxNewTokens * (2 + (3 * options.InnerEpochs));
         var pretraining = options.Ptx is { } ptx ? Texts(ptx.ContextTokens).Train : [];
+        var mixed = pretraining.Length == 0 ? 0 : rollouts * options.InnerEpochs * options.Ptx!.BatchRatio * pretraining.Average(row => (double)row.Tokens.Length);
+        var operations = (rollouts * ((rows * (judges + (3 * trained)) * costs.ForwardOperations(length)) + (answerTokens * (1 + (3 * options.InnerEpochs)) * costs.HeadOperations))) // the judges, and forward and backward of what is trained
+            + (3 * LanguageOperations(mixed, mixed, mixed == 0 ? 0 : pretraining.Average(row => (double)row.Tokens.Length)));
+        var evaluations = 3 + (options.EvaluateEvery > 0 ? (options.Steps - 1) / options.EvaluateEvery : 0) + (recipe.Sft is null && recipe.Pretrain is null ? 0 : 1); // the start, the end, SFT and another base
+        var evaluated = (double)evaluations * Math.Min(heldOut.Length, options.EvaluationPrompts) * options.EvaluationSamples;
+        operations += evaluated * (((judges - 1) * length * costs.ForwardOperations(length)) + (answerTokens * costs.HeadOperations));
         var bytes = prompts.Length == 0 ? 0 : memory.Ppo(options, recipe.Reward?.SecondModel is not null, prompts, heldOut, pretraining, step.SeedOf(options.Seed, recipe));
         return new StagePlan("", (long)rollouts, "rollouts", tokens, (long)options.Steps * options.InnerEpochs * (options.RolloutsPerStep / options.Minibatch), bytes,
-            (rollouts * rows * passes * costs.ForwardOperations(length)) + (targets * costs.HeadOperations));
+            operations, LanguageOperations((rollouts * rows) + (evaluated * length), (rollouts + evaluated) * answerTokens, length));
     }
+
+    /// <summary>How long a sampled answer is assumed to be: as the demonstrations that the policy imitates, or as long as it may be.</summary>
+    private double AnswerTokens(int maxNewTokens) => Math.Min(maxNewTokens, demonstrated.Value ?? maxNewTokens);
 
     private (EncodedSequence[] Train, EncodedSequence[] HeldOut) Texts(int? contextTokens)
     {

@@ -45,8 +45,12 @@ public static class RecipeReader
         var errors = new OptionErrors("", binder.GivenKeys);
         RecipeValidation.Validate(recipe, errors);
         CheckOrder((RecipeMapping)root, recipe, errors);
-        ThrowIfAny([.. errors.All.Select(error => $"{binder.OriginOf(error.Key)}: {(error.Key.Length == 0 ? "" : error.Key + ": ")}{error.Message}")]);
+        ThrowIfAny([.. errors.All.Select(error => $"{binder.OriginOf(error.Key)}: {(error.Key.Length == 0 ? "" : error.Key + ": ")}{error.Message}{Remedy(error)}")]);
         return recipe;
+
+        // Who changes one key of a file from the command line may have to take another one away.
+        string Remedy(OptionError error) =>
+            overrides is { Count: > 0 } && error.HasNoEffect && !RecipeOverride.IsOverride(binder.OriginOf(error.Key)) ? $"; --set {error.Key}=default takes it away" : "";
     }
 
     // A stage reads what stages before it wrote: a file that lists them in another order says something that will not happen.

@@ -62,5 +62,5 @@ internal static class StageFiles
 
     private static IEnumerable<string> NamesOf(string folder) => Directory.EnumerateFiles(folder, "*", SearchOption.AllDirectories)
         .Select(file => Path.GetRelativePath(folder, file).Replace(Path.DirectorySeparatorChar, '/'))
-        .Where(name => name != Summary && !name.StartsWith(Checkpoints, StringComparison.Ordinal));
+        .Where(name => name != Summary && !name.StartsWith(Checkpoints, StringComparison.Ordinal) && !name.EndsWith(DurableFiles.Partial, StringComparison.Ordinal));
 }

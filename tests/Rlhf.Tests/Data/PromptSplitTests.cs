@@ -21,6 +21,19 @@ public sealed class PromptSplitTests
                 && train.SequenceEqual(again.Reverse()) && heldOut.SequenceEqual(heldOutAgain.Reverse());
         }));
 
+    [Theory]
+    [InlineData("Say hello.", "Say hello. ")]
+    [InlineData("Say hello.", "\n Say  hello.\t\n")]
+    [InlineData("Say\nhello.", "Say \r\n\n hello.")]
+    public void Prompts_that_look_the_same_fall_on_the_same_side(string one, string other)
+    {
+        for (var share = 0; share <= 256; share++)
+        {
+            Assert.Equal(PromptSplit.IsHeldOut(one, share / 256.0), PromptSplit.IsHeldOut(other, share / 256.0));
+            Assert.Equal(PromptSplit.IsHeldOut(one, share / 256.0, "salt"), PromptSplit.IsHeldOut(other, share / 256.0, "salt"));
+        }
+    }
+
     [Fact]
     public void A_larger_share_holds_out_what_a_smaller_one_does() =>
         Check.QuickThrowOnFailure(Prop.ForAll<NonNull<string>, byte, byte>((text, a, b) =>

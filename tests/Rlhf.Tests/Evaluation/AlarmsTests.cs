@@ -47,6 +47,17 @@ public class AlarmsTests
     }
 
     [Fact]
+    public void Equal_scores_of_all_answers_of_a_step_are_an_alarm()
+    {
+        PpoStepFigures[] steps = [new(1, 1, 30, 1.7, 2, ScoreDeviation: 0.3), new(2, 1, 30, 1.7, 2, ScoreDeviation: 0), new(3, 1, 30, 1.7, 2, ScoreDeviation: 0)];
+        var alarm = Assert.Single(Alarms.Of(steps, new AlarmOptions()));
+        Assert.Equal((2, "score_spread"), (alarm.Step, alarm.Name));
+        Assert.Contains("same score", alarm.Message, StringComparison.Ordinal);
+        Assert.Empty(Alarms.Of(steps, new AlarmOptions { ScoreSpread = null }));
+        Assert.Empty(Alarms.Of(steps[..1], new AlarmOptions()));
+    }
+
+    [Fact]
     public void A_bound_of_none_is_not_watched()
     {
         var none = new AlarmOptions { Kl = null, LengthChange = null, EntropyFall = null, SecondModelWindow = null };

@@ -260,7 +260,7 @@ public sealed class ResumeTests : IClassFixture<ResumeTests.WholeRun>, IDisposab
         RecipeRun.Execute(recipe, new RunSettings(folder, Resume: true), ProgressReporter.Silent, CancellationToken.None);
     }
 
-    private static Process Start(params string[] arguments)
+    internal static Process Start(params string[] arguments)
     {
         var start = new ProcessStartInfo("dotnet") { RedirectStandardError = true, RedirectStandardOutput = true };
         start.ArgumentList.Add(typeof(ExitCode).Assembly.Location);

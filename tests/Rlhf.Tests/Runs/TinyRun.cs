@@ -58,7 +58,7 @@ internal sealed class TinyRun : IDisposable
         RecipeRun.Execute(Recipe(changes), new RunSettings(folder ?? Folder, resume), Reporter(), cancellation);
 
     /// <summary>Runs until a stage of this kind would begin, or until <paramref name="within"/> throws in it.</summary>
-    public void RunUpTo(StageKind kind, bool resume = false, Action<StageContext>? within = null)
+    public void RunUpTo(StageKind kind, bool resume = false, Action<StageContext>? within = null, string? folder = null)
     {
         StageSummary Stop(StageContext context)
         {
@@ -68,7 +68,7 @@ internal sealed class TinyRun : IDisposable
 
         try
         {
-            RecipeRun.Execute(Recipe(), new RunSettings(Folder, resume), Reporter(), context => context.Step.Kind == kind ? Stop(context) : StageTable.Run(context), CancellationToken.None, checkInputs: true);
+            RecipeRun.Execute(Recipe(), new RunSettings(folder ?? Folder, resume), Reporter(), context => context.Step.Kind == kind ? Stop(context) : StageTable.Run(context), CancellationToken.None, checkInputs: true);
         }
         catch (RunFailedException exception) when (exception.Message == "Here the run ends.")
         {

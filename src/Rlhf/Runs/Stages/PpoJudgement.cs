@@ -97,6 +97,8 @@ internal sealed class PpoJudgement
     {
         var figures = new Dictionary<string, Figure>
         {
+            [FigureNames.EvaluationPrompts] = new(ppo.Answers.Select(static answer => answer.Prompt).Distinct().Count()),
+            [FigureNames.EvaluationAnswers] = new(ppo.Answers.Count),
             [FigureNames.Score] = ppo.Score.ToFigure(),
             [FigureNames.SftScore] = sft.Score.ToFigure(),
             [FigureNames.ScoreGain] = GainOf(sft, ppo, static answer => answer.Score).ToFigure(),
@@ -142,7 +144,8 @@ internal sealed class PpoJudgement
     {
         var history = rows.Where(row => row.Values.ContainsKey("entropy") && row.Values.ContainsKey("kl")).Select(row => new PpoStepFigures(
             row.Step, row.Values["kl"], row.Values["response_length"], row.Values["entropy"], row.Values["score"],
-            row.Values.TryGetValue("second_score", out var second) ? second : null)).ToArray();
+            row.Values.TryGetValue("second_score", out var second) ? second : null,
+            row.Values.TryGetValue("score_deviation", out var deviation) ? deviation : null)).ToArray();
         var alarms = Alarms.Of(history, options.Alarms);
         foreach (var alarm in alarms)
         {

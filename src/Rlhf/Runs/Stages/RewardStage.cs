@@ -184,7 +184,11 @@ internal static class RewardStage
                 $"{context.Step.Name}: with reward.second_model.drop_fraction {second.DropFraction} no ranking that prefers one answer to another is left for the second model: lower it, or give more rankings."));
         }
 
-        if (rows.HeldOut.Count > 0 && !rows.HeldOut.Any(ranking => HasPair(ranking, options)))
+        if (rows.HeldOut.Count == 0)
+        {
+            context.Progress.Line($"{context.Step.Name}: no ranking is held out: no validation loss, no accuracy on new prompts and no trust report; data.comparisons.held_out or reward.collected_held_out gives some");
+        }
+        else if (!rows.HeldOut.Any(ranking => HasPair(ranking, options)))
         {
             context.Progress.Line($"{context.Step.Name}: the {rows.HeldOut.Count} held-out rankings hold only ties: no validation loss and no trust report");
         }

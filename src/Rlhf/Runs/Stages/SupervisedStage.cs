@@ -49,7 +49,7 @@ internal static class SupervisedStage
         var (train, heldOut) = read(decoder.Config.ContextLength);
         if (train.Count == 0)
         {
-            throw new InputException($"{context.Step.Name}: no training row is left; see {Path.Combine(context.Folder, "ledger.json")}");
+            throw new InputException($"{context.Step.Name}: no training row is left:{Environment.NewLine}{context.Ledger.ToText()}");
         }
 
         using var arena = new Arena(context.Device); // training and the judge use it in turn

@@ -172,7 +172,7 @@ public sealed record PpoOptions : TrainingOptions
         errors.Positive(Steps);
         errors.Positive(RolloutsPerStep);
         errors.Within(Minibatch, 1, Math.Max(1, RolloutsPerStep));
-        errors.Require(Minibatch < 1 || RolloutsPerStep % Minibatch == 0, nameof(Minibatch),
+        errors.Require(Minibatch < 1 || Minibatch > RolloutsPerStep || RolloutsPerStep % Minibatch == 0, nameof(Minibatch),
             $"must divide rollouts_per_step ({RolloutsPerStep}) without a rest, found {Minibatch}");
         errors.Positive(RolloutsPerPrompt);
         errors.Require(Minibatch < 1 || RolloutsPerPrompt < 1 || Minibatch % RolloutsPerPrompt == 0, nameof(RolloutsPerPrompt),
@@ -252,7 +252,7 @@ public sealed record PtxOptions
     }
 }
 
-/// <summary>Bounds above which a PPO run warns; a bound of <c>none</c> is not watched.</summary>
+/// <summary>Bounds beyond which a PPO run warns; a bound of <c>none</c> is not watched.</summary>
 public sealed record AlarmOptions
 {
     /// <summary>KL to the reference in nats per sequence.</summary>
@@ -267,6 +267,9 @@ public sealed record AlarmOptions
     /// <summary>Steps over which the second reward model must fall while the first rises.</summary>
     public int? SecondModelWindow { get; init; } = 10;
 
+    /// <summary>Standard deviation of a step's scores at or below which all of them count as equal.</summary>
+    public double? ScoreSpread { get; init; } = 1e-6;
+
     /// <summary>Adds what is wrong to <paramref name="errors"/>.</summary>
     public void Validate(OptionErrors errors)
     {
@@ -274,5 +277,6 @@ public sealed record AlarmOptions
         errors.Require(LengthChange is null or > 0, nameof(LengthChange), "must be above 0, or none");
         errors.Require(EntropyFall is null or > 0, nameof(EntropyFall), "must be above 0, or none");
         errors.Require(SecondModelWindow is null or > 1, nameof(SecondModelWindow), "must be above 1, or none");
+        errors.Require(ScoreSpread is null or >= 0, nameof(ScoreSpread), "must be 0 or above, or none");
     }
 }

@@ -293,6 +293,7 @@ public sealed class PpoTrainer : IDisposable
         var values = new List<(string, double)>
         {
             ("score", score),
+            ("score_deviation", Math.Sqrt(RunningMoments.Of(r.Scores).Variance)),
             ("raw_score", r.RawScores.Average()),
             ("kl", kl),
             ("objective", score - (_klCoefficient * kl)),
