@@ -100,9 +100,9 @@ internal static partial class ForeignFile
     {
         var text = Encoding.UTF8.GetString(start[..Math.Min(start.Length, 4096)]).TrimStart('\uFEFF');
         var line = text.Split('\n')[0].TrimEnd('\r');
-        return OpenObject().IsMatch(text) ? "a JSON object over several lines: write each on one line, or all as an array ('jq -c .' writes one a line)"
-            : SplitsStart().IsMatch(text) ? "a JSON object of several lists, such as train and test: give a file of rows for each"
+        return SplitsStart().IsMatch(text) ? "a JSON object of several lists, such as train and test: give a file of rows for each"
             : ColumnsStart().IsMatch(text) ? "columns instead of rows: write an object a row"
+            : OpenObject().IsMatch(text) ? "a JSON object over several lines: write each on one line, or all as an array ('jq -c .' writes one a line)"
             : line.Length == 0 || line.Length == text.Length || JsonStart().IsMatch(line) ? null
             : line.Contains('\t', StringComparison.Ordinal) ? "a table with tabs (TSV): convert it to JSON lines, an object a row"
             : CsvHeader().IsMatch(line) ? "a table (CSV): convert it to JSON lines, an object a row"

@@ -16,6 +16,7 @@ public sealed class ForeignFileTests : IDisposable
     [InlineData("{ \"prompt\": \"a\",\n  \"response\": \"b\" }\n", "a JSON object over several lines")]
     [InlineData("{\"train\": [{\"prompt\": \"a\"}], \"test\": []}", "a JSON object of several lists")]
     [InlineData("{\"prompt\": [\"a\", \"b\"], \"response\": [\"c\", \"d\"]}", "columns instead of rows")]
+    [InlineData("{\n  \"prompt\": [\n    \"a\"\n  ]\n}", "columns instead of rows")]
     [InlineData("prompt: a\nresponse: b\n", "YAML or plain text")]
     [InlineData("GGUF\u0003\0\0\0", "a GGUF model")]
     [InlineData("PAR1\u0015\u0004", "a Parquet file")]
