@@ -9,7 +9,6 @@ namespace Rlhf.Cli;
 internal static class PromptFile
 {
     private const string StandardInput = "-";
-    private const int LongestLine = 1 << 20;
 
     /// <summary>
     /// The prompts in their order. A file whose name ends in <c>.txt</c> has one a line (empty lines are none); every other file has JSON rows. Standard
@@ -112,7 +111,7 @@ internal static class PromptFile
         foreach (var line in Lines(file))
         {
             number++;
-            if (line.Length > LongestLine)
+            if (line.Length > Limits.PromptLine)
             {
                 throw InputException.At(file.Name, number, 1, "expected a prompt of at most a million characters, found a longer line");
             }
@@ -124,11 +123,22 @@ internal static class PromptFile
         }
     }
 
+    private static ReadOnlySpan<byte> WithoutMark(byte[] bytes) => bytes.AsSpan().StartsWith(Encoding.UTF8.Preamble) ? bytes.AsSpan(3) : bytes;
+
+    private static IEnumerable<string> Lines(StringReader text)
+    {
+        while (text.ReadLine() is { } line)
+        {
+            yield return line;
+        }
+    }
+
     private static string[] Lines(DataFile file)
     {
         try
         {
-            return File.ReadAllLines(file.FullPath, new UTF8Encoding(false, throwOnInvalidBytes: true));
+            using var text = new StringReader(new UTF8Encoding(false, throwOnInvalidBytes: true).GetString(WithoutMark(WholeFile.Bytes(file.FullPath, Limits.RunFile))));
+            return [.. Lines(text)];
         }
         catch (DecoderFallbackException e)
         {

@@ -64,7 +64,7 @@ internal sealed class RankingServer
     {
         try
         {
-            return File.ReadAllText(path);
+            return WholeFile.NamedText(path, Limits.HandWrittenFile);
         }
         catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
         {

@@ -10,9 +10,6 @@ internal static class CheckedJson
 {
     private const string Key = "\"crc32c\"";
 
-    /// <summary>Far above what the program writes; a longer file is not one of its own.</summary>
-    private const long MostBytes = 1 << 30;
-
     /// <summary>The object as JSON with its checksum; a line feed ends it.</summary>
     public static byte[] ToBytes<T>(T value, JsonSerializerOptions json)
     {
@@ -33,7 +30,7 @@ internal static class CheckedJson
     /// <exception cref="InputException">It is absent, unreadable, damaged or something else.</exception>
     public static T Read<T>(string path, JsonSerializerOptions json)
     {
-        var bytes = ReadBytes(path);
+        var bytes = WholeFile.Bytes(path, Limits.RunFile);
         return IsWhole(bytes, json)
             ? Parse<T>(path, bytes, json)
             : throw new InputException($"{path} is damaged or was changed: the checksum at its end is not that of what stands before it.");
@@ -42,7 +39,7 @@ internal static class CheckedJson
     /// <summary>The same for files that older versions wrote without a checksum, which are taken as they are.</summary>
     public static T ReadEvenUnchecked<T>(string path, JsonSerializerOptions json)
     {
-        var bytes = ReadBytes(path);
+        var bytes = WholeFile.Bytes(path, Limits.RunFile);
         return bytes.AsSpan().IndexOf(Encoding.UTF8.GetBytes(Key)) < 0 ? Parse<T>(path, bytes, json) : Read<T>(path, json);
     }
 
@@ -60,18 +57,6 @@ internal static class CheckedJson
         // The checksum belongs to no member.
         byte[] text = IsWhole(bytes, json) ? [.. bytes[..^EndOf([], json).Length], (byte)'}'] : bytes.ToArray();
         return JsonSerializer.Deserialize<T>(text, json) ?? throw new JsonException("expected an object, found null");
-    }
-
-    private static byte[] ReadBytes(string path)
-    {
-        try
-        {
-            return new FileInfo(path).Length <= MostBytes ? File.ReadAllBytes(path) : throw new InputException($"{path} is larger than any file of its kind.");
-        }
-        catch (Exception exception) when (FileFailure.Is(exception))
-        {
-            throw FileFailure.Unreadable(path, exception);
-        }
     }
 
     private static T Parse<T>(string path, byte[] bytes, JsonSerializerOptions json)

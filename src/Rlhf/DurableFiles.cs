@@ -134,7 +134,7 @@ public static partial class DurableFiles
 
     private static void Append(IncrementalHash hash, string file, byte[] buffer)
     {
-        using var stream = new FileStream(file, FileMode.Open, FileAccess.Read, FileShare.Read, bufferSize: 0);
+        using var stream = WholeFile.Open(file);
         var name = Encoding.UTF8.GetBytes(Path.GetFileName(file));
         hash.AppendData(BitConverter.GetBytes((long)name.Length));
         hash.AppendData(name);

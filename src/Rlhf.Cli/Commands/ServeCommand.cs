@@ -84,7 +84,7 @@ internal static class ServeCommand
         string? key;
         try
         {
-            key = file is null ? Environment.GetEnvironmentVariable(KeyVariable) : File.ReadAllText(file);
+            key = file is null ? Environment.GetEnvironmentVariable(KeyVariable) : WholeFile.NamedText(file, Limits.HandWrittenFile);
         }
         catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
         {

@@ -46,9 +46,10 @@ public sealed partial class RankingStore
         {
             version = opened.Read(Migrations.VersionOf);
         }
-        catch (DbException exception)
+        catch (Exception exception) when (exception is DbException || exception.InnerException is DbException)
         {
-            throw new InputException($"--store{(SqlDialect.IsServer(store) ? "" : $" {store}")}: this is not a store of rankings ({exception.Message.Split('\n')[0]}).", exception);
+            var reason = (exception.InnerException ?? exception).Message.Split('\n')[0];
+            throw new InputException($"--store{(SqlDialect.IsServer(store) ? "" : $" {store}")}: this is not a store of rankings ({reason}).", exception);
         }
 
         // One that an older program made is brought up to date first.

@@ -1,4 +1,6 @@
 using System.Data.Common;
+using System.Text.Json;
+using Microsoft.Data.Sqlite;
 
 namespace Rlhf.Web.Labeling;
 
@@ -9,21 +11,40 @@ internal static class SqlCommands
     public static int Execute(this DbConnection connection, string sql, params ReadOnlySpan<(string Name, object? Value)> parameters)
     {
         using var command = Create(connection, sql, parameters);
-        return command.ExecuteNonQuery();
+        try
+        {
+            return command.ExecuteNonQuery();
+        }
+        catch (SqliteException exception) when (IsDamage(exception))
+        {
+            throw Damaged(connection, exception);
+        }
     }
 
     /// <summary>The rows that a query finds.</summary>
     public static List<T> Query<T>(this DbConnection connection, string sql, Func<DbDataReader, T> map, params ReadOnlySpan<(string Name, object? Value)> parameters)
     {
         using var command = Create(connection, sql, parameters);
-        using var reader = command.ExecuteReader();
-        List<T> rows = [];
-        while (reader.Read())
+        try
         {
-            rows.Add(map(reader));
-        }
+            using var reader = command.ExecuteReader();
+            List<T> rows = [];
+            while (reader.Read())
+            {
+                rows.Add(map(reader) ?? throw new JsonException("null where a value is needed"));
+            }
 
-        return rows;
+            return rows;
+        }
+        catch (SqliteException exception) when (IsDamage(exception))
+        {
+            throw Damaged(connection, exception);
+        }
+        catch (Exception exception) when (exception is JsonException or InvalidOperationException or InvalidCastException or FormatException or OverflowException or ArgumentException or NullReferenceException)
+        {
+            // What stands in a column is not what this program writes there.
+            throw Damaged(connection, exception);
+        }
     }
 
     /// <summary>A number that is always there: a count, or the number of a new row.</summary>
@@ -32,6 +53,12 @@ internal static class SqlCommands
 
     /// <summary>A text, or null.</summary>
     public static string? TextOrNull(this DbDataReader reader, int column) => reader.IsDBNull(column) ? null : reader.GetString(column);
+
+    // SQLITE_CORRUPT, SQLITE_NOTADB, SQLITE_FORMAT, SQLITE_MISMATCH; SQLITE_ERROR: the statements are right, so tables or columns are not there; SQLITE_IOERR_SHORT_READ.
+    private static bool IsDamage(SqliteException exception) => exception.SqliteErrorCode is 1 or 11 or 20 or 24 or 26 || exception.SqliteExtendedErrorCode == 522;
+
+    private static InputException Damaged(DbConnection connection, Exception exception) => new(
+        $"the store{(connection is SqliteConnection ? $" {connection.DataSource}" : "")} is damaged, or was changed by something else ({exception.Message}). Go on with a copy from before; 'sqlite3 STORE .recover' may save what is left.", exception);
 
     private static DbCommand Create(DbConnection connection, string sql, ReadOnlySpan<(string Name, object? Value)> parameters)
     {

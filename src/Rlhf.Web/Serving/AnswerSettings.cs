@@ -7,11 +7,6 @@ namespace Rlhf.Web.Serving;
 /// <summary>What a request says about its answers; shared by both completion routes.</summary>
 internal sealed record AnswerSettings
 {
-    private const int MostChoices = 32;
-    private const int MostStops = 16;
-    private const int LongestStop = 1000;
-    private const int MostTopLogProbabilities = 20;
-
     /// <summary>How tokens are drawn.</summary>
     public required SamplingOptions Sampling { get; init; }
 
@@ -39,7 +34,7 @@ internal sealed record AnswerSettings
     public static AnswerSettings ReadChat(RequestBody body)
     {
         var wanted = body.Flag("logprobs");
-        var top = (int?)body.Whole("top_logprobs", 0, MostTopLogProbabilities);
+        var top = (int?)body.Whole("top_logprobs", 0, Limits.RequestTopLogProbabilities);
         if (top is not null && !wanted)
         {
             throw ApiException.Invalid("'top_logprobs' needs 'logprobs': true.", "top_logprobs");
@@ -50,7 +45,7 @@ internal sealed record AnswerSettings
     }
 
     public static AnswerSettings ReadCompletion(RequestBody body) =>
-        Read(body, (int?)body.Whole("max_tokens", 1, int.MaxValue) ?? 16, (int?)body.Whole("logprobs", 0, MostTopLogProbabilities), "max_tokens");
+        Read(body, (int?)body.Whole("max_tokens", 1, int.MaxValue) ?? 16, (int?)body.Whole("logprobs", 0, Limits.RequestTopLogProbabilities), "max_tokens");
 
     private static AnswerSettings Read(RequestBody body, int? maxTokens, int? topLogProbabilities, string alsoKnown)
     {
@@ -66,7 +61,7 @@ internal sealed record AnswerSettings
         {
             Sampling = SamplingOf(body),
             MaxTokens = maxTokens,
-            Choices = (int)(body.Whole("n", 1, MostChoices) ?? 1),
+            Choices = (int)(body.Whole("n", 1, Limits.RequestChoices) ?? 1),
             Stops = StopsOf(body),
             Seed = body.Whole("seed", long.MinValue, long.MaxValue) is { } seed ? unchecked((ulong)seed) : BitConverter.ToUInt64(RandomNumberGenerator.GetBytes(8)),
             Streams = streams,
@@ -97,9 +92,9 @@ internal sealed record AnswerSettings
         }
 
         string[] stops = value.ValueKind == JsonValueKind.Array ? [.. value.EnumerateArray().Select(item => RequestBody.TextOf(item, "stop"))] : [RequestBody.TextOf(value, "stop")];
-        return stops.Length <= MostStops && stops.All(stop => stop.Length is > 0 and <= LongestStop)
+        return stops.Length <= Limits.RequestStops && stops.All(stop => stop.Length is > 0 and <= Limits.RequestStopCharacters)
             ? stops
-            : throw ApiException.Invalid($"Invalid value for 'stop': expected at most {MostStops} texts of 1 to {LongestStop} characters.", "stop", "invalid_value");
+            : throw ApiException.Invalid($"Invalid value for 'stop': expected at most {Limits.RequestStops} texts of 1 to {Limits.RequestStopCharacters} characters.", "stop", "invalid_value");
     }
 
     private static bool StreamsUsageOf(RequestBody body, bool streams)

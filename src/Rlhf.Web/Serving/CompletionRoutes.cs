@@ -70,7 +70,9 @@ internal sealed class CompletionRoutes(ServedModels models, TextWriter log)
         body.MayHave("parallel_tool_calls");
         var mayLeaveOut = MayLeaveOut(body);
         body.RejectUnknown();
-        await Answer(context, mayLeaveOut ? Fitting(model, messages, settings) : new Request(model, [model.Encode(messages)], settings, IsChat: true), "messages");
+        var request = await ServedModel.Encoding(
+            () => mayLeaveOut ? Fitting(model, messages, settings, context.RequestAborted) : new Request(model, [model.Encode(messages)], settings, IsChat: true), context.RequestAborted);
+        await Answer(context, request, "messages");
     }
 
     private static bool MayLeaveOut(RequestBody body) => body.Find("truncation") is { } value && RequestBody.TextOf(value, "truncation") switch
@@ -81,24 +83,37 @@ internal sealed class CompletionRoutes(ServedModels models, TextWriter log)
     };
 
     /// <summary>A request whose conversation leaves room for an answer.</summary>
-    private static Request Fitting(ServedLanguageModel model, IReadOnlyList<Message> messages, AnswerSettings settings)
+    private static Request Fitting(ServedLanguageModel model, IReadOnlyList<Message> messages, AnswerSettings settings, CancellationToken cancellation)
     {
         var context = model.Worker.Capacity;
         var limit = settings.MaxTokens ?? ConversationWindow.AnswerLimit(context);
-        var (leftOut, prompt) = ConversationWindow.Fit(messages, model.Encode, context, limit);
+        var tooMany = new int[context + 1];
+        var (leftOut, prompt) = ConversationWindow.Fit(messages, Tokens, context, limit);
+        if (prompt == tooMany)
+        {
+            throw model.TooLong("messages");
+        }
+
         return new Request(model, [prompt], settings with { MaxTokens = Math.Max(1, Math.Min(limit, context - prompt.Length)) }, IsChat: true, leftOut);
+
+        int[] Tokens(IReadOnlyList<Message> turns)
+        {
+            cancellation.ThrowIfCancellationRequested();
+            return model.EncodeUpToContext(turns) ?? tooMany;
+        }
     }
 
     public async Task Complete(HttpContext context)
     {
         using var body = await RequestBody.Read(context.Request);
         var model = models.Language(RequestBody.TextOf(body.Get("model"), "model"));
-        var prompts = PromptReader.Read(body.Find("prompt"), model);
+        var prompt = body.Find("prompt");
         var settings = AnswerSettings.ReadCompletion(body);
         body.OnlyNeutral("echo", value => value.ValueKind == JsonValueKind.False);
         body.OnlyNeutral("suffix", value => value.ValueKind == JsonValueKind.String && value.GetString()!.Length == 0);
         body.OnlyNeutral("best_of", value => value.ValueKind == JsonValueKind.Number && value.GetDouble() == settings.Choices);
         body.RejectUnknown();
+        var prompts = await ServedModel.Encoding(() => PromptReader.Read(prompt, model, context.RequestAborted), context.RequestAborted);
         await Answer(context, new Request(model, prompts, settings, IsChat: false), "prompt");
     }
 

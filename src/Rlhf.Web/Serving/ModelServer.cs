@@ -7,8 +7,6 @@ namespace Rlhf.Web.Serving;
 /// <summary>The server of <c>rlhf serve</c>: an API as OpenAI's, <c>/v1/score</c> for reward models, and the chat page.</summary>
 public static class ModelServer
 {
-    private const long MaximumBodyBytes = 4 * 1024 * 1024;
-
     /// <summary>A server for models; start it with <see cref="WebDefaults.RunAsync"/>.</summary>
     /// <param name="models">What is served.</param>
     /// <param name="settings">Where it listens; what it accepts is set here.</param>
@@ -20,7 +18,7 @@ public static class ModelServer
             throw new InputException($"--host {settings.Host} can be reached from other machines, so an API key is needed: --api-key-file FILE or the variable RLHF_API_KEY.");
         }
 
-        settings = settings with { MaximumBodyBytes = MaximumBodyBytes, ErrorBody = ApiException.Body, ErrorStyle = "/chat.css" };
+        settings = settings with { MaximumBodyBytes = Limits.RequestBody, ErrorBody = ApiException.Body, ErrorStyle = "/chat.css" };
         var app = WebDefaults.Create(settings);
         app.UseWhen(context => context.Request.Path.StartsWithSegments("/v1"), api => api.Use((context, next) => Guard(context, next, settings, apiKey)));
         var (completions, scores) = (new CompletionRoutes(models, settings.Log), new ScoreRoute(models));

@@ -5,11 +5,10 @@ namespace Rlhf.Web.Serving;
 /// <summary>Reads the <c>prompt</c> of a text completion: a text, token ids, or a list of either.</summary>
 internal static class PromptReader
 {
-    private const int MostPrompts = 128;
     private const string Name = "prompt";
 
     /// <summary>Token ids of each prompt.</summary>
-    public static IReadOnlyList<int[]> Read(JsonElement? given, ServedLanguageModel model)
+    public static IReadOnlyList<int[]> Read(JsonElement? given, ServedLanguageModel model, CancellationToken cancellation)
     {
         if (given is not { } value)
         {
@@ -27,13 +26,24 @@ internal static class PromptReader
             return [Ids(value, model)];
         }
 
-        return count is > 0 and <= MostPrompts
-            ? [.. value.EnumerateArray().Select(item => item.ValueKind == JsonValueKind.Array ? Ids(item, model) : model.Encode(RequestBody.TextOf(item, Name)))]
-            : throw ApiException.Invalid($"Invalid value for 'prompt': expected 1 to {MostPrompts} prompts, found {count}.", Name, "invalid_value");
+        return count is > 0 and <= Limits.RequestPrompts
+            ? [.. value.EnumerateArray().Select(item => One(item, model, cancellation))]
+            : throw ApiException.Invalid($"Invalid value for 'prompt': expected 1 to {Limits.RequestPrompts} prompts, found {count}.", Name, "invalid_value");
+    }
+
+    private static int[] One(JsonElement item, ServedLanguageModel model, CancellationToken cancellation)
+    {
+        cancellation.ThrowIfCancellationRequested();
+        return item.ValueKind == JsonValueKind.Array ? Ids(item, model) : model.Encode(RequestBody.TextOf(item, Name));
     }
 
     private static int[] Ids(JsonElement value, ServedLanguageModel model)
     {
+        if (value.GetArrayLength() > model.Worker.Capacity)
+        {
+            throw model.TooLong(Name);
+        }
+
         int[] ids = [.. value.EnumerateArray().Select(item => item.ValueKind == JsonValueKind.Number && item.TryGetInt32(out var id) && id >= 0 && id < model.Decoder.Config.VocabularySize
             ? id
             : throw RequestBody.Wrong(Name, FormattableString.Invariant($"token ids from 0 to {model.Decoder.Config.VocabularySize - 1}"), item))];

@@ -23,7 +23,7 @@ internal sealed class RequestBody : IDisposable
 
         try
         {
-            var document = await JsonDocument.ParseAsync(request.Body, new JsonDocumentOptions { MaxDepth = 32, AllowDuplicateProperties = false }, request.HttpContext.RequestAborted);
+            var document = await JsonDocument.ParseAsync(request.Body, new JsonDocumentOptions { MaxDepth = Limits.RequestDepth, AllowDuplicateProperties = false }, request.HttpContext.RequestAborted);
             if (document.RootElement.ValueKind == JsonValueKind.Object)
             {
                 return new RequestBody(document);

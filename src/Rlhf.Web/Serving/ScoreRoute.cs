@@ -2,6 +2,7 @@ using System.Text.Json;
 using System.Text.Json.Nodes;
 using Microsoft.AspNetCore.Http;
 using Rlhf.Data;
+using Rlhf.Tokenization;
 using Rlhf.Web.Security;
 
 namespace Rlhf.Web.Serving;
@@ -9,8 +10,6 @@ namespace Rlhf.Web.Serving;
 /// <summary><c>/v1/score</c>: what a reward model gives for answers to a prompt or a conversation. OpenAI has no such route.</summary>
 internal sealed class ScoreRoute(ServedModels models)
 {
-    private const int MostAnswers = 128;
-
     public async Task Score(HttpContext context)
     {
         using var body = await RequestBody.Read(context.Request);
@@ -18,7 +17,7 @@ internal sealed class ScoreRoute(ServedModels models)
         var prompt = PromptOf(body);
         var answers = AnswersOf(body.Get("answers"));
         body.RejectUnknown();
-        var sequences = answers.Select((answer, i) => Encode(model, prompt, answer, FormattableString.Invariant($"answers[{i}]"))).ToArray();
+        var sequences = await ServedModel.Encoding(() => EncodeAll(model, prompt, answers, context.RequestAborted), context.RequestAborted);
         var tokens = sequences.Sum(static sequence => sequence.Tokens.Length);
         var scores = await model.Score(sequences, context.RequestAborted);
         await context.Response.WriteAsJsonAsync(
@@ -47,13 +46,25 @@ internal sealed class ScoreRoute(ServedModels models)
 
     private static string[] AnswersOf(JsonElement value)
     {
-        if (value.ValueKind != JsonValueKind.Array || value.GetArrayLength() is < 1 or > MostAnswers)
+        if (value.ValueKind != JsonValueKind.Array || value.GetArrayLength() is < 1 or > Limits.RequestAnswers)
         {
-            throw RequestBody.Wrong("answers", $"a list of 1 to {MostAnswers} texts", value);
+            throw RequestBody.Wrong("answers", $"a list of 1 to {Limits.RequestAnswers} texts", value);
         }
 
         string[] answers = [.. value.EnumerateArray().Select(item => RequestBody.TextOf(item, "answers"))];
         return answers.All(answer => answer.Length > 0) ? answers : throw ApiException.Invalid("Invalid value for 'answers': an answer is empty.", "answers", "invalid_value");
+    }
+
+    private static EncodedSequence[] EncodeAll(ServedRewardModel model, Prompt prompt, string[] answers, CancellationToken cancellation)
+    {
+        var sequences = new EncodedSequence[answers.Length];
+        for (var i = 0; i < answers.Length; i++)
+        {
+            cancellation.ThrowIfCancellationRequested();
+            sequences[i] = Encode(model, prompt, answers[i], FormattableString.Invariant($"answers[{i}]"));
+        }
+
+        return sequences;
     }
 
     private static EncodedSequence Encode(ServedRewardModel model, Prompt prompt, string answer, string name)
@@ -62,6 +73,10 @@ internal sealed class ScoreRoute(ServedModels models)
         try
         {
             encoded = model.Encoder.EncodeAnswer(new Demonstration(name, prompt, Message.FromAssistant(answer), TrainOnAllTurns: false, new RowPosition(name, 1, 1)))!;
+        }
+        catch (TooManyTokensException)
+        {
+            throw model.TooLong("answers");
         }
         catch (InputException exception)
         {

@@ -11,19 +11,23 @@ namespace Rlhf.Web.Serving;
 /// <summary>A model that is served: its decoder on a device of its own, its tokenizer, and the form of its prompts.</summary>
 public abstract class ServedModel : IDisposable
 {
+    // Texts of all models: what they share is the machine.
+    private static readonly SemaphoreSlim Encodings = new(Limits.ParallelEncodings);
+
     private readonly IDevice _device = CpuDevice.Create();
 
     /// <summary>Loads the model.</summary>
     /// <exception cref="InputException">The folder is not a sound model of this kind, or has no tokenizer.</exception>
-    protected ServedModel(string name, string folder, HeadKind kind)
+    protected ServedModel(string name, string folder, HeadKind kind, int? context = null)
     {
         Name = name;
         try
         {
             Tokenizer = Tokenizer.Load(folder);
             var format = FormatFile.For(folder, Tokenizer);
-            Encoder = new SequenceEncoder(Tokenizer, format, new EncodingOptions(), new Ledger(name));
             Decoder = ModelFolder.Load(_device, folder, kind).Decoder;
+            Context = Math.Min(context ?? int.MaxValue, Decoder.Config.ContextLength);
+            Encoder = new SequenceEncoder(Tokenizer, format, new EncodingOptions(), new Ledger(name)) { MostTokens = Context };
             Fingerprint = "fp_" + DurableFiles.ContentHash(folder)[..12];
             if (Tokenizer.VocabularySize > Decoder.Config.VocabularySize)
             {
@@ -52,8 +56,31 @@ public abstract class ServedModel : IDisposable
 
     internal Decoder Decoder { get; }
 
+    /// <summary>Tokens of prompt and answer at most.</summary>
+    internal int Context { get; }
+
     /// <summary>Prompts and answers in the form of the model's training. Safe for several threads as its ledger is not read.</summary>
     internal SequenceEncoder Encoder { get; }
+
+    /// <summary>Makes a request's texts into tokens when its turn has come.</summary>
+    /// <exception cref="OperationCanceledException">The client has left.</exception>
+    internal static async Task<T> Encoding<T>(Func<T> encode, CancellationToken cancellation)
+    {
+        await Encodings.WaitAsync(cancellation);
+        try
+        {
+            cancellation.ThrowIfCancellationRequested();
+            return encode();
+        }
+        finally
+        {
+            Encodings.Release();
+        }
+    }
+
+    /// <summary>The refusal of a text that cannot fit, however few tokens it had.</summary>
+    internal ApiException TooLong(string parameter) => ApiException.Invalid(
+        FormattableString.Invariant($"This model's maximum context length is {Context} tokens. However, the {parameter} has more. Please reduce the length of the {parameter}."), parameter, "context_length_exceeded");
 
     /// <inheritdoc/>
     public void Dispose()
@@ -82,19 +109,22 @@ public sealed class ServedLanguageModel : ServedModel
     /// <param name="queue">Answers that may wait.</param>
     /// <param name="context">Tokens of prompt and answer at most; null for the model's own limit.</param>
     public ServedLanguageModel(string name, string folder, int parallel, int queue, int? context = null)
-        : base(name, folder, HeadKind.Language)
+        : base(name, folder, HeadKind.Language, context)
     {
-        _plain = new SequenceEncoder(Tokenizer, new FormatOptions { AddEos = false }, new EncodingOptions(), new Ledger(name));
-        Worker = new GenerationWorker(Decoder, parallel, Math.Min(context ?? int.MaxValue, Decoder.Config.ContextLength), queue);
+        _plain = new SequenceEncoder(Tokenizer, new FormatOptions { AddEos = false }, new EncodingOptions(), new Ledger(name)) { MostTokens = Context };
+        Worker = new GenerationWorker(Decoder, parallel, Context, queue);
     }
 
     internal GenerationWorker Worker { get; }
 
     /// <summary>A conversation in the form of the model's training.</summary>
-    internal int[] Encode(IReadOnlyList<Message> messages) => Encode(Encoder, Prompt.FromConversation(messages), "messages");
+    internal int[] Encode(IReadOnlyList<Message> messages) => EncodeUpToContext(messages) ?? throw TooLong("messages");
+
+    /// <summary>The same; null where it has more tokens than the context, which ends the work.</summary>
+    internal int[]? EncodeUpToContext(IReadOnlyList<Message> messages) => EncodeUpToContext(Encoder, Prompt.FromConversation(messages), "messages");
 
     /// <summary>A text as it is; the empty one is the beginning-of-sequence token alone.</summary>
-    internal int[] Encode(string text) => text.Length > 0 ? Encode(_plain, Prompt.FromText(text), "prompt")
+    internal int[] Encode(string text) => text.Length > 0 ? EncodeUpToContext(_plain, Prompt.FromText(text), "prompt") ?? throw TooLong("prompt")
         : [Tokenizer.BeginningOfSequence ?? throw ApiException.Invalid("The prompt is empty and the tokenizer has no beginning-of-sequence token: give some text to continue.", "prompt")];
 
     /// <inheritdoc/>
@@ -104,11 +134,15 @@ public sealed class ServedLanguageModel : ServedModel
         base.Dispose(disposing);
     }
 
-    private static int[] Encode(SequenceEncoder encoder, Prompt prompt, string parameter)
+    private static int[]? EncodeUpToContext(SequenceEncoder encoder, Prompt prompt, string parameter)
     {
         try
         {
             return encoder.Encode(new PromptRecord(parameter, prompt, new RowPosition(parameter, 1, 1)))!.Tokens;
+        }
+        catch (TooManyTokensException)
+        {
+            return null;
         }
         catch (InputException exception)
         {

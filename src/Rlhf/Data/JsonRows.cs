@@ -10,7 +10,7 @@ namespace Rlhf.Data;
 public static class JsonRows
 {
     /// <summary>The most bytes of a row unless the caller says otherwise: 16 MiB.</summary>
-    public const int DefaultMaximumRowBytes = 16 * 1024 * 1024;
+    public const int DefaultMaximumRowBytes = Limits.RowBytes;
 
     /// <summary>
     /// The rows in order. Blank lines are no rows.

@@ -15,6 +15,8 @@ internal sealed class TextBytes : IDisposable
     private readonly byte[] _buffer = new byte[BufferSize];
     private int _position;
     private int _length;
+    private long _unpacked;
+    private long _most;
 
     public TextBytes(string file, string path)
     {
@@ -64,8 +66,14 @@ internal sealed class TextBytes : IDisposable
     /// <summary>Takes spaces, tabs and line ends.</summary>
     public void SkipWhiteSpace()
     {
+        var blank = 0;
         while (Peek() is ' ' or '\t' or '\r' or '\n')
         {
+            if (++blank > Limits.BlankBytes)
+            {
+                throw Error($"more than {Limits.BlankBytes} bytes of white space");
+            }
+
             Skip();
         }
     }
@@ -78,7 +86,14 @@ internal sealed class TextBytes : IDisposable
     {
         try
         {
-            return new FileStream(path, FileMode.Open, FileAccess.Read, FileShare.Read, BufferSize);
+            var file = new FileStream(path, FileMode.Open, FileAccess.Read, FileShare.Read, BufferSize);
+            if (file.CanSeek)
+            {
+                return file;
+            }
+
+            file.Dispose();
+            throw new InputException($"{_file}: is a pipe or device, which cannot be read twice: save it as a file first");
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException or ArgumentException or NotSupportedException)
         {
@@ -92,6 +107,7 @@ internal sealed class TextBytes : IDisposable
         Span<byte> start = stackalloc byte[2];
         var gzipped = file.ReadAtLeast(start, 2, throwOnEndOfStream: false) == 2 && start[0] == 0x1F && start[1] == 0x8B;
         file.Position = 0;
+        _most = gzipped ? Limits.BlankBytes + file.Length * Limits.UnpackedRatio : long.MaxValue;
         return gzipped ? new GZipStream(file, CompressionMode.Decompress) : file;
     }
 
@@ -101,6 +117,12 @@ internal sealed class TextBytes : IDisposable
         {
             _position = 0;
             _length = _stream.ReadAtLeast(_buffer, BufferSize, throwOnEndOfStream: false);
+            _unpacked += _length;
+            if (_unpacked > _most)
+            {
+                throw Error($"the file unpacks to more than {Limits.UnpackedRatio} times its size, which no sound data does");
+            }
+
             return _length > 0;
         }
         catch (Exception e) when (e is InvalidDataException or IOException)

@@ -21,7 +21,7 @@ public static class MarkedSection
     private static (string Text, int Start, int End) Find(string document, string name)
     {
         var (begin, end) = ($"<!-- {name}:begin -->\n", $"<!-- {name}:end -->");
-        var text = File.Exists(document) ? File.ReadAllText(document) : throw new InputException($"{document}: there is no such file.");
+        var text = File.Exists(document) ? WholeFile.Text(document, Limits.HandWrittenFile) : throw new InputException($"{document}: there is no such file.");
         var start = text.IndexOf(begin, StringComparison.Ordinal);
         var stop = start < 0 ? -1 : text.IndexOf(end, start, StringComparison.Ordinal);
         return stop >= 0 ? (text, start + begin.Length, stop)

@@ -55,7 +55,7 @@ public static class MetricsFile
         try
         {
             using var file = new FileStream(path, FileMode.Open, FileAccess.Read, FileShare.ReadWrite | FileShare.Delete, bufferSize: 0);
-            var bytes = file.Length <= Array.MaxLength ? new byte[file.Length] : throw new InputException($"{path} is larger than any file of its kind.");
+            var bytes = file.Length <= Limits.RunFile ? new byte[file.Length] : throw new InputException($"{path} is larger than any file of its kind.");
             return bytes.AsMemory(0, file.ReadAtLeast(bytes, bytes.Length, throwOnEndOfStream: false));
         }
         catch (Exception exception) when (FileFailure.Is(exception))

@@ -22,8 +22,6 @@ internal sealed record RecipeEntry(string Origin, string Key, RecipeNode Value);
 /// <summary>Reads YAML into nodes: no anchors, no tags, no second document, limited in size and depth, no key twice.</summary>
 internal sealed class RecipeNodeReader
 {
-    private const int MaximumDepth = 16;
-    private const int MaximumCharacters = 1 << 20;
 
     private readonly Parser parser;
     private readonly Func<Mark, string> originOf;
@@ -43,9 +41,9 @@ internal sealed class RecipeNodeReader
 
     private static RecipeNode Read(string text, Func<Mark, string> originOf)
     {
-        if (text.Length > MaximumCharacters)
+        if (text.Length > Limits.RecipeCharacters)
         {
-            throw new InputException($"{originOf(new Mark(0, 1, 1))}: a recipe has at most {MaximumCharacters} characters, found {text.Length}");
+            throw new InputException($"{originOf(new Mark(0, 1, 1))}: a recipe has at most {Limits.RecipeCharacters} characters, found {text.Length}");
         }
 
         var reader = new RecipeNodeReader(text, originOf);
@@ -89,9 +87,9 @@ internal sealed class RecipeNodeReader
     {
         var current = parser.Consume<ParsingEvent>();
         var origin = originOf(current.Start);
-        if (depth > MaximumDepth)
+        if (depth > Limits.RecipeDepth)
         {
-            throw new InputException($"{origin}: nested deeper than {MaximumDepth} levels");
+            throw new InputException($"{origin}: nested deeper than {Limits.RecipeDepth} levels");
         }
 
         if (current is NodeEvent { Anchor.IsEmpty: false } or AnchorAlias || current is NodeEvent { Tag.IsEmpty: false })

@@ -13,17 +13,7 @@ public static class RecipeReader
     /// <exception cref="InputException">The file cannot be read or something in it is wrong.</exception>
     public static Recipe Read(string file, IReadOnlyList<string>? overrides = null)
     {
-        string text;
-        try
-        {
-            text = File.ReadAllText(file);
-        }
-        catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
-        {
-            throw new InputException($"{file}: the recipe cannot be read: {exception.Message}", exception);
-        }
-
-        return Parse(text, file, Path.GetDirectoryName(Path.GetFullPath(file))!, overrides);
+        return Parse(WholeFile.NamedText(file, Limits.HandWrittenFile), file, Path.GetDirectoryName(Path.GetFullPath(file))!, overrides);
     }
 
     /// <summary>Reads a recipe's text; <paramref name="folder"/> is what its relative paths are seen from.</summary>

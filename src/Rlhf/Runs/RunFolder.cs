@@ -250,18 +250,11 @@ public sealed class RunFolder : IDisposable
 
     private static string ReadRecipe(string file)
     {
-        try
-        {
-            var text = File.ReadAllText(file);
-            var end = text.LastIndexOf(Checksum, StringComparison.Ordinal);
-            return end >= 0 && text[end..] == LastLine(text[..end])
-                ? text[..end]
-                : throw new InputException($"{file} is damaged or was changed since the run began: its last line is not the checksum of those above. Put it back as it was, or begin a new run with another --out.");
-        }
-        catch (Exception exception) when (FileFailure.Is(exception))
-        {
-            throw FileFailure.Unreadable(file, exception);
-        }
+        var text = WholeFile.Text(file, Limits.HandWrittenFile);
+        var end = text.LastIndexOf(Checksum, StringComparison.Ordinal);
+        return end >= 0 && text[end..] == LastLine(text[..end])
+            ? text[..end]
+            : throw new InputException($"{file} is damaged or was changed since the run began: its last line is not the checksum of those above. Put it back as it was, or begin a new run with another --out.");
     }
 
     private static List<(string Key, string Text)> Differences(string before, string now)

@@ -50,20 +50,8 @@ internal sealed class SampleFile(string path)
     {
         if (File.Exists(path))
         {
-            var kept = string.Concat(Lines().Where(line => StepOf(line) <= step).Select(line => line + "\n"));
+            var kept = string.Concat(WholeFile.Lines(path, Limits.RowBytes).Where(line => StepOf(line) <= step).Select(line => line + "\n"));
             DurableFiles.WriteAtomically(path, stream => stream.Write(System.Text.Encoding.UTF8.GetBytes(kept)));
-        }
-    }
-
-    private string[] Lines()
-    {
-        try
-        {
-            return File.ReadAllLines(path);
-        }
-        catch (Exception exception) when (FileFailure.Is(exception))
-        {
-            throw FileFailure.Unreadable(path, exception);
         }
     }
 

@@ -14,18 +14,15 @@ namespace Rlhf.Tokenization;
 internal sealed record AddedToken(
     int Id, string Content, bool IsSpecial, bool IsNormalized = false, bool SingleWord = false, bool TakesSpaceBefore = false, bool TakesSpaceAfter = false)
 {
-    // Matching walks at most this far from each position, which keeps a hostile file from making it quadratic.
-    private const int LongestContent = 1000;
-
     /// <summary>Reads one entry of <c>added_tokens</c>, or of <c>added_tokens_decoder</c>, whose keys are the ids.</summary>
     public static AddedToken FromJson(JsonValue json, int? id = null)
     {
         json.AllowOnly("id", "content", "single_word", "lstrip", "rstrip", "normalized", "special");
         var content = json["content"].Text();
-        if (content.Length is 0 or > LongestContent)
-            throw json.Refuse(FormattableString.Invariant($"an added token has 1 to {LongestContent} characters, this one {content.Length}"));
+        if (content.Length is 0 or > Limits.AddedToken)
+            throw json.Refuse(FormattableString.Invariant($"an added token has 1 to {Limits.AddedToken} characters, this one {content.Length}"));
         return new AddedToken(
-            id ?? json["id"].Integer(Vocabulary.LargestId), content, json["special"].Boolean(false), json["normalized"].Boolean(false),
+            id ?? json["id"].Integer(Limits.TokenId), content, json["special"].Boolean(false), json["normalized"].Boolean(false),
             json["single_word"].Boolean(false), json["lstrip"].Boolean(false), json["rstrip"].Boolean(false));
     }
 }

@@ -45,6 +45,9 @@ internal sealed class BytePairModel
         }
     }
 
+    /// <summary>Whether any number of unknown characters can be one token.</summary>
+    public bool FusesUnknown => _rules is { FuseUnknown: true, UnknownId: not null };
+
     /// <summary>A merge.</summary>
     /// <param name="Rank">Its place in the list; lower is merged first.</param>
     /// <param name="Id">The token that the pair becomes.</param>

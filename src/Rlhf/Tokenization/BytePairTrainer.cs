@@ -32,8 +32,8 @@ public sealed record BytePairTrainerOptions
             errors.Add("special tokens are texts, each given once");
         if (SpecialTokens.Any(token => token is [var only] && ByteAlphabet.InCodePointOrder().Contains(only)))
             errors.Add("a special token of one character would be taken for a byte");
-        if (VocabularySize < SpecialTokens.Count + 256 || VocabularySize > Vocabulary.LargestId)
-            errors.Add(FormattableString.Invariant($"the vocabulary size is {VocabularySize}; it holds the special tokens and 256 bytes, so at least {SpecialTokens.Count + 256}, at most {Vocabulary.LargestId}"));
+        if (VocabularySize < SpecialTokens.Count + 256 || VocabularySize > Limits.TokenId)
+            errors.Add(FormattableString.Invariant($"the vocabulary size is {VocabularySize}; it holds the special tokens and 256 bytes, so at least {SpecialTokens.Count + 256}, at most {Limits.TokenId}"));
         foreach (var token in new[] { BeginningOfSequence, EndOfSequence })
         {
             if (token is not null && !SpecialTokens.Contains(token))

@@ -12,7 +12,6 @@ public static class FormatFile
     /// <summary>The file's name.</summary>
     public const string Name = "prompt_format.json";
 
-    private const int LongestFile = 1 << 20;
 
     private static readonly JsonSerializerOptions Json = new()
     {
@@ -36,8 +35,7 @@ public static class FormatFile
 
         try
         {
-            using var stream = File.OpenRead(path);
-            return stream.Length <= LongestFile && JsonSerializer.Deserialize<FormatOptions>(stream, Json) is { } options
+            return JsonSerializer.Deserialize<FormatOptions>(WholeFile.Bytes(path, Limits.HandWrittenFile), Json) is { } options
                 ? options
                 : throw new InputException($"{path}: expected an object of template, prompt, response, add_bos and add_eos.");
         }

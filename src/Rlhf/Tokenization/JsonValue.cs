@@ -1,3 +1,4 @@
+using System.Runtime.InteropServices;
 using System.Text.Json;
 
 namespace Rlhf.Tokenization;
@@ -80,6 +81,20 @@ internal readonly record struct JsonValue(string File, string Path, JsonElement 
         {
             throw new InputException(Refuse("the string is not valid Unicode (half of a surrogate pair, or bytes that are not UTF-8)").Message, exception);
         }
+    }
+
+    /// <summary>Refuses a text that is longer than any in use.</summary>
+    public void RequireShort(string text, int most)
+    {
+        if (text.Length > most)
+            throw Refuse(FormattableString.Invariant($"the text has {text.Length} characters; at most {most} are read here"));
+    }
+
+    /// <summary>Refuses a value that is longer, as it is written, than any in use.</summary>
+    public void RequireShort(int most)
+    {
+        if (!IsNull && JsonMarshal.GetRawUtf8Value(Element).Length is var length && length > most)
+            throw Refuse(FormattableString.Invariant($"the value has {length} bytes; at most {most} are read here"));
     }
 
     /// <summary>A string, or null.</summary>

@@ -45,7 +45,7 @@ internal static class PostProcessor
             var name = item["SpecialToken"]["id"];
             foreach (var id in json["special_tokens"][name.Text()]["ids"].Items())
             {
-                current.Add(id.Integer(Vocabulary.LargestId));
+                current.Add(id.Integer(Limits.TokenId));
                 if (vocabulary[current[^1]] is null)
                     throw id.Refuse("no token has this id");
             }

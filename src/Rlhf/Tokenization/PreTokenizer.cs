@@ -24,6 +24,9 @@ internal abstract class PreTokenizer
     /// <summary>Whether the words are spelled as bytes (<see cref="ByteAlphabet"/>) when the model gets them.</summary>
     public virtual bool IsByteLevel => false;
 
+    /// <summary>Whether it can leave out characters.</summary>
+    public virtual bool Removes => false;
+
     /// <summary>Cuts one part and appends the pieces, none of them empty.</summary>
     public abstract void Split(TextPart part, List<TextPart> pieces);
 
@@ -56,6 +59,8 @@ internal abstract class PreTokenizer
 
     private sealed class SequencePreTokenizer(PreTokenizer[] steps) : PreTokenizer
     {
+        public override bool Removes => steps.Any(step => step.Removes);
+
         public override bool IsByteLevel => steps.Length > 0 && steps[^1].IsByteLevel;
 
         public static SequencePreTokenizer Create(JsonValue json)

@@ -36,6 +36,9 @@ public sealed class SequenceEncoder
         EndIds = EndOfTurn.Of(_format, tokenizer);
     }
 
+    /// <summary>Tokens of a prompt or of a turn beyond which encoding stops with <see cref="TooManyTokensException"/>.</summary>
+    internal int MostTokens { get; init; } = int.MaxValue;
+
     /// <summary>The tokens that end an answer: the model's end-of-sequence tokens and the one that ends a turn in the chat template.</summary>
     public IReadOnlyList<int> EndIds { get; }
 
@@ -178,7 +181,7 @@ public sealed class SequenceEncoder
             "format.add_bos: the tokenizer names no beginning-of-sequence token; set it to false or auto.");
     }
 
-    private int[] EncodePromptText(string text) => WithBeginning(_tokenizer.Encode(text));
+    private int[] EncodePromptText(string text) => WithBeginning(_tokenizer.Encode(text, MostTokens));
 
     private int[] WithBeginning(int[] tokens) =>
         _beginning is { } beginning && (tokens.Length == 0 || tokens[0] != beginning) ? [beginning, .. tokens] : tokens;
@@ -229,7 +232,7 @@ public sealed class SequenceEncoder
 
     private int[] AnswerIds(int[] prompt, string promptText, string answerText)
     {
-        var whole = WithBeginning(_tokenizer.Encode(promptText + answerText));
+        var whole = WithBeginning(_tokenizer.Encode(promptText + answerText, MostTokens));
         return whole.AsSpan().StartsWith(prompt) ? whole[prompt.Length..] : _tokenizer.EncodeContinuation(answerText);
     }
 

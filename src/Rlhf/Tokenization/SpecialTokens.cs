@@ -79,5 +79,5 @@ internal sealed record SpecialTokens(int? Beginning, string? BeginningText, IRea
         vocabulary.Find(token) ?? throw where.Refuse($"the tokenizer has no token \"{token}\"");
 
     private static IEnumerable<int> Ids(JsonValue json) =>
-        json.IsNull ? [] : json.Element.ValueKind == JsonValueKind.Array ? json.Items().Select(id => id.Integer(Vocabulary.LargestId)) : [json.Integer(Vocabulary.LargestId)];
+        json.IsNull ? [] : json.Element.ValueKind == JsonValueKind.Array ? json.Items().Select(id => id.Integer(Limits.TokenId)) : [json.Integer(Limits.TokenId)];
 }

@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using System.Globalization;
 using System.Text;
 using System.Text.RegularExpressions;
@@ -43,11 +44,15 @@ internal sealed class LiteralPattern : SplitPattern
 {
     private readonly string _literal;
 
+    /// <summary>Characters of a match.</summary>
+    public int Length => _literal.Length;
+
     public LiteralPattern(JsonValue literal)
     {
         _literal = literal.Text();
         if (_literal.Length == 0)
             throw literal.Refuse("the pattern is empty");
+        literal.RequireShort(_literal, Limits.TokenizerPattern);
     }
 
     public override void FindAll(ReadOnlySpan<char> text, List<(int Start, int Length)> matches)
@@ -159,21 +164,24 @@ internal sealed class TiktokenPattern(int digitsTogether) : CoveringPattern
 /// </summary>
 internal sealed class RegexPattern : SplitPattern
 {
-    private static readonly TimeSpan TimeLimit = TimeSpan.FromSeconds(10);
-
     private readonly Regex _regex;
+    private readonly JsonValue _pattern;
     private readonly string _shown;
+    private long _characters;
+    private long _ticks;
+    private volatile bool _isTooSlow;
 
     public RegexPattern(JsonValue pattern)
     {
-        _shown = pattern.Text();
+        (_pattern, _shown) = (pattern, pattern.Text());
+        pattern.RequireShort(_shown, Limits.TokenizerPattern);
         if (_shown.Any(char.IsSurrogate) || _shown.Contains(@"\x{", StringComparison.Ordinal))
             throw pattern.Refuse($"the pattern {_shown} names characters beyond U+FFFF or by \\x{{...}}, which is not supported");
         if (_shown.Contains("&&", StringComparison.Ordinal) || _shown.Contains("[[:", StringComparison.Ordinal))
             throw pattern.Refuse($"the pattern {_shown} uses class intersections or POSIX classes, which are not supported");
         try
         {
-            _regex = new Regex(_shown, RegexOptions.CultureInvariant | RegexOptions.Compiled, TimeLimit);
+            _regex = new Regex(_shown, RegexOptions.CultureInvariant | RegexOptions.Compiled, TimeSpan.FromSeconds(Limits.PatternSecondsPerMatch));
         }
         catch (ArgumentException exception)
         {
@@ -183,20 +191,41 @@ internal sealed class RegexPattern : SplitPattern
 
     public override void FindAll(ReadOnlySpan<char> text, List<(int Start, int Length)> matches)
     {
+        if (_isTooSlow)
+            throw TooSlow();
+        Interlocked.Add(ref _characters, text.Length);
         try
         {
             // Positions in the shown text are code points; those after an astral character stand further on in the real text.
             var shown = StandIns(text, out var positions);
+            var last = Stopwatch.GetTimestamp();
             foreach (var match in _regex.EnumerateMatches(shown))
             {
+                last = CountTime(last);
                 if (match.Length > 0)
                     matches.Add((positions(match.Index), positions(match.Index + match.Length) - positions(match.Index)));
             }
+
+            CountTime(last);
         }
-        catch (RegexMatchTimeoutException exception)
+        catch (RegexMatchTimeoutException)
         {
-            throw new InputException($"the tokenizer's split pattern {_shown} takes more than {TimeLimit.TotalSeconds} seconds on one text", exception);
+            throw TooSlow();
         }
+    }
+
+    /// <summary>The time limit is that of the pattern, however many texts it is spread over.</summary>
+    private long CountTime(long last)
+    {
+        var now = Stopwatch.GetTimestamp();
+        var spent = Interlocked.Add(ref _ticks, now - last) / (double)Stopwatch.Frequency;
+        return spent <= Limits.PatternSeconds + Interlocked.Read(ref _characters) * Limits.PatternSecondsPerCharacter ? now : throw TooSlow();
+    }
+
+    private InputException TooSlow()
+    {
+        _isTooSlow = true;
+        return _pattern.Refuse($"the split pattern {_shown} takes far more time than the patterns of tokenizers do: it tries too many ways to match");
     }
 
     private static string StandIns(ReadOnlySpan<char> text, out Func<int, int> positions)

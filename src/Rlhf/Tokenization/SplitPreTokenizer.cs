@@ -29,6 +29,8 @@ internal static class SplitBehaviors
 /// <summary>Cuts a text where a pattern matches.</summary>
 internal sealed class SplitPreTokenizer(SplitPattern pattern, SplitBehavior behavior, bool invert) : PreTokenizer
 {
+    public override bool Removes => behavior == SplitBehavior.Removed;
+
     public override void Split(TextPart part, List<TextPart> pieces) => Cut(part, pattern, behavior, invert, pieces);
 
     /// <summary>Cuts a part and appends the pieces; with <paramref name="invert"/> what the pattern does not match counts as the matches.</summary>

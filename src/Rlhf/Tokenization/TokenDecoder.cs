@@ -94,7 +94,8 @@ internal sealed class TokenDecoder
                 var (pattern, content) = (json["pattern"]["String"].Text(), json["content"].Text());
                 if (pattern.Length == 0)
                     throw json.Refuse("the pattern is empty");
-                _steps.Add(next => new Mapping(next, (piece, _) => piece.Replace(pattern, content, StringComparison.Ordinal)));
+                json["content"].RequireShort(content, Limits.TokenizerPattern);
+                _steps.Add(next => new Mapping(next, (piece, _) => Short(piece.Replace(pattern, content, StringComparison.Ordinal), json)));
                 break;
             case "Strip":
                 AddStrip(json);
@@ -116,6 +117,9 @@ internal sealed class TokenDecoder
         _steps.Add(next => new ByteLevel(next));
         _isFused = true;
     }
+
+    private static string Short(string piece, JsonValue json) => piece.Length <= Limits.DecodedToken ? piece
+        : throw json.Refuse(FormattableString.Invariant($"the decoder makes more than {Limits.DecodedToken} characters of a token"));
 
     private void AddStrip(JsonValue json)
     {

@@ -11,6 +11,7 @@ public sealed class Tokenizer
     private readonly AddedTokenMatcher _rawTokens;
     private readonly AddedTokenMatcher _normalizedTokens;
     private readonly Lazy<ChatTemplate?> _chatTemplate;
+    private readonly Lazy<int?> _longestToken;
 
     private Tokenizer(TokenizerFiles files)
     {
@@ -19,11 +20,15 @@ public sealed class Tokenizer
         _addedById = _definition.AddedTokens.GroupBy(token => token.Id).ToDictionary(group => group.Key, group => group.First());
         _rawTokens = new AddedTokenMatcher(_definition.AddedTokens.Where(token => !token.IsNormalized), content => content);
         _normalizedTokens = new AddedTokenMatcher(_definition.AddedTokens.Where(token => token.IsNormalized), Normalize);
+        _longestToken = new Lazy<int?>(_definition.LongestToken);
         var special = SpecialTokens.FromFiles(files, _definition.Vocabulary);
         BeginningOfSequence = special.Beginning;
         EndOfSequenceIds = special.Ends;
         _chatTemplate = new Lazy<ChatTemplate?>(() => ChatTemplateFile.Read(files, special));
     }
+
+    /// <summary>Characters of a text that a token stands for at most; null where any number can vanish in one.</summary>
+    internal int? LongestToken => _longestToken.Value;
 
     /// <summary>Largest id + 1.</summary>
     public int VocabularySize => _definition.Vocabulary.Size;
@@ -69,6 +74,17 @@ public sealed class Tokenizer
         EncodeInto(ids, text, continues: false);
         if (addSpecialTokens)
             ids.AddRange(_definition.Suffix);
+        return [.. ids];
+    }
+
+    /// <summary>Token ids of a text that may have only so many: work stops where it has more, before it begins where the characters alone say so.</summary>
+    /// <exception cref="TooManyTokensException">There are more.</exception>
+    internal int[] Encode(string text, int most)
+    {
+        if (LongestToken is { } longest && text.Length > (long)longest * most)
+            throw new TooManyTokensException(most);
+        var ids = new List<int>((int)Math.Min(text.Length / 3 + 8L, most));
+        EncodeInto(ids, text, continues: false, most);
         return [.. ids];
     }
 
@@ -143,7 +159,7 @@ public sealed class Tokenizer
     /// <summary>Writes the tokenizer's files into a folder: byte for byte as they were read; a trained one as tokenizer.json and tokenizer_config.json.</summary>
     public void Save(string folder) => _files.Write(folder);
 
-    private void EncodeInto(List<int> ids, string text, bool continues)
+    private void EncodeInto(List<int> ids, string text, bool continues, int most = int.MaxValue)
     {
         text = WithoutLoneSurrogates(text);
         var words = new List<TextPart>();
@@ -152,22 +168,24 @@ public sealed class Tokenizer
             if (token is not null)
             {
                 ids.Add(token.Id);
+                RequireFew(ids, most);
                 continue;
             }
 
             var part = length == text.Length ? text : text.Substring(start, length);
             var place = start > 0 ? TextPlace.Within : continues ? TextPlace.Continuation : TextPlace.Beginning;
-            EncodeBetween(place == TextPlace.Continuation ? NormalizeContinuation(part) : Normalize(part), place, words, ids);
+            EncodeBetween(place == TextPlace.Continuation ? NormalizeContinuation(part) : Normalize(part), place, words, ids, most);
         }
     }
 
-    private void EncodeBetween(string text, TextPlace place, List<TextPart> words, List<int> ids)
+    private void EncodeBetween(string text, TextPlace place, List<TextPart> words, List<int> ids, int most)
     {
         foreach (var (start, length, token) in _normalizedTokens.Cut(text))
         {
             if (token is not null)
             {
                 ids.Add(token.Id);
+                RequireFew(ids, most);
                 continue;
             }
 
@@ -178,8 +196,17 @@ public sealed class Tokenizer
             else
                 words.Add(part);
             foreach (var word in words)
+            {
                 _definition.Model.Encode(word.Text.Span, ids);
+                RequireFew(ids, most);
+            }
         }
+    }
+
+    private static void RequireFew(List<int> ids, int most)
+    {
+        if (ids.Count > most)
+            throw new TooManyTokensException(most);
     }
 
     private string Normalize(string text) => _definition.Normalizer?.Normalize(text) ?? text;

@@ -27,6 +27,17 @@ internal sealed record TokenizerDefinition
     /// <summary>Ids behind the text when special tokens are wanted.</summary>
     public int[] Suffix { get; init; } = [];
 
+    /// <summary>Characters of a text that a token stands for at most; null where any number can vanish in one: taken along as white space, left out, or joined as unknown.</summary>
+    public int? LongestToken()
+    {
+        if (PreTokenizer?.Removes == true || Model.FusesUnknown || AddedTokens.Any(token => token.TakesSpaceBefore || token.TakesSpaceAfter))
+            return null;
+        var longest = 2; // an unknown character may be two units
+        for (var id = 0; id < Vocabulary.Size; id++)
+            longest = Math.Max(longest, Vocabulary[id]?.Length ?? 0);
+        return Normalizer is null ? longest : longest * Normalizer.MostBecomeOne;
+    }
+
     /// <summary>Reads tokenizer.json, or vocab.json + merges.txt.</summary>
     public static TokenizerDefinition FromFiles(TokenizerFiles files)
     {
@@ -59,6 +70,8 @@ internal sealed record TokenizerDefinition
         var unknown = model["unk_token"].OptionalText();
         var rules = new BytePairRules(
             unknown is null ? null : vocabulary.Find(unknown), model["fuse_unk"].Boolean(false), model["byte_fallback"].Boolean(false), model["ignore_merges"].Boolean(false));
+        foreach (var part in (string[])["normalizer", "pre_tokenizer", "decoder"])
+            json[part].RequireShort(Limits.TokenizerSteps);
         var merges = MergeList.FromJson(model["merges"], vocabulary);
         var bytePairs = new BytePairModel(vocabulary, merges, rules, preTokenizer?.IsByteLevel ?? false);
         var added = json["added_tokens"].IsNull ? [] : json["added_tokens"].Items().Select(item => AddedToken.FromJson(item)).ToList();
@@ -86,8 +99,8 @@ internal sealed record TokenizerDefinition
         var added = new List<AddedToken>();
         foreach (var (content, id) in files.Json("added_tokens.json").Members())
         {
-            vocabulary.Add(content, id.Integer(Vocabulary.LargestId), id);
-            added.Add(new AddedToken(id.Integer(Vocabulary.LargestId), content, IsSpecial: false));
+            vocabulary.Add(content, id.Integer(Limits.TokenId), id);
+            added.Add(new AddedToken(id.Integer(Limits.TokenId), content, IsSpecial: false));
         }
 
         var config = files.Json(TokenizerFiles.Config);
@@ -123,7 +136,7 @@ internal sealed record TokenizerDefinition
         var decoder = files.Json(TokenizerFiles.Config)["added_tokens_decoder"];
         foreach (var (key, entry) in decoder.IsNull ? [] : decoder.Members())
         {
-            if (!int.TryParse(key, out var id) || id < 0 || id > Vocabulary.LargestId)
+            if (!int.TryParse(key, out var id) || id < 0 || id > Limits.TokenId)
                 throw entry.Refuse("expected a token id as the key");
             var token = AddedToken.FromJson(entry, id);
             vocabulary.Add(token.Content, id, entry);

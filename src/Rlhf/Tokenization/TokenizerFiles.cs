@@ -11,8 +11,6 @@ internal sealed class TokenizerFiles
     /// <summary>Special tokens, chat template and other settings.</summary>
     public const string Config = "tokenizer_config.json";
 
-    private const long LargestFile = 256L << 20;
-
     // The first group belongs to the tokenizer and is saved with it; the second belongs to the model and only names special ids.
     private static readonly string[] OwnFiles =
         [TokenizerJson, Config, "vocab.json", "merges.txt", "added_tokens.json", "special_tokens_map.json", "chat_template.jinja", "tokenizer.model"];
@@ -47,9 +45,7 @@ internal sealed class TokenizerFiles
             var path = Path.Combine(folder, name);
             if (!File.Exists(path))
                 continue;
-            if (new FileInfo(path).Length > LargestFile)
-                throw new InputException($"{path}: larger than {LargestFile >> 20} MiB, which no tokenizer file is");
-            contents.Add(name, File.ReadAllBytes(path));
+            contents.Add(name, WholeFile.Bytes(path, name is TokenizerJson or "vocab.json" or "merges.txt" ? Limits.TokenizerFile : Limits.TokenizerSettingsFile));
         }
 
         return new TokenizerFiles(folder, contents);

@@ -3,9 +3,6 @@ namespace Rlhf.Tokenization;
 /// <summary>Token spellings and their ids, one to one.</summary>
 internal sealed class Vocabulary
 {
-    /// <summary>Ids beyond this are taken for a broken file, not for a vocabulary.</summary>
-    public const int LargestId = 4_000_000;
-
     private readonly Dictionary<string, int> _ids = [];
     private readonly Dictionary<string, int>.AlternateLookup<ReadOnlySpan<char>> _idsBySpan;
     private readonly List<string?> _tokens = [];
@@ -26,13 +23,13 @@ internal sealed class Vocabulary
     {
         var vocabulary = new Vocabulary();
         foreach (var (token, id) in json.Members())
-            vocabulary.Add(token, id.Integer(LargestId), id);
+            vocabulary.Add(token, id.Integer(Limits.TokenId), id);
         return vocabulary;
     }
 
     /// <summary>Adds a token; the same token with the same id again is no change.</summary>
     /// <param name="token">How it is spelled.</param>
-    /// <param name="id">From 0 to <see cref="LargestId"/>.</param>
+    /// <param name="id">From 0 to <see cref="Limits.TokenId"/>.</param>
     /// <param name="where">Named in errors.</param>
     public void Add(string token, int id, JsonValue where)
     {

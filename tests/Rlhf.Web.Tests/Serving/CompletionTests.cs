@@ -208,6 +208,34 @@ public sealed class CompletionTests : IAsyncLifetime
         Assert.NotEmpty(error.GetProperty("message").GetString()!);
     }
 
+    [Theory]
+    [InlineData(Chat, "messages")]
+    [InlineData(Completions, "prompt")]
+    [InlineData("/v1/score", "answers")]
+    public async Task A_text_that_cannot_fit_is_refused_before_it_is_made_into_tokens(string path, string parameter)
+    {
+        var text = new string('x', 3_900_000);
+        object body = path switch
+        {
+            Chat => new { model = "tiny", messages = new[] { new { role = "user", content = text } } },
+            Completions => new { model = "tiny", prompt = text },
+            _ => new { model = "rm", prompt = "x", answers = new[] { text } },
+        };
+        var (status, error) = await _server.Refused(path, JsonSerializer.Serialize(body));
+
+        Assert.Equal((400, parameter, "context_length_exceeded"), (status, error.GetProperty("param").GetString(), error.GetProperty("code").GetString()));
+        var limit = TinyServer.Context * _server.Tiny.Tokenizer.LongestToken;
+        Assert.InRange(limit!.Value, TinyServer.Context, text.Length);
+    }
+
+    [Fact]
+    public async Task Who_has_left_is_not_worked_for()
+    {
+        using var left = new CancellationTokenSource();
+        await left.CancelAsync();
+        await Assert.ThrowsAnyAsync<OperationCanceledException>(() => ServedModel.Encoding<int>(() => throw new InvalidOperationException("worked"), left.Token));
+    }
+
     [Fact]
     public async Task Parameters_that_ask_for_nothing_are_accepted()
     {

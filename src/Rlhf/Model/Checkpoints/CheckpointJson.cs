@@ -5,12 +5,11 @@ namespace Rlhf.Model.Checkpoints;
 /// <summary>Reads the small JSON files of a model folder, which may be broken or hostile.</summary>
 internal static class CheckpointJson
 {
-    private const int MostBytes = 100_000_000;
-
     private static readonly JsonDocumentOptions Strict = new() { AllowDuplicateProperties = false, MaxDepth = 32 };
 
     /// <exception cref="InputException">The file cannot be read, or is not a JSON object.</exception>
-    public static JsonElement Read(string path) => Parse(ReadBytes(path), path);
+    public static JsonElement Read(string path) =>
+        Parse(WholeFile.Bytes(path, path.EndsWith(".index.json", StringComparison.Ordinal) ? Limits.WeightsIndex : Limits.ModelSettingsFile), path);
 
     /// <exception cref="InputException">The bytes are not a JSON object.</exception>
     public static JsonElement Parse(ReadOnlyMemory<byte> bytes, string path)
@@ -30,21 +29,6 @@ internal static class CheckpointJson
         catch (InvalidOperationException exception)
         {
             throw new InputException($"{path}: a text is not valid Unicode (half of a surrogate pair, or bytes that are not UTF-8)", exception);
-        }
-    }
-
-    /// <exception cref="InputException">The file cannot be read, or is too long to be what it should be.</exception>
-    public static byte[] ReadBytes(string path)
-    {
-        try
-        {
-            if (new FileInfo(path).Length > MostBytes)
-                throw new InputException($"{path}: the file is longer than {MostBytes} bytes, which is not credible.");
-            return File.ReadAllBytes(path);
-        }
-        catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
-        {
-            throw new InputException($"{path}: the file cannot be read ({exception.Message})", exception);
         }
     }
 

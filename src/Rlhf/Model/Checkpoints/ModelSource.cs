@@ -40,5 +40,5 @@ public sealed record ModelSource(JsonObject Config, IReadOnlyDictionary<string, 
 
     internal static ModelSource Read(string folder, JsonObject config) => new(config, CarriedFiles
         .Where(name => File.Exists(Path.Combine(folder, name)))
-        .ToDictionary(name => name, name => CheckpointJson.ReadBytes(Path.Combine(folder, name)), StringComparer.Ordinal));
+        .ToDictionary(name => name, name => WholeFile.Bytes(Path.Combine(folder, name), Limits.TokenizerFile), StringComparer.Ordinal));
 }

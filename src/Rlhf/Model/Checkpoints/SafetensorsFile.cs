@@ -26,7 +26,7 @@ public sealed class SafetensorsFile : IDisposable
             throw new InputException($"{path}: {length} bytes are too few for a safetensors file. Fetch it again.");
         ReadExactly(0, prefix);
         var headerLength = BinaryPrimitives.ReadUInt64LittleEndian(prefix);
-        if (headerLength > SafetensorsHeader.MostBytes || (long)headerLength > length - prefix.Length)
+        if (headerLength > Limits.WeightsIndex || (long)headerLength > length - prefix.Length)
             throw new InputException($"{path}: the header should have {headerLength} bytes, which is more than the file has or a safetensors file may have. It is another format, or damaged.");
         var header = new byte[(int)headerLength];
         ReadExactly(prefix.Length, header);
@@ -50,6 +50,7 @@ public sealed class SafetensorsFile : IDisposable
         SafeFileHandle? handle = null;
         try
         {
+            WholeFile.RequireRegular(path);
             handle = File.OpenHandle(path);
             return new SafetensorsFile(path, handle);
         }

@@ -20,9 +20,6 @@ public sealed record TensorEntry(string Name, TensorType Type, long[] Shape, lon
 /// </summary>
 internal static class SafetensorsHeader
 {
-    /// <summary>The format's own limit of a header.</summary>
-    public const int MostBytes = 100_000_000;
-
     /// <summary>The header's key that is not a tensor.</summary>
     public const string Metadata = "__metadata__";
 

@@ -48,7 +48,7 @@ internal sealed record ReportSource
             Metrics = metrics,
             Ledgers = ReadLedgers(runFolder),
             Environment = ReadJson(Path.Combine(runFolder, "environment.json")),
-            Recipe = File.Exists(recipe) ? File.ReadAllText(recipe) : null,
+            Recipe = File.Exists(recipe) ? WholeFile.Text(recipe, Limits.HandWrittenFile) : null,
         };
     }
 
@@ -77,7 +77,7 @@ internal sealed record ReportSource
 
         try
         {
-            using var document = JsonDocument.Parse(File.ReadAllBytes(path));
+            using var document = JsonDocument.Parse(WholeFile.Bytes(path, Limits.RunFile));
             return document.RootElement.Clone();
         }
         catch (JsonException e)

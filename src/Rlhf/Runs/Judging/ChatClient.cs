@@ -22,8 +22,6 @@ internal sealed record ChatReply(string? Text, long PromptTokens, long ReplyToke
 /// </summary>
 internal sealed class ChatClient : IDisposable
 {
-    private const int LongestReply = 1 << 20;
-    private const int DeepestReply = 32;
     private const int LongestExcerpt = 300;
     private const long MostTokens = 100_000_000;
 
@@ -142,7 +140,7 @@ internal sealed class ChatClient : IDisposable
         int read;
         while ((read = await stream.ReadAsync(buffer, cancellation).ConfigureAwait(false)) > 0)
         {
-            if (body.Length + read > LongestReply)
+            if (body.Length + read > Limits.JudgeReply)
             {
                 return null;
             }
@@ -157,7 +155,7 @@ internal sealed class ChatClient : IDisposable
     {
         try
         {
-            using var document = JsonDocument.Parse(body ?? [], new JsonDocumentOptions { MaxDepth = DeepestReply });
+            using var document = JsonDocument.Parse(body ?? [], new JsonDocumentOptions { MaxDepth = Limits.JudgeReplyDepth });
             var root = document.RootElement;
             var text = Find(Find(First(Find(root, "choices")), "message"), "content") is { ValueKind: JsonValueKind.String } content ? Blotted(content.GetString()!) : null;
             var usage = Find(root, "usage");
@@ -181,7 +179,7 @@ internal sealed class ChatClient : IDisposable
         var text = body is null ? "(too long)" : Encoding.UTF8.GetString(body);
         try
         {
-            using var document = JsonDocument.Parse(body ?? [], new JsonDocumentOptions { MaxDepth = DeepestReply });
+            using var document = JsonDocument.Parse(body ?? [], new JsonDocumentOptions { MaxDepth = Limits.JudgeReplyDepth });
             text = Find(Find(document.RootElement, "error"), "message") is { ValueKind: JsonValueKind.String } message ? message.GetString()! : text;
         }
         catch (Exception exception) when (exception is JsonException or InvalidOperationException)

@@ -99,7 +99,7 @@ internal sealed class JudgementCache : IDisposable
     // A death may have torn the last line.
     private void Load()
     {
-        var whole = file.Length <= Array.MaxLength ? new byte[file.Length] : throw new InputException($"{file.Name} is larger than any file of its kind.");
+        var whole = file.Length <= Limits.RunFile ? new byte[file.Length] : throw new InputException($"{file.Name} is larger than any file of its kind.");
         file.ReadExactly(whole);
         var end = Array.LastIndexOf(whole, (byte)'\n') + 1;
         for (var (number, start) = (1, 0); start < end; number++)

@@ -53,20 +53,7 @@ internal static class RankingFile
 
     /// <summary>Reads the ranked rows as the reward model sees them.</summary>
     /// <exception cref="InputException">A line is not a row that <see cref="Write"/> wrote.</exception>
-    public static IEnumerable<EncodedRanking> Read(string path)
-    {
-        string[] lines;
-        try
-        {
-            lines = File.ReadAllLines(path);
-        }
-        catch (Exception exception) when (FileFailure.Is(exception))
-        {
-            throw FileFailure.Unreadable(path, exception);
-        }
-
-        return lines.Select((line, at) => Parse(path, at + 1, line));
-    }
+    public static IEnumerable<EncodedRanking> Read(string path) => WholeFile.Lines(path, Limits.RowBytes).Select((line, at) => Parse(path, at + 1, line));
 
     private static EncodedRanking Parse(string path, int number, string line)
     {

@@ -8,15 +8,21 @@ internal sealed partial class TemplateInterpreter
     /// <summary>The items that a loop goes through: of a list, the keys of a dictionary, the characters of a string.</summary>
     public List<object?> Items(object? value, int position)
     {
-        Charge(value is string text ? text.Length : 1, position);
-        return value switch
+        Budget.Position = position;
+        switch (value)
         {
-            TemplateList list => list.Items,
-            TemplateDictionary dictionary => [.. dictionary.Items.Keys],
-            string characters => PythonText.Characters(characters),
-            Undefined => [],
-            _ => throw Error(position, $"cannot go through {TemplateValues.TypeName(value)}"),
-        };
+            case TemplateList list:
+                return list.Items;
+            case TemplateDictionary dictionary:
+                Budget.MakeItems(dictionary.Items.Count);
+                return [.. dictionary.Items.Keys];
+            case string characters:
+                return PythonText.Characters(characters, Budget);
+            case Undefined:
+                return [];
+            default:
+                throw Error(position, $"cannot go through {TemplateValues.TypeName(value)}");
+        }
     }
 
     /// <summary><c>value[index]</c></summary>
@@ -27,27 +33,30 @@ internal sealed partial class TemplateInterpreter
             case (Undefined undefined, _):
                 throw Error(position, $"\"{undefined.Name}\" is undefined");
             case (TemplateDictionary dictionary, string key):
+                Budget.Scan(key.Length);
                 return dictionary.Items.TryGetValue(key, out var found) ? found : AttributeOf(value, key, position);
-            case (TemplateList or string, long number):
-                var items = Items(value, position);
-                var at = number < 0 ? number + items.Count : number;
-                return at >= 0 && at < items.Count ? items[(int)at] : new Undefined($"item {number}");
+            case (TemplateList { Items: var items }, long number):
+                return (number < 0 ? number + items.Count : number) is >= 0 and var at && at < items.Count ? items[(int)at] : new Undefined($"item {number}");
+            case (string text, long number):
+                return PythonText.CharacterAt(text, number, Budget) ?? (object)new Undefined($"item {number}");
             case (_, string name):
                 return AttributeOf(value, name, position);
             default:
-                return new Undefined($"item {TemplateFormat.Text(index)}");
+                return new Undefined($"item {TemplateValues.TypeName(index)}");
         }
     }
 
     /// <summary>A comparison.</summary>
     public bool Compare(object? left, string comparison, object? right, int position)
     {
+        Budget.Position = position;
+        Budget.Spend(TemplateBudget.Value);
         switch (comparison)
         {
             case "==":
-                return TemplateValues.AreEqual(left, right);
+                return TemplateValues.AreEqual(left, right, Budget);
             case "!=":
-                return !TemplateValues.AreEqual(left, right);
+                return !TemplateValues.AreEqual(left, right, Budget);
             case "in":
                 return Contains(right, left, position);
             case "not in":
@@ -56,7 +65,10 @@ internal sealed partial class TemplateInterpreter
 
         int order;
         if (left is string a && right is string b)
+        {
+            Budget.Scan(Math.Min(a.Length, b.Length));
             order = string.CompareOrdinal(a, b);
+        }
         else if (left is long first && right is long second)
             order = first.CompareTo(second);
         else if (TemplateValues.Number(left) is { } x && TemplateValues.Number(right) is { } y)
@@ -69,14 +81,15 @@ internal sealed partial class TemplateInterpreter
     private object? Evaluate(Expression expression)
     {
         RuntimeHelpers.EnsureSufficientExecutionStack();
-        Charge(1, expression.Position);
+        Visit(expression);
         switch (expression)
         {
             case Literal literal:
                 return literal.Value;
             case Variable variable:
-                return _scope.Find(variable.Name);
+                return _scope.Find(variable.Name, Budget);
             case ListDisplay list:
+                Budget.MakeItems(list.Items.Length);
                 return new TemplateList([.. list.Items.Select(Evaluate)], list.IsTuple);
             case DictionaryDisplay dictionary:
                 return Display(dictionary);
@@ -88,7 +101,7 @@ internal sealed partial class TemplateInterpreter
                 return Sliced(slice);
             case Call call:
                 return Evaluate(call.Callee) is TemplateFunction function
-                    ? function.Body(Invoke(call.Position, function.Name, null, call.Arguments))
+                    ? function.Body(Invoke(call.Position, function.Name, null, call.Arguments).Counted())
                     : throw Error(call.Position, $"{NameOf(call.Callee)} cannot be called");
             case FilterCall filter:
                 return ApplyFilter(filter, Evaluate(filter.Target));
@@ -115,6 +128,7 @@ internal sealed partial class TemplateInterpreter
     private TemplateDictionary Display(DictionaryDisplay dictionary)
     {
         var items = new OrderedDictionary<string, object?>();
+        Budget.MakeItems(2 * dictionary.Items.Length);
         foreach (var (key, value) in dictionary.Items)
             items[Evaluate(key) as string ?? throw Error(key.Position, "only strings are supported as keys")] = Evaluate(value);
         return new TemplateDictionary(items);
@@ -142,7 +156,6 @@ internal sealed partial class TemplateInterpreter
         var target = Evaluate(slice.Target);
         if (target is not (string or TemplateList))
             throw Error(slice.Position, $"cannot take a slice of {TemplateValues.TypeName(target)}");
-        var items = Items(target, slice.Position);
         long? Bound(Expression? part) => part is null ? null : Evaluate(part) switch
         {
             null => null,
@@ -153,16 +166,28 @@ internal sealed partial class TemplateInterpreter
         if (step == 0)
             throw Error(slice.Position, "the step of a slice is zero");
         step = Math.Clamp(step, -int.MaxValue, int.MaxValue);
+        var (from, to) = (Bound(slice.Start), Bound(slice.Stop));
+        Budget.Position = slice.Position;
+        var characters = target as string;
+        if (characters is not null)
+            Budget.Spend(characters.Length);
+        var count = characters is null ? ((TemplateList)target).Items.Count : PythonText.Length(characters);
         // Python's rule: bounds count from the end when negative and are clamped to where the walk can go.
-        var (lowest, highest) = step > 0 ? (0L, (long)items.Count) : (-1L, items.Count - 1L);
-        long Clamped(long? bound, long absent) => bound is null ? absent : Math.Clamp(bound < 0 ? bound.Value + items.Count : bound.Value, lowest, highest);
-        var start = Clamped(Bound(slice.Start), step > 0 ? lowest : highest);
-        var stop = Clamped(Bound(slice.Stop), step > 0 ? highest : lowest);
+        var (lowest, highest) = step > 0 ? (0L, (long)count) : (-1L, count - 1L);
+        long Clamped(long? bound, long absent) => bound is null ? absent : Math.Clamp(bound < 0 ? bound.Value + count : bound.Value, lowest, highest);
+        var start = Clamped(from, step > 0 ? lowest : highest);
+        var stop = Clamped(to, step > 0 ? highest : lowest);
+        if (characters is not null)
+            return PythonText.Slice(characters, count, start, stop, step, Budget);
+        var items = ((TemplateList)target).Items;
         var result = new List<object?>();
         for (var at = start; step > 0 ? at < stop : at > stop; at += step)
+        {
+            Budget.MakeItem(result.Count);
             result.Add(items[(int)at]);
-        Charge(result.Count, slice.Position);
-        return target is string ? string.Concat(result) : new TemplateList(result, ((TemplateList)target).IsTuple);
+        }
+
+        return new TemplateList(result, ((TemplateList)target).IsTuple);
     }
 
     private object Signed(Unary unary, object? value) => (unary.Operator, value) switch
@@ -190,19 +215,20 @@ internal sealed partial class TemplateInterpreter
 
     private object Calculate(Binary binary, object? left, object? right)
     {
+        Budget.Position = binary.Position;
         switch (binary.Operator, left, right)
         {
             case ("~", _, _):
-                return Joined(TemplateFormat.Text(left), TemplateFormat.Text(right), binary.Position);
+                return Joined(TemplateFormat.Text(left, Budget), TemplateFormat.Text(right, Budget));
             case ("+", string a, string b):
-                return Joined(a, b, binary.Position);
+                return Joined(a, b);
             case ("+", TemplateList a, TemplateList b) when a.IsTuple == b.IsTuple:
-                Charge(16L * (a.Items.Count + b.Items.Count), binary.Position);
+                Budget.MakeItems((long)a.Items.Count + b.Items.Count);
                 return new TemplateList([.. a.Items, .. b.Items], a.IsTuple);
             case ("*", string text, long times):
-                return Repeated(text, times, binary.Position);
+                return Repeated(text, times);
             case ("*", long times, string text):
-                return Repeated(text, times, binary.Position);
+                return Repeated(text, times);
             case (_, long a, long b):
                 return Whole(binary, a, b);
             case (_, long or double, long or double):
@@ -212,17 +238,23 @@ internal sealed partial class TemplateInterpreter
         }
     }
 
-    private string Joined(string left, string right, int position)
+    private string Joined(string left, string right)
     {
-        Charge((long)left.Length + right.Length, position);
+        Budget.MakeText((long)left.Length + right.Length);
         return left + right;
     }
 
-    private string Repeated(string text, long times, int position)
+    private string Repeated(string text, long times)
     {
-        var count = Math.Clamp(times, 0, int.MaxValue);
-        Charge(text.Length * count, position);
-        return string.Concat(Enumerable.Repeat(text, (int)count));
+        if (text.Length == 0 || times <= 0)
+            return "";
+        var count = Math.Min(times, int.MaxValue);
+        Budget.MakeText(text.Length * count);
+        return string.Create(text.Length * (int)count, text, static (all, part) =>
+        {
+            for (var at = 0; at < all.Length; at += part.Length)
+                part.CopyTo(all[at..]);
+        });
     }
 
     private object Whole(Binary binary, long left, long right)
@@ -245,18 +277,18 @@ internal sealed partial class TemplateInterpreter
             case "%":
                 return right == -1 ? 0L : (left % right + right) % right;
             case "**" when right >= 0:
-                return Power(left, right, binary.Position);
+                return Power(left, right);
             default:
                 return Math.Pow(left, right);
         }
     }
 
-    private long Power(long number, long exponent, int position)
+    private long Power(long number, long exponent)
     {
         var result = 1L;
         for (var i = 0L; i < exponent && result is not 0 && number is not 1; i++)
         {
-            Charge(1, position);
+            Budget.Spend(1);
             result = checked(result * number);
         }
 
@@ -284,14 +316,15 @@ internal sealed partial class TemplateInterpreter
         switch (container)
         {
             case string text:
-                Charge(text.Length, position);
-                return text.Contains(value as string ?? throw Error(position, $"\"in\" a string needs a string, not {TemplateValues.TypeName(value)}"), StringComparison.Ordinal);
+                var part = value as string ?? throw Error(position, $"\"in\" a string needs a string, not {TemplateValues.TypeName(value)}");
+                Budget.Search(text.Length, part.Length);
+                return text.Contains(part, StringComparison.Ordinal);
             case TemplateDictionary dictionary:
+                Budget.Scan((value as string)?.Length ?? 0);
                 return value is string key && dictionary.Items.ContainsKey(key);
             default:
                 var items = Items(container, position);
-                Charge(16L * items.Count, position);
-                return items.Exists(item => TemplateValues.AreEqual(item, value));
+                return items.Exists(item => TemplateValues.AreEqual(item, value, Budget));
         }
     }
 

@@ -1,4 +1,5 @@
 using System.Globalization;
+using System.Runtime.CompilerServices;
 
 namespace Rlhf.Tokenization.Jinja;
 
@@ -8,18 +9,18 @@ internal static class TemplateFilters
     private static readonly Dictionary<string, Func<Invocation, object?>> Known = new()
     {
         ["trim"] = call => Arguments(call, 1, "chars") && call.Has(0, "chars")
-            ? PythonText.Strip(call.TargetText(), call.Text(0, "chars"), left: true, right: true)
-            : PythonText.Strip(call.TargetText(), null, left: true, right: true),
+            ? PythonText.Strip(call.TargetText(), call.Text(0, "chars"), left: true, right: true, call.Budget)
+            : PythonText.Strip(call.TargetText(), null, left: true, right: true, call.Budget),
         ["tojson"] = ToJson,
         ["length"] = Length,
         ["count"] = Length,
         ["first"] = call => Arguments(call) && call.TargetItems() is [var first, ..] ? first : new Undefined("first of nothing"),
         ["last"] = call => Arguments(call) && call.TargetItems() is [.., var last] ? last : new Undefined("last of nothing"),
         ["join"] = Join,
-        ["upper"] = call => Arguments(call) ? call.TargetText().ToUpperInvariant() : null,
-        ["lower"] = call => Arguments(call) ? call.TargetText().ToLowerInvariant() : null,
-        ["capitalize"] = call => Arguments(call) ? PythonText.Capitalize(call.TargetText(), everyWord: false) : null,
-        ["title"] = call => Arguments(call) ? PythonText.Capitalize(call.TargetText(), everyWord: true) : null,
+        ["upper"] = call => Arguments(call) ? PythonText.Upper(call.TargetText(), call.Budget) : null,
+        ["lower"] = call => Arguments(call) ? PythonText.Lower(call.TargetText(), call.Budget) : null,
+        ["capitalize"] = call => Arguments(call) ? PythonText.Capitalize(call.TargetText(), everyWord: false, call.Budget) : null,
+        ["title"] = call => Arguments(call) ? PythonText.Capitalize(call.TargetText(), everyWord: true, call.Budget) : null,
         ["string"] = call => Arguments(call) ? call.TargetText() : null,
         ["safe"] = call => Arguments(call) ? call.TargetText() : null,
         ["replace"] = call => TemplateMethods.Replace(call with { Target = call.TargetText() }),
@@ -27,12 +28,12 @@ internal static class TemplateFilters
         ["d"] = Default,
         ["items"] = call => Arguments(call) && call.Target is Undefined ? new TemplateList([]) : TemplateMethods.Items(call),
         ["dictsort"] = call => Arguments(call)
-            ? new TemplateList([.. TemplateMethods.Items(call).Items.OrderBy(item => TemplateFormat.Text(((TemplateList)item!).Items[0]).ToLowerInvariant(), StringComparer.Ordinal)])
+            ? Ordered(call, TemplateMethods.Items(call).Items, pair => PythonText.Lower((string)((TemplateList)pair!).Items[0]!, call.Budget), descending: false)
             : null,
-        ["list"] = call => Arguments(call) ? new TemplateList([.. call.TargetItems()]) : null,
-        ["reverse"] = call => Arguments(call) && call.Target is string text
-            ? PythonText.Join([.. text.EnumerateRunes().Reverse()])
-            : new TemplateList([.. Enumerable.Reverse(call.TargetItems())]),
+        ["list"] = call => Arguments(call) ? call.List(call.TargetItems()) : null,
+        ["reverse"] = call => Arguments(call) && call.Target is string text && PythonText.Length(call.TargetCharacters()) is var count
+            ? PythonText.Slice(text, count, count - 1, -1, -1, call.Budget)
+            : call.List(Enumerable.Reverse(call.TargetItems())),
         ["unique"] = Unique,
         ["sort"] = Sort,
         ["map"] = Map,
@@ -53,7 +54,11 @@ internal static class TemplateFilters
     public static bool IsKnown(string name) => Known.ContainsKey(name);
 
     /// <summary>Carries out a filter.</summary>
-    public static object? Apply(Invocation call) => Known.TryGetValue(call.Name, out var filter) ? filter(call) : throw call.Error("no such filter is supported");
+    public static object? Apply(Invocation call)
+    {
+        RuntimeHelpers.EnsureSufficientExecutionStack();
+        return Known.TryGetValue(call.Name, out var filter) ? filter(call.Counted()) : throw call.Error("no such filter is supported");
+    }
 
     private static bool Arguments(Invocation call, int most = 0, params ReadOnlySpan<string> names)
     {
@@ -72,17 +77,24 @@ internal static class TemplateFilters
     private static object? Length(Invocation call)
     {
         call.Allow(0);
-        return call.Target is string text ? PythonText.Length(text) : (long)call.TargetItems().Count;
+        return call.Target is string ? PythonText.Length(call.TargetCharacters()) : (long)call.TargetItems().Count;
     }
 
     private static string Join(Invocation call)
     {
         call.Allow(2, "d", "attribute");
-        var items = call.TargetItems().Select(item => call.Has(1, "attribute") ? Path(call, item, call.Text(1, "attribute")) : item);
+        var path = call.Has(1, "attribute") ? PathOf(call, call.Text(1, "attribute")) : [];
         var separator = call.Text(0, "d", "");
-        var parts = items.Select(TemplateFormat.Text).ToList();
-        call.Charge(parts.Sum(part => (long)part.Length + separator.Length));
-        return string.Join(separator, parts);
+        var result = new TemplateWriter(call.Budget);
+        var isFirst = true;
+        foreach (var item in call.TargetItems())
+        {
+            result.Write(isFirst ? "" : separator);
+            isFirst = false;
+            TemplateFormat.Write(Follow(call, item, path), result, call.Budget);
+        }
+
+        return result.ToString();
     }
 
     private static object? Default(Invocation call)
@@ -98,9 +110,10 @@ internal static class TemplateFilters
         var kept = new List<object?>();
         foreach (var item in call.TargetItems())
         {
-            call.Charge(kept.Count);
-            if (!kept.Any(other => TemplateValues.AreEqual(other, item)))
-                kept.Add(item);
+            if (kept.Any(other => TemplateValues.AreEqual(other, item, call.Budget)))
+                continue;
+            call.Budget.MakeItem(kept.Count);
+            kept.Add(item);
         }
 
         return new TemplateList(kept);
@@ -110,22 +123,21 @@ internal static class TemplateFilters
     {
         call.Allow(3, "reverse", "case_sensitive", "attribute");
         var fold = !call.Truth(1, "case_sensitive", false);
-        var attribute = call.Has(2, "attribute") ? call.Text(2, "attribute") : null;
-        object? Key(object? item)
-        {
-            var key = attribute is null ? item : Path(call, item, attribute);
-            return fold && key is string text ? text.ToLowerInvariant() : key;
-        }
+        var path = call.Has(2, "attribute") ? PathOf(call, call.Text(2, "attribute")) : [];
+        return Ordered(call, call.TargetItems(), item => Follow(call, item, path) is var key && fold && key is string text ? PythonText.Lower(text, call.Budget) : key, call.Truth(0, "reverse", false));
+    }
 
+    private static TemplateList Ordered(Invocation call, List<object?> items, Func<object?, object?> key, bool descending)
+    {
         var order = Comparer<object?>.Create((a, b) => call.Interpreter.Compare(a, "<", b, call.Position) ? -1 : call.Interpreter.Compare(b, "<", a, call.Position) ? 1 : 0);
         try
         {
-            var items = call.TargetItems();
-            return new TemplateList(call.Truth(0, "reverse", false) ? [.. items.OrderByDescending(Key, order)] : [.. items.OrderBy(Key, order)]);
+            call.Budget.MakeItems(3 * items.Count);
+            return new TemplateList(descending ? [.. items.OrderByDescending(key, order)] : [.. items.OrderBy(key, order)]);
         }
-        catch (InvalidOperationException exception) when (exception.InnerException is InputException inner)
+        catch (InvalidOperationException exception) when (exception.InnerException is InputException or InsufficientExecutionStackException)
         {
-            throw inner;
+            throw exception.InnerException;
         }
     }
 
@@ -135,32 +147,40 @@ internal static class TemplateFilters
         if (call.Named.ContainsKey("attribute"))
         {
             call.Allow(0, "attribute", "default");
-            var attribute = call.Text(0, "attribute");
-            return new TemplateList([.. items.Select(item => Path(call, item, attribute) is var value && value is Undefined && call.Named.TryGetValue("default", out var absent) ? absent : value)]);
+            var path = PathOf(call, call.Text(0, "attribute"));
+            return call.List(items.Select(item => Follow(call, item, path) is var value && value is Undefined && call.Named.TryGetValue("default", out var absent) ? absent : value));
         }
 
         var filter = call.Text(0, "filter");
-        return new TemplateList([.. items.Select(item => Apply(call.For(filter, item, skip: 1)))]);
+        return call.List(items.Select(item => Apply(call.For(filter, item, skip: 1))));
     }
 
     private static TemplateList Select(Invocation call, bool byAttribute, bool keep)
     {
         call.Allow(4);
         var skip = byAttribute ? 1 : 0;
-        var attribute = byAttribute ? call.Text(0, "attribute") : null;
+        string[] path = byAttribute ? PathOf(call, call.Text(0, "attribute")) : [];
         var test = call.Positional.Length > skip ? call.Text(skip, "test") : null;
-        return new TemplateList([.. call.TargetItems().Where(item =>
+        return call.List(call.TargetItems().Where(item =>
         {
-            var value = attribute is null ? item : Path(call, item, attribute);
+            var value = Follow(call, item, path);
             return keep == (test is null ? TemplateValues.IsTrue(value) : TemplateTests.Apply(call.For(test, value, skip + 1)));
-        })]);
+        }));
     }
 
-    /// <summary>An attribute, or several with dots between; digits are indices.</summary>
-    private static object? Path(Invocation call, object? value, string path)
+    /// <summary>An attribute's name, or several with dots between.</summary>
+    private static string[] PathOf(Invocation call, string path)
     {
-        foreach (var name in path.Split('.'))
+        call.Budget.MakeItems(path.Length);
+        return path.Split('.');
+    }
+
+    /// <summary>The value behind a path; digits are indices.</summary>
+    private static object? Follow(Invocation call, object? value, string[] path)
+    {
+        foreach (var name in path)
         {
+            call.Budget.Spend(TemplateBudget.Node);
             value = value is Undefined ? value : call.Interpreter.Item(
                 value, long.TryParse(name, NumberStyles.None, CultureInfo.InvariantCulture, out var index) ? index : name, call.Position);
         }
@@ -188,10 +208,20 @@ internal static class TemplateFilters
     {
         call.Allow(3, "width", "first", "blank");
         var prefix = call.Argument(0, "width", 4L) is string given ? given : new string(' ', (int)Math.Clamp(call.Integer(0, "width", 4), 0, 1000));
-        var lines = call.TargetText().Split('\n');
-        call.Charge((long)lines.Length * prefix.Length);
         var (first, blank) = (call.Truth(1, "first", false), call.Truth(2, "blank", false));
-        return string.Join('\n', lines.Select((line, index) => (index == 0 ? first : blank || line.Length > 0) ? prefix + line : line));
+        var text = call.TargetText();
+        var result = new TemplateWriter(call.Budget);
+        foreach (var range in text.AsSpan().Split('\n'))
+        {
+            call.Budget.Spend(TemplateBudget.Value);
+            var line = text.AsSpan()[range];
+            var isFirst = range.Start.Value == 0;
+            result.Write(isFirst ? "" : "\n");
+            result.Write((isFirst ? first : blank || line.Length > 0) ? prefix : "");
+            result.Write(line);
+        }
+
+        return result.ToString();
     }
 
     private static InputException NeedsNumber(Invocation call) => call.Error($"needs a number, not {TemplateValues.TypeName(call.Target)}");

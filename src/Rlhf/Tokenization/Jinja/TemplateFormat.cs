@@ -1,66 +1,137 @@
 using System.Globalization;
-using System.Runtime.CompilerServices;
-using System.Text;
 
 namespace Rlhf.Tokenization.Jinja;
 
 /// <summary>Writes values as Python's str(), repr() and json.dumps(ensure_ascii=False) do.</summary>
 internal static class TemplateFormat
 {
-    /// <summary>str(): what <c>{{ value }}</c> prints.</summary>
-    public static string Text(object? value) => value switch
+    /// <summary>str().</summary>
+    public static string Text(object? value, TemplateBudget budget)
     {
-        string text => text,
-        Undefined => "",
-        _ => Representation(value),
-    };
+        if (value is string text)
+            return text;
+        var result = new TemplateWriter(budget);
+        Write(value, result, budget);
+        return result.ToString();
+    }
+
+    /// <summary>Appends str(): what <c>{{ value }}</c> prints.</summary>
+    public static void Write(object? value, TemplateWriter result, TemplateBudget budget)
+    {
+        if (value is string text)
+            result.Write(text);
+        else if (value is not Undefined)
+            WriteRepresentation(value, result, budget);
+    }
 
     /// <summary>json.dumps with separators ", " and ": "; with an indent one item a line.</summary>
     public static string Json(object? value, int? indent, Invocation call)
     {
-        var result = new StringBuilder();
+        var result = new TemplateWriter(call.Budget);
         WriteJson(value, indent, 0, result, call);
         return result.ToString();
     }
 
-    private static string Representation(object? value)
+    private static void WriteRepresentation(object? value, TemplateWriter result, TemplateBudget budget)
     {
-        RuntimeHelpers.EnsureSufficientExecutionStack();
-        return value switch
+        budget.Enter();
+        switch (value)
         {
-            null => "None",
-            bool truth => truth ? "True" : "False",
-            long number => number.ToString(CultureInfo.InvariantCulture),
-            double number => Number(number, "inf", "nan"),
-            string text => Quoted(text),
-            Undefined => "Undefined",
-            TemplateList { IsTuple: true, Items: [var only] } => $"({Representation(only)},)",
-            TemplateList list => (list.IsTuple ? "(" : "[") + string.Join(", ", list.Items.Select(Representation)) + (list.IsTuple ? ")" : "]"),
-            TemplateDictionary dictionary => "{" + string.Join(", ", dictionary.Items.Select(entry => $"{Quoted(entry.Key)}: {Representation(entry.Value)}")) + "}",
-            TemplateFunction function => $"<function {function.Name}>",
-            _ => "<Namespace>",
-        };
-    }
-
-    private static string Quoted(string text)
-    {
-        var quote = text.Contains('\'') && !text.Contains('"') ? '"' : '\'';
-        var result = new StringBuilder(text.Length + 2).Append(quote);
-        foreach (var unit in text)
-        {
-            result.Append(unit switch
-            {
-                '\\' => @"\\",
-                '\n' => @"\n",
-                '\r' => @"\r",
-                '\t' => @"\t",
-                _ when unit == quote => $@"\{unit}",
-                < ' ' or '\x7F' => $@"\x{(int)unit:x2}",
-                _ => unit.ToString(),
-            });
+            case null:
+                result.Write("None");
+                break;
+            case bool truth:
+                result.Write(truth ? "True" : "False");
+                break;
+            case long number:
+                result.Write(number.ToString(CultureInfo.InvariantCulture));
+                break;
+            case double number:
+                result.Write(Number(number, "inf", "nan"));
+                break;
+            case string text:
+                WriteQuoted(text, result);
+                break;
+            case Undefined:
+                result.Write("Undefined");
+                break;
+            case TemplateList list:
+                WriteList(list, result, budget);
+                break;
+            case TemplateDictionary dictionary:
+                WriteDictionary(dictionary, result, budget);
+                break;
+            case TemplateFunction function:
+                result.Write($"<function {function.Name}>");
+                break;
+            default:
+                result.Write("<Namespace>");
+                break;
         }
 
-        return result.Append(quote).ToString();
+        budget.Leave();
+    }
+
+    private static void WriteList(TemplateList list, TemplateWriter result, TemplateBudget budget)
+    {
+        result.Write(list.IsTuple ? '(' : '[');
+        for (var i = 0; i < list.Items.Count; i++)
+        {
+            result.Write(i == 0 ? "" : ", ");
+            WriteRepresentation(list.Items[i], result, budget);
+        }
+
+        result.Write(!list.IsTuple ? "]" : list.Items.Count == 1 ? ",)" : ")");
+    }
+
+    private static void WriteDictionary(TemplateDictionary dictionary, TemplateWriter result, TemplateBudget budget)
+    {
+        result.Write('{');
+        var isFirst = true;
+        foreach (var (key, value) in dictionary.Items)
+        {
+            result.Write(isFirst ? "" : ", ");
+            isFirst = false;
+            WriteQuoted(key, result);
+            result.Write(": ");
+            WriteRepresentation(value, result, budget);
+        }
+
+        result.Write('}');
+    }
+
+    private static void WriteQuoted(string text, TemplateWriter result)
+    {
+        var quote = text.Contains('\'') && !text.Contains('"') ? '"' : '\'';
+        result.Write(quote);
+        foreach (var unit in text)
+        {
+            switch (unit)
+            {
+                case '\\':
+                    result.Write(@"\\");
+                    break;
+                case '\n':
+                    result.Write(@"\n");
+                    break;
+                case '\r':
+                    result.Write(@"\r");
+                    break;
+                case '\t':
+                    result.Write(@"\t");
+                    break;
+                case < ' ' or '\x7F':
+                    result.Write($@"\x{(int)unit:x2}");
+                    break;
+                default:
+                    if (unit == quote)
+                        result.Write('\\');
+                    result.Write(unit);
+                    break;
+            }
+        }
+
+        result.Write(quote);
     }
 
     /// <summary>The shortest digits that read back as the same number, with an exponent from 1e16 on and below 1e-4.</summary>
@@ -77,23 +148,22 @@ internal static class TemplateFormat
         return Math.Abs(number) is >= 1e-4 and < 1e16 ? number.ToString("F1", CultureInfo.InvariantCulture) : shortest.Replace('E', 'e');
     }
 
-    private static void WriteJson(object? value, int? indent, int depth, StringBuilder result, Invocation call)
+    private static void WriteJson(object? value, int? indent, int depth, TemplateWriter result, Invocation call)
     {
-        RuntimeHelpers.EnsureSufficientExecutionStack();
-        call.Charge(1);
+        call.Budget.Enter();
         switch (value)
         {
             case null:
-                result.Append("null");
+                result.Write("null");
                 break;
             case bool truth:
-                result.Append(truth ? "true" : "false");
+                result.Write(truth ? "true" : "false");
                 break;
-            case long:
-                result.Append(Text(value));
+            case long number:
+                result.Write(number.ToString(CultureInfo.InvariantCulture));
                 break;
             case double number:
-                result.Append(Number(number, "Infinity", "NaN"));
+                result.Write(Number(number, "Infinity", "NaN"));
                 break;
             case string text:
                 WriteJsonText(text, result);
@@ -105,7 +175,7 @@ internal static class TemplateFormat
                 WriteItems('{', '}', dictionary.Items, entry =>
                 {
                     WriteJsonText(entry.Key, result);
-                    result.Append(": ");
+                    result.Write(": ");
                     WriteJson(entry.Value, indent, depth + 1, result, call);
                 });
                 break;
@@ -113,13 +183,15 @@ internal static class TemplateFormat
                 throw call.Error($"{TemplateValues.TypeName(value)} cannot be written as JSON");
         }
 
+        call.Budget.Leave();
+
         void WriteItems<T>(char open, char close, IReadOnlyCollection<T> items, Action<T> write)
         {
-            result.Append(open);
+            result.Write(open);
             var isFirst = true;
             foreach (var item in items)
             {
-                result.Append(isFirst ? "" : indent is null ? ", " : ",");
+                result.Write(isFirst ? "" : indent is null ? ", " : ",");
                 isFirst = false;
                 NewLine(depth + 1);
                 write(item);
@@ -127,35 +199,56 @@ internal static class TemplateFormat
 
             if (!isFirst)
                 NewLine(depth);
-            result.Append(close);
+            result.Write(close);
         }
 
         void NewLine(int level)
         {
             if (indent is { } width)
-                result.Append('\n').Append(' ', width * level);
+            {
+                result.Write('\n');
+                result.Write(' ', width * level);
+            }
         }
     }
 
-    private static void WriteJsonText(string text, StringBuilder result)
+    private static void WriteJsonText(string text, TemplateWriter result)
     {
-        result.Append('"');
+        result.Write('"');
         foreach (var unit in text)
         {
-            _ = unit switch
+            switch (unit)
             {
-                '"' => result.Append("\\\""),
-                '\\' => result.Append(@"\\"),
-                '\n' => result.Append(@"\n"),
-                '\r' => result.Append(@"\r"),
-                '\t' => result.Append(@"\t"),
-                '\b' => result.Append(@"\b"),
-                '\f' => result.Append(@"\f"),
-                < ' ' => result.Append(CultureInfo.InvariantCulture, $"\\u{(int)unit:x4}"),
-                _ => result.Append(unit),
-            };
+                case '"':
+                    result.Write("\\\"");
+                    break;
+                case '\\':
+                    result.Write(@"\\");
+                    break;
+                case '\n':
+                    result.Write(@"\n");
+                    break;
+                case '\r':
+                    result.Write(@"\r");
+                    break;
+                case '\t':
+                    result.Write(@"\t");
+                    break;
+                case '\b':
+                    result.Write(@"\b");
+                    break;
+                case '\f':
+                    result.Write(@"\f");
+                    break;
+                case < ' ':
+                    result.Write($"\\u{(int)unit:x4}");
+                    break;
+                default:
+                    result.Write(unit);
+                    break;
+            }
         }
 
-        result.Append('"');
+        result.Write('"');
     }
 }

@@ -1,17 +1,14 @@
 using System.Globalization;
-using System.Text;
 
 namespace Rlhf.Tokenization.Jinja;
 
 /// <summary>The functions that every template can call.</summary>
 internal static class TemplateFunctions
 {
-    private const long LongestRange = 100_000;
-
     /// <summary>All functions, by name.</summary>
     public static IEnumerable<(string Name, TemplateFunction Function)> Create(TimeProvider clock) =>
     [
-        Named("raise_exception", call => throw call.Interpreter.Error(call.Position, $"the chat template refuses the conversation: {TemplateFormat.Text(call.Argument(0, "message", ""))}")),
+        Named("raise_exception", call => throw call.Interpreter.Error(call.Position, $"the chat template refuses the conversation: {TemplateFormat.Text(call.Argument(0, "message", ""), call.Budget)}")),
         Named("strftime_now", call => Time(clock.GetLocalNow(), call)),
         Named("namespace", Namespace),
         Named("range", Range),
@@ -24,12 +21,16 @@ internal static class TemplateFunctions
 
     private static TemplateNamespace Namespace(Invocation call)
     {
+        call.Budget.MakeItems(2 * call.Named.Count);
         var attributes = new Dictionary<string, object?>(call.Named);
         foreach (var given in call.Positional)
         {
             var dictionary = given as TemplateDictionary ?? throw call.Error("a positional argument must be a dictionary");
             foreach (var (name, value) in dictionary.Items)
+            {
+                call.Budget.MakeEntry();
                 attributes.TryAdd(name, value);
+            }
         }
 
         return new TemplateNamespace(attributes);
@@ -45,29 +46,29 @@ internal static class TemplateFunctions
         var items = new List<object?>();
         for (var number = start; step > 0 ? number < stop : number > stop; number = checked(number + step))
         {
+            if (items.Count == Limits.TemplateRange)
+                throw call.Error($"more than {Limits.TemplateRange} numbers");
+            call.Budget.MakeItem(items.Count);
             items.Add(number);
-            if (items.Count > LongestRange)
-                throw call.Error($"more than {LongestRange} numbers");
         }
 
-        call.Charge(16L * items.Count);
         return new TemplateList(items);
     }
 
     private static string Time(DateTimeOffset now, Invocation call)
     {
-        var result = new StringBuilder();
+        var result = new TemplateWriter(call.Budget);
         var format = call.Text(0, "format");
         for (var i = 0; i < format.Length; i++)
         {
             if (format[i] != '%' || i + 1 == format.Length)
             {
-                result.Append(format[i]);
+                result.Write(format[i]);
                 continue;
             }
 
             var directive = format[++i];
-            result.Append(directive == '%' ? "%" : directive == 'j'
+            result.Write(directive == '%' ? "%" : directive == 'j'
                 ? now.DayOfYear.ToString("000", CultureInfo.InvariantCulture)
                 : now.ToString(Pattern(directive, call), CultureInfo.InvariantCulture));
         }

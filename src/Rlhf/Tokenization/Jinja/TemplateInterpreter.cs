@@ -1,50 +1,50 @@
 using System.Runtime.CompilerServices;
-using System.Text;
 
 namespace Rlhf.Tokenization.Jinja;
 
-/// <summary>Renders a parsed template once. Work and output are limited, so that a hostile template ends with an error.</summary>
+/// <summary>Renders a parsed template once, within <see cref="TemplateBudget"/>.</summary>
 internal sealed partial class TemplateInterpreter
 {
-    private const long MostWork = 5_000_000;
-    private const int LongestText = 32 << 20;
-
+    private static readonly Dictionary<string, object?> NoNames = [];
     private readonly TemplateSource _source;
     private readonly List<(int Start, int Length)> _generated = [];
     private TemplateScope _scope;
-    private StringBuilder _output = new();
+    private TemplateWriter _output;
     private bool _isCaptured;
-    private long _work;
-    private int _position;
     private LoopControl? _leaving;
 
-    private TemplateInterpreter(TemplateSource source, TemplateScope scope)
+    private TemplateInterpreter(TemplateSource source, TemplateScope scope, TemplateBudget budget)
     {
         _source = source;
         _scope = scope;
+        Budget = budget;
+        _output = new TemplateWriter(budget);
     }
+
+    /// <summary>Counts the work and what is made.</summary>
+    public TemplateBudget Budget { get; }
 
     /// <summary>Renders; Generated are the parts inside generation blocks.</summary>
     public static (string Text, List<(int Start, int Length)> Generated) Render(
-        TemplateSource source, Statement[] body, IReadOnlyDictionary<string, object?> variables, TimeProvider clock)
+        TemplateSource source, Statement[] body, IReadOnlyDictionary<string, object?> variables, TimeProvider clock, TemplateBudget? budget = null)
     {
         var scope = new TemplateScope();
         foreach (var (name, function) in TemplateFunctions.Create(clock))
             scope.Set(name, function);
         foreach (var (name, value) in variables)
             scope.Set(name, TemplateValues.From(value));
-        var interpreter = new TemplateInterpreter(source, scope);
+        var interpreter = new TemplateInterpreter(source, scope, budget ?? new TemplateBudget(source));
         try
         {
             interpreter.Execute(body);
         }
         catch (InsufficientExecutionStackException)
         {
-            throw interpreter.Error(interpreter._position, "values or macro calls are nested too deeply");
+            throw interpreter.Budget.Error("values or macro calls are nested too deeply");
         }
         catch (OverflowException)
         {
-            throw interpreter.Error(interpreter._position, "a number is too large");
+            throw interpreter.Budget.Error("a number is too large");
         }
 
         return (interpreter._output.ToString(), interpreter._generated);
@@ -53,13 +53,22 @@ internal sealed partial class TemplateInterpreter
     /// <summary>An error at a position of the template.</summary>
     public InputException Error(int position, string message) => _source.Error(position, message);
 
-    /// <summary>Counts work; about one unit for each node visited and for each few characters made.</summary>
-    public void Charge(long work, int position)
+    private void Visit(TemplateNode node)
     {
-        _position = position;
-        _work += 1 + work / 16;
-        if (_work > MostWork || work > LongestText)
-            throw Error(position, "the template takes too much work or makes too much text");
+        Budget.Position = node.Position;
+        Budget.Spend(TemplateBudget.Node);
+    }
+
+    private TemplateScope ScopeIn(TemplateScope outer)
+    {
+        Budget.MakeScope();
+        return new TemplateScope(outer);
+    }
+
+    private void Define(string name, object? value)
+    {
+        Budget.MakeEntry();
+        _scope.Set(name, value);
     }
 
     private void Execute(Statement[] body)
@@ -67,7 +76,7 @@ internal sealed partial class TemplateInterpreter
         RuntimeHelpers.EnsureSufficientExecutionStack();
         foreach (var statement in body)
         {
-            Charge(1, statement.Position);
+            Visit(statement);
             Execute(statement);
             if (_leaving is not null)
                 return;
@@ -79,10 +88,10 @@ internal sealed partial class TemplateInterpreter
         switch (statement)
         {
             case DataOutput data:
-                Write(data.Text, data.Position);
+                _output.Write(data.Text);
                 break;
             case ValueOutput value:
-                Write(TemplateFormat.Text(Evaluate(value.Value)), value.Position);
+                TemplateFormat.Write(Evaluate(value.Value), _output, Budget);
                 break;
             case If choice:
                 foreach (var (condition, body) in choice.Branches)
@@ -101,17 +110,18 @@ internal sealed partial class TemplateInterpreter
                 Assign(set);
                 break;
             case Macro macro:
-                _scope.Set(macro.Name, new TemplateFunction(macro.Name, MacroBody(macro, _scope)));
+                Define(macro.Name, new TemplateFunction(macro.Name, MacroBody(macro, _scope)));
                 break;
             case GenerationBlock generation:
                 if (_isCaptured)
                     throw Error(generation.Position, "a generation block inside a macro, set or filter block is not supported");
                 var start = _output.Length;
                 Execute(generation.Body);
+                Budget.MakeEntry();
                 _generated.Add((start, _output.Length - start));
                 break;
             case FilterBlock filter:
-                Write(TemplateFormat.Text(ApplyFilters(filter.Filter, Capture(filter.Body))), filter.Position);
+                TemplateFormat.Write(ApplyFilters(filter.Filter, Capture(filter.Body)), _output, Budget);
                 break;
             case LoopControl control:
                 _leaving = control;
@@ -119,19 +129,11 @@ internal sealed partial class TemplateInterpreter
         }
     }
 
-    private void Write(string text, int position)
-    {
-        Charge(text.Length, position);
-        if (_output.Length + text.Length > LongestText)
-            throw Error(position, "the template makes too much text");
-        _output.Append(text);
-    }
-
     /// <summary>The text that a body makes.</summary>
     private string Capture(Statement[] body)
     {
         var (outerOutput, outerCaptured) = (_output, _isCaptured);
-        (_output, _isCaptured) = (new StringBuilder(), true);
+        (_output, _isCaptured) = (new TemplateWriter(Budget), true);
         Execute(body);
         var text = _output.ToString();
         (_output, _isCaptured) = (outerOutput, outerCaptured);
@@ -146,7 +148,8 @@ internal sealed partial class TemplateInterpreter
         {
             items = items.FindAll(item =>
             {
-                _scope = new TemplateScope(outer);
+                Visit(loop);
+                _scope = ScopeIn(outer);
                 Unpack(loop.Targets, item, loop.Position);
                 return TemplateValues.IsTrue(Evaluate(loop.Condition));
             });
@@ -155,10 +158,10 @@ internal sealed partial class TemplateInterpreter
         var state = new LoopState(items);
         for (state.Index = 0; state.Index < items.Count; state.Index++)
         {
-            _scope = new TemplateScope(outer);
-            Charge(1, loop.Position);
+            Visit(loop);
+            _scope = ScopeIn(outer);
             Unpack(loop.Targets, items[state.Index], loop.Position);
-            _scope.Set("loop", state);
+            Define("loop", state);
             Execute(loop.Body);
             var isBreak = _leaving?.IsBreak == true;
             _leaving = null;
@@ -182,8 +185,11 @@ internal sealed partial class TemplateInterpreter
             value = text;
         if (set.Attribute is null)
             Unpack(set.Targets, value, set.Position);
-        else if (_scope.Find(set.Targets[0]) is TemplateNamespace target)
+        else if (_scope.Find(set.Targets[0], Budget) is TemplateNamespace target)
+        {
+            Budget.MakeEntry();
             target.Attributes[set.Attribute] = value;
+        }
         else
             throw Error(set.Position, $"\"{set.Targets[0]}\" is not a namespace: only those have attributes that can be set");
     }
@@ -192,7 +198,7 @@ internal sealed partial class TemplateInterpreter
     {
         if (targets.Length == 1)
         {
-            _scope.Set(targets[0], value);
+            Define(targets[0], value);
             return;
         }
 
@@ -200,36 +206,40 @@ internal sealed partial class TemplateInterpreter
         if (items.Count != targets.Length)
             throw Error(position, $"{targets.Length} names for {items.Count} values");
         for (var i = 0; i < targets.Length; i++)
-            _scope.Set(targets[i], items[i]);
+            Define(targets[i], items[i]);
     }
 
     private Func<Invocation, object?> MacroBody(Macro macro, TemplateScope defined) => call =>
     {
-        RuntimeHelpers.EnsureSufficientExecutionStack();
+        Budget.Enter();
         call.Allow(macro.Parameters.Length, [.. macro.Parameters.Select(parameter => parameter.Name)]);
         var outer = _scope;
-        _scope = new TemplateScope(defined);
+        _scope = ScopeIn(defined);
         for (var i = 0; i < macro.Parameters.Length; i++)
         {
             var (name, absent) = macro.Parameters[i];
-            _scope.Set(name, call.Has(i, name) ? call.Argument(i, name) : absent is null ? new Undefined(name) : Evaluate(absent));
+            Define(name, call.Has(i, name) ? call.Argument(i, name) : absent is null ? new Undefined(name) : Evaluate(absent));
         }
 
         var text = Capture(macro.Body);
         _scope = outer;
+        Budget.Leave();
         return text;
     };
 
     /// <summary>Filters of a block: the innermost target, a placeholder, is the block's text.</summary>
-    private object? ApplyFilters(FilterCall filter, string text) =>
-        ApplyFilter(filter, filter.Target is FilterCall inner ? ApplyFilters(inner, text) : text);
+    private object? ApplyFilters(FilterCall filter, string text)
+    {
+        RuntimeHelpers.EnsureSufficientExecutionStack();
+        return ApplyFilter(filter, filter.Target is FilterCall inner ? ApplyFilters(inner, text) : text);
+    }
 
     private object? ApplyFilter(FilterCall filter, object? target) => TemplateFilters.Apply(Invoke(filter.Position, filter.Name, target, filter.Arguments));
 
     private Invocation Invoke(int position, string name, object? target, Arguments arguments)
     {
         var positional = Array.ConvertAll(arguments.Positional, Evaluate);
-        var named = new Dictionary<string, object?>();
+        var named = arguments.Named.Length == 0 ? NoNames : [];
         foreach (var (key, value) in arguments.Named)
         {
             if (!named.TryAdd(key, Evaluate(value)))
@@ -263,8 +273,8 @@ internal sealed class LoopState(List<object?> items)
         "cycle" => new TemplateFunction(name, call => call.Positional.Length > 0 ? call.Positional[Index % call.Positional.Length] : throw call.Error("needs values")),
         "changed" => new TemplateFunction(name, call =>
         {
-            var now = new TemplateList([.. call.Positional]);
-            var changed = !TemplateValues.AreEqual(now, _last);
+            var now = call.List(call.Positional);
+            var changed = !TemplateValues.AreEqual(now, _last, call.Budget);
             _last = now;
             return changed;
         }),

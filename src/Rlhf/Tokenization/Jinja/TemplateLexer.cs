@@ -143,7 +143,7 @@ internal sealed class TemplateLexer
     {
         _position = end;
         if (sign == '-')
-            _position = _text.Length - PythonText.TrimStart(_text[end..]).Length;
+            _position = PythonText.EndOfSpaces(_text, end);
         else if (trimsLine && sign != '+' && _position < _text.Length && _text[_position] == '\n')
             _position++;
         _lineStarts = _text[_position - 1] == '\n';

@@ -13,6 +13,7 @@ internal sealed class TemplateParser
     /// <summary>Parses a whole template.</summary>
     public static Statement[] Parse(TemplateSource source)
     {
+        source.CheckLength();
         var parser = new TemplateParser(new ExpressionParser(source, TemplateLexer.Tokenize(source)));
         try
         {

@@ -9,10 +9,11 @@ internal sealed class TemplateScope(TemplateScope? outer = null)
     public void Set(string name, object? value) => _values[name] = value;
 
     /// <summary>A variable's value, of the innermost scope that has it.</summary>
-    public object? Find(string name)
+    public object? Find(string name, TemplateBudget budget)
     {
         for (var scope = this; scope is not null; scope = scope.Outer)
         {
+            budget.Spend(1);
             if (scope._values.TryGetValue(name, out var value))
                 return value;
         }

@@ -10,7 +10,15 @@ internal sealed class TemplateSource(string name, string text)
     public InputException Error(int position, string message)
     {
         var before = Text.AsSpan(0, Math.Min(position, Text.Length));
-        return InputException.At(name, before.Count('\n') + 1, before.Length - before.LastIndexOf('\n'), message);
+        var shown = message.Length <= Limits.MessageCharacters ? message : message[..Limits.MessageCharacters] + " ...";
+        return InputException.At(name, before.Count('\n') + 1, before.Length - before.LastIndexOf('\n'), shown);
+    }
+
+    /// <summary>Refuses a template that is longer than any in use: parsing takes memory in proportion.</summary>
+    public void CheckLength()
+    {
+        if (Text.Length > Limits.TemplateCharacters)
+            throw Error(0, FormattableString.Invariant($"the template has {Text.Length} characters; at most {Limits.TemplateCharacters} are read"));
     }
 
     // As Jinja does: one line break at the very end is dropped.

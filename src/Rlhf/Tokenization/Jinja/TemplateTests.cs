@@ -21,14 +21,14 @@ internal static class TemplateTests
         ["callable"] = call => call.Target is TemplateFunction,
         ["even"] = call => Whole(call) % 2 == 0,
         ["odd"] = call => Whole(call) % 2 != 0,
-        ["lower"] = call => call.TargetText() is var text && text.Any(char.IsLower) && !text.Any(char.IsUpper),
-        ["upper"] = call => call.TargetText() is var text && text.Any(char.IsUpper) && !text.Any(char.IsLower),
+        ["lower"] = call => call.TargetCharacters() is var text && text.Any(char.IsLower) && !text.Any(char.IsUpper),
+        ["upper"] = call => call.TargetCharacters() is var text && text.Any(char.IsUpper) && !text.Any(char.IsLower),
     };
 
     private static readonly Dictionary<string, Func<Invocation, bool>> KnownWithArgument = new()
     {
         ["divisibleby"] = call => call.Integer(0, "num") is not 0 and var number ? Whole(call) % number == 0 : throw call.Error("division by zero"),
-        ["sameas"] = call => TemplateValues.AreEqual(call.Target, call.Positional[0]) && call.Target?.GetType() == call.Positional[0]?.GetType(),
+        ["sameas"] = call => TemplateValues.AreEqual(call.Target, call.Positional[0], call.Budget) && call.Target?.GetType() == call.Positional[0]?.GetType(),
         ["eq"] = call => Compare(call, "=="),
         ["equalto"] = call => Compare(call, "=="),
         ["ne"] = call => Compare(call, "!="),
@@ -50,6 +50,7 @@ internal static class TemplateTests
     /// <summary>Carries out a test.</summary>
     public static bool Apply(Invocation call)
     {
+        call.Counted();
         if (Known.TryGetValue(call.Name, out var test))
         {
             call.Allow(0);

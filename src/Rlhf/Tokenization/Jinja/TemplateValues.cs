@@ -87,20 +87,49 @@ internal static class TemplateValues
     };
 
     /// <summary>Python's ==.</summary>
-    public static bool AreEqual(object? left, object? right)
+    public static bool AreEqual(object? left, object? right, TemplateBudget budget)
     {
-        System.Runtime.CompilerServices.RuntimeHelpers.EnsureSufficientExecutionStack();
-        return (left, right) switch
+        budget.Enter();
+        var areEqual = (left, right) switch
         {
             (null, null) or (Undefined, Undefined) => true,
-            (string a, string b) => a == b,
-            (TemplateList a, TemplateList b) =>
-                a.IsTuple == b.IsTuple && a.Items.Count == b.Items.Count && a.Items.Zip(b.Items).All(pair => AreEqual(pair.First, pair.Second)),
-            (TemplateDictionary a, TemplateDictionary b) =>
-                a.Items.Count == b.Items.Count && a.Items.All(entry => b.Items.TryGetValue(entry.Key, out var other) && AreEqual(entry.Value, other)),
+            (string a, string b) => a.Length == b.Length && HaveEqualText(a, b, budget),
+            (TemplateList a, TemplateList b) => a.IsTuple == b.IsTuple && a.Items.Count == b.Items.Count && HaveEqualItems(a, b, budget),
+            (TemplateDictionary a, TemplateDictionary b) => a.Items.Count == b.Items.Count && HaveEqualEntries(a, b, budget),
             _ when Number(left) is { } a && Number(right) is { } b => a == b,
             _ => ReferenceEquals(left, right),
         };
+        budget.Leave();
+        return areEqual;
+    }
+
+    private static bool HaveEqualText(string left, string right, TemplateBudget budget)
+    {
+        budget.Scan(left.Length);
+        return left == right;
+    }
+
+    private static bool HaveEqualItems(TemplateList left, TemplateList right, TemplateBudget budget)
+    {
+        for (var i = 0; i < left.Items.Count; i++)
+        {
+            if (!AreEqual(left.Items[i], right.Items[i], budget))
+                return false;
+        }
+
+        return true;
+    }
+
+    private static bool HaveEqualEntries(TemplateDictionary left, TemplateDictionary right, TemplateBudget budget)
+    {
+        foreach (var (key, value) in left.Items)
+        {
+            budget.Scan(key.Length);
+            if (!right.Items.TryGetValue(key, out var other) || !AreEqual(value, other, budget))
+                return false;
+        }
+
+        return true;
     }
 
     /// <summary>A number, booleans counting as 0 and 1; null for anything else.</summary>
