@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.IO.Compression;
 
 namespace Rlhf.Data;
@@ -9,6 +10,7 @@ namespace Rlhf.Data;
 internal sealed class TextBytes : IDisposable
 {
     private const int BufferSize = 64 * 1024;
+    private const int MaximumWhiteSpace = 16 * 1024 * 1024;
 
     private readonly string _file;
     private readonly Stream _stream;
@@ -62,11 +64,15 @@ internal sealed class TextBytes : IDisposable
     }
 
     /// <summary>Takes spaces, tabs and line ends.</summary>
+    /// <exception cref="InputException">There are too many of them: a small file may unpack to white space without end.</exception>
     public void SkipWhiteSpace()
     {
-        while (Peek() is ' ' or '\t' or '\r' or '\n')
+        for (var end = Offset + MaximumWhiteSpace; Peek() is ' ' or '\t' or '\r' or '\n'; Skip())
         {
-            Skip();
+            if (Offset == end)
+            {
+                throw Error(string.Create(CultureInfo.InvariantCulture, $"expected a row, found {MaximumWhiteSpace} bytes of white space and more"));
+            }
         }
     }
 
