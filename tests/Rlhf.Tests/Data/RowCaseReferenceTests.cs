@@ -51,7 +51,7 @@ public sealed class RowCaseReferenceTests
     }
 
     [CaseFact("nested.json")]
-    public void An_object_of_splits_is_named() => AssertRefused("nested.json", null, "1:1: expected the fields of", "write each list into a file of its own");
+    public void An_object_of_splits_is_named() => AssertRefused("nested.json", null, "1:1: expected JSON, found a JSON object of several lists", "give a file of rows for each");
 
     [CaseFact("nullresp.jsonl")]
     public void A_null_answer_makes_no_prompt_in_silence()

@@ -17,8 +17,6 @@ internal static class RefusedForms
             "labels of steps (process supervision): no stage reads them"),
         (row => row.Has("question") && row.Has("answer"),
             "a question with its answer: name them with fields, {prompt: question, response: answer}"),
-        (row => row.Has("train") && row.Peek("train") is { Kind: JsonValueKind.Array },
-            "an object of lists of rows: write each list into a file of its own"),
     ];
 
     /// <summary>What to do with a row that is of such a form; else nothing.</summary>
