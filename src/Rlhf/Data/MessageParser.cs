@@ -15,7 +15,14 @@ internal static class MessageParser
     /// <summary>Who speaks in ShareGPT's <c>from</c>; a call of a tool is the assistant's turn.</summary>
     private static readonly Dictionary<string, string> Speakers = new(StringComparer.Ordinal)
     {
-        ["human"] = "user", ["gpt"] = Assistant, ["function_call"] = Assistant, ["observation"] = "tool", ["system"] = "system", ["user"] = "user", [Assistant] = Assistant, ["tool"] = "tool",
+        ["human"] = "user",
+        ["gpt"] = Assistant,
+        ["function_call"] = Assistant,
+        ["observation"] = "tool",
+        ["system"] = "system",
+        ["user"] = "user",
+        [Assistant] = Assistant,
+        ["tool"] = "tool",
     };
 
     /// <summary>Fields that are handed on to chat templates.</summary>
