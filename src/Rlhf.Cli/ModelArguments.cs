@@ -2,6 +2,7 @@ using System.CommandLine;
 using System.CommandLine.Parsing;
 using System.Globalization;
 using System.Text.Json;
+using Rlhf.Data;
 using Rlhf.Reporting;
 
 namespace Rlhf.Cli;
@@ -17,8 +18,8 @@ internal static class ModelArguments
 
     private static readonly string[] FieldNames =
     [
-        "prompt", "messages", "instruction", "input", "response", "completion", "output", "chosen", "rejected",
-        "responses", "ranking", "pairs", "ties", "margins", "id", "labeler", "weight", "text", "ids", "prompt_length",
+        "prompt", "messages", "conversations", "instruction", "input", "context", "system", "history", "tools", "response", "completion", "output", "chosen", "rejected",
+        "responses", "ranking", "pairs", "ties", "margin", "margins", "id", "labeler", "weight", "text", "ids", "prompt_length",
     ];
 
     private static readonly JsonSerializerOptions OneLine = new(SummaryFiles.Json) { WriteIndented = false };
@@ -102,6 +103,21 @@ internal static class ModelArguments
         Description = "Other names for fields, ours first: prompt=question,response=answer; may be repeated.",
         HelpName = "OURS=THEIRS",
         DefaultValueFactory = _ => [],
+    };
+
+    /// <summary>Fields of the data that are left out on purpose.</summary>
+    public static Option<string[]> Ignore() => new("--ignore")
+    {
+        Description = "Fields of the data to leave out: score,label; may be repeated. A field that changes what a row means is otherwise an error where nothing reads it.",
+        HelpName = "NAMES",
+        DefaultValueFactory = _ => [],
+    };
+
+    /// <summary>A source with the names that <see cref="Fields"/> and <see cref="Ignore"/> give.</summary>
+    public static DataSource SourceOf(IEnumerable<string> fields, IEnumerable<string> ignored) => new()
+    {
+        Fields = FieldsOf(fields),
+        Ignore = [.. ignored.SelectMany(text => text.Split(',', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries)).Distinct(StringComparer.Ordinal)],
     };
 
     /// <summary>The share of prompts that training kept aside.</summary>

@@ -14,15 +14,17 @@ internal static class PromptFile
     /// The prompts in their order. A file whose name ends in <c>.txt</c> has one a line (empty lines are none); every other file has JSON rows. Standard
     /// input is JSON if it begins with <c>{</c> or <c>[</c>.
     /// </summary>
-    public static IReadOnlyList<PromptRecord> Read(string path, IReadOnlyDictionary<string, string> fields)
+    /// <param name="path">The file.</param>
+    /// <param name="source">Names of fields, and the format, which may name more of them.</param>
+    public static IReadOnlyList<PromptRecord> Read(string path, DataSource source)
     {
         if (path == StandardInput)
         {
-            return ReadStandardInput(fields);
+            return ReadStandardInput(source);
         }
 
         var file = DataFiles.Resolve([path], Directory.GetCurrentDirectory())[0];
-        return ReadFile(file, path.EndsWith(".txt", StringComparison.OrdinalIgnoreCase), fields);
+        return ReadFile(file, path.EndsWith(".txt", StringComparison.OrdinalIgnoreCase), source);
     }
 
     /// <summary>Prompts as token ids. An empty prompt is the beginning-of-sequence token alone.</summary>
@@ -58,7 +60,7 @@ internal static class PromptFile
     /// <summary>Each distinct prompt once, and of these only the held-out ones where <paramref name="heldOut"/> is above 0; what was left out is said.</summary>
     public static IReadOnlyList<PromptRecord> ForEvaluation(IReadOnlyList<PromptRecord> prompts, double heldOut, int? limit, TextWriter notes)
     {
-        PromptRecord[] distinct = [.. prompts.DistinctBy(prompt => prompt.Prompt.Text)];
+        PromptRecord[] distinct = [.. prompts.DistinctBy(prompt => prompt.Prompt.Identity)];
         PromptRecord[] kept = [.. distinct.Where(prompt => heldOut == 0 || PromptSplit.IsHeldOut(prompt.Prompt.Text, heldOut))];
         PromptRecord[] taken = [.. kept.Take(limit ?? int.MaxValue)];
         notes.WriteLine(string.Create(CultureInfo.InvariantCulture,
@@ -67,7 +69,7 @@ internal static class PromptFile
             $"{prompts[0].Position.File}: expected at least two prompts to evaluate on, found {taken.Length}: an interval needs them."));
     }
 
-    private static IReadOnlyList<PromptRecord> ReadStandardInput(IReadOnlyDictionary<string, string> fields)
+    private static IReadOnlyList<PromptRecord> ReadStandardInput(DataSource source)
     {
         // The row reader wants a file: it looks at the beginning to tell what is in it.
         using var folder = new ScratchFolder();
@@ -77,7 +79,7 @@ internal static class PromptFile
             Console.OpenStandardInput().CopyTo(copy);
         }
 
-        return ReadFile(new DataFile("stdin", path), !LooksLikeJson(path), fields);
+        return ReadFile(new DataFile("stdin", path), !LooksLikeJson(path), source);
     }
 
     private static bool LooksLikeJson(string path)
@@ -92,17 +94,17 @@ internal static class PromptFile
         return next is '{' or '[' or 0x1F; // 0x1F begins a gzip file
     }
 
-    private static IReadOnlyList<PromptRecord> ReadFile(DataFile file, bool isText, IReadOnlyDictionary<string, string> fields)
+    private static IReadOnlyList<PromptRecord> ReadFile(DataFile file, bool isText, DataSource source)
     {
-        PromptRecord[] prompts = [.. isText ? ReadLines(file) : JsonRows.Read(file.FullPath, file.Name).Select(row => Parse(new RowFields(row, fields)))];
+        PromptRecord[] prompts = [.. isText ? ReadLines(file) : JsonRows.Read(file.FullPath, file.Name).Select(row => Parse(new RowFields(row, source.Fields, source.Ignore), source.Format))];
         return prompts.Length > 0 ? prompts : throw new InputException($"{file.Name}: expected at least one prompt, found none.");
     }
 
-    private static PromptRecord Parse(RowFields row)
+    private static PromptRecord Parse(RowFields row, FormatOptions? format)
     {
-        // Of a comparison only what was asked counts; hh-rlhf's rows have it inside of their transcripts.
-        var prompt = !row.Has("prompt") && row.Has("chosen") && row.Has("rejected") ? RankingParser.Parse(row).Prompt : PromptParser.Parse(row);
-        return new PromptRecord(row.Id(), prompt, row.Position);
+        var prompt = RecordReader.ParsePrompt(row);
+        UnreadFields.Check(row, RecordKind.Prompt, onlyAsked: true, format);
+        return prompt;
     }
 
     private static IEnumerable<PromptRecord> ReadLines(DataFile file)

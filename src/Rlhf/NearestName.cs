@@ -35,7 +35,8 @@ public static class NearestName
         };
     }
 
-    private static int Distance(string a, string b)
+    /// <summary>Insertions, deletions, replacements and swaps of neighbours that make one name the other.</summary>
+    internal static int Distance(string a, string b)
     {
         // Optimal string alignment; a name longer than this is never near, and the table stays small.
         if (a.Length > 64 || b.Length > 64)

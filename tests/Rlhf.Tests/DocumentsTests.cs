@@ -75,13 +75,13 @@ public sealed partial class DocumentsTests
         try
         {
             File.WriteAllLines(file, rows);
-            var names = new Dictionary<string, string> { ["prompt"] = "question", ["response"] = "answer" };
+            var names = new DataSource { Fields = new Dictionary<string, string> { ["prompt"] = "question", ["response"] = "answer" } };
             var kinds = JsonRows.Read(file)
-                .Zip(rows, (row, text) => AnyRecord.Parse(row, text.Contains("question", StringComparison.Ordinal) ? names : new Dictionary<string, string>()).Kind)
+                .Zip(rows, (row, text) => AnyRecord.Parse(row, text.Contains("\"answer\"", StringComparison.Ordinal) ? names : new DataSource()).Kind)
                 .CountBy(kind => kind).ToDictionary();
 
-            Assert.Equal(6, kinds[RecordKind.Demonstration]);
-            Assert.Equal(6, kinds[RecordKind.Ranking]);
+            Assert.Equal(8, kinds[RecordKind.Demonstration]);
+            Assert.Equal(8, kinds[RecordKind.Ranking]);
         }
         finally
         {

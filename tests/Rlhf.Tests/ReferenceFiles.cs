@@ -19,6 +19,9 @@ internal static class ReferenceFiles
 
     public static string DataPathOf(params string[] parts) => Path.Combine([DataFolder, .. parts]);
 
+    /// <summary>A file of <c>../shared/cases</c>: inputs with the right outcome beside them.</summary>
+    public static string CasePathOf(params string[] parts) => Path.GetFullPath(Path.Combine([Repository, "..", "shared", "cases", .. parts]));
+
     private static string FindRepository()
     {
         for (var folder = new DirectoryInfo(AppContext.BaseDirectory); folder is not null; folder = folder.Parent)
@@ -40,6 +43,20 @@ internal sealed class DataFactAttribute : FactAttribute
     public DataFactAttribute(string path)
     {
         var full = ReferenceFiles.DataPathOf(path.Split('/'));
+        if (!File.Exists(full) && !Directory.Exists(full))
+        {
+            Skip = $"{full} is absent";
+        }
+    }
+}
+
+/// <summary>A fact that needs a file below <c>../shared/cases</c>; skipped, and says so, where that file is absent.</summary>
+[AttributeUsage(AttributeTargets.Method)]
+internal sealed class CaseFactAttribute : FactAttribute
+{
+    public CaseFactAttribute(string path)
+    {
+        var full = ReferenceFiles.CasePathOf(path.Split('/'));
         if (!File.Exists(full) && !Directory.Exists(full))
         {
             Skip = $"{full} is absent";

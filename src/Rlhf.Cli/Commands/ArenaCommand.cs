@@ -2,6 +2,7 @@ using System.CommandLine;
 using System.Globalization;
 using Rlhf.Evaluation;
 using Rlhf.Reporting;
+using Rlhf.Tokenization;
 using Rlhf.Web.Labeling;
 
 namespace Rlhf.Cli.Commands;
@@ -24,6 +25,7 @@ internal static class ArenaCommand
     private static readonly Option<int> MaxTokens = ModelArguments.Number("--max-tokens", 128, 1, "Cuts an answer after this many tokens.");
     private static readonly Option<string?> Round = new("--round") { Description = "Nobody gets a prompt twice in a round. Default: 'FIRST against SECOND'.", HelpName = "NAME" };
     private static readonly Option<string[]> Fields = ModelArguments.Fields();
+    private static readonly Option<string[]> Ignore = ModelArguments.Ignore();
     private static readonly Option<bool> Quiet = ModelArguments.Quiet();
 
     public static Command Create()
@@ -34,6 +36,7 @@ internal static class ArenaCommand
         format.AddTo(command);
         server.AddTo(command);
         command.Add(Fields);
+        command.Add(Ignore);
         command.Add(Quiet);
         return command
             .WithExamples(
@@ -50,7 +53,8 @@ internal static class ArenaCommand
                 }
 
                 NamedModel.RequireDifferentNames(models);
-                var records = PromptFile.ForEvaluation(PromptFile.Read(file, ModelArguments.FieldsOf(parsed.GetValue(Fields)!)), parsed.GetValue(HeldOut), parsed.GetValue(Limit), parsed.Error());
+                var source = ModelArguments.SourceOf(parsed.GetValue(Fields)!, parsed.GetValue(Ignore)!) with { Format = format.Of(parsed, Tokenizer.Load(models[0].Folder), models[0].Folder) };
+                var records = PromptFile.ForEvaluation(PromptFile.Read(file, source), parsed.GetValue(HeldOut), parsed.GetValue(Limit), parsed.Error());
                 var store = RankingStore.Open(parsed.GetValue(Store)!);
                 var sampler = new ArenaSampler(format, sampling.Of(parsed), sampling.SeedOf(parsed), parsed.GetValue(MaxTokens));
                 var rows = sampler.Sample(parsed, parsed.GetValue(Quiet), models, records, parsed.GetValue(Round) ?? $"{models[0].Name} against {models[1].Name}", cancellation);

@@ -88,8 +88,8 @@ internal static class CollectCommand
         var tokenizer = Tokenizer.Load(folder);
         using var models = new LoadedModels();
         var policy = models.Language(folder);
-        var records = PromptFile.Read(parsed.GetValue(Prompts)!, ModelArguments.FieldsOf([]));
         var form = format.Of(parsed, tokenizer, folder);
+        var records = PromptFile.Read(parsed.GetValue(Prompts)!, new DataSource { Format = form });
         var prompts = PromptFile.Encode(records, tokenizer, form);
         PromptFile.RequireRoom(records, prompts, policy.Config.ContextLength, options.MaxNewTokens, policy.Config.VocabularySize);
         Sampled sampled;

@@ -11,11 +11,8 @@ internal static class DataCommand
 {
     private static readonly Option<RecordKind?> As = new("--as") { Description = "Read rows as this kind (by their fields unless given)" };
 
-    private static readonly Option<string[]> Fields = new("--field")
-    {
-        Description = "Another name for a field, ours=theirs, as in --field prompt=question; may be repeated",
-        DefaultValueFactory = _ => [],
-    };
+    private static readonly Option<string[]> Fields = ModelArguments.Fields();
+    private static readonly Option<string[]> Ignore = ModelArguments.Ignore();
 
     public static Command Create() => new Command("data", "Shows and checks data files.")
     {
@@ -31,7 +28,7 @@ internal static class DataCommand
         var json = new Option<bool>("--json") { Description = "With --model: one line of JSON a row, {\"examples\":[{\"prompt_ids\":[...],\"trained_ids\":[...]}]} or {\"error\":...}" };
         var model = new Option<string?>("--model") { Description = "A model folder, for its tokenizer: shows tokens, ids and the loss mask" };
         var form = new FormatArguments("--prompt", "--response");
-        var command = new Command("show", "Prints a row as the model sees it: text, tokens, ids, loss mask.") { file, row, model, As, Fields, json };
+        var command = new Command("show", "Prints a row as the model sees it: text, tokens, ids, loss mask.") { file, row, model, As, Fields, Ignore, json };
         form.AddTo(command);
         return command.WithExamples(
                 "rlhf data show data/train.jsonl --row 3",
@@ -43,13 +40,14 @@ internal static class DataCommand
                 var folder = parsed.GetValue(model);
                 var tokenizer = folder is null ? null : Tokenizer.Load(folder);
                 var format = form.Of(parsed, tokenizer, folder);
+                var source = SourceOf(parsed) with { Format = format };
                 var rows = RowsOf(parsed.GetValue(file)!, parsed.GetValue(row)!);
                 if (parsed.GetValue(json))
                 {
                     var encoder = new SequenceEncoder(tokenizer ?? throw new InputException("--json needs --model DIR, for its tokenizer."), format, new EncodingOptions(), new Ledger("show"));
                     foreach (var one in rows)
                     {
-                        parsed.Output().WriteLine(JsonOf(one, parsed, encoder));
+                        parsed.Output().WriteLine(JsonOf(one, source, parsed.GetValue(As), encoder));
                     }
 
                     return;
@@ -57,16 +55,16 @@ internal static class DataCommand
 
                 foreach (var one in rows)
                 {
-                    DataView.Write(parsed.Output(), AnyRecord.Parse(one, NamesOf(parsed), parsed.GetValue(As)), format, tokenizer);
+                    DataView.Write(parsed.Output(), AnyRecord.Parse(one, source, parsed.GetValue(As)), format, tokenizer);
                 }
             });
     }
 
-    private static string JsonOf(JsonRow row, ParseResult parsed, SequenceEncoder encoder)
+    private static string JsonOf(JsonRow row, DataSource source, RecordKind? kind, SequenceEncoder encoder)
     {
         try
         {
-            return DataView.ToJson(AnyRecord.Parse(row, NamesOf(parsed), parsed.GetValue(As)), encoder);
+            return DataView.ToJson(AnyRecord.Parse(row, source, kind), encoder);
         }
         catch (InputException e)
         {
@@ -77,11 +75,11 @@ internal static class DataCommand
     private static Command CreateCheck()
     {
         var files = new Argument<string[]>("FILE") { Description = "Files or globs", Arity = ArgumentArity.OneOrMore };
-        return new Command("check", "Reads every row and prints what was found; exit code 2 when a row is bad.") { files, As, Fields }
+        return new Command("check", "Reads every row and prints what was found; exit code 2 when a row is bad.") { files, As, Fields, Ignore }
             .WithExamples("rlhf data check data/train.jsonl", "rlhf data check 'data/*.jsonl.gz' --as ranking")
             .Does((parsed, _) =>
             {
-                var found = DataFindings.Of(DataFiles.Resolve(parsed.GetValue(files)!, "."), NamesOf(parsed), parsed.GetValue(As));
+                var found = DataFindings.Of(SourceOf(parsed) with { Path = parsed.GetValue(files)! }, ".", parsed.GetValue(As));
                 WriteFindings(parsed.Output(), found);
                 foreach (var error in found.Ledger.ExamplesOfDropped(DataReader.CannotBeRead))
                 {
@@ -151,20 +149,5 @@ internal static class DataCommand
         throw new InputException(FormattableString.Invariant($"{file}: there is no row {number}; the file has {rows}, counted from 1."));
     }
 
-    private static Dictionary<string, string> NamesOf(ParseResult parsed)
-    {
-        Dictionary<string, string> names = new(StringComparer.Ordinal);
-        foreach (var pair in parsed.GetValue(Fields)!)
-        {
-            var (ours, theirs) = pair.Split('=', 2) is [{ Length: > 0 } left, { Length: > 0 } right]
-                ? (left, right)
-                : throw new InputException($"--field {pair}: expected ours=theirs, as in prompt=question.");
-            if (!names.TryAdd(ours, theirs))
-            {
-                throw new InputException($"--field {pair}: {ours} has a name already.");
-            }
-        }
-
-        return names;
-    }
+    private static DataSource SourceOf(ParseResult parsed) => ModelArguments.SourceOf(parsed.GetValue(Fields)!, parsed.GetValue(Ignore)!);
 }

@@ -27,6 +27,7 @@ internal static class EvalPolicyCommand
     private static readonly Option<int> Samples = ModelArguments.SampleCount("--samples", "Answers to each prompt.");
     private static readonly Option<int> MaxTokens = ModelArguments.Number("--max-tokens", 128, 1, "Cuts an answer after this many tokens.");
     private static readonly Option<string[]> Fields = ModelArguments.Fields();
+    private static readonly Option<string[]> Ignore = ModelArguments.Ignore();
     private static readonly Option<bool> Json = ModelArguments.Json("The figures as one JSON object.");
     private static readonly Option<bool> Quiet = ModelArguments.Quiet();
 
@@ -39,7 +40,7 @@ internal static class EvalPolicyCommand
         };
         sampling.AddTo(command);
         format.AddTo(command);
-        foreach (var option in (Option[])[Fields, Json, Quiet])
+        foreach (var option in (Option[])[Fields, Ignore, Json, Quiet])
         {
             command.Add(option);
         }
@@ -74,8 +75,9 @@ internal static class EvalPolicyCommand
             Seed = arguments.SeedOf(parsed),
         };
         var context = new[] { policy, other, judges.Reference, judges.Reward, judges.Second }.OfType<Decoder>().Min(decoder => decoder.Config.ContextLength);
+        var source = ModelArguments.SourceOf(parsed.GetValue(Fields)!, parsed.GetValue(Ignore)!) with { Format = form };
         var records = PromptFile.ForEvaluation(
-            PromptFile.Read(parsed.GetValue(Prompts)!, ModelArguments.FieldsOf(parsed.GetValue(Fields)!)), parsed.GetValue(HeldOut), parsed.GetValue(Limit), parsed.Error());
+            PromptFile.Read(parsed.GetValue(Prompts)!, source), parsed.GetValue(HeldOut), parsed.GetValue(Limit), parsed.Error());
         var prompts = PromptFile.Encode(records, tokenizer, form);
         PromptFile.RequireRoom(records, prompts, context, settings.MaxNewTokens, policy.Config.VocabularySize);
         var samples = parsed.GetValue(Samples);

@@ -38,6 +38,7 @@ internal static class EvalRewardCommand
     }.AcceptOnlyFromAmong("error", "drop");
 
     private static readonly Option<string[]> Fields = ModelArguments.Fields();
+    private static readonly Option<string[]> Ignore = ModelArguments.Ignore();
     private static readonly Option<bool> Json = ModelArguments.Json("The report as one JSON object.");
     private static readonly Option<bool> Quiet = ModelArguments.Quiet();
 
@@ -49,7 +50,7 @@ internal static class EvalRewardCommand
         var format = new FormatArguments();
         var command = new Command("reward", "Shows how far a reward model can be trusted: pair accuracy with its interval, by K and by margin, calibration, and what mere length explains.")
         {
-            Model, Second, Data, HeldOut, Limit, Overlong, BadRow, Fields, Json, Quiet,
+            Model, Second, Data, HeldOut, Limit, Overlong, BadRow, Fields, Ignore, Json, Quiet,
         };
         format.AddTo(command);
         return command.WithExamples(
@@ -61,10 +62,9 @@ internal static class EvalRewardCommand
     private static void Run(ParseResult parsed, FormatArguments format, CancellationToken cancellation)
     {
         var folder = parsed.GetValue(Model)!;
-        var source = new DataSource
+        var source = ModelArguments.SourceOf(parsed.GetValue(Fields)!, parsed.GetValue(Ignore)!) with
         {
             Path = parsed.GetValue(Data)!,
-            Fields = ModelArguments.FieldsOf(parsed.GetValue(Fields)!),
             Limit = parsed.GetValue(Limit),
             OnBadRow = Enum.Parse<BadRowPolicy>(parsed.GetValue(BadRow)!, ignoreCase: true),
         };
@@ -99,7 +99,7 @@ internal static class EvalRewardCommand
         var share = parsed.GetValue(HeldOut);
         var all = 0;
         List<EncodedRanking> rankings = [];
-        foreach (var ranking in DataReader.Rankings(source, Directory.GetCurrentDirectory(), ledger))
+        foreach (var ranking in DataReader.Rankings(source with { Format = format }, Directory.GetCurrentDirectory(), ledger))
         {
             all++;
             if ((share == 0 || PromptSplit.IsHeldOut(ranking.Prompt.Text, share)) && encoder.Encode(ranking) is { } encoded)

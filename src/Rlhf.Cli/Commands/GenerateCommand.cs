@@ -29,6 +29,7 @@ internal static class GenerateCommand
     private static readonly Option<int> BestOf = ModelArguments.SampleCount("--best-of", "Samples this many answers for each one and keeps the one that the reward model scores highest.");
     private static readonly Option<string?> RewardModel = ModelArguments.Folder("--reward-model", "A reward model folder: every answer gets its score.");
     private static readonly Option<string[]> Fields = ModelArguments.Fields();
+    private static readonly Option<string[]> Ignore = ModelArguments.Ignore();
     private static readonly Option<bool> Json = ModelArguments.Json("One JSON object a line: prompt, response, tokens, logprobs, finished, score, seed.");
     private static readonly Option<bool> Quiet = ModelArguments.Quiet();
 
@@ -52,7 +53,7 @@ internal static class GenerateCommand
         var command = new Command("generate", "Answers prompts with a model.") { Model, PromptText, Prompts, MaxTokens };
         sampling.AddTo(command);
         format.AddTo(command);
-        foreach (var option in (Option[])[Samples, BestOf, RewardModel, Fields, Json, Quiet])
+        foreach (var option in (Option[])[Samples, BestOf, RewardModel, Fields, Ignore, Json, Quiet])
         {
             command.Add(option);
         }
@@ -83,16 +84,16 @@ internal static class GenerateCommand
     private static void Run(ParseResult parsed, SamplingArguments arguments, FormatArguments format, CancellationToken cancellation)
     {
         var sampling = arguments.Of(parsed);
-        var fields = ModelArguments.FieldsOf(parsed.GetValue(Fields)!);
+        var source = ModelArguments.SourceOf(parsed.GetValue(Fields)!, parsed.GetValue(Ignore)!);
         var folder = parsed.GetValue(Model)!;
         var tokenizer = Tokenizer.Load(folder);
         using var models = new LoadedModels();
         var policy = models.Language(folder);
         var reward = parsed.GetValue(RewardModel) is { } rewardFolder ? models.Reward(rewardFolder, tokenizer, folder) : null;
+        var form = format.Of(parsed, tokenizer, folder);
         var records = parsed.GetValue(PromptText) is { } text
             ? [new PromptRecord("prompt", Prompt.FromText(text), new RowPosition("--prompt", 1, 1))]
-            : PromptFile.Read(parsed.GetValue(Prompts)!, fields);
-        var form = format.Of(parsed, tokenizer, folder);
+            : PromptFile.Read(parsed.GetValue(Prompts)!, source with { Format = form });
         var prompts = PromptFile.Encode(records, tokenizer, form);
         var settings = new GenerationSettings
         {

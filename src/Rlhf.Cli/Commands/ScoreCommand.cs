@@ -22,6 +22,7 @@ internal static class ScoreCommand
 
     private static readonly Option<bool> NoEos = new("--no-eos") { Description = "Does not put the end-of-sequence token after the answer of a row of text." };
     private static readonly Option<string[]> Fields = ModelArguments.Fields();
+    private static readonly Option<string[]> Ignore = ModelArguments.Ignore();
     private static readonly Option<bool> Json = ModelArguments.Json("One JSON object a row, in their order: logprobs and entropies of the tokens from prompt_length on, or reward.");
     private static readonly Option<bool> Quiet = ModelArguments.Quiet();
 
@@ -43,7 +44,7 @@ internal static class ScoreCommand
         var format = new FormatArguments();
         var command = new Command("score", "Scores given answers: log-probabilities by a language model, rewards by a reward model.")
         {
-            Model, Data, Fields, NoEos, Json, Quiet,
+            Model, Data, Fields, Ignore, NoEos, Json, Quiet,
         };
         format.AddTo(command);
         return command.WithExamples(
@@ -57,11 +58,11 @@ internal static class ScoreCommand
     private static void Run(ParseResult parsed, FormatArguments format, CancellationToken cancellation)
     {
         var folder = parsed.GetValue(Model)!;
-        var fields = ModelArguments.FieldsOf(parsed.GetValue(Fields)!);
+        var source = ModelArguments.SourceOf(parsed.GetValue(Fields)!, parsed.GetValue(Ignore)!);
         var isReward = LoadedModels.IsReward(folder);
         using var models = new LoadedModels();
         var decoder = isReward ? models.Reward(folder) : models.Language(folder);
-        var rows = ReadRows(parsed, format, folder, decoder.Config, isReward, fields);
+        var rows = ReadRows(parsed, format, folder, decoder.Config, isReward, source);
         using var scorer = new Scorer(decoder, ModelArguments.RowBudget);
         using var progress = ModelArguments.Progress(parsed, parsed.GetValue(Quiet) || rows.Count == 1).Start("score", rows.Count, "rows");
         var table = new ScoreTable(isReward);
@@ -88,13 +89,13 @@ internal static class ScoreCommand
     }
 
     // All rows are read before the first is scored: a bad row ends the command before it wrote anything.
-    private static List<ScoreRow> ReadRows(ParseResult parsed, FormatArguments arguments, string folder, DecoderConfig config, bool isReward, IReadOnlyDictionary<string, string> fields)
+    private static List<ScoreRow> ReadRows(ParseResult parsed, FormatArguments arguments, string folder, DecoderConfig config, bool isReward, DataSource source)
     {
         var tokenizer = LoadedModels.FindTokenizer(folder);
         var format = tokenizer is null ? new FormatOptions() : arguments.Of(parsed, tokenizer, folder);
         var reader = new ScoreRowReader(config, isReward, tokenizer, parsed.GetValue(NoEos) ? format with { AddEos = false } : format);
         var file = DataFiles.Resolve([parsed.GetValue(Data)!], Directory.GetCurrentDirectory())[0];
-        List<ScoreRow> rows = [.. reader.Read(file, fields)];
+        List<ScoreRow> rows = [.. reader.Read(file, source)];
         return rows.Count > 0 ? rows : throw new InputException($"{file.Name}: expected at least one row, found none.");
     }
 

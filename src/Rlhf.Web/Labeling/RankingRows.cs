@@ -85,6 +85,7 @@ public static class RankingRows
         var fields = new RowFields(row, new Dictionary<string, string>());
         var prompt = PromptParser.Parse(fields);
         var responses = RankingParser.ParseResponses(fields);
+        UnreadFields.Check(fields, RecordKind.Ranking, onlyAsked: true);
         if (responses.Count > MaximumAnswers)
         {
             throw fields.Wrong(fields.Get("responses"), string.Create(CultureInfo.InvariantCulture, $"expected 2 to {MaximumAnswers} answers to rank in the browser, found {responses.Count}"));

@@ -26,30 +26,26 @@ public sealed record AnyRecord(RecordKind Kind, Demonstration? Demonstration = n
 {
     /// <summary>Reads a row.</summary>
     /// <param name="row">The row.</param>
-    /// <param name="names">Our field names to the data's, where they differ.</param>
+    /// <param name="source">How: other names for fields, fields to ignore, the format; its files do not matter.</param>
     /// <param name="kind">What to read it as; what its fields suggest where null: rankings first, then demonstrations, text, prompts.</param>
-    /// <exception cref="InputException">The row is no such record; with file:line:column.</exception>
-    public static AnyRecord Parse(JsonRow row, IReadOnlyDictionary<string, string> names, RecordKind? kind = null)
+    /// <exception cref="InputException">The row is no such record, or would be left out; with file:line:column.</exception>
+    public static AnyRecord Parse(JsonRow row, DataSource source, RecordKind? kind = null)
     {
-        var fields = new RowFields(row, names);
-        var asked = kind ?? Suggested(fields);
-        return asked switch
-        {
-            RecordKind.Demonstration => new AnyRecord(asked, Demonstration: DemonstrationParser.Parse(fields)),
-            RecordKind.Ranking => new AnyRecord(asked, Ranking: RankingParser.Parse(fields)),
-            RecordKind.Text => new AnyRecord(asked, Text: DataReader.ParseText(fields)),
-            _ => new AnyRecord(asked, Prompt: DataReader.ParsePromptRecord(fields)),
-        };
+        var ledger = new Ledger("row");
+        return new RecordReader(source, ledger).Parse(row, kind)
+            ?? throw new InputException($"{row.Position}: the row is left out: {string.Join(", ", ledger.DroppedByReason.Keys)}.");
     }
 
-    private static RecordKind Suggested(RowFields row)
+    /// <summary>What a row's fields suggest that it is.</summary>
+    internal static RecordKind Suggested(RowFields row)
     {
-        if (row.Has("responses") || (row.Has("chosen") && row.Has("rejected")))
+        if (RankingParser.Fits(row))
         {
             return RecordKind.Ranking;
         }
 
-        if (row.Has("messages") || (DemonstrationParser.HasResponse(row) && (row.Has("prompt") || row.Has("instruction"))))
+        var asks = row.Has("prompt") || row.Has("instruction");
+        if ((DemonstrationParser.HasResponse(row) && asks) || PromptParser.ConversationOf(row) is { } name && HasAnswer(row, name))
         {
             return RecordKind.Demonstration;
         }
@@ -59,8 +55,19 @@ public sealed record AnyRecord(RecordKind Kind, Demonstration? Demonstration = n
             return RecordKind.Text;
         }
 
-        return row.Has("prompt") || row.Has("instruction")
-            ? RecordKind.Prompt
-            : throw row.Missing("the fields of a demonstration, a comparison, a ranking, a prompt or a text (name them with fields if they are called otherwise)");
+        if (!asks && PromptParser.ConversationOf(row) is null)
+        {
+            throw row.Missing("the fields of a demonstration, a comparison, a ranking, a prompt or a text (name them with fields if they are called otherwise)");
+        }
+
+        return DemonstrationParser.EmptyResponseOf(row) is { } empty
+            ? throw row.Missing($"a response, and {empty} is null (to read the row as a prompt, ask for prompts: --as prompt, or the key prompts)")
+            : RecordKind.Prompt;
     }
+
+    private static bool HasAnswer(RowFields row, string conversation) =>
+        row.Peek(conversation)!.Items is var turns && (turns.Count == 0 || turns.Any(turn => !IsUser(turn)));
+
+    private static bool IsUser(RowValue turn) =>
+        (turn.Properties.GetValueOrDefault("role") ?? turn.Properties.GetValueOrDefault("from"))?.Text is "user" or "human" or "system" or "developer";
 }

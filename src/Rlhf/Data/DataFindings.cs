@@ -17,22 +17,19 @@ public sealed record DataFindings(
     long Pairs,
     long Ties)
 {
-    /// <summary>Reads every row, going on after a bad one; rankings that training would drop are dropped here too.</summary>
-    public static DataFindings Of(IReadOnlyList<DataFile> files, IReadOnlyDictionary<string, string> names, RecordKind? kind = null)
+    /// <summary>Reads every row as training does, going on after a bad one.</summary>
+    /// <param name="source">The files, and how to read them.</param>
+    /// <param name="baseFolder">The folder that their paths are relative to.</param>
+    /// <param name="kind">What the rows are; for each file what its first row suggests where null.</param>
+    public static DataFindings Of(DataSource source, string baseFolder, RecordKind? kind = null)
     {
         var ledger = new Ledger("check");
         SortedDictionary<RecordKind, int> kinds = [];
         SortedDictionary<int, int> answers = [];
         List<int> prompts = [], responses = [];
         long pairs = 0, ties = 0;
-        foreach (var row in files.SelectMany(file => JsonRows.Read(file.FullPath, file.Name)))
+        foreach (var record in DataReader.Read(source with { OnBadRow = BadRowPolicy.Drop }, baseFolder, ledger, kind))
         {
-            ledger.Read(row.Position.File);
-            if (TryParse(row, names, kind, ledger) is not { } record || (record.Ranking is { } read && DataReader.Distinguishable(read, ledger) is null))
-            {
-                continue;
-            }
-
             kinds[record.Kind] = kinds.GetValueOrDefault(record.Kind) + 1;
             var prompt = record.Demonstration?.Prompt ?? record.Ranking?.Prompt ?? record.Prompt?.Prompt;
             prompts.AddRange(prompt is null ? [] : [prompt.Text.Length]);
@@ -45,19 +42,6 @@ public sealed record DataFindings(
         }
 
         return new DataFindings(ledger, kinds, prompts, responses, answers, pairs, ties);
-    }
-
-    private static AnyRecord? TryParse(JsonRow row, IReadOnlyDictionary<string, string> names, RecordKind? kind, Ledger ledger)
-    {
-        try
-        {
-            return AnyRecord.Parse(row, names, kind);
-        }
-        catch (InputException e)
-        {
-            ledger.Drop(row.Position, DataReader.CannotBeRead, e.Message);
-            return null;
-        }
     }
 
     private static IReadOnlyList<string> ResponsesOf(AnyRecord record) =>

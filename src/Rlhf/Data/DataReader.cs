@@ -10,107 +10,65 @@ public static class DataReader
     /// <summary>The ledger's reason for a bad row; its examples are the errors.</summary>
     public const string CannotBeRead = "cannot be read";
 
-    /// <summary>Rows with a prompt (or messages) and a response; with <see cref="DataSource.Take"/>, comparisons of which one answer is taken.</summary>
-    public static IEnumerable<Demonstration> Demonstrations(DataSource source, string baseFolder, Ledger ledger)
-    {
-        if (source.Take == DemonstrationPick.Response)
-        {
-            return Read(source, baseFolder, ledger, DemonstrationParser.Parse);
-        }
-
-        return Read(source, baseFolder, ledger, row =>
-        {
-            var demonstration = DemonstrationParser.Take(row, source.Take);
-            if (demonstration is null)
-            {
-                ledger.Drop(row.Position, "empty answer");
-            }
-
-            return demonstration;
-        });
-    }
+    /// <summary>
+    /// Rows with a prompt (or messages) and a response; with <see cref="DataSource.Take"/>, comparisons of which one answer is taken. Rows of which nothing is to be trained on
+    /// are dropped and counted.
+    /// </summary>
+    public static IEnumerable<Demonstration> Demonstrations(DataSource source, string baseFolder, Ledger ledger) =>
+        Read(source, baseFolder, ledger, RecordKind.Demonstration).Select(record => record.Demonstration!);
 
     /// <summary>Comparisons and rankings. Rows whose answers cannot be told apart, and rows with an empty answer, are dropped and counted.</summary>
-    public static IEnumerable<Ranking> Rankings(DataSource source, string baseFolder, Ledger ledger)
-    {
-        RefuseTake(source);
-        return Read(source, baseFolder, ledger, row => Distinguishable(RankingParser.Parse(row), ledger));
-    }
+    public static IEnumerable<Ranking> Rankings(DataSource source, string baseFolder, Ledger ledger) =>
+        Read(source, baseFolder, ledger, RecordKind.Ranking).Select(record => record.Ranking!);
 
     /// <summary>The prompts of rows of any kind, each distinct prompt once.</summary>
-    public static IEnumerable<PromptRecord> Prompts(DataSource source, string baseFolder, Ledger ledger)
-    {
-        RefuseTake(source);
-        HashSet<string> seen = new(StringComparer.Ordinal);
-        return Read(source, baseFolder, ledger, row =>
-        {
-            var record = ParsePromptRecord(row);
-            if (seen.Add(record.Prompt.Text))
-            {
-                return record;
-            }
-
-            ledger.Drop(row.Position, "the same prompt as an earlier row");
-            return null;
-        });
-    }
+    public static IEnumerable<PromptRecord> Prompts(DataSource source, string baseFolder, Ledger ledger) =>
+        Read(source, baseFolder, ledger, RecordKind.Prompt).Select(record => record.Prompt!);
 
     /// <summary>Plain text.</summary>
-    public static IEnumerable<TextDocument> Texts(DataSource source, string baseFolder, Ledger ledger)
+    public static IEnumerable<TextDocument> Texts(DataSource source, string baseFolder, Ledger ledger) =>
+        Read(source, baseFolder, ledger, RecordKind.Text).Select(record => record.Text!);
+
+    /// <summary>Rows of a kind, or, where it is null, of the kind that the first row of each file has: a file of several kinds is bad from the first row of another one on.</summary>
+    public static IEnumerable<AnyRecord> Read(DataSource source, string baseFolder, Ledger ledger, RecordKind? kind)
     {
-        RefuseTake(source);
-        return Read(source, baseFolder, ledger, ParseText);
+        Validate(source, kind);
+        return Enumerate(source, DataFiles.Resolve(source.Path, baseFolder), ledger, kind);
     }
 
-    private static IEnumerable<T> Read<T>(DataSource source, string baseFolder, Ledger ledger, Func<RowFields, T?> parse)
-        where T : class
+    private static IEnumerable<AnyRecord> Enumerate(DataSource source, IReadOnlyList<DataFile> files, Ledger ledger, RecordKind? kind)
     {
-        Validate(source);
-        var files = DataFiles.Resolve(source.Path, baseFolder);
-        return Enumerate(source, files, ledger, parse);
-    }
-
-    private static IEnumerable<T> Enumerate<T>(DataSource source, IReadOnlyList<DataFile> files, Ledger ledger, Func<RowFields, T?> parse)
-        where T : class
-    {
-        var formatFields = source.Format is null ? [] : new HashSet<string>(TextTemplate.FieldsOf(source.Format), StringComparer.Ordinal);
-        HashSet<string> unseen = new(source.Fields.Values, StringComparer.Ordinal);
-        var rows = 0;
-        foreach (var row in files.SelectMany(file => JsonRows.Read(file.FullPath, file.Name)).Take(source.Limit ?? int.MaxValue))
+        var reader = new RecordReader(source, ledger);
+        var left = source.Limit ?? int.MaxValue;
+        foreach (var file in files.TakeWhile(_ => left > 0))
         {
-            rows++;
-            ledger.Read(row.Position.File);
-            if (Parse(row, source, ledger, parse, unseen, formatFields) is { } record)
+            var rows = 0;
+            RecordKind? before = null;
+            foreach (var row in JsonRows.Read(file.FullPath, file.Name).Take(left))
             {
-                yield return record;
+                rows++;
+                ledger.Read(file.Name);
+                if (Parse(row, source, ledger, reader, kind, before) is { } record)
+                {
+                    before = record.Kind;
+                    yield return record;
+                }
             }
+
+            left -= rows > 0 ? rows : throw new InputException($"{file.Name}: expected at least one row, found none.");
         }
 
-        if (rows == 0)
+        if (reader.Unseen.Count > 0)
         {
-            throw new InputException($"{string.Join(", ", files.Select(file => file.Name))}: expected at least one row, found none.");
-        }
-
-        if (unseen.Count > 0)
-        {
-            throw new InputException($"{string.Join(", ", files.Select(file => file.Name))}: no row has the field {string.Join(", ", unseen.Order(StringComparer.Ordinal))} that the option fields names.");
+            throw new InputException($"{string.Join(", ", files.Select(file => file.Name))}: no row has the field {string.Join(", ", reader.Unseen.Order(StringComparer.Ordinal))} that the option {(reader.Unseen.All(source.Ignore.Contains) ? "ignore" : "fields")} names.");
         }
     }
 
-    private static T? Parse<T>(JsonRow row, DataSource source, Ledger ledger, Func<RowFields, T?> parse, HashSet<string> unseen, HashSet<string> formatFields)
-        where T : class
+    private static AnyRecord? Parse(JsonRow row, DataSource source, Ledger ledger, RecordReader reader, RecordKind? kind, RecordKind? before)
     {
         try
         {
-            var fields = new RowFields(row, source.Fields);
-            unseen.RemoveWhere(fields.Contains);
-            var record = parse(fields);
-            foreach (var name in fields.NotRead.Where(name => !formatFields.Contains(name)))
-            {
-                ledger.Note(row.Position, $"field not used: {name}");
-            }
-
-            return record;
+            return reader.Parse(row, kind, kind is null ? before : null);
         }
         catch (InputException e) when (source.OnBadRow == BadRowPolicy.Drop)
         {
@@ -119,46 +77,7 @@ public static class DataReader
         }
     }
 
-    /// <summary>Pairs of equal answers say nothing; a row of which nothing else is left is dropped.</summary>
-    internal static Ranking? Distinguishable(Ranking ranking, Ledger ledger)
-    {
-        if (ranking.Responses.Any(string.IsNullOrWhiteSpace))
-        {
-            ledger.Drop(ranking.Position, "empty answer");
-            return null;
-        }
-
-        var kept = Enumerable.Range(0, ranking.Pairs.Count)
-            .Where(i => ranking.Responses[ranking.Pairs[i].Better] != ranking.Responses[ranking.Pairs[i].Worse])
-            .ToList();
-        if (kept.Count == ranking.Pairs.Count)
-        {
-            return ranking;
-        }
-
-        if (kept.Count + ranking.Ties.Count == 0)
-        {
-            ledger.Drop(ranking.Position, "identical answers");
-            return null;
-        }
-
-        ledger.Note(ranking.Position, "pair of identical answers left out");
-        return ranking with { Pairs = [.. kept.Select(i => ranking.Pairs[i])], Margins = ranking.Margins is { } margins ? [.. kept.Select(i => margins[i])] : null };
-    }
-
-    internal static PromptRecord ParsePromptRecord(RowFields row)
-    {
-        var prompt = row.Has("chosen") && row.Has("rejected") ? RankingParser.Parse(row).Prompt : PromptParser.Parse(row);
-        return new PromptRecord(row.Id(), prompt, row.Position);
-    }
-
-    internal static TextDocument ParseText(RowFields row)
-    {
-        var value = row.Get("text");
-        return row.TextOf(value).Length > 0 ? new TextDocument(row.Id(), value.Text, row.Position) : throw row.Error(value, "a text");
-    }
-
-    private static void Validate(DataSource source)
+    private static void Validate(DataSource source, RecordKind? kind)
     {
         if (!(source.HeldOut is >= 0 and < 1))
         {
@@ -169,11 +88,8 @@ public static class DataReader
         {
             throw new InputException("The limit of a data source must be at least 1.");
         }
-    }
 
-    private static void RefuseTake(DataSource source)
-    {
-        if (source.Take != DemonstrationPick.Response)
+        if (source.Take != DemonstrationPick.Response && kind != RecordKind.Demonstration)
         {
             throw new InputException("The option take of a data source has an effect only where demonstrations are read.");
         }

@@ -37,6 +37,9 @@ public sealed record DataSource
     /// <summary>Other names for fields: our name to the data's, for example <c>{prompt: question, response: answer}</c>.</summary>
     public IReadOnlyDictionary<string, string> Fields { get; init; } = new Dictionary<string, string>(StringComparer.Ordinal);
 
+    /// <summary>Fields of the data that are left out on purpose, for example <c>[score]</c>; a field that changes what a row means is otherwise an error where nothing reads it.</summary>
+    public IReadOnlyList<string> Ignore { get; init; } = [];
+
     /// <summary>How these rows become text; the recipe's format where absent.</summary>
     public FormatOptions? Format { get; init; }
 

@@ -1,5 +1,3 @@
-using System.Text.Json;
-
 namespace Rlhf.Data;
 
 /// <summary>Reads a demonstration: a prompt with <c>response</c> (or <c>completion</c>, <c>output</c>), or <c>messages</c> that end with the assistant's.</summary>
@@ -10,70 +8,73 @@ internal static class DemonstrationParser
     /// <summary>Whether the row has a response beside its prompt.</summary>
     public static bool HasResponse(RowFields row) => ResponseNames.Any(row.Has);
 
+    /// <summary>The name under which a row has null instead of a response; null where it has none of them, or a response.</summary>
+    public static string? EmptyResponseOf(RowFields row) => HasResponse(row) ? null : ResponseNames.FirstOrDefault(row.IsNull);
+
     public static Demonstration Parse(RowFields row)
     {
-        if (row.Has("messages") && !HasResponse(row))
+        if (PromptParser.ConversationOf(row) is { } name && !HasResponse(row))
         {
-            return ParseConversation(row);
+            return ParseConversation(row, name);
         }
 
         var prompt = PromptParser.Parse(row);
-        var value = FindResponse(row);
-        var response = AnswerText(row, value);
-        return string.IsNullOrWhiteSpace(response)
+        var (value, responseName) = FindResponse(row);
+        var answer = MessageParser.ParseAnswer(row, value, responseName);
+        return MessageParser.IsEmpty(answer)
             ? throw row.Error(value, "a response")
-            : new Demonstration(row.Id(), prompt, Message.FromAssistant(response), TrainOnAllTurns: false, row.Position);
+            : new Demonstration(row.Id(), prompt, answer, TrainOnAllTurns: row.Peek("history") is { Items.Count: > 0 }, row.Position);
     }
+
+    /// <summary>Whether any turn that a demonstration trains on may count in the loss.</summary>
+    public static bool IsTrained(Demonstration demonstration) =>
+        demonstration.Answer.IsTrained || (demonstration.TrainOnAllTurns && demonstration.Prompt.AsMessages().Any(message => message is { Role: "assistant", IsTrained: true }));
+
+    /// <summary>The row's weight: 1, or 0 for a row that is to be left out.</summary>
+    public static bool IsLeftOut(RowFields row) => row.Find("weight") is { } value && row.ScoreOf(value) switch
+    {
+        0 => true,
+        1 => false,
+        _ => throw row.Error(value, "a weight of 0 or 1 (demonstrations and texts are used or left out; no other weight is read)"),
+    };
 
     /// <summary>One answer of a comparison as a demonstration; null where the picked answer is empty.</summary>
     public static Demonstration? Take(RowFields row, DemonstrationPick pick)
     {
         var ranking = RankingParser.Parse(row);
         var (best, worst) = BestAndWorst(ranking);
-        var chosen = ranking.Responses[best];
-        var takesChosen = pick == DemonstrationPick.Chosen || (pick == DemonstrationPick.Mixed && PromptSplit.PicksChosen(ranking.Prompt.Text, chosen));
-        var response = takesChosen ? chosen : ranking.Responses[worst];
-        return string.IsNullOrWhiteSpace(response) ? null : new Demonstration(ranking.Id, ranking.Prompt, Message.FromAssistant(response), TrainOnAllTurns: false, ranking.Position);
+        var takesChosen = pick == DemonstrationPick.Chosen || (pick == DemonstrationPick.Mixed && PromptSplit.PicksChosen(ranking.Prompt.Text, ranking.Responses[best]));
+        var answer = ranking.Answer(takesChosen ? best : worst);
+        return MessageParser.IsEmpty(answer) ? null : new Demonstration(ranking.Id, ranking.Prompt, answer, TrainOnAllTurns: false, ranking.Position);
     }
 
-    /// <summary>An answer that is a text, or messages of which there is one, the assistant's.</summary>
-    public static string AnswerText(RowFields row, RowValue value)
+    private static Demonstration ParseConversation(RowFields row, string name)
     {
-        if (value.Kind != JsonValueKind.Array)
-        {
-            return row.TextOf(value);
-        }
-
-        var messages = PromptParser.ParseMessages(row, value);
-        return messages is [{ Role: "assistant" } answer] ? answer.Content : throw row.Error(value, "one message of the assistant");
-    }
-
-    private static Demonstration ParseConversation(RowFields row)
-    {
-        var value = row.Get("messages");
-        var messages = PromptParser.ParseMessages(row, value);
+        var value = row.Get(name);
+        var messages = MessageParser.ParseAll(row, value, name);
         var last = value.Items[^1];
         if (messages[^1].Role != "assistant")
         {
             throw row.Wrong(last, $"expected the assistant's message last, found one of the role {messages[^1].Role}");
         }
 
-        if (string.IsNullOrWhiteSpace(messages[^1].Content))
+        if (MessageParser.IsEmpty(messages[^1]))
         {
-            throw row.Error(last.Properties["content"], "a response");
+            throw row.Error(last.Properties.GetValueOrDefault("content") ?? last.Properties.GetValueOrDefault("value") ?? last, "a response");
         }
 
         var prompt = PromptParser.FromMessages(row, value, messages[..^1]);
         return new Demonstration(row.Id(), prompt, messages[^1], TrainOnAllTurns: true, row.Position);
     }
 
-    private static RowValue FindResponse(RowFields row)
+    private static (RowValue Value, string Name) FindResponse(RowFields row)
     {
         var present = ResponseNames.Where(row.Has).ToList();
         return present.Count switch
         {
-            1 => row.Get(present[0]),
+            1 => (row.Get(present[0]), present[0]),
             0 when row.Has("chosen") => throw row.Missing("a response (for an answer of a comparison, set take to chosen, rejected or mixed)"),
+            0 when EmptyResponseOf(row) is { } name => throw row.Missing($"a response, and {name} is null (to read the row as a prompt, give it as prompts)"),
             0 => throw row.Missing("a response (the field response, completion or output)"),
             _ => throw row.Missing($"one response (say with fields which of {string.Join(", ", present)} it is)"),
         };

@@ -19,9 +19,7 @@ public interface ILabeler
             throw new InputException($"{prompt.Position}: a ranking needs at least two answers, and prompt {prompt.Id} has {responses.Count}.");
         }
 
-        var scores = Scores(prompt.Prompt, responses);
-        var tiers = Enumerable.Range(0, responses.Count).GroupBy(i => scores[i]).OrderByDescending(tier => tier.Key)
-            .Select(tier => (IReadOnlyList<int>)[.. tier]).ToArray();
+        var tiers = Tiers.ByScore(Scores(prompt.Prompt, responses));
         return new Ranking(prompt.Id, prompt.Prompt, responses, tiers, Tiers.Pairs(tiers), Tiers.Ties(tiers), null, Name, 1, prompt.Position);
     }
 }

@@ -16,6 +16,7 @@ public sealed class JsonRow
 
     private readonly byte[] _bytes;
     private readonly long _byteOffset;
+    private readonly InputException? _unreadable;
 
     internal JsonRow(RowPosition position, long byteOffset, byte[] bytes)
     {
@@ -24,6 +25,9 @@ public sealed class JsonRow
         _bytes = bytes;
     }
 
+    /// <summary>A row that cannot be held, and why.</summary>
+    internal JsonRow(RowPosition position, InputException unreadable) : this(position, 0, []) => _unreadable = unreadable;
+
     /// <summary>Where the row begins.</summary>
     public RowPosition Position { get; }
 
@@ -31,9 +35,14 @@ public sealed class JsonRow
     internal ReadOnlySpan<byte> Bytes => _bytes;
 
     /// <summary>The row's value.</summary>
-    /// <exception cref="InputException">Not valid UTF-8, not one JSON value, nested too deeply, or a name stands twice in an object.</exception>
+    /// <exception cref="InputException">Too large, not valid UTF-8, not one JSON value, nested too deeply, or a name stands twice in an object.</exception>
     public RowValue Parse()
     {
+        if (_unreadable is not null)
+        {
+            throw _unreadable;
+        }
+
         CheckUtf8();
         var reader = new Utf8JsonReader(_bytes, new JsonReaderOptions { MaxDepth = MaximumNesting + 1 });
         try

@@ -19,8 +19,8 @@ public static class JsonRows
     /// <param name="name">The file's name in positions; its path where null.</param>
     /// <param name="maximumRowBytes">The most bytes of a row.</param>
     /// <exception cref="InputException">
-    /// The file cannot be read, a row is too large, or the commas and brackets between the rows of an array are wrong. A row that is wrong in
-    /// itself throws from <see cref="JsonRow.Parse"/>.
+    /// The file cannot be read, or the commas and brackets between the rows of an array are wrong. A row that is wrong in itself, or too large,
+    /// throws from <see cref="JsonRow.Parse"/>; what a row has beyond the limit is passed over and never held.
     /// </exception>
     public static IEnumerable<JsonRow> Read(string path, string? name = null, int maximumRowBytes = DefaultMaximumRowBytes)
     {
@@ -38,12 +38,15 @@ public static class JsonRows
         for (bytes.SkipWhiteSpace(); bytes.Peek() >= 0; bytes.SkipWhiteSpace())
         {
             var row = new RowCollector(bytes, maximumRowBytes);
-            while (bytes.Peek() is >= 0 and not '\n')
+            while (bytes.Peek() is >= 0 and not '\n' && row.TryTake())
             {
-                row.Take();
             }
 
             yield return row.ToRow();
+            while (row.IsTooLarge && bytes.Peek() is >= 0 and not '\n')
+            {
+                bytes.Skip();
+            }
         }
     }
 
@@ -53,7 +56,11 @@ public static class JsonRows
         bytes.SkipWhiteSpace();
         for (var more = bytes.Peek() != ']'; more;)
         {
-            yield return TakeValue(bytes, maximumRowBytes);
+            var row = new RowCollector(bytes, maximumRowBytes);
+            var end = new ValueEnd();
+            Advance(bytes, end, row);
+            yield return row.Length > 0 ? row.ToRow() : throw bytes.Error($"expected a row, found {Found(bytes.Peek())}");
+            Advance(bytes, end, null);
             bytes.SkipWhiteSpace();
             more = bytes.Peek() == ',';
             if (!more && bytes.Peek() != ']')
@@ -76,46 +83,26 @@ public static class JsonRows
         }
     }
 
-    /// <summary>
-    /// Takes one value of an array by its brackets and quotes alone: whether it is valid is seen when the row is parsed, and a row that is not
-    /// does not hide the next one.
-    /// </summary>
-    private static JsonRow TakeValue(TextBytes bytes, int maximumRowBytes)
+    /// <summary>Goes to the end of a value, gathering it until it is too large, or passing over it.</summary>
+    private static void Advance(TextBytes bytes, ValueEnd end, RowCollector? row)
     {
-        var row = new RowCollector(bytes, maximumRowBytes);
-        var depth = 0;
-        var inText = false;
-        while (true)
+        for (var next = bytes.Peek(); !end.IsAt(next); next = bytes.Peek())
         {
-            var next = bytes.Peek();
             if (next < 0)
             {
                 throw bytes.Error("expected the rest of the array, found the end of the file");
             }
 
-            if (!inText && depth == 0 && next is ',' or ']' or '}' or ' ' or '\t' or '\r' or '\n')
+            if (row is null)
             {
-                return row.Length > 0 ? row.ToRow() : throw bytes.Error($"expected a row, found {Found(next)}");
+                bytes.Skip();
+            }
+            else if (!row.TryTake())
+            {
+                return;
             }
 
-            row.Take();
-            if (inText && next == '\\' && bytes.Peek() >= 0)
-            {
-                row.Take();
-            }
-            else if (next == '"')
-            {
-                inText = !inText;
-            }
-            else if (!inText)
-            {
-                depth += next is '{' or '[' ? 1 : next is '}' or ']' ? -1 : 0;
-            }
-
-            if (!inText && depth == 0 && next is '}' or ']')
-            {
-                return row.ToRow();
-            }
+            end.Pass(next);
         }
     }
 
@@ -126,6 +113,37 @@ public static class JsonRows
         _ => string.Create(CultureInfo.InvariantCulture, $"the byte 0x{next:X2}"),
     };
 
+    /// <summary>
+    /// Finds the end of a value of an array by its brackets and quotes alone: whether it is valid is seen when the row is parsed, and a row that is not
+    /// does not hide the next one.
+    /// </summary>
+    private sealed class ValueEnd
+    {
+        private int _depth;
+        private bool _inText;
+        private bool _escaped;
+        private bool _closed;
+
+        public bool IsAt(int next) => _closed || (!_inText && _depth == 0 && (next is ',' or ']' or '}' or ' ' or '\t' or '\r' or '\n'));
+
+        public void Pass(int next)
+        {
+            if (_escaped || (_inText && next == '\\'))
+            {
+                _escaped = !_escaped;
+            }
+            else if (next == '"')
+            {
+                _inText = !_inText;
+            }
+            else if (!_inText)
+            {
+                _depth += next is '{' or '[' ? 1 : next is '}' or ']' ? -1 : 0;
+                _closed = _depth == 0 && (next is '}' or ']');
+            }
+        }
+    }
+
     /// <summary>Gathers the bytes of one row.</summary>
     private sealed class RowCollector(TextBytes bytes, int maximumBytes)
     {
@@ -135,18 +153,26 @@ public static class JsonRows
 
         public int Length => _row.WrittenCount;
 
-        public void Take()
+        /// <summary>Whether the row has more bytes than it may have.</summary>
+        public bool IsTooLarge { get; private set; }
+
+        /// <summary>Takes the next byte, unless the row has as many as it may have.</summary>
+        public bool TryTake()
         {
             if (Length == maximumBytes)
             {
-                throw new InputException(string.Create(CultureInfo.InvariantCulture, $"{_position}: expected a row of at most {maximumBytes} bytes, found a longer one"));
+                IsTooLarge = true;
+                return false;
             }
 
             _row.GetSpan(1)[0] = (byte)bytes.Peek();
             _row.Advance(1);
             bytes.Skip();
+            return true;
         }
 
-        public JsonRow ToRow() => new(_position, _offset, _row.WrittenSpan.ToArray());
+        public JsonRow ToRow() => IsTooLarge
+            ? new(_position, new InputException(string.Create(CultureInfo.InvariantCulture, $"{_position}: expected a row of at most {maximumBytes} bytes, found a longer one")))
+            : new(_position, _offset, _row.WrittenSpan.ToArray());
     }
 }

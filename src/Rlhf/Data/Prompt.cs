@@ -23,7 +23,12 @@ public sealed record Prompt(string Text, IReadOnlyList<Message>? Messages, IRead
     /// <summary>The turns of this prompt; plain text is one turn of the user.</summary>
     public IReadOnlyList<Message> AsMessages() => Messages ?? [new Message("user", AsUserText())];
 
-    /// <summary>An Alpaca row asks with its instruction and input, not with the plain form's labels around them.</summary>
+    /// <summary>Whether two prompts ask the same: the text alone does not say which tools there are and what earlier turns called.</summary>
+    internal string Identity => Tools is null && Messages?.Any(message => message.OtherFields is not null) != true
+        ? Text
+        : string.Join('\0', [Text, Tools, .. Messages?.Select(message => message.OtherFields) ?? []]);
+
+    /// <summary>An Alpaca row asks with its instruction and, on a line of its own, its input (Dolly: context), not with the plain form's labels around them.</summary>
     private string AsUserText()
     {
         if (Fields.ContainsKey("prompt") || !Fields.TryGetValue("instruction", out var instruction))
@@ -31,6 +36,7 @@ public sealed record Prompt(string Text, IReadOnlyList<Message>? Messages, IRead
             return Text;
         }
 
-        return Fields.TryGetValue("input", out var input) && input.Length > 0 ? $"{instruction}\n\n{input}" : instruction;
+        var beside = Fields.TryGetValue("input", out var input) && input.Length > 0 ? input : Fields.GetValueOrDefault("context", "");
+        return beside.Length > 0 ? $"{instruction}\n{beside}" : instruction;
     }
 }

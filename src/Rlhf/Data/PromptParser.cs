@@ -2,88 +2,89 @@ using System.Text.Json;
 
 namespace Rlhf.Data;
 
-/// <summary>Reads what is asked from a row: <c>prompt</c> (text or messages), Alpaca's <c>instruction</c> and <c>input</c>, or <c>messages</c>.</summary>
+/// <summary>
+/// Reads what is asked from a row: <c>prompt</c> (text or messages), Alpaca's <c>instruction</c> with <c>input</c> (Dolly: <c>context</c>), or <c>messages</c>; and what
+/// may stand beside each of them: <c>system</c>, <c>history</c>, <c>tools</c>.
+/// </summary>
 internal static class PromptParser
 {
+    /// <summary>Fields that are read into the prompt.</summary>
+    public static readonly string[] AskedBeside = ["input", "context", "system", "history", "tools"];
+
+    private static readonly string[] Absorbed = ["prompt", "instruction", .. AskedBeside];
+
+    private static readonly string[] Conversations = ["messages", "conversations"];
+
+    /// <summary>The name of the field with the row's conversation; null where it has none.</summary>
+    public static string? ConversationOf(RowFields row) => Conversations.FirstOrDefault(row.Has);
+
     /// <summary>The prompt of a row; trailing turns of the assistant in <c>messages</c> are answers, not part of it.</summary>
     public static Prompt Parse(RowFields row)
     {
         if (row.Has("prompt"))
         {
-            return ParsePrompt(row, row.Get("prompt"));
+            return WithSurroundings(row, row.Get("prompt"), ParsePrompt(row, row.Get("prompt")));
         }
 
         if (row.Has("instruction"))
         {
-            return ParseInstruction(row);
+            return WithSurroundings(row, row.Get("instruction"), ParseInstruction(row));
         }
 
-        if (row.Has("messages"))
-        {
-            var messages = ParseMessages(row, row.Get("messages"));
-            return FromMessages(row, row.Get("messages"), messages[^1].Role == "assistant" ? messages[..^1] : messages);
-        }
-
-        throw row.Missing("a prompt (the field prompt, instruction or messages)");
+        return ConversationOf(row) is { } name ? ParseConversation(row, name) : throw row.Missing("a prompt (the field prompt, instruction or messages)");
     }
 
-    /// <summary>A prompt that is a text (maybe a transcript).</summary>
-    public static Prompt FromText(RowFields row, string text) => new(text, Transcript.ParsePrompt(text), row.Texts());
+    /// <summary>The prompt of a row of any kind: what a demonstration of the row would be asked, also where the conversation has its first turn once more as <c>prompt</c>.</summary>
+    public static Prompt ParseAsked(RowFields row) =>
+        ConversationOf(row) is { } name && !DemonstrationParser.HasResponse(row) ? ParseConversation(row, name) : Parse(row);
 
-    /// <summary>A prompt of at least one turn, the last of them not the assistant's.</summary>
-    public static Prompt FromMessages(RowFields row, RowValue at, IReadOnlyList<Message> messages)
+    /// <summary>A prompt that is a text (maybe a transcript), with the system text and the tools of the row.</summary>
+    public static Prompt FromText(RowFields row, RowValue at, string text) => WithSurroundings(row, at, TextPrompt(row, at, text));
+
+    /// <summary>A prompt of at least one turn, the last of them not the assistant's, with the system text and the tools of the row.</summary>
+    public static Prompt FromMessages(RowFields row, RowValue at, IReadOnlyList<Message> messages) => WithSurroundings(row, at, TurnsPrompt(row, at, messages));
+
+    /// <summary>JSON schemas of tools: an array, or the text of one; null where there are none.</summary>
+    public static string? ToolsOf(RowFields row)
     {
-        if (messages.Count == 0 || messages[^1].Role == "assistant")
+        if (row.Find("tools") is not { } value || value is { Kind: JsonValueKind.String, Text.Length: 0 })
         {
-            throw row.Error(at, "a turn of the user before the assistant's answer");
+            return null;
         }
 
-        return new Prompt(Transcript.Write(messages), messages, row.Texts());
+        const string expected = "an array of tools";
+        var tools = value.Kind == JsonValueKind.String ? row.ParseText(value, expected) : value;
+        return tools.Kind != JsonValueKind.Array ? throw row.Error(value, expected) : tools.Items.Count > 0 ? RowJson.Of(tools) : null;
     }
 
-    /// <summary>The messages of an array of <c>{role, content}</c>; at least one.</summary>
-    public static List<Message> ParseMessages(RowFields row, RowValue value)
+    private static Prompt TextPrompt(RowFields row, RowValue at, string text)
     {
-        var messages = row.ItemsOf(value).Select(item => ParseMessage(row, item)).ToList();
-        return messages.Count > 0 ? messages : throw row.Error(value, "at least one message");
+        if (Transcript.MistypedMark(text) is { } word)
+        {
+            throw row.Wrong(at, $"expected turns that begin with Human:, Assistant: or System:, found \"{word}:\"");
+        }
+
+        return new Prompt(text, Transcript.ParsePrompt(text), row.Texts());
     }
 
-    private static Message ParseMessage(RowFields row, RowValue value)
+    private static Prompt TurnsPrompt(RowFields row, RowValue at, IReadOnlyList<Message> messages) => messages.Count == 0 || messages[^1].Role == "assistant"
+        ? throw row.Error(at, "a turn of the user before the assistant's answer")
+        : new Prompt(Transcript.Write(messages), messages, Without(row.Texts()));
+
+    private static Prompt ParseConversation(RowFields row, string name)
     {
-        if (value.Kind != JsonValueKind.Object)
-        {
-            throw row.Error(value, "a message with role and content");
-        }
-
-        foreach (var (name, content) in value.Properties)
-        {
-            if (name is not ("role" or "content") && content.Kind != JsonValueKind.Null)
-            {
-                throw row.Wrong(content, $"expected a message with role and content only, found {name}");
-            }
-        }
-
-        return new Message(TextOf(row, value, "role", mayBeEmpty: false), TextOf(row, value, "content", mayBeEmpty: true));
-    }
-
-    private static string TextOf(RowFields row, RowValue message, string name, bool mayBeEmpty)
-    {
-        if (!message.Properties.TryGetValue(name, out var value))
-        {
-            throw row.Error(message, $"a message with {name}");
-        }
-
-        return row.TextOf(value) is { } text && (mayBeEmpty || text.Length > 0) ? text : throw row.Error(value, $"a {name}");
+        var messages = MessageParser.ParseAll(row, row.Get(name), name);
+        return FromMessages(row, row.Get(name), messages[^1].Role == "assistant" ? messages[..^1] : messages);
     }
 
     private static Prompt ParsePrompt(RowFields row, RowValue value)
     {
         if (value.Kind == JsonValueKind.Array)
         {
-            return FromMessages(row, value, ParseMessages(row, value));
+            return TurnsPrompt(row, value, MessageParser.ParseAll(row, value, "prompt"));
         }
 
-        return row.TextOf(value).Length > 0 ? FromText(row, value.Text) : throw row.Error(value, "a prompt");
+        return row.TextOf(value).Length > 0 ? TextPrompt(row, value, value.Text) : throw row.Error(value, "a prompt");
     }
 
     /// <summary>The text that Alpaca rows have had in all our runs; splits depend on it, so it stays.</summary>
@@ -96,8 +97,59 @@ internal static class PromptParser
             throw row.Error(value, "an instruction");
         }
 
-        var input = row.FindText("input");
-        var inputLine = string.IsNullOrEmpty(input) ? "" : $"Input: {input}\n";
+        var (input, context) = (row.FindText("input"), row.FindText("context"));
+        if (!string.IsNullOrEmpty(input) && !string.IsNullOrEmpty(context))
+        {
+            throw row.Error(row.Get("context"), "an instruction with input or with context, not with both");
+        }
+
+        var beside = string.IsNullOrEmpty(input) ? context : input;
+        var inputLine = string.IsNullOrEmpty(beside) ? "" : $"Input: {beside}\n";
         return new Prompt($"Instruction: {instruction}\n{inputLine}Answer:", null, row.Texts());
+    }
+
+    /// <summary>The prompt with the turns before it (system text, then history) and the tools.</summary>
+    private static Prompt WithSurroundings(RowFields row, RowValue at, Prompt prompt)
+    {
+        var tools = ToolsOf(row);
+        var history = HistoryOf(row);
+        List<Message> before = [.. SystemOf(row), .. history];
+        if (before.Count == 0)
+        {
+            return prompt with { Tools = tools };
+        }
+
+        if (prompt.Messages is { } turns && before[0].Role == "system" && turns.Any(turn => turn.Role is "system" or "developer"))
+        {
+            throw row.Wrong(at, "expected one system text, found the field system beside a message of the system");
+        }
+
+        var isText = history.Count == 0 && (prompt.Fields.ContainsKey("prompt") || prompt.Fields.ContainsKey("instruction"));
+        Message[] messages = [.. before, .. prompt.AsMessages()];
+        return new Prompt(Transcript.Write(messages), messages, isText ? prompt.Fields : Without(prompt.Fields)) { Tools = tools };
+    }
+
+    /// <summary>Where a row's texts would not give its prompt again, they must not stand for it.</summary>
+    private static Dictionary<string, string> Without(IReadOnlyDictionary<string, string> texts) =>
+        texts.Where(field => !Absorbed.Contains(field.Key)).ToDictionary(StringComparer.Ordinal);
+
+    private static IEnumerable<Message> SystemOf(RowFields row) => row.FindText("system") is { } text && !string.IsNullOrWhiteSpace(text) ? [new Message("system", text)] : [];
+
+    /// <summary>LLaMA-Factory's history: pairs of what was asked and what was answered.</summary>
+    private static List<Message> HistoryOf(RowFields row)
+    {
+        List<Message> messages = [];
+        foreach (var pair in row.Find("history") is { } value ? row.ItemsOf(value) : [])
+        {
+            if (row.ItemsOf(pair).Count != 2)
+            {
+                throw row.Error(pair, "a pair of what was asked and what was answered");
+            }
+
+            messages.Add(new Message("user", row.TextOf(pair.Items[0])));
+            messages.Add(Message.FromAssistant(row.TextOf(pair.Items[1])));
+        }
+
+        return messages;
     }
 }

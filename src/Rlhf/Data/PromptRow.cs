@@ -1,3 +1,4 @@
+using System.Text.Json;
 using System.Text.Json.Nodes;
 
 namespace Rlhf.Data;
@@ -15,17 +16,46 @@ internal static class PromptRow
     /// <summary>The row's id and prompt; answers are to follow.</summary>
     public static JsonObject Of(PromptRecord record)
     {
+        var prompt = record.Prompt;
         var row = new JsonObject { ["id"] = record.Id };
-        foreach (var (name, value) in record.Prompt.Fields.Where(field => !NotPrompt.Contains(field.Key)))
+        var isText = prompt.Fields.ContainsKey("prompt") || prompt.Fields.ContainsKey("instruction");
+        foreach (var (name, value) in prompt.Fields.Where(field => !NotPrompt.Contains(field.Key) && IsKept(field.Key, field.Value, isText)))
         {
             row[name] = value;
         }
 
-        if (!row.ContainsKey("prompt") && !row.ContainsKey("instruction"))
+        if (!isText)
         {
-            row["prompt"] = record.Prompt.Messages is { } messages
-                ? new JsonArray([.. messages.Select(message => new JsonObject { ["role"] = message.Role, ["content"] = message.Content })])
-                : record.Prompt.Text;
+            row["prompt"] = prompt.Messages is { } messages ? new JsonArray([.. messages.Select(RowOf)]) : prompt.Text;
+        }
+
+        if (prompt.Tools is { } tools)
+        {
+            row["tools"] = JsonNode.Parse(tools);
+        }
+
+        return row;
+    }
+
+    /// <summary>What was thought of other answers must not stand beside new ones.</summary>
+    private static bool IsKept(string name, string value, bool isText) => FieldMeanings.Of(name, RowValue.Scalar(JsonValueKind.String, 0, value)) switch
+    {
+        FieldMeaning.None or FieldMeaning.Answer => true,
+        FieldMeaning.Asked => isText,
+        _ => false,
+    };
+
+    private static JsonObject RowOf(Message message)
+    {
+        var row = new JsonObject { ["role"] = message.Role, ["content"] = message.Content };
+        foreach (var (name, value) in message.OtherFields is null ? [] : JsonNode.Parse(message.OtherFields)!.AsObject())
+        {
+            row[name] = value?.DeepClone();
+        }
+
+        if (!message.IsTrained)
+        {
+            row["train"] = false;
         }
 
         return row;

@@ -1,4 +1,5 @@
 using System.Text.Json;
+using Rlhf.Data.RowForms;
 
 namespace Rlhf.Data;
 
@@ -10,6 +11,12 @@ internal static class RankingParser
 
     private const int MostShown = 9;
 
+    /// <summary>Names of scores beside chosen and rejected, in pairs.</summary>
+    private static readonly string[] ScoresBeside = ["score_chosen", "score_rejected", "chosen_score", "rejected_score", "chosen_rating", "rejected_rating", "chosen-rating", "rejected-rating"];
+
+    /// <summary>Whether a row is a comparison or a ranking, by its fields.</summary>
+    public static bool Fits(RowFields row) => row.Has("responses") || HasPair(row) || ComparisonForms.Of(row) is not null;
+
     public static Ranking Parse(RowFields row)
     {
         if (row.Has("responses"))
@@ -17,58 +24,128 @@ internal static class RankingParser
             return ParseRanking(row);
         }
 
-        if (!row.Has("chosen") || !row.Has("rejected"))
+        if (HasPair(row))
         {
-            throw row.Missing("a comparison (chosen and rejected) or a ranking (responses with ranking, or with pairs and ties)");
+            return ParsePair(row);
         }
 
-        var (prompt, chosen, rejected) = ParseComparison(row);
+        return ComparisonForms.Of(row) is { } parse
+            ? parse(row)
+            : throw row.Missing("a comparison (chosen and rejected) or a ranking (responses with ranking, or with pairs and ties)");
+    }
+
+    /// <summary>A comparison whose better answer is known.</summary>
+    public static Ranking OfPair(RowFields row, Prompt prompt, Message chosen, Message rejected)
+    {
         IReadOnlyList<double>? margins = row.Find("margin") is { } margin ? [row.NumberOf(margin, above: false)] : null;
         return Create(row, prompt, [chosen, rejected], null, [(0, 1)], [], margins);
     }
 
+    /// <summary>Answers in tiers, best first.</summary>
+    public static Ranking OfTiers(RowFields row, Prompt prompt, IReadOnlyList<Message> answers, IReadOnlyList<IReadOnlyList<int>> tiers) =>
+        Create(row, prompt, answers, tiers, Tiers.Pairs(tiers), Tiers.Ties(tiers), null);
+
+    private static bool HasPair(RowFields row) => row.Has("chosen") && row.Has("rejected");
+
     private static Ranking Create(
         RowFields row,
         Prompt prompt,
-        IReadOnlyList<string> responses,
+        IReadOnlyList<Message> answers,
         IReadOnlyList<IReadOnlyList<int>>? tiers,
         IReadOnlyList<(int Better, int Worse)> pairs,
         IReadOnlyList<(int First, int Second)> ties,
         IReadOnlyList<double>? margins)
     {
+        if (answers.FirstOrDefault(answer => !answer.IsTrained) is not null)
+        {
+            throw row.Missing("answers to compare, none of them with a weight of 0 or not to be trained on");
+        }
+
         var weight = row.Find("weight") is { } value ? row.NumberOf(value, above: true) : 1;
-        return new Ranking(row.Id(), prompt, responses, tiers, pairs, ties, margins, row.FindName("labeler"), weight, row.Position);
+        return new Ranking(row.Id(), prompt, [.. answers.Select(answer => answer.Content)], tiers, pairs, ties, margins, row.FindName("labeler"), weight, row.Position)
+        {
+            Turns = answers.Any(answer => answer.OtherFields is not null) ? answers : null,
+        };
     }
 
-    private static (Prompt Prompt, string Chosen, string Rejected) ParseComparison(RowFields row)
+    private static Ranking ParsePair(RowFields row)
+    {
+        var (prompt, chosen, rejected) = ParseComparison(row);
+        foreach (var name in ScoresBeside)
+        {
+            row.Find(name); // DataReader names what they contradict.
+        }
+
+        return OfPair(row, prompt, chosen, rejected);
+    }
+
+    /// <summary>What scores beside chosen and rejected say about the pair; null where there are none, or where they agree with it.</summary>
+    public static string? ContradictionOf(RowFields row)
+    {
+        for (var i = 0; i < ScoresBeside.Length; i += 2)
+        {
+            if (row.Peek(ScoresBeside[i]) is { } chosen && row.Peek(ScoresBeside[i + 1]) is { } rejected)
+            {
+                var difference = row.ScoreOf(chosen) - row.ScoreOf(rejected);
+                return difference > 0 ? null : difference < 0 ? "chosen has the lower score" : "chosen and rejected have the same score";
+            }
+        }
+
+        return null;
+    }
+
+    private static (Prompt Prompt, Message Chosen, Message Rejected) ParseComparison(RowFields row)
     {
         var (chosen, rejected) = (row.Get("chosen"), row.Get("rejected"));
-        if (chosen is { Kind: JsonValueKind.Array, Items.Count: > 1 })
+        if (chosen is { Kind: JsonValueKind.Array, Items.Count: > 1 } || rejected is { Kind: JsonValueKind.Array, Items.Count: > 1 })
         {
-            return ParseConversations(row, chosen, rejected);
+            var conversations = ParseConversations(row, "chosen", "rejected");
+            RequireRepeated(row, MessageParser.ParseAll(row, chosen, "chosen"));
+            return conversations;
         }
 
-        if (row.Has("prompt") || row.Has("instruction") || row.Has("messages"))
+        if (row.Has("prompt") || row.Has("instruction") || PromptParser.ConversationOf(row) is not null)
         {
-            return (PromptParser.Parse(row), DemonstrationParser.AnswerText(row, chosen), DemonstrationParser.AnswerText(row, rejected));
+            return (PromptParser.Parse(row), MessageParser.ParseAnswer(row, chosen, "chosen"), MessageParser.ParseAnswer(row, rejected, "rejected"));
         }
 
+        if (row.Has("question"))
+        {
+            return (PromptParser.FromText(row, row.Get("question"), row.TextOf(row.Get("question"))), MessageParser.ParseAnswer(row, chosen, "chosen"), MessageParser.ParseAnswer(row, rejected, "rejected"));
+        }
+
+        return ParseTranscripts(row, chosen, rejected);
+    }
+
+    private static (Prompt Prompt, Message Chosen, Message Rejected) ParseTranscripts(RowFields row, RowValue chosen, RowValue rejected)
+    {
         var (first, second) = (row.TextOf(chosen), row.TextOf(rejected));
         var shared = Transcript.SharedPrompt(first, second)
             ?? throw row.Wrong(rejected, "expected a prompt, or transcripts chosen and rejected that begin alike up to \"\\n\\nAssistant:\", found no such beginning");
-        return (
-            PromptParser.FromText(row, shared),
-            Transcript.WithoutLeadingSpace(first[shared.Length..]),
-            Transcript.WithoutLeadingSpace(second[shared.Length..]));
+        return (PromptParser.FromText(row, chosen, shared), AnswerAfter(row, chosen, shared), AnswerAfter(row, rejected, shared));
     }
 
-    /// <summary>Two conversations that differ in their last message, the assistant's.</summary>
-    private static (Prompt Prompt, string Chosen, string Rejected) ParseConversations(RowFields row, RowValue chosen, RowValue rejected)
+    private static Message AnswerAfter(RowFields row, RowValue transcript, string shared)
     {
-        var (first, second) = (PromptParser.ParseMessages(row, chosen), PromptParser.ParseMessages(row, rejected));
+        var answer = Transcript.WithoutLeadingSpace(transcript.Text[shared.Length..]);
+        if (Transcript.HoldsTurn(answer))
+        {
+            throw row.Wrong(transcript, "expected transcripts that differ in their last answer only, found another turn behind the place where they part");
+        }
+
+        return Transcript.MistypedMark(transcript.Text) is { } word
+            ? throw row.Wrong(transcript, $"expected turns that begin with Human:, Assistant: or System:, found \"{word}:\"")
+            : Message.FromAssistant(answer);
+    }
+
+    /// <summary>The prompt and the answers of two conversations that differ in their last message, the assistant's.</summary>
+    public static (Prompt Prompt, Message First, Message Second) ParseConversations(RowFields row, string firstName, string secondName)
+    {
+        var (chosen, rejected) = (row.Get(firstName), row.Get(secondName));
+        var (first, second) = (MessageParser.ParseAll(row, chosen, firstName), MessageParser.ParseAll(row, rejected, secondName));
         if (!first[..^1].SequenceEqual(second[..^1]))
         {
-            throw row.Wrong(rejected, "expected chosen and rejected to differ in their last message only, found a difference before it");
+            throw row.Wrong(rejected, $"expected {firstName} and {secondName} to differ in their last message only, found a difference before it");
         }
 
         foreach (var (messages, value) in new[] { (first, chosen), (second, rejected) })
@@ -79,13 +156,30 @@ internal static class RankingParser
             }
         }
 
-        return (PromptParser.FromMessages(row, chosen, first[..^1]), first[^1].Content, second[^1].Content);
+        return (PromptParser.FromMessages(row, chosen, first[..^1]), first[^1], second[^1]);
     }
+
+    /// <summary>A prompt beside whole conversations is in them already (UltraFeedback): then it is not read twice, else it would fall away.</summary>
+    private static void RequireRepeated(RowFields row, List<Message> chosen)
+    {
+        foreach (var name in new[] { "prompt", "messages", "conversations" })
+        {
+            if (row.Find(name) is { } value && !Repeats(row, value, name, chosen))
+            {
+                throw row.Wrong(value, $"expected {name} to be the beginning of the conversations chosen and rejected, found that they do not hold it");
+            }
+        }
+    }
+
+    private static bool Repeats(RowFields row, RowValue value, string name, List<Message> chosen) => value.Kind == JsonValueKind.Array
+        ? MessageParser.ParseAll(row, value, name) is var messages && messages.Count <= chosen.Count && messages.SequenceEqual(chosen[..messages.Count])
+        : chosen.Any(message => message.Role == "user" && message.Content.Trim() == row.TextOf(value).Trim()) || Transcript.Write(chosen[..^1]).Trim() == row.TextOf(value).Trim();
 
     private static Ranking ParseRanking(RowFields row)
     {
         var prompt = PromptParser.Parse(row);
-        var responses = ParseResponses(row);
+        var responses = ParseResponses(row).Select(Message.FromAssistant).ToList();
+        row.LeaveOut("ratings", "flags", "known_ranking"); // Of labelers, beside the ranking that they gave.
         if (row.Has("ranking"))
         {
             if (row.Has("pairs") || row.Has("ties") || row.Has("margins"))
@@ -94,7 +188,7 @@ internal static class RankingParser
             }
 
             var tiers = ParseTiers(row, "ranking", responses.Count);
-            return Create(row, prompt, responses, tiers, Tiers.Pairs(tiers), Tiers.Ties(tiers), null);
+            return OfTiers(row, prompt, responses, tiers);
         }
 
         if (!row.Has("pairs") && !row.Has("ties"))
@@ -113,7 +207,17 @@ internal static class RankingParser
     {
         var value = row.Get("responses");
         var responses = row.ItemsOf(value).Select(row.TextOf).ToList();
-        return responses.Count is >= 2 and <= MaximumAnswers ? responses : throw row.Error(value, $"2 to {MaximumAnswers} answers");
+        RequireCount(row, value, responses.Count);
+        return responses;
+    }
+
+    /// <summary>Refuses fewer answers than can be compared, and more than a batch element may have.</summary>
+    public static void RequireCount(RowFields row, RowValue value, int answers)
+    {
+        if (answers is < 2 or > MaximumAnswers)
+        {
+            throw row.Error(value, $"2 to {MaximumAnswers} answers");
+        }
     }
 
     /// <summary>A field that is a ranking: every answer once, best tier first.</summary>

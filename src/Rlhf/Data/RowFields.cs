@@ -1,46 +1,96 @@
 using System.Globalization;
+using System.Text;
 using System.Text.Json;
+using Rlhf.Data.RowForms;
 
 namespace Rlhf.Data;
 
-/// <summary>A row's fields under our names. Remembers which were read, so that those without effect can be named.</summary>
+/// <summary>A field that nothing has asked for.</summary>
+/// <param name="Path">Its name in the row, as in <c>label</c> or <c>messages[].score</c>.</param>
+/// <param name="Name">Its own name.</param>
+/// <param name="Value">Its value; never null.</param>
+/// <param name="Known">Whether the reader knows it and leaves it out on purpose.</param>
+internal readonly record struct UnreadField(string Path, string Name, RowValue Value, bool Known);
+
+/// <summary>A row's fields under our names. Remembers which were read, so that those without effect can be named or refused.</summary>
 internal sealed class RowFields
 {
+    private static readonly Dictionary<string, string> NoNames = [];
+
     private readonly JsonRow _row;
     private readonly RowValue _value;
     private readonly IReadOnlyDictionary<string, string> _names;
+    private readonly HashSet<string> _ignored;
+    private readonly HashSet<string> _taken;
+    private readonly string _prefix = "";
     private readonly HashSet<string> _read = new(StringComparer.Ordinal);
+    private readonly HashSet<string> _known = new(StringComparer.Ordinal);
+    private readonly List<RowFields> _nested = [];
 
     /// <summary>Parses a row. A row that is a text stands for <c>{"text": …}</c>.</summary>
     /// <param name="row">The row.</param>
     /// <param name="names">Our name to the data's, where they differ.</param>
-    public RowFields(JsonRow row, IReadOnlyDictionary<string, string> names)
+    /// <param name="ignored">The data's names of fields that are left out on purpose.</param>
+    public RowFields(JsonRow row, IReadOnlyDictionary<string, string> names, IEnumerable<string>? ignored = null)
     {
         _row = row;
         _names = names;
+        _ignored = new(ignored ?? [], StringComparer.Ordinal);
+        _taken = new(names.Values, StringComparer.Ordinal);
         var value = row.Parse();
         _value = value.Kind switch
         {
             JsonValueKind.Object => value,
-            JsonValueKind.String => RowValue.Object(value.Offset, new Dictionary<string, RowValue>(StringComparer.Ordinal) { [NameOf("text")] = value }),
+            JsonValueKind.String => RowValue.Object(value.Offset, new Dictionary<string, RowValue>(StringComparer.Ordinal) { [NameOf("text") ?? "text"] = value }),
             _ => throw row.Error(value, "an object with the fields of a row"),
         };
     }
 
+    private RowFields(RowFields parent, RowValue value, string prefix)
+    {
+        (_row, _value, _names, _ignored, _taken, _prefix) = (parent._row, value, NoNames, parent._ignored, [], parent._prefix + prefix + ".");
+        parent._nested.Add(this);
+    }
+
     public RowPosition Position => _row.Position;
 
-    /// <summary>Fields that nothing has asked for, by the data's names.</summary>
-    public IEnumerable<string> NotRead => _value.Properties.Keys.Where(name => !_read.Contains(name));
+    /// <summary>Fields that nothing has asked for and that are not null, those of nested objects too.</summary>
+    public IEnumerable<UnreadField> Unread =>
+    [
+        .. _value.Properties
+            .Where(own => own.Value.Kind != JsonValueKind.Null && !_read.Contains(own.Key) && !IsIgnored(own.Key))
+            .Select(own => new UnreadField(_prefix + own.Key, own.Key, own.Value, _known.Contains(own.Key))),
+        .. _nested.SelectMany(nested => nested.Unread),
+    ];
+
+    /// <summary>Fields that are there and left out because the user says so.</summary>
+    public IEnumerable<string> LeftOut =>
+        [.. _value.Properties.Keys.Where(IsIgnored).Select(name => _prefix + name), .. _nested.SelectMany(nested => nested.LeftOut)];
+
+    /// <summary>The fields of an object within this row; what of it is not read counts as unread in the row.</summary>
+    /// <param name="value">The object.</param>
+    /// <param name="prefix">What stands before its fields' names, as in <c>messages[]</c>.</param>
+    public RowFields Nested(RowValue value, string prefix) =>
+        value.Kind == JsonValueKind.Object ? new RowFields(this, value, prefix) : throw Error(value, "an object");
 
     /// <summary>Whether the row has a field of this name, as the data spells it.</summary>
     public bool Contains(string dataName) => _value.Properties.ContainsKey(dataName);
+
+    /// <summary>Names fields that are known and left out on purpose: they are counted, but never refused.</summary>
+    public void LeaveOut(params ReadOnlySpan<string> names)
+    {
+        foreach (var name in names)
+        {
+            _known.Add(NameOf(name) ?? name);
+        }
+    }
 
     /// <summary>Our names for the fields that hold text, and the text.</summary>
     public Dictionary<string, string> Texts()
     {
         var ours = _names.ToDictionary(name => name.Value, name => name.Key, StringComparer.Ordinal);
         var texts = new Dictionary<string, string>(StringComparer.Ordinal);
-        foreach (var (name, value) in _value.Properties.Where(property => property.Value.Kind == JsonValueKind.String))
+        foreach (var (name, value) in _value.Properties.Where(property => property.Value.Kind == JsonValueKind.String && !IsIgnored(property.Key)))
         {
             texts.TryAdd(ours.GetValueOrDefault(name, name), value.Text);
         }
@@ -49,18 +99,34 @@ internal sealed class RowFields
     }
 
     /// <summary>Whether a field is there and not null.</summary>
-    public bool Has(string name) => _value.Properties.TryGetValue(NameOf(name), out var value) && value.Kind != JsonValueKind.Null;
+    public bool Has(string name) => Peek(name) is not null;
 
-    /// <summary>A field's value; null where it is absent or null.</summary>
+    /// <summary>Whether a field is there and holds null.</summary>
+    public bool IsNull(string name) => NameOf(name) is { } actual && _value.Properties.TryGetValue(actual, out var value) && value.Kind == JsonValueKind.Null;
+
+    /// <summary>A field's value, which counts as read; null where it is absent or null.</summary>
     public RowValue? Find(string name)
     {
-        var actual = NameOf(name);
-        _read.Add(actual);
-        return _value.Properties.TryGetValue(actual, out var value) && value.Kind != JsonValueKind.Null ? value : null;
+        if (NameOf(name) is { } actual)
+        {
+            _read.Add(actual);
+        }
+
+        return Peek(name);
     }
 
+    /// <summary>A field's value, which does not count as read; null where it is absent, null or ignored.</summary>
+    public RowValue? Peek(string name) =>
+        NameOf(name) is { } actual && _value.Properties.TryGetValue(actual, out var value) && value.Kind != JsonValueKind.Null && !IsIgnored(actual) ? value : null;
+
+    /// <summary>Whether the user gave another name for one of these fields.</summary>
+    public bool HasNamesFor(IEnumerable<string> names) => names.Any(_names.ContainsKey);
+
+    /// <summary>Whether a field has been asked for.</summary>
+    public bool IsRead(string name) => NameOf(name) is { } actual && _read.Contains(actual);
+
     /// <summary>A field's value.</summary>
-    public RowValue Get(string name) => Find(name) ?? throw Missing($"the field \"{NameOf(name)}\"");
+    public RowValue Get(string name) => Find(name) ?? throw Missing($"the field \"{NameOf(name) ?? name}\"");
 
     /// <summary>A field's text; null where it is absent.</summary>
     public string? FindText(string name) => Find(name) is { } value ? TextOf(value) : null;
@@ -84,6 +150,13 @@ internal sealed class RowFields
         return double.IsFinite(number) && (above ? number > 0 : number >= 0) ? number : throw Error(value, above ? "a finite number above 0" : "a finite number of at least 0");
     }
 
+    /// <summary>A value that must be a finite number, as scores and ranks are; of either sign.</summary>
+    public double ScoreOf(RowValue value)
+    {
+        var number = value.Kind == JsonValueKind.Number ? double.Parse(value.Text, CultureInfo.InvariantCulture) : double.NaN;
+        return double.IsFinite(number) ? number : throw Error(value, "a finite number");
+    }
+
     /// <summary>A text, or a number as it is written (ids and labelers); null where the field is absent.</summary>
     public string? FindName(string name) => Find(name) switch
     {
@@ -91,6 +164,19 @@ internal sealed class RowFields
         { Kind: JsonValueKind.Number } value => value.Text,
         { } value => TextOf(value),
     };
+
+    /// <summary>The JSON value that stands in a text, as tables without nested columns have it.</summary>
+    public RowValue ParseText(RowValue value, string expected)
+    {
+        try
+        {
+            return new JsonRow(Position, 0, Encoding.UTF8.GetBytes(TextOf(value))).Parse();
+        }
+        catch (InputException e)
+        {
+            throw new InputException($"{_row.PositionOf(value.Offset)}: expected {expected}, found a text that is no JSON ({e.Message})", e);
+        }
+    }
 
     /// <summary>The row's <c>id</c>, or else its file name and line (and column, where it does not begin the line).</summary>
     public string Id()
@@ -106,7 +192,10 @@ internal sealed class RowFields
     public InputException Wrong(RowValue value, string message) => _row.Error(value.Offset, message);
 
     /// <summary>An error about a row that lacks something.</summary>
-    public InputException Missing(string expected) => _row.Error(_value, expected);
+    public InputException Missing(string expected) => _row.Error(_value, expected + RefusedForms.AdviceFor(this));
 
-    private string NameOf(string name) => _names.GetValueOrDefault(name, name);
+    /// <summary>The data's name of a field; null where it is that of another field of ours: with <c>prompt: history</c>, there is no history.</summary>
+    private string? NameOf(string name) => _names.TryGetValue(name, out var theirs) ? theirs : _taken.Contains(name) ? null : name;
+
+    private bool IsIgnored(string name) => _ignored.Contains(name) || _ignored.Contains(_prefix + name);
 }

@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.IO.Compression;
 
 namespace Rlhf.Data;
@@ -64,17 +65,15 @@ internal sealed class TextBytes : IDisposable
     }
 
     /// <summary>Takes spaces, tabs and line ends.</summary>
+    /// <exception cref="InputException">There are too many of them: a small file may unpack to white space without end.</exception>
     public void SkipWhiteSpace()
     {
-        var blank = 0;
-        while (Peek() is ' ' or '\t' or '\r' or '\n')
+        for (var end = Offset + Limits.BlankBytes; Peek() is ' ' or '\t' or '\r' or '\n'; Skip())
         {
-            if (++blank > Limits.BlankBytes)
+            if (Offset == end)
             {
-                throw Error($"more than {Limits.BlankBytes} bytes of white space");
+                throw Error(string.Create(CultureInfo.InvariantCulture, $"expected a row, found {Limits.BlankBytes} bytes of white space and more"));
             }
-
-            Skip();
         }
     }
 

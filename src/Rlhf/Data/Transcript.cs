@@ -10,6 +10,10 @@ public static class Transcript
     /// <summary>What the assistant's answer follows.</summary>
     public const string AssistantMark = "\n\nAssistant:";
 
+    private const int LongestSpeaker = 12;
+
+    private static readonly string[] Speakers = ["Human", "Assistant", "System"];
+
     private static readonly (string Mark, string Role)[] Marks = [("\n\nHuman:", "user"), (AssistantMark, "assistant"), ("\n\nSystem:", "system")];
 
     /// <summary>The turns followed by the mark that asks the assistant to answer.</summary>
@@ -26,10 +30,11 @@ public static class Transcript
 
     /// <summary>
     /// The turns of a prompt that begins with a turn and ends with <see cref="AssistantMark"/>; null where it is no such text. The one space after a
-    /// mark belongs to the mark.
+    /// mark belongs to the mark, also behind the last one.
     /// </summary>
     public static IReadOnlyList<Message>? ParsePrompt(string text)
     {
+        text = text.TrimEnd(' ');
         if (!text.EndsWith(AssistantMark, StringComparison.Ordinal) || FindMark(text, 0) is not { Start: 0 } mark || text.Length == AssistantMark.Length)
         {
             return null;
@@ -58,8 +63,43 @@ public static class Transcript
         return mark < 0 ? null : first[..(mark + AssistantMark.Length)];
     }
 
+    /// <summary>Whether somebody else's turn begins within an answer, so that it is not one answer.</summary>
+    public static bool HoldsTurn(string answer) => Marks.Any(mark => mark.Mark != AssistantMark && answer.Contains(mark.Mark, StringComparison.Ordinal));
+
+    /// <summary>
+    /// A word that begins a paragraph of a transcript and is nearly a speaker's name, as in <c>\n\nAssitant:</c>: its turn would become part of the one before. Null where
+    /// there is none. A plural (<c>Humans:</c>) is a word of its own.
+    /// </summary>
+    public static string? MistypedMark(string text)
+    {
+        if (!text.StartsWith("\n\n", StringComparison.Ordinal) || FindMark(text, 0) is null)
+        {
+            return null;
+        }
+
+        for (var start = text.IndexOf("\n\n", StringComparison.Ordinal); start >= 0; start = text.IndexOf("\n\n", start + 1, StringComparison.Ordinal))
+        {
+            var from = start + 2;
+            var end = from;
+            while (end < text.Length && end - from <= LongestSpeaker && char.IsLetter(text[end]))
+            {
+                end++;
+            }
+
+            if (end < text.Length && text[end] == ':' && char.IsUpper(text[from]) && IsMistyped(text[from..end]))
+            {
+                return text[from..end];
+            }
+        }
+
+        return null;
+    }
+
     /// <summary>An answer as it follows a mark, without the space between.</summary>
     public static string WithoutLeadingSpace(string text) => text.StartsWith(' ') ? text[1..] : text;
+
+    private static bool IsMistyped(string word) =>
+        !Speakers.Contains(word) && !Speakers.Contains(word.TrimEnd('s')) && Speakers.Any(speaker => speaker[0] == word[0] && NearestName.Distance(speaker, word) == 1);
 
     /// <summary>Roles that transcripts have no mark for get one of their own name, so that no two conversations have the same text.</summary>
     private static string MarkOf(string role)

@@ -21,6 +21,7 @@ public sealed class ScoreRowReader
 {
     private readonly DecoderConfig _config;
     private readonly bool _isReward;
+    private readonly FormatOptions _format;
     private readonly SequenceEncoder? _encoder;
 
     /// <summary>Creates a reader.</summary>
@@ -30,37 +31,36 @@ public sealed class ScoreRowReader
     /// <param name="format">How rows of text are written.</param>
     public ScoreRowReader(DecoderConfig config, bool isReward, Tokenizer? tokenizer, FormatOptions format)
     {
-        (_config, _isReward) = (config, isReward);
+        (_config, _isReward, _format) = (config, isReward, format);
         _encoder = tokenizer is null ? null : new SequenceEncoder(tokenizer, format, new EncodingOptions(), new Ledger("score"));
     }
 
     /// <summary>The rows of a file (JSON lines or an array, gzipped or not) in their order.</summary>
     /// <param name="file">The file.</param>
-    /// <param name="fields">Other names for fields: our name to the data's.</param>
+    /// <param name="source">Other names for fields, and fields to leave out.</param>
     /// <exception cref="InputException">A row is not one of the forms, or the model cannot take it.</exception>
-    public IEnumerable<ScoreRow> Read(DataFile file, IReadOnlyDictionary<string, string> fields)
+    public IEnumerable<ScoreRow> Read(DataFile file, DataSource source)
     {
         foreach (var json in JsonRows.Read(file.FullPath, file.Name))
         {
-            var row = new RowFields(json, fields);
-            foreach (var scored in row.Has("ids") ? [OfIds(row)] : HoldsAnswers(row) ? OfAnswers(row) : [OfText(row)])
+            var row = new RowFields(json, source.Fields, source.Ignore);
+            foreach (var scored in row.Has("ids") ? [OfIds(row)] : RankingParser.Fits(row) ? OfAnswers(row) : [OfText(row)])
             {
                 yield return scored;
             }
         }
     }
 
-    private static bool HoldsAnswers(RowFields row) => row.Has("responses") || (row.Has("chosen") && row.Has("rejected"));
-
     /// <summary>The answers of a comparison or ranking, or of a row that nobody has ranked, each a row of its own: <c>id#0</c> and so on, of a comparison the chosen one first.</summary>
     private IEnumerable<ScoreRow> OfAnswers(RowFields row)
     {
-        var isRanked = row.Has("chosen") || row.Has("ranking") || row.Has("pairs") || row.Has("ties");
+        var isRanked = !row.Has("responses") || row.Has("ranking") || row.Has("pairs") || row.Has("ties");
         var ranking = isRanked ? RankingParser.Parse(row) : null;
         var prompt = ranking?.Prompt ?? PromptParser.Parse(row);
         var id = row.Id();
-        return (ranking?.Responses ?? RankingParser.ParseResponses(row)).Select((answer, i) =>
-            Encoded(row, new Demonstration(string.Create(CultureInfo.InvariantCulture, $"{id}#{i}"), prompt, Message.FromAssistant(answer), TrainOnAllTurns: false, row.Position)));
+        var answers = ranking is null ? RankingParser.ParseResponses(row).Select(Message.FromAssistant) : Enumerable.Range(0, ranking.Responses.Count).Select(ranking.Answer);
+        return answers.Select((answer, i) =>
+            Encoded(row, new Demonstration(string.Create(CultureInfo.InvariantCulture, $"{id}#{i}"), prompt, answer, TrainOnAllTurns: false, row.Position)));
     }
 
     private ScoreRow OfIds(RowFields row)
@@ -95,7 +95,7 @@ public sealed class ScoreRowReader
 
     private ScoreRow OfText(RowFields row)
     {
-        if (!row.Has("prompt") && !row.Has("instruction") && !row.Has("messages"))
+        if (!row.Has("prompt") && !row.Has("instruction") && PromptParser.ConversationOf(row) is null)
         {
             throw row.Missing("ids with prompt_length, a prompt with its response, messages, or a comparison or ranking");
         }
@@ -107,6 +107,7 @@ public sealed class ScoreRowReader
 
     private ScoreRow Encoded(RowFields row, Demonstration demonstration)
     {
+        UnreadFields.Check(row, RecordKind.Demonstration, onlyAsked: true, _format);
         if (_encoder is null)
         {
             throw new InputException($"{row.Position}: the row is text, but the model's folder has no tokenizer: give rows of ids with prompt_length, or put the tokenizer's files into the folder.");

@@ -60,7 +60,7 @@ public sealed class StageData
         {
             foreach (var file in DataFiles.Resolve(source.Path, folder))
             {
-                var own = source with { Path = [file.FullPath] };
+                var own = Readable(source) with { Path = [file.FullPath] };
                 IEnumerable<object> rows = key switch
                 {
                     nameof(DataOptions.Demonstrations) => DataReader.Demonstrations(own, folder, unheard),
@@ -97,8 +97,19 @@ public sealed class StageData
             Remember(file.FullPath);
         }
 
-        return PromptSplit.Split(read(source.Path.Count > 0 ? source : source with { Path = [.. files.Select(file => file.FullPath)] }), promptOf, source.HeldOut);
+        var isGenerated = source.Path.Count == 0;
+        var resolved = Readable(source) with
+        {
+            Path = isGenerated ? [.. files.Select(file => file.FullPath)] : source.Path,
+
+            // The built-in demonstrations are of mixed quality on purpose, and say so in each row.
+            Ignore = isGenerated && set == QuickstartSet.Demonstrations ? ["quality", .. source.Ignore] : source.Ignore,
+        };
+        return PromptSplit.Split(read(resolved), promptOf, source.HeldOut);
     }
+
+    /// <summary>The format says which fields of a row its text names.</summary>
+    private DataSource Readable(DataSource source) => source with { Format = FormatOf(source) };
 
     private string GeneratedFile(QuickstartSet set)
     {

@@ -59,7 +59,7 @@ public sealed class ChatSessionTests : IDisposable
         var messages = JsonDocument.Parse(File.ReadAllText(file)).RootElement.GetProperty("messages").EnumerateArray().ToArray();
         Assert.Equal(["system", "user", "assistant"], messages.Select(message => message.GetProperty("role").GetString()));
         Assert.Equal(Answers(output)[0], messages[2].GetProperty("content").GetString());
-        Assert.Equal(RecordKind.Demonstration, AnyRecord.Parse(JsonRows.Read(file).Single(), new Dictionary<string, string>()).Kind);
+        Assert.Equal(RecordKind.Demonstration, AnyRecord.Parse(JsonRows.Read(file).Single(), new DataSource()).Kind);
     }
 
     [Fact]

@@ -40,11 +40,30 @@ public sealed class DataCommandTests : IDisposable
     [Fact]
     public void Check_prints_what_was_found()
     {
-        var file = _folder.Write("rows.jsonl", """{"prompt":"Q","responses":["a","bb","c"],"ranking":[[0,1],[2]]}""" + "\n" + """{"prompt":"Q","chosen":"a","rejected":"b"}""" + "\n\"text\"");
-        var (code, output, error) = Run("data", "check", file);
+        var file = _folder.Write("rows.jsonl", """{"prompt":"Q","responses":["a","bb","c"],"ranking":[[0,1],[2]]}""" + "\n" + """{"prompt":"Q","chosen":"a","rejected":"b","source":"x"}""");
+        var (code, output, error) = Run("data", "check", file, _folder.Write("texts.jsonl", "\"text\""));
         Assert.Equal((ExitCode.Success, ""), (code, error));
-        Assert.StartsWith($"{file}: 3 rows in, 3 kept, 0 dropped", output, StringComparison.Ordinal);
+        Assert.StartsWith($"{file}: 2 rows in, 2 kept, 0 dropped", output, StringComparison.Ordinal);
+        Assert.Contains("note: 1 x field not used: source", output, StringComparison.Ordinal);
         Assert.Contains("ranking: 2 rows\ntext: 1 rows\nrankings of 2 answers: 1\nrankings of 3 answers: 1\npairs: 3, ties: 1\n", output.ReplaceLineEndings("\n"), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Check_of_an_empty_file_ends_with_code_2()
+    {
+        var (code, _, error) = Run("data", "check", _folder.Write("rows.jsonl", "\"text\""), _folder.Write("empty.jsonl", ""));
+        Assert.Equal(ExitCode.BadInput, code);
+        Assert.Contains("empty.jsonl: expected at least one row, found none.", error, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Check_takes_fields_and_what_to_ignore()
+    {
+        var file = _folder.Write("rows.jsonl", """{"question":"Q","answer":"A","score":1}""");
+        Assert.Equal(ExitCode.BadInput, Run("data", "check", file, "--fields", "prompt=question,response=answer").Code);
+        var (code, output, _) = Run("data", "check", file, "--fields", "prompt=question,response=answer", "--ignore", "score");
+        Assert.Equal(ExitCode.Success, code);
+        Assert.Contains("note: 1 x field ignored as asked: score", output, StringComparison.Ordinal);
     }
 
     [Fact]
@@ -69,7 +88,7 @@ public sealed class DataCommandTests : IDisposable
     [Theory]
     [InlineData("--row", "9", "there is no row 9; the file has 1, counted from 1.")]
     [InlineData("--format", "markdown", "human_assistant")]
-    [InlineData("--field", "prompt", "expected ours=theirs, as in prompt=question.")]
+    [InlineData("--field", "prompt", "expected our name = the data's name, as in prompt=question, found 'prompt'.")]
     public void Wrong_options_end_with_code_2(string option, string value, string message)
     {
         var (code, _, error) = Run("data", "show", _folder.Write("rows.jsonl", """{"prompt":"Q"}"""), option, value);

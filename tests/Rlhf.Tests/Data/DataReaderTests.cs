@@ -46,6 +46,23 @@ public sealed class DataReaderTests : IDisposable
     }
 
     [Fact]
+    public void A_row_over_the_size_limit_is_dropped_like_any_bad_row()
+    {
+        var large = "{\"prompt\":\"" + new string('x', JsonRows.DefaultMaximumRowBytes) + "\",\"response\":\"A\"}";
+        var source = _folder.Rows("""{"prompt":"Q","response":"A"}""", large, """{"prompt":"R","response":"B"}""");
+        Assert.Contains("rows.jsonl:2:1: expected a row of at most", Assert.Throws<InputException>(() => DataReader.Demonstrations(source, _folder.Path, new Ledger("x")).Count()).Message, StringComparison.Ordinal);
+        Assert.Equal(["Q", "R"], DataReader.Demonstrations(source with { OnBadRow = BadRowPolicy.Drop }, _folder.Path, _folder.Ledger).Select(row => row.Prompt.Text));
+        Assert.Equal(1, _folder.Ledger.DroppedByReason["cannot be read"]);
+    }
+
+    [Fact]
+    public void The_same_text_with_other_tools_is_another_prompt()
+    {
+        var source = _folder.Rows("""{"prompt":"Q"}""", """{"prompt":"Q","tools":[{"name":"f"}]}""", """{"prompt":"Q","tools":"[{\"name\": \"f\"}]"}""");
+        Assert.Equal([null, """[{"name":"f"}]"""], DataReader.Prompts(source, _folder.Path, _folder.Ledger).Select(row => row.Prompt.Tools));
+    }
+
+    [Fact]
     public void The_limit_counts_rows_over_all_files()
     {
         _folder.Write("a.jsonl", "\"1\"\n\"2\"");

@@ -118,9 +118,28 @@ public sealed class JsonRowsTests : IDisposable
         var bomb = TestFolder.Gzip(Encoding.ASCII.GetBytes("{}\n{\"a\":\"" + new string('x', 20_000_000)));
         var path = _folder.Write("f", bomb);
         var before = GC.GetAllocatedBytesForCurrentThread();
-        var error = Assert.Throws<InputException>(() => JsonRows.Read(path, "f", maximumRowBytes: 1000).Count());
+        var error = Assert.Throws<InputException>(() => JsonRows.Read(path, "f", maximumRowBytes: 1000).Select(row => row.Parse()).Count());
         Assert.Equal("f:2:1: expected a row of at most 1000 bytes, found a longer one", error.Message);
         Assert.True(GC.GetAllocatedBytesForCurrentThread() - before < 1_000_000);
+    }
+
+    [Theory]
+    [InlineData("{\"a\":1}\n{\"a\":\"0123456789\\\"\"}\n{\"a\":3}")]
+    [InlineData("[{\"a\":1},{\"a\":[\"0123456789\",\"]}\\\"\"]},{\"a\":3}]")]
+    [InlineData("[{\"a\":1}, 0123456789012345 , {\"a\":3}]")]
+    public void A_row_over_the_limit_does_not_hide_the_rows_after_it(string content)
+    {
+        var rows = JsonRows.Read(_folder.Write("f", content), "f", maximumRowBytes: 10).ToList();
+        Assert.Equal(3, rows.Count);
+        Assert.Contains("expected a row of at most 10 bytes, found a longer one", Assert.Throws<InputException>(rows[1].Parse).Message, StringComparison.Ordinal);
+        Assert.Equal("3", rows[2].Parse().Properties["a"].Text);
+    }
+
+    [Fact]
+    public void White_space_without_end_is_an_error()
+    {
+        var path = _folder.Write("f", TestFolder.Gzip([.. Enumerable.Repeat((byte)' ', 17 * 1024 * 1024), .. "{}"u8]));
+        Assert.Contains("bytes of white space", Assert.Throws<InputException>(() => JsonRows.Read(path, "f").Count()).Message, StringComparison.Ordinal);
     }
 
     [Fact]

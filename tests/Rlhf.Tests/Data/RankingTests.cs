@@ -1,3 +1,5 @@
+using Rlhf.Data;
+
 namespace Rlhf.Tests.Data;
 
 public sealed class RankingTests : IDisposable
@@ -32,6 +34,55 @@ public sealed class RankingTests : IDisposable
         Assert.Equal([new("user", "a"), new("assistant", "b"), new("user", "c")], ranking.Prompt.Messages);
     }
 
+    [Theory]
+    [InlineData("""{"chosen":"\n\nHuman: a\n\nAssistant: b\n\nHuman: c\n\nAssistant: d","rejected":"\n\nHuman: a\n\nAssistant: x"}""", "1:11: expected transcripts that differ in their last answer only, found another turn behind the place where they part")]
+    [InlineData("""{"chosen":"\n\nHuman: a\n\nAssistant: x","rejected":"\n\nHuman: a\n\nAssistant: b\n\nHuman: c\n\nAssistant: d"}""", "1:53: expected transcripts that differ in their last answer only, found another turn behind the place where they part")]
+    [InlineData("""{"chosen":"\n\nHuman: a\n\nAssitant: b\n\nHuman: c\n\nAssistant: d","rejected":"\n\nHuman: a\n\nAssitant: b\n\nHuman: c\n\nAssistant: e"}""", "1:11: expected turns that begin with Human:, Assistant: or System:, found \"Assitant:\"")]
+    [InlineData("""{"prompt":"\n\nHumam: a\n\nHuman: b\n\nAssistant:","chosen":"A","rejected":"B"}""", "1:11: expected turns that begin with Human:, Assistant: or System:, found \"Humam:\"")]
+    [InlineData("""{"prompt":"\n\nHuman: a\n\nHumna: b\n\nAssistant:","chosen":"A","rejected":"B"}""", "1:11: expected turns that begin with Human:, Assistant: or System:, found \"Humna:\"")]
+    [InlineData("""{"prompt":"\n\nHuman: Who lives there?\n\nHumans: 3\n\nHumor: none\n\nAssistant:","chosen":"A","rejected":"B"}""", null)]
+    public void Transcripts_are_compared_by_turns(string row, string? error)
+    {
+        if (error is null)
+        {
+            Assert.Single(_folder.Rankings(row));
+        }
+        else
+        {
+            Assert.Equal("rows.jsonl:" + error, Assert.Throws<InputException>(() => _folder.Rankings(row)).Message);
+        }
+    }
+
+    [Theory]
+    [InlineData("""[[0,1],[1,2],[2,0]]""", true)]
+    [InlineData("""[[3,0],[0,1],[1,2],[2,0]]""", true)]
+    [InlineData("""[[0,1],[1,2],[0,2],[0,3]]""", false)]
+    public void Preferences_that_go_in_a_circle_are_kept_and_named(string pairs, bool isCircle)
+    {
+        Assert.Single(_folder.Rankings($$"""{"prompt":"Q","responses":["a","b","c","d"],"pairs":{{pairs}}}"""));
+        Assert.Equal(isCircle, _folder.Ledger.ToText().Contains("note: 1 x preferences that go in a circle", StringComparison.Ordinal));
+    }
+
+    [Theory]
+    [InlineData("\"score_chosen\":9,\"score_rejected\":2", null)]
+    [InlineData("\"score_chosen\":2,\"score_rejected\":9.5", "chosen has the lower score; the fields' names decide")]
+    [InlineData("\"chosen_score\":-1,\"rejected_score\":-1.0", "chosen and rejected have the same score; the fields' names decide")]
+    public void Scores_that_contradict_chosen_and_rejected_are_named(string scores, string? note)
+    {
+        Assert.Equal([(0, 1)], Assert.Single(_folder.Rankings($$"""{"prompt":"Q","chosen":"a","rejected":"b",{{scores}}}""")).Pairs);
+        Assert.Equal(note is not null, _folder.Ledger.ToText().Contains($"note: 1 x {note ?? "chosen"}", StringComparison.Ordinal));
+    }
+
+    [Fact]
+    public void Answers_that_call_tools_are_turns()
+    {
+        var ranking = Assert.Single(_folder.Rankings(
+            """{"prompt":[{"role":"user","content":"Q"}],"tools":[{"name":"f"}],"chosen":[{"role":"assistant","content":"","tool_calls":[{"function":{"name":"f"}}]}],"rejected":[{"role":"assistant","content":"No."}]}"""));
+        Assert.Equal("""{"tool_calls":[{"function":{"name":"f"}}]}""", ranking.Answer(0).OtherFields);
+        Assert.Equal(Message.FromAssistant("No."), ranking.Answer(1));
+        Assert.Equal("""[{"name":"f"}]""", ranking.Prompt.Tools);
+    }
+
     [Fact]
     public void Tiers_become_all_their_pairs_and_ties()
     {
@@ -60,6 +111,10 @@ public sealed class RankingTests : IDisposable
     [InlineData("""{"prompt":"Q","responses":["a","b","c"],"ranking":[[0],[2]]}""", "1:51: expected every answer in a tier, found none with answer 1")]
     [InlineData("""{"prompt":"Q","responses":["a","b"],"ranking":[[0,1],[]]}""", "1:54: expected a tier with at least one answer, found an array of 0")]
     [InlineData("""{"prompt":"Q","responses":["a","b"],"ranking":[[0,1]],"pairs":[]}""", "1:47: expected either ranking, or pairs with ties and margins, not both, found an array of 1")]
+    [InlineData("""{"prompt":"Q","responses":["a","b","c"],"ranking":[1,0,2]}""", "1:51: expected tiers, best first, as in [[1], [0], [2]], found [1, 0, 2]: is the first number the best answer's (then write the former), or the rank of answer 0?")]
+    [InlineData("""{"prompt":"x","chosen":[{"role":"user","content":"Q"},{"role":"assistant","content":"A"}],"rejected":[{"role":"user","content":"Q"},{"role":"assistant","content":"B"}]}""", "1:11: expected prompt to be the beginning of the conversations chosen and rejected, found that they do not hold it")]
+    [InlineData("""{"prompt":"Q","chosen":{"role":"user","content":"A"},"rejected":"B"}""", "1:24: expected one message of the assistant, found an object with role, content")]
+    [InlineData("""{"prompt":"Q","chosen":{"role":"assistant","content":"A","weight":0},"rejected":"B"}""", "1:1: expected answers to compare, none of them with a weight of 0 or not to be trained on, found an object with prompt, chosen, rejected")]
     [InlineData("""{"prompt":"Q","responses":["a","b"],"pairs":[[0]]}""", "1:46: expected a pair of two answers, found an array of 1")]
     [InlineData("""{"prompt":"Q","responses":["a","b"],"pairs":[[1,1]]}""", "1:46: expected two different answers, found 1 twice")]
     [InlineData("""{"prompt":"Q","responses":["a","b"],"pairs":[[0,1],[1,0]]}""", "1:52: expected one judgement of the answers 1 and 0, found a second one (as a pair, its reverse or a tie)")]

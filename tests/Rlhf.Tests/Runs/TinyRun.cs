@@ -18,7 +18,7 @@ internal sealed class TinyRun : IDisposable
           train_tokenizer: {vocabulary_size: 300}
         format: {template: custom, prompt: "{prompt}\nAnswer:", response: " {response}"}
         data:
-          demonstrations: {path: "demonstrations*.jsonl", held_out: 0.2}
+          demonstrations: {path: "demonstrations*.jsonl", ignore: [quality], held_out: 0.2}
           comparisons: {path: comparisons.jsonl}
           prompts: {path: prompts.jsonl}
           evaluation_prompts: {path: evaluation.jsonl}

@@ -25,7 +25,7 @@ public sealed class FormatTests : IDisposable
     [InlineData(FormatTemplate.Plain, """{"instruction":"Do","input":"it","output":"A"}""", "Instruction: Do\nInput: it\nAnswer:", " A")]
     [InlineData(FormatTemplate.Plain, """{"prompt":"\n\nHuman: Q\n\nAssistant:","response":"A"}""", "\n\nHuman: Q\n\nAssistant:", " A")]
     [InlineData(FormatTemplate.HumanAssistant, """{"prompt":"Q","response":"A"}""", "\n\nHuman: Q\n\nAssistant:", " A")]
-    [InlineData(FormatTemplate.HumanAssistant, """{"instruction":"Do","input":"it","output":"A"}""", "\n\nHuman: Do\n\nit\n\nAssistant:", " A")]
+    [InlineData(FormatTemplate.HumanAssistant, """{"instruction":"Do","input":"it","output":"A"}""", "\n\nHuman: Do\nit\n\nAssistant:", " A")]
     [InlineData(FormatTemplate.HumanAssistant, """{"prompt":"\n\nHuman: Q\n\nAssistant:","response":"A"}""", "\n\nHuman: Q\n\nAssistant:", " A")]
     public void Prompt_and_response_have_the_text_of_the_form(FormatTemplate template, string row, string prompt, string response)
     {
