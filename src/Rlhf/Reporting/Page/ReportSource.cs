@@ -1,4 +1,5 @@
 using System.Text.Json;
+using Rlhf.Model.Checkpoints;
 
 namespace Rlhf.Reporting.Page;
 
@@ -75,14 +76,6 @@ internal sealed record ReportSource
             return null;
         }
 
-        try
-        {
-            using var document = JsonDocument.Parse(WholeFile.Bytes(path, Limits.RunFile));
-            return document.RootElement.Clone();
-        }
-        catch (JsonException e)
-        {
-            throw InputException.At(path, (int)(e.LineNumber ?? 0) + 1, (int)(e.BytePositionInLine ?? 0) + 1, $"not JSON: {FailureText.Of(e)}");
-        }
+        return CheckpointJson.Parse(WholeFile.Bytes(path, Limits.RunFile), path);
     }
 }
