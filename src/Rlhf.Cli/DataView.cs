@@ -58,7 +58,7 @@ internal static class DataView
     public static string ToJson(InputException error) => JsonSerializer.Serialize(new { error = error.Message }, Plain);
 
     /// <summary>Each trained turn, each answer, each piece of a text, or the prompt with nothing behind it.</summary>
-    private static IReadOnlyList<EncodedSequence> Sequences(SequenceEncoder encoder, AnyRecord record) => record switch
+    public static IReadOnlyList<EncodedSequence> Sequences(SequenceEncoder encoder, AnyRecord record) => record switch
     {
         { Demonstration: { } demonstration } => encoder.EncodeTurns(demonstration),
         { Ranking: { } ranking } => encoder.Encode(ranking)?.Answers ?? [],

@@ -32,15 +32,31 @@ internal sealed class RankingServer
         }
     }
 
-    /// <summary>Changes the store's settings to what was given, and serves the page until <paramref name="cancellation"/>.</summary>
-    public void Run(ParseResult parsed, RankingStore store, CancellationToken cancellation)
+    /// <summary>The text that <c>--instructions</c> names, read before a store is made; null without it.</summary>
+    public string? InstructionsOf(ParseResult parsed)
     {
-        var text = parsed.GetValue(_instructions) is { } path ? ReadText(path) : null;
+        try
+        {
+            return parsed.GetValue(_instructions) is { } path ? WholeFile.NamedText(path, Limits.HandWrittenFile) : null;
+        }
+        catch (InputException exception)
+        {
+            throw new InputException($"--instructions: {exception.Message}", exception);
+        }
+    }
+
+    /// <summary>Changes the store's settings to what was given, and serves the page until <paramref name="cancellation"/>.</summary>
+    /// <param name="parsed">The command line.</param>
+    /// <param name="store">The store.</param>
+    /// <param name="instructions">What <see cref="InstructionsOf"/> read.</param>
+    /// <param name="cancellation">Ends the server.</param>
+    public void Run(ParseResult parsed, RankingStore store, string? instructions, CancellationToken cancellation)
+    {
         store.Change(settings => settings with
         {
             Overlap = parsed.GetValue(_overlap) ?? settings.Overlap,
             LeaseMinutes = parsed.GetValue(_lease) ?? settings.LeaseMinutes,
-            Instructions = text ?? settings.Instructions,
+            Instructions = instructions ?? settings.Instructions,
         });
         var web = new WebSettings { Host = parsed.GetValue(_host)!, Port = parsed.GetValue(_port), PublicUrl = parsed.GetValue(_publicUrl), Log = TextWriter.Synchronized(parsed.Error()) };
         var app = LabelServer.Create(store, web);
@@ -58,17 +74,5 @@ internal sealed class RankingServer
 
         result.AddError($"--public-url: expected an address such as https://label.example.org, found '{text}'.");
         return null;
-    }
-
-    private static string ReadText(string path)
-    {
-        try
-        {
-            return WholeFile.NamedText(path, Limits.HandWrittenFile);
-        }
-        catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
-        {
-            throw new InputException($"--instructions {path}: {exception.Message}", exception);
-        }
     }
 }

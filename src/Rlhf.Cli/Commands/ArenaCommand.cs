@@ -55,11 +55,12 @@ internal static class ArenaCommand
                 NamedModel.RequireDifferentNames(models);
                 var source = ModelArguments.SourceOf(parsed.GetValue(Fields)!, parsed.GetValue(Ignore)!) with { Format = format.Of(parsed, Tokenizer.Load(models[0].Folder), models[0].Folder) };
                 var records = PromptFile.ForEvaluation(PromptFile.Read(file, source), parsed.GetValue(HeldOut), parsed.GetValue(Limit), parsed.Error());
+                var instructions = server.InstructionsOf(parsed);
                 var store = RankingStore.Open(parsed.GetValue(Store)!);
                 var sampler = new ArenaSampler(format, sampling.Of(parsed), sampling.SeedOf(parsed), parsed.GetValue(MaxTokens));
                 var rows = sampler.Sample(parsed, parsed.GetValue(Quiet), models, records, parsed.GetValue(Round) ?? $"{models[0].Name} against {models[1].Name}", cancellation);
                 Fill(parsed, store, rows);
-                server.Run(parsed, store, cancellation);
+                server.Run(parsed, store, instructions, cancellation);
             });
     }
 

@@ -75,11 +75,15 @@ internal static class DataCommand
     private static Command CreateCheck()
     {
         var files = new Argument<string[]>("FILE") { Description = "Files or globs", Arity = ArgumentArity.OneOrMore };
-        return new Command("check", "Reads every row and prints what was found; exit code 2 when a row is bad.") { files, As, Fields, Ignore }
-            .WithExamples("rlhf data check data/train.jsonl", "rlhf data check 'data/*.jsonl.gz' --as ranking")
+        var model = new Option<string?>("--model") { Description = "A model folder: rows are also encoded as training does, and what its chat template cuts or leaves out is named", HelpName = "DIR" };
+        var form = new FormatArguments();
+        var command = new Command("check", "Reads every row and prints what was found; exit code 2 when a row is bad.") { files, As, Fields, Ignore, model };
+        form.AddTo(command);
+        return command
+            .WithExamples("rlhf data check data/train.jsonl", "rlhf data check data/train.jsonl --model model", "rlhf data check 'data/*.jsonl.gz' --as ranking")
             .Does((parsed, _) =>
             {
-                var found = DataFindings.Of(SourceOf(parsed) with { Path = parsed.GetValue(files)! }, ".", parsed.GetValue(As));
+                var found = DataFindings.Of(SourceOf(parsed) with { Path = parsed.GetValue(files)! }, ".", parsed.GetValue(As), EncoderOf(parsed, parsed.GetValue(model), form));
                 WriteFindings(parsed.Output(), found);
                 foreach (var error in found.Ledger.ExamplesOfDropped(DataReader.CannotBeRead))
                 {
@@ -88,6 +92,22 @@ internal static class DataCommand
 
                 return found.Ledger.DroppedByReason.ContainsKey(DataReader.CannotBeRead) ? ExitCode.BadInput : ExitCode.Success;
             });
+    }
+
+    private static Func<Ledger, Func<AnyRecord, IReadOnlyList<EncodedSequence>>>? EncoderOf(ParseResult parsed, string? folder, FormatArguments form)
+    {
+        if (folder is null)
+        {
+            return null;
+        }
+
+        var tokenizer = Tokenizer.Load(folder);
+        var format = form.Of(parsed, tokenizer, folder);
+        return ledger =>
+        {
+            var encoder = new SequenceEncoder(tokenizer, format, new EncodingOptions(), ledger);
+            return record => DataView.Sequences(encoder, record);
+        };
     }
 
     private static void WriteFindings(TextWriter output, DataFindings found)
@@ -112,6 +132,13 @@ internal static class DataCommand
         AddLengths(lengths, "prompt", found.PromptCharacters);
         AddLengths(lengths, "response or text", found.ResponseCharacters);
         lengths.Write(output);
+        if (found.PromptTokens.Count > 0)
+        {
+            var tokens = new TextTable("tokens", "minimum", "median", "95 %", "maximum");
+            AddLengths(tokens, "prompt", found.PromptTokens);
+            AddLengths(tokens, "trained", found.TrainedTokens);
+            tokens.Write(output);
+        }
     }
 
     private static void AddLengths(TextTable table, string name, IReadOnlyList<int> lengths)

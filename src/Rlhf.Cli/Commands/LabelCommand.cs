@@ -26,6 +26,7 @@ internal static class LabelCommand
                 "rlhf label export --store rankings.db --out rankings.jsonl")
             .Does((parsed, cancellation) =>
             {
+                var instructions = server.InstructionsOf(parsed);
                 var store = RankingStore.Open(parsed.GetValue(Store)!);
                 foreach (var file in parsed.GetValue(import)!)
                 {
@@ -33,7 +34,7 @@ internal static class LabelCommand
                 }
 
                 TellOfNew(parsed, store);
-                server.Run(parsed, store, cancellation);
+                server.Run(parsed, store, instructions, cancellation);
             });
     }
 

@@ -17,19 +17,33 @@ public sealed record DataFindings(
     long Pairs,
     long Ties)
 {
+    /// <summary>Prompt tokens of every example, where a model's encoder was given.</summary>
+    public IReadOnlyList<int> PromptTokens { get; init; } = [];
+
+    /// <summary>Trained tokens of the same.</summary>
+    public IReadOnlyList<int> TrainedTokens { get; init; } = [];
+
     /// <summary>Reads every row as training does, going on after a bad one.</summary>
     /// <param name="source">The files, and how to read them.</param>
     /// <param name="baseFolder">The folder that their paths are relative to.</param>
     /// <param name="kind">What the rows are; for each file what its first row suggests where null.</param>
-    public static DataFindings Of(DataSource source, string baseFolder, RecordKind? kind = null)
+    /// <param name="encoderOf">Makes what encodes a record as training does, counting in the ledger; null: rows are only read.</param>
+    public static DataFindings Of(DataSource source, string baseFolder, RecordKind? kind = null, Func<Ledger, Func<AnyRecord, IReadOnlyList<EncodedSequence>>>? encoderOf = null)
     {
         var ledger = new Ledger("check");
+        var encode = encoderOf?.Invoke(ledger);
+        List<(int Prompt, int Trained)> examples = [];
         SortedDictionary<RecordKind, int> kinds = [];
         SortedDictionary<int, int> answers = [];
         List<int> prompts = [], responses = [];
         long pairs = 0, ties = 0;
         foreach (var record in DataReader.Read(source with { OnBadRow = BadRowPolicy.Drop }, baseFolder, ledger, kind))
         {
+            if (encode is not null && !TryEncode(encode, record, ledger, examples))
+            {
+                continue;
+            }
+
             kinds[record.Kind] = kinds.GetValueOrDefault(record.Kind) + 1;
             var prompt = record.Demonstration?.Prompt ?? record.Ranking?.Prompt ?? record.Prompt?.Prompt;
             prompts.AddRange(prompt is null ? [] : [prompt.Text.Length]);
@@ -41,8 +55,28 @@ public sealed record DataFindings(
             }
         }
 
-        return new DataFindings(ledger, kinds, prompts, responses, answers, pairs, ties);
+        return new DataFindings(ledger, kinds, prompts, responses, answers, pairs, ties)
+        {
+            PromptTokens = [.. examples.Select(example => example.Prompt)],
+            TrainedTokens = [.. examples.Select(example => example.Trained)],
+        };
     }
+
+    private static bool TryEncode(Func<AnyRecord, IReadOnlyList<EncodedSequence>> encode, AnyRecord record, Ledger ledger, List<(int Prompt, int Trained)> examples)
+    {
+        try
+        {
+            examples.AddRange(encode(record).Select(example => (example.PromptLength, example.ResponseLength)));
+            return true;
+        }
+        catch (InputException e)
+        {
+            ledger.Drop(PositionOf(record), DataReader.CannotBeRead, e.Message);
+            return false;
+        }
+    }
+
+    private static RowPosition PositionOf(AnyRecord record) => record.Demonstration?.Position ?? record.Ranking?.Position ?? record.Text?.Position ?? record.Prompt!.Position;
 
     private static IReadOnlyList<string> ResponsesOf(AnyRecord record) =>
         record.Ranking?.Responses ?? (record.Demonstration is { } demonstration ? [demonstration.Response] : record.Text is { } text ? [text.Text] : []);

@@ -49,6 +49,16 @@ public sealed class DataCommandTests : IDisposable
     }
 
     [Fact]
+    public void Check_with_a_model_names_what_its_end_token_cuts_and_prints_lengths_in_tokens()
+    {
+        var file = _folder.Write("rows.jsonl", """{"prompt":"Q","response":"A</s> and more"}""" + "\n" + """{"prompt":"Q","response":"B"}""");
+        var (code, output, _) = Run("data", "check", file, "--model", SavedTokenizer(), "--format", "plain");
+        Assert.Equal(ExitCode.Success, code);
+        Assert.Contains("note: 1 x the answer holds the end-of-turn token </s> and is cut there", output, StringComparison.Ordinal);
+        Assert.Contains("trained", output, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public void Check_of_an_empty_file_ends_with_code_2()
     {
         var (code, _, error) = Run("data", "check", _folder.Write("rows.jsonl", "\"text\""), _folder.Write("empty.jsonl", ""));

@@ -166,6 +166,7 @@ public sealed partial class MistakeTests(MistakeFiles files) : IClassFixture<Mis
         { "label users add ann --store @store.db", "ann" },
         { "label users add ann --role boss --store @store.db", "role" },
         { "label --store @store.db --instructions @nowhere.md", "--instructions" },
+        { "label --store @no-store.db --instructions @nowhere.md", "--instructions" },
         { "label export --store postgres://nowhere", "--store: expected postgres://" },
         { "arena results --store @store.db", "no arena" },
     };

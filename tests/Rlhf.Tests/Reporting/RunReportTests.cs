@@ -178,6 +178,17 @@ public sealed class RunReportTests : IDisposable
         Assert.Contains("environment.json:2:", Assert.Throws<InputException>(() => RunReport.Render(folder.Path)).Message, StringComparison.Ordinal);
     }
 
+    [Theory]
+    [InlineData("\"truncated\\ud800\":1")]
+    [InlineData("\"stage\":\"\\udc00\"")]
+    public void A_ledger_that_is_not_Unicode_is_an_error_with_its_file(string entry)
+    {
+        MadeUpRun.WriteTo(folder.Path);
+        var ledger = Directory.EnumerateFiles(folder.Path, "ledger.json", SearchOption.AllDirectories).First();
+        File.WriteAllText(ledger, File.ReadAllText(ledger).TrimEnd()[..^1] + "," + entry + "}");
+        Assert.Contains("ledger.json: a text is not valid Unicode", Assert.Throws<InputException>(() => RunReport.Render(folder.Path)).Message, StringComparison.Ordinal);
+    }
+
     [Fact]
     public void The_report_is_written_into_the_run_folder_or_where_asked()
     {

@@ -17,14 +17,24 @@ internal static class CheckpointJson
         try
         {
             using var document = JsonDocument.Parse(bytes, Strict);
-            RequireSoundText(document.RootElement);
-            return document.RootElement.ValueKind == JsonValueKind.Object
+            return Sound(document.RootElement, path).ValueKind == JsonValueKind.Object
                 ? document.RootElement.Clone()
                 : throw new InputException($"{path}: a JSON object is needed.");
         }
         catch (JsonException exception)
         {
             throw InputException.At(path, (int)(exception.LineNumber ?? 0) + 1, (int)(exception.BytePositionInLine ?? 0) + 1, $"not valid JSON: {FailureText.Of(exception)}");
+        }
+    }
+
+    /// <summary>The same element, whose texts and names can all be decoded.</summary>
+    /// <exception cref="InputException">One of them is not Unicode.</exception>
+    public static JsonElement Sound(JsonElement json, string path)
+    {
+        try
+        {
+            RequireSoundText(json);
+            return json;
         }
         catch (InvalidOperationException exception)
         {

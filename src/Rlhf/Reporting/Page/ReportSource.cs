@@ -61,7 +61,7 @@ internal sealed record ReportSource
         {
             if (Path.Combine(stage, "ledger.json") is var file && File.Exists(file))
             {
-                ledgers.Add((Path.GetFileName(stage), CheckedJson.ReadEvenUnchecked<JsonElement>(file, SummaryFiles.Json)));
+                ledgers.Add((Path.GetFileName(stage), CheckpointJson.Sound(CheckedJson.ReadEvenUnchecked<JsonElement>(file, SummaryFiles.Json), file)));
             }
         }
 
