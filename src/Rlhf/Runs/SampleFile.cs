@@ -7,6 +7,9 @@ namespace Rlhf.Runs;
 /// <summary><c>samples.jsonl</c> of a stage: answers for people to read, one a line, with the step at which they were sampled.</summary>
 internal sealed class SampleFile(string path)
 {
+    // A name that stands twice would be found out only when it is looked for.
+    private static readonly JsonDocumentOptions Strict = new() { AllowDuplicateProperties = false };
+
     private static readonly JsonSerializerOptions Json = new() { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
 
     /// <summary>The file.</summary>
@@ -59,7 +62,7 @@ internal sealed class SampleFile(string path)
     {
         try
         {
-            return JsonNode.Parse(line)?["step"]?.GetValue<long>() ?? long.MaxValue;
+            return JsonNode.Parse(line, documentOptions: Strict)?["step"]?.GetValue<long>() ?? long.MaxValue;
         }
         catch (Exception exception) when (exception is JsonException or InvalidOperationException or FormatException)
         {

@@ -38,7 +38,10 @@ public interface ITrainingHost
             Save(step, stateAt(step));
         }
 
-        Cancellation.ThrowIfCancellationRequested();
+        if (stopping)
+        {
+            Cancellation.ThrowIfCancellationRequested(); // a wish that came since then is heard at the next step, behind its checkpoint
+        }
     }
 }
 
