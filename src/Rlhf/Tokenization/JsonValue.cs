@@ -179,7 +179,7 @@ internal readonly record struct JsonValue(string File, string Path, JsonElement 
     {
         if (Element.ValueKind is not (JsonValueKind.Number or JsonValueKind.String or JsonValueKind.True or JsonValueKind.False))
             return Kind();
-        var text = Element.GetRawText();
+        var text = System.Text.Encoding.UTF8.GetString(System.Runtime.InteropServices.JsonMarshal.GetRawUtf8Value(Element)); // which may not be UTF-8
         return text.Length <= 40 ? text : text[..40] + "...";
     }
 }

@@ -123,4 +123,12 @@ public class TokenizerTests
 
     private static Tokenizer FromJson(string json) =>
         Tokenizer.FromFiles(new TokenizerFiles("", new Dictionary<string, byte[]> { ["tokenizer.json"] = Encoding.UTF8.GetBytes(json) }));
+
+    [Fact]
+    public void A_value_that_is_not_UTF8_is_refused_like_any_other_of_a_wrong_kind()
+    {
+        var json = JsonValue.Parse("vocab.json", [.. "{\"a\":\"x"u8, 0x80, .. "\"}"u8]);
+        Assert.Contains("vocab.json", Assert.Throws<InputException>(() => json["a"].Integer(10)).Message, StringComparison.Ordinal);
+        Assert.Contains("vocab.json", Assert.Throws<InputException>(() => json["a"].Boolean(false)).Message, StringComparison.Ordinal);
+    }
 }
