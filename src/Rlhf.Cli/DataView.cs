@@ -63,7 +63,7 @@ internal static class DataView
         { Demonstration: { } demonstration } => encoder.EncodeTurns(demonstration),
         { Ranking: { } ranking } => encoder.Encode(ranking)?.Answers ?? [],
         { Text: { } text } => [.. encoder.Encode(text)],
-        { Prompt: { } prompt } => [new EncodedSequence(encoder.Encode(prompt)!.Tokens, encoder.Encode(prompt)!.Tokens.Length, null, prompt.Id, false)],
+        { Prompt: { } prompt } => encoder.Encode(prompt)!.Tokens is var tokens ? [new EncodedSequence(tokens, tokens.Length, null, prompt.Id, false)] : [],
         _ => [],
     };
 

@@ -170,6 +170,20 @@ public sealed record DataOptions
     /// <summary>The built-in world: a grammar that writes demonstrations, prompts and text; sources without a path read them.</summary>
     public QuickstartOptions? Quickstart { get; init; }
 
+    /// <summary>The same with every source that is given replaced.</summary>
+    internal DataOptions Each(Func<DataSource, DataSource> change)
+    {
+        DataSource? Changed(DataSource? source) => source is null ? null : change(source);
+        return this with
+        {
+            Demonstrations = Changed(Demonstrations),
+            Comparisons = Changed(Comparisons),
+            Prompts = Changed(Prompts),
+            EvaluationPrompts = Changed(EvaluationPrompts),
+            Text = Changed(Text),
+        };
+    }
+
     /// <summary>The sources that are given, by key.</summary>
     internal IEnumerable<(string Key, DataSource Source)> Given() =>
         new (string Key, DataSource? Source)[]

@@ -17,18 +17,11 @@ public static class RecipeFormat
         var tokenizer = new Lazy<Tokenizer?>(() => folder is null ? null : Tokenizer.Load(folder));
         FormatOptions Settled(FormatOptions options) =>
             WithDate(options.Template == FormatTemplate.Auto ? FormatFile.Resolve(options, folder, tokenizer.Value) : options, today);
-        DataSource? SettledSource(DataSource? source) => source?.Format is { } format ? source with { Format = Settled(format) } : source;
+        DataSource SettledSource(DataSource source) => source.Format is { } format ? source with { Format = Settled(format) } : source;
         return recipe with
         {
             Format = Settled(recipe.Format),
-            Data = recipe.Data with
-            {
-                Demonstrations = SettledSource(recipe.Data.Demonstrations),
-                Comparisons = SettledSource(recipe.Data.Comparisons),
-                Prompts = SettledSource(recipe.Data.Prompts),
-                EvaluationPrompts = SettledSource(recipe.Data.EvaluationPrompts),
-                Text = SettledSource(recipe.Data.Text),
-            },
+            Data = recipe.Data.Each(SettledSource),
         };
     }
 

@@ -70,18 +70,11 @@ public static class RecipeReader
     private static Recipe Resolve(Recipe recipe, string folder)
     {
         string? Full(string? path) => path is null ? null : Path.GetFullPath(path, folder);
-        DataSource? FullSource(DataSource? source) => source is null ? null : source with { Path = [.. source.Path.Select(path => Full(path)!)] };
+        DataSource FullSource(DataSource source) => source with { Path = [.. source.Path.Select(path => Full(path)!)] };
         return recipe with
         {
             Base = recipe.Base with { Model = Full(recipe.Base.Model), Tokenizer = Full(recipe.Base.Tokenizer) },
-            Data = recipe.Data with
-            {
-                Demonstrations = FullSource(recipe.Data.Demonstrations),
-                Comparisons = FullSource(recipe.Data.Comparisons),
-                Prompts = FullSource(recipe.Data.Prompts),
-                EvaluationPrompts = FullSource(recipe.Data.EvaluationPrompts),
-                Text = FullSource(recipe.Data.Text),
-            },
+            Data = recipe.Data.Each(FullSource),
             Sft = recipe.Sft is SftOptions sft ? sft with { RewardModel = Full(sft.RewardModel) } : null,
             Collect = recipe.Collect is CollectOptions collect
                 ? collect with { Labeler = collect.LabelerIsFolder ? Full(collect.Labeler) : collect.Labeler, Store = CollectOptions.IsServer(collect.Store) ? collect.Store : Full(collect.Store) }
