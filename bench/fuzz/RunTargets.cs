@@ -101,7 +101,7 @@ internal static class RunTargets
 
     private static void ReadRun(FuzzCase input, string folder)
     {
-        new SampleFile(Path.Combine(folder, "stages", "01-sft", "samples.jsonl")).TruncateAfter(1);
+        new SampleFile(Path.Combine(folder, "stages", "01-sft", "samples.jsonl")).KeepFirst(1);
         RunReport.Render(folder);
     }
 

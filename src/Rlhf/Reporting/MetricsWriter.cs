@@ -80,19 +80,21 @@ public sealed class MetricsWriter : IDisposable
     /// <summary>CRC-32C of all rows of a stage.</summary>
     public uint ChecksumOf(string stage) => MetricsFile.ChecksumOf(path, stage);
 
+    /// <summary>How many rows a stage has.</summary>
+    public int CountOf(string stage) => MetricsFile.ReadFile(path).Count(row => row.Stage == stage);
+
     /// <summary>
-    /// Takes away what a resumed run will do again: the rows of <paramref name="stage"/> with a step larger than <paramref name="step"/>
-    /// and all rows of later stages (stages are numbered: <c>02-collect</c> is later than <c>01-sft</c>). Step 0 takes the whole stage away.
-    /// The event files are written anew from the rows that stay.
+    /// Takes away what a resumed run will do again: the rows of <paramref name="stage"/> behind its first <paramref name="count"/>
+    /// and all rows of later stages (stages are numbered: <c>02-collect</c> is later than <c>01-sft</c>). It goes by rows and not by steps, since an evaluation
+    /// logs under the step of the checkpoint before it. The event files are written anew from the rows that stay.
     /// </summary>
-    public void TruncateAfter(string stage, long step)
+    public void KeepFirst(string stage, int count)
     {
-        var rows = MetricsFile.ReadLines(path);
         var kept = new ArrayBufferWriter<byte>();
-        foreach (var (row, line) in rows)
+        foreach (var (row, line) in MetricsFile.ReadLines(path))
         {
             var order = MetricsFile.CompareStages(row.Stage, stage);
-            if (order < 0 || (order == 0 && row.Step <= step))
+            if (order < 0 || (order == 0 && count-- > 0))
             {
                 kept.Write(line.Span);
                 kept.Write("\n"u8);

@@ -7,9 +7,6 @@ namespace Rlhf.Runs;
 /// <summary><c>samples.jsonl</c> of a stage: answers for people to read, one a line, with the step at which they were sampled.</summary>
 internal sealed class SampleFile(string path)
 {
-    // A name that stands twice would be found out only when it is looked for.
-    private static readonly JsonDocumentOptions Strict = new() { AllowDuplicateProperties = false };
-
     private static readonly JsonSerializerOptions Json = new() { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
 
     /// <summary>The file.</summary>
@@ -48,25 +45,20 @@ internal sealed class SampleFile(string path)
         }
     }
 
-    /// <summary>Removes the answers of later steps, which a resumed run samples again, and a line that a death cut off.</summary>
-    public void TruncateAfter(long step)
-    {
-        if (File.Exists(path))
-        {
-            var kept = string.Concat(WholeFile.Lines(path, Limits.RowBytes).Where(line => StepOf(line) <= step).Select(line => line + "\n"));
-            DurableFiles.WriteAtomically(path, stream => stream.Write(System.Text.Encoding.UTF8.GetBytes(kept)));
-        }
-    }
+    /// <summary>How many answers there are.</summary>
+    public int Count() => File.Exists(path) ? WholeFile.Lines(path, Limits.RowBytes).Count() : 0;
 
-    private static long StepOf(string line)
+    /// <summary>Removes the answers behind the first <paramref name="count"/>, which a resumed run samples again, and a line that a death cut off.</summary>
+    public void KeepFirst(int count)
     {
-        try
+        if (count == 0)
         {
-            return JsonNode.Parse(line, documentOptions: Strict)?["step"]?.GetValue<long>() ?? long.MaxValue;
+            File.Delete(path);
         }
-        catch (Exception exception) when (exception is JsonException or InvalidOperationException or FormatException)
+        else if (File.Exists(path))
         {
-            return long.MaxValue; // none of ours
+            var kept = string.Concat(WholeFile.Lines(path, Limits.RowBytes).Take(count).Select(static line => line + "\n"));
+            DurableFiles.WriteAtomically(path, stream => stream.Write(System.Text.Encoding.UTF8.GetBytes(kept)));
         }
     }
 }

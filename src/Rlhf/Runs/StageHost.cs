@@ -10,7 +10,8 @@ internal sealed class StageHost : ITrainingHost, IDisposable
     private const string Seconds = "host.seconds";
     private const string MetricsChecksum = "host.metrics_crc32c";
     private const string SamplesChecksum = "host.samples_crc32c";
-    private const long NothingYet = -1; // step 0 is the evaluation before the first step
+    private const string MetricsRows = "host.metrics_rows";
+    private const string SamplesRows = "host.samples_rows";
 
     private readonly StageContext context;
     private readonly string rows;
@@ -63,8 +64,8 @@ internal sealed class StageHost : ITrainingHost, IDisposable
     {
         var begun = checkpoints.HasAny;
         var step = checkpoints.RestoreLatest(state, damage => context.Progress.Line($"{rows}: {damage}"));
-        context.Metrics.TruncateAfter(rows, step ?? NothingYet);
-        samples.TruncateAfter(step ?? NothingYet);
+        context.Metrics.KeepFirst(rows, (int)Take(state, MetricsRows));
+        samples.KeepFirst((int)Take(state, SamplesRows));
         if (step is null)
         {
             if (begun)
@@ -89,10 +90,13 @@ internal sealed class StageHost : ITrainingHost, IDisposable
         state.Numbers[Seconds] = context.Seconds;
         state.Numbers[MetricsChecksum] = context.Metrics.ChecksumOf(rows);
         state.Numbers[SamplesChecksum] = samples.Checksum();
+        state.Numbers[MetricsRows] = context.Metrics.CountOf(rows);
+        state.Numbers[SamplesRows] = samples.Count();
         checkpoints.Write(step, state);
-        state.Numbers.Remove(Seconds);
-        state.Numbers.Remove(MetricsChecksum);
-        state.Numbers.Remove(SamplesChecksum);
+        foreach (var name in (string[])[Seconds, MetricsChecksum, SamplesChecksum, MetricsRows, SamplesRows])
+        {
+            state.Numbers.Remove(name);
+        }
     }
 
     /// <summary>Ends the progress display. Checkpoints stay until the stage is complete.</summary>

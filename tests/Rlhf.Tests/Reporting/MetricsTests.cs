@@ -69,7 +69,7 @@ public sealed class MetricsTests : IDisposable
     }
 
     [Fact]
-    public void Truncation_keeps_earlier_stages_and_the_steps_up_to_the_checkpoint()
+    public void Truncation_keeps_earlier_stages_and_the_rows_before_the_checkpoint()
     {
         using (var writer = MetricsWriter.Open(folder.Path))
         {
@@ -81,7 +81,7 @@ public sealed class MetricsTests : IDisposable
                 }
             }
 
-            writer.TruncateAfter("02-collect", 1);
+            writer.KeepFirst("02-collect", 1);
             writer.Write("02-collect", 2, 2, ("loss", 20));
         }
 
@@ -91,11 +91,11 @@ public sealed class MetricsTests : IDisposable
     }
 
     [Fact]
-    public void Truncation_to_step_zero_takes_the_whole_stage_away()
+    public void Truncation_to_no_row_takes_the_whole_stage_away()
     {
         using var writer = MetricsWriter.Open(folder.Path);
         writer.Write("02-collect", 1, 1, ("loss", 1));
-        writer.TruncateAfter("02-collect", 0);
+        writer.KeepFirst("02-collect", 0);
         Assert.Empty(MetricsFile.Read(folder.Path));
     }
 
@@ -116,7 +116,8 @@ public sealed class MetricsTests : IDisposable
         File.AppendAllText(folder.File("metrics.jsonl"), "{\"stage\":\"01-sf");
         using (var writer = MetricsWriter.Open(folder.Path))
         {
-            writer.TruncateAfter("01-sft", 4);
+            Assert.Equal(7, writer.CountOf("01-sft"));
+            writer.KeepFirst("01-sft", 4);
             Enumerable.Range(5, 5).ToList().ForEach(step => WriteRow(writer, step));
         }
 

@@ -146,6 +146,26 @@ public sealed class ResumeTests : IClassFixture<ResumeTests.WholeRun>, IDisposab
         AssertSame(whole, folder);
     }
 
+    [Fact]
+    public void What_an_evaluation_logged_behind_a_checkpoint_under_its_step_is_forgotten()
+    {
+        var (recipe, folder) = (RecipeReader.Read(RecipeFile()), temporary.PathOf("evaluated"));
+        string[] checkpoints = [];
+        for (var wait = 100; checkpoints.Length == 0; wait += 50)
+        {
+            using var cancellation = new CancellationTokenSource(TimeSpan.FromMilliseconds(wait));
+            Assert.Throws<OperationCanceledException>(() => RecipeRun.Execute(recipe, new RunSettings(folder, Resume: true), ProgressReporter.Silent, cancellation.Token));
+            checkpoints = [.. Directory.GetDirectories(folder, "checkpoints*", SearchOption.AllDirectories).Where(path => Directory.EnumerateFileSystemEntries(path).Any())];
+        }
+
+        var step = MetricsFile.Read(folder)[^1].Step;
+        var stage = Directory.GetParent(checkpoints[0])!;
+        File.AppendAllText(Path.Combine(folder, "metrics.jsonl"), FormattableString.Invariant($"{{\"stage\":\"{stage.Name}\",\"step\":{step},\"seconds\":1,\"validation_loss\":5}}\n"));
+        File.AppendAllText(Path.Combine(stage.FullName, "samples.jsonl"), FormattableString.Invariant($"{{\"step\":{step},\"prompt\":\"a\",\"response\":\"b\"}}\n"));
+        RecipeRun.Execute(recipe, new RunSettings(folder, Resume: true), ProgressReporter.Silent, CancellationToken.None);
+        AssertSame(whole, folder);
+    }
+
     [OneDnnFact]
     public void A_run_in_bfloat16_goes_on_with_the_same_bytes_and_says_what_multiplied()
     {
