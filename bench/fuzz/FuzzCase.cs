@@ -16,7 +16,10 @@ public sealed class FuzzCase
     public void WriteTo(string folder)
     {
         if (Directory.Exists(folder))
+        {
             Directory.Delete(folder, recursive: true);
+        }
+
         Directory.CreateDirectory(folder);
         foreach (var (name, content) in Files)
         {

@@ -12,7 +12,10 @@ public sealed class FuzzRandom(ulong seed)
     {
         var state = seed;
         foreach (var value in Encoding.UTF8.GetBytes(target))
+        {
             state = (state ^ value) * 0x100000001B3;
+        }
+
         return new FuzzRandom(state + (ulong)number * 0x9E3779B97F4A7C15);
     }
 

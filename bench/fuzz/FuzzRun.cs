@@ -1,5 +1,4 @@
 using System.Diagnostics;
-using Rlhf;
 
 namespace Fuzz;
 
@@ -66,19 +65,27 @@ public sealed class FuzzRun(FuzzOptions options)
             if (HungCase() is { } hung)
             {
                 lock (_gate)
+                {
                     Fail(hung.Target, hung.Number, "hang", $"not done after {options.HangSeconds} seconds", hung.Case, count => count.Hangs++);
+                }
+
                 return;
             }
 
             if (DateTime.UtcNow < next)
+            {
                 continue;
+            }
+
             tell(this);
             next = DateTime.UtcNow.AddSeconds(30);
         }
 
         tell(this);
         if (Directory.Exists(_folder))
+        {
             Directory.Delete(_folder, recursive: true);
+        }
     }
 
     /// <summary>Reads one case.</summary>
@@ -86,11 +93,17 @@ public sealed class FuzzRun(FuzzOptions options)
     {
         var count = CountOf(target);
         if (target.OnDisk)
+        {
             input.WriteTo(_folder);
+        }
+
         var allocated = GC.GetAllocatedBytesForCurrentThread();
         var processor = ProcessorTime;
         lock (_gate)
+        {
             _current = (target, number, input, Stopwatch.GetTimestamp(), processor);
+        }
+
         var failure = Ending(target, input);
         lock (_gate)
         {
@@ -100,20 +113,31 @@ public sealed class FuzzRun(FuzzOptions options)
             count.MostAllocated = Math.Max(count.MostAllocated, allocated);
             count.MostMilliseconds = Math.Max(count.MostMilliseconds, (ProcessorTime - processor).TotalMilliseconds);
             if (failure is InputException or RunFailedException)
+            {
                 count.Refused++;
+            }
             else if (failure is SilentAcceptanceException)
+            {
                 Fail(target, number, "silent", failure.Message, input, kind => kind.Silent++);
+            }
             else if (failure is not null)
+            {
                 Fail(target, number, "crash", failure.ToString(), input, kind => kind.Crashes++);
+            }
+
             if (allocated > options.MostAllocatedBytes)
+            {
                 Fail(target, number, "allocation", $"{allocated >> 20} MiB", input, kind => kind.Allocations++);
+            }
         }
     }
 
     private void ReadAll()
     {
         foreach (var (target, number) in Order())
+        {
             Read(target, number, target.Case(options.Seed, number));
+        }
     }
 
     private static TimeSpan ProcessorTime => Environment.CpuUsage.TotalTime;
@@ -128,7 +152,10 @@ public sealed class FuzzRun(FuzzOptions options)
         {
             var target = turns[done * 37 % turns.Length];
             if (turns.Length % 37 == 0)
+            {
                 target = turns[done % turns.Length];
+            }
+
             yield return (target, numbers[target.Name]++);
         }
     }
@@ -151,7 +178,10 @@ public sealed class FuzzRun(FuzzOptions options)
         lock (_gate)
         {
             if (_current is not { } current)
+            {
                 return null;
+            }
+
             var worked = (ProcessorTime - current.Processor).TotalSeconds > options.HangSeconds;
             var waited = Stopwatch.GetElapsedTime(current.Started).TotalSeconds > PatienceOfWaiting * options.HangSeconds;
             return worked || waited ? (current.Target, current.Number, current.Case) : null;
@@ -163,12 +193,16 @@ public sealed class FuzzRun(FuzzOptions options)
         count(CountOf(target));
         var where = string.Join('\n', message.Split('\n').Take(3));
         if (Failures.Count < 500 && Failures.Count(known => known.Target == target.Name && known.Message.StartsWith(where, StringComparison.Ordinal)) < MostFailuresKept)
+        {
             Failures.Add(new FuzzFailure(target.Name, number, kind, message, input));
+        }
     }
 
     private FuzzCount CountOf(FuzzTarget target)
     {
         lock (_gate)
+        {
             return Counts.TryGetValue(target.Name, out var count) ? count : Counts[target.Name] = new FuzzCount();
+        }
     }
 }

@@ -24,13 +24,21 @@ internal static class JsonMutator
     public static byte[] Change(byte[] content, FuzzRandom random, bool lines)
     {
         if (!lines)
+        {
             return ChangeOne(content, random);
+        }
+
         var rows = Encoding.UTF8.GetString(content).Split('\n').ToList();
         var at = random.Below(rows.Count);
         if (random.OneIn(8))
+        {
             rows.Insert(random.Below(rows.Count), rows[at]);
+        }
         else
+        {
             rows[at] = Encoding.UTF8.GetString(ChangeOne(Encoding.UTF8.GetBytes(rows[at]), random));
+        }
+
         return Encoding.UTF8.GetBytes(string.Join('\n', rows));
     }
 
@@ -47,11 +55,17 @@ internal static class JsonMutator
         }
 
         if (random.OneIn(40))
+        {
             return Encoding.UTF8.GetBytes(new string('[', 1 + random.Below(3_000)));
+        }
+
         try
         {
             if (root is null || Walk(root, random) is not { } target)
+            {
                 return Encoding.UTF8.GetBytes(random.Of(Values));
+            }
+
             Apply(target, random);
             return Encoding.UTF8.GetBytes(Raw(root));
         }
@@ -71,7 +85,10 @@ internal static class JsonMutator
             JsonNode?[] children = node switch { JsonObject map => [.. map.Select(entry => entry.Value)], JsonArray list => [.. list], _ => [] };
             children = [.. children.Where(child => child is JsonObject { Count: > 0 } or JsonArray { Count: > 0 })];
             if (children.Length == 0 || random.OneIn(3))
+            {
                 return node;
+            }
+
             node = random.Of(children);
         }
 
@@ -81,9 +98,13 @@ internal static class JsonMutator
     private static void Apply(JsonNode target, FuzzRandom random)
     {
         if (target is JsonArray list)
+        {
             ChangeList(list, random);
+        }
         else
+        {
             ChangeObject((JsonObject)target, random);
+        }
     }
 
     private static void ChangeList(JsonArray list, FuzzRandom random)
@@ -102,7 +123,10 @@ internal static class JsonMutator
                 break;
             case 1:
                 for (var left = random.OneIn(10) ? 500 : 1; left > 0; left--)
+                {
                     list.Insert(at, list[at]?.DeepClone());
+                }
+
                 break;
             default:
                 list[at] = Value(list[at], random);

@@ -1,6 +1,5 @@
 using System.Text;
 using System.Text.Json;
-using Rlhf;
 using Rlhf.Model;
 using Rlhf.Model.Checkpoints;
 
@@ -22,7 +21,9 @@ internal static class ModelTargets
         foreach (var (name, tensor) in file.Tensors)
         {
             if (tensor.Length < 1 << 20)
+            {
                 file.ReadFloats(name, new float[tensor.Length]);
+            }
         }
     }
 
@@ -31,7 +32,9 @@ internal static class ModelTargets
         using var model = HuggingFaceFolder.Load(folder);
         DurableFiles.ContentHash(folder);
         if (model.Layout.Length < 1 << 20)
+        {
             model.ReadParameters();
+        }
     }
 
     private static FuzzCase Index()

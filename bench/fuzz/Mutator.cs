@@ -28,9 +28,15 @@ public static class Mutator
     {
         var extension = Path.GetExtension(name);
         if (extension == ".safetensors" && !random.OneIn(3))
+        {
             return ChangeHeader(content, random);
+        }
+
         if (extension is ".json" or ".jsonl" && !random.OneIn(4))
+        {
             return (JsonMutator.Change(content, random, extension == ".jsonl"), "JSON");
+        }
+
         return extension is ".json" or ".jsonl" or ".txt" or ".yaml" or ".jinja" or ".set" && !random.OneIn(4)
             ? (ChangeWords(content, random, words), "words")
             : (ChangeBytes(content, random), "bytes");
@@ -40,7 +46,10 @@ public static class Mutator
     public static byte[] ChangeBytes(byte[] content, FuzzRandom random)
     {
         if (content.Length == 0)
+        {
             return [(byte)random.Below(256)];
+        }
+
         var bytes = content.ToList();
         var at = random.Below(bytes.Count);
         var length = Math.Min(1 + random.Below(random.OneIn(3) ? 256 : 8), bytes.Count - at);
@@ -101,7 +110,10 @@ public static class Mutator
     private static (byte[] Content, string What) ChangeHeader(byte[] content, FuzzRandom random)
     {
         if (content.Length < 8 || BinaryPrimitives.ReadUInt64LittleEndian(content) is var length && length > (ulong)content.Length - 8)
+        {
             return (ChangeBytes(content, random), "bytes");
+        }
+
         var header = JsonMutator.Change(content[8..(8 + (int)length)], random, lines: false);
         var changed = new byte[8 + header.Length + content.Length - 8 - (int)length];
         BinaryPrimitives.WriteUInt64LittleEndian(changed, (ulong)header.Length);

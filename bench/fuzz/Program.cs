@@ -27,7 +27,10 @@ internal static class Program
 
         Console.WriteLine(FuzzReport.Table(run));
         foreach (var failure in run.Failures)
+        {
             Console.WriteLine($"\n{failure.Target} {failure.Number} {failure.Kind}: {failure.Case.Changes}\n{failure.Message}");
+        }
+
         FuzzReport.Write(run, options);
         return run.Failures.Count == 0 ? 0 : 1;
     }

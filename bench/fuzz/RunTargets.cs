@@ -1,11 +1,10 @@
 using Microsoft.Data.Sqlite;
-using Rlhf;
-using Rlhf.Numerics;
-using Rlhf.Numerics.Cpu;
-using Rlhf.Reporting;
-using Rlhf.Runs;
-using Rlhf.Runs.Judging;
-using Rlhf.Runs.Stages;
+using Rlhf.Compute;
+using Rlhf.Compute.Cpu;
+using Rlhf.Labelers;
+using Rlhf.Reports;
+using Rlhf.Stages;
+using Rlhf.Stages.Collect;
 using Rlhf.Training;
 using Rlhf.Web.Labeling;
 
@@ -53,11 +52,16 @@ internal static class RunTargets
         using var memory = Device.Value.Allocate(Length);
         var state = StateOf(memory.Floats, step: 0);
         if (new TrainerCheckpoints(folder, keep: 2).RestoreLatest(state, _ => { }) is not { } step)
+        {
             throw new InputException("no good checkpoint");
+        }
+
         var restored = new float[Length];
         Device.Value.CopyOut(memory.Floats, restored);
         if (step != 3 || state.Numbers["step"] != 3 || state.Numbers.Count != 2 || !restored.AsSpan().SequenceEqual(Values(1)))
+        {
             throw new SilentAcceptanceException($"the checkpoint of step {step} was restored with other numbers");
+        }
     }
 
     private static float[] Values(float first) => [.. Enumerable.Range(0, Length).Select(i => first + i / 3f)];
@@ -69,7 +73,9 @@ internal static class RunTargets
     {
         using var cache = new JudgementCache(Path.Combine(folder, "judgements.jsonl"));
         foreach (var judged in Judgements)
+        {
             cache.Add(judged);
+        }
     }
 
     private static void ReadJudgements(FuzzCase input, string folder)
@@ -78,7 +84,9 @@ internal static class RunTargets
         foreach (var judged in Judgements)
         {
             if (cache.Find(judged.Request) is { } found && found != judged)
+            {
                 throw new SilentAcceptanceException($"the judgement {judged.Request} was read as {found}");
+            }
         }
     }
 
@@ -87,7 +95,9 @@ internal static class RunTargets
         using (var writer = MetricsWriter.Open(folder))
         {
             for (var step = 1; step <= 4; step++)
+            {
                 writer.Write("01-sft", step, step * 0.24, ("loss", 1.0 / step), ("learning_rate", 1e-3));
+            }
         }
 
         var stage = Directory.CreateDirectory(Path.Combine(folder, "stages", "01-sft")).FullName;

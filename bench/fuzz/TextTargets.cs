@@ -1,10 +1,10 @@
 using System.IO.Compression;
 using System.Text;
 using System.Text.Json.Nodes;
-using Rlhf;
 using Rlhf.Data;
 using Rlhf.Runs;
-using Rlhf.Tokenization;
+using Rlhf.Text;
+using Rlhf.Text.Templates;
 
 namespace Fuzz;
 
@@ -118,7 +118,9 @@ internal static class TextTargets
         _ = tokenizer.LongestToken;
         _ = tokenizer.ChatTemplate;
         foreach (var id in ids)
+        {
             tokenizer.TokenText(id);
+        }
     }
 
     private static void ReadRows(FuzzCase input, string folder)
@@ -153,7 +155,9 @@ internal static class TextTargets
         }
 
         if (refusal is not null)
+        {
             throw refusal;
+        }
     }
 
     private static IEnumerable<FuzzCase> Tokenizers()
@@ -204,7 +208,10 @@ internal static class TextTargets
     {
         using var packed = new MemoryStream();
         using (var gzip = new GZipStream(packed, CompressionLevel.Fastest))
+        {
             gzip.Write(Encoding.UTF8.GetBytes(text));
+        }
+
         return packed.ToArray();
     }
 

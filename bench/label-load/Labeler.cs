@@ -13,14 +13,14 @@ internal sealed class Labeler(Uri address, string token, int number) : IDisposab
 
     private static readonly JsonSerializerOptions Json = new(JsonSerializerDefaults.Web) { PropertyNamingPolicy = JsonNamingPolicy.SnakeCaseLower };
 
-    private readonly HttpClient client = new(new SocketsHttpHandler { UseCookies = false })
+    private readonly HttpClient _client = new(new SocketsHttpHandler { UseCookies = false })
     {
         BaseAddress = address,
         Timeout = TimeSpan.FromSeconds(20),
         DefaultRequestHeaders = { { "Cookie", $"rlhf_token={token}" } },
     };
 
-    private readonly Random random = new(number);
+    private readonly Random _random = new(number);
 
     private sealed record Given(long Id, string[] Responses);
 
@@ -56,12 +56,12 @@ internal sealed class Labeler(Uri address, string token, int number) : IDisposab
         }
     }
 
-    public void Dispose() => client.Dispose();
+    public void Dispose() => _client.Dispose();
 
     private async Task WorkOnce()
     {
         var begun = Stopwatch.GetTimestamp();
-        using var response = await client.PostAsJsonAsync("/api/next", new { holding = Array.Empty<long>() });
+        using var response = await _client.PostAsJsonAsync("/api/next", new { holding = Array.Empty<long>() });
         var next = await response.EnsureSuccessStatusCode().Content.ReadFromJsonAsync<NextAnswer>(Json);
         NextMilliseconds.Add(Stopwatch.GetElapsedTime(begun).TotalMilliseconds);
         if (next?.Task is not { } task)
@@ -70,15 +70,15 @@ internal sealed class Labeler(Uri address, string token, int number) : IDisposab
             return;
         }
 
-        await Task.Delay(random.Next(100, 400));
-        if (random.Next(20) == 0)
+        await Task.Delay(_random.Next(100, 400));
+        if (_random.Next(20) == 0)
         {
             // Away for longer than the lease.
-            await Task.Delay(random.Next(1000, 8000));
+            await Task.Delay(_random.Next(1000, 8000));
         }
 
         await Submit(task.Id, task.Responses, edit: false);
-        if (random.Next(5) == 0 && Acknowledged.ContainsKey(task.Id))
+        if (_random.Next(5) == 0 && Acknowledged.ContainsKey(task.Id))
         {
             await Submit(task.Id, task.Responses, edit: true);
         }
@@ -87,14 +87,14 @@ internal sealed class Labeler(Uri address, string token, int number) : IDisposab
     private async Task Submit(long task, string[] responses, bool edit)
     {
         int[] order = [.. Enumerable.Range(0, responses.Length)];
-        random.Shuffle(order);
+        _random.Shuffle(order);
         var said = string.Join(" > ", order.Select(answer => responses[answer]));
         var body = new { task, key = Guid.NewGuid().ToString(), judgement = new { tiers = order.Select(answer => new[] { answer }) }, seconds = 1.5, edit };
-        if (random.Next(10) == 0)
+        if (_random.Next(10) == 0)
         {
             // The client hangs up while the ranking is under way, and sends it again.
-            using var hangUp = new CancellationTokenSource(random.Next(1, 6));
-            await client.PostAsJsonAsync("/api/rankings", body, hangUp.Token).ContinueWith(_ => { }, CancellationToken.None, TaskContinuationOptions.None, TaskScheduler.Default);
+            using var hangUp = new CancellationTokenSource(_random.Next(1, 6));
+            await _client.PostAsJsonAsync("/api/rankings", body, hangUp.Token).ContinueWith(_ => { }, CancellationToken.None, TaskContinuationOptions.None, TaskScheduler.Default);
         }
 
         for (var attempt = 0; attempt < 40; attempt++)
@@ -102,7 +102,7 @@ internal sealed class Labeler(Uri address, string token, int number) : IDisposab
             var begun = Stopwatch.GetTimestamp();
             try
             {
-                using var answer = await client.PostAsJsonAsync("/api/rankings", body);
+                using var answer = await _client.PostAsJsonAsync("/api/rankings", body);
                 if (answer.StatusCode == HttpStatusCode.OK)
                 {
                     SubmitMilliseconds.Add(Stopwatch.GetElapsedTime(begun).TotalMilliseconds);

@@ -8,7 +8,7 @@ namespace LabelLoad;
 /// <summary>The server under load, as a process that can be killed.</summary>
 internal sealed class ServerProcess(LoadOptions options) : IDisposable
 {
-    private Process? process;
+    private Process? _process;
 
     public Uri Address { get; } = new($"http://127.0.0.1:{options.Port}");
 
@@ -30,13 +30,13 @@ internal sealed class ServerProcess(LoadOptions options) : IDisposable
     public void Start()
     {
         var program = Path.GetFullPath(Path.Combine(AppContext.BaseDirectory, "..", "..", "Rlhf.Cli", "release", "Rlhf.Cli.dll"));
-        process = Process.Start(new ProcessStartInfo("dotnet", [program, "label", "--store", options.Store, "--port", options.Port.ToString(CultureInfo.InvariantCulture)]) { RedirectStandardError = true })!;
-        if (process.StandardError.ReadLine() is not { } line || !line.Contains("ranking page at", StringComparison.Ordinal))
+        _process = Process.Start(new ProcessStartInfo("dotnet", [program, "label", "--store", options.Store, "--port", options.Port.ToString(CultureInfo.InvariantCulture)]) { RedirectStandardError = true })!;
+        if (_process.StandardError.ReadLine() is not { } line || !line.Contains("ranking page at", StringComparison.Ordinal))
         {
-            throw new InvalidOperationException($"The server did not start: {process.StandardError.ReadToEnd()}");
+            throw new InvalidOperationException($"The server did not start: {_process.StandardError.ReadToEnd()}");
         }
 
-        var errors = process.StandardError;
+        var errors = _process.StandardError;
         _ = Task.Run(() =>
         {
             while (errors.ReadLine() is { } message)
@@ -54,8 +54,8 @@ internal sealed class ServerProcess(LoadOptions options) : IDisposable
             await Task.Delay(pause, stop).ContinueWith(_ => { }, CancellationToken.None, TaskContinuationOptions.None, TaskScheduler.Default);
             if (!stop.IsCancellationRequested)
             {
-                process!.Kill();
-                await process.WaitForExitAsync(CancellationToken.None);
+                _process!.Kill();
+                await _process.WaitForExitAsync(CancellationToken.None);
                 Start();
                 Restarts++;
             }
@@ -64,7 +64,7 @@ internal sealed class ServerProcess(LoadOptions options) : IDisposable
 
     public void Dispose()
     {
-        process?.Kill();
-        process?.Dispose();
+        _process?.Kill();
+        _process?.Dispose();
     }
 }

@@ -1,5 +1,5 @@
-using Rlhf.Generation;
-using Rlhf.Reporting;
+using Rlhf.Reports;
+using Rlhf.Sampling;
 
 namespace Rlhf.Cli;
 

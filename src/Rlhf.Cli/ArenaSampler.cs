@@ -2,9 +2,10 @@ using System.CommandLine;
 using System.Text.Json;
 using System.Text.Json.Nodes;
 using Rlhf.Data;
-using Rlhf.Generation;
-using Rlhf.Runs.Stages;
-using Rlhf.Tokenization;
+using Rlhf.Sampling;
+using Rlhf.Stages.Collect;
+using Rlhf.Text;
+using Rlhf.Text.Templates;
 using Rlhf.Web.Labeling;
 
 namespace Rlhf.Cli;

@@ -2,9 +2,10 @@ using System.Globalization;
 using System.Text.Encodings.Web;
 using System.Text.Json;
 using Rlhf.Data;
-using Rlhf.Generation;
-using Rlhf.Reporting;
-using Rlhf.Tokenization;
+using Rlhf.Reports;
+using Rlhf.Sampling;
+using Rlhf.Text;
+using Rlhf.Text.Templates;
 
 namespace Rlhf.Cli;
 

@@ -1,11 +1,12 @@
 using System.Globalization;
-using Rlhf.Generation;
+using Rlhf.Data;
+using Rlhf.Sampling;
 
 namespace Rlhf.Cli;
 
 /// <summary>What a conversation in the terminal is held with; <c>/set</c> changes it.</summary>
 /// <param name="Sampling">How tokens are drawn.</param>
-/// <param name="MaxTokens">An answer is cut after this many; null for <see cref="Data.ConversationWindow.AnswerLimit"/>.</param>
+/// <param name="MaxTokens">An answer is cut after this many; null for <see cref="ConversationWindow.AnswerLimit"/>.</param>
 /// <param name="Seed">The same seed and the same turns give the same answers.</param>
 /// <param name="System">The system message.</param>
 /// <param name="Stops">Texts that end an answer.</param>

@@ -1,8 +1,9 @@
 using System.Globalization;
 using System.Text.Json;
 using Rlhf.Data;
-using Rlhf.Reporting;
-using Rlhf.Tokenization;
+using Rlhf.Reports;
+using Rlhf.Text;
+using Rlhf.Text.Templates;
 
 namespace Rlhf.Cli;
 

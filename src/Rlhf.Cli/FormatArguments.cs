@@ -1,6 +1,7 @@
 using System.CommandLine;
 using Rlhf.Data;
-using Rlhf.Tokenization;
+using Rlhf.Text;
+using Rlhf.Text.Templates;
 
 namespace Rlhf.Cli;
 

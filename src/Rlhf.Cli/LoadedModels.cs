@@ -1,8 +1,8 @@
+using Rlhf.Compute;
+using Rlhf.Compute.Cpu;
 using Rlhf.Model;
 using Rlhf.Model.Checkpoints;
-using Rlhf.Numerics;
-using Rlhf.Numerics.Cpu;
-using Rlhf.Tokenization;
+using Rlhf.Text;
 
 namespace Rlhf.Cli;
 

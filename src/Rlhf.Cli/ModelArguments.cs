@@ -3,7 +3,7 @@ using System.CommandLine.Parsing;
 using System.Globalization;
 using System.Text.Json;
 using Rlhf.Data;
-using Rlhf.Reporting;
+using Rlhf.Reports;
 
 namespace Rlhf.Cli;
 

@@ -1,5 +1,5 @@
 using Rlhf.Evaluation;
-using Rlhf.Reporting;
+using Rlhf.Reports;
 
 namespace Rlhf.Cli;
 
@@ -41,8 +41,8 @@ internal sealed record PolicyComparison(
         int[] promptOf = [.. policy.Answers.Select(answer => answer.Prompt)];
         return new PolicyComparison(
             model, versus, prompts, samples, seed, PolicyFigures.Of(policy, hasReference), other is null ? null : PolicyFigures.Of(other, hasReference),
-            other is null ? null : Evaluation.WinRate.Of(Scores(policy), Scores(other), promptOf),
-            other is null || policy.SecondScore is null ? null : Evaluation.WinRate.Of(SecondScores(policy), SecondScores(other), promptOf),
+            other is null ? null : WinRate.Of(Scores(policy), Scores(other), promptOf),
+            other is null || policy.SecondScore is null ? null : WinRate.Of(SecondScores(policy), SecondScores(other), promptOf),
             other is null ? null : Intervals.PairedBootstrap(Scores(policy), Scores(other), promptOf));
     }
 

@@ -1,7 +1,7 @@
 using System.CommandLine;
 using System.Text;
 using Rlhf.Cli.Commands;
-using Rlhf.Runs;
+using Rlhf.Stages;
 
 namespace Rlhf.Cli;
 

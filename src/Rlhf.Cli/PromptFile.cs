@@ -1,7 +1,8 @@
 using System.Globalization;
 using System.Text;
 using Rlhf.Data;
-using Rlhf.Tokenization;
+using Rlhf.Text;
+using Rlhf.Text.Templates;
 
 namespace Rlhf.Cli;
 

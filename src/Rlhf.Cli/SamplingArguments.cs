@@ -1,5 +1,5 @@
 using System.CommandLine;
-using Rlhf.Generation;
+using Rlhf.Sampling;
 
 namespace Rlhf.Cli;
 

@@ -9,7 +9,7 @@ namespace Rlhf.Cli;
 internal static class Signals
 {
     private static readonly CancellationTokenSource Interrupted = new();
-    private static volatile Action<PosixSignalContext>? own;
+    private static volatile Action<PosixSignalContext>? Own;
 
     /// <summary>Is cancelled where a signal asks a command to come to an end.</summary>
     public static CancellationToken Wish => Interrupted.Token;
@@ -30,16 +30,16 @@ internal static class Signals
         }
     });
 
-    /// <summary>Until the result is disposed of, signals are the command's own business.</summary>
+    /// <summary>Until the result is disposed of, signals are the command's Own business.</summary>
     public static IDisposable Handle(Action<PosixSignalContext> handler)
     {
-        own = handler;
+        Own = handler;
         return new Restoration();
     }
 
     private static void Take(PosixSignalContext signal)
     {
-        own?.Invoke(signal);
+        Own?.Invoke(signal);
         if (!signal.Cancel)
         {
             ScratchFolder.DeleteAll();
@@ -53,6 +53,6 @@ internal static class Signals
 
     private sealed class Restoration : IDisposable
     {
-        public void Dispose() => own = null;
+        public void Dispose() => Own = null;
     }
 }

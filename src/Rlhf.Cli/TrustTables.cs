@@ -1,5 +1,5 @@
 using Rlhf.Evaluation;
-using Rlhf.Reporting;
+using Rlhf.Reports;
 
 namespace Rlhf.Cli;
 

@@ -1,8 +1,10 @@
 using System.Text.RegularExpressions;
 using Rlhf.Cli;
 using Rlhf.Data;
-using Rlhf.Reporting;
+using Rlhf.Reports;
 using Rlhf.Runs;
+using Rlhf.Stages;
+using Rlhf.World;
 
 namespace Rlhf.Tests;
 

@@ -1,5 +1,5 @@
+using Rlhf.Compute;
 using Rlhf.Model;
-using Rlhf.Numerics;
 
 namespace Rlhf.Tests;
 

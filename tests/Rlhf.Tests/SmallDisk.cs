@@ -1,12 +1,11 @@
 using System.Diagnostics;
-using Rlhf.Tests.Model.Checkpoints;
 
 namespace Rlhf.Tests;
 
 /// <summary>A disk of a few megabytes, to be filled or made read-only; only root may mount one.</summary>
 internal sealed class SmallDisk : IDisposable
 {
-    private readonly TemporaryFolder temporary = new();
+    private readonly TestFolder _temporary = new();
 
     public SmallDisk(int kilobytes)
     {
@@ -16,12 +15,12 @@ internal sealed class SmallDisk : IDisposable
         }
     }
 
-    public string Path => temporary.Path;
+    public string Path => _temporary.Path;
 
     /// <summary>Whether this machine lets tests mount a disk.</summary>
     public static bool CanBeMade { get; } = Try();
 
-    public string PathOf(params string[] parts) => temporary.PathOf(parts);
+    public string PathOf(params string[] parts) => _temporary.PathOf(parts);
 
     /// <summary>From now on nothing can be written.</summary>
     public void MakeReadOnly() => Assert.True(Mount("-o", "remount,ro", Path));
@@ -42,7 +41,7 @@ internal sealed class SmallDisk : IDisposable
     public void Dispose()
     {
         Run("umount", Path);
-        temporary.Dispose();
+        _temporary.Dispose();
     }
 
     private static bool Try()

@@ -4,10 +4,12 @@ using Rlhf.Data;
 
 namespace Rlhf.Tests;
 
-/// <summary>A folder of data files that goes away after the test.</summary>
+/// <summary>A folder for one test, removed at its end.</summary>
 internal sealed class TestFolder : IDisposable
 {
-    public string Path { get; } = Directory.CreateTempSubdirectory("rlhf-data-").FullName;
+    public string Path { get; } = Directory.CreateTempSubdirectory("rlhf-test-").FullName;
+
+    public string PathOf(params string[] parts) => System.IO.Path.Combine([Path, .. parts]);
 
     public Ledger Ledger { get; } = new("01-sft");
 
@@ -19,6 +21,19 @@ internal sealed class TestFolder : IDisposable
         Directory.CreateDirectory(System.IO.Path.GetDirectoryName(path)!);
         File.WriteAllBytes(path, bytes);
         return path;
+    }
+
+    /// <summary>Copies the top-level files of a model folder, so that a test can break them.</summary>
+    public string CopyOf(string folder)
+    {
+        var copy = PathOf(Guid.NewGuid().ToString("N"));
+        Directory.CreateDirectory(copy);
+        foreach (var name in (string[])["config.json", "model.safetensors"])
+        {
+            File.WriteAllBytes(System.IO.Path.Combine(copy, name), File.ReadAllBytes(System.IO.Path.Combine(folder, name)));
+        }
+
+        return copy;
     }
 
     public static byte[] Gzip(byte[] bytes)

@@ -1,3 +1,5 @@
+using Rlhf.World;
+
 namespace Rlhf.Web.Tests;
 
 public sealed class WebPagesTests

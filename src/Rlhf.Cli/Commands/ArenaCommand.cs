@@ -1,8 +1,8 @@
 using System.CommandLine;
 using System.Globalization;
 using Rlhf.Evaluation;
-using Rlhf.Reporting;
-using Rlhf.Tokenization;
+using Rlhf.Reports;
+using Rlhf.Text;
 using Rlhf.Web.Labeling;
 
 namespace Rlhf.Cli.Commands;

@@ -1,9 +1,9 @@
 using System.CommandLine;
 using System.Globalization;
 using Rlhf.Benchmarks;
-using Rlhf.Numerics;
-using Rlhf.Numerics.Cpu;
-using Rlhf.Reporting;
+using Rlhf.Compute;
+using Rlhf.Compute.Cpu;
+using Rlhf.Reports;
 using Rlhf.Runs;
 
 namespace Rlhf.Cli.Commands;

@@ -1,10 +1,11 @@
 using System.CommandLine;
 using System.Globalization;
 using Rlhf.Data;
-using Rlhf.Reporting;
-using Rlhf.Runs;
-using Rlhf.Runs.Stages;
-using Rlhf.Tokenization;
+using Rlhf.Reports;
+using Rlhf.Stages;
+using Rlhf.Stages.Collect;
+using Rlhf.Text;
+using Rlhf.Text.Templates;
 using Rlhf.Web.Labeling;
 
 namespace Rlhf.Cli.Commands;

@@ -1,7 +1,7 @@
 using System.CommandLine;
-using Rlhf.Numerics;
-using Rlhf.Numerics.Cpu;
-using Rlhf.Numerics.Cpu.OneDnn;
+using Rlhf.Compute;
+using Rlhf.Compute.Cpu;
+using Rlhf.Compute.Cpu.OneDnn;
 using Rlhf.Runs;
 
 namespace Rlhf.Cli.Commands;

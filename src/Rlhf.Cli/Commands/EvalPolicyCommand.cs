@@ -1,9 +1,10 @@
 using System.CommandLine;
+using Rlhf.Compute;
 using Rlhf.Evaluation;
-using Rlhf.Generation;
 using Rlhf.Model;
-using Rlhf.Numerics;
-using Rlhf.Tokenization;
+using Rlhf.Sampling;
+using Rlhf.Text;
+using Rlhf.Text.Templates;
 
 namespace Rlhf.Cli.Commands;
 

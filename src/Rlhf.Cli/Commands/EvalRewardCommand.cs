@@ -4,7 +4,8 @@ using System.Text.Json.Nodes;
 using Rlhf.Data;
 using Rlhf.Evaluation;
 using Rlhf.Model;
-using Rlhf.Tokenization;
+using Rlhf.Text;
+using Rlhf.Text.Templates;
 
 namespace Rlhf.Cli.Commands;
 

@@ -1,10 +1,11 @@
 using System.CommandLine;
 using System.Globalization;
 using Rlhf.Data;
-using Rlhf.Generation;
 using Rlhf.Model;
-using Rlhf.Reporting;
-using Rlhf.Tokenization;
+using Rlhf.Reports;
+using Rlhf.Sampling;
+using Rlhf.Text;
+using Rlhf.Text.Templates;
 
 namespace Rlhf.Cli.Commands;
 

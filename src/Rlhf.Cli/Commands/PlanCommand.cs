@@ -1,7 +1,7 @@
 using System.CommandLine;
 using System.Globalization;
-using Rlhf.Numerics.Cpu;
-using Rlhf.Reporting;
+using Rlhf.Compute.Cpu;
+using Rlhf.Reports;
 using Rlhf.Runs;
 
 namespace Rlhf.Cli.Commands;

@@ -1,6 +1,6 @@
 using System.CommandLine;
 using System.Globalization;
-using Rlhf.Reporting;
+using Rlhf.Reports;
 using Rlhf.Runs;
 
 namespace Rlhf.Cli.Commands;

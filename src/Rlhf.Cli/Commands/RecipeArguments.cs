@@ -1,6 +1,7 @@
 using System.CommandLine;
-using Rlhf.Reporting;
+using Rlhf.Reports;
 using Rlhf.Runs;
+using Rlhf.Stages;
 using Rlhf.Web.Labeling;
 
 namespace Rlhf.Cli.Commands;

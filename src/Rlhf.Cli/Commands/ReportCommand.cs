@@ -1,6 +1,6 @@
 using System.CommandLine;
 using System.Text;
-using Rlhf.Reporting;
+using Rlhf.Reports;
 
 namespace Rlhf.Cli.Commands;
 

@@ -2,7 +2,7 @@ using System.CommandLine;
 using Rlhf.Data;
 using Rlhf.Evaluation;
 using Rlhf.Model;
-using Rlhf.Reporting;
+using Rlhf.Reports;
 
 namespace Rlhf.Cli.Commands;
 

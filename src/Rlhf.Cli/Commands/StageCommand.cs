@@ -1,5 +1,5 @@
 using System.CommandLine;
-using Rlhf.Runs;
+using Rlhf.Stages;
 
 namespace Rlhf.Cli.Commands;
 

@@ -1,7 +1,7 @@
 using System.CommandLine;
 using System.Globalization;
 using System.Text.Json;
-using Rlhf.Tokenization;
+using Rlhf.Text;
 
 namespace Rlhf.Cli.Commands;
 

@@ -1,17 +1,17 @@
 using System.Data.Common;
-using Rlhf.Runs;
+using Rlhf.Stages;
 
 namespace Rlhf.Web.Labeling;
 
 /// <summary>The answers of one collect stage in a ranking store. What else is in the store, of other runs too, does not count.</summary>
 public sealed class PostedAnswers : IPostedAnswers
 {
-    private readonly RankingStore store;
-    private readonly int rankingsPerPrompt;
-    private readonly long[] tasks;
+    private readonly RankingStore _store;
+    private readonly int _rankingsPerPrompt;
+    private readonly long[] _tasks;
 
     private PostedAnswers(RankingStore store, IEnumerable<long> tasks, int rankingsPerPrompt) =>
-        (this.store, this.tasks, this.rankingsPerPrompt) = (store, [.. tasks.Distinct()], rankingsPerPrompt);
+        (_store, _tasks, _rankingsPerPrompt) = (store, [.. tasks.Distinct()], rankingsPerPrompt);
 
     /// <summary>Puts answers into a store, and raises its overlap where people are to rank each prompt more often than it says.</summary>
     /// <exception cref="InputException">The store cannot be opened.</exception>
@@ -28,16 +28,16 @@ public sealed class PostedAnswers : IPostedAnswers
     /// <inheritdoc/>
     public RankingProgress Progress() => Reaching(() =>
     {
-        var own = tasks.ToHashSet();
-        var judgements = store.Judgements().Where(judgement => own.Contains(judgement.Task)).ToList();
+        var own = _tasks.ToHashSet();
+        var judgements = _store.Judgements().Where(judgement => own.Contains(judgement.Task)).ToList();
         return new RankingProgress(
-            judgements.CountBy(judgement => judgement.Task).Sum(task => Math.Min(task.Value, rankingsPerPrompt)),
-            (long)tasks.Length * rankingsPerPrompt,
+            judgements.CountBy(judgement => judgement.Task).Sum(task => Math.Min(task.Value, _rankingsPerPrompt)),
+            (long)_tasks.Length * _rankingsPerPrompt,
             judgements.DistinctBy(judgement => judgement.Labeler).Count());
     });
 
     /// <inheritdoc/>
-    public int WriteRankings(TextWriter output) => Reaching(() => RankingExport.Write(store, output, tasks));
+    public int WriteRankings(TextWriter output) => Reaching(() => RankingExport.Write(_store, output, _tasks));
 
     private static T Reaching<T>(Func<T> work)
     {

@@ -3,7 +3,7 @@ using System.Globalization;
 using System.Security.Cryptography;
 using System.Text;
 using System.Text.Json;
-using Rlhf.Reporting;
+using Rlhf.Reports;
 
 namespace Rlhf.Web.Labeling;
 
@@ -97,7 +97,7 @@ public sealed partial class RankingStore
     /// <param name="round">Of this round; of all where null.</param>
     public IEnumerable<StoredTask> Tasks(string? round = null)
     {
-        using var connection = dialect.Open();
+        using var connection = _dialect.Open();
         var last = 0L;
         while (true)
         {

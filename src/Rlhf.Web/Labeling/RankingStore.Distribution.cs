@@ -64,9 +64,9 @@ public sealed partial class RankingStore
     {
         var answers = (int)connection.Number("SELECT answers FROM tasks WHERE id = @task", ("task", task));
         int[] order = [.. Enumerable.Range(0, answers)];
-        lock (random)
+        lock (_random)
         {
-            random.Shuffle(order);
+            _random.Shuffle(order);
         }
 
         connection.Execute(
@@ -103,9 +103,9 @@ public sealed partial class RankingStore
             AND @done + (SELECT count(*) FROM leases l WHERE l.task_id = t.id AND l.user_id <> @user AND l.expires_at > @now AND l.adjudication = 0) < @overlap
             """;
         bool calibrate;
-        lock (random)
+        lock (_random)
         {
-            calibrate = random.NextDouble() < settings.CalibrationShare;
+            calibrate = _random.NextDouble() < settings.CalibrationShare;
         }
 
         return (calibrate ? Find("t.calibration = 1", 0) : null) ?? Enumerable.Range(0, settings.Overlap).Min(done => Find(needed, done));

@@ -1,5 +1,5 @@
 using System.Data.Common;
-using Rlhf.Reporting;
+using Rlhf.Reports;
 using Rlhf.Web.Security;
 
 namespace Rlhf.Web.Labeling;

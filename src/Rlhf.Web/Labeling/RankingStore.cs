@@ -13,12 +13,12 @@ public sealed partial class RankingStore
     private static readonly JsonSerializerOptions Json = WebJson.Options;
 
     // SQLite lets one connection write at a time and lets others poll; within this process they queue instead.
-    private readonly Lock writing = new();
-    private readonly SqlDialect dialect;
-    private readonly TimeProvider clock;
-    private readonly Random random;
+    private readonly Lock _writing = new();
+    private readonly SqlDialect _dialect;
+    private readonly TimeProvider _clock;
+    private readonly Random _random;
 
-    private RankingStore(SqlDialect dialect, TimeProvider clock, Random random) => (this.dialect, this.clock, this.random) = (dialect, clock, random);
+    private RankingStore(SqlDialect dialect, TimeProvider clock, Random random) => (_dialect, _clock, _random) = (dialect, clock, random);
 
     /// <summary>Opens a store; makes it, or brings its schema up to date, where needed.</summary>
     /// <param name="store">A file, or <c>postgres://user:password@host:port/database</c>.</param>
@@ -30,7 +30,7 @@ public sealed partial class RankingStore
         return Reaching(store, () =>
         {
             var opened = new RankingStore(SqlDialect.Of(store), clock ?? TimeProvider.System, random ?? Random.Shared);
-            opened.IsNew = opened.Write(connection => Migrations.Apply(connection, opened.dialect)) == 0;
+            opened.IsNew = opened.Write(connection => Migrations.Apply(connection, opened._dialect)) == 0;
             return opened;
         });
     }
@@ -99,11 +99,11 @@ public sealed partial class RankingStore
         connection.Query("SELECT value FROM settings WHERE name = 'label'", reader => JsonSerializer.Deserialize<LabelSettings>(reader.GetString(0), Json)!).SingleOrDefault() ?? new LabelSettings();
 
     /// <summary>The store's time, in milliseconds of Unix time.</summary>
-    public long Now => clock.GetUtcNow().ToUnixTimeMilliseconds();
+    public long Now => _clock.GetUtcNow().ToUnixTimeMilliseconds();
 
     private T Read<T>(Func<DbConnection, T> read) => Understanding(() =>
     {
-        using var connection = dialect.Open();
+        using var connection = _dialect.Open();
         return read(connection);
     });
 
@@ -128,12 +128,12 @@ public sealed partial class RankingStore
 
     private T Write<T>(Func<DbConnection, T> write) => Understanding(() =>
     {
-        lock (writing)
+        lock (_writing)
         {
-            using var connection = dialect.Open();
+            using var connection = _dialect.Open();
             // An SQLite transaction of this level takes the right to write at its start, so it never has to give up half-way.
             using var transaction = connection.BeginTransaction();
-            if (dialect.LockWriters is { } statement)
+            if (_dialect.LockWriters is { } statement)
             {
                 connection.Execute(statement);
             }

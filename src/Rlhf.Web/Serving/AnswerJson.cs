@@ -1,7 +1,7 @@
 using System.Text;
 using System.Text.Json.Nodes;
-using Rlhf.Generation;
-using Rlhf.Tokenization;
+using Rlhf.Sampling;
+using Rlhf.Text;
 
 namespace Rlhf.Web.Serving;
 

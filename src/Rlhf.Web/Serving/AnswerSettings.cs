@@ -1,6 +1,6 @@
 using System.Security.Cryptography;
 using System.Text.Json;
-using Rlhf.Generation;
+using Rlhf.Sampling;
 
 namespace Rlhf.Web.Serving;
 

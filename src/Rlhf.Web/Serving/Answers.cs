@@ -1,5 +1,5 @@
 using System.Threading.Channels;
-using Rlhf.Generation;
+using Rlhf.Sampling;
 
 namespace Rlhf.Web.Serving;
 

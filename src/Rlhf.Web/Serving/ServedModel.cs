@@ -1,10 +1,11 @@
+using Rlhf.Compute;
+using Rlhf.Compute.Cpu;
 using Rlhf.Data;
-using Rlhf.Generation;
 using Rlhf.Model;
 using Rlhf.Model.Checkpoints;
-using Rlhf.Numerics;
-using Rlhf.Numerics.Cpu;
-using Rlhf.Tokenization;
+using Rlhf.Sampling;
+using Rlhf.Text;
+using Rlhf.Text.Templates;
 
 namespace Rlhf.Web.Serving;
 

@@ -1,10 +1,9 @@
-using Rlhf.Generation;
+using Rlhf.Compute;
 using Rlhf.Model;
-using Rlhf.Numerics;
+using Rlhf.Sampling;
+using Rlhf.Stages.Ppo;
+using Rlhf.Stages.Reward;
 using Rlhf.Training;
-using Rlhf.Training.Ppo;
-using Rlhf.Training.RewardModeling;
-using Rlhf.Training.SupervisedFineTuning;
 
 namespace Rlhf.Benchmarks;
 

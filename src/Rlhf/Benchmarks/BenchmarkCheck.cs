@@ -1,9 +1,8 @@
+using Rlhf.Compute;
 using Rlhf.Model;
-using Rlhf.Numerics;
+using Rlhf.Stages.Ppo;
+using Rlhf.Stages.Reward;
 using Rlhf.Training;
-using Rlhf.Training.Ppo;
-using Rlhf.Training.RewardModeling;
-using Rlhf.Training.SupervisedFineTuning;
 
 namespace Rlhf.Benchmarks;
 

@@ -1,5 +1,4 @@
-using Rlhf.Data;
-using Rlhf.Numerics;
+using Rlhf.Text.Templates;
 
 namespace Rlhf.Benchmarks;
 

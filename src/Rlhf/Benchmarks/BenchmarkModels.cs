@@ -1,6 +1,6 @@
+using Rlhf.Compute;
 using Rlhf.Model;
-using Rlhf.Numerics;
-using Rlhf.Training.Ppo;
+using Rlhf.Stages.Ppo;
 
 namespace Rlhf.Benchmarks;
 

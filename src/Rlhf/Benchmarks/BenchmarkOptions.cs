@@ -1,7 +1,7 @@
+using Rlhf.Stages.Ppo;
+using Rlhf.Stages.Reward;
+using Rlhf.Stages.Sft;
 using Rlhf.Training;
-using Rlhf.Training.Ppo;
-using Rlhf.Training.RewardModeling;
-using Rlhf.Training.SupervisedFineTuning;
 
 namespace Rlhf.Benchmarks;
 

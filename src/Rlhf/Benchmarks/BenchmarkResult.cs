@@ -1,7 +1,7 @@
 using System.Text.Encodings.Web;
 using System.Text.Json;
 using System.Text.Json.Nodes;
-using Rlhf.Numerics;
+using Rlhf.Compute;
 using Rlhf.Runs;
 
 namespace Rlhf.Benchmarks;

@@ -1,8 +1,8 @@
 using System.Diagnostics;
-using Rlhf.Data;
+using Rlhf.Compute;
 using Rlhf.Model;
-using Rlhf.Numerics;
 using Rlhf.Objectives;
+using Rlhf.Text.Templates;
 using Rlhf.Training;
 
 namespace Rlhf.Benchmarks;

@@ -3,8 +3,8 @@ using System.Text;
 using System.Text.Encodings.Web;
 using System.Text.Json;
 using System.Text.Json.Nodes;
-using Rlhf.Reporting;
-using Rlhf.Reporting.Charts;
+using Rlhf.Reports;
+using Rlhf.Reports.Charts;
 
 namespace Rlhf.Benchmarks;
 

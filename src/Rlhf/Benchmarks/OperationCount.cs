@@ -1,4 +1,4 @@
-using Rlhf.Runs;
+using Rlhf.Stages;
 
 namespace Rlhf.Benchmarks;
 

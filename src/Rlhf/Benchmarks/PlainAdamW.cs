@@ -3,7 +3,7 @@ namespace Rlhf.Benchmarks;
 /// <summary>AdamW (Loshchilov and Hutter 2019) and global norm clipping in float64: the specification of the device's fused one.</summary>
 internal sealed class PlainAdamW(int count, double beta1, double beta2, double epsilon, double weightDecay)
 {
-    private int step;
+    private int _step;
 
     public double[] M { get; } = new double[count];
 
@@ -16,8 +16,8 @@ internal sealed class PlainAdamW(int count, double beta1, double beta2, double e
 
     public void Step(double[] parameters, double[] gradient, double learningRate)
     {
-        step++;
-        var (correction1, correction2) = (1 - Math.Pow(beta1, step), 1 - Math.Pow(beta2, step));
+        _step++;
+        var (correction1, correction2) = (1 - Math.Pow(beta1, _step), 1 - Math.Pow(beta2, _step));
         for (var i = 0; i < parameters.Length; i++)
         {
             parameters[i] -= learningRate * weightDecay * parameters[i];

@@ -1,6 +1,6 @@
+using Rlhf.Compute;
+using Rlhf.Compute.Cpu.Simd;
 using Rlhf.Model;
-using Rlhf.Numerics;
-using Rlhf.Numerics.Cpu.Simd;
 
 namespace Rlhf.Benchmarks;
 

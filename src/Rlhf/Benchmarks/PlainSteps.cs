@@ -1,4 +1,4 @@
-using Rlhf.Data;
+using Rlhf.Text.Templates;
 
 namespace Rlhf.Benchmarks;
 

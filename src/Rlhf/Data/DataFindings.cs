@@ -1,3 +1,5 @@
+using Rlhf.Text.Templates;
+
 namespace Rlhf.Data;
 
 /// <summary>What reading every row of some files found.</summary>

@@ -172,7 +172,7 @@ public static class Agreement
     /// <summary>Krippendorff's coincidence matrix of some units over V ordered values.</summary>
     private sealed class Coincidences(int values)
     {
-        private readonly double[] matrix = new double[values * values];
+        private readonly double[] _matrix = new double[values * values];
 
         public long Units { get; private set; }
 
@@ -187,7 +187,7 @@ public static class Agreement
                 {
                     for (var j = 0; j < places.Length; j++)
                     {
-                        coincidences.matrix[places[i] * values.Length + places[j]] += i == j ? 0 : 1.0 / (places.Length - 1);
+                        coincidences._matrix[places[i] * values.Length + places[j]] += i == j ? 0 : 1.0 / (places.Length - 1);
                     }
                 }
             }
@@ -200,9 +200,9 @@ public static class Agreement
             var sum = new Coincidences(values);
             foreach (var part in parts)
             {
-                for (var i = 0; i < sum.matrix.Length; i++)
+                for (var i = 0; i < sum._matrix.Length; i++)
                 {
-                    sum.matrix[i] += part.matrix[i];
+                    sum._matrix[i] += part._matrix[i];
                 }
             }
 
@@ -213,9 +213,9 @@ public static class Agreement
         public double? Alpha()
         {
             var totals = new double[values];
-            for (var i = 0; i < matrix.Length; i++)
+            for (var i = 0; i < _matrix.Length; i++)
             {
-                totals[i / values] += matrix[i];
+                totals[i / values] += _matrix[i];
             }
 
             var (observed, expected) = (0.0, 0.0);
@@ -226,7 +226,7 @@ public static class Agreement
                 {
                     var distance = Math.Pow(between + totals[k] / 2, 2);
                     between += totals[k];
-                    observed += matrix[c * values + k] * distance;
+                    observed += _matrix[c * values + k] * distance;
                     expected += totals[c] * totals[k] * distance;
                 }
             }

@@ -1,4 +1,4 @@
-using Rlhf.Training.Ppo;
+using Rlhf.Stages.Ppo;
 
 namespace Rlhf.Evaluation;
 
@@ -39,7 +39,10 @@ public static class Alarms
         {
             foreach (var alarm in At(new ArraySegment<PpoStepFigures>(steps, 0, count), options))
             {
-                if (alarms.TrueForAll(a => a.Name != alarm.Name)) alarms.Add(alarm);
+                if (alarms.TrueForAll(a => a.Name != alarm.Name))
+                {
+                    alarms.Add(alarm);
+                }
             }
         }
 
@@ -60,24 +63,40 @@ public static class Alarms
 
     private static Alarm? Length(ArraySegment<PpoStepFigures> history, double? bound)
     {
-        if (!Drift(history, f => f.ResponseLength, out var first, out var now) || !(Math.Abs(now / first - 1) > bound)) return null;
+        if (!Drift(history, f => f.ResponseLength, out var first, out var now) || !(Math.Abs(now / first - 1) > bound))
+        {
+            return null;
+        }
+
         return new Alarm(history[^1].Step, "length", Text($"Answers have {(now > first ? "grown" : "shrunk")} from {first:0.0} to {now:0.0} tokens: see whether the score follows length rather than quality."));
     }
 
     private static Alarm? Entropy(ArraySegment<PpoStepFigures> history, double? bound)
     {
-        if (!Drift(history, f => f.Entropy, out var first, out var now) || !(1 - now / first > bound)) return null;
+        if (!Drift(history, f => f.Entropy, out var first, out var now) || !(1 - now / first > bound))
+        {
+            return null;
+        }
+
         return new Alarm(history[^1].Step, "entropy", Text($"Entropy per token has fallen from {first:0.00} to {now:0.00} nats: the policy is collapsing onto few answers. A smaller learning rate or a larger KL coefficient holds it."));
     }
 
     // The latest window against the one before it, by both reward models.
     private static Alarm? SecondModel(ArraySegment<PpoStepFigures> history, int? window)
     {
-        if (window is not { } steps || history.Count < 2 * steps || history[^(2 * steps)..].Any(f => f.SecondScore is null)) return null;
+        if (window is not { } steps || history.Count < 2 * steps || history[^(2 * steps)..].Any(f => f.SecondScore is null))
+        {
+            return null;
+        }
+
         var (before, after) = (history[^(2 * steps)..^steps], history[^steps..]);
         var first = Change(before, after, f => f.Score);
         var second = Change(before, after, f => f.SecondScore!.Value);
-        if (!(first.Errors > Significance && second.Errors < -Significance)) return null;
+        if (!(first.Errors > Significance && second.Errors < -Significance))
+        {
+            return null;
+        }
+
         return new Alarm(history[^1].Step, "second_score", Text($"Over the last {steps} steps the reward model's score rose by {first.Difference:0.00} while a second reward model's fell by {-second.Difference:0.00} (against the {steps} steps before): the policy exploits the first model's errors."));
     }
 

@@ -18,7 +18,11 @@ public sealed record Calibration(IReadOnlyList<CalibrationBin> Bins, double Expe
     /// <param name="ranges">Number of ranges from there to 1.</param>
     public static Calibration Of(IReadOnlyCollection<(double Predicted, double Observed)> predictions, double low, int ranges)
     {
-        if (predictions.Count == 0) throw new ArgumentException("Calibration needs at least one prediction.", nameof(predictions));
+        if (predictions.Count == 0)
+        {
+            throw new ArgumentException("Calibration needs at least one prediction.", nameof(predictions));
+        }
+
         var width = (1 - low) / ranges;
         var bins = predictions
             .GroupBy(p => Math.Clamp((int)((p.Predicted - low) / width), 0, ranges - 1))

@@ -6,8 +6,16 @@ public static class Correlation
     /// <summary>Pearson's correlation: how well a straight line fits.</summary>
     public static double? Pearson(IReadOnlyList<double> x, IReadOnlyList<double> y)
     {
-        if (x.Count != y.Count) throw new ArgumentException("A correlation needs as many numbers on both sides.", nameof(y));
-        if (x.Count < 2) return null;
+        if (x.Count != y.Count)
+        {
+            throw new ArgumentException("A correlation needs as many numbers on both sides.", nameof(y));
+        }
+
+        if (x.Count < 2)
+        {
+            return null;
+        }
+
         double meanX = x.Average(), meanY = y.Average(), xx = 0, yy = 0, xy = 0;
         for (var i = 0; i < x.Count; i++)
         {
@@ -30,8 +38,16 @@ public static class Correlation
         for (var start = 0; start < order.Length;)
         {
             var end = start + 1;
-            while (end < order.Length && values[order[end]] == values[order[start]]) end++;
-            for (var i = start; i < end; i++) ranks[order[i]] = (start + end - 1) / 2.0;
+            while (end < order.Length && values[order[end]] == values[order[start]])
+            {
+                end++;
+            }
+
+            for (var i = start; i < end; i++)
+            {
+                ranks[order[i]] = (start + end - 1) / 2.0;
+            }
+
             start = end;
         }
 

@@ -33,7 +33,11 @@ public static class Intervals
     /// <param name="values">Independent numbers, at least two.</param>
     public static Estimate Mean(IReadOnlyCollection<double> values)
     {
-        if (values.Count < 2) throw new ArgumentException("An interval of a mean needs at least two numbers.", nameof(values));
+        if (values.Count < 2)
+        {
+            throw new ArgumentException("An interval of a mean needs at least two numbers.", nameof(values));
+        }
+
         var mean = values.Average();
         var variance = values.Sum(v => (v - mean) * (v - mean)) / (values.Count - 1);
         var half = StudentT.UpperQuantile(values.Count - 1) * Math.Sqrt(variance / values.Count);
@@ -50,7 +54,10 @@ public static class Intervals
     public static Estimate PairedBootstrap(IReadOnlyList<double> a, IReadOnlyList<double> b, IReadOnlyList<int>? clusters = null, ulong seed = 0)
     {
         if (a.Count == 0 || a.Count != b.Count || (clusters is not null && clusters.Count != a.Count))
+        {
             throw new ArgumentException("Pairs need as many numbers of both kinds, and as many clusters, at least one.", nameof(a));
+        }
+
         var sums = Enumerable.Range(0, a.Count)
             .GroupBy(i => clusters?[i] ?? i, (_, own) => own.Aggregate((Sum: 0.0, Count: 0L), (s, i) => (s.Sum + a[i] - b[i], s.Count + 1)))
             .ToArray();
@@ -75,7 +82,11 @@ public static class Intervals
 
     private static Estimate Wilson(double share, double trials, long count)
     {
-        if (!(trials > 0)) throw new ArgumentException("A share needs at least one trial.", nameof(trials));
+        if (!(trials > 0))
+        {
+            throw new ArgumentException("A share needs at least one trial.", nameof(trials));
+        }
+
         var z2 = Normal * Normal / trials;
         var centre = (share + z2 / 2) / (1 + z2);
         var half = Normal / (1 + z2) * Math.Sqrt(share * (1 - share) / trials + z2 / (4 * trials));

@@ -9,13 +9,13 @@ public sealed class LearnedAnalysis
 {
     private const ulong ControlSeed = 20220304;
 
-    private readonly IReadOnlyList<LearnedAnswer> sft;
-    private readonly IReadOnlyList<LearnedAnswer> ppo;
-    private readonly LearnedOptions options;
-    private readonly List<PhraseChange> risen;
-    private readonly List<PhraseChange> fallen;
-    private readonly List<Trial> trials = [];
-    private readonly List<RescoreRequest> requests = [];
+    private readonly IReadOnlyList<LearnedAnswer> _sft;
+    private readonly IReadOnlyList<LearnedAnswer> _ppo;
+    private readonly LearnedOptions _options;
+    private readonly List<PhraseChange> _risen;
+    private readonly List<PhraseChange> _fallen;
+    private readonly List<Trial> _trials = [];
+    private readonly List<RescoreRequest> _requests = [];
 
     // Phrases taken out; requests [First, First + Count) have them out, [First + Count, First + 2 Count) are the control of the same answers.
     private sealed record Trial(IReadOnlyList<string> Phrases, int First, int Count);
@@ -28,22 +28,34 @@ public sealed class LearnedAnalysis
     public LearnedAnalysis(IReadOnlyList<LearnedAnswer> sft, IReadOnlyList<LearnedAnswer> ppo, LearnedOptions? options = null)
     {
         if (ppo.Count == 0 || !sft.Select(a => a.Prompt).ToHashSet().SetEquals(ppo.Select(a => a.Prompt)))
+        {
             throw new ArgumentException("Both models must have answered the same prompts, at least one.", nameof(ppo));
+        }
+
         if (sft.Concat(ppo).Select(a => a.SecondScore is null).Distinct().Count() > 1)
+        {
             throw new ArgumentException("Either all answers have a second score or none.", nameof(ppo));
+        }
 
-        (this.sft, this.ppo, this.options) = (sft, ppo, options ?? new LearnedOptions());
+        (_sft, _ppo, _options) = (sft, ppo, options ?? new LearnedOptions());
         var changes = PhraseChanges.Of([.. sft.Select(a => a.Text)], [.. ppo.Select(a => a.Text)]);
-        risen = PhraseChanges.Largest(changes, 1, this.options.SmallestZ, this.options.Phrases);
-        fallen = PhraseChanges.Largest(changes, -1, this.options.SmallestZ, this.options.Phrases);
+        _risen = PhraseChanges.Largest(changes, 1, _options.SmallestZ, _options.Phrases);
+        _fallen = PhraseChanges.Largest(changes, -1, _options.SmallestZ, _options.Phrases);
 
-        string[] tried = [.. risen.Take(this.options.Ablations).Select(p => p.Phrase)];
-        foreach (var phrase in tried) AddTrial([phrase]);
-        if (tried.Length > 1) AddTrial(tried);
+        string[] tried = [.. _risen.Take(_options.Ablations).Select(p => p.Phrase)];
+        foreach (var phrase in tried)
+        {
+            AddTrial([phrase]);
+        }
+
+        if (tried.Length > 1)
+        {
+            AddTrial(tried);
+        }
     }
 
     /// <summary>Answers to be scored again, in this order.</summary>
-    public IReadOnlyList<RescoreRequest> Requests => requests;
+    public IReadOnlyList<RescoreRequest> Requests => _requests;
 
     /// <summary>Both steps at once.</summary>
     /// <param name="sft">The SFT model's answers.</param>
@@ -61,24 +73,29 @@ public sealed class LearnedAnalysis
     /// <summary>The report, given the scores of <see cref="Requests"/> in their order.</summary>
     public LearnedReport Report(IReadOnlyList<Rescored> rescored)
     {
-        if (rescored.Count != requests.Count)
-            throw new ArgumentException($"{requests.Count} answers were to be scored again, {rescored.Count} scores are given.", nameof(rescored));
-        if (ppo[0].SecondScore is not null && rescored.Any(r => r.SecondScore is null))
-            throw new ArgumentException("The answers have second scores, so those scored again need them.", nameof(rescored));
+        if (rescored.Count != _requests.Count)
+        {
+            throw new ArgumentException($"{_requests.Count} answers were to be scored again, {rescored.Count} scores are given.", nameof(rescored));
+        }
 
-        var (before, after) = (Figures(sft), Figures(ppo));
-        var ablations = trials.Select(t => AblationOf(t, rescored, before, after)).ToList();
+        if (_ppo[0].SecondScore is not null && rescored.Any(r => r.SecondScore is null))
+        {
+            throw new ArgumentException("The answers have second scores, so those scored again need them.", nameof(rescored));
+        }
+
+        var (before, after) = (Figures(_sft), Figures(_ppo));
+        var ablations = _trials.Select(t => AblationOf(t, rescored, before, after)).ToList();
         var together = ablations.Find(a => a.Phrases.Count > 1);
         ablations.RemoveAll(a => a.Phrases.Count > 1);
         var gain = Gain();
-        var judged = new LearnedJudgement(before, after, gain, risen, ablations, together, options);
+        var judged = new LearnedJudgement(before, after, gain, _risen, ablations, together, _options);
         return new LearnedReport
         {
             Sft = before,
             Ppo = after,
             Gain = gain,
-            Risen = risen,
-            Fallen = fallen,
+            Risen = _risen,
+            Fallen = _fallen,
             Ablations = ablations,
             Together = together,
             Verdict = judged.Verdict,
@@ -88,20 +105,24 @@ public sealed class LearnedAnalysis
 
     private void AddTrial(string[] phrases)
     {
-        var first = requests.Count;
+        var first = _requests.Count;
         var random = new SplitMix64(ControlSeed);
         var controls = new List<RescoreRequest>();
-        for (var i = 0; i < ppo.Count; i++)
+        for (var i = 0; i < _ppo.Count; i++)
         {
-            var words = TextWords.Split(ppo[i].Text);
+            var words = TextWords.Split(_ppo[i].Text);
             var places = phrases.SelectMany(p => TextCuts.Find(words, p)).Order().ToList();
-            if (places.Count == 0) continue;
-            requests.Add(new RescoreRequest(i, TextCuts.Remove(ppo[i].Text, places)));
-            controls.Add(new RescoreRequest(i, TextCuts.Remove(ppo[i].Text, OtherWords(words, places, ref random))));
+            if (places.Count == 0)
+            {
+                continue;
+            }
+
+            _requests.Add(new RescoreRequest(i, TextCuts.Remove(_ppo[i].Text, places)));
+            controls.Add(new RescoreRequest(i, TextCuts.Remove(_ppo[i].Text, OtherWords(words, places, ref random))));
         }
 
-        requests.AddRange(controls);
-        trials.Add(new Trial(phrases, first, controls.Count));
+        _requests.AddRange(controls);
+        _trials.Add(new Trial(phrases, first, controls.Count));
     }
 
     // As many words as the places hold, drawn from the other words of the answer (all of them if they are fewer).
@@ -112,7 +133,10 @@ public sealed class LearnedAnalysis
         for (var wanted = Math.Min(words.Count(Inside), others.Count); others.Count > 0; others.RemoveAt(random.Next(others.Count)))
         {
             // The words that are left to be taken out are those that survive the draw.
-            if (others.Count == wanted) break;
+            if (others.Count == wanted)
+            {
+                break;
+            }
         }
 
         return [.. others.Select(w => (w.Start, w.End))];
@@ -122,9 +146,13 @@ public sealed class LearnedAnalysis
     {
         double Mean(int first, Func<LearnedAnswer, double> own, Func<Rescored, double> again)
         {
-            var sum = ppo.Sum(own);
-            for (var i = first; i < first + trial.Count; i++) sum += again(rescored[i]) - own(ppo[requests[i].Answer]);
-            return sum / ppo.Count;
+            var sum = _ppo.Sum(own);
+            for (var i = first; i < first + trial.Count; i++)
+            {
+                sum += again(rescored[i]) - own(_ppo[_requests[i].Answer]);
+            }
+
+            return sum / _ppo.Count;
         }
 
         var gain = after.Score - before.Score;
@@ -133,7 +161,7 @@ public sealed class LearnedAnalysis
         return new Ablation
         {
             Phrases = trial.Phrases,
-            ChangedShare = (double)trial.Count / ppo.Count,
+            ChangedShare = (double)trial.Count / _ppo.Count,
             Score = score,
             SecondScore = after.SecondScore is null ? null : Mean(trial.First, a => a.SecondScore!.Value, r => r.SecondScore!.Value),
             ControlScore = control,
@@ -144,8 +172,8 @@ public sealed class LearnedAnalysis
 
     private Estimate Gain()
     {
-        var before = sft.GroupBy(a => a.Prompt).ToDictionary(g => g.Key, g => g.Average(a => a.Score));
-        var after = ppo.GroupBy(a => a.Prompt).OrderBy(g => g.Key).ToList();
+        var before = _sft.GroupBy(a => a.Prompt).ToDictionary(g => g.Key, g => g.Average(a => a.Score));
+        var after = _ppo.GroupBy(a => a.Prompt).OrderBy(g => g.Key).ToList();
         return Intervals.PairedBootstrap([.. after.Select(g => g.Average(a => a.Score))], [.. after.Select(g => before[g.Key])]);
     }
 

@@ -32,9 +32,16 @@ internal static class PhraseChanges
         var chosen = new List<PhraseChange>();
         foreach (var change in changes.Where(c => large.ContainsKey(c.Phrase)).OrderByDescending(c => large[c.Phrase]).ThenBy(c => c.Phrase, StringComparer.Ordinal))
         {
-            if (chosen.Count == count) break;
+            if (chosen.Count == count)
+            {
+                break;
+            }
+
             var partStands = Parts(change.Phrase).Any(part => large.TryGetValue(part, out var z) && z >= PartStandsFor * large[change.Phrase]);
-            if (!partStands && !chosen.Exists(c => Holds(c.Phrase, change.Phrase) || Holds(change.Phrase, c.Phrase))) chosen.Add(change);
+            if (!partStands && !chosen.Exists(c => Holds(c.Phrase, change.Phrase) || Holds(change.Phrase, c.Phrase)))
+            {
+                chosen.Add(change);
+            }
         }
 
         return chosen;
@@ -47,13 +54,17 @@ internal static class PhraseChanges
         foreach (var text in before)
         {
             foreach (var phrase in Phrases(text))
+            {
                 counts[phrase] = (counts.GetValueOrDefault(phrase).Before + 1, counts.GetValueOrDefault(phrase).After);
+            }
         }
 
         foreach (var text in after)
         {
             foreach (var phrase in Phrases(text))
+            {
                 counts[phrase] = (counts.GetValueOrDefault(phrase).Before, counts.GetValueOrDefault(phrase).After + 1);
+            }
         }
 
         return [.. counts.Where(c => c.Value.Before + c.Value.After > 1).Select(c => Change(c.Key, c.Value.Before, before.Count, c.Value.After, after.Count))];
@@ -78,7 +89,9 @@ internal static class PhraseChanges
             var phrase = words[i].Text;
             phrases.Add(phrase);
             for (var n = 1; n < LongestPhrase && i + n < words.Count && words[i].IsWord && words[i + n].IsWord; n++)
+            {
                 phrases.Add(phrase += " " + words[i + n].Text);
+            }
         }
 
         return phrases;
@@ -90,7 +103,10 @@ internal static class PhraseChanges
         var words = phrase.Split(' ');
         for (var n = 1; n < words.Length; n++)
         {
-            for (var i = 0; i + n <= words.Length; i++) yield return string.Join(' ', words, i, n);
+            for (var i = 0; i + n <= words.Length; i++)
+            {
+                yield return string.Join(' ', words, i, n);
+            }
         }
     }
 

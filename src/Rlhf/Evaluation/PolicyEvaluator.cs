@@ -1,9 +1,9 @@
-using Rlhf.Data;
-using Rlhf.Generation;
+using Rlhf.Compute;
 using Rlhf.Model;
-using Rlhf.Numerics;
 using Rlhf.Objectives;
-using Rlhf.Tokenization;
+using Rlhf.Sampling;
+using Rlhf.Text;
+using Rlhf.Text.Templates;
 
 namespace Rlhf.Evaluation;
 

@@ -1,5 +1,5 @@
-using Rlhf.Data;
 using Rlhf.Model;
+using Rlhf.Text.Templates;
 
 namespace Rlhf.Evaluation;
 

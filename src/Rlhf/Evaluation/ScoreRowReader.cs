@@ -2,7 +2,8 @@ using System.Globalization;
 using System.Text.Json;
 using Rlhf.Data;
 using Rlhf.Model;
-using Rlhf.Tokenization;
+using Rlhf.Text;
+using Rlhf.Text.Templates;
 
 namespace Rlhf.Evaluation;
 

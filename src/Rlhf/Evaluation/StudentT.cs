@@ -11,8 +11,14 @@ internal static class StudentT
         for (var i = 0; i < 60; i++)
         {
             var middle = (low + high) / 2;
-            if (TwoSidedTail(middle, degreesOfFreedom) > 0.05) low = middle;
-            else high = middle;
+            if (TwoSidedTail(middle, degreesOfFreedom) > 0.05)
+            {
+                low = middle;
+            }
+            else
+            {
+                high = middle;
+            }
         }
 
         return high;
@@ -24,7 +30,11 @@ internal static class StudentT
     // Regularised incomplete beta function by its continued fraction (Abramowitz & Stegun 26.5.8), evaluated by Lentz's method.
     private static double IncompleteBeta(double x, double a, double b)
     {
-        if (x > (a + 1) / (a + b + 2)) return 1 - IncompleteBeta(1 - x, b, a);
+        if (x > (a + 1) / (a + b + 2))
+        {
+            return 1 - IncompleteBeta(1 - x, b, a);
+        }
+
         var front = Math.Exp(LogGamma(a + b) - LogGamma(a) - LogGamma(b) + a * Math.Log(x) + b * Math.Log(1 - x)) / a;
         double c = 1, d = 1 / (1 - (a + b) * x / (a + 1)), fraction = d;
         for (var m = 1; m <= 1000; m++)
@@ -32,7 +42,10 @@ internal static class StudentT
             Step(m * (b - m) * x / ((a + 2 * m - 1) * (a + 2 * m)));
             var before = fraction;
             Step(-(a + m) * (a + b + m) * x / ((a + 2 * m) * (a + 2 * m + 1)));
-            if (Math.Abs(fraction - before) < 1e-15 * fraction) break;
+            if (Math.Abs(fraction - before) < 1e-15 * fraction)
+            {
+                break;
+            }
         }
 
         return front * fraction;
@@ -49,7 +62,11 @@ internal static class StudentT
     private static double LogGamma(double x)
     {
         double shift = 0;
-        for (; x < 10; x++) shift -= Math.Log(x);
+        for (; x < 10; x++)
+        {
+            shift -= Math.Log(x);
+        }
+
         var r = 1 / (x * x);
         return shift + (x - 0.5) * Math.Log(x) - x + 0.5 * Math.Log(2 * Math.PI) + (1.0 / 12 - r * (1.0 / 360 - r * (1.0 / 1260 - r / 1680))) / x;
     }

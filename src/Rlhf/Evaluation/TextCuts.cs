@@ -17,7 +17,10 @@ internal static class TextCuts
                 places.Add((words[i].Start, words[i + parts.Length - 1].End));
                 i += parts.Length;
             }
-            else i++;
+            else
+            {
+                i++;
+            }
         }
 
         return places;
@@ -30,7 +33,11 @@ internal static class TextCuts
         var copied = 0;
         foreach (var (start, end) in places)
         {
-            if (start < copied) continue;
+            if (start < copied)
+            {
+                continue;
+            }
+
             result.Append(text, copied, start - copied);
             copied = Join(text, result, end);
         }
@@ -43,10 +50,18 @@ internal static class TextCuts
     private static int Join(string text, StringBuilder before, int end)
     {
         var kept = before.Length;
-        while (kept > 0 && before[kept - 1] is ' ' or '\t') kept--;
+        while (kept > 0 && before[kept - 1] is ' ' or '\t')
+        {
+            kept--;
+        }
+
         if (kept == 0 || before[kept - 1] == '\n')
         {
-            while (end < text.Length && text[end] is ' ' or '\t' or ',' or ';' or ':') end++;
+            while (end < text.Length && text[end] is ' ' or '\t' or ',' or ';' or ':')
+            {
+                end++;
+            }
+
             return end;
         }
 
@@ -58,7 +73,10 @@ internal static class TextCuts
     {
         for (var i = 0; i < parts.Length; i++)
         {
-            if (words[at + i].Text != parts[i] || (parts.Length > 1 && !words[at + i].IsWord)) return false;
+            if (words[at + i].Text != parts[i] || (parts.Length > 1 && !words[at + i].IsWord))
+            {
+                return false;
+            }
         }
 
         return true;

@@ -47,7 +47,11 @@ internal static class TextWords
             var rune = RuneAt(text, end);
             var apostrophe = rune.Value is '\'' or '\u2019' && end + 1 < text.Length;
             var next = apostrophe ? RuneAt(text, end + 1) : rune;
-            if (!IsWordRune(next) || StandsAlone(next)) break;
+            if (!IsWordRune(next) || StandsAlone(next))
+            {
+                break;
+            }
+
             end += (apostrophe ? 1 : 0) + next.Utf16SequenceLength;
         }
 
@@ -56,7 +60,11 @@ internal static class TextWords
 
     private static int EndOfRun(string text, int end, Rune mark)
     {
-        while (end < text.Length && RuneAt(text, end) == mark) end += mark.Utf16SequenceLength;
+        while (end < text.Length && RuneAt(text, end) == mark)
+        {
+            end += mark.Utf16SequenceLength;
+        }
+
         return end;
     }
 

@@ -88,7 +88,10 @@ public sealed record TrustReport
     {
         var pairs = rankings.SelectMany(PairsOf).ToList();
         if (pairs.Count == 0)
+        {
             throw new InputException("The reward model cannot be evaluated: the held-out data hold no pair in which one answer is preferred. Hold out more prompts.");
+        }
+
         var scores = rankings.SelectMany(r => r.Scores).ToList();
         var lengths = rankings.SelectMany(r => r.Lengths).Select(l => (double)l).ToList();
 
@@ -131,7 +134,9 @@ public sealed record TrustReport
         {
             var own = sorted[(sorted.Length * g / MarginGroups)..(sorted.Length * (g + 1) / MarginGroups)];
             if (own.Length > 0)
+            {
                 groups.Add(new MarginGroup(Math.Abs(own[0].Difference), Math.Abs(own[^1].Difference), Share(own, p => p.Correct)));
+            }
         }
 
         return groups;

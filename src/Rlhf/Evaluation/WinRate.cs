@@ -14,7 +14,10 @@ public sealed record WinRate(long Wins, long Ties, long Losses, Estimate Rate)
     public static WinRate Of(IReadOnlyList<double> a, IReadOnlyList<double> b, IReadOnlyList<int>? prompts = null)
     {
         if (a.Count == 0 || a.Count != b.Count || (prompts is not null && prompts.Count != a.Count))
+        {
             throw new ArgumentException("A win rate needs as many scores of A as of B, and as many prompts, at least one.", nameof(a));
+        }
+
         var won = Enumerable.Range(0, a.Count).Select(i => a[i] > b[i] ? 1 : a[i] == b[i] ? 0.5 : 0).ToArray();
         var clusters = Enumerable.Range(0, a.Count).GroupBy(i => prompts?[i] ?? i, (_, own) => own.ToList());
         return new WinRate(

@@ -194,7 +194,10 @@ public sealed partial record DecoderConfig
             EosTokenIds = eosTokenIds ?? [],
         };
         if (headWidth is null && heads > 0 && width % heads != 0)
+        {
             throw new InputException($"The model's shape is impossible: width {width} cannot be divided into {heads} heads. Change one of them, or give the head width.");
+        }
+
         return config.Checked("The model's shape");
     }
 
@@ -220,27 +223,52 @@ public sealed partial record DecoderConfig
         foreach (var (name, value, most) in counts)
         {
             if (value < 1 || value > most)
+            {
                 yield return $"{name} is {value}, it must be in 1..{most}";
+            }
         }
 
         if (KeyValueHeads > 0 && Heads % KeyValueHeads != 0)
+        {
             yield return $"{Heads} heads cannot share {KeyValueHeads} key-value heads evenly";
+        }
+
         if (Positions == Positions.Rotary && HeadWidth % 2 != 0)
+        {
             yield return $"head width {HeadWidth} is odd, rotary positions turn pairs";
+        }
+
         if (Family == DecoderFamily.Gpt2 && (KeyValueHeads != Heads || (long)Heads * HeadWidth != Width))
+        {
             yield return $"GPT-2 needs as many key-value heads as heads and width = heads * head width (here {Width}, {Heads} * {HeadWidth})";
+        }
+
         if (!double.IsFinite(NormEpsilon) || NormEpsilon <= 0 || NormEpsilon >= 1)
+        {
             yield return string.Create(System.Globalization.CultureInfo.InvariantCulture, $"norm epsilon is {NormEpsilon}, it must be in (0, 1)");
+        }
+
         if (Positions == Positions.Rotary && (!double.IsFinite(RotaryBase) || RotaryBase <= 1))
+        {
             yield return string.Create(System.Globalization.CultureInfo.InvariantCulture, $"rotary base is {RotaryBase}, it must be above 1");
+        }
+
         if (!double.IsFinite(InitializerRange) || InitializerRange <= 0)
+        {
             yield return string.Create(System.Globalization.CultureInfo.InvariantCulture, $"initializer range is {InitializerRange}, it must be positive");
+        }
+
         if (ResidualDropoutInFile is not (>= 0 and < 1))
+        {
             yield return string.Create(System.Globalization.CultureInfo.InvariantCulture, $"residual dropout is {ResidualDropoutInFile}, it must be in [0, 1)");
+        }
+
         foreach (var id in EosTokenIds.Append(BosTokenId ?? 0))
         {
             if (id < 0 || id >= VocabularySize)
+            {
                 yield return $"token id {id} (beginning or end of sequence) is outside of the vocabulary of {VocabularySize}";
+            }
         }
     }
 }

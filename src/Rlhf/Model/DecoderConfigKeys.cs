@@ -10,7 +10,7 @@ namespace Rlhf.Model;
 /// </summary>
 internal sealed class DecoderConfigKeys(JsonElement json, string prefix, List<string> problems)
 {
-    private readonly HashSet<string> asked = new(StringComparer.Ordinal);
+    private readonly HashSet<string> _asked = new(StringComparer.Ordinal);
 
     public bool Contains(string key) => TryGet(key, out _);
 
@@ -25,12 +25,18 @@ internal sealed class DecoderConfigKeys(JsonElement json, string prefix, List<st
         if (!TryGet(key, out var value))
         {
             if (whenAbsent is null)
+            {
                 Refuse(key, "is missing: it must be a whole number");
+            }
+
             return whenAbsent ?? 1;
         }
 
         if (value.ValueKind == JsonValueKind.Number && value.TryGetInt32(out var number))
+        {
             return number;
+        }
+
         Refuse(key, "must be a whole number");
         return 1;
     }
@@ -40,12 +46,18 @@ internal sealed class DecoderConfigKeys(JsonElement json, string prefix, List<st
         if (!TryGet(key, out var value))
         {
             if (whenAbsent is null)
+            {
                 Refuse(key, "is missing: it must be a number");
+            }
+
             return whenAbsent ?? 1;
         }
 
         if (value.ValueKind == JsonValueKind.Number && value.TryGetDouble(out var number) && double.IsFinite(number))
+        {
             return number;
+        }
+
         Refuse(key, "must be a number");
         return 1;
     }
@@ -53,9 +65,15 @@ internal sealed class DecoderConfigKeys(JsonElement json, string prefix, List<st
     public bool Flag(string key, bool whenAbsent)
     {
         if (!TryGet(key, out var value))
+        {
             return whenAbsent;
+        }
+
         if (value.ValueKind is JsonValueKind.True or JsonValueKind.False)
+        {
             return value.GetBoolean();
+        }
+
         Refuse(key, "must be true or false");
         return whenAbsent;
     }
@@ -63,9 +81,15 @@ internal sealed class DecoderConfigKeys(JsonElement json, string prefix, List<st
     public string Text(string key, string whenAbsent)
     {
         if (!TryGet(key, out var value))
+        {
             return whenAbsent;
+        }
+
         if (value.ValueKind == JsonValueKind.String)
+        {
             return value.GetString()!;
+        }
+
         Refuse(key, "must be a text");
         return whenAbsent;
     }
@@ -74,15 +98,22 @@ internal sealed class DecoderConfigKeys(JsonElement json, string prefix, List<st
     public int[] Ids(string key)
     {
         if (!TryGet(key, out var value))
+        {
             return [];
+        }
+
         var elements = value.ValueKind == JsonValueKind.Array ? [.. value.EnumerateArray()] : new[] { value };
         var ids = new List<int>();
         foreach (var element in elements)
         {
             if (element.ValueKind == JsonValueKind.Number && element.TryGetInt32(out var id))
+            {
                 ids.Add(id);
+            }
             else
+            {
                 Refuse(key, "must be a token id or a list of token ids");
+            }
         }
 
         return [.. ids];
@@ -92,9 +123,15 @@ internal sealed class DecoderConfigKeys(JsonElement json, string prefix, List<st
     public DecoderConfigKeys? Object(string key)
     {
         if (!TryGet(key, out var value))
+        {
             return null;
+        }
+
         if (value.ValueKind == JsonValueKind.Object)
+        {
             return new DecoderConfigKeys(value, $"{prefix}{key}.", problems);
+        }
+
         Refuse(key, "must be an object");
         return null;
     }
@@ -103,19 +140,26 @@ internal sealed class DecoderConfigKeys(JsonElement json, string prefix, List<st
     public void Allow(string key, string[] allowed, string why)
     {
         if (!TryGet(key, out var value))
+        {
             return;
+        }
+
         var text = value.ValueKind == JsonValueKind.Number && value.TryGetDouble(out var number)
             ? number.ToString(CultureInfo.InvariantCulture)
             : value.ValueKind == JsonValueKind.String ? value.GetString()! : value.GetRawText();
         if (!allowed.Contains(text))
+        {
             Refuse(key, why);
+        }
     }
 
     /// <summary>Every element of a list, if the key is there, must be the allowed text.</summary>
     public void AllowElements(string key, string allowed, string why)
     {
         if (Contains(key) && !AreAll(key, allowed))
+        {
             Refuse(key, why);
+        }
     }
 
     /// <summary>Whether the key is there with a list of this text alone.</summary>
@@ -127,7 +171,7 @@ internal sealed class DecoderConfigKeys(JsonElement json, string prefix, List<st
     {
         foreach (var property in json.EnumerateObject())
         {
-            if (!asked.Contains(property.Name) && !harmless.Contains(property.Name) && !IsEmpty(property.Value))
+            if (!_asked.Contains(property.Name) && !harmless.Contains(property.Name) && !IsEmpty(property.Value))
             {
                 Refuse(property.Name, "is not implemented or not known here and may change the mathematics: "
                     + "use a model without it, or remove the key if you are sure that it changes nothing");
@@ -137,7 +181,7 @@ internal sealed class DecoderConfigKeys(JsonElement json, string prefix, List<st
 
     private bool TryGet(string key, out JsonElement value)
     {
-        asked.Add(key);
+        _asked.Add(key);
         return json.TryGetProperty(key, out value) && value.ValueKind != JsonValueKind.Null;
     }
 

@@ -71,7 +71,10 @@ public static class DecoderConfigReader
     public static DecoderConfig Read(JsonElement json, string file)
     {
         if (json.ValueKind != JsonValueKind.Object)
+        {
             throw new InputException($"{file}: a model's configuration must be a JSON object.");
+        }
+
         var problems = new List<string>();
         var keys = new DecoderConfigKeys(json, string.Empty, problems);
         var type = keys.Text("model_type", string.Empty);
@@ -93,7 +96,10 @@ public static class DecoderConfigReader
     private static void RefuseForeign(DecoderConfigKeys keys)
     {
         foreach (var key in (string[])["quantization_config", "quantization", "compression_config"])
+        {
             keys.Allow(key, [], "is not implemented: use the unquantised checkpoint");
+        }
+
         keys.Allow("add_cross_attention", ["false"], "is not implemented: only decoders that read nothing but their own text");
         keys.Allow("is_encoder_decoder", ["false"], "is not implemented: only decoders");
         keys.Allow("partial_rotary_factor", ["1"], "is not implemented: all components of a head must be turned");
@@ -108,7 +114,10 @@ public static class DecoderConfigReader
         var width = keys.Integer("n_embd");
         var heads = keys.Integer("n_head");
         if (heads > 0 && width % heads != 0)
+        {
             keys.Refuse("n_head", $"does not divide \"n_embd\": {width}");
+        }
+
         return new DecoderConfig
         {
             Family = DecoderFamily.Gpt2,
@@ -182,7 +191,10 @@ public static class DecoderConfigReader
     private static bool AttentionBias(DecoderConfigKeys keys, DecoderFamily family)
     {
         if (family is DecoderFamily.Llama or DecoderFamily.Qwen3)
+        {
             return keys.Flag("attention_bias", false);
+        }
+
         keys.Allow("attention_bias", ["false"], "means nothing in this family");
         return false;
     }
@@ -204,11 +216,20 @@ public static class DecoderConfigReader
     {
         const string Key = "head_dim";
         if (keys.Contains(Key))
+        {
             return keys.Integer(Key);
+        }
+
         if (family == DecoderFamily.Qwen3 && !keys.ContainsKeyEvenNull(Key))
+        {
             return 128;
+        }
+
         if (heads > 0 && width % heads != 0)
+        {
             keys.Refuse(HeadCount, $"does not divide \"hidden_size\": {width}, and \"{Key}\" is not given");
+        }
+
         return heads > 0 ? width / heads : 0;
     }
 
@@ -235,7 +256,9 @@ public static class DecoderConfigReader
         var isGiven = keys.Contains(Window) || (family != DecoderFamily.Llama && !keys.ContainsKeyEvenNull(Window));
         int? window = isGiven ? keys.Integer(Window, 4096) : null;
         if (window < 1)
+        {
             keys.Refuse(Window, "must be positive");
+        }
         // Mistral has no switch: there the window is used whatever the switch says.
         var isOff = family != DecoderFamily.Mistral && !keys.Flag(Switch, whenAbsent: !isQwen);
         if (isQwen && !isOff)
@@ -254,13 +277,22 @@ public static class DecoderConfigReader
         var older = keys.Object("rope_scaling");
         var newer = keys.Object("rope_parameters");
         if (newer is null)
+        {
             return (theta, older is null ? null : Scaling(older, keys));
+        }
+
         var scaling = Scaling(newer, keys);
         if (older is not null && Scaling(older, keys) != scaling)
+        {
             keys.Refuse("rope_scaling", "contradicts \"rope_parameters\"");
+        }
+
         var newerTheta = newer.Number("rope_theta", theta);
         if (keys.Contains("rope_theta") && newerTheta != theta)
+        {
             keys.Refuse("rope_theta", "contradicts \"rope_parameters\"");
+        }
+
         return (newerTheta, scaling);
     }
 
@@ -268,7 +300,10 @@ public static class DecoderConfigReader
     {
         var key = keys.Contains("rope_type") ? "rope_type" : "type";
         if (key != "type" && keys.Contains("type") && keys.Text("type", string.Empty) != keys.Text(key, string.Empty))
+        {
             keys.Refuse("type", $"contradicts \"{key}\"");
+        }
+
         var kind = keys.Text(key, "default");
         keys.Contains("rope_theta"); // read by the caller, which knows what it may contradict
         keys.Allow("partial_rotary_factor", ["1"], "is not implemented: all components of a head must be turned");
@@ -300,9 +335,15 @@ public static class DecoderConfigReader
         var scaling = new RotaryScaling(
             RotaryScaling.Llama3, Positive(keys, "factor"), Positive(keys, "low_freq_factor"), Positive(keys, "high_freq_factor"), original);
         if (original < 1)
+        {
             keys.Refuse(Original, "must be positive");
+        }
+
         if (scaling.LowFrequencyFactor >= scaling.HighFrequencyFactor)
+        {
             keys.Refuse("high_freq_factor", "must be above \"low_freq_factor\"");
+        }
+
         return scaling;
     }
 
@@ -310,7 +351,10 @@ public static class DecoderConfigReader
     {
         var value = keys.Number(key);
         if (value <= 0)
+        {
             keys.Refuse(key, "must be positive");
+        }
+
         return value;
     }
 

@@ -32,13 +32,18 @@ public static class DecoderConfigWriter
     {
         var keys = Keys(config);
         if (original is null)
+        {
             return keys;
+        }
+
         var result = original.DeepClone().AsObject();
         var before = Keys(DecoderConfigReader.Read(ToElement(original), "the configuration"));
         foreach (var (key, value) in keys)
         {
             if (!JsonNode.DeepEquals(before[key], value))
+            {
                 result[key] = value?.DeepClone();
+            }
         }
 
         return result;
@@ -103,9 +108,15 @@ public static class DecoderConfigWriter
             ["eos_token_id"] = Ids(config.EosTokenIds),
         };
         if (config.Family is DecoderFamily.Llama or DecoderFamily.Qwen3)
+        {
             keys["attention_bias"] = config.OutputBias;
+        }
+
         if (config.Family is not DecoderFamily.Llama)
+        {
             keys["sliding_window"] = null; // an absent key means 4096 to Mistral
+        }
+
         return keys;
     }
 

@@ -1,5 +1,3 @@
-using Rlhf.Numerics;
-
 namespace Rlhf.Model;
 
 /// <summary>
@@ -15,7 +13,10 @@ public static class DecoderInitialization
     public static void Fill(ParameterLayout layout, Span<float> parameters, ulong seed)
     {
         if (parameters.Length != layout.Length)
+        {
             throw new ArgumentException($"The buffer has {parameters.Length} floats, the model needs {layout.Length}.", nameof(parameters));
+        }
+
         parameters.Clear();
         var config = layout.Config;
         var residual = Enumerable.Range(0, config.Layers).Select(layout.LayerParameters)
@@ -28,9 +29,13 @@ public static class DecoderInitialization
                 ? config.InitializerRange / Math.Sqrt(2.0 * config.Layers)
                 : config.InitializerRange;
             if (parameter.Shape.Length >= 2)
+            {
                 Philox.Normal(values, seed, (ulong)i, (float)deviation);
+            }
             else
+            {
                 values.Fill(parameter.Name.EndsWith(".weight", StringComparison.Ordinal) ? 1 : 0);
+            }
         }
     }
 }

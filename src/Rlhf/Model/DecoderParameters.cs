@@ -47,17 +47,27 @@ internal static class DecoderParameters
         var names = ParameterNames.Of(config);
         yield return new((names.TokenEmbedding, [config.VocabularySize, config.Width]));
         if (config.Positions == Positions.Learned)
+        {
             yield return new((names.PositionEmbedding!, [config.PositionRows, config.Width]));
+        }
+
         for (var layer = 0; layer < config.Layers; layer++)
         {
             foreach (var group in OfLayer(config, names.Layer(layer)))
+            {
                 yield return group;
+            }
         }
 
         foreach (var group in Norm(config, names.FinalNorm))
+        {
             yield return group;
+        }
+
         if (!config.TiedEmbeddings)
+        {
             yield return new((ParameterNames.Head, [config.VocabularySize, config.Width]));
+        }
     }
 
     private static IEnumerable<ParameterGroup> OfLayer(DecoderConfig config, LayerParameterNames names)
@@ -86,7 +96,9 @@ internal static class DecoderParameters
     {
         yield return new((name + ".weight", [config.Width]));
         if (config.Normalization == Normalization.LayerNorm)
+        {
             yield return new((name + ".bias", [config.Width]));
+        }
     }
 
     private static IEnumerable<ParameterGroup> Linear(DecoderConfig config, string[] names, int input, int[] outputs, bool bias)
@@ -94,6 +106,8 @@ internal static class DecoderParameters
         yield return new([.. names.Zip(outputs, (name, output) =>
             (name + ".weight", config.WeightsAreInputMajor ? new[] { input, output } : [output, input]))]);
         if (bias)
+        {
             yield return new([.. names.Zip(outputs, (name, output) => (name + ".bias", new[] { output }))]);
+        }
     }
 }

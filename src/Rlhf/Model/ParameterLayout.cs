@@ -73,10 +73,10 @@ public sealed class ParameterLayout
     /// <summary>Floats that every (fused) parameter's offset is a multiple of.</summary>
     public const int Alignment = 16;
 
-    private readonly List<Parameter> parameters = [];
-    private readonly Dictionary<string, Parameter> byName = new(StringComparer.Ordinal);
-    private readonly LayerParameters[] layers;
-    private long end;
+    private readonly List<Parameter> _parameters = [];
+    private readonly Dictionary<string, Parameter> _byName = new(StringComparer.Ordinal);
+    private readonly LayerParameters[] _layers;
+    private long _end;
 
     /// <summary>Lays out the parameters of a decoder.</summary>
     public ParameterLayout(DecoderConfig config)
@@ -84,11 +84,17 @@ public sealed class ParameterLayout
         Config = config;
         var groups = DecoderParameters.Of(config).ToList();
         foreach (var group in groups.Where(group => group.Decays))
+        {
             Place(group);
-        Decayed = new ParameterRange(0, end);
+        }
+
+        Decayed = new ParameterRange(0, _end);
         foreach (var group in groups.Where(group => !group.Decays))
+        {
             Place(group);
-        Length = end;
+        }
+
+        Length = _end;
         NotDecayed = new ParameterRange(Decayed.Length, Length - Decayed.Length);
 
         var names = ParameterNames.Of(config);
@@ -97,20 +103,20 @@ public sealed class ParameterLayout
         FinalNormGain = this[names.FinalNormGain].Offset;
         FinalNormBias = Find(names.FinalNormBias);
         Head = Find(ParameterNames.Head) ?? TokenEmbedding;
-        layers = [.. Enumerable.Range(0, config.Layers).Select(layer => OffsetsOf(names.Layer(layer)))];
+        _layers = [.. Enumerable.Range(0, config.Layers).Select(layer => OffsetsOf(names.Layer(layer)))];
     }
 
     /// <summary>The decoder that this is the layout of.</summary>
     public DecoderConfig Config { get; }
 
     /// <summary>Every parameter, by ascending offset.</summary>
-    public IReadOnlyList<Parameter> Parameters => parameters;
+    public IReadOnlyList<Parameter> Parameters => _parameters;
 
     /// <summary>Floats of the whole buffer, gaps included; a multiple of <see cref="Alignment"/>.</summary>
     public long Length { get; }
 
     /// <summary>Number of trained numbers, gaps excluded.</summary>
-    public long ParameterCount => parameters.Sum(parameter => parameter.Length);
+    public long ParameterCount => _parameters.Sum(parameter => parameter.Length);
 
     /// <summary>The matrices (and the gaps between them): AdamW decays these.</summary>
     public ParameterRange Decayed { get; }
@@ -135,29 +141,29 @@ public sealed class ParameterLayout
 
     /// <summary>The parameter of a name.</summary>
     /// <exception cref="KeyNotFoundException">The model has no such parameter.</exception>
-    public Parameter this[string name] => byName[name];
+    public Parameter this[string name] => _byName[name];
 
     /// <summary>The parameter of a name, if the model has one.</summary>
     public bool TryGet(string name, [System.Diagnostics.CodeAnalysis.NotNullWhen(true)] out Parameter? parameter) =>
-        byName.TryGetValue(name, out parameter);
+        _byName.TryGetValue(name, out parameter);
 
     /// <summary>Offsets of a block's parameters.</summary>
-    public LayerParameters LayerParameters(int layer) => layers[layer];
+    public LayerParameters LayerParameters(int layer) => _layers[layer];
 
     private void Place(ParameterGroup group)
     {
         foreach (var (name, shape) in group.Members)
         {
-            var parameter = new Parameter(name, shape, end, group.Decays);
-            parameters.Add(parameter);
-            byName.Add(name, parameter);
-            end += parameter.Length;
+            var parameter = new Parameter(name, shape, _end, group.Decays);
+            _parameters.Add(parameter);
+            _byName.Add(name, parameter);
+            _end += parameter.Length;
         }
 
-        end = (end + Alignment - 1) / Alignment * Alignment;
+        _end = (_end + Alignment - 1) / Alignment * Alignment;
     }
 
-    private long? Find(string? name) => name is not null && byName.TryGetValue(name, out var parameter) ? parameter.Offset : null;
+    private long? Find(string? name) => name is not null && _byName.TryGetValue(name, out var parameter) ? parameter.Offset : null;
 
     private LayerParameters OffsetsOf(LayerParameterNames names) => new()
     {

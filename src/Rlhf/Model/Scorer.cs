@@ -1,4 +1,5 @@
-using Rlhf.Numerics;
+using Rlhf.Batching;
+using Rlhf.Compute;
 
 namespace Rlhf.Model;
 

@@ -51,7 +51,11 @@ public static class CrossEntropy
     private static double Sum(ReadOnlySpan<float> values)
     {
         double sum = 0;
-        foreach (var value in values) sum += value;
+        foreach (var value in values)
+        {
+            sum += value;
+        }
+
         return sum;
     }
 }

@@ -18,7 +18,9 @@ public static class GroupAdvantages
             var moments = RunningMoments.Of(rewards.Slice(start, groupSize));
             var divisor = Math.Sqrt(biased ? moments.Variance : moments.UnbiasedVariance) + Epsilon;
             for (var i = start; i < start + groupSize; i++)
+            {
                 destination[i] = (float)((rewards[i] - moments.Mean) / divisor);
+            }
         }
     }
 
@@ -33,7 +35,9 @@ public static class GroupAdvantages
         {
             var mean = RunningMoments.Of(rewards.Slice(start, groupSize)).Mean;
             for (var i = start; i < start + groupSize; i++)
+            {
                 destination[i] = (float)(rewards[i] - mean);
+            }
         }
     }
 
@@ -50,7 +54,9 @@ public static class GroupAdvantages
         {
             var mean = RunningMoments.Of(rewards.Slice(start, groupSize)).Mean;
             for (var i = start; i < start + groupSize; i++)
+            {
                 destination[i] = (float)((rewards[i] - mean) * factor);
+            }
         }
     }
 
@@ -58,6 +64,8 @@ public static class GroupAdvantages
     {
         PackedRows.CheckLength(rewards.Length, destination.Length, nameof(destination));
         if (groupSize < 2 || rewards.Length % groupSize != 0)
+        {
             throw new ArgumentException($"{rewards.Length} rewards do not make groups of {groupSize} (at least 2).", nameof(groupSize));
+        }
     }
 }

@@ -55,7 +55,9 @@ public static class KlEstimators
         PackedRows.CheckLength(policy.Length, reference.Length, nameof(reference));
         PackedRows.CheckLength(policy.Length, destination.Length, nameof(destination));
         for (var i = 0; i < policy.Length; i++)
+        {
             destination[i] = (float)Estimate(estimator, policy[i], reference[i]);
+        }
     }
 
     /// <summary>Mean over rows of each row's sum: the KL of whole answers, in nats.</summary>
@@ -78,7 +80,11 @@ public static class KlEstimators
     private static double Sum(ReadOnlySpan<float> values)
     {
         double sum = 0;
-        foreach (var value in values) sum += value;
+        foreach (var value in values)
+        {
+            sum += value;
+        }
+
         return sum;
     }
 }

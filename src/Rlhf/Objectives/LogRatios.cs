@@ -6,33 +6,36 @@ namespace Rlhf.Objectives;
 /// <param name="Offsets">[B + 1] where each answer begins.</param>
 public readonly ref struct LogRatios(ReadOnlySpan<float> Policy, ReadOnlySpan<float> Reference, ReadOnlySpan<int> Offsets)
 {
-    private readonly ReadOnlySpan<float> policy = Policy;
-    private readonly ReadOnlySpan<float> reference = Reference;
-    private readonly ReadOnlySpan<int> offsets = Offsets;
+    private readonly ReadOnlySpan<float> _policy = Policy;
+    private readonly ReadOnlySpan<float> _reference = Reference;
+    private readonly ReadOnlySpan<int> _offsets = Offsets;
 
     /// <summary>Number of answers B.</summary>
-    public int Rows => offsets.Length - 1;
+    public int Rows => _offsets.Length - 1;
 
     /// <summary>Tokens of an answer.</summary>
-    public int Length(int row) => offsets[row + 1] - offsets[row];
+    public int Length(int row) => _offsets[row + 1] - _offsets[row];
 
     /// <summary>D = sum over an answer's tokens of (policy - reference).</summary>
     public double Sum(int row)
     {
         double sum = 0;
-        for (var t = offsets[row]; t < offsets[row + 1]; t++)
-            sum += (double)policy[t] - reference[t];
+        for (var t = _offsets[row]; t < _offsets[row + 1]; t++)
+        {
+            sum += (double)_policy[t] - _reference[t];
+        }
+
         return sum;
     }
 
     /// <summary>The answer's part of a per-token span.</summary>
-    internal Span<float> Row(Span<float> perToken, int row) => perToken[offsets[row]..offsets[row + 1]];
+    internal Span<float> Row(Span<float> perToken, int row) => perToken[_offsets[row].._offsets[row + 1]];
 
     internal void Check(Span<float> gradient)
     {
-        PackedRows.Check(offsets, policy.Length);
-        PackedRows.CheckLength(policy.Length, reference.Length, "reference");
-        PackedRows.CheckLength(policy.Length, gradient.Length, nameof(gradient));
+        PackedRows.Check(_offsets, _policy.Length);
+        PackedRows.CheckLength(_policy.Length, _reference.Length, "reference");
+        PackedRows.CheckLength(_policy.Length, gradient.Length, nameof(gradient));
     }
 
     internal static void CheckPair(LogRatios chosen, LogRatios rejected, long totalPairs, Span<float> chosenGradient, Span<float> rejectedGradient)

@@ -17,7 +17,9 @@ internal static class PackedRows
         for (var row = 1; row < offsets.Length; row++)
         {
             if (offsets[row] <= offsets[row - 1])
+            {
                 throw new ArgumentException($"Row {row - 1} has no token.", nameof(offsets));
+            }
         }
     }
 
@@ -25,13 +27,17 @@ internal static class PackedRows
     public static void CheckLength(int expected, int actual, string name)
     {
         if (actual != expected)
+        {
             throw new ArgumentException($"{name} holds {actual} numbers, {expected} are needed.", name);
+        }
     }
 
     /// <summary>Throws unless a count that a mean divides by is positive.</summary>
     public static void CheckDivisor(double divisor, string name)
     {
         if (!(divisor > 0))
+        {
             throw new ArgumentOutOfRangeException(name, divisor, "A mean needs a positive number to divide by.");
+        }
     }
 }

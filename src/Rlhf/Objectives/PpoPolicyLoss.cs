@@ -38,7 +38,9 @@ public static class PpoPolicyLoss
         PackedRows.CheckLength(count, advantages.Length, nameof(advantages));
         PackedRows.CheckLength(count, gradient.Length, nameof(gradient));
         if (!entropies.IsEmpty || options.EntropyCoefficient != 0)
+        {
             PackedRows.CheckLength(count, entropies.Length, nameof(entropies));
+        }
 
         var statistics = default(PpoPolicyStatistics);
         for (var i = 0; i < count; i++)
@@ -62,7 +64,10 @@ public static class PpoPolicyLoss
         var clipped = clippedTerm > plain;
         var (loss, slope) = clipped ? (clippedTerm, 0.0) : (plain, plain);
         if (options.DualClip is { } bound && advantage < 0 && loss > -advantage * bound)
+        {
             return (-advantage * bound, 0, clipped, true);
+        }
+
         return (loss, slope, clipped, false);
     }
 }

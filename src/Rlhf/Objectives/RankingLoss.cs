@@ -65,7 +65,9 @@ public static class RankingLoss
         {
             var counted = CountedPairs(pairs[pairOffsets[prompt]..pairOffsets[prompt + 1]], ties);
             if (counted > 0)
+            {
                 total += Weight(promptWeights, prompt) * (ties == TieRule.DropPooled ? counted : 1);
+            }
         }
 
         return total;
@@ -93,7 +95,11 @@ public static class RankingLoss
         {
             var own = pairs[pairOffsets[prompt]..pairOffsets[prompt + 1]];
             var counted = CountedPairs(own, options.Ties);
-            if (counted == 0) continue;
+            if (counted == 0)
+            {
+                continue;
+            }
+
             var share = Weight(promptWeights, prompt) / (options.Ties == TieRule.DropPooled ? divisor : divisor * counted);
             statistics += OnePrompt(rewards, own, share, options, gradient);
         }
@@ -108,7 +114,11 @@ public static class RankingLoss
         long counted = 0, decided = 0;
         foreach (var pair in pairs)
         {
-            if (!Counts(pair, options.Ties)) continue;
+            if (!Counts(pair, options.Ties))
+            {
+                continue;
+            }
+
             double winner = rewards[pair.Winner], loser = rewards[pair.Loser];
             var wrong = pair.IsTie ? 0.5 : options.LabelSmoothing;
             var x = winner - loser - (pair.IsTie ? 0 : pair.Margin);
@@ -122,7 +132,11 @@ public static class RankingLoss
             gradient[pair.Loser] += (float)(share * (pull - slope));
 
             counted++;
-            if (pair.IsTie) continue;
+            if (pair.IsTie)
+            {
+                continue;
+            }
+
             decided++;
             correct += winner > loser ? 1 : winner == loser ? 0.5 : 0;
         }
@@ -137,7 +151,10 @@ public static class RankingLoss
         var count = 0;
         foreach (var pair in pairs)
         {
-            if (Counts(pair, ties)) count++;
+            if (Counts(pair, ties))
+            {
+                count++;
+            }
         }
 
         return count;
@@ -148,8 +165,13 @@ public static class RankingLoss
     private static void CheckPrompts(int pairs, ReadOnlySpan<int> pairOffsets, ReadOnlySpan<float> promptWeights)
     {
         if (pairOffsets.IsEmpty || pairOffsets[0] != 0 || pairOffsets[^1] != pairs)
+        {
             throw new ArgumentException($"Pair offsets must begin with 0 and end with the number of pairs ({pairs}).", nameof(pairOffsets));
+        }
+
         if (!promptWeights.IsEmpty)
+        {
             PackedRows.CheckLength(pairOffsets.Length - 1, promptWeights.Length, nameof(promptWeights));
+        }
     }
 }

@@ -19,7 +19,10 @@ public static class Rewards
         PackedRows.CheckLength(kl.Length, destination.Length, nameof(destination));
 
         for (var i = 0; i < kl.Length; i++)
+        {
             destination[i] = (float)(-beta * kl[i]);
+        }
+
         for (var row = 0; row < scores.Length; row++)
         {
             var last = offsets[row + 1] - 1;

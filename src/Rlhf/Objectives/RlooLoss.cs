@@ -18,7 +18,9 @@ public static class RlooLoss
         PackedRows.CheckLength(offsets.Length - 1, scores.Length, nameof(scores));
         PackedRows.CheckLength(scores.Length, destination.Length, nameof(destination));
         for (var row = 0; row < scores.Length; row++)
+        {
             destination[row] = (float)(scores[row] - beta * Sum(kl, offsets, row));
+        }
     }
 
     /// <summary>-mean over answers of A_i * sum_t log p_new.</summary>
@@ -74,7 +76,11 @@ public static class RlooLoss
     private static double Sum(ReadOnlySpan<float> perToken, ReadOnlySpan<int> offsets, int row)
     {
         double sum = 0;
-        for (var t = offsets[row]; t < offsets[row + 1]; t++) sum += perToken[t];
+        for (var t = offsets[row]; t < offsets[row + 1]; t++)
+        {
+            sum += perToken[t];
+        }
+
         return sum;
     }
 

@@ -19,7 +19,11 @@ public readonly record struct RunningMoments(long Count, double Mean, double Squ
     public static RunningMoments Of(ReadOnlySpan<float> values)
     {
         var moments = default(RunningMoments);
-        foreach (var value in values) moments = moments.With(value);
+        foreach (var value in values)
+        {
+            moments = moments.With(value);
+        }
+
         return moments;
     }
 
@@ -35,8 +39,16 @@ public readonly record struct RunningMoments(long Count, double Mean, double Squ
     /// <summary>The moments of both sets of numbers together.</summary>
     public static RunningMoments operator +(RunningMoments a, RunningMoments b)
     {
-        if (a.Count == 0) return b;
-        if (b.Count == 0) return a;
+        if (a.Count == 0)
+        {
+            return b;
+        }
+
+        if (b.Count == 0)
+        {
+            return a;
+        }
+
         var count = a.Count + b.Count;
         var step = b.Mean - a.Mean;
         return new RunningMoments(

@@ -35,7 +35,11 @@ public static class ScoreShaping
         for (var i = 0; i < raw.Length; i++)
         {
             var score = scale.Apply(raw[i]);
-            if (clip is { } bound) score = Math.Clamp(score, -bound, bound);
+            if (clip is { } bound)
+            {
+                score = Math.Clamp(score, -bound, bound);
+            }
+
             destination[i] = (float)(finished[i] ? score : score - missingEosPenalty);
         }
     }

@@ -21,7 +21,10 @@ public static class Whitening
         var factor = 1 / Math.Sqrt((unbiased ? moments.UnbiasedVariance : moments.Variance) + Epsilon);
         var shift = keepMean ? moments.Mean : 0;
         for (var i = 0; i < values.Length; i++)
+        {
             destination[i] = (float)((values[i] - moments.Mean) * factor + shift);
+        }
+
         return moments;
     }
 }

@@ -1,6 +1,6 @@
 using System.Diagnostics;
-using Rlhf.Numerics;
-using Rlhf.Numerics.Cpu;
+using Rlhf.Compute;
+using Rlhf.Compute.Cpu;
 
 namespace Rlhf.Runs;
 
@@ -98,12 +98,12 @@ public static class DeviceProbe
 
     private sealed class Cursor(FloatBuffer memory)
     {
-        private long used;
+        private long _used;
 
         public FloatBuffer Take(long length)
         {
-            var buffer = memory.Slice(used, length);
-            used += (length + 15) / 16 * 16;
+            var buffer = memory.Slice(_used, length);
+            _used += (length + 15) / 16 * 16;
             return buffer;
         }
     }

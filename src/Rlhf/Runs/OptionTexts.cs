@@ -9,9 +9,9 @@ namespace Rlhf.Runs;
 /// <summary>The texts of the options' documentation comments, from the XML file that the build writes beside the library, as Markdown.</summary>
 internal sealed partial class OptionTexts
 {
-    private readonly Dictionary<string, XElement> summaries;
+    private readonly Dictionary<string, XElement> _summaries;
 
-    private OptionTexts(Dictionary<string, XElement> summaries) => this.summaries = summaries;
+    private OptionTexts(Dictionary<string, XElement> summaries) => _summaries = summaries;
 
     /// <summary>Reads the file beside the library.</summary>
     /// <exception cref="InputException">It is not there, or broken.</exception>
@@ -40,7 +40,7 @@ internal sealed partial class OptionTexts
     /// <summary>What a value of an enum means.</summary>
     public string Of(Type type, string member) => Of($"F:{type.FullName}.{member}");
 
-    private string Of(string name) => summaries.TryGetValue(name, out var summary)
+    private string Of(string name) => _summaries.TryGetValue(name, out var summary)
         ? WhiteSpace().Replace(Markdown(summary), " ").Trim()
         : throw new InvalidOperationException($"{name} has no documentation comment.");
 

@@ -7,36 +7,36 @@ internal sealed class RecipeBinder
 {
     private const int MostNamed = 10;
 
-    private readonly Dictionary<string, string> origins = new(StringComparer.Ordinal);
-    private readonly List<string> errors = [];
+    private readonly Dictionary<string, string> _origins = new(StringComparer.Ordinal);
+    private readonly List<string> _errors = [];
 
     /// <summary>All errors, each with its place.</summary>
-    public IReadOnlyList<string> Errors => errors;
+    public IReadOnlyList<string> Errors => _errors;
 
     /// <summary>The keys that were written down, as full paths.</summary>
-    public IReadOnlySet<string> GivenKeys => origins.Keys.ToHashSet(StringComparer.Ordinal);
+    public IReadOnlySet<string> GivenKeys => _origins.Keys.ToHashSet(StringComparer.Ordinal);
 
     /// <summary>Where a key stands, or else the nearest key above it that was written down.</summary>
     public string OriginOf(string key)
     {
         for (var path = key; path.Length > 0; path = path.LastIndexOf('.') is > 0 and var dot ? path[..dot] : "")
         {
-            if (origins.TryGetValue(path, out var origin))
+            if (_origins.TryGetValue(path, out var origin))
             {
                 return origin;
             }
         }
 
-        return origins.GetValueOrDefault("", "");
+        return _origins.GetValueOrDefault("", "");
     }
 
     /// <summary>Sets the properties of <paramref name="options"/> that <paramref name="node"/> names.</summary>
     public void Bind(object options, RecipeNode node, string path = "")
     {
-        origins.TryAdd(path, node.Origin);
+        _origins.TryAdd(path, node.Origin);
         if (node is not RecipeMapping mapping)
         {
-            errors.Add(node is RecipeScalar { Quoted: false, Text: "" }
+            _errors.Add(node is RecipeScalar { Quoted: false, Text: "" }
                 ? $"{node.Origin}: {Shown(path)} is empty; write {{}} for its defaults"
                 : $"{node.Origin}: expected keys below {Shown(path)}, found {Describe(node)}");
             return;
@@ -48,12 +48,12 @@ internal sealed class RecipeBinder
             var full = path.Length == 0 ? entry.Key : $"{path}.{entry.Key}";
             if (keys.FirstOrDefault(key => key.Name == entry.Key) is { } found)
             {
-                origins[full] = entry.Origin;
+                _origins[full] = entry.Origin;
                 BindProperty(options, found, entry.Value, full);
             }
             else
             {
-                errors.Add($"{entry.Origin}: unknown key '{full}'{Suggestion(entry.Key, [.. keys.Select(key => key.Name)])}");
+                _errors.Add($"{entry.Origin}: unknown key '{full}'{Suggestion(entry.Key, [.. keys.Select(key => key.Name)])}");
             }
         }
     }
@@ -99,7 +99,7 @@ internal sealed class RecipeBinder
         else
         {
             var found = node is RecipeScalar { Quoted: false, Text: "" } ? "nothing" : Describe(node);
-            errors.Add($"{node.Origin}: {path}: expected {Expectation(key.ValueType)}{(key.MayBeNone ? " or none" : "")}, found {found}{EnumSuggestion(key.ValueType, node)}");
+            _errors.Add($"{node.Origin}: {path}: expected {Expectation(key.ValueType)}{(key.MayBeNone ? " or none" : "")}, found {found}{EnumSuggestion(key.ValueType, node)}");
         }
     }
 

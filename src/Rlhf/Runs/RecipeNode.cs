@@ -23,13 +23,13 @@ internal sealed record RecipeEntry(string Origin, string Key, RecipeNode Value);
 internal sealed class RecipeNodeReader
 {
 
-    private readonly Parser parser;
-    private readonly Func<Mark, string> originOf;
+    private readonly Parser _parser;
+    private readonly Func<Mark, string> _originOf;
 
     private RecipeNodeReader(string text, Func<Mark, string> originOf)
     {
-        parser = new Parser(new StringReader(text));
-        this.originOf = originOf;
+        _parser = new Parser(new StringReader(text));
+        _originOf = originOf;
     }
 
     /// <summary>Reads a whole file's text.</summary>
@@ -54,12 +54,12 @@ internal sealed class RecipeNodeReader
         catch (InvalidOperationException exception)
         {
             // YamlDotNet's scanner throws this instead of its own exception for some broken flow collections.
-            throw new InputException($"{originOf(reader.parser.Current?.End ?? new Mark(0, 1, 1))}: not valid YAML from here on", exception);
+            throw new InputException($"{originOf(reader._parser.Current?.End ?? new Mark(0, 1, 1))}: not valid YAML from here on", exception);
         }
         catch (ArgumentException exception)
         {
             // And this for escapes that are half of a surrogate pair.
-            throw new InputException($"{originOf(reader.parser.Current?.End ?? new Mark(0, 1, 1))}: a text from here on holds half of a surrogate pair (a \\uD800 to \\uDFFF without its partner)", exception);
+            throw new InputException($"{originOf(reader._parser.Current?.End ?? new Mark(0, 1, 1))}: a text from here on holds half of a surrogate pair (a \\uD800 to \\uDFFF without its partner)", exception);
         }
         catch (YamlException exception)
         {
@@ -69,24 +69,24 @@ internal sealed class RecipeNodeReader
 
     private RecipeNode ReadDocument()
     {
-        parser.Consume<StreamStart>();
-        if (parser.Accept<StreamEnd>(out var end))
+        _parser.Consume<StreamStart>();
+        if (_parser.Accept<StreamEnd>(out var end))
         {
-            return new RecipeScalar(originOf(end.Start), "", Quoted: false);
+            return new RecipeScalar(_originOf(end.Start), "", Quoted: false);
         }
 
-        parser.Consume<DocumentStart>();
+        _parser.Consume<DocumentStart>();
         var root = ReadNode(0);
-        parser.Consume<DocumentEnd>();
-        return parser.Accept<StreamEnd>(out _)
+        _parser.Consume<DocumentEnd>();
+        return _parser.Accept<StreamEnd>(out _)
             ? root
-            : throw new InputException($"{originOf(parser.Current!.Start)}: a recipe is one YAML document, found a second");
+            : throw new InputException($"{_originOf(_parser.Current!.Start)}: a recipe is one YAML document, found a second");
     }
 
     private RecipeNode ReadNode(int depth)
     {
-        var current = parser.Consume<ParsingEvent>();
-        var origin = originOf(current.Start);
+        var current = _parser.Consume<ParsingEvent>();
+        var origin = _originOf(current.Start);
         if (depth > Limits.RecipeDepth)
         {
             throw new InputException($"{origin}: nested deeper than {Limits.RecipeDepth} levels");
@@ -127,7 +127,7 @@ internal sealed class RecipeNodeReader
     private RecipeSequence ReadSequence(string origin, int depth)
     {
         var items = new List<RecipeNode>();
-        while (!parser.TryConsume<SequenceEnd>(out _))
+        while (!_parser.TryConsume<SequenceEnd>(out _))
         {
             items.Add(ReadNode(depth + 1));
         }
@@ -139,7 +139,7 @@ internal sealed class RecipeNodeReader
     {
         var entries = new List<RecipeEntry>();
         var keys = new HashSet<string>(StringComparer.Ordinal);
-        while (!parser.TryConsume<MappingEnd>(out _))
+        while (!_parser.TryConsume<MappingEnd>(out _))
         {
             if (ReadNode(depth + 1) is not RecipeScalar key)
             {

@@ -1,10 +1,13 @@
 using Rlhf.Data;
 using Rlhf.Model;
 using Rlhf.Model.Checkpoints;
-using Rlhf.Tokenization;
-using Rlhf.Training.Ppo;
-using Rlhf.Training.RewardModeling;
-using Rlhf.Training.SupervisedFineTuning;
+using Rlhf.Stages;
+using Rlhf.Stages.Collect;
+using Rlhf.Stages.Ppo;
+using Rlhf.Stages.Reward;
+using Rlhf.Text;
+using Rlhf.Text.Templates;
+using Rlhf.Training;
 
 namespace Rlhf.Runs;
 
@@ -27,36 +30,36 @@ public sealed class RecipePlan
     private const double WideSampling = 0.65;
     private const double HalfWidth = 48;
 
-    private readonly Recipe recipe;
-    private readonly StageData data;
-    private readonly Tokenizer tokenizer;
-    private readonly DecoderConfig config;
-    private readonly ModelCosts costs;
-    private readonly StageMemory memory;
-    private readonly Ledger ledger = new("plan");
-    private readonly Lazy<double?> demonstrated; // mean tokens of an answer
+    private readonly Recipe _recipe;
+    private readonly StageData _data;
+    private readonly Tokenizer _tokenizer;
+    private readonly DecoderConfig _config;
+    private readonly ModelCosts _costs;
+    private readonly StageMemory _memory;
+    private readonly Ledger _ledger = new("plan");
+    private readonly Lazy<double?> _demonstrated; // mean tokens of an answer
 
     private RecipePlan(Recipe asked, string folder)
     {
-        recipe = RecipeFormat.Settle(asked, DateOnly.FromDateTime(DateTime.Now));
-        Format = RecipeFormat.Describe(asked, recipe);
-        data = new StageData(recipe, folder, ledger);
-        if (recipe.Base.Model is { } model)
+        _recipe = RecipeFormat.Settle(asked, DateOnly.FromDateTime(DateTime.Now));
+        Format = RecipeFormat.Describe(asked, _recipe);
+        _data = new StageData(_recipe, folder, _ledger);
+        if (_recipe.Base.Model is { } model)
         {
             using var file = HuggingFaceFolder.Load(model);
-            (config, tokenizer) = (file.Config, Tokenizer.Load(model));
+            (_config, _tokenizer) = (file.Config, Tokenizer.Load(model));
         }
         else
         {
-            tokenizer = BaseModel.CreateTokenizer(recipe, folder);
-            config = recipe.Base.Shape!.ToConfig(tokenizer.VocabularySize, tokenizer.BeginningOfSequence, tokenizer.EndOfSequenceIds);
+            _tokenizer = BaseModel.CreateTokenizer(_recipe, folder);
+            _config = _recipe.Base.Shape!.ToConfig(_tokenizer.VocabularySize, _tokenizer.BeginningOfSequence, _tokenizer.EndOfSequenceIds);
         }
 
-        demonstrated = new Lazy<double?>(() => recipe.Sft is null ? null : Demonstrations().Train is { Length: > 0 } rows ? rows.Average(row => (double)row.ResponseLength) : null);
-        costs = new ModelCosts(config);
-        memory = new StageMemory(config, recipe.Precision, recipe.FrozenPrecision);
-        Parameters = costs.Parameters;
-        Stages = [.. StageStep.Of(recipe).Select(step => PlanOf(step) with { Name = step.Name })];
+        _demonstrated = new Lazy<double?>(() => _recipe.Sft is null ? null : Demonstrations().Train is { Length: > 0 } rows ? rows.Average(row => (double)row.ResponseLength) : null);
+        _costs = new ModelCosts(_config);
+        _memory = new StageMemory(_config, _recipe.Precision, _recipe.FrozenPrecision);
+        Parameters = _costs.Parameters;
+        Stages = [.. StageStep.Of(_recipe).Select(step => PlanOf(step) with { Name = step.Name })];
         ProgramBytes = Environment.WorkingSet;
     }
 
@@ -73,10 +76,10 @@ public sealed class RecipePlan
     public long ProgramBytes { get; }
 
     /// <summary>Share of the matrix product's rate that training and scoring are assumed to reach.</summary>
-    public double TrainingEfficiency => WideTraining * config.Width / (config.Width + HalfWidth);
+    public double TrainingEfficiency => WideTraining * _config.Width / (_config.Width + HalfWidth);
 
     /// <summary>The same for sampling, which reads every weight for a few rows.</summary>
-    public double SamplingEfficiency => WideSampling * config.Width / (config.Width + HalfWidth);
+    public double SamplingEfficiency => WideSampling * _config.Width / (_config.Width + HalfWidth);
 
     /// <summary>Seconds that a stage is assumed to take.</summary>
     /// <param name="stage">The stage.</param>
@@ -100,11 +103,11 @@ public sealed class RecipePlan
 
     private StagePlan PlanOf(StageStep step) => step.Kind switch
     {
-        StageKind.Pretrain => Supervised(step, recipe.Pretrain!, Texts(recipe.Pretrain!.ContextTokens)),
-        StageKind.Sft => Supervised(step, recipe.Sft!, Demonstrations()),
-        StageKind.Collect => Collect(recipe.Collect!),
+        StageKind.Pretrain => Supervised(step, _recipe.Pretrain!, Texts(_recipe.Pretrain!.ContextTokens)),
+        StageKind.Sft => Supervised(step, _recipe.Sft!, Demonstrations()),
+        StageKind.Collect => Collect(_recipe.Collect!),
         StageKind.Reward => Reward(step),
-        StageKind.Ppo => Ppo(step, recipe.Ppo!),
+        StageKind.Ppo => Ppo(step, _recipe.Ppo!),
         _ => throw new ArgumentOutOfRangeException(nameof(step), step.Kind, "Nobody plans a stage of this kind."),
     };
 
@@ -113,7 +116,7 @@ public sealed class RecipePlan
         var (rows, heldOut) = data;
         if (rows.Length == 0)
         {
-            throw new InputException("the plan found no training row: " + ledger.ToText());
+            throw new InputException("the plan found no training row: " + _ledger.ToText());
         }
 
         var schedule = new SupervisedSchedule(options, [.. rows.Select(row => row.Tokens.Length)], 0);
@@ -122,7 +125,7 @@ public sealed class RecipePlan
         var share = options.MaxSteps is { } most && perEpoch > 0 ? Math.Min(1, most / (double)new SupervisedSchedule(options with { MaxSteps = null }, [.. rows.Select(row => row.Tokens.Length)], 0).TotalSteps) : 1;
         var tokens = epochTokens * options.Epochs * share;
         var targets = rows.Sum(row => (double)row.TrainedTokens) * options.Epochs * share;
-        var bytes = memory.Supervised(options, rows, heldOut, step.SeedOf(options.Seed, recipe));
+        var bytes = _memory.Supervised(options, rows, heldOut, step.SeedOf(options.Seed, _recipe));
         var evaluations = heldOut.Length == 0 ? 0 : 2 + (options.EvaluateEvery > 0 ? schedule.TotalSteps / options.EvaluateEvery : options.Epochs * share); // before, during, after
         var operations = (3 * LanguageOperations(tokens, targets, epochTokens / rows.Length))
             + (evaluations * LanguageOperations(heldOut.Sum(row => (double)row.Tokens.Length), heldOut.Sum(row => (double)row.TrainedTokens), epochTokens / rows.Length));
@@ -130,7 +133,7 @@ public sealed class RecipePlan
     }
 
     /// <summary>Operations of a forward pass with the language head at its targets.</summary>
-    private double LanguageOperations(double tokens, double targets, double length) => (tokens * costs.ForwardOperations(length)) + (targets * costs.HeadOperations);
+    private double LanguageOperations(double tokens, double targets, double length) => (tokens * _costs.ForwardOperations(length)) + (targets * _costs.HeadOperations);
 
     private StagePlan Collect(CollectOptions options)
     {
@@ -139,8 +142,8 @@ public sealed class RecipePlan
         var answers = (long)prompts * options.AnswersPerPrompt;
         var answerTokens = AnswerTokens(options.MaxNewTokens);
         var tokens = prompts * (promptTokens + (options.AnswersPerPrompt * answerTokens)); // a prompt goes through the model once
-        var judged = options.LabelerIsFolder ? answers * (promptTokens + answerTokens) * costs.ForwardOperations(promptTokens + answerTokens) : 0;
-        return new StagePlan("", answers, "answers", tokens, 0, memory.Collect(options, collected), judged, LanguageOperations(tokens, answers * answerTokens, promptTokens + answerTokens));
+        var judged = options.LabelerIsFolder ? answers * (promptTokens + answerTokens) * _costs.ForwardOperations(promptTokens + answerTokens) : 0;
+        return new StagePlan("", answers, "answers", tokens, 0, _memory.Collect(options, collected), judged, LanguageOperations(tokens, answers * answerTokens, promptTokens + answerTokens));
     }
 
     /// <summary>Prompts to which answers are collected.</summary>
@@ -148,15 +151,15 @@ public sealed class RecipePlan
 
     private StagePlan Reward(StageStep step)
     {
-        var options = recipe.Reward!;
-        var encoder = new SequenceEncoder(tokenizer, data.FormatOf(recipe.Data.Comparisons), Within(options.Limits), ledger);
-        var comparisons = data.Comparisons();
+        var options = _recipe.Reward!;
+        var encoder = new SequenceEncoder(_tokenizer, _data.FormatOf(_recipe.Data.Comparisons), Within(options.Limits), _ledger);
+        var comparisons = _data.Comparisons();
         EncodedRanking[] Encoded(IEnumerable<Ranking> rankings) => [.. rankings.Select(encoder.Encode).OfType<EncodedRanking>()];
         var (rankings, heldOut) = (Encoded(comparisons.Train), Encoded(comparisons.HeldOut));
         var (examples, tokens) = ((double)rankings.Length, rankings.Sum(ranking => (double)RewardTrainer.RowsOf(ranking, options)));
         var validated = heldOut.Sum(ranking => (double)RewardTrainer.RowsOf(ranking, options));
         var (answers, answersTokens) = (rankings.Sum(ranking => (double)ranking.Answers.Length), rankings.Sum(ranking => ranking.Answers.Sum(answer => (double)answer.Tokens.Length)));
-        if (recipe.Collect is { } collect)
+        if (_recipe.Collect is { } collect)
         {
             var collected = CollectedPrompts(collect);
             var (prompts, promptTokens) = (collected.Length, MeanLength(collected));
@@ -174,9 +177,9 @@ public sealed class RecipePlan
         var models = options.SecondModel is { } second ? 2 - second.DropFraction : 1;
         var updates = (long)(Math.Ceiling(examples / options.Batch) * options.Epochs * models);
         tokens *= options.Epochs * models;
-        var bytes = memory.Reward(options, rankings, heldOut, step.SeedOf(options.Seed, recipe));
+        var bytes = _memory.Reward(options, rankings, heldOut, step.SeedOf(options.Seed, _recipe));
         var evaluations = (1 + (options.EvaluateEvery > 0 ? updates / options.EvaluateEvery : options.Epochs)) * models; // during and after
-        return new StagePlan("", (long)examples, "rankings", tokens, updates, bytes, ((3 * tokens) + (evaluations * validated)) * costs.ForwardOperations(answersTokens / Math.Max(1, answers)));
+        return new StagePlan("", (long)examples, "rankings", tokens, updates, bytes, ((3 * tokens) + (evaluations * validated)) * _costs.ForwardOperations(answersTokens / Math.Max(1, answers)));
     }
 
     private StagePlan Ppo(StageStep step, PpoOptions options)
@@ -185,45 +188,45 @@ public sealed class RecipePlan
         var answerTokens = AnswerTokens(options.MaxNewTokens);
         var length = MeanLength(prompts) + answerTokens;
         var rollouts = (double)options.Steps * options.RolloutsPerStep;
-        var judges = recipe.Reward?.SecondModel is null ? 3 : 4; // reference, reward, value, and a second reward model
+        var judges = _recipe.Reward?.SecondModel is null ? 3 : 4; // reference, reward, value, and a second reward model
         var trained = (options.SharedTrunk ? 1 : 2) * options.InnerEpochs;
         var rows = (MeanLength(prompts) / options.RolloutsPerPrompt) + answerTokens; // of a rollout: a prompt goes through a model once for all of its rollouts
         var tokens = rollouts * rows * (1 + judges + trained);
         var pretraining = options.Ptx is { } ptx ? Texts(ptx.ContextTokens).Train : [];
         var mixed = pretraining.Length == 0 ? 0 : rollouts * options.InnerEpochs * options.Ptx!.BatchRatio * pretraining.Average(row => (double)row.Tokens.Length);
-        var operations = (rollouts * ((rows * (judges + (3 * trained)) * costs.ForwardOperations(length)) + (answerTokens * (1 + (3 * options.InnerEpochs)) * costs.HeadOperations))) // the judges, and forward and backward of what is trained
+        var operations = (rollouts * ((rows * (judges + (3 * trained)) * _costs.ForwardOperations(length)) + (answerTokens * (1 + (3 * options.InnerEpochs)) * _costs.HeadOperations))) // the judges, and forward and backward of what is trained
             + (3 * LanguageOperations(mixed, mixed, mixed == 0 ? 0 : pretraining.Average(row => (double)row.Tokens.Length)));
-        var evaluations = 3 + (options.EvaluateEvery > 0 ? (options.Steps - 1) / options.EvaluateEvery : 0) + (recipe.Sft is null && recipe.Pretrain is null ? 0 : 1); // the start, the end, SFT and another base
+        var evaluations = 3 + (options.EvaluateEvery > 0 ? (options.Steps - 1) / options.EvaluateEvery : 0) + (_recipe.Sft is null && _recipe.Pretrain is null ? 0 : 1); // the start, the end, SFT and another base
         var evaluated = (double)evaluations * Math.Min(heldOut.Length, options.EvaluationPrompts) * options.EvaluationSamples;
-        operations += evaluated * (((judges - 1) * length * costs.ForwardOperations(length)) + (answerTokens * costs.HeadOperations));
-        var bytes = prompts.Length == 0 ? 0 : memory.Ppo(options, recipe.Reward?.SecondModel is not null, prompts, heldOut, pretraining, step.SeedOf(options.Seed, recipe));
+        operations += evaluated * (((judges - 1) * length * _costs.ForwardOperations(length)) + (answerTokens * _costs.HeadOperations));
+        var bytes = prompts.Length == 0 ? 0 : _memory.Ppo(options, _recipe.Reward?.SecondModel is not null, prompts, heldOut, pretraining, step.SeedOf(options.Seed, _recipe));
         return new StagePlan("", (long)rollouts, "rollouts", tokens, (long)options.Steps * options.InnerEpochs * (options.RolloutsPerStep / options.Minibatch), bytes,
             operations, LanguageOperations((rollouts * rows) + (evaluated * length), (rollouts + evaluated) * answerTokens, length));
     }
 
     /// <summary>How long a sampled answer is assumed to be: as the demonstrations that the policy imitates, or as long as it may be.</summary>
-    private double AnswerTokens(int maxNewTokens) => Math.Min(maxNewTokens, demonstrated.Value ?? maxNewTokens);
+    private double AnswerTokens(int maxNewTokens) => Math.Min(maxNewTokens, _demonstrated.Value ?? maxNewTokens);
 
     private (EncodedSequence[] Train, EncodedSequence[] HeldOut) Texts(int? contextTokens)
     {
-        var pieces = new EncodingOptions { MaxTokens = Math.Min(contextTokens ?? config.ContextLength, config.ContextLength) };
-        var encoder = new SequenceEncoder(tokenizer, data.FormatOf(recipe.Data.Text), pieces, ledger);
-        var (train, heldOut) = data.Texts();
+        var pieces = new EncodingOptions { MaxTokens = Math.Min(contextTokens ?? _config.ContextLength, _config.ContextLength) };
+        var encoder = new SequenceEncoder(_tokenizer, _data.FormatOf(_recipe.Data.Text), pieces, _ledger);
+        var (train, heldOut) = _data.Texts();
         return ([.. train.SelectMany(encoder.Encode)], [.. heldOut.SelectMany(encoder.Encode)]);
     }
 
     private (EncodedSequence[] Train, EncodedSequence[] HeldOut) Demonstrations()
     {
-        var encoder = new SequenceEncoder(tokenizer, data.FormatOf(recipe.Data.Demonstrations), Within(recipe.Sft!.Limits), ledger);
-        var (train, heldOut) = data.Demonstrations();
-        var encode = Runs.Stages.StageTools.Encode(recipe.Sft, encoder);
+        var encoder = new SequenceEncoder(_tokenizer, _data.FormatOf(_recipe.Data.Demonstrations), Within(_recipe.Sft!.Limits), _ledger);
+        var (train, heldOut) = _data.Demonstrations();
+        var encode = StageTools.Encode(_recipe.Sft, encoder);
         return ([.. train.SelectMany(encode)], [.. heldOut.SelectMany(encode)]);
     }
 
     private EncodedPrompt[] Prompts(EncodingOptions limits, int maxNewTokens, bool heldOut = false)
     {
-        var encoder = new SequenceEncoder(tokenizer, data.FormatOf(recipe.Data.Prompts), Runs.Stages.StageTools.ForPrompts(limits, config.ContextLength, maxNewTokens), ledger);
-        var prompts = data.Prompts();
+        var encoder = new SequenceEncoder(_tokenizer, _data.FormatOf(_recipe.Data.Prompts), StageTools.ForPrompts(limits, _config.ContextLength, maxNewTokens), _ledger);
+        var prompts = _data.Prompts();
         return [.. (heldOut ? prompts.HeldOut : prompts.Train).Select(encoder.Encode).OfType<EncodedPrompt>()];
     }
 
@@ -235,7 +238,7 @@ public sealed class RecipePlan
         return new EncodedRanking("", prompt.PromptText, [.. answers], [(0, 1)], [], 1, null, null);
     }
 
-    private EncodingOptions Within(EncodingOptions limits) => Runs.Stages.StageTools.Within(limits, config.ContextLength);
+    private EncodingOptions Within(EncodingOptions limits) => StageTools.Within(limits, _config.ContextLength);
 
     private static double MeanLength(EncodedPrompt[] prompts) => prompts.Length == 0 ? 0 : prompts.Average(prompt => prompt.Tokens.Length);
 }

@@ -1,6 +1,8 @@
 using Rlhf.Data;
-using Rlhf.Training.Ppo;
-using Rlhf.Training.SupervisedFineTuning;
+using Rlhf.Stages;
+using Rlhf.Stages.Collect;
+using Rlhf.Stages.Ppo;
+using Rlhf.Stages.Sft;
 
 namespace Rlhf.Runs;
 

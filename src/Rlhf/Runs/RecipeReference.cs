@@ -1,6 +1,7 @@
 using System.Globalization;
 using System.Text;
 using Rlhf.Data;
+using Rlhf.Stages;
 
 namespace Rlhf.Runs;
 
@@ -27,9 +28,9 @@ public sealed class RecipeReference
     // Options that stand in several places and are the same in all of them.
     private static readonly Type[] Shared = [typeof(DataSource), typeof(FormatOptions), typeof(EncodingOptions)];
 
-    private readonly OptionTexts texts = OptionTexts.Load();
-    private readonly StringBuilder page = new(Beginning.ReplaceLineEndings("\n"));
-    private readonly List<(string Key, Type Type)> words = [];
+    private readonly OptionTexts _texts = OptionTexts.Load();
+    private readonly StringBuilder _page = new(Beginning.ReplaceLineEndings("\n"));
+    private readonly List<(string Key, Type Type)> _words = [];
 
     private RecipeReference()
     {
@@ -40,7 +41,7 @@ public sealed class RecipeReference
     {
         var reference = new RecipeReference();
         reference.WriteAll();
-        return reference.page.ToString();
+        return reference._page.ToString();
     }
 
     private void WriteAll()
@@ -57,20 +58,20 @@ public sealed class RecipeReference
             WriteSection(TitleOf(type), type);
         }
 
-        page.Append("\n## Words that keys take\n");
-        foreach (var (key, type) in words)
+        _page.Append("\n## Words that keys take\n");
+        foreach (var (key, type) in _words)
         {
-            page.Append(CultureInfo.InvariantCulture, $"\n`{key}`:\n\n");
+            _page.Append(CultureInfo.InvariantCulture, $"\n`{key}`:\n\n");
             foreach (var member in Enum.GetNames(type))
             {
-                page.Append(CultureInfo.InvariantCulture, $"- `{SnakeCase.From(member)}`: {texts.Of(type, member)}\n");
+                _page.Append(CultureInfo.InvariantCulture, $"- `{SnakeCase.From(member)}`: {_texts.Of(type, member)}\n");
             }
         }
     }
 
     private void WriteSection(string title, Type type, bool isTop = false)
     {
-        page.Append(CultureInfo.InvariantCulture, $"\n## {title}\n\n{texts.Of(type)}\n\n| key | type | default | meaning |\n| --- | --- | --- | --- |\n");
+        _page.Append(CultureInfo.InvariantCulture, $"\n## {title}\n\n{_texts.Of(type)}\n\n| key | type | default | meaning |\n| --- | --- | --- | --- |\n");
         WriteKeys("", type, Activator.CreateInstance(type)!, isTop);
     }
 
@@ -81,12 +82,12 @@ public sealed class RecipeReference
             var value = key.Property.GetValue(defaults);
             if (!RecipeKeys.IsOptions(key.ValueType))
             {
-                WriteRow(path + key.Name, TypeOf(key), DefaultOf(value), texts.Of(key.Property));
+                WriteRow(path + key.Name, TypeOf(key), DefaultOf(value), _texts.Of(key.Property));
                 continue;
             }
 
             var linked = isTop || Shared.Contains(key.ValueType);
-            WriteRow(path + key.Name, linked ? LinkTo(key) : "keys below", value is null ? "absent" : linked ? "its defaults" : "", texts.Of(key.Property));
+            WriteRow(path + key.Name, linked ? LinkTo(key) : "keys below", value is null ? "absent" : linked ? "its defaults" : "", _texts.Of(key.Property));
             if (!linked)
             {
                 WriteKeys($"{path}{key.Name}.", key.ValueType, value ?? Activator.CreateInstance(key.ValueType)!, isTop: false);
@@ -95,16 +96,16 @@ public sealed class RecipeReference
     }
 
     private void WriteRow(string key, string type, string value, string meaning) =>
-        page.Append(CultureInfo.InvariantCulture, $"| `{key}` | {type} | {value} | {meaning.Replace("|", "\\|", StringComparison.Ordinal)} |\n");
+        _page.Append(CultureInfo.InvariantCulture, $"| `{key}` | {type} | {value} | {meaning.Replace("|", "\\|", StringComparison.Ordinal)} |\n");
 
     private string TypeOf(RecipeKey key)
     {
         var type = key.ValueType;
         if (type.IsEnum)
         {
-            if (!words.Exists(word => word.Type == type))
+            if (!_words.Exists(word => word.Type == type))
             {
-                words.Add((key.Name, type));
+                _words.Add((key.Name, type));
             }
 
             return string.Join(", ", Enum.GetNames(type).Select(member => $"`{SnakeCase.From(member)}`"));

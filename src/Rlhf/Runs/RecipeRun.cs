@@ -1,5 +1,6 @@
-using Rlhf.Numerics.Cpu;
-using Rlhf.Reporting;
+using Rlhf.Compute.Cpu;
+using Rlhf.Reports;
+using Rlhf.Stages;
 
 namespace Rlhf.Runs;
 
@@ -26,7 +27,7 @@ public static class RecipeRun
     /// <exception cref="RunPausedException">People are to rank answers first, and the recipe says not to wait for them.</exception>
     /// <exception cref="InputException">An input cannot be used, or is not what the run has read of it before; a new run then leaves no folder behind.</exception>
     public static RunSummary Execute(Recipe recipe, RunSettings settings, ProgressReporter progress, CancellationToken cancellation) =>
-        Execute(recipe, settings, progress, Stages.StageTable.Run, cancellation, checkInputs: true);
+        Execute(recipe, settings, progress, StageTable.Run, cancellation, checkInputs: true);
 
     internal static RunSummary Execute(
         Recipe recipe, RunSettings settings, ProgressReporter progress, Func<StageContext, StageSummary> runStage, CancellationToken cancellation, bool checkInputs = false)

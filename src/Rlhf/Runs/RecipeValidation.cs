@@ -1,7 +1,12 @@
 using Rlhf.Data;
-using Rlhf.Training.Ppo;
-using Rlhf.Training.RewardModeling;
-using Rlhf.Training.SupervisedFineTuning;
+using Rlhf.Stages;
+using Rlhf.Stages.Collect;
+using Rlhf.Stages.Ppo;
+using Rlhf.Stages.Pretrain;
+using Rlhf.Stages.Reward;
+using Rlhf.Stages.Sft;
+using Rlhf.Text.Templates;
+using Rlhf.Training;
 
 namespace Rlhf.Runs;
 
@@ -32,7 +37,7 @@ internal static class RecipeValidation
         var chat = format.Template is FormatTemplate.Auto or FormatTemplate.Tokenizer;
         errors.NoEffect(chat, nameof(format.Variables), "without a chat template of the model's folder");
         errors.NoEffect(chat, nameof(format.Date), "without a chat template of the model's folder");
-        errors.Require(format.Date is null || Tokenization.FixedDate.Parse(format.Date) is not null, nameof(format.Date), $"expected a day as {Tokenization.FixedDate.Form}, found '{format.Date}'");
+        errors.Require(format.Date is null || FixedDate.Parse(format.Date) is not null, nameof(format.Date), $"expected a day as {FixedDate.Form}, found '{format.Date}'");
     }
 
     private static void ValidateData(Recipe recipe, OptionErrors errors)

@@ -1,16 +1,17 @@
 using System.Collections;
 using System.Globalization;
 using System.Text;
+using Rlhf.Stages;
 
 namespace Rlhf.Runs;
 
 /// <summary>Writes a recipe with every default that has an effect: what <see cref="RecipeReader"/> reads back as the same recipe.</summary>
 public sealed class RecipeWriter
 {
-    private readonly StringBuilder text = new();
-    private readonly HashSet<string> withoutEffect;
+    private readonly StringBuilder _text = new();
+    private readonly HashSet<string> _withoutEffect;
 
-    private RecipeWriter(HashSet<string> withoutEffect) => this.withoutEffect = withoutEffect;
+    private RecipeWriter(HashSet<string> withoutEffect) => _withoutEffect = withoutEffect;
 
     /// <summary>The recipe as YAML, its stages in their order.</summary>
     public static string Write(Recipe recipe)
@@ -20,7 +21,7 @@ public sealed class RecipeWriter
         RecipeValidation.Validate(recipe, errors);
         var writer = new RecipeWriter(errors.All.Select(error => error.Key).ToHashSet(StringComparer.Ordinal));
         writer.WriteOptions(recipe, "", 0);
-        return writer.text.ToString();
+        return writer._text.ToString();
     }
 
     private static IEnumerable<string> EveryKey(object options, string path)
@@ -40,22 +41,22 @@ public sealed class RecipeWriter
 
     private void WriteOptions(object options, string path, int indent)
     {
-        foreach (var key in RecipeKeys.Of(options.GetType()).Where(key => !withoutEffect.Contains(path + key.Name)))
+        foreach (var key in RecipeKeys.Of(options.GetType()).Where(key => !_withoutEffect.Contains(path + key.Name)))
         {
             var value = key.Property.GetValue(options);
-            text.Append(' ', indent).Append(key.Name).Append(':');
+            _text.Append(' ', indent).Append(key.Name).Append(':');
             if (value is null || !RecipeKeys.IsOptions(value.GetType()))
             {
-                text.Append(' ').Append(Scalar(value)).Append('\n');
+                _text.Append(' ').Append(Scalar(value)).Append('\n');
                 continue;
             }
 
-            var before = text.Length;
-            text.Append('\n');
+            var before = _text.Length;
+            _text.Append('\n');
             WriteOptions(value, $"{path}{key.Name}.", indent + 2);
-            if (text.Length == before + 1)
+            if (_text.Length == before + 1)
             {
-                text.Insert(before, " {}");
+                _text.Insert(before, " {}");
             }
         }
     }

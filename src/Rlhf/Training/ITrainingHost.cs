@@ -1,4 +1,4 @@
-using Rlhf.Numerics;
+using Rlhf.Compute;
 
 namespace Rlhf.Training;
 

@@ -16,9 +16,21 @@ public sealed record LearningRateSchedule(ScheduleShape Shape, double Peak, doub
     public double At(long step)
     {
         ArgumentOutOfRangeException.ThrowIfLessThan(step, 1);
-        if (step <= WarmUpSteps) return Peak * step / WarmUpSteps;
-        if (Shape == ScheduleShape.Constant) return Peak;
-        if (step > TotalSteps) return Minimum;
+        if (step <= WarmUpSteps)
+        {
+            return Peak * step / WarmUpSteps;
+        }
+
+        if (Shape == ScheduleShape.Constant)
+        {
+            return Peak;
+        }
+
+        if (step > TotalSteps)
+        {
+            return Minimum;
+        }
+
         var progress = (double)(step - 1 - WarmUpSteps) / (TotalSteps - WarmUpSteps);
         var height = Shape == ScheduleShape.Cosine ? 0.5 * (1 + Math.Cos(Math.PI * progress)) : 1 - progress;
         return Minimum + (Peak - Minimum) * height;

@@ -1,6 +1,6 @@
 using System.Globalization;
+using Rlhf.Compute;
 using Rlhf.Model;
-using Rlhf.Numerics;
 
 namespace Rlhf.Training;
 

@@ -1,8 +1,8 @@
 using System.Globalization;
 using System.Text.Json;
 using System.Text.Json.Serialization;
+using Rlhf.Compute;
 using Rlhf.Model.Checkpoints;
-using Rlhf.Numerics;
 
 namespace Rlhf.Training;
 
@@ -30,14 +30,14 @@ public sealed class TrainerCheckpoints
         RespectRequiredConstructorParameters = true,
     };
 
-    private readonly string folder;
-    private readonly int keep;
+    private readonly string _folder;
+    private readonly int _keep;
 
     /// <summary>Checkpoints below <paramref name="folder"/>, of which the last <paramref name="keep"/> stay.</summary>
     public TrainerCheckpoints(string folder, int keep)
     {
-        this.folder = folder;
-        this.keep = keep;
+        _folder = folder;
+        _keep = keep;
     }
 
     /// <summary>Whether there is a checkpoint, good or damaged.</summary>
@@ -49,16 +49,16 @@ public sealed class TrainerCheckpoints
     {
         try
         {
-            Directory.CreateDirectory(folder);
+            Directory.CreateDirectory(_folder);
             DurableFiles.ReplaceFolderAtomically(PathOf(step), path => Fill(path, step, state));
-            foreach (var old in Steps().SkipLast(keep))
+            foreach (var old in Steps().SkipLast(_keep))
             {
                 Directory.Delete(PathOf(old), recursive: true);
             }
         }
         catch (Exception exception) when (FileFailure.Is(exception))
         {
-            throw FileFailure.Unwritable(folder, exception);
+            throw FileFailure.Unwritable(_folder, exception);
         }
     }
 
@@ -89,7 +89,7 @@ public sealed class TrainerCheckpoints
         }
         catch (Exception exception) when (FileFailure.Is(exception))
         {
-            throw FileFailure.Unreadable(folder, exception);
+            throw FileFailure.Unreadable(_folder, exception);
         }
     }
 
@@ -200,11 +200,11 @@ public sealed class TrainerCheckpoints
 
     private static string FileOf(string name) => $"{name}.safetensors";
 
-    private string PathOf(long step) => Path.Combine(folder, string.Create(CultureInfo.InvariantCulture, $"{Prefix}{step:000000}"));
+    private string PathOf(long step) => Path.Combine(_folder, string.Create(CultureInfo.InvariantCulture, $"{Prefix}{step:000000}"));
 
-    private List<long> Steps() => !Directory.Exists(folder) ? [] :
+    private List<long> Steps() => !Directory.Exists(_folder) ? [] :
     [
-        .. Directory.GetDirectories(folder)
+        .. Directory.GetDirectories(_folder)
             .Select(path => StepOf(Path.GetFileName(path)))
             .OfType<long>()
             .Order(),
@@ -218,7 +218,7 @@ public sealed class TrainerCheckpoints
     // What a death left behind: folders under their temporary names.
     private void RemoveIncomplete()
     {
-        foreach (var path in Directory.Exists(folder) ? Directory.GetDirectories(folder) : [])
+        foreach (var path in Directory.Exists(_folder) ? Directory.GetDirectories(_folder) : [])
         {
             if (StepOf(Path.GetFileName(path)) is null)
             {

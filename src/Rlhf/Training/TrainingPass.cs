@@ -1,5 +1,6 @@
+using Rlhf.Batching;
+using Rlhf.Compute;
 using Rlhf.Model;
-using Rlhf.Numerics;
 
 namespace Rlhf.Training;
 

@@ -1,7 +1,8 @@
 using Rlhf.Benchmarks;
-using Rlhf.Numerics;
-using Rlhf.Numerics.Cpu;
-using Rlhf.Tests.Numerics.OneDnn;
+using Rlhf.Compute;
+using Rlhf.Compute.Cpu;
+using Rlhf.Tests.Compute.OneDnn;
+using Rlhf.World;
 
 namespace Rlhf.Tests.Benchmarks;
 

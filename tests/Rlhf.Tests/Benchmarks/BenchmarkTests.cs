@@ -1,7 +1,8 @@
 using System.Text.Json;
 using Rlhf.Benchmarks;
 using Rlhf.Cli;
-using Rlhf.Numerics.Cpu;
+using Rlhf.Compute.Cpu;
+using Rlhf.World;
 
 namespace Rlhf.Tests.Benchmarks;
 

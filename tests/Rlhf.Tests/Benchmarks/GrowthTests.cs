@@ -1,8 +1,8 @@
 using System.Xml.Linq;
 using Rlhf.Benchmarks;
 using Rlhf.Cli;
-using Rlhf.Numerics.Cpu;
-using Rlhf.Tests.Reporting;
+using Rlhf.Compute.Cpu;
+using Rlhf.World;
 
 namespace Rlhf.Tests.Benchmarks;
 
@@ -42,7 +42,7 @@ public sealed class GrowthTests
     [Fact]
     public void The_document_gets_tables_between_its_markers_and_drawings_beside_it()
     {
-        using var folder = new TemporaryFolder();
+        using var folder = new TestFolder();
         var document = Path.Combine(folder.Path, "page.md");
         File.WriteAllText(document, "before\n<!-- growth:begin -->\nold\n<!-- growth:end -->\nafter\n");
 
@@ -67,7 +67,7 @@ public sealed class GrowthTests
     [InlineData("--json", "--document", "README.md", "--growth")]
     public void A_document_that_cannot_take_the_tables_is_refused_before_anything_is_measured(string first, string second, string file, string expected)
     {
-        using var folder = new TemporaryFolder();
+        using var folder = new TestFolder();
         File.WriteAllText(Path.Combine(folder.Path, "README.md"), "no markers");
         using var output = new StringWriter();
         using var error = new StringWriter();

@@ -1,4 +1,5 @@
 using Rlhf.Cli;
+using Rlhf.World;
 using static Rlhf.Tests.Cli.TinyModels;
 
 namespace Rlhf.Tests.Cli;

@@ -1,8 +1,10 @@
 using System.Text.Json;
 using Rlhf.Cli;
 using Rlhf.Data;
-using Rlhf.Generation;
-using Rlhf.Tokenization;
+using Rlhf.Sampling;
+using Rlhf.Text;
+using Rlhf.Text.Templates;
+using Rlhf.World;
 
 namespace Rlhf.Tests.Cli;
 

@@ -1,6 +1,7 @@
 using System.Diagnostics;
 using Rlhf.Cli;
-using Rlhf.Numerics.Cpu.OneDnn;
+using Rlhf.Compute.Cpu.OneDnn;
+using Rlhf.World;
 
 namespace Rlhf.Tests.Cli;
 

@@ -1,5 +1,6 @@
 using Rlhf.Cli;
-using Rlhf.Tokenization;
+using Rlhf.Text;
+using Rlhf.World;
 
 namespace Rlhf.Tests.Cli;
 

@@ -1,5 +1,6 @@
 using System.Text.Json;
 using Rlhf.Cli;
+using Rlhf.World;
 using static Rlhf.Tests.Cli.TinyModels;
 
 namespace Rlhf.Tests.Cli;

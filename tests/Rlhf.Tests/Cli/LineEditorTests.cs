@@ -1,4 +1,5 @@
 using Rlhf.Cli;
+using Rlhf.World;
 
 namespace Rlhf.Tests.Cli;
 

@@ -1,5 +1,6 @@
 using System.Text.RegularExpressions;
 using Rlhf.Cli;
+using Rlhf.World;
 
 namespace Rlhf.Tests.Cli;
 

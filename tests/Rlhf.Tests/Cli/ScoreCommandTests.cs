@@ -1,6 +1,7 @@
 using System.Text.Json;
 using Rlhf.Cli;
 using Rlhf.Model.Checkpoints;
+using Rlhf.World;
 using static Rlhf.Tests.Cli.TinyModels;
 
 namespace Rlhf.Tests.Cli;

@@ -2,8 +2,7 @@ using System.Text.Json;
 using Rlhf.Cli;
 using Rlhf.Model;
 using Rlhf.Model.Checkpoints;
-using Rlhf.Numerics;
-using Rlhf.Tokenization;
+using Rlhf.Text;
 
 namespace Rlhf.Tests.Cli;
 

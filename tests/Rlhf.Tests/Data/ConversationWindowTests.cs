@@ -1,4 +1,5 @@
 using Rlhf.Data;
+using Rlhf.World;
 
 namespace Rlhf.Tests.Data;
 

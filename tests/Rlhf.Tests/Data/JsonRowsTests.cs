@@ -1,6 +1,7 @@
 using System.Globalization;
 using System.Text;
 using Rlhf.Data;
+using Rlhf.World;
 
 namespace Rlhf.Tests.Data;
 

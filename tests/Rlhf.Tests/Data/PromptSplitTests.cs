@@ -1,6 +1,7 @@
 using FsCheck;
 using FsCheck.Fluent;
 using Rlhf.Data;
+using Rlhf.World;
 
 namespace Rlhf.Tests.Data;
 

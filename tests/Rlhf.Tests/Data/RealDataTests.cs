@@ -1,5 +1,6 @@
 using Rlhf.Data;
-using Rlhf.Tokenization;
+using Rlhf.Text;
+using Rlhf.Text.Templates;
 
 namespace Rlhf.Tests.Data;
 

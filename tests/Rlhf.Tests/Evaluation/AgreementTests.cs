@@ -1,4 +1,5 @@
 using Rlhf.Evaluation;
+using Rlhf.World;
 
 namespace Rlhf.Tests.Evaluation;
 

@@ -1,5 +1,6 @@
 using Rlhf.Evaluation;
-using Rlhf.Training.Ppo;
+using Rlhf.Stages.Ppo;
+using Rlhf.World;
 
 namespace Rlhf.Tests.Evaluation;
 

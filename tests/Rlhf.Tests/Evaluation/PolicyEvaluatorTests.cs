@@ -1,12 +1,13 @@
-using Rlhf.Data;
+using Rlhf.Compute;
+using Rlhf.Compute.Cpu;
 using Rlhf.Evaluation;
-using Rlhf.Generation;
 using Rlhf.Model;
 using Rlhf.Model.Checkpoints;
-using Rlhf.Numerics;
-using Rlhf.Numerics.Cpu;
+using Rlhf.Sampling;
 using Rlhf.Tests.Cli;
-using Rlhf.Tokenization;
+using Rlhf.Text;
+using Rlhf.Text.Templates;
+using Rlhf.World;
 
 namespace Rlhf.Tests.Evaluation;
 

@@ -1,6 +1,7 @@
 using System.Text.Json;
 using Rlhf.Evaluation;
-using Rlhf.Reporting;
+using Rlhf.Reports;
+using Rlhf.World;
 
 namespace Rlhf.Tests.Evaluation;
 

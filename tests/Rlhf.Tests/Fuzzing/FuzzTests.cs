@@ -1,4 +1,5 @@
 using Fuzz;
+using Rlhf.World;
 
 namespace Rlhf.Tests.Fuzzing;
 
@@ -29,7 +30,10 @@ public class FuzzTests
         var fuzz = FuzzTarget.All.Single(one => one.Name == target);
         var run = new FuzzRun(new FuzzOptions());
         foreach (var seed in fuzz.Seeds)
+        {
             run.Read(fuzz, 0, seed);
+        }
+
         Assert.Empty(run.Failures);
         Assert.True(run.Counts[target].Refused < run.Counts[target].Inputs || target is "template" or "rows" or "gzip", "every seed is refused: nothing is tested");
     }
@@ -48,7 +52,10 @@ public class FuzzTests
         var failing = new FuzzTarget("failing", 1, (input, _) => Fail(input.Files["x"][0]), () => []) { OnDisk = false };
         var run = new FuzzRun(new FuzzOptions { MostAllocatedBytes = 1 << 20 });
         for (byte what = 0; what < 4; what++)
+        {
             run.Read(failing, what, new FuzzCase([KeyValuePair.Create("x", (byte[])[what])]));
+        }
+
         Assert.Equal(["crash", "silent", "allocation"], run.Failures.Select(failure => failure.Kind));
         var count = run.Counts["failing"];
         Assert.Equal((4, 1, 1, 1, 1), (count.Inputs, count.Refused, count.Crashes, count.Silent, count.Allocations));

@@ -1,11 +1,11 @@
 using System.Text.Json;
-using Rlhf.Generation;
+using Rlhf.Compute;
+using Rlhf.Compute.Cpu;
 using Rlhf.Model;
 using Rlhf.Model.Checkpoints;
-using Rlhf.Numerics;
-using Rlhf.Numerics.Cpu;
 using Rlhf.Objectives;
-using Rlhf.Tests.Numerics.OneDnn;
+using Rlhf.Sampling;
+using Rlhf.Tests.Compute.OneDnn;
 using Rlhf.Training;
 
 namespace Rlhf.Tests.Model;

@@ -1,5 +1,6 @@
 using System.Text.Json.Nodes;
 using Rlhf.Model;
+using Rlhf.World;
 
 namespace Rlhf.Tests.Model;
 
@@ -22,7 +23,10 @@ public sealed class DecoderConfigTests
         var json = Config(family == "mistral" ? "llama" : family);
         json["model_type"] = family;
         foreach (var (key, value) in JsonNode.Parse(keys)!.AsObject())
+        {
             json[key] = value?.DeepClone();
+        }
+
         return Read(json);
     }
 

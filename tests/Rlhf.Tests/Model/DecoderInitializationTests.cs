@@ -1,4 +1,5 @@
 using Rlhf.Model;
+using Rlhf.World;
 
 namespace Rlhf.Tests.Model;
 
@@ -41,7 +42,10 @@ public sealed class DecoderInitializationTests
         {
             var numbers = values.AsSpan((int)parameter.Offset, (int)parameter.Length);
             if (parameter.Shape.Length == 1)
+            {
                 Assert.All(numbers.ToArray(), number => Assert.Equal(parameter.Name.EndsWith(".bias") ? 0 : 1, number));
+            }
+
             numbers.Clear();
         }
 

@@ -1,10 +1,11 @@
 using System.Text.Json;
-using Rlhf.Generation;
+using Rlhf.Batching;
+using Rlhf.Compute;
+using Rlhf.Compute.Cpu;
 using Rlhf.Model;
 using Rlhf.Model.Checkpoints;
-using Rlhf.Numerics;
-using Rlhf.Numerics.Cpu;
 using Rlhf.Objectives;
+using Rlhf.Sampling;
 using Rlhf.Training;
 using LanguageHead = Rlhf.Model.LanguageHead;
 

@@ -1,9 +1,10 @@
-using Rlhf.Generation;
+using Rlhf.Compute;
+using Rlhf.Compute.Cpu;
+using Rlhf.Compute.Cpu.Simd;
 using Rlhf.Model;
 using Rlhf.Model.Checkpoints;
-using Rlhf.Numerics;
-using Rlhf.Numerics.Cpu;
-using Rlhf.Numerics.Cpu.Simd;
+using Rlhf.Sampling;
+using Rlhf.World;
 
 namespace Rlhf.Tests.Model;
 

@@ -1,4 +1,5 @@
 using Rlhf.Model;
+using Rlhf.World;
 
 namespace Rlhf.Tests.Model;
 

@@ -1,9 +1,11 @@
+using Rlhf.Batching;
+using Rlhf.Compute;
+using Rlhf.Compute.Cpu;
 using Rlhf.Model;
 using Rlhf.Model.Checkpoints;
-using Rlhf.Numerics;
-using Rlhf.Numerics.Cpu;
+using Rlhf.Stages.Reward;
 using Rlhf.Training;
-using Rlhf.Training.RewardModeling;
+using Rlhf.World;
 
 namespace Rlhf.Tests.Model;
 

@@ -1,8 +1,8 @@
+using Rlhf.Compute;
+using Rlhf.Compute.Cpu;
 using Rlhf.Model;
 using Rlhf.Model.Checkpoints;
-using Rlhf.Numerics;
-using Rlhf.Numerics.Cpu;
-using Rlhf.Tests.Numerics.OneDnn;
+using Rlhf.Tests.Compute.OneDnn;
 using Rlhf.Training;
 
 namespace Rlhf.Tests.Model;

@@ -1,4 +1,5 @@
 using Rlhf.Objectives;
+using Rlhf.World;
 
 namespace Rlhf.Tests.Objectives;
 

@@ -20,7 +20,11 @@ internal sealed class Golden
     public static int[] Offsets(int[] lengths)
     {
         var offsets = new int[lengths.Length + 1];
-        for (var row = 0; row < lengths.Length; row++) offsets[row + 1] = offsets[row] + lengths[row];
+        for (var row = 0; row < lengths.Length; row++)
+        {
+            offsets[row + 1] = offsets[row] + lengths[row];
+        }
+
         return offsets;
     }
 
@@ -33,7 +37,10 @@ internal sealed class Golden
     public static void Equal(double[] expected, float[] actual)
     {
         Assert.Equal(expected.Length, actual.Length);
-        for (var i = 0; i < expected.Length; i++) Equal(expected[i], actual[i], $"[{i}]");
+        for (var i = 0; i < expected.Length; i++)
+        {
+            Equal(expected[i], actual[i], $"[{i}]");
+        }
     }
 
     /// <summary>Compares a gradient with central differences of the loss.</summary>

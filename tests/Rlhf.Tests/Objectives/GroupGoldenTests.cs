@@ -1,5 +1,6 @@
 using System.Text.Json;
 using Rlhf.Objectives;
+using Rlhf.World;
 
 namespace Rlhf.Tests.Objectives;
 
@@ -105,7 +106,10 @@ public class GroupGoldenTests
         var kl = new float[offsets[^1]];
         KlEstimators.PerToken(KlEstimator.K1, Rloo.PackedFloats("old_logprobs", lengths), Rloo.PackedFloats("ref_logprobs", lengths), kl);
         for (var row = 0; row < lengths.Length; row++)
+        {
             Golden.Equal(Rloo.Doubles("sequence_kl_k1")[row], kl[offsets[row]..offsets[row + 1]].Sum(k => (double)k));
+        }
+
         RlooLoss.PenalisedScores(rewards, kl, offsets, Rloo.Number("beta"), penalised);
         Golden.Equal(Rloo.Doubles("rewards_minus_beta_kl"), penalised);
         GroupAdvantages.LeaveOneOut(penalised, size, advantages);

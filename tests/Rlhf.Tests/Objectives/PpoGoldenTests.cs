@@ -1,5 +1,6 @@
 using System.Text.Json;
 using Rlhf.Objectives;
+using Rlhf.World;
 
 namespace Rlhf.Tests.Objectives;
 
@@ -157,7 +158,9 @@ public class PpoGoldenTests
         {
             var p = Softmax(logits[t]).P;
             for (var v = 0; v < p.Length; v++)
+            {
                 Golden.Equal(expected[t][v], gradient[t] * ((v == targets[t] ? 1 : 0) - p[v]));
+            }
         }
     }
 

@@ -1,4 +1,5 @@
 using Rlhf.Objectives;
+using Rlhf.World;
 
 namespace Rlhf.Tests.Objectives;
 
@@ -51,6 +52,9 @@ public class PpoModelGoldenTests
             ["returns_var_biased"] = value.Returns.Variance,
             ["value_error_mean_sq"] = value.MeanSquaredError,
         };
-        foreach (var (name, found) in expected) Golden.Equal(golden.Number(name), found, name);
+        foreach (var (name, found) in expected)
+        {
+            Golden.Equal(golden.Number(name), found, name);
+        }
     }
 }

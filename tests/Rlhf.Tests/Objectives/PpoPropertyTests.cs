@@ -1,4 +1,5 @@
 using Rlhf.Objectives;
+using Rlhf.World;
 
 namespace Rlhf.Tests.Objectives;
 
@@ -145,7 +146,11 @@ public class PpoPropertyTests
 
         Work();
         var before = GC.GetAllocatedBytesForCurrentThread();
-        for (var i = 0; i < 100; i++) Work();
+        for (var i = 0; i < 100; i++)
+        {
+            Work();
+        }
+
         Assert.Equal(before, GC.GetAllocatedBytesForCurrentThread());
     }
 }

@@ -1,4 +1,5 @@
 using Rlhf.Objectives;
+using Rlhf.World;
 
 namespace Rlhf.Tests.Objectives;
 
@@ -39,7 +40,9 @@ public class PreferenceGoldenTests
     {
         var perPair = File["cases"].GetProperty(name).Doubles("per_pair");
         for (var pair = 0; pair < perPair.Length; pair++)
+        {
             Golden.Equal(perPair[pair], Compute(name, Policy("chosen", Chosen), Policy("rejected", Rejected), pair).Statistics.Loss);
+        }
     }
 
     [Fact]
@@ -49,7 +52,9 @@ public class PreferenceGoldenTests
         {
             var expected = File.Root.Doubles($"sum_logratio_{side}");
             for (var row = 0; row < expected.Length; row++)
+            {
                 Golden.Equal(expected[row], new LogRatios(Policy(side, lengths), Reference(side, lengths), Golden.Offsets(lengths)).Sum(row));
+            }
         }
     }
 

@@ -1,5 +1,6 @@
 using System.Text.Json;
 using Rlhf.Objectives;
+using Rlhf.World;
 
 namespace Rlhf.Tests.Objectives;
 
@@ -58,7 +59,9 @@ public class RankingLossTests
 
         var perPrompt = expected.Doubles("per_prompt_loss");
         for (var p = 0; p < perPrompt.Length; p++)
+        {
             Golden.Equal(perPrompt[p], Loss(golden.Root.Floats("rewards"), pairs[offsets[p]..offsets[p + 1]], [0, offsets[p + 1] - offsets[p]]).Statistics.Loss);
+        }
     }
 
     [Theory]
@@ -125,7 +128,10 @@ public class RankingLossTests
         {
             var part = new float[rewards.Length];
             sum += RankingLoss.Compute(rewards, pairs.AsSpan(offsets[p]..offsets[p + 1]), [0, offsets[p + 1] - offsets[p]], [weights[p]], divisor, options, part);
-            for (var i = 0; i < part.Length; i++) added[i] += part[i];
+            for (var i = 0; i < part.Length; i++)
+            {
+                added[i] += part[i];
+            }
         }
 
         Assert.Equal(whole.Loss, sum.Loss, 12);

@@ -1,6 +1,6 @@
 using System.Runtime.InteropServices;
 using Rlhf.Cli;
-using Rlhf.Runs;
+using Rlhf.Stages;
 
 namespace Rlhf.Tests.Runs;
 
@@ -10,14 +10,14 @@ public sealed class FullDiskTests : IDisposable
     private const int Hangup = 1;
     private const int Terminate = 15;
 
-    private readonly TinyRun run = new();
+    private readonly TinyRun _run = new();
 
-    public void Dispose() => run.Dispose();
+    public void Dispose() => _run.Dispose();
 
     [SmallDiskFact]
     public void A_run_on_a_disk_that_fills_up_anywhere_stops_with_the_path_and_goes_on_to_the_same_bytes()
     {
-        run.Run();
+        _run.Run();
         using var disk = new SmallDisk(kilobytes: 16384);
         var folder = disk.PathOf("run");
         var stops = 0;
@@ -26,7 +26,7 @@ public sealed class FullDiskTests : IDisposable
             disk.FillUpTo(kilobytes * 1024L);
             try
             {
-                run.Run(folder, resume: true);
+                _run.Run(folder, resume: true);
                 break;
             }
             catch (Exception exception) when (exception is RunFailedException or InputException)
@@ -39,19 +39,19 @@ public sealed class FullDiskTests : IDisposable
 
         Assert.True(stops > 3);
         File.Delete(disk.PathOf("filler"));
-        run.Run(folder, resume: true);
-        Assert.Equal(TinyRun.ResultsOf(run.Folder), TinyRun.ResultsOf(folder));
+        _run.Run(folder, resume: true);
+        Assert.Equal(TinyRun.ResultsOf(_run.Folder), TinyRun.ResultsOf(folder));
     }
 
     [SmallDiskFact]
     public void A_read_only_disk_is_called_one()
     {
         using var disk = new SmallDisk(kilobytes: 16384);
-        run.RunUpTo(StageKind.Collect, folder: disk.PathOf("run"));
+        _run.RunUpTo(StageKind.Collect, folder: disk.PathOf("run"));
         disk.MakeReadOnly();
         foreach (var folder in (string[])[disk.PathOf("run"), disk.PathOf("other")])
         {
-            var message = Assert.Throws<InputException>(() => run.Run(folder, resume: true)).Message;
+            var message = Assert.Throws<InputException>(() => _run.Run(folder, resume: true)).Message;
             Assert.Contains("the file system is read-only", message, StringComparison.Ordinal);
             Assert.DoesNotContain("another process", message, StringComparison.Ordinal);
         }
@@ -70,7 +70,7 @@ public sealed class FullDiskTests : IDisposable
             return;
         }
 
-        var path = Path.Combine(run.Folder, name);
+        var path = Path.Combine(_run.Folder, name);
         void Link()
         {
             Directory.CreateDirectory(Path.GetDirectoryName(path)!);
@@ -83,11 +83,11 @@ public sealed class FullDiskTests : IDisposable
         }
         else
         {
-            run.RunUpTo(StageKind.Sft, within: _ => Link());
+            _run.RunUpTo(StageKind.Sft, within: _ => Link());
         }
 
         using var error = new StringWriter();
-        var exit = Rlhf.Cli.Program.Run(["run", run.PathOf("tiny.yaml"), "--out", run.Folder, "--resume", "--quiet"], TextWriter.Null, error);
+        var exit = Rlhf.Cli.Program.Run(["run", _run.PathOf("tiny.yaml"), "--out", _run.Folder, "--resume", "--quiet"], TextWriter.Null, error);
         Assert.Equal(ExitCode.Failed, exit);
         Assert.Contains("the disk is full", error.ToString(), StringComparison.Ordinal);
         Assert.Contains(name.Replace(".partial", "", StringComparison.Ordinal), error.ToString(), StringComparison.Ordinal);
@@ -103,12 +103,12 @@ public sealed class FullDiskTests : IDisposable
             return;
         }
 
-        run.Run();
-        var folder = run.PathOf("signalled");
+        _run.Run();
+        var folder = _run.PathOf("signalled");
         var random = new Random(signal);
         for (var attempt = 0; attempt < 4; attempt++)
         {
-            using var child = ResumeTests.Start("run", run.PathOf("tiny.yaml"), "--out", folder, "--resume", "--set", "sft.epochs=1");
+            using var child = ResumeTests.Start("run", _run.PathOf("tiny.yaml"), "--out", folder, "--resume", "--set", "sft.epochs=1");
             if (!child.WaitForExit(TimeSpan.FromSeconds(0.5 + random.NextDouble())))
             {
                 Assert.Equal(0, Send(child.Id, signal));
@@ -116,8 +116,8 @@ public sealed class FullDiskTests : IDisposable
             }
         }
 
-        run.Run(folder, resume: true);
-        Assert.Equal(TinyRun.ResultsOf(run.Folder), TinyRun.ResultsOf(folder));
+        _run.Run(folder, resume: true);
+        Assert.Equal(TinyRun.ResultsOf(_run.Folder), TinyRun.ResultsOf(folder));
     }
 
     [DllImport("libc", EntryPoint = "kill")]

@@ -4,9 +4,9 @@ using System.Security.Cryptography;
 using System.Text;
 using System.Text.Json;
 using System.Text.Json.Nodes;
-using Rlhf.Reporting;
+using Rlhf.Reports;
 using Rlhf.Runs;
-using Rlhf.Tests.Model.Checkpoints;
+using Rlhf.World;
 
 namespace Rlhf.Tests.Runs;
 
@@ -35,7 +35,7 @@ public sealed class GoldenRunTests
             return; // other bits without a fused multiply-add (docs/architecture.md)
         }
 
-        using var temporary = new TemporaryFolder();
+        using var temporary = new TestFolder();
         var folder = temporary.PathOf("run");
         var recipe = RecipeReader.Read(Path.Combine(ReferenceFiles.Repository, "recipes", name + ".yaml"), changes);
         RecipeRun.Execute(recipe, new RunSettings(folder), ProgressReporter.Silent, CancellationToken.None);

@@ -1,4 +1,5 @@
 using Rlhf.Runs;
+using Rlhf.World;
 
 namespace Rlhf.Tests.Runs;
 

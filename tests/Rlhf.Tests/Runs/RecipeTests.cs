@@ -1,10 +1,14 @@
 using Rlhf.Data;
 using Rlhf.Objectives;
 using Rlhf.Runs;
+using Rlhf.Stages;
+using Rlhf.Stages.Collect;
+using Rlhf.Stages.Ppo;
+using Rlhf.Stages.Pretrain;
+using Rlhf.Stages.Reward;
+using Rlhf.Stages.Sft;
 using Rlhf.Training;
-using Rlhf.Training.Ppo;
-using Rlhf.Training.RewardModeling;
-using Rlhf.Training.SupervisedFineTuning;
+using Rlhf.World;
 
 namespace Rlhf.Tests.Runs;
 

@@ -1,10 +1,11 @@
 using System.Diagnostics;
 using System.Security.Cryptography;
 using Rlhf.Cli;
-using Rlhf.Reporting;
+using Rlhf.Reports;
 using Rlhf.Runs;
-using Rlhf.Tests.Model.Checkpoints;
-using Rlhf.Tests.Numerics.OneDnn;
+using Rlhf.Stages;
+using Rlhf.Tests.Compute.OneDnn;
+using Rlhf.World;
 
 namespace Rlhf.Tests.Runs;
 
@@ -46,16 +47,16 @@ public sealed class ResumeTests : IClassFixture<ResumeTests.WholeRun>, IDisposab
           limits: {on_overlong: drop}
         """;
 
-    private readonly TemporaryFolder temporary = new();
-    private readonly string whole;
+    private readonly TestFolder _temporary = new();
+    private readonly string _whole;
 
-    public ResumeTests(WholeRun run) => whole = run.Folder;
+    public ResumeTests(WholeRun run) => _whole = run.Folder;
 
-    public void Dispose() => temporary.Dispose();
+    public void Dispose() => _temporary.Dispose();
 
-    private string RecipeFile() => WriteRecipe(temporary);
+    private string RecipeFile() => WriteRecipe(_temporary);
 
-    private static string WriteRecipe(TemporaryFolder folder)
+    private static string WriteRecipe(TestFolder folder)
     {
         var file = folder.PathOf("tiny.yaml");
         File.WriteAllText(file, Text);
@@ -65,14 +66,14 @@ public sealed class ResumeTests : IClassFixture<ResumeTests.WholeRun>, IDisposab
     /// <summary>The run that nothing interrupts, done once for all tests.</summary>
     public sealed class WholeRun : IDisposable
     {
-        private readonly TemporaryFolder temporary = new();
+        private readonly TestFolder _temporary = new();
 
         public WholeRun() =>
-            RecipeRun.Execute(RecipeReader.Read(WriteRecipe(temporary)), new RunSettings(Folder), ProgressReporter.Silent, CancellationToken.None);
+            RecipeRun.Execute(RecipeReader.Read(WriteRecipe(_temporary)), new RunSettings(Folder), ProgressReporter.Silent, CancellationToken.None);
 
-        public string Folder => temporary.PathOf("whole");
+        public string Folder => _temporary.PathOf("whole");
 
-        public void Dispose() => temporary.Dispose();
+        public void Dispose() => _temporary.Dispose();
     }
 
     internal static Dictionary<string, string> ResultsOf(string folder) => Directory
@@ -102,7 +103,7 @@ public sealed class ResumeTests : IClassFixture<ResumeTests.WholeRun>, IDisposab
     [Fact]
     public void A_run_that_is_killed_again_and_again_ends_with_the_same_bytes()
     {
-        var (recipe, folder) = (RecipeFile(), temporary.PathOf("killed"));
+        var (recipe, folder) = (RecipeFile(), _temporary.PathOf("killed"));
         var random = new Random(Seed: 1);
         var killed = 0;
         for (var attempt = 0; attempt < 6; attempt++)
@@ -120,13 +121,13 @@ public sealed class ResumeTests : IClassFixture<ResumeTests.WholeRun>, IDisposab
 
         Assert.True(killed > 0);
         RecipeRun.Execute(RecipeReader.Read(recipe), new RunSettings(folder, Resume: true), ProgressReporter.Silent, CancellationToken.None);
-        AssertSame(whole, folder);
+        AssertSame(_whole, folder);
     }
 
     [Fact]
     public void A_run_that_is_asked_to_stop_goes_on_with_the_same_bytes()
     {
-        var (recipe, folder) = (RecipeReader.Read(RecipeFile()), temporary.PathOf("stopped"));
+        var (recipe, folder) = (RecipeReader.Read(RecipeFile()), _temporary.PathOf("stopped"));
         var random = new Random(Seed: 2);
         for (var attempt = 0; attempt < 20; attempt++)
         {
@@ -143,13 +144,13 @@ public sealed class ResumeTests : IClassFixture<ResumeTests.WholeRun>, IDisposab
         }
 
         RecipeRun.Execute(recipe, new RunSettings(folder, Resume: true), ProgressReporter.Silent, CancellationToken.None);
-        AssertSame(whole, folder);
+        AssertSame(_whole, folder);
     }
 
     [Fact]
     public void What_an_evaluation_logged_behind_a_checkpoint_under_its_step_is_forgotten()
     {
-        var (recipe, folder) = (RecipeReader.Read(RecipeFile()), temporary.PathOf("evaluated"));
+        var (recipe, folder) = (RecipeReader.Read(RecipeFile()), _temporary.PathOf("evaluated"));
         string[] checkpoints = [];
         for (var wait = 100; checkpoints.Length == 0; wait += 50)
         {
@@ -163,18 +164,18 @@ public sealed class ResumeTests : IClassFixture<ResumeTests.WholeRun>, IDisposab
         File.AppendAllText(Path.Combine(folder, "metrics.jsonl"), FormattableString.Invariant($"{{\"stage\":\"{stage.Name}\",\"step\":{step},\"seconds\":1,\"validation_loss\":5}}\n"));
         File.AppendAllText(Path.Combine(stage.FullName, "samples.jsonl"), FormattableString.Invariant($"{{\"step\":{step},\"prompt\":\"a\",\"response\":\"b\"}}\n"));
         RecipeRun.Execute(recipe, new RunSettings(folder, Resume: true), ProgressReporter.Silent, CancellationToken.None);
-        AssertSame(whole, folder);
+        AssertSame(_whole, folder);
     }
 
     [OneDnnFact]
     public void A_run_in_bfloat16_goes_on_with_the_same_bytes_and_says_what_multiplied()
     {
         var recipe = RecipeReader.Read(RecipeFile(), ["precision=bf16"]);
-        var (uninterrupted, folder) = (temporary.PathOf("narrow"), temporary.PathOf("narrow-stopped"));
+        var (uninterrupted, folder) = (_temporary.PathOf("narrow"), _temporary.PathOf("narrow-stopped"));
         RecipeRun.Execute(recipe, new RunSettings(uninterrupted), ProgressReporter.Silent, CancellationToken.None);
         ExecuteInPieces(recipe, folder);
         AssertSame(uninterrupted, folder);
-        Assert.NotEqual(ResultsOf(whole)[Path.Combine("stages", "01-pretrain", "model", "model.safetensors")], ResultsOf(folder)[Path.Combine("stages", "01-pretrain", "model", "model.safetensors")]);
+        Assert.NotEqual(ResultsOf(_whole)[Path.Combine("stages", "01-pretrain", "model", "model.safetensors")], ResultsOf(folder)[Path.Combine("stages", "01-pretrain", "model", "model.safetensors")]);
         var environment = File.ReadAllText(Path.Combine(folder, "environment.json"));
         Assert.Contains("\"precision\": \"bf16\"", environment, StringComparison.Ordinal);
         Assert.Contains("libdnnl", environment, StringComparison.Ordinal);
@@ -185,13 +186,13 @@ public sealed class ResumeTests : IClassFixture<ResumeTests.WholeRun>, IDisposab
     public void A_run_with_frozen_models_in_bfloat16_goes_on_with_the_same_bytes()
     {
         var recipe = RecipeReader.Read(RecipeFile(), ["frozen_precision=bf16"]);
-        var (uninterrupted, folder) = (temporary.PathOf("frozen"), temporary.PathOf("frozen-stopped"));
+        var (uninterrupted, folder) = (_temporary.PathOf("frozen"), _temporary.PathOf("frozen-stopped"));
         RecipeRun.Execute(recipe, new RunSettings(uninterrupted), ProgressReporter.Silent, CancellationToken.None);
         ExecuteInPieces(recipe, folder);
         AssertSame(uninterrupted, folder);
 
         // What is trained without a frozen model beside it is what it was; PPO is judged by rounded models.
-        var (exact, rounded) = (ResultsOf(whole), ResultsOf(folder));
+        var (exact, rounded) = (ResultsOf(_whole), ResultsOf(folder));
         var (supervised, policy) = (Path.Combine("stages", "02-sft", "model", "model.safetensors"), Path.Combine("stages", "05-ppo", "model", "model.safetensors"));
         Assert.Equal(exact[supervised], rounded[supervised]);
         Assert.NotEqual(exact[policy], rounded[policy]);
@@ -201,20 +202,20 @@ public sealed class ResumeTests : IClassFixture<ResumeTests.WholeRun>, IDisposab
     [Fact]
     public void A_complete_run_leaves_no_checkpoints_and_a_report()
     {
-        Assert.Empty(Directory.GetDirectories(whole, "checkpoints*", SearchOption.AllDirectories));
-        Assert.Equal(8, SummaryFiles.ReadRun(whole).Stages.Count);
-        Assert.True(File.Exists(Path.Combine(whole, "report.html")));
+        Assert.Empty(Directory.GetDirectories(_whole, "checkpoints*", SearchOption.AllDirectories));
+        Assert.Equal(8, SummaryFiles.ReadRun(_whole).Stages.Count);
+        Assert.True(File.Exists(Path.Combine(_whole, "report.html")));
     }
 
     [Fact]
     public void The_rarer_options_of_all_stages_run_to_the_end()
     {
-        var reward = Path.Combine(whole, "stages", "04-reward", "model");
-        var file = temporary.PathOf("rarer.yaml");
+        var reward = Path.Combine(_whole, "stages", "04-reward", "model");
+        var file = _temporary.PathOf("rarer.yaml");
         File.WriteAllText(file, $$$"""
             name: rarer
             seed: 5
-            base: {model: "{{{Path.Combine(whole, "base")}}}"}
+            base: {model: "{{{Path.Combine(_whole, "base")}}}"}
             format: {template: custom, prompt: "{prompt}\nAnswer:", response: " {response}"}
             data:
               quickstart: {demonstrations: 40, prompts: 20, evaluation_prompts: 4, texts: 20}
@@ -249,10 +250,10 @@ public sealed class ResumeTests : IClassFixture<ResumeTests.WholeRun>, IDisposab
               evaluation_samples: 1
               limits: {on_overlong: drop}
             """);
-        var summary = RecipeRun.Execute(RecipeReader.Read(file), new RunSettings(temporary.PathOf("rarer")), ProgressReporter.Silent, CancellationToken.None);
+        var summary = RecipeRun.Execute(RecipeReader.Read(file), new RunSettings(_temporary.PathOf("rarer")), ProgressReporter.Silent, CancellationToken.None);
 
         Assert.Equal(["01-sft", "02-collect", "03-reward", "04-ppo"], summary.Stages.Select(stage => stage.Name));
-        var rows = MetricsFile.Read(temporary.PathOf("rarer"));
+        var rows = MetricsFile.Read(_temporary.PathOf("rarer"));
         Assert.Contains(rows, row => row.Values.ContainsKey("validation_reward"));
         var updates = rows.Where(row => row.Values.ContainsKey("logprob_difference")).ToArray();
         Assert.Equal(2, updates.Length); // the first of three steps trains the value head only

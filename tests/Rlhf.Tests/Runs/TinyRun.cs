@@ -1,9 +1,8 @@
 using System.Text.Json.Nodes;
-using Rlhf.Quickstart;
-using Rlhf.Reporting;
+using Rlhf.Reports;
 using Rlhf.Runs;
-using Rlhf.Runs.Stages;
-using Rlhf.Tests.Model.Checkpoints;
+using Rlhf.Stages;
+using Rlhf.World;
 
 namespace Rlhf.Tests.Runs;
 
@@ -28,7 +27,7 @@ internal sealed class TinyRun : IDisposable
         ppo: {steps: 3, rollouts_per_step: 8, minibatch: 4, max_new_tokens: 8, learning_rate: 1e-3, value_learning_rate: 1e-3, evaluate_every: 2, evaluation_samples: 1, checkpoint_every: 1}
         """;
 
-    private readonly TemporaryFolder temporary = new();
+    private readonly TestFolder _temporary = new();
 
     public TinyRun()
     {
@@ -46,9 +45,9 @@ internal sealed class TinyRun : IDisposable
 
     public string Folder => PathOf("run");
 
-    public string PathOf(params string[] parts) => temporary.PathOf(parts);
+    public string PathOf(params string[] parts) => _temporary.PathOf(parts);
 
-    public void Dispose() => temporary.Dispose();
+    public void Dispose() => _temporary.Dispose();
 
     public void Write(string name, IEnumerable<string> rows) => File.WriteAllLines(PathOf(name), rows);
 

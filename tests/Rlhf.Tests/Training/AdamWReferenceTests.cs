@@ -1,6 +1,7 @@
 using System.Text.Json;
 using Rlhf.Benchmarks;
 using Rlhf.Tests.Objectives;
+using Rlhf.World;
 
 namespace Rlhf.Tests.Training;
 
@@ -48,10 +49,17 @@ public class AdamWReferenceTests
             for (var o = 0; o < outputs; o++)
             {
                 var error = b[o] - y[n][o];
-                for (var i = 0; i < x[n].Length; i++) error += x[n][i] * w[i * outputs + o];
+                for (var i = 0; i < x[n].Length; i++)
+                {
+                    error += x[n][i] * w[i * outputs + o];
+                }
+
                 loss += scale * 0.5 * error * error / entries;
                 gradientB[o] += scale * error / entries;
-                for (var i = 0; i < x[n].Length; i++) gradientW[i * outputs + o] += scale * error * x[n][i] / entries;
+                for (var i = 0; i < x[n].Length; i++)
+                {
+                    gradientW[i * outputs + o] += scale * error * x[n][i] / entries;
+                }
             }
         }
 
@@ -61,7 +69,10 @@ public class AdamWReferenceTests
     private static void Close(double[] expected, double[] actual)
     {
         Assert.Equal(expected.Length, actual.Length);
-        for (var i = 0; i < expected.Length; i++) Assert.Equal(expected[i], actual[i], 1e-9);
+        for (var i = 0; i < expected.Length; i++)
+        {
+            Assert.Equal(expected[i], actual[i], 1e-9);
+        }
     }
 
     private static double[][] Matrix(JsonElement element, string name) =>

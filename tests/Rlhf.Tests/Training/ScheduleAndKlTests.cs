@@ -1,9 +1,11 @@
 using System.Text.Json;
+using Rlhf.Stages.Ppo;
+using Rlhf.Stages.Pretrain;
+using Rlhf.Stages.Reward;
+using Rlhf.Stages.Sft;
 using Rlhf.Tests.Objectives;
 using Rlhf.Training;
-using Rlhf.Training.Ppo;
-using Rlhf.Training.RewardModeling;
-using Rlhf.Training.SupervisedFineTuning;
+using Rlhf.World;
 
 namespace Rlhf.Tests.Training;
 

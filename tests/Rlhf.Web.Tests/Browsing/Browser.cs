@@ -28,8 +28,8 @@ internal sealed class BrowserTheoryAttribute : TheoryAttribute
 /// <summary>The one browser of all tests.</summary>
 public sealed class Browser : IAsyncLifetime
 {
-    private IPlaywright? playwright;
-    private IBrowser? browser;
+    private IPlaywright? _playwright;
+    private IBrowser? _browser;
 
     public static string? Executable { get; } =
         new[] { Environment.GetEnvironmentVariable("RLHF_CHROMIUM"), "/usr/bin/chromium", "/usr/bin/chromium-browser", "/usr/bin/google-chrome" }.FirstOrDefault(File.Exists);
@@ -41,8 +41,8 @@ public sealed class Browser : IAsyncLifetime
             return;
         }
 
-        playwright = await Playwright.CreateAsync();
-        browser = await playwright.Chromium.LaunchAsync(new BrowserTypeLaunchOptions
+        _playwright = await Playwright.CreateAsync();
+        _browser = await _playwright.Chromium.LaunchAsync(new BrowserTypeLaunchOptions
         {
             ExecutablePath = Executable,
             Args =
@@ -55,7 +55,7 @@ public sealed class Browser : IAsyncLifetime
     /// <summary>A page of its own, with cookies of its own. Errors of its scripts, and what its policy refused, are gathered.</summary>
     public async Task<(IPage Page, List<string> Errors)> OpenAsync(Uri address, int width = 1280, int height = 900, ColorScheme colors = ColorScheme.Light, bool touch = false)
     {
-        var context = await browser!.NewContextAsync(new BrowserNewContextOptions
+        var context = await _browser!.NewContextAsync(new BrowserNewContextOptions
         {
             BaseURL = address.ToString(),
             ViewportSize = new ViewportSize { Width = width, Height = height },
@@ -79,12 +79,12 @@ public sealed class Browser : IAsyncLifetime
 
     public async Task DisposeAsync()
     {
-        if (browser is not null)
+        if (_browser is not null)
         {
-            await browser.CloseAsync();
+            await _browser.CloseAsync();
         }
 
-        playwright?.Dispose();
+        _playwright?.Dispose();
     }
 }
 

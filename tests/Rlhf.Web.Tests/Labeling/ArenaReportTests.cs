@@ -1,5 +1,6 @@
 using Rlhf.Data;
 using Rlhf.Web.Labeling;
+using Rlhf.World;
 
 namespace Rlhf.Web.Tests.Labeling;
 

@@ -1,5 +1,6 @@
 using System.Globalization;
 using Microsoft.Playwright;
+using Rlhf.Data;
 using Rlhf.Web.Labeling;
 using Rlhf.Web.Tests.Browsing;
 using Xunit.Abstractions;
@@ -141,7 +142,7 @@ public sealed class LabelPageTests(Browser browser, ITestOutputHelper output)
                 RankingExport.Write(store, writer, new ExportOptions());
             }
 
-            return [.. Data.DataReader.Rankings(new Data.DataSource { Path = [file] }, ".", new Data.Ledger("test"))
+            return [.. DataReader.Rankings(new DataSource { Path = [file] }, ".", new Ledger("test"))
                 .Select(row => row.Tiers!.Select(tier => tier.Select(answer => row.Responses[answer]).Order(StringComparer.Ordinal).ToArray()).ToArray())];
         }
         finally

@@ -5,6 +5,7 @@ using System.Text.Json;
 using Microsoft.AspNetCore.Routing;
 using Rlhf.Web.Labeling;
 using Rlhf.Web.Security;
+using Rlhf.World;
 
 namespace Rlhf.Web.Tests.Labeling;
 

@@ -1,9 +1,10 @@
 using System.Diagnostics;
 using System.Text.Json.Nodes;
 using Rlhf.Cli;
-using Rlhf.Quickstart;
-using Rlhf.Reporting;
+using Rlhf.Labelers;
+using Rlhf.Reports;
 using Rlhf.Web.Labeling;
+using Rlhf.World;
 
 namespace Rlhf.Web.Tests.Labeling;
 
@@ -29,15 +30,15 @@ public sealed class PeopleRoundsTests : IDisposable
         ppo: {steps: 2, rollouts_per_step: 8, minibatch: 4, max_new_tokens: 8, learning_rate: 1e-3, start_from: previous, evaluation_samples: 1, limits: {on_overlong: drop}}
         """;
 
-    private readonly string folder = Directory.CreateTempSubdirectory("rlhf-people-").FullName;
+    private readonly string _folder = Directory.CreateTempSubdirectory("rlhf-people-").FullName;
 
     public void Dispose()
     {
         Microsoft.Data.Sqlite.SqliteConnection.ClearAllPools();
-        Directory.Delete(folder, recursive: true);
+        Directory.Delete(_folder, recursive: true);
     }
 
-    private string PathOf(params string[] names) => Path.Combine([folder, .. names]);
+    private string PathOf(params string[] names) => Path.Combine([_folder, .. names]);
 
     private string RecipeFile()
     {

@@ -1,3 +1,4 @@
+using Rlhf.Stages;
 using Rlhf.Web.Labeling;
 
 namespace Rlhf.Web.Tests.Labeling;
@@ -36,7 +37,7 @@ public sealed class PostedAnswersTests
                 }
             }
 
-            Assert.Equal(new Runs.RankingProgress(4, 4, 2), posted.Progress());
+            Assert.Equal(new RankingProgress(4, 4, 2), posted.Progress());
             using var rows = new StringWriter();
             Assert.Equal(4, posted.WriteRankings(rows));
             Assert.Equal(4, rows.ToString().Split("\"mine/1\"").Length - 1);

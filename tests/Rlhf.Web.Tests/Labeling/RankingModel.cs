@@ -3,16 +3,16 @@ namespace Rlhf.Web.Tests.Labeling;
 /// <summary>What the ranking page should do, written a second time and plainly: places, a selection, and what undo takes back.</summary>
 internal sealed class RankingModel(int answers)
 {
-    private readonly Stack<(int[] Places, int Selected)> past = [];
-    private int[] places = new int[answers];
+    private readonly Stack<(int[] Places, int Selected)> _past = [];
+    private int[] _places = new int[answers];
 
     public int Selected { get; private set; }
 
-    public bool IsComplete => places.All(place => place > 0);
+    public bool IsComplete => _places.All(place => place > 0);
 
-    public List<List<int>> Tiers => [.. Enumerable.Range(0, answers).Where(answer => places[answer] > 0).GroupBy(answer => places[answer]).OrderBy(tier => tier.Key).Select(tier => tier.ToList())];
+    public List<List<int>> Tiers => [.. Enumerable.Range(0, answers).Where(answer => _places[answer] > 0).GroupBy(answer => _places[answer]).OrderBy(tier => tier.Key).Select(tier => tier.ToList())];
 
-    public List<int> Unplaced => [.. Enumerable.Range(0, answers).Where(answer => places[answer] == 0)];
+    public List<int> Unplaced => [.. Enumerable.Range(0, answers).Where(answer => _places[answer] == 0)];
 
     public void Select(int answer) => Selected = answer;
 
@@ -25,8 +25,8 @@ internal sealed class RankingModel(int answers)
             return;
         }
 
-        Change(answer, [.. places.Select((place, other) => other == answer ? number : place)]);
-        var following = Enumerable.Range(1, answers - 1).Select(step => (answer + step) % answers).Where(other => places[other] == 0).ToList();
+        Change(answer, [.. _places.Select((place, other) => other == answer ? number : place)]);
+        var following = Enumerable.Range(1, answers - 1).Select(step => (answer + step) % answers).Where(other => _places[other] == 0).ToList();
         Selected = following.Count > 0 ? following[0] : answer;
     }
 
@@ -80,9 +80,9 @@ internal sealed class RankingModel(int answers)
 
     public void Undo()
     {
-        if (past.TryPop(out var last))
+        if (_past.TryPop(out var last))
         {
-            (places, Selected) = last;
+            (_places, Selected) = last;
         }
     }
 
@@ -102,10 +102,10 @@ internal sealed class RankingModel(int answers)
 
     private void Change(int answer, int[] next)
     {
-        if (!next.SequenceEqual(places))
+        if (!next.SequenceEqual(_places))
         {
-            past.Push((places, Selected));
-            places = next;
+            _past.Push((_places, Selected));
+            _places = next;
         }
 
         Selected = answer;

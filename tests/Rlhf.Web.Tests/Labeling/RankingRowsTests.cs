@@ -1,6 +1,7 @@
 using System.Text.Json;
 using Rlhf.Data;
 using Rlhf.Web.Labeling;
+using Rlhf.World;
 
 namespace Rlhf.Web.Tests.Labeling;
 

@@ -2,23 +2,24 @@ using System.Diagnostics;
 using Microsoft.Data.Sqlite;
 using Rlhf.Cli;
 using Rlhf.Web.Labeling;
+using Rlhf.World;
 
 namespace Rlhf.Web.Tests.Labeling;
 
 /// <summary>Commands that read a store make none, and need no right to write.</summary>
 public sealed class StoreReadingTests : IDisposable
 {
-    private readonly string folder = Directory.CreateTempSubdirectory("rlhf-store-").FullName;
+    private readonly string _folder = Directory.CreateTempSubdirectory("rlhf-store-").FullName;
 
     public void Dispose()
     {
         SqliteConnection.ClearAllPools();
         if (!OperatingSystem.IsWindows())
         {
-            File.SetUnixFileMode(folder, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
+            File.SetUnixFileMode(_folder, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
         }
 
-        Directory.Delete(folder, recursive: true);
+        Directory.Delete(_folder, recursive: true);
     }
 
     private static (int Code, string Output, string Error) Run(params string[] args)
@@ -30,7 +31,7 @@ public sealed class StoreReadingTests : IDisposable
 
     private string MakeStore(string name = "rankings.db")
     {
-        var path = Path.Combine(folder, name);
+        var path = Path.Combine(_folder, name);
         var store = RankingStore.Open(path);
         store.Import(TestStore.Rows(2));
         var user = store.LocalUser();
@@ -48,11 +49,11 @@ public sealed class StoreReadingTests : IDisposable
     [InlineData("arena results --store")]
     public void A_store_that_is_not_there_is_an_error_and_not_made(string command)
     {
-        var path = Path.Combine(folder, "typo.db");
+        var path = Path.Combine(_folder, "typo.db");
         var (code, output, error) = Run([.. command.Split(' '), path]);
         Assert.Equal((2, ""), (code, output));
         Assert.Contains("typo.db: there is no such store", error, StringComparison.Ordinal);
-        Assert.Empty(Directory.GetFileSystemEntries(folder));
+        Assert.Empty(Directory.GetFileSystemEntries(_folder));
     }
 
     [Theory]
@@ -62,19 +63,19 @@ public sealed class StoreReadingTests : IDisposable
     [InlineData("--lease some", "as a number", "")]
     public void A_wrong_option_is_named_in_plain_words(string option, string expected, string command)
     {
-        string[] line = ["label", .. command.Split(' ', StringSplitOptions.RemoveEmptyEntries), .. option.Split(' '), "--store", Path.Combine(folder, "x.db")];
+        string[] line = ["label", .. command.Split(' ', StringSplitOptions.RemoveEmptyEntries), .. option.Split(' '), "--store", Path.Combine(_folder, "x.db")];
         var (code, _, error) = Run(line);
         Assert.Equal(2, code);
         Assert.Contains(expected, error, StringComparison.Ordinal);
         Assert.DoesNotContain("System.", error, StringComparison.Ordinal);
         Assert.DoesNotContain("Rlhf.", error, StringComparison.Ordinal);
-        Assert.Empty(Directory.GetFileSystemEntries(folder));
+        Assert.Empty(Directory.GetFileSystemEntries(_folder));
     }
 
     [Fact]
     public void A_store_that_is_made_is_said_to_be_new()
     {
-        var path = Path.Combine(folder, "new.db");
+        var path = Path.Combine(_folder, "new.db");
         Assert.Contains("a new store", Run("label", "users", "add", "ann", "--store", path).Error, StringComparison.Ordinal);
         Assert.Equal("", Run("label", "users", "add", "bob", "--store", path).Error);
     }
@@ -82,7 +83,7 @@ public sealed class StoreReadingTests : IDisposable
     [Fact]
     public void A_file_that_is_no_store_is_an_error_and_stays_as_it_is()
     {
-        var path = Path.Combine(folder, "other.db");
+        var path = Path.Combine(_folder, "other.db");
         using (var other = new SqliteConnection($"Data Source={path};Pooling=false"))
         {
             other.Open();
@@ -96,7 +97,7 @@ public sealed class StoreReadingTests : IDisposable
         Assert.Equal(2, code);
         Assert.Contains("this is not a store of rankings", error, StringComparison.Ordinal);
         Assert.Equal(before, File.ReadAllBytes(path));
-        Assert.Equal(2, Run("label", "export", "--store", folder).Code);
+        Assert.Equal(2, Run("label", "export", "--store", _folder).Code);
     }
 
     [Fact]
@@ -127,15 +128,15 @@ public sealed class StoreReadingTests : IDisposable
         File.Delete(path + "-wal");
         File.Delete(path + "-shm");
         File.SetUnixFileMode(path, UnixFileMode.UserRead | UnixFileMode.GroupRead | UnixFileMode.OtherRead);
-        File.SetUnixFileMode(folder, UnixFileMode.UserRead | UnixFileMode.UserExecute | UnixFileMode.GroupRead | UnixFileMode.GroupExecute | UnixFileMode.OtherRead | UnixFileMode.OtherExecute);
+        File.SetUnixFileMode(_folder, UnixFileMode.UserRead | UnixFileMode.UserExecute | UnixFileMode.GroupRead | UnixFileMode.GroupExecute | UnixFileMode.OtherRead | UnixFileMode.OtherExecute);
         var (code, output, error) = AsNobody("label", "export", "--store", path);
         Assert.Equal((0, 1), (code, output.Count(character => character == '\n')));
         Assert.Equal("", error);
 
         // With a log beside it, which such a reader would not see, it is refused.
-        File.SetUnixFileMode(folder, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute | UnixFileMode.OtherRead | UnixFileMode.OtherExecute);
+        File.SetUnixFileMode(_folder, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute | UnixFileMode.OtherRead | UnixFileMode.OtherExecute);
         File.WriteAllBytes(path + "-wal", new byte[32]);
-        File.SetUnixFileMode(folder, UnixFileMode.UserRead | UnixFileMode.UserExecute | UnixFileMode.OtherRead | UnixFileMode.OtherExecute);
+        File.SetUnixFileMode(_folder, UnixFileMode.UserRead | UnixFileMode.UserExecute | UnixFileMode.OtherRead | UnixFileMode.OtherExecute);
         (code, _, error) = AsNobody("label", "export", "--store", path);
         Assert.Equal(2, code);
         Assert.Contains("its last rankings are in", error, StringComparison.Ordinal);

@@ -7,11 +7,11 @@ namespace Rlhf.Web.Tests.Labeling;
 /// <summary>A clock that stands still until it is told.</summary>
 internal sealed class TestClock : TimeProvider
 {
-    private DateTimeOffset now = new(2026, 1, 5, 9, 0, 0, TimeSpan.Zero);
+    private DateTimeOffset _now = new(2026, 1, 5, 9, 0, 0, TimeSpan.Zero);
 
-    public override DateTimeOffset GetUtcNow() => now;
+    public override DateTimeOffset GetUtcNow() => _now;
 
-    public void Advance(TimeSpan time) => now += time;
+    public void Advance(TimeSpan time) => _now += time;
 }
 
 /// <summary>A fresh store of either kind, deleted at the end. PostgreSQL where RLHF_POSTGRES names a server: postgres://user:password@host:port/database.</summary>
@@ -22,14 +22,14 @@ internal sealed class TestStore : IDisposable
 
     private static readonly string? Server = Environment.GetEnvironmentVariable("RLHF_POSTGRES");
 
-    private readonly string name = $"rlhf_{Guid.NewGuid():N}";
-    private readonly string kind;
+    private readonly string _name = $"rlhf_{Guid.NewGuid():N}";
+    private readonly string _kind;
 
     public TestStore(string kind)
     {
-        this.kind = kind;
-        Address = kind == Sqlite ? Path.Combine(Path.GetTempPath(), $"{name}.db") : $"{Server![..Server!.LastIndexOf('/')]}/{name}";
-        OnServer($"CREATE DATABASE {name}");
+        _kind = kind;
+        Address = kind == Sqlite ? Path.Combine(Path.GetTempPath(), $"{_name}.db") : $"{Server![..Server!.LastIndexOf('/')]}/{_name}";
+        OnServer($"CREATE DATABASE {_name}");
         Store = Open();
     }
 
@@ -46,7 +46,7 @@ internal sealed class TestStore : IDisposable
 
     public void Dispose()
     {
-        if (kind == Sqlite)
+        if (_kind == Sqlite)
         {
             Microsoft.Data.Sqlite.SqliteConnection.ClearAllPools();
             foreach (var suffix in (string[])["", "-wal", "-shm"])
@@ -55,7 +55,7 @@ internal sealed class TestStore : IDisposable
             }
         }
 
-        OnServer($"DROP DATABASE {name} WITH (FORCE)");
+        OnServer($"DROP DATABASE {_name} WITH (FORCE)");
     }
 
     /// <summary>Rows of prompts with K answers each.</summary>
@@ -77,7 +77,7 @@ internal sealed class TestStore : IDisposable
 
     private void OnServer(string sql)
     {
-        if (kind != PostgreSql)
+        if (_kind != PostgreSql)
         {
             return;
         }

@@ -1,5 +1,5 @@
 using Microsoft.Playwright;
-using Rlhf.Reporting;
+using Rlhf.Reports;
 using Rlhf.Web.Tests.Browsing;
 
 namespace Rlhf.Web.Tests.Reporting;
@@ -7,19 +7,19 @@ namespace Rlhf.Web.Tests.Reporting;
 [Collection(BrowserTests.Name)]
 public sealed class ReportPageTests(Browser browser) : IDisposable
 {
-    private readonly string folder = Directory.CreateTempSubdirectory("rlhf-report-").FullName;
+    private readonly string _folder = Directory.CreateTempSubdirectory("rlhf-report-").FullName;
 
     public static TheoryData<int, ColorScheme> Screens => PageCheck.Screens;
 
-    public void Dispose() => Directory.Delete(folder, recursive: true);
+    public void Dispose() => Directory.Delete(_folder, recursive: true);
 
     [BrowserTheory]
     [MemberData(nameof(Screens))]
     public async Task The_report_can_be_read_and_is_not_long(int width, ColorScheme colors)
     {
         WriteRun();
-        var file = RunReport.Write(folder);
-        var (page, errors) = await browser.OpenAsync(new Uri($"file://{folder}/"), width, 900, colors);
+        var file = RunReport.Write(_folder);
+        var (page, errors) = await browser.OpenAsync(new Uri($"file://{_folder}/"), width, 900, colors);
         await page.GotoAsync(new Uri(file).AbsoluteUri);
         await PageCheck.Look(page, "report", colors);
         if (width == 1280)
@@ -54,10 +54,10 @@ public sealed class ReportPageTests(Browser browser) : IDisposable
         })];
         foreach (var summary in summaries)
         {
-            SummaryFiles.WriteStage(Directory.CreateDirectory(Path.Combine(folder, "stages", summary.Name)).FullName, summary);
+            SummaryFiles.WriteStage(Directory.CreateDirectory(Path.Combine(_folder, "stages", summary.Name)).FullName, summary);
         }
 
-        using (var writer = MetricsWriter.Open(folder))
+        using (var writer = MetricsWriter.Open(_folder))
         {
             for (var step = 1; step <= 60; step++)
             {
@@ -75,6 +75,6 @@ public sealed class ReportPageTests(Browser browser) : IDisposable
             }
         }
 
-        SummaryFiles.WriteRun(folder, RunSummaries.Collect(folder, "quickstart", 1, "test"));
+        SummaryFiles.WriteRun(_folder, RunSummaries.Collect(_folder, "quickstart", 1, "test"));
     }
 }

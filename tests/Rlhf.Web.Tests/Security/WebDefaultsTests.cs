@@ -2,6 +2,7 @@ using System.Net;
 using System.Text;
 using Microsoft.AspNetCore.Builder;
 using Rlhf.Web.Security;
+using Rlhf.World;
 
 namespace Rlhf.Web.Tests.Security;
 

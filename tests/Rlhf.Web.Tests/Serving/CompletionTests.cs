@@ -1,6 +1,7 @@
 using System.Text;
 using System.Text.Json;
 using Rlhf.Web.Serving;
+using Rlhf.World;
 
 namespace Rlhf.Web.Tests.Serving;
 

@@ -1,8 +1,9 @@
 using Rlhf.Data;
-using Rlhf.Reporting;
-using Rlhf.Runs;
-using Rlhf.Runs.Judging;
-using Rlhf.Runs.Stages;
+using Rlhf.Labelers;
+using Rlhf.Reports;
+using Rlhf.Stages.Collect;
+using Rlhf.Text.Templates;
+using Rlhf.World;
 
 namespace Rlhf.Web.Tests.Serving;
 

@@ -1,5 +1,6 @@
 using System.Net;
 using System.Net.Http.Json;
+using Rlhf.World;
 
 namespace Rlhf.Web.Tests.Serving;
 

@@ -5,8 +5,8 @@ using Microsoft.AspNetCore.Builder;
 using Rlhf.Data;
 using Rlhf.Model;
 using Rlhf.Model.Checkpoints;
-using Rlhf.Numerics;
-using Rlhf.Tokenization;
+using Rlhf.Text;
+using Rlhf.Text.Templates;
 using Rlhf.Web.Security;
 using Rlhf.Web.Serving;
 

@@ -13,7 +13,7 @@ internal static class ComparisonForms
         (UltraFeedback.Fits, UltraFeedback.Parse),
         (Nectar.Fits, Nectar.Parse),
         (Argilla.Fits, Argilla.Parse),
-        (Arena.Fits, Arena.Parse),
+        (ArenaForm.Fits, ArenaForm.Parse),
     ];
 
     private static readonly string[] PromptsAndAnswers = ["prompt", "instruction", "messages", "response", "completion", "output", "chosen", "rejected", "responses", "text"];

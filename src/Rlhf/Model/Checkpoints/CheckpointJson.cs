@@ -52,7 +52,9 @@ internal static class CheckpointJson
         else if (json.ValueKind == JsonValueKind.Array)
         {
             foreach (var element in json.EnumerateArray())
+            {
                 RequireSoundText(element);
+            }
         }
         else if (json.ValueKind == JsonValueKind.Object)
         {

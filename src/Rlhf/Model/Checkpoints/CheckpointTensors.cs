@@ -10,14 +10,14 @@ internal sealed class CheckpointTensors : IDisposable
 
     private const int MostShards = 4096;
 
-    private readonly List<SafetensorsFile> files = [];
-    private readonly Dictionary<string, SafetensorsFile> fileOf = new(StringComparer.Ordinal);
+    private readonly List<SafetensorsFile> _files = [];
+    private readonly Dictionary<string, SafetensorsFile> _fileOf = new(StringComparer.Ordinal);
 
     private CheckpointTensors()
     {
     }
 
-    public IReadOnlyCollection<string> Names => fileOf.Keys;
+    public IReadOnlyCollection<string> Names => _fileOf.Keys;
 
     /// <exception cref="InputException">There are no safetensors, or they are not sound.</exception>
     public static CheckpointTensors Open(string folder)
@@ -36,9 +36,14 @@ internal sealed class CheckpointTensors : IDisposable
         try
         {
             if (hasSingle)
+            {
                 tensors.Add(single);
+            }
             else
+            {
                 tensors.AddShards(folder, index);
+            }
+
             return tensors;
         }
         catch
@@ -48,26 +53,30 @@ internal sealed class CheckpointTensors : IDisposable
         }
     }
 
-    public bool Contains(string name) => fileOf.ContainsKey(name);
+    public bool Contains(string name) => _fileOf.ContainsKey(name);
 
-    public TensorEntry this[string name] => fileOf[name].Tensors[name];
+    public TensorEntry this[string name] => _fileOf[name].Tensors[name];
 
-    public SafetensorsFile FileOf(string name) => fileOf[name];
+    public SafetensorsFile FileOf(string name) => _fileOf[name];
 
     public void Dispose()
     {
-        foreach (var file in files)
+        foreach (var file in _files)
+        {
             file.Dispose();
+        }
     }
 
     private void Add(string path)
     {
         var file = SafetensorsFile.Open(path);
-        files.Add(file);
+        _files.Add(file);
         foreach (var name in file.Tensors.Keys)
         {
-            if (!fileOf.TryAdd(name, file))
-                throw new InputException($"{path}: tensor {SafetensorsHeader.Shown(name)} stands in {Path.GetFileName(fileOf[name].Path)} too.");
+            if (!_fileOf.TryAdd(name, file))
+            {
+                throw new InputException($"{path}: tensor {SafetensorsHeader.Shown(name)} stands in {Path.GetFileName(_fileOf[name].Path)} too.");
+            }
         }
     }
 
@@ -76,30 +85,46 @@ internal sealed class CheckpointTensors : IDisposable
         var map = WeightMap(index);
         var shards = map.Values.Distinct(StringComparer.Ordinal).Order(StringComparer.Ordinal).ToList();
         if (shards.Count > MostShards)
-            throw new InputException($"{index}: {shards.Count} shards are more than the {MostShards} that are read.");
-        foreach (var shard in shards)
-            Add(Path.Combine(folder, shard));
-        foreach (var (name, shard) in map)
         {
-            if (!fileOf.TryGetValue(name, out var file) || Path.GetFileName(file.Path) != shard)
-                throw new InputException($"{index}: tensor {SafetensorsHeader.Shown(name)} is not in {shard}. The folder is incomplete: fetch it again.");
+            throw new InputException($"{index}: {shards.Count} shards are more than the {MostShards} that are read.");
         }
 
-        if (fileOf.Keys.FirstOrDefault(name => !map.ContainsKey(name)) is { } stray)
-            throw new InputException($"{index}: tensor {SafetensorsHeader.Shown(stray)} of {Path.GetFileName(fileOf[stray].Path)} is not in the index. Index and shards do not belong together.");
+        foreach (var shard in shards)
+        {
+            Add(Path.Combine(folder, shard));
+        }
+
+        foreach (var (name, shard) in map)
+        {
+            if (!_fileOf.TryGetValue(name, out var file) || Path.GetFileName(file.Path) != shard)
+            {
+                throw new InputException($"{index}: tensor {SafetensorsHeader.Shown(name)} is not in {shard}. The folder is incomplete: fetch it again.");
+            }
+        }
+
+        if (_fileOf.Keys.FirstOrDefault(name => !map.ContainsKey(name)) is { } stray)
+        {
+            throw new InputException($"{index}: tensor {SafetensorsHeader.Shown(stray)} of {Path.GetFileName(_fileOf[stray].Path)} is not in the index. Index and shards do not belong together.");
+        }
     }
 
     private static Dictionary<string, string> WeightMap(string index)
     {
         var json = CheckpointJson.Read(index);
         if (!json.TryGetProperty("weight_map", out var map) || map.ValueKind != JsonValueKind.Object)
+        {
             throw new InputException($"{index}: \"weight_map\" must be an object from tensor names to file names.");
+        }
+
         var result = new Dictionary<string, string>(StringComparer.Ordinal);
         foreach (var property in map.EnumerateObject())
         {
             var shard = property.Value.ValueKind == JsonValueKind.String ? property.Value.GetString()! : string.Empty;
             if (!IsPlainFileName(shard))
+            {
                 throw new InputException($"{index}: tensor {SafetensorsHeader.Shown(property.Name)}: {SafetensorsHeader.Shown(shard)} must be the name of a .safetensors file in this folder, without a path.");
+            }
+
             result.Add(property.Name, shard);
         }
 

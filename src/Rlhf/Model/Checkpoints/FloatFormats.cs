@@ -37,12 +37,16 @@ public static class FloatFormats
         if (type == TensorType.BF16)
         {
             for (var i = 0; i < destination.Length; i++)
+            {
                 destination[i] = FromBFloat16(halves[i]);
+            }
         }
         else
         {
             for (var i = 0; i < destination.Length; i++)
+            {
                 destination[i] = (float)BitConverter.UInt16BitsToHalf(halves[i]);
+            }
         }
     }
 
@@ -63,7 +67,9 @@ public static class FloatFormats
         {
             halves[i] = type == TensorType.BF16 ? ToBFloat16(source[i]) : BitConverter.HalfToUInt16Bits((Half)source[i]);
             if ((halves[i] & 0x7FFF) == infinity && float.IsFinite(source[i]))
+            {
                 overflow ??= i;
+            }
         }
 
         return overflow;

@@ -1,7 +1,7 @@
 using System.Text.Json.Nodes;
 using System.Text.RegularExpressions;
+using Rlhf.Compute;
 using Rlhf.Data;
-using Rlhf.Numerics;
 
 namespace Rlhf.Model.Checkpoints;
 
@@ -17,23 +17,23 @@ public sealed partial class HuggingFaceFolder : IDisposable
 
     private static readonly string[] AdapterFiles = ["adapter_config.json", "adapter_model.safetensors", "adapter_model.bin"];
 
-    private readonly CheckpointTensors tensors;
-    private readonly Dictionary<string, string> fileNames;
+    private readonly CheckpointTensors _tensors;
+    private readonly Dictionary<string, string> _fileNames;
 
     private HuggingFaceFolder(string folder, CheckpointTensors tensors)
     {
         Folder = folder;
-        this.tensors = tensors;
+        _tensors = tensors;
         var configFile = Path.Combine(folder, ModelSource.ConfigFile);
         var json = CheckpointJson.Read(configFile);
         Config = DecoderConfigReader.Read(json, configFile);
         Source = ModelSource.Read(folder, JsonObject.Create(json)!);
         Layout = new ParameterLayout(Config);
-        fileNames = MatchNames();
-        HasLanguageHead = Config.TiedEmbeddings || fileNames.ContainsKey(ParameterNames.Head);
+        _fileNames = MatchNames();
+        HasLanguageHead = Config.TiedEmbeddings || _fileNames.ContainsKey(ParameterNames.Head);
         CheckTensors();
         CheckTiedHead();
-        StoredType = fileNames.Values.Select(name => tensors[name].Type).MaxBy(type => type.Size());
+        StoredType = _fileNames.Values.Select(name => tensors[name].Type).MaxBy(type => type.Size());
         Score = ReadScore(configFile);
     }
 
@@ -63,12 +63,21 @@ public sealed partial class HuggingFaceFolder : IDisposable
     public static HuggingFaceFolder Load(string folder)
     {
         if (!Directory.Exists(folder) && !File.Exists(folder))
+        {
             throw new InputException($"{folder}: there is no such model folder.{ForeignFile.HubAdvice(folder, "model")}");
+        }
+
         RefuseAdapter(folder);
         if (ForeignFile.NamedModel(folder) is { } other)
+        {
             throw new InputException($"{folder}: expected a model folder, found {other}.");
+        }
+
         if (!File.Exists(Path.Combine(folder, ModelSource.ConfigFile)))
+        {
             throw new InputException($"{folder}: there is no {ModelSource.ConfigFile}, so this is not a model folder.");
+        }
+
         var tensors = CheckpointTensors.Open(folder);
         try
         {
@@ -85,7 +94,10 @@ public sealed partial class HuggingFaceFolder : IDisposable
     private static void RefuseAdapter(string folder)
     {
         if (AdapterFiles.FirstOrDefault(name => File.Exists(Path.Combine(folder, name))) is not { } adapter)
+        {
             return;
+        }
+
         throw new InputException(File.Exists(Path.Combine(folder, ModelSource.ConfigFile))
             ? $"{folder}: beside the model stands an adapter ({adapter}), without which it would be another model. Adapters are not implemented: merge it into the weights (PEFT's merge_and_unload), or take {string.Join(" and ", AdapterFiles)} out of the folder to use the model without it."
             : $"{folder}: this is an adapter ({adapter}), not a whole model. Adapters are not implemented: merge it into its base model (PEFT's merge_and_unload) and give that folder.");
@@ -97,9 +109,14 @@ public sealed partial class HuggingFaceFolder : IDisposable
     public unsafe void CopyParametersTo(Span<float> destination)
     {
         if (destination.Length != Layout.Length)
+        {
             throw new ArgumentException($"The buffer has {destination.Length} floats, the model needs {Layout.Length}.", nameof(destination));
+        }
+
         fixed (float* first = destination)
+        {
             CopyParametersTo(first);
+        }
     }
 
     /// <summary>Copies all parameters to the flat buffer of a device, a few megabytes at a time, as a whole embedding would long stay on the managed heap; the gaps become 0.</summary>
@@ -112,16 +129,21 @@ public sealed partial class HuggingFaceFolder : IDisposable
         var buffer = new float[Math.Min(MostFloatsAtOnce, Layout.Length)];
         foreach (var parameter in Layout.Parameters)
         {
-            if (!fileNames.TryGetValue(parameter.Name, out var name))
+            if (!_fileNames.TryGetValue(parameter.Name, out var name))
+            {
                 continue; // the language head of a reward model
+            }
+
             for (var done = 0L; done < parameter.Length; done += MostFloatsAtOnce)
             {
                 var values = buffer.AsSpan(0, (int)Math.Min(MostFloatsAtOnce, parameter.Length - done));
-                tensors.FileOf(name).ReadFloats(name, done, values);
+                _tensors.FileOf(name).ReadFloats(name, done, values);
                 for (var i = 0; i < values.Length; i++)
                 {
                     if (!float.IsFinite(values[i]))
-                        throw new InputException($"{tensors.FileOf(name).Path}: tensor {name} has a number that is not finite (element {done + i}). The model is broken: use an earlier checkpoint.");
+                    {
+                        throw new InputException($"{_tensors.FileOf(name).Path}: tensor {name} has a number that is not finite (element {done + i}). The model is broken: use an earlier checkpoint.");
+                    }
                 }
 
                 device.CopyIn(values, destination.Slice(parameter.Offset + done, values.Length));
@@ -137,12 +159,17 @@ public sealed partial class HuggingFaceFolder : IDisposable
         new FloatMemory(destination, Layout.Length).Clear();
         foreach (var parameter in Layout.Parameters)
         {
-            if (!fileNames.TryGetValue(parameter.Name, out var name))
+            if (!_fileNames.TryGetValue(parameter.Name, out var name))
+            {
                 continue; // the language head of a reward model
+            }
+
             var values = new FloatMemory(destination + parameter.Offset, parameter.Length);
-            tensors.FileOf(name).ReadFloats(name, values.First);
+            _tensors.FileOf(name).ReadFloats(name, values.First);
             if (values.FirstNotFinite() is { } index)
-                throw new InputException($"{tensors.FileOf(name).Path}: tensor {name} has a number that is not finite (element {index}). The model is broken: use an earlier checkpoint.");
+            {
+                throw new InputException($"{_tensors.FileOf(name).Path}: tensor {name} has a number that is not finite (element {index}). The model is broken: use an earlier checkpoint.");
+            }
         }
     }
 
@@ -155,7 +182,7 @@ public sealed partial class HuggingFaceFolder : IDisposable
     }
 
     /// <summary>Closes the files.</summary>
-    public void Dispose() => tensors.Dispose();
+    public void Dispose() => _tensors.Dispose();
 
     // The decoder alone, as saved from a base class (and the public gpt2 files), lacks the first part of every name.
     private Dictionary<string, string> MatchNames()
@@ -164,10 +191,14 @@ public sealed partial class HuggingFaceFolder : IDisposable
         foreach (var parameter in Layout.Parameters)
         {
             var bare = parameter.Name[(parameter.Name.IndexOf('.', StringComparison.Ordinal) + 1)..];
-            if (tensors.Contains(parameter.Name))
+            if (_tensors.Contains(parameter.Name))
+            {
                 result.Add(parameter.Name, parameter.Name);
-            else if (parameter.Name != ParameterNames.Head && tensors.Contains(bare))
+            }
+            else if (parameter.Name != ParameterNames.Head && _tensors.Contains(bare))
+            {
                 result.Add(parameter.Name, bare);
+            }
         }
 
         return result;
@@ -175,13 +206,16 @@ public sealed partial class HuggingFaceFolder : IDisposable
 
     private void CheckTensors()
     {
-        var isScorer = tensors.Contains(ScoreHead.WeightName);
+        var isScorer = _tensors.Contains(ScoreHead.WeightName);
         var missing = Layout.Parameters.Select(parameter => parameter.Name)
-            .Where(name => !fileNames.ContainsKey(name) && !(isScorer && name == ParameterNames.Head));
-        var known = fileNames.Values.Append(ScoreHead.WeightName).Append(ScoreHead.BiasName).ToHashSet(StringComparer.Ordinal);
+            .Where(name => !_fileNames.ContainsKey(name) && !(isScorer && name == ParameterNames.Head));
+        var known = _fileNames.Values.Append(ScoreHead.WeightName).Append(ScoreHead.BiasName).ToHashSet(StringComparer.Ordinal);
         if (Config.TiedEmbeddings)
+        {
             known.Add(ParameterNames.Head);
-        var unexpected = tensors.Names.Where(name => !known.Contains(name) && !IsBuffer(name));
+        }
+
+        var unexpected = _tensors.Names.Where(name => !known.Contains(name) && !IsBuffer(name));
         string[] problems =
         [
             .. Listed("missing", missing),
@@ -189,23 +223,32 @@ public sealed partial class HuggingFaceFolder : IDisposable
             .. Listed("of a shape or type that does not fit the configuration", Misshapen()),
         ];
         if (problems.Length > 0)
+        {
             throw new InputException($"{Folder}: the tensors are not those of the model in {ModelSource.ConfigFile}:\n{string.Join('\n', problems)}");
+        }
     }
 
     private IEnumerable<string> Misshapen()
     {
-        var expected = fileNames.Select(pair => (Name: pair.Value, Layout[pair.Key].Shape))
+        var expected = _fileNames.Select(pair => (Name: pair.Value, Layout[pair.Key].Shape))
             .Append((ScoreHead.WeightName, [1, Config.Width]))
             .Append((ScoreHead.BiasName, [1]));
         if (Config.TiedEmbeddings)
-            expected = expected.Append((ParameterNames.Head, [Config.VocabularySize, Config.Width]));
-        foreach (var (name, shape) in expected.Where(tensor => tensors.Contains(tensor.Name)))
         {
-            var entry = tensors[name];
+            expected = expected.Append((ParameterNames.Head, [Config.VocabularySize, Config.Width]));
+        }
+
+        foreach (var (name, shape) in expected.Where(tensor => _tensors.Contains(tensor.Name)))
+        {
+            var entry = _tensors[name];
             if (!entry.Shape.SequenceEqual(shape.Select(dimension => (long)dimension)))
+            {
                 yield return $"{name} is [{string.Join(", ", entry.Shape)}] instead of [{string.Join(", ", shape)}]";
+            }
             else if (entry.Type is not (TensorType.F32 or TensorType.F16 or TensorType.BF16))
+            {
                 yield return $"{name} is {entry.Type.FileName()} instead of F32, F16 or BF16";
+            }
         }
     }
 
@@ -213,7 +256,10 @@ public sealed partial class HuggingFaceFolder : IDisposable
     {
         var list = names.Order(StringComparer.Ordinal).ToList();
         if (list.Count == 0)
+        {
             yield break;
+        }
+
         var more = list.Count > MostNamed ? $" and {list.Count - MostNamed} more" : string.Empty;
         yield return $"  {what}: {string.Join(", ", list.Take(MostNamed))}{more}";
     }
@@ -225,14 +271,17 @@ public sealed partial class HuggingFaceFolder : IDisposable
     // Some writers store the head although it is tied. Equal, it says nothing new; different, one of the two would be lost.
     private void CheckTiedHead()
     {
-        if (!Config.TiedEmbeddings || !tensors.Contains(ParameterNames.Head))
+        if (!Config.TiedEmbeddings || !_tensors.Contains(ParameterNames.Head))
+        {
             return;
-        var embedding = fileNames[ParameterNames.Of(Config).TokenEmbedding];
+        }
+
+        var embedding = _fileNames[ParameterNames.Of(Config).TokenEmbedding];
         var (ours, theirs) = (new float[Config.Width], new float[Config.Width]);
         for (var row = 0; row < Config.VocabularySize; row++)
         {
-            tensors.FileOf(embedding).ReadFloats(embedding, (long)row * Config.Width, ours);
-            tensors.FileOf(ParameterNames.Head).ReadFloats(ParameterNames.Head, (long)row * Config.Width, theirs);
+            _tensors.FileOf(embedding).ReadFloats(embedding, (long)row * Config.Width, ours);
+            _tensors.FileOf(ParameterNames.Head).ReadFloats(ParameterNames.Head, (long)row * Config.Width, theirs);
             if (!ours.AsSpan().SequenceEqual(theirs))
             {
                 throw new InputException($"{Folder}: {ParameterNames.Head} differs from {embedding} (row {row}), but the configuration says that they are one "
@@ -243,18 +292,24 @@ public sealed partial class HuggingFaceFolder : IDisposable
 
     private ScoreHead? ReadScore(string configFile)
     {
-        if (!tensors.Contains(ScoreHead.WeightName))
+        if (!_tensors.Contains(ScoreHead.WeightName))
         {
-            if (tensors.Contains(ScoreHead.BiasName))
+            if (_tensors.Contains(ScoreHead.BiasName))
+            {
                 throw new InputException($"{Folder}: there is {ScoreHead.BiasName} but no {ScoreHead.WeightName}.");
+            }
+
             return null;
         }
 
-        var weight = tensors.FileOf(ScoreHead.WeightName).ReadFloats(ScoreHead.WeightName);
+        var weight = _tensors.FileOf(ScoreHead.WeightName).ReadFloats(ScoreHead.WeightName);
         var told = ReadNumber(DecoderConfigWriter.ScoreBias, configFile);
-        var bias = tensors.Contains(ScoreHead.BiasName) ? tensors.FileOf(ScoreHead.BiasName).ReadFloats(ScoreHead.BiasName)[0] : told ?? 0;
+        var bias = _tensors.Contains(ScoreHead.BiasName) ? _tensors.FileOf(ScoreHead.BiasName).ReadFloats(ScoreHead.BiasName)[0] : told ?? 0;
         if (told is not null && bias != told)
+        {
             throw new InputException($"{configFile}: \"{DecoderConfigWriter.ScoreBias}\" contradicts the tensor {ScoreHead.BiasName}. Remove the wrong one.");
+        }
+
         return weight.All(float.IsFinite) && float.IsFinite(bias)
             ? new ScoreHead(weight, bias, ReadNumber(DecoderConfigWriter.ScoreShift, configFile) ?? 0)
             : throw new InputException($"{Folder}: {ScoreHead.WeightName} or its bias has a number that is not finite. The model is broken: use an earlier checkpoint.");
@@ -263,7 +318,10 @@ public sealed partial class HuggingFaceFolder : IDisposable
     private float? ReadNumber(string key, string configFile)
     {
         if (Source.Config[key] is not { } node)
+        {
             return null;
+        }
+
         return node is JsonValue value && value.TryGetValue(out float number) && float.IsFinite(number)
             ? number
             : throw new InputException($"{configFile}: \"{key}\" must be a number.");
@@ -285,7 +343,9 @@ public sealed partial class HuggingFaceFolder : IDisposable
         public void Clear()
         {
             for (long done = 0; done < length; done += Chunk)
+            {
                 new Span<float>(first + done, (int)Math.Min(Chunk, length - done)).Clear();
+            }
         }
 
         public long? FirstNotFinite()
@@ -293,7 +353,9 @@ public sealed partial class HuggingFaceFolder : IDisposable
             for (long i = 0; i < length; i++)
             {
                 if (!float.IsFinite(first[i]))
+                {
                     return i;
+                }
             }
 
             return null;

@@ -42,7 +42,10 @@ public static class HuggingFaceWriter
     {
         var layout = new ParameterLayout(config);
         if (parameters.Length != layout.Length)
+        {
             throw new ArgumentException($"The buffer has {parameters.Length} floats, the model needs {layout.Length}.", nameof(parameters));
+        }
+
         Save(folder, config, ReaderOf(parameters), options);
     }
 
@@ -56,16 +59,24 @@ public static class HuggingFaceWriter
     {
         Directory.CreateDirectory(folder);
         if (Directory.EnumerateFiles(folder, "*.safetensors").Any())
+        {
             throw new InvalidOperationException($"{folder} holds a model already; a second one must not be mixed into it.");
+        }
+
         var tensors = Tensors(config, parameters, options.Type).ToList();
         if (options.Score is { } score)
         {
             if (score.Weight.Length != config.Width)
+            {
                 throw new ArgumentException($"The scalar head has {score.Weight.Length} weights, the model's width is {config.Width}.", nameof(options));
+            }
+
             tensors.RemoveAll(tensor => tensor.Name == ParameterNames.Head);
             tensors.Add(new(ScoreHead.WeightName, [1, config.Width], options.Type, ReaderOf(score.Weight)));
             if (score.Bias != 0)
+            {
                 tensors.Add(new(ScoreHead.BiasName, [1], TensorType.F32, ReaderOf([score.Bias])));
+            }
         }
 
         WriteTensors(folder, tensors, options.MaxShardBytes);
@@ -93,7 +104,9 @@ public static class HuggingFaceWriter
             var name = string.Create(System.Globalization.CultureInfo.InvariantCulture, $"model-{i + 1:D5}-of-{shards.Count:D5}.safetensors");
             WriteFile(folder, name, shards[i]);
             foreach (var tensor in shards[i])
+            {
                 map.Add(tensor.Name, name);
+            }
         }
 
         WriteText(folder, CheckpointTensors.IndexFile, new JsonObject
@@ -130,9 +143,15 @@ public static class HuggingFaceWriter
         Set(json, "architectures", new JsonArray(Architecture(config.Family, options.Score is not null)));
         var typeName = options.Type.TorchName();
         if (json.ContainsKey("dtype"))
+        {
             Set(json, "dtype", typeName);
+        }
+
         if (json.ContainsKey("torch_dtype") || !json.ContainsKey("dtype"))
+        {
             Set(json, "torch_dtype", typeName);
+        }
+
         return json;
     }
 
@@ -140,24 +159,42 @@ public static class HuggingFaceWriter
     {
         var wasReward = json["architectures"] is JsonArray and [JsonValue name, ..] && name.TryGetValue(out string? text) && text.EndsWith(Scorer, StringComparison.Ordinal);
         if (options.Score is null && !wasReward)
+        {
             return;
+        }
+
         string[] headKeys = ["num_labels", "_num_labels", "id2label", "label2id", DecoderConfigWriter.ScoreBias, DecoderConfigWriter.ScoreShift];
         foreach (var key in headKeys)
+        {
             json.Remove(key);
+        }
+
         if (options.Score is not { } score)
+        {
             return;
+        }
         // Libraries count the labels by their names where there are any, so both are said.
         json["num_labels"] = 1;
         json["id2label"] = new JsonObject { ["0"] = "LABEL_0" };
         json["label2id"] = new JsonObject { ["LABEL_0"] = 0 };
         if (score.Bias != 0)
+        {
             json[DecoderConfigWriter.ScoreBias] = score.Bias;
+        }
+
         if (score.Shift != 0)
+        {
             json[DecoderConfigWriter.ScoreShift] = score.Shift;
+        }
+
         if (options.PaddingId is { } padding)
+        {
             Set(json, "pad_token_id", padding);
+        }
         else if (json["pad_token_id"] is JsonValue value && value.TryGetValue(out int id) && (id < 0 || id >= config.VocabularySize || config.EosTokenIds.Contains(id)))
+        {
             json["pad_token_id"] = null;
+        }
     }
 
     private static string Architecture(DecoderFamily family, bool scores)
@@ -177,11 +214,18 @@ public static class HuggingFaceWriter
     private static void WriteCarriedFiles(string folder, DecoderConfig config, ModelSource? source)
     {
         foreach (var (name, bytes) in source?.Files ?? new Dictionary<string, byte[]>())
+        {
             File.WriteAllBytes(Path.Combine(folder, name), bytes);
+        }
+
         if (source is null || !source.Files.ContainsKey(ModelSource.GenerationFile))
+        {
             WriteText(folder, ModelSource.GenerationFile, WithTokenIds(new JsonObject { ["_from_model_config"] = true }, config));
+        }
         else if (TokenIdsChanged(config, source))
+        {
             WriteText(folder, ModelSource.GenerationFile, WithTokenIds(GenerationConfig(source), config));
+        }
     }
 
     private static bool TokenIdsChanged(DecoderConfig config, ModelSource source)
@@ -200,7 +244,9 @@ public static class HuggingFaceWriter
         {
             json.Remove(key);
             if (ids[key] is { } value)
+            {
                 json[key] = value.DeepClone();
+            }
         }
 
         return json;
@@ -209,7 +255,9 @@ public static class HuggingFaceWriter
     private static void Set(JsonObject json, string key, JsonNode value)
     {
         if (!JsonNode.DeepEquals(json[key], value))
+        {
             json[key] = value;
+        }
     }
 
     private static void WriteFile(string folder, string name, List<TensorToWrite> tensors)

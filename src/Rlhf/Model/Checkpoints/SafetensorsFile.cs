@@ -12,33 +12,39 @@ public sealed class SafetensorsFile : IDisposable
 {
     private const int ChunkBytes = 1 << 18;
 
-    private readonly SafeFileHandle handle;
-    private readonly Dictionary<string, TensorEntry> tensors;
-    private readonly long dataStart;
+    private readonly SafeFileHandle _handle;
+    private readonly Dictionary<string, TensorEntry> _tensors;
+    private readonly long _dataStart;
 
     private SafetensorsFile(string path, SafeFileHandle handle)
     {
         Path = path;
-        this.handle = handle;
+        _handle = handle;
         var length = RandomAccess.GetLength(handle);
         var prefix = new byte[8];
         if (length < prefix.Length)
+        {
             throw new InputException($"{path}: {length} bytes are too few for a safetensors file. Fetch it again.");
+        }
+
         ReadExactly(0, prefix);
         var headerLength = BinaryPrimitives.ReadUInt64LittleEndian(prefix);
         if (headerLength > Limits.WeightsIndex || (long)headerLength > length - prefix.Length)
+        {
             throw new InputException($"{path}: the header should have {headerLength} bytes, which is more than the file has or a safetensors file may have. It is another format, or damaged.");
+        }
+
         var header = new byte[(int)headerLength];
         ReadExactly(prefix.Length, header);
-        dataStart = prefix.Length + header.Length;
-        (tensors, Metadata) = SafetensorsHeader.Parse(header, length - dataStart, path);
+        _dataStart = prefix.Length + header.Length;
+        (_tensors, Metadata) = SafetensorsHeader.Parse(header, length - _dataStart, path);
     }
 
     /// <summary>Where the file is.</summary>
     public string Path { get; }
 
     /// <summary>The tensors by name.</summary>
-    public IReadOnlyDictionary<string, TensorEntry> Tensors => tensors;
+    public IReadOnlyDictionary<string, TensorEntry> Tensors => _tensors;
 
     /// <summary>The header's <c>__metadata__</c>; empty if there is none.</summary>
     public IReadOnlyDictionary<string, string> Metadata { get; }
@@ -58,7 +64,10 @@ public sealed class SafetensorsFile : IDisposable
         {
             handle?.Dispose();
             if (exception is IOException or UnauthorizedAccessException or NotSupportedException)
+            {
                 throw new InputException($"{path}: the file cannot be read ({exception.Message})", exception);
+            }
+
             throw;
         }
     }
@@ -72,7 +81,10 @@ public sealed class SafetensorsFile : IDisposable
         var tensor = Find(name);
         RequireFloats(tensor);
         if (destination.Length != tensor.Length)
+        {
             throw new ArgumentException($"The destination has {destination.Length} elements, the tensor {name} has {tensor.Length}.", nameof(destination));
+        }
+
         ReadFloats(tensor, 0, destination);
     }
 
@@ -114,19 +126,22 @@ public sealed class SafetensorsFile : IDisposable
     {
         var tensor = Find(name);
         if (tensor.Type != TensorType.I32)
+        {
             throw new InputException($"{Path}: tensor {SafetensorsHeader.Shown(name)} is {tensor.Type.FileName()}, I32 is needed.");
+        }
+
         var values = new int[checked((int)tensor.Length)];
-        ReadExactly(dataStart + tensor.Offset, MemoryMarshal.AsBytes(values.AsSpan()));
+        ReadExactly(_dataStart + tensor.Offset, MemoryMarshal.AsBytes(values.AsSpan()));
         return values;
     }
 
     /// <summary>Closes the file.</summary>
-    public void Dispose() => handle.Dispose();
+    public void Dispose() => _handle.Dispose();
 
     private void ReadFloats(TensorEntry tensor, long first, Span<float> destination)
     {
         var size = tensor.Type.Size();
-        var position = dataStart + tensor.Offset + (first * size);
+        var position = _dataStart + tensor.Offset + (first * size);
         if (tensor.Type == TensorType.F32)
         {
             ReadExactly(position, MemoryMarshal.AsBytes(destination));
@@ -145,14 +160,16 @@ public sealed class SafetensorsFile : IDisposable
         }
     }
 
-    private TensorEntry Find(string name) => tensors.TryGetValue(name, out var tensor)
+    private TensorEntry Find(string name) => _tensors.TryGetValue(name, out var tensor)
         ? tensor
         : throw new InputException($"{Path}: there is no tensor {SafetensorsHeader.Shown(name)}.");
 
     private void RequireFloats(TensorEntry tensor)
     {
         if (tensor.Type is not (TensorType.F32 or TensorType.F16 or TensorType.BF16))
+        {
             throw new InputException($"{Path}: tensor {SafetensorsHeader.Shown(tensor.Name)} is {tensor.Type.FileName()}; F32, F16 or BF16 is needed.");
+        }
     }
 
     private void ReadExactly(long position, Span<byte> destination)
@@ -162,7 +179,7 @@ public sealed class SafetensorsFile : IDisposable
             int read;
             try
             {
-                read = RandomAccess.Read(handle, destination, position);
+                read = RandomAccess.Read(_handle, destination, position);
             }
             catch (IOException exception)
             {
@@ -170,7 +187,10 @@ public sealed class SafetensorsFile : IDisposable
             }
 
             if (read == 0)
+            {
                 throw new InputException($"{Path}: the file became shorter while it was read.");
+            }
+
             position += read;
             destination = destination[read..];
         }

@@ -51,15 +51,22 @@ internal static class SafetensorsHeader
         JsonElement root, long dataLength, string file)
     {
         if (root.ValueKind != JsonValueKind.Object)
+        {
             throw Damaged(file, "the header is not a JSON object");
+        }
+
         var tensors = new Dictionary<string, TensorEntry>(StringComparer.Ordinal);
         var metadata = new Dictionary<string, string>(StringComparer.Ordinal);
         foreach (var property in root.EnumerateObject())
         {
             if (property.Name == Metadata)
+            {
                 metadata = ParseMetadata(property.Value, file);
+            }
             else
+            {
                 tensors.Add(property.Name, ParseEntry(property.Name, property.Value, file));
+            }
         }
 
         CheckCover(tensors.Values, dataLength, file);
@@ -70,11 +77,17 @@ internal static class SafetensorsHeader
     {
         var metadata = new Dictionary<string, string>(StringComparer.Ordinal);
         if (json.ValueKind != JsonValueKind.Object)
+        {
             throw Damaged(file, $"{Metadata} is not a JSON object");
+        }
+
         foreach (var property in json.EnumerateObject())
         {
             if (property.Value.ValueKind != JsonValueKind.String)
+            {
                 throw Damaged(file, $"{Metadata} has a value that is not a text");
+            }
+
             metadata.Add(property.Name, property.Value.GetString()!);
         }
 
@@ -88,13 +101,25 @@ internal static class SafetensorsHeader
             || !json.TryGetProperty("shape", out var shapeJson) || !TryNumbers(shapeJson, MostDimensions, out var shape)
             || !json.TryGetProperty("data_offsets", out var offsetsJson) || !TryNumbers(offsetsJson, 2, out var offsets)
             || offsets.Length != 2)
+        {
             throw Damaged(file, $"tensor {Shown(name)} is not described by exactly dtype, shape and data_offsets of whole numbers");
+        }
+
         if (!TensorTypes.TryParse(dtype.GetString()!, out var type))
+        {
             throw new InputException($"{file}: tensor {Shown(name)} has the dtype {Shown(dtype.GetString()!)}, which is not implemented. Convert the file to F32, F16 or BF16.");
+        }
+
         if (!TryProduct(shape, type.Size(), out var bytes))
+        {
             throw Damaged(file, $"tensor {Shown(name)} has an impossibly large shape");
+        }
+
         if (offsets[1] < offsets[0] || offsets[1] - offsets[0] != bytes)
+        {
             throw Damaged(file, $"tensor {Shown(name)} needs {bytes} bytes by its dtype and shape, but its data_offsets are {offsets[0]} to {offsets[1]}");
+        }
+
         return new TensorEntry(name, type, shape, offsets[0], bytes);
     }
 
@@ -102,12 +127,17 @@ internal static class SafetensorsHeader
     {
         numbers = [];
         if (json.ValueKind != JsonValueKind.Array || json.GetArrayLength() > most)
+        {
             return false;
+        }
+
         numbers = new long[json.GetArrayLength()];
         for (var i = 0; i < numbers.Length; i++)
         {
             if (json[i].ValueKind != JsonValueKind.Number || !json[i].TryGetInt64(out numbers[i]) || numbers[i] < 0)
+            {
                 return false;
+            }
         }
 
         return true;
@@ -125,7 +155,10 @@ internal static class SafetensorsHeader
         foreach (var dimension in shape)
         {
             if (dimension > long.MaxValue / bytes)
+            {
                 return false;
+            }
+
             bytes *= dimension;
         }
 
@@ -139,14 +172,22 @@ internal static class SafetensorsHeader
         foreach (var tensor in tensors.OrderBy(tensor => tensor.Offset).ThenBy(tensor => tensor.ByteLength))
         {
             if (tensor.Offset != end)
+            {
                 throw Damaged(file, $"tensor {Shown(tensor.Name)} begins at byte {tensor.Offset} of the data, but the one before ends at {end}: tensors must neither overlap nor leave gaps");
+            }
+
             if (tensor.ByteLength > dataLength - end)
+            {
                 throw Damaged(file, $"tensor {Shown(tensor.Name)} needs {tensor.ByteLength} bytes from byte {end} of the data, but the file has only {dataLength} bytes of data");
+            }
+
             end += tensor.ByteLength;
         }
 
         if (end != dataLength)
+        {
             throw Damaged(file, $"the tensors end at byte {end} of the data, but the file has {dataLength} bytes of data");
+        }
     }
 
     /// <summary>A name from a file, made safe and short enough for a message.</summary>

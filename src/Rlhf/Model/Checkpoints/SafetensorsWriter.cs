@@ -51,7 +51,9 @@ public static class SafetensorsWriter
         stream.Write(header);
         var (numbers, bytes) = (new float[ChunkElements], new byte[ChunkElements * sizeof(float)]);
         foreach (var tensor in ordered)
+        {
             WriteData(stream, tensor, numbers, bytes);
+        }
     }
 
     private static byte[] Header(List<TensorToWrite> tensors)
@@ -85,7 +87,10 @@ public static class SafetensorsWriter
         json.WriteString("dtype", tensor.Type.FileName());
         json.WriteStartArray("shape");
         foreach (var dimension in tensor.Shape)
+        {
             json.WriteNumberValue(dimension);
+        }
+
         json.WriteEndArray();
         json.WriteStartArray("data_offsets");
         json.WriteNumberValue(offset);

@@ -1,8 +1,9 @@
 using System.Text.Json;
 using System.Text.Json.Nodes;
+using Rlhf.Compute.Cpu;
 using Rlhf.Model;
 using Rlhf.Model.Checkpoints;
-using Rlhf.Numerics.Cpu;
+using Rlhf.World;
 
 namespace Rlhf.Tests.Model.Checkpoints;
 
@@ -12,9 +13,9 @@ namespace Rlhf.Tests.Model.Checkpoints;
 /// </summary>
 public sealed class ExportedRewardTests : IDisposable
 {
-    private readonly TemporaryFolder temporary = new();
+    private readonly TestFolder _temporary = new();
 
-    public void Dispose() => temporary.Dispose();
+    public void Dispose() => _temporary.Dispose();
 
     /// <summary>Where the rule reads each row's score.</summary>
     internal static int[] ScoredPositions(int[][] batch, int padding) => [.. batch.Select(row => Array.FindLastIndex(row, id => id != padding))];
@@ -59,7 +60,7 @@ public sealed class ExportedRewardTests : IDisposable
     [Fact]
     public void A_padding_token_that_ends_answers_or_is_none_is_not_kept()
     {
-        var source = temporary.CopyOf(ReferenceFiles.PathOf("gpt2-tiny"));
+        var source = _temporary.CopyOf(ReferenceFiles.PathOf("gpt2-tiny"));
         var config = JsonNode.Parse(File.ReadAllText(Path.Combine(source, "config.json")))!;
         foreach (var (padding, kept) in new (int, bool)[] { ((int)config["eos_token_id"]!, false), (3, true), (-1, false), (101, false) })
         {
@@ -73,7 +74,7 @@ public sealed class ExportedRewardTests : IDisposable
     [Fact]
     public void Labels_of_the_base_model_do_not_make_a_head_of_their_number()
     {
-        var source = temporary.CopyOf(ReferenceFiles.PathOf("gpt2-tiny"));
+        var source = _temporary.CopyOf(ReferenceFiles.PathOf("gpt2-tiny"));
         var config = JsonNode.Parse(File.ReadAllText(Path.Combine(source, "config.json")))!;
         (config["_num_labels"], config["id2label"], config["label2id"]) = (2, new JsonObject { ["0"] = "A", ["1"] = "B" }, new JsonObject { ["A"] = 0, ["B"] = 1 });
         File.WriteAllText(Path.Combine(source, "config.json"), config.ToJsonString());
@@ -108,7 +109,7 @@ public sealed class ExportedRewardTests : IDisposable
     private string Written(string source, ScoreHead head, int? padding)
     {
         using var model = HuggingFaceFolder.Load(Path.IsPathRooted(source) ? source : ReferenceFiles.PathOf(source));
-        var path = temporary.PathOf(Guid.NewGuid().ToString("N"));
+        var path = _temporary.PathOf(Guid.NewGuid().ToString("N"));
         HuggingFaceWriter.Save(path, model.Config, model.ReadParameters(), new SaveOptions { Score = head, Source = model.Source, PaddingId = padding });
         return path;
     }

@@ -1,4 +1,5 @@
 using Rlhf.Model.Checkpoints;
+using Rlhf.World;
 
 namespace Rlhf.Tests.Model.Checkpoints;
 
@@ -8,7 +9,9 @@ public sealed class FloatFormatsTests
     public void Every_bfloat16_survives_widening_and_narrowing()
     {
         for (var bits = 0; bits <= ushort.MaxValue; bits++)
+        {
             Assert.Equal((ushort)bits, FloatFormats.ToBFloat16(FloatFormats.FromBFloat16((ushort)bits)));
+        }
     }
 
     [Theory]

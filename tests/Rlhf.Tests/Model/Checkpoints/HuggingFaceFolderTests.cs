@@ -1,13 +1,14 @@
 using System.Text.Json.Nodes;
 using Rlhf.Model.Checkpoints;
+using Rlhf.World;
 
 namespace Rlhf.Tests.Model.Checkpoints;
 
 public sealed class HuggingFaceFolderTests : IDisposable
 {
-    private readonly TemporaryFolder folder = new();
+    private readonly TestFolder _folder = new();
 
-    public void Dispose() => folder.Dispose();
+    public void Dispose() => _folder.Dispose();
 
     [Theory]
     [InlineData("gpt2-tiny", TensorType.F32)]
@@ -110,7 +111,7 @@ public sealed class HuggingFaceFolderTests : IDisposable
     [InlineData("")]
     public void An_index_cannot_lead_out_of_its_folder(string shard)
     {
-        var path = folder.CopyOf(ReferenceFiles.PathOf("llama-tiny"));
+        var path = _folder.CopyOf(ReferenceFiles.PathOf("llama-tiny"));
         File.Delete(Path.Combine(path, "model.safetensors"));
         WriteIndex(path, new JsonObject { ["model.norm.weight"] = shard });
         Assert.Contains("without a path", Refusal(path));
@@ -119,7 +120,7 @@ public sealed class HuggingFaceFolderTests : IDisposable
     [Fact]
     public void Index_and_shards_must_belong_together()
     {
-        var path = folder.CopyOf(ReferenceFiles.PathOf("llama-tiny"));
+        var path = _folder.CopyOf(ReferenceFiles.PathOf("llama-tiny"));
         var tensors = PlainSafetensors.Read(Path.Combine(path, "model.safetensors"));
         File.Move(Path.Combine(path, "model.safetensors"), Path.Combine(path, "all.safetensors"));
         var map = new JsonObject(tensors.Keys.Select(name => KeyValuePair.Create(name, (JsonNode?)"all.safetensors")));
@@ -140,9 +141,9 @@ public sealed class HuggingFaceFolderTests : IDisposable
     [Fact]
     public void Folders_without_a_whole_model_are_refused()
     {
-        Assert.Contains("no such model folder", Refusal(folder.PathOf("absent")));
-        Assert.Contains("config.json", Refusal(folder.Path));
-        var path = folder.CopyOf(ReferenceFiles.PathOf("llama-tiny"));
+        Assert.Contains("no such model folder", Refusal(_folder.PathOf("absent")));
+        Assert.Contains("config.json", Refusal(_folder.Path));
+        var path = _folder.CopyOf(ReferenceFiles.PathOf("llama-tiny"));
         File.WriteAllText(Path.Combine(path, "model.safetensors.index.json"), "{}");
         Assert.Contains("both", Refusal(path));
         File.Delete(Path.Combine(path, "model.safetensors"));
@@ -156,7 +157,7 @@ public sealed class HuggingFaceFolderTests : IDisposable
     [InlineData("adapter_model.safetensors")]
     public void A_model_beside_an_adapter_is_refused_as_is_an_adapter_alone(string file)
     {
-        var path = folder.CopyOf(ReferenceFiles.PathOf("llama-tiny"));
+        var path = _folder.CopyOf(ReferenceFiles.PathOf("llama-tiny"));
         File.WriteAllText(Path.Combine(path, file), "{}");
         Assert.Contains($"adapter ({file})", Refusal(path));
         Assert.Contains("beside the model", Refusal(path));
@@ -173,7 +174,7 @@ public sealed class HuggingFaceFolderTests : IDisposable
     [InlineData("", "JSON")]
     public void A_broken_configuration_is_refused_with_its_place(string config, string message)
     {
-        var path = folder.CopyOf(ReferenceFiles.PathOf("llama-tiny"));
+        var path = _folder.CopyOf(ReferenceFiles.PathOf("llama-tiny"));
         File.WriteAllText(Path.Combine(path, "config.json"), config);
         Assert.Contains(message, Refusal(path));
     }
@@ -197,7 +198,7 @@ public sealed class HuggingFaceFolderTests : IDisposable
 
     private string Changed(string name, Action<Dictionary<string, PlainTensor>> change)
     {
-        var path = folder.CopyOf(ReferenceFiles.PathOf(name));
+        var path = _folder.CopyOf(ReferenceFiles.PathOf(name));
         var weights = Path.Combine(path, "model.safetensors");
         var tensors = PlainSafetensors.Read(weights);
         change(tensors);

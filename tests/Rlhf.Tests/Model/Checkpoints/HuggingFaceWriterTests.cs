@@ -1,14 +1,15 @@
 using System.Text.Json.Nodes;
 using Rlhf.Model;
 using Rlhf.Model.Checkpoints;
+using Rlhf.World;
 
 namespace Rlhf.Tests.Model.Checkpoints;
 
 public sealed class HuggingFaceWriterTests : IDisposable
 {
-    private readonly TemporaryFolder folder = new();
+    private readonly TestFolder _folder = new();
 
-    public void Dispose() => folder.Dispose();
+    public void Dispose() => _folder.Dispose();
 
     public static TheoryData<string, TensorType, long> Forms()
     {
@@ -79,7 +80,7 @@ public sealed class HuggingFaceWriterTests : IDisposable
     [Fact]
     public void Tokenizer_files_are_carried_along_byte_for_byte()
     {
-        var source = folder.CopyOf(ReferenceFiles.PathOf("llama-tiny"));
+        var source = _folder.CopyOf(ReferenceFiles.PathOf("llama-tiny"));
         File.WriteAllText(Path.Combine(source, "tokenizer.json"), "{ \"odd\" :  1}");
         File.WriteAllText(Path.Combine(source, "generation_config.json"), "{\"temperature\": 0.6, \"eos_token_id\": [1, 2]}");
         File.WriteAllText(Path.Combine(source, "private.txt"), "not a tokenizer file");
@@ -92,10 +93,10 @@ public sealed class HuggingFaceWriterTests : IDisposable
     [Fact]
     public void A_changed_end_of_sequence_reaches_both_files()
     {
-        var source = folder.CopyOf(ReferenceFiles.PathOf("llama-tiny"));
+        var source = _folder.CopyOf(ReferenceFiles.PathOf("llama-tiny"));
         File.WriteAllText(Path.Combine(source, "generation_config.json"), "{\"temperature\": 0.6, \"eos_token_id\": [1, 2]}");
         using var model = HuggingFaceFolder.Load(source);
-        var saved = folder.PathOf("saved");
+        var saved = _folder.PathOf("saved");
         HuggingFaceWriter.Save(saved, model.Config with { EosTokenIds = [7] }, model.ReadParameters(), new SaveOptions { Source = model.Source });
         using var again = HuggingFaceFolder.Load(saved);
         Assert.Equal([7], again.Config.EosTokenIds);
@@ -112,7 +113,7 @@ public sealed class HuggingFaceWriterTests : IDisposable
     {
         using var model = HuggingFaceFolder.Load(ReferenceFiles.PathOf(name));
         var head = new ScoreHead([.. Enumerable.Range(0, model.Config.Width).Select(i => i - 7.5f)], Shift: -0.1234567f);
-        var first = folder.PathOf("first");
+        var first = _folder.PathOf("first");
         HuggingFaceWriter.Save(first, model.Config, model.ReadParameters(), new SaveOptions { Type = type, Score = head, Source = model.Source });
         using var reward = HuggingFaceFolder.Load(first);
         Assert.Equal(head.Weight, reward.Score!.Weight);
@@ -124,7 +125,7 @@ public sealed class HuggingFaceWriterTests : IDisposable
         Assert.DoesNotContain("lm_head.weight", names);
         Assert.DoesNotContain("score.bias", names);
 
-        var second = folder.PathOf("second");
+        var second = _folder.PathOf("second");
         HuggingFaceWriter.Save(second, reward.Config, reward.ReadParameters(), new SaveOptions { Type = type, Score = reward.Score, Source = reward.Source });
         AssertSameFiles(first, second);
     }
@@ -133,14 +134,17 @@ public sealed class HuggingFaceWriterTests : IDisposable
     public void The_bias_of_an_older_reward_model_survives_a_program_that_drops_its_tensor()
     {
         using var model = HuggingFaceFolder.Load(ReferenceFiles.PathOf("gpt2-tiny"));
-        var saved = folder.PathOf("saved");
+        var saved = _folder.PathOf("saved");
         HuggingFaceWriter.Save(saved, model.Config, model.ReadParameters(), new SaveOptions { Score = new ScoreHead(new float[model.Config.Width], 0.7f) });
         var weights = Path.Combine(saved, "model.safetensors");
         var tensors = PlainSafetensors.Read(weights);
         tensors.Remove("score.bias");
         PlainSafetensors.Write(weights, tensors);
         using (var again = HuggingFaceFolder.Load(saved))
+        {
             Assert.Equal(0.7f, again.Score!.Bias);
+        }
+
         tensors["score.bias"] = new PlainTensor("F32", [1], BitConverter.GetBytes(0.5f));
         PlainSafetensors.Write(weights, tensors);
         Assert.Contains("contradicts", Assert.Throws<InputException>(() => HuggingFaceFolder.Load(saved)).Message);
@@ -150,11 +154,14 @@ public sealed class HuggingFaceWriterTests : IDisposable
     public void A_language_model_from_a_reward_model_says_nothing_of_scores()
     {
         using var model = HuggingFaceFolder.Load(ReferenceFiles.PathOf("gpt2-tiny"));
-        var reward = folder.PathOf("reward");
+        var reward = _folder.PathOf("reward");
         HuggingFaceWriter.Save(reward, model.Config, model.ReadParameters(), new SaveOptions { Score = new ScoreHead(new float[model.Config.Width], 1), Source = model.Source });
-        var back = folder.PathOf("back");
+        var back = _folder.PathOf("back");
         using (var loaded = HuggingFaceFolder.Load(reward))
+        {
             HuggingFaceWriter.Save(back, loaded.Config, loaded.ReadParameters(), new SaveOptions { Source = loaded.Source });
+        }
+
         AssertSameFiles(Resaved(ReferenceFiles.PathOf("gpt2-tiny"), TensorType.F32, long.MaxValue), back);
     }
 
@@ -168,8 +175,11 @@ public sealed class HuggingFaceWriterTests : IDisposable
         var config = JsonNode.Parse(File.ReadAllText(ReferenceFiles.PathOf("llama-tiny", "config.json")))!.AsObject();
         config.Remove("torch_dtype");
         foreach (var (key, value) in JsonNode.Parse(keys)!.AsObject())
+        {
             config[key] = value!.DeepClone();
-        var source = folder.CopyOf(ReferenceFiles.PathOf("llama-tiny"));
+        }
+
+        var source = _folder.CopyOf(ReferenceFiles.PathOf("llama-tiny"));
         File.WriteAllText(Path.Combine(source, "config.json"), config.ToJsonString());
         var saved = JsonNode.Parse(File.ReadAllText(Path.Combine(Resaved(source, TensorType.F32, long.MaxValue), "config.json")))!.AsObject();
         Assert.Equal(expected, new[] { "torch_dtype", "dtype" }.Where(saved.ContainsKey));
@@ -179,7 +189,7 @@ public sealed class HuggingFaceWriterTests : IDisposable
     [Fact]
     public void Code_that_is_not_carried_along_is_not_named()
     {
-        var source = folder.CopyOf(ReferenceFiles.PathOf("llama-tiny"));
+        var source = _folder.CopyOf(ReferenceFiles.PathOf("llama-tiny"));
         var config = JsonNode.Parse(File.ReadAllText(Path.Combine(source, "config.json")))!.AsObject();
         config["auto_map"] = new JsonObject { ["AutoModelForCausalLM"] = "own.OwnModel" };
         File.WriteAllText(Path.Combine(source, "config.json"), config.ToJsonString());
@@ -199,10 +209,12 @@ public sealed class HuggingFaceWriterTests : IDisposable
         foreach (var parameter in new ParameterLayout(config).Parameters)
         {
             for (var i = 0; i < parameter.Length; i++)
+            {
                 parameters[parameter.Offset + i] = parameter.Offset + (i * 0.25f);
+            }
         }
 
-        var saved = folder.PathOf("scratch");
+        var saved = _folder.PathOf("scratch");
         HuggingFaceWriter.Save(saved, config, parameters, new SaveOptions());
         using var model = HuggingFaceFolder.Load(saved);
         Assert.Equal(parameters, model.ReadParameters());
@@ -216,7 +228,7 @@ public sealed class HuggingFaceWriterTests : IDisposable
         using var model = HuggingFaceFolder.Load(ReferenceFiles.PathOf("gpt2-tiny"));
         var parameters = model.ReadParameters();
         parameters[model.Layout["transformer.ln_f.weight"].Offset + 3] = 1e5f;
-        var path = folder.PathOf("model");
+        var path = _folder.PathOf("model");
         var message = Assert.Throws<RunFailedException>(() => DurableFiles.ReplaceFolderAtomically(
             path, at => HuggingFaceWriter.Save(at, model.Config, parameters, new SaveOptions { Type = TensorType.F16 }))).Message;
         Assert.Contains("transformer.ln_f.weight", message);
@@ -227,7 +239,7 @@ public sealed class HuggingFaceWriterTests : IDisposable
     private string Resaved(string source, TensorType type, long maxShardBytes)
     {
         using var model = HuggingFaceFolder.Load(source);
-        var path = folder.PathOf(Guid.NewGuid().ToString("N"));
+        var path = _folder.PathOf(Guid.NewGuid().ToString("N"));
         DurableFiles.ReplaceFolderAtomically(path, at => HuggingFaceWriter.Save(
             at, model.Config, model.ReadParameters(), new SaveOptions { Type = type, MaxShardBytes = maxShardBytes, Source = model.Source }));
         return path;
@@ -238,6 +250,8 @@ public sealed class HuggingFaceWriterTests : IDisposable
         var names = Directory.GetFiles(first).Select(Path.GetFileName).Order().ToList();
         Assert.Equal(names, Directory.GetFiles(second).Select(Path.GetFileName).Order());
         foreach (var name in names)
+        {
             Assert.Equal(File.ReadAllBytes(Path.Combine(first, name!)), File.ReadAllBytes(Path.Combine(second, name!)));
+        }
     }
 }

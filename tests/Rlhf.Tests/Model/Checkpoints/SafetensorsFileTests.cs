@@ -1,14 +1,15 @@
 using FsCheck;
 using FsCheck.Fluent;
 using Rlhf.Model.Checkpoints;
+using Rlhf.World;
 
 namespace Rlhf.Tests.Model.Checkpoints;
 
 public sealed class SafetensorsFileTests : IDisposable
 {
-    private readonly TemporaryFolder folder = new();
+    private readonly TestFolder _folder = new();
 
-    public void Dispose() => folder.Dispose();
+    public void Dispose() => _folder.Dispose();
 
     [Theory]
     [InlineData("gpt2-tiny")]
@@ -41,7 +42,7 @@ public sealed class SafetensorsFileTests : IDisposable
     public void Half_floats_longer_than_a_chunk_widen_exactly()
     {
         var halves = Enumerable.Range(0, 300_000).Select(i => (ushort)(i % 31_000)).ToArray();
-        var path = folder.PathOf("half.safetensors");
+        var path = _folder.PathOf("half.safetensors");
         PlainSafetensors.Write(path, [new("a", new("F16", [3], new byte[6])), new("b", new("F16", [halves.Length], Bytes(halves)))]);
         using var file = SafetensorsFile.Open(path);
         Assert.Equal(halves.Select(bits => (float)BitConverter.UInt16BitsToHalf(bits)), file.ReadFloats("b"));
@@ -69,7 +70,7 @@ public sealed class SafetensorsFileTests : IDisposable
     [InlineData("{\"__metadata__\":{\"format\":1}}", 0, "not a text")]
     public void A_header_that_contradicts_itself_or_the_file_is_refused(string header, int dataLength, string message)
     {
-        var path = folder.PathOf("broken.safetensors");
+        var path = _folder.PathOf("broken.safetensors");
         File.WriteAllBytes(path, PlainSafetensors.WithHeader(header, new byte[dataLength]));
         var exception = Assert.Throws<InputException>(() => SafetensorsFile.Open(path));
         Assert.Contains(message, exception.Message);
@@ -83,7 +84,7 @@ public sealed class SafetensorsFileTests : IDisposable
     [InlineData(ulong.MaxValue)]
     public void A_header_length_that_the_file_cannot_have_is_refused(ulong length)
     {
-        var path = folder.PathOf("broken.safetensors");
+        var path = _folder.PathOf("broken.safetensors");
         File.WriteAllBytes(path, [.. BitConverter.GetBytes(length), (byte)'{', (byte)'}']);
         Assert.Throws<InputException>(() => SafetensorsFile.Open(path));
     }
@@ -91,10 +92,10 @@ public sealed class SafetensorsFileTests : IDisposable
     [Fact]
     public void A_file_that_is_absent_or_too_short_is_refused()
     {
-        Assert.Throws<InputException>(() => SafetensorsFile.Open(folder.PathOf("absent")));
-        Assert.Throws<InputException>(() => SafetensorsFile.Open(folder.Path));
-        File.WriteAllBytes(folder.PathOf("short"), [1, 2, 3]);
-        Assert.Throws<InputException>(() => SafetensorsFile.Open(folder.PathOf("short")));
+        Assert.Throws<InputException>(() => SafetensorsFile.Open(_folder.PathOf("absent")));
+        Assert.Throws<InputException>(() => SafetensorsFile.Open(_folder.Path));
+        File.WriteAllBytes(_folder.PathOf("short"), [1, 2, 3]);
+        Assert.Throws<InputException>(() => SafetensorsFile.Open(_folder.PathOf("short")));
     }
 
     [Fact]
@@ -102,7 +103,7 @@ public sealed class SafetensorsFileTests : IDisposable
     {
         var sound = PlainSafetensors.WithHeader(
             "{" + A + ",\"b\":{\"dtype\":\"BF16\",\"shape\":[2,3],\"data_offsets\":[4,16]},\"__metadata__\":{\"k\":\"v\"}}   ", new byte[16]);
-        var path = folder.PathOf("fuzzed.safetensors");
+        var path = _folder.PathOf("fuzzed.safetensors");
         var changes = Gen.Elements(1, 2, 5).SelectMany(count =>
             Gen.Choose(0, sound.Length - 1).SelectMany(place => Gen.Choose(0, 255).Select(value => (place, value))).ListOf(count));
         var cuts = Gen.Frequency((3, Gen.Constant(sound.Length)), (1, Gen.Choose(0, sound.Length)));
@@ -111,7 +112,10 @@ public sealed class SafetensorsFileTests : IDisposable
         {
             var bytes = sound[..corruption.cut];
             foreach (var (place, value) in corruption.list.Where(change => change.place < corruption.cut))
+            {
                 bytes[place] = (byte)value;
+            }
+
             File.WriteAllBytes(path, bytes);
             ReadEverything(path);
         }).Check(Config.QuickThrowOnFailure.WithMaxTest(2000));
@@ -126,7 +130,9 @@ public sealed class SafetensorsFileTests : IDisposable
             {
                 Assert.InRange(tensor.Offset + tensor.ByteLength, 0, new FileInfo(path).Length);
                 if (tensor.Type is TensorType.F32 or TensorType.F16 or TensorType.BF16)
+                {
                     Assert.Equal(tensor.Length, file.ReadFloats(tensor.Name).Length);
+                }
             }
         }
         catch (InputException)

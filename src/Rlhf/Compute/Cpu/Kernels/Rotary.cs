@@ -1,0 +1,39 @@
+namespace Rlhf.Compute.Cpu.Kernels;
+
+/// <summary>Rotary positions (Su 2021) in the half-split form: components (j, j + D/2) turn by the angle of (position, j).</summary>
+internal static unsafe class Rotary
+{
+    internal struct Arguments
+    {
+        public float* X, Cosines, Sines;
+        public int* Positions;
+        public int Rows, Heads, HeadWidth, RowStride;
+        public bool Inverse;
+    }
+
+    public static void Rotate(WorkerPool pool, Arguments arguments) =>
+        pool.Run(&RotateRows, &arguments, RowParts.Count(arguments.Rows, arguments.Heads * arguments.HeadWidth));
+
+    private static void RotateRows(void* arguments, int part, int worker)
+    {
+        var a = (Arguments*)arguments;
+        var (first, end) = RowParts.Range(part, a->Rows, a->Heads * a->HeadWidth);
+        var half = a->HeadWidth / 2;
+        for (var row = first; row < end; row++)
+        {
+            var cosines = a->Cosines + ((long)a->Positions[row] * half);
+            var sines = a->Sines + ((long)a->Positions[row] * half);
+            for (var head = 0; head < a->Heads; head++)
+            {
+                var x = a->X + ((long)row * a->RowStride) + (head * a->HeadWidth);
+                for (var j = 0; j < half; j++)
+                {
+                    var sine = a->Inverse ? -sines[j] : sines[j];
+                    var (low, high) = (x[j], x[j + half]);
+                    x[j] = (low * cosines[j]) - (high * sine);
+                    x[j + half] = (high * cosines[j]) + (low * sine);
+                }
+            }
+        }
+    }
+}

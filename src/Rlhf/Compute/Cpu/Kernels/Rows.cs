@@ -1,0 +1,45 @@
+namespace Rlhf.Compute.Cpu.Kernels;
+
+/// <summary>Copies rows out of a matrix by number, and adds rows back.</summary>
+internal static unsafe class Rows
+{
+    private const int PartColumns = 64;
+
+    internal struct Arguments
+    {
+        public float* X, Y;
+        public int* Numbers;
+        public int Count, Width;
+    }
+
+    public static void Gather(WorkerPool pool, Arguments arguments) => pool.Run(&GatherPart, &arguments, RowParts.Count(arguments.Count, arguments.Width));
+
+    /// <summary>One part is some columns of all rows: rows that meet in one place add in order.</summary>
+    public static void ScatterAdd(WorkerPool pool, Arguments arguments) => pool.Run(&ScatterAddPart, &arguments, (arguments.Width + PartColumns - 1) / PartColumns);
+
+    private static void GatherPart(void* arguments, int part, int worker)
+    {
+        var a = (Arguments*)arguments;
+        var (first, end) = RowParts.Range(part, a->Count, a->Width);
+        for (var i = first; i < end; i++)
+        {
+            var source = new ReadOnlySpan<float>(a->X + ((long)a->Numbers[i] * a->Width), a->Width);
+            source.CopyTo(new Span<float>(a->Y + ((long)i * a->Width), a->Width));
+        }
+    }
+
+    private static void ScatterAddPart(void* arguments, int part, int worker)
+    {
+        var a = (Arguments*)arguments;
+        var (first, end) = (part * PartColumns, Math.Min(a->Width, (part + 1) * PartColumns));
+        for (var i = 0; i < a->Count; i++)
+        {
+            var destination = a->X + ((long)a->Numbers[i] * a->Width);
+            var source = a->Y + ((long)i * a->Width);
+            for (var c = first; c < end; c++)
+            {
+                destination[c] += source[c];
+            }
+        }
+    }
+}

@@ -1,0 +1,184 @@
+using Rlhf.Compute.Cpu.Simd;
+
+namespace Rlhf.Compute.Cpu.MatMul;
+
+/// <summary>What an output element starts from before the products are added.</summary>
+internal enum MatMulStart
+{
+    /// <summary>Zero.</summary>
+    Zero,
+
+    /// <summary>What stands there already.</summary>
+    Accumulate,
+
+    /// <summary>The bias of its column.</summary>
+    Bias,
+}
+
+/// <summary>
+/// C[M, N] = start + A[M, K] B[K, N] in float32. Each output element is one chain of fused multiply-adds over k = 0, 1, ... K-1 from its start, whatever
+/// the shapes, the tiles and the threads: an element's bits depend on its row of A and its column of B alone, and a sum that is
+/// continued by a second call (<see cref="MatMulStart.Accumulate"/>) equals the sum of one longer call.
+/// </summary>
+/// <remarks>
+/// The arrangement is that of Goto and van de Geijn (2008): B stands packed in panels of 32 columns; a part packs its block of A into tiles of a few rows for one step of K after the
+/// other and multiplies it by each of its panels, tile by tile in registers (<see cref="IMatMulTile"/>). Between steps the sums rest in C, so their chains go on unbroken.
+/// </remarks>
+internal static unsafe class MatMul
+{
+    /// <summary>Columns of a packed panel.</summary>
+    public const int PanelWidth = 32;
+
+    /// <summary>Floats that a packed [<paramref name="k"/>, <paramref name="n"/>] operand takes: panels of 32 columns, each [k, 32], the last one filled with zeros.</summary>
+    public static long PackedLength(long k, long n) => (n + PanelWidth - 1) / PanelWidth * PanelWidth * k;
+
+    private struct RunArguments
+    {
+        public int M, N, K;
+        public float* A, PackedB, C, Bias;
+        public long RowStride, ColumnStride, PanelStride, CRowStride;
+        public Precision Storage;
+        public MatMulStart Start;
+        public MatMulParts Parts;
+        public float** Scratch;
+    }
+
+    /// <summary>
+    /// Multiplies. A's element (i, k) stands at a[i * rowStride + k * columnStride]; <paramref name="packedB"/> points at the first panel's first used row and
+    /// <paramref name="panelStride"/> numbers, in <paramref name="storage"/>, lie between panels (32 x K of the whole packed operand, so that a range of its rows can be used);
+    /// C's element (i, n) stands at c[i * cRowStride + n].
+    /// </summary>
+    public static void Run<T>(
+        WorkerPool pool, int m, int n, int k, float* a, long rowStride, long columnStride, float* packedB, Precision storage, long panelStride, float* c, long cRowStride, MatMulStart start, float* bias)
+        where T : unmanaged, ILanes<T>
+    {
+        var arguments = new RunArguments
+        {
+            M = m,
+            N = n,
+            K = k,
+            A = a,
+            PackedB = packedB,
+            C = c,
+            Bias = bias,
+            RowStride = rowStride,
+            ColumnStride = columnStride,
+            PanelStride = panelStride,
+            CRowStride = cRowStride,
+            Storage = storage,
+            Start = start,
+        };
+        if (typeof(T) == typeof(Lanes512))
+        {
+            RunTiles<MatMulTile512>(pool, &arguments);
+        }
+        else if (typeof(T) == typeof(Lanes256))
+        {
+            RunTiles<MatMulTile256>(pool, &arguments);
+        }
+        else if (typeof(T) == typeof(Lanes128))
+        {
+            RunTiles<MatMulTile128>(pool, &arguments);
+        }
+        else
+        {
+            RunTiles<MatMulTileScalar>(pool, &arguments);
+        }
+    }
+
+    private static void RunTiles<TTile>(WorkerPool pool, RunArguments* arguments)
+        where TTile : IMatMulTile
+    {
+        arguments->Parts = new MatMulParts(arguments->M, arguments->N, arguments->K, TTile.Rows, pool.Threads);
+        arguments->Scratch = pool.Scratch(arguments->Parts.ScratchLength + WidenedLength(arguments));
+        pool.Run(&RunPart<TTile>, arguments, arguments->Parts.Count);
+    }
+
+    private static void RunPart<TTile>(void* arguments, int part, int worker)
+        where TTile : IMatMulTile
+    {
+        var g = (RunArguments*)arguments;
+        var (firstRow, endRow) = g->Parts.Rows(part);
+        var (firstPanel, endPanel) = g->Parts.Panels(part);
+        var widened = g->Scratch[worker];
+        var block = widened + WidenedLength(g);
+        for (var step = 0; step < g->Parts.DepthBlocks; step++)
+        {
+            var first = step * g->Parts.Depth;
+            var depth = Math.Min(g->Parts.Depth, g->K - first);
+            Packing.Tiles(endRow - firstRow, depth, g->A + (firstRow * g->RowStride) + (first * g->ColumnStride), g->RowStride, g->ColumnStride, TTile.Rows, block);
+            for (var panel = firstPanel; panel < endPanel; panel++)
+            {
+                MultiplyPanel<TTile>(g, panel, firstRow, endRow, first, depth, block, widened);
+            }
+        }
+    }
+
+    /// <summary>One step of K of a block of rows times one panel.</summary>
+    private static void MultiplyPanel<TTile>(RunArguments* g, int panel, int firstRow, int endRow, int first, int depth, float* block, float* widened)
+        where TTile : IMatMulTile
+    {
+        var firstColumn = panel * PanelWidth;
+        var columns = Math.Min(PanelWidth, g->N - firstColumn);
+        var b = PanelOf(g, panel, first, depth, widened);
+        var start = first > 0 ? MatMulStart.Accumulate : g->Start;
+        var startRow = stackalloc float[PanelWidth]; // zeros, or the bias
+        if (start == MatMulStart.Bias)
+        {
+            Copy(g->Bias + firstColumn, startRow, columns);
+        }
+
+        var ahead = Stored(g, panel + 1, first);
+        var aheadOfRow = (long)depth * PanelWidth * NumberBytes(g) / (endRow - firstRow);
+        var edge = stackalloc float[columns < PanelWidth ? TTile.Rows * PanelWidth : 0];
+        for (var row = firstRow; row < endRow; row += TTile.Rows)
+        {
+            var rows = Math.Min(TTile.Rows, endRow - row);
+            var a = block + ((long)(row - firstRow) * depth);
+            var c = g->C + (row * g->CRowStride) + firstColumn;
+            var tile = c;
+            var stride = g->CRowStride;
+            if (columns < PanelWidth)
+            {
+                // The last panel may be narrower than a tile: work on a copy, so that nothing beyond C is touched.
+                tile = edge;
+                stride = PanelWidth;
+                CopyRows(start == MatMulStart.Accumulate ? rows : 0, columns, c, g->CRowStride, edge, PanelWidth);
+            }
+
+            var fromStart = start != MatMulStart.Accumulate;
+            TTile.Multiply(rows, depth, a, b, new MatMulAhead(ahead + ((row - firstRow) * aheadOfRow), rows * aheadOfRow), fromStart ? startRow : tile, fromStart ? 0 : stride, tile, stride);
+            CopyRows(columns < PanelWidth ? rows : 0, columns, edge, PanelWidth, c, g->CRowStride);
+        }
+    }
+
+    /// <summary>Floats in which a part makes one step of a panel float32 again, if it is stored in bfloat16.</summary>
+    private static long WidenedLength(RunArguments* g) => g->Storage == Precision.Bf16 ? (long)g->Parts.Depth * PanelWidth : 0;
+
+    /// <summary>One step of K of a panel: where it stands, or in <paramref name="widened"/>.</summary>
+    private static float* PanelOf(RunArguments* g, int panel, int first, int depth, float* widened)
+    {
+        var stored = Stored(g, panel, first);
+        if (g->Storage == Precision.F32)
+        {
+            return (float*)stored;
+        }
+
+        BFloat16.Widen((ushort*)stored, widened, depth * PanelWidth);
+        return widened;
+    }
+
+    private static byte* Stored(RunArguments* g, int panel, int row) => (byte*)g->PackedB + (((panel * g->PanelStride) + ((long)row * PanelWidth)) * NumberBytes(g));
+
+    private static int NumberBytes(RunArguments* g) => g->Storage == Precision.F32 ? sizeof(float) : sizeof(ushort);
+
+    private static void CopyRows(int rows, int columns, float* source, long sourceStride, float* destination, long destinationStride)
+    {
+        for (var i = 0; i < rows; i++)
+        {
+            Copy(source + (i * sourceStride), destination + (i * destinationStride), columns);
+        }
+    }
+
+    private static void Copy(float* source, float* destination, int count) => new ReadOnlySpan<float>(source, count).CopyTo(new Span<float>(destination, count));
+}

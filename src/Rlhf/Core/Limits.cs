@@ -1,0 +1,130 @@
+using Rlhf.Text.Jinja;
+
+namespace Rlhf.Core;
+
+/// <summary>
+/// What files, chat templates and requests of strangers may cost at most, all in one place; docs/limits.md shows the same figures. Each is far above what sound input needs and far
+/// below what a machine has, so that a damaged or hostile file ends with a sentence instead of with the machine.
+/// </summary>
+internal static class Limits
+{
+    /// <summary>Requests whose texts are made into tokens at once; the others wait, and who leaves meanwhile is not worked for.</summary>
+    public static int ParallelEncodings { get; } = Math.Max(1, Environment.ProcessorCount / 2);
+
+    /// <summary>Characters of a chat template. The longest in use have about 20,000; a parsed one takes some hundred bytes a character at worst.</summary>
+    public const int TemplateCharacters = 256 * 1024;
+
+    /// <summary>Work of one rendering, see <see cref="TemplateBudget"/>: about half a second of a slow core. A conversation of 1,000 turns takes about a hundredth.</summary>
+    public const long TemplateWork = 40_000_000;
+
+    /// <summary>Bytes that one rendering makes, those that it has thrown away included, so that its peak is below.</summary>
+    public const long TemplateBytes = 48L << 20;
+
+    /// <summary>Characters of a text that a template makes: more than any model's context.</summary>
+    public const int TemplateText = 8 << 20;
+
+    /// <summary>Items of a list or dictionary that a template makes.</summary>
+    public const int TemplateItems = 250_000;
+
+    /// <summary>Items of a template's range(): the limit of Jinja's own sandbox.</summary>
+    public const int TemplateRange = 100_000;
+
+    /// <summary>How deep values and calls of macros may be nested: JSON that is read stops at 64.</summary>
+    public const int TemplateDepth = 200;
+
+    /// <summary>Bytes of tokenizer.json, vocab.json and merges.txt: the largest in use has 34 MB. Parsed JSON takes up to six times its size.</summary>
+    public const long TokenizerFile = 64L << 20;
+
+    /// <summary>Bytes of the other files of a tokenizer.</summary>
+    public const long TokenizerSettingsFile = 16L << 20;
+
+    /// <summary>Bytes of the normalizer, the pre-tokenizer or the decoder in tokenizer.json, and with them the steps that each text goes through.</summary>
+    public const int TokenizerSteps = 64 * 1024;
+
+    /// <summary>Characters of a pattern or replacement in tokenizer.json.</summary>
+    public const int TokenizerPattern = 4_000;
+
+    /// <summary>Characters that normalizing makes of a text: a row has 16 MiB at most.</summary>
+    public const int NormalizedText = 64 << 20;
+
+    /// <summary>Characters that a decoder makes of a token.</summary>
+    public const int DecodedToken = 64 * 1024;
+
+    /// <summary>Seconds that one match of a split pattern may take.</summary>
+    public const double PatternSecondsPerMatch = 2;
+
+    /// <summary>Seconds that a split pattern may take with all texts of a process, beyond those of <see cref="PatternSecondsPerCharacter"/>.</summary>
+    public const double PatternSeconds = 10;
+
+    /// <summary>Seconds that a split pattern may take for each character: a hundred times what the patterns in use take.</summary>
+    public const double PatternSecondsPerCharacter = 20e-6;
+
+    /// <summary>Bytes of config.json, generation_config.json and other small JSON files of a model folder.</summary>
+    public const long ModelSettingsFile = 16L << 20;
+
+    /// <summary>Bytes of an index of weights, and of a header of safetensors (the format's own limit is 100 MB): a model of a million tensors.</summary>
+    public const int WeightsIndex = 64 << 20;
+
+    /// <summary>Bytes of a row of data.</summary>
+    public const int RowBytes = 16 << 20;
+
+    /// <summary>Bytes of white space between two rows.</summary>
+    public const int BlankBytes = 16 << 20;
+
+    /// <summary>How many times its size a gzipped file may unpack to, beyond <see cref="BlankBytes"/>: text reaches about twenty.</summary>
+    public const int UnpackedRatio = 300;
+
+    /// <summary>Bytes of a recipe, of instructions and of other texts that people write by hand.</summary>
+    public const long HandWrittenFile = 4L << 20;
+
+    /// <summary>Bytes of a file of a run that is read whole: summaries, ledgers, metrics, judgements.</summary>
+    public const long RunFile = 512L << 20;
+
+    /// <summary>Largest id of a token; the largest vocabularies have 262,144 entries.</summary>
+    public const int TokenId = 4_000_000;
+
+    /// <summary>Characters of an added token: matching walks at most this far from each position.</summary>
+    public const int AddedToken = 1_000;
+
+    /// <summary>Characters of a recipe.</summary>
+    public const int RecipeCharacters = 1 << 20;
+
+    /// <summary>Levels of a recipe.</summary>
+    public const int RecipeDepth = 16;
+
+    /// <summary>Characters of a line of a prompt file.</summary>
+    public const int PromptLine = 1 << 20;
+
+    /// <summary>Bytes of a judge's reply.</summary>
+    public const int JudgeReply = 1 << 20;
+
+    /// <summary>Levels of a judge's reply.</summary>
+    public const int JudgeReplyDepth = 32;
+
+    /// <summary>Bytes of a request to a served model.</summary>
+    public const long RequestBody = 4L << 20;
+
+    /// <summary>Levels of a request to a served model.</summary>
+    public const int RequestDepth = 32;
+
+    /// <summary>Prompts of a request.</summary>
+    public const int RequestPrompts = 128;
+
+    /// <summary>Answers that a request has scored.</summary>
+    public const int RequestAnswers = 128;
+
+    /// <summary>Answers to each prompt of a request.</summary>
+    public const int RequestChoices = 32;
+
+    /// <summary>Stop texts of a request.</summary>
+    public const int RequestStops = 16;
+
+    /// <summary>Characters of a stop text.</summary>
+    public const int RequestStopCharacters = 1_000;
+
+    /// <summary>Most probable tokens that a request may ask for at each place.</summary>
+    public const int RequestTopLogProbabilities = 20;
+
+    /// <summary>Characters of a refusal that quotes the input.</summary>
+    public const int MessageCharacters = 2_000;
+}

@@ -1,0 +1,186 @@
+using System.Globalization;
+using System.Security.Cryptography;
+using System.Text;
+using Rlhf.Data;
+using Rlhf.Evaluation;
+using Rlhf.Reports;
+using Rlhf.Stages;
+using Rlhf.Stages.Collect;
+
+namespace Rlhf.Labelers;
+
+/// <summary>
+/// A judge behind the OpenAI chat API ranks K answers. Every pair is asked about in both orders; an answer beats another if it does so in both, else the two are equal: a judge that
+/// likes what stands first decides nothing. The ranking is by pairs won, a tie half a win (Copeland); answers with as many share a tier.
+/// </summary>
+internal sealed class JudgeLabeler : IDisposable
+{
+    private const int EnoughUnclear = 50;
+    private const int LongestKept = 200;
+
+    private readonly JudgeOptions _options;
+    private readonly IReadOnlyList<CollectedAnswers> _rows;
+    private readonly Question[][] _questions; // by row
+    private readonly ChatClient _client;
+    private readonly JudgementCache _cache;
+    private readonly TextTemplate _template;
+
+    /// <summary>Prepares a judge of these rows; what it has said before stands in <paramref name="cacheFile"/>.</summary>
+    /// <exception cref="InputException">The environment variable of the API key is not set.</exception>
+    public JudgeLabeler(JudgeOptions options, IReadOnlyList<CollectedAnswers> rows, string cacheFile)
+    {
+        (_options, _rows) = (options, rows);
+        _template = new TextTemplate(options.Prompt, "collect.judge.prompt");
+        _client = new ChatClient(options);
+        _questions = [.. rows.Select(row => QuestionsOf(row).ToArray())];
+        _cache = new JudgementCache(cacheFile);
+    }
+
+    /// <summary>The name of the judge as a labeler.</summary>
+    public static string NameOf(JudgeOptions options) => $"judge {options.Model}";
+
+    /// <summary>Asks whatever was not asked before.</summary>
+    /// <exception cref="RunFailedException">The judge fails, or says nothing that can be read.</exception>
+    public void Ask(ProgressReporter reporter, string stage, CancellationToken cancellation)
+    {
+        var all = _questions.SelectMany(own => own).ToArray();
+        var open = all.Where(question => _cache.Find(question.Request) is null).DistinctBy(question => question.Request).ToArray();
+        using var progress = reporter.Start(stage, all.Length, "judgements");
+        progress.Skip(all.Length - open.Length);
+        var (clear, unclear, hopeless) = (all.Count(IsClear), 0, false);
+        var parallel = new ParallelOptions { MaxDegreeOfParallelism = _options.Parallel, CancellationToken = cancellation };
+        System.Threading.Tasks.Parallel.ForEachAsync(open, parallel, async (question, cancelled) =>
+        {
+            if (Volatile.Read(ref hopeless))
+            {
+                return;
+            }
+
+            _cache.Add(await Ask(question, cancelled).ConfigureAwait(false));
+            _ = IsClear(question) ? Interlocked.Increment(ref clear) : Interlocked.Increment(ref unclear);
+            progress.Advance(1);
+            if (Volatile.Read(ref clear) == 0 && Volatile.Read(ref unclear) >= EnoughUnclear)
+            {
+                Volatile.Write(ref hopeless, true); // said once, when the questions on their way are back
+            }
+        }).GetAwaiter().GetResult();
+        if (hopeless || (clear == 0 && all.Length > 0))
+        {
+            throw NothingReadable();
+        }
+    }
+
+    /// <summary>The rows with the ranking that follows from the judgements.</summary>
+    public IEnumerable<CollectedAnswers> Rank() => _rows.Zip(_questions, (row, own) => row.RankedBy(new GivenScores(NameOf(_options), Wins(row.Texts.Count, own))));
+
+    /// <summary>What the judging took, and how the judge was.</summary>
+    public IReadOnlyDictionary<string, Figure> Figures()
+    {
+        var judged = _questions.SelectMany(own => own).Select(question => _cache.Find(question.Request)!).DistinctBy(item => item.Request).ToArray();
+        var pairs = _questions.SelectMany(PairsOf).ToArray();
+        var (sent, received) = (judged.Sum(item => item.PromptTokens), judged.Sum(item => item.ReplyTokens));
+        var chosen = judged.Count(item => item.Verdict is Verdict.First or Verdict.Second);
+        var figures = new Dictionary<string, Figure>
+        {
+            [FigureNames.JudgeCalls] = new(judged.Sum(item => (long)item.Calls)),
+            ["judge_retries"] = new(judged.Sum(item => (long)item.Retries)),
+            [FigureNames.JudgeUnclear] = new(judged.Count(item => item.Verdict == Verdict.Unclear)),
+            ["judge_prompt_tokens"] = new(sent, Unit: "tokens"),
+            ["judge_reply_tokens"] = new(received, Unit: "tokens"),
+            [FigureNames.JudgeCost] = new(((sent * _options.PromptPrice) + (received * _options.ReplyPrice)) / 1e6),
+            ["judge_disagreement"] = new(pairs.Length == 0 ? 0 : (double)pairs.Count(IsDisagreement) / pairs.Length, Unit: "share"),
+        };
+        if (chosen > 0)
+        {
+            figures[FigureNames.JudgeFirstChosen] = Intervals.Wilson(judged.Count(item => item.Verdict == Verdict.First), chosen).ToFigure("share");
+        }
+
+        return figures;
+    }
+
+    /// <inheritdoc/>
+    public void Dispose()
+    {
+        _client.Dispose();
+        _cache.Dispose();
+    }
+
+    /// <summary>A pair of answers in the order in which they are shown.</summary>
+    private sealed record Question(CollectedAnswers Row, int First, int Second, string Request);
+
+    private IEnumerable<Question> QuestionsOf(CollectedAnswers row) =>
+        from first in Enumerable.Range(0, row.Texts.Count)
+        from second in Enumerable.Range(0, row.Texts.Count)
+        where first != second
+        select new Question(row, first, second, HashOf(BodyOf(row, first, second)));
+
+    private byte[] BodyOf(CollectedAnswers row, int first, int second) => _client.RequestOf(_template.Render(
+        field => field switch { "first" => row.Texts[first], "second" => row.Texts[second], _ => row.Prompt.Prompt.Text }, row.Prompt.Position.ToString()));
+
+    private string HashOf(byte[] body) => Convert.ToHexStringLower(SHA256.HashData([.. Encoding.UTF8.GetBytes(_options.Endpoint + "\n"), .. body]));
+
+    private async Task<Judged> Ask(Question question, CancellationToken cancellation)
+    {
+        var body = BodyOf(question.Row, question.First, question.Second);
+        var judged = new Judged(question.Request, Verdict.Unclear, "", 0, 0, 0, 0);
+        while (judged.Verdict == Verdict.Unclear && judged.Calls <= _options.AskAgain)
+        {
+            var reply = await _client.Ask(body, cancellation).ConfigureAwait(false);
+            judged = judged with
+            {
+                Verdict = VerdictOf(reply.Text),
+                Reply = reply.Text is { Length: > LongestKept } text ? text[..LongestKept] : reply.Text ?? "",
+                Calls = judged.Calls + 1,
+                Retries = judged.Retries + reply.Retries,
+                PromptTokens = judged.PromptTokens + reply.PromptTokens,
+                ReplyTokens = judged.ReplyTokens + reply.ReplyTokens,
+            };
+        }
+
+        return judged;
+    }
+
+    // A judge that thinks aloud says it at the end.
+    private Verdict VerdictOf(string? reply)
+    {
+        var word = reply?.Split('\n').Select(JudgeOptions.WordOf).LastOrDefault(line => line.Length > 0);
+        return word is null ? Verdict.Unclear
+            : word == JudgeOptions.WordOf(_options.First) ? Verdict.First
+            : word == JudgeOptions.WordOf(_options.Second) ? Verdict.Second
+            : word == JudgeOptions.WordOf(_options.Tie) ? Verdict.Tie
+            : Verdict.Unclear;
+    }
+
+    private bool IsClear(Question question) => _cache.Find(question.Request) is { Verdict: not Verdict.Unclear };
+
+    private double[] Wins(int answers, Question[] own)
+    {
+        var wins = new double[answers];
+        foreach (var pair in PairsOf(own))
+        {
+            var won = (pair.Forward, pair.Backward) switch { (Verdict.First, Verdict.Second) => 1, (Verdict.Second, Verdict.First) => 0, _ => 0.5 };
+            wins[pair.A] += won;
+            wins[pair.B] += 1 - won;
+        }
+
+        return wins;
+    }
+
+    private static bool IsDisagreement((int A, int B, Verdict Forward, Verdict Backward) pair) =>
+        (pair.Forward, pair.Backward) is not ((Verdict.First, Verdict.Second) or (Verdict.Second, Verdict.First) or (Verdict.Tie, Verdict.Tie));
+
+    /// <summary>Every pair of a row with what was said of it in either order.</summary>
+    private IEnumerable<(int A, int B, Verdict Forward, Verdict Backward)> PairsOf(Question[] own)
+    {
+        var verdicts = own.ToDictionary(question => (question.First, question.Second), question => _cache.Find(question.Request)!.Verdict);
+        return verdicts.Where(item => item.Key.First < item.Key.Second).Select(item => (item.Key.First, item.Key.Second, item.Value, verdicts[(item.Key.Second, item.Key.First)]));
+    }
+
+    private RunFailedException NothingReadable()
+    {
+        var replies = _questions.SelectMany(own => own).Select(question => _cache.Find(question.Request)?.Reply).Where(reply => reply is not null).ToArray();
+        _cache.Clear(); // worth nothing, and the server may be put right
+        return new RunFailedException(string.Create(CultureInfo.InvariantCulture,
+            $"None of {replies.Length} replies of the judge at {_options.Endpoint} ends in a line that says {_options.First}, {_options.Second} or {_options.Tie}; one is \"{VisibleText.Plain(replies.FirstOrDefault() ?? "")}\". Is {_options.Model} the right model, and is collect.judge.max_tokens ({_options.MaxTokens}) enough? A changed recipe needs another --out."));
+    }
+}

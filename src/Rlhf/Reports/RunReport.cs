@@ -1,0 +1,56 @@
+using System.Text;
+using Rlhf.Reports.Page;
+
+namespace Rlhf.Reports;
+
+/// <summary>
+/// <c>report.html</c>: one self-contained page made from the run folder alone. Parts that the run does not have are absent. The page runs no
+/// script and loads nothing; every text of users and models is escaped.
+/// </summary>
+public static class RunReport
+{
+    /// <summary>Writes the report of a run folder and returns its path.</summary>
+    /// <param name="runFolder">The run's folder.</param>
+    /// <param name="file">Where to write; <c>report.html</c> in the run folder if null.</param>
+    /// <exception cref="InputException">There is no run in the folder, or a file of it is broken.</exception>
+    public static string Write(string runFolder, string? file = null)
+    {
+        var page = Render(runFolder);
+        var path = file ?? Path.Combine(runFolder, "report.html");
+        DurableFiles.WriteAtomically(path, stream => stream.Write(Encoding.UTF8.GetBytes(page)));
+        return path;
+    }
+
+    /// <summary>The report as text.</summary>
+    /// <exception cref="InputException">There is no run in the folder, or a file of it is broken.</exception>
+    public static string Render(string runFolder)
+    {
+        var source = ReportSource.Read(runFolder);
+        (string Id, string Name, Markup Content)[] sections =
+        [
+            ("figures", "Figures", FiguresSection.Draw(source.Summary)),
+            ("learned", "What PPO learned", LearnedSection.Draw(source.Summary)),
+            ("trust", "Trust in the reward model", TrustSection.Draw(source.Summary)),
+            ("frontier", "KL–reward frontier", FrontierSection.Draw(source.Summary)),
+            ("answers", "Answers", AnswersSection.Draw(source.Summary)),
+            ("curves", "Curves", CurvesSection.Draw(source)),
+            ("ledger", "Ledger, lineage, recipe", ProvenanceSections.Draw(source)),
+        ];
+        var present = sections.Where(section => !section.Content.IsEmpty).ToArray();
+        return Markup.Of(
+            $"""
+            <!doctype html>
+            <html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width,initial-scale=1">
+            <meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src 'unsafe-inline'">
+            <title>{source.Summary.Name} · RLHF.NET run report</title>
+            <style>
+            {Markup.Literal(ReportStyle.Css)}
+            </style></head><body><main>
+            {HeadSection.Draw(source.Summary)}
+            <nav aria-label="Parts of the report">{present.Select(section => Markup.Of($"""<a href="#{section.Id}">{section.Name}</a>"""))}</nav>
+            {present.Select(section => section.Content)}
+            </main></body></html>
+
+            """).ToString();
+    }
+}

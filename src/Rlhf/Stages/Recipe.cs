@@ -1,0 +1,224 @@
+using Rlhf.Compute;
+using Rlhf.Data;
+using Rlhf.Model;
+using Rlhf.Stages.Collect;
+using Rlhf.Stages.Ppo;
+using Rlhf.Stages.Pretrain;
+using Rlhf.Stages.Reward;
+using Rlhf.Stages.Sft;
+
+namespace Rlhf.Stages;
+
+/// <summary>One file is one whole run: a base model, data, and stages. They are done in the order pretrain, sft, collect, reward, ppo, and must stand in it.</summary>
+public sealed record Recipe
+{
+    /// <summary>What the run is called.</summary>
+    public string Name { get; init; } = "";
+
+    /// <summary>Seed of everything random; every stage derives its own from it.</summary>
+    public ulong Seed { get; init; }
+
+    /// <summary>What the operands of matrix products are rounded to: <c>f32</c> (results repeat on any machine, sampler and trainer agree to the last bit) or <c>bf16</c> (about twice as fast; needs oneDNN and AVX-512). Parameters, sums, the optimizer and the written models are float32 in either.</summary>
+    public Precision Precision { get; init; }
+
+    /// <summary>What models that a stage reads and does not train (PPO's reference and reward models, the one that is sampled in collect, judges) keep their matrices in: <c>f32</c> or <c>bf16</c> (half of the memory; rounded once, then multiplied in float32). With <c>precision: bf16</c> they are kept in bfloat16 in either case.</summary>
+    public Precision FrozenPrecision { get; init; }
+
+    /// <summary>The model that the first stage starts from.</summary>
+    public BaseOptions Base { get; init; } = new();
+
+    /// <summary>How prompts and answers become text.</summary>
+    public FormatOptions Format { get; init; } = new();
+
+    /// <summary>The data of all stages.</summary>
+    public DataOptions Data { get; init; } = new();
+
+    /// <summary>How often collect, reward and ppo are done, one after another.</summary>
+    public int Rounds { get; init; } = 1;
+
+    /// <summary>Next-token training on <c>data.text</c>.</summary>
+    public PretrainOptions? Pretrain { get; init; }
+
+    /// <summary>Step 1: supervised fine-tuning on <c>data.demonstrations</c>.</summary>
+    public SftOptions? Sft { get; init; }
+
+    /// <summary>Between the steps: sampled answers to <c>data.prompts</c>, ranked.</summary>
+    public CollectOptions? Collect { get; init; }
+
+    /// <summary>Step 2: the reward model, on <c>data.comparisons</c> and what has been collected.</summary>
+    public RewardOptions? Reward { get; init; }
+
+    /// <summary>Step 3: PPO on <c>data.prompts</c>.</summary>
+    public PpoOptions? Ppo { get; init; }
+
+    /// <summary>The stages in the order of the file; set by the reader.</summary>
+    internal IReadOnlyList<StageKind> StageOrder { get; set; } = [];
+}
+
+/// <summary>The model that the first stage starts from: a folder, or a shape with fresh weights and a tokenizer.</summary>
+public sealed record BaseOptions
+{
+    /// <summary>A Hugging Face model folder with its tokenizer.</summary>
+    public string? Model { get; init; }
+
+    /// <summary>A model from scratch, with GPT-2's initialisation.</summary>
+    public ShapeOptions? Shape { get; init; }
+
+    /// <summary>The folder of the tokenizer for a model from scratch.</summary>
+    public string? Tokenizer { get; init; }
+
+    /// <summary>Trains the tokenizer for a model from scratch on the recipe's training texts.</summary>
+    public TrainTokenizerOptions? TrainTokenizer { get; init; }
+
+    /// <summary>Adds what is wrong to <paramref name="errors"/>.</summary>
+    public void Validate(OptionErrors errors)
+    {
+        errors.Require(Model is not null || Shape is not null, "", "needs model (a folder) or shape (a model from scratch)");
+        errors.Require(Model is null || Shape is null, nameof(Shape), "has no effect beside model; give one of the two");
+        errors.NoEffect(Model is null, nameof(Tokenizer), "beside model, whose folder has the tokenizer");
+        errors.NoEffect(Model is null, nameof(TrainTokenizer), "beside model, whose folder has the tokenizer");
+        if (Shape is not null)
+        {
+            errors.Require(Tokenizer is not null || TrainTokenizer is not null, nameof(Shape), "needs base.tokenizer (a folder) or base.train_tokenizer beside it");
+            errors.Require(Tokenizer is null || TrainTokenizer is null, nameof(TrainTokenizer), "has no effect beside tokenizer; give one of the two");
+            Shape.Validate(errors.Below(nameof(Shape)));
+        }
+
+        TrainTokenizer?.Validate(errors.Below(nameof(TrainTokenizer)));
+    }
+}
+
+/// <summary>The shape of a model from scratch; the vocabulary comes from the tokenizer.</summary>
+public sealed record ShapeOptions
+{
+    /// <summary>The architecture.</summary>
+    public DecoderFamily Family { get; init; } = DecoderFamily.Gpt2;
+
+    /// <summary>Number of blocks.</summary>
+    public int Layers { get; init; } = 4;
+
+    /// <summary>Components of the residual stream.</summary>
+    public int Width { get; init; } = 128;
+
+    /// <summary>Query heads.</summary>
+    public int Heads { get; init; } = 4;
+
+    /// <summary>Key and value heads; <c>none</c>: as many as heads.</summary>
+    public int? KeyValueHeads { get; init; }
+
+    /// <summary>Components of the feed-forward block; <c>none</c>: what the family's own models have.</summary>
+    public int? FeedForwardWidth { get; init; }
+
+    /// <summary>Most tokens of a sequence.</summary>
+    public int ContextLength { get; init; } = 256;
+
+    /// <summary>The language head is the transposed token embedding.</summary>
+    public bool TiedEmbeddings { get; init; } = true;
+
+    /// <summary>The decoder of this shape for a tokenizer.</summary>
+    public DecoderConfig ToConfig(int vocabularySize, int? bosTokenId, IReadOnlyList<int> eosTokenIds) => DecoderConfig.FromShape(
+        Family, vocabularySize, Width, Layers, Heads, ContextLength, KeyValueHeads, headWidth: null, FeedForwardWidth, TiedEmbeddings,
+        bosTokenId: bosTokenId, eosTokenIds: eosTokenIds);
+
+    /// <summary>Adds what is wrong to <paramref name="errors"/>.</summary>
+    public void Validate(OptionErrors errors)
+    {
+        try
+        {
+            ToConfig(vocabularySize: 256, bosTokenId: null, eosTokenIds: []);
+        }
+        catch (InputException exception)
+        {
+            errors.Add("", exception.Message);
+        }
+    }
+}
+
+/// <summary>A byte-level BPE tokenizer of the recipe's own.</summary>
+public sealed record TrainTokenizerOptions
+{
+    /// <summary>Ids in all: the special tokens, the 256 bytes and the merges.</summary>
+    public int VocabularySize { get; init; } = 512;
+
+    /// <summary>Pairs seen less often than this are not merged.</summary>
+    public int MinimumFrequency { get; init; } = 2;
+
+    /// <summary>Adds what is wrong to <paramref name="errors"/>.</summary>
+    public void Validate(OptionErrors errors)
+    {
+        errors.Within(VocabularySize, 258, 1 << 20);
+        errors.Positive(MinimumFrequency);
+    }
+}
+
+/// <summary>The data of a recipe, by kind; each stage says what it needs.</summary>
+public sealed record DataOptions
+{
+    /// <summary>Prompts with the answer to imitate.</summary>
+    public DataSource? Demonstrations { get; init; }
+
+    /// <summary>Prompts with answers that people ranked.</summary>
+    public DataSource? Comparisons { get; init; }
+
+    /// <summary>Prompts to answer, in collect and ppo.</summary>
+    public DataSource? Prompts { get; init; }
+
+    /// <summary>Held-out prompts from files of their own, where they are not a share of <see cref="Prompts"/>.</summary>
+    public DataSource? EvaluationPrompts { get; init; }
+
+    /// <summary>Plain text.</summary>
+    public DataSource? Text { get; init; }
+
+    /// <summary>The built-in world: a grammar that writes demonstrations, prompts and text; sources without a path read them.</summary>
+    public QuickstartOptions? Quickstart { get; init; }
+
+    /// <summary>The same with every source that is given replaced.</summary>
+    internal DataOptions Each(Func<DataSource, DataSource> change)
+    {
+        DataSource? Changed(DataSource? source) => source is null ? null : change(source);
+        return this with
+        {
+            Demonstrations = Changed(Demonstrations),
+            Comparisons = Changed(Comparisons),
+            Prompts = Changed(Prompts),
+            EvaluationPrompts = Changed(EvaluationPrompts),
+            Text = Changed(Text),
+        };
+    }
+
+    /// <summary>The sources that are given, by key.</summary>
+    internal IEnumerable<(string Key, DataSource Source)> Given() =>
+        new (string Key, DataSource? Source)[]
+        {
+            (nameof(Demonstrations), Demonstrations), (nameof(Comparisons), Comparisons), (nameof(Prompts), Prompts),
+            (nameof(EvaluationPrompts), EvaluationPrompts), (nameof(Text), Text),
+        }.Where(entry => entry.Source is not null).Select(entry => (entry.Key, entry.Source!));
+}
+
+/// <summary>How much the built-in world writes; see <c>docs</c> for its grammar and gold rule.</summary>
+public sealed record QuickstartOptions
+{
+    /// <summary>Training prompts with an answer of mixed quality.</summary>
+    public int Demonstrations { get; init; } = 4000;
+
+    /// <summary>Training prompts without an answer, none of them demonstrated.</summary>
+    public int Prompts { get; init; } = 2000;
+
+    /// <summary>Prompts that no training set holds.</summary>
+    public int EvaluationPrompts { get; init; } = 300;
+
+    /// <summary>Paragraphs of plain text.</summary>
+    public int Texts { get; init; } = 2000;
+
+    /// <summary>Seed of the grammar.</summary>
+    public ulong Seed { get; init; } = 1;
+
+    /// <summary>Adds what is wrong to <paramref name="errors"/>.</summary>
+    public void Validate(OptionErrors errors)
+    {
+        errors.Positive(Demonstrations);
+        errors.Positive(Prompts);
+        errors.Positive(EvaluationPrompts);
+        errors.Positive(Texts);
+    }
+}

@@ -1,0 +1,121 @@
+using Rlhf.Data;
+using Rlhf.Objectives;
+using Rlhf.Training;
+
+namespace Rlhf.Stages.Reward;
+
+/// <summary>How the scalar head starts.</summary>
+public enum HeadInitialization
+{
+    /// <summary>Normal with variance 1/(width + 1) (Stiennon 2020).</summary>
+    Normal,
+
+    /// <summary>All zero: every first score is 0.</summary>
+    Zero,
+}
+
+/// <summary>Where the scores' zero lies after training.</summary>
+public enum NormalizeOn
+{
+    /// <summary>The shift stays as trained (a pairwise loss never moves it).</summary>
+    None,
+
+    /// <summary>The shift is set so that, with it, demonstrations score 0 on average (Ouyang 2022).</summary>
+    Demonstrations,
+}
+
+/// <summary>Step 2, the reward model. Defaults: InstructGPT (Ouyang 2022, App. C.2).</summary>
+public sealed record RewardOptions : TrainingOptions
+{
+    /// <summary>InstructGPT's settings.</summary>
+    public RewardOptions()
+    {
+        LearningRate = 9e-6;
+        FinalLearningRateFraction = 0.1;
+    }
+
+    /// <summary>Passes over the rankings ("multiple epochs quickly overfit").</summary>
+    public int Epochs { get; init; } = 1;
+
+    /// <summary>Prompts of one optimizer step; each brings all of its K answers and C(K,2) pairs.</summary>
+    public int Batch { get; init; } = 64;
+
+    /// <summary>Residual dropout (0: none).</summary>
+    public double Dropout { get; init; }
+
+    /// <summary>Margin per step of rank between two answers: -log sigmoid(r_w - r_l - margin x rank difference) (Touvron 2023).</summary>
+    public double Margin { get; init; }
+
+    /// <summary>Coefficient of the mean of (r_w + r_l)^2, which holds scores near zero.</summary>
+    public double Centering { get; init; }
+
+    /// <summary>Share of each label given to the other answer.</summary>
+    public double LabelSmoothing { get; init; }
+
+    /// <summary>Ties: <c>drop</c> (left out), <c>drop_pooled</c> (left out, one mean over all pairs) or <c>half</c>.</summary>
+    public TieRule Ties { get; init; }
+
+    /// <summary>How the scalar head starts: <c>normal</c> or <c>zero</c>.</summary>
+    public HeadInitialization HeadInitialization { get; init; }
+
+    /// <summary>What has 0 on average where PPO measures scores: <c>demonstrations</c> or <c>none</c>.</summary>
+    public NormalizeOn NormalizeOn { get; init; } = NormalizeOn.Demonstrations;
+
+    /// <summary>Trains a second reward model beside, as a check on the first (PPO never sees it as a reward); <c>none</c> leaves it out.</summary>
+    public SecondModelOptions? SecondModel { get; init; }
+
+    /// <summary>Share of the collected rankings' prompts, by hash, that is held out; <c>data.comparisons</c> has a <c>held_out</c> of its own.</summary>
+    public double CollectedHeldOut { get; init; } = 0.1;
+
+    /// <summary>
+    /// Labelers whose rankings are never trained on: the trust report then shows, under their names, how well the model follows people whom it did not learn from. Their rankings of prompts
+    /// that others' rankings train on are left out. A name that no ranking bears is an error; with a collect stage, where they may rank later, a line of the log.
+    /// </summary>
+    public IReadOnlyList<string> HeldOutLabelers { get; init; } = [];
+
+    /// <summary>
+    /// Weights of the collected rankings by round, the newest round's last: <c>[0.5, 1]</c> halves those of the round before. Rounds further back have the first weight; 0 leaves a
+    /// round out; empty: 1 for all.
+    /// </summary>
+    public IReadOnlyList<double> RoundWeights { get; init; } = [];
+
+    /// <summary>Limits on the length of prompts and answers and what becomes of longer ones; the model's context length always limits.</summary>
+    public EncodingOptions Limits { get; init; } = new();
+
+    /// <summary>Steps between evaluations on the held-out rankings; 0: at the end of each epoch.</summary>
+    public int EvaluateEvery { get; init; }
+
+    /// <summary>The weight of rankings that are so many rounds old; 0 for the newest.</summary>
+    public double WeightOfRound(int age) => RoundWeights.Count == 0 ? 1 : RoundWeights[Math.Max(0, RoundWeights.Count - 1 - age)];
+
+    /// <inheritdoc/>
+    public override void Validate(OptionErrors errors)
+    {
+        base.Validate(errors);
+        errors.Positive(Epochs);
+        errors.Positive(Batch);
+        errors.Below(Dropout, 0, 1);
+        errors.NotNegative(Margin);
+        errors.NotNegative(Centering);
+        errors.Below(LabelSmoothing, 0, 0.5);
+        errors.Below(CollectedHeldOut, 0, 1);
+        errors.Require(RoundWeights.All(weight => double.IsFinite(weight) && weight >= 0) && RoundWeights is not [.., 0], nameof(RoundWeights),
+            "must be numbers, 0 or above, the last one (the newest round's) above 0");
+        SecondModel?.Validate(errors.Below(nameof(SecondModel)));
+        Limits.Validate(errors.Below(nameof(Limits)));
+        errors.NotNegative(EvaluateEvery);
+    }
+}
+
+/// <summary>The check model: another seed, trained without a part of the prompts.</summary>
+public sealed record SecondModelOptions
+{
+    /// <summary>Its own seed; by default derived from the stage's.</summary>
+    public ulong? Seed { get; init; }
+
+    /// <summary>Share of the training prompts, chosen by hash, that it does not see.</summary>
+    public double DropFraction { get; init; } = 0.1;
+
+    /// <summary>Adds what is wrong to <paramref name="errors"/>.</summary>
+    public void Validate(OptionErrors errors) => errors.Below(DropFraction, 0, 1);
+}

@@ -1,0 +1,284 @@
+using System.Diagnostics;
+using Rlhf.Batching;
+using Rlhf.Compute;
+using Rlhf.Data;
+using Rlhf.Model;
+using Rlhf.Objectives;
+using Rlhf.Text.Templates;
+using Rlhf.Training;
+
+namespace Rlhf.Stages.Reward;
+
+/// <summary>What a reward-model run ended with.</summary>
+/// <param name="Steps">Optimizer steps.</param>
+/// <param name="TrainLoss">Mean loss of the last epoch's steps.</param>
+/// <param name="TrainAccuracy">Pair accuracy of the last epoch's steps, measured before each update; null where all pairs are ties.</param>
+/// <param name="Evaluations">Step and loss on the held-out rankings.</param>
+public sealed record RewardResult(long Steps, double TrainLoss, double? TrainAccuracy, IReadOnlyList<(long Step, double Loss)> Evaluations);
+
+/// <summary>
+/// Trains a scalar head and its trunk on rankings (Ouyang 2022, section 3.5): a prompt with its K answers is one batch element, K forward passes give all C(K,2) pairs. The answers share
+/// the rows of their prompt, forward and backward, except under dropout: a mask is drawn for each row, and each answer is to see a mask of its own.
+/// </summary>
+public sealed class RewardTrainer : IDisposable
+{
+    private readonly RewardOptions _options;
+    private readonly Decoder _decoder;
+    private readonly IReadOnlyList<EncodedRanking> _train;
+    private readonly IReadOnlyList<EncodedRanking> _validation;
+    private readonly ITrainingHost _host;
+    private readonly ulong _seed;
+    private readonly TrainingPass _pass;
+    private readonly Scorer _scorer;
+    private readonly LearningRateSchedule _learningRates;
+    private readonly RankingLossOptions _loss;
+    private readonly string _prefix;
+    private readonly int _stepsPerEpoch;
+    private readonly List<(long Step, double Loss)> _evaluations = [];
+    private double _epochLoss;
+    private double _epochCorrect;
+    private long _epochDecided;
+    private int _epochSteps;
+
+    /// <summary>Prepares a run.</summary>
+    /// <param name="options">The stage's options.</param>
+    /// <param name="decoder">A trainable model with a scalar head; trained in place.</param>
+    /// <param name="train">The training rankings.</param>
+    /// <param name="validation">The held-out rankings; may be empty.</param>
+    /// <param name="seed">The seed of this model.</param>
+    /// <param name="host">Metrics, checkpoints, cancellation.</param>
+    /// <param name="arena">Memory for activations, which others may use in turn.</param>
+    /// <param name="metricsPrefix">Put before metric names: the second model logs as <c>second_...</c>.</param>
+    public RewardTrainer(
+        RewardOptions options, Decoder decoder, IReadOnlyList<EncodedRanking> train, IReadOnlyList<EncodedRanking> validation, ulong seed, ITrainingHost host, Arena arena,
+        string metricsPrefix = "")
+    {
+        (_options, _decoder, _train, _validation, _host, _seed, _prefix) = (options, decoder, train, validation, host, seed, metricsPrefix);
+        _pass = new TrainingPass(decoder, options.Adam, options.MaxGradientNorm, "reward", options.RecomputeActivations, arena);
+        _scorer = new Scorer(decoder, options.MicroBatchTokens, arena);
+        _stepsPerEpoch = (train.Count + options.Batch - 1) / options.Batch;
+        TotalSteps = (long)_stepsPerEpoch * options.Epochs;
+        _learningRates = options.LearningRates(TotalSteps);
+        _loss = new RankingLossOptions { Ties = options.Ties, LabelSmoothing = options.LabelSmoothing, Centering = options.Centering };
+    }
+
+    /// <summary>Optimizer steps of the whole run.</summary>
+    public long TotalSteps { get; }
+
+    /// <summary>Fills the scalar head of a model that has none yet: normal with variance 1 / (C + 1) (Stiennon 2020), or zero.</summary>
+    public static void InitializeHead(Decoder decoder, HeadInitialization initialization, ulong seed)
+    {
+        var weights = new float[decoder.Config.Width];
+        if (initialization == HeadInitialization.Normal)
+        {
+            Philox.Normal(weights, seed, 0, (float)(1 / Math.Sqrt(weights.Length + 1)));
+        }
+
+        decoder.Device.CopyIn(weights, decoder.Part(decoder.ScalarWeight, weights.Length));
+        decoder.Device.Fill(decoder.Part(decoder.ScalarBias, 1), 0f);
+    }
+
+    /// <summary>Moves the bias so that the given sequences score 0 on average (Ouyang 2022, section 3.5). What is saved of it is the shift.</summary>
+    public static void CenterOn(Decoder decoder, IReadOnlyList<int[]> demonstrations, int rowBudget)
+    {
+        using var scorer = new Scorer(decoder, rowBudget);
+        var bias = decoder.Part(decoder.ScalarBias, 1);
+        Span<float> value = stackalloc float[1];
+        decoder.Device.CopyOut(bias, value);
+        value[0] += (float)BiasNormalisation.BiasToAdd(scorer.Rewards(demonstrations));
+        decoder.Device.CopyIn(value, bias);
+    }
+
+    /// <summary>Whether the answers of a ranking share the rows of their prompt.</summary>
+    public static bool SharesPrompts(RewardOptions options) => options.Dropout == 0;
+
+    /// <summary>Rows that a ranking takes in a batch: those of its answers, the prompt's once where they share it.</summary>
+    public static int RowsOf(EncodedRanking ranking, RewardOptions options) => FamiliesOf(ranking, options).Sum(family => family.Rows(Sequences(ranking)));
+
+    /// <summary>Trains to the end, or throws <see cref="OperationCanceledException"/> after a checkpoint.</summary>
+    public RewardResult Run()
+    {
+        var step = Restore();
+        while (step < TotalSteps)
+        {
+            step++;
+            TrainStep(step);
+            if (step == TotalSteps || (_options.EvaluateEvery > 0 ? step % _options.EvaluateEvery == 0 : step % _stepsPerEpoch == 0))
+            {
+                Evaluate(step);
+            }
+
+            _host.Advance(step, TotalSteps, $"loss {_epochLoss / Math.Max(1, _epochSteps):F3}");
+            _host.EndStep(step, TotalSteps, _options.CheckpointEvery, State);
+        }
+
+        return new RewardResult(step, _epochLoss / Math.Max(1, _epochSteps), _epochDecided == 0 ? null : _epochCorrect / _epochDecided, _evaluations);
+    }
+
+    /// <summary>Loss and accuracy over rankings under the present weights.</summary>
+    public RankingStatistics StatisticsOf(IReadOnlyList<EncodedRanking> rankings)
+    {
+        EncodedSequence[] answers = [.. rankings.SelectMany(static ranking => ranking.Answers)];
+        var rewards = _scorer.Rewards([.. answers.Select(static answer => answer.Tokens)], [.. answers.Select(static answer => answer.PromptLength)]);
+        var pairs = new RankingBatch(_options.Margin);
+        foreach (var ranking in rankings)
+        {
+            pairs.Add(ranking);
+        }
+
+        var divisor = pairs.Divisor(_loss.Ties);
+        return divisor > 0 ? pairs.Compute(rewards, divisor, _loss, new float[rewards.Length]) : default;
+    }
+
+    /// <inheritdoc/>
+    public void Dispose()
+    {
+        _pass.Dispose();
+        _scorer.Dispose();
+    }
+
+    /// <summary>One optimizer step (from 1): its rankings, forward, backward, update, log.</summary>
+    internal void TrainStep(long step)
+    {
+        var watch = Stopwatch.GetTimestamp();
+        var epoch = (int)((step - 1) / _stepsPerEpoch);
+        var first = (int)((step - 1) % _stepsPerEpoch) * _options.Batch;
+        if (first == 0)
+        {
+            (_epochLoss, _epochCorrect, _epochDecided, _epochSteps) = (0, 0, 0, 0);
+        }
+
+        var order = EpochOrder.Of(_train.Count, _seed, epoch);
+        var batch = order.AsSpan(first, Math.Min(_options.Batch, _train.Count - first)).ToArray().Select(row => _train[row]).ToArray();
+        var (statistics, tokens) = Accumulate(batch, step);
+        if (statistics.Pairs == 0)
+        {
+            return; // a batch of ties alone: there is nothing to learn and no loss
+        }
+
+        var learningRate = _learningRates.At(step);
+        var norm = _pass.Optimizer.Step(learningRate);
+        _epochLoss += statistics.Loss;
+        _epochCorrect += statistics.Correct;
+        _epochDecided += statistics.Decided;
+        _epochSteps++;
+        Log(
+            step, statistics, "", ($"{_prefix}learning_rate", learningRate), ($"{_prefix}gradient_norm", norm),
+            ($"{_prefix}tokens_per_second", tokens / Stopwatch.GetElapsedTime(watch).TotalSeconds));
+    }
+
+    private (RankingStatistics Statistics, int Tokens) Accumulate(EncodedRanking[] batch, long step)
+    {
+        var whole = new RankingBatch(_options.Margin);
+        foreach (var ranking in batch)
+        {
+            whole.Add(ranking);
+        }
+
+        var divisor = whole.Divisor(_loss.Ties);
+        var (statistics, tokens) = (default(RankingStatistics), 0);
+        if (divisor <= 0)
+        {
+            return (statistics, tokens);
+        }
+
+        foreach (var (start, end) in RowBudget.Split(batch.Length, i => RowsOf(batch[i], _options), _options.MicroBatchTokens))
+        {
+            _pass.Begin();
+            var (part, firstRow) = (new RankingBatch(_options.Margin), (uint)tokens);
+            foreach (var ranking in batch.AsSpan(start, end - start))
+            {
+                part.Add(ranking);
+                var sequences = Sequences(ranking);
+                foreach (var family in FamiliesOf(ranking, _options))
+                {
+                    _pass.Batch.AddFamily(sequences, family, lastRowOnly: true, _decoder.Device, _decoder.Shape);
+                }
+
+                tokens += sequences.Sum(static sequence => sequence.Length);
+            }
+
+            _pass.Forward(new TrainingNoise(new Dropout((float)_options.Dropout, _seed, (ulong)step, firstRow), 0));
+            var (rewards, gradients) = (new float[part.Answers], new float[part.Answers]);
+            _pass.ScalarForward(rewards);
+            statistics += part.Compute(rewards, divisor, _loss, gradients);
+            _pass.Backward(default, default, gradients);
+        }
+
+        return (statistics, tokens);
+    }
+
+    private static int[][] Sequences(EncodedRanking ranking) => [.. ranking.Answers.Select(static answer => answer.Tokens)];
+
+    private static IEnumerable<PromptFamily> FamiliesOf(EncodedRanking ranking, RewardOptions options) =>
+        PromptFamilies.Of(Sequences(ranking), SharesPrompts(options) ? [.. ranking.Answers.Select(static answer => answer.PromptLength)] : null);
+
+    private void Evaluate(long step)
+    {
+        if (_validation.Count == 0)
+        {
+            return;
+        }
+
+        var statistics = StatisticsOf(_validation);
+        if (statistics.Pairs == 0)
+        {
+            return; // ties alone: a loss of 0 would look like a perfect model
+        }
+
+        _evaluations.Add((step, statistics.Loss));
+        Log(step, statistics, "validation_");
+    }
+
+    /// <summary>Loss and accuracy, this one only where a pair is decided, and what else is known of the step.</summary>
+    private void Log(long step, RankingStatistics statistics, string kind, params ReadOnlySpan<(string Name, double Value)> others)
+    {
+        ReadOnlySpan<(string Name, double Value)> accuracy = statistics.Accuracy is { } share ? [($"{_prefix}{kind}accuracy", share)] : [];
+        _host.Log(step, [($"{_prefix}{kind}loss", statistics.Loss), .. accuracy, .. others]);
+    }
+
+    private TrainerState State(long step)
+    {
+        var buffers = new Dictionary<string, FloatBuffer>();
+        _pass.Optimizer.AddTo(buffers);
+        var numbers = new Dictionary<string, double>
+        {
+            ["step"] = step,
+            ["updates"] = _pass.Optimizer.Steps,
+            ["epoch_loss"] = _epochLoss,
+            ["epoch_correct"] = _epochCorrect,
+            ["epoch_decided"] = _epochDecided,
+            ["epoch_steps"] = _epochSteps,
+        };
+        for (var i = 0; i < _evaluations.Count; i++)
+        {
+            numbers[FormattableString.Invariant($"evaluation_{i}_step")] = _evaluations[i].Step;
+            numbers[FormattableString.Invariant($"evaluation_{i}_loss")] = _evaluations[i].Loss;
+        }
+
+        return new TrainerState(buffers, numbers) { Device = _decoder.Device };
+    }
+
+    private long Restore()
+    {
+        var state = State(0);
+        if (!_host.TryRestore(state))
+        {
+            return 0;
+        }
+
+        var numbers = state.Numbers;
+        _pass.Optimizer.Restored((long)numbers["updates"]);
+        _epochLoss = numbers["epoch_loss"];
+        _epochCorrect = numbers["epoch_correct"];
+        _epochDecided = (long)numbers["epoch_decided"];
+        _epochSteps = (int)numbers["epoch_steps"];
+        _evaluations.Clear();
+        for (var i = 0; numbers.TryGetValue(FormattableString.Invariant($"evaluation_{i}_step"), out var at); i++)
+        {
+            _evaluations.Add(((long)at, numbers[FormattableString.Invariant($"evaluation_{i}_loss")]));
+        }
+
+        return (long)numbers["step"];
+    }
+}

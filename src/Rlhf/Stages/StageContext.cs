@@ -1,0 +1,97 @@
+using System.Diagnostics;
+using Rlhf.Compute;
+using Rlhf.Data;
+using Rlhf.Model;
+using Rlhf.Model.Checkpoints;
+using Rlhf.Reports;
+using Rlhf.Runs;
+
+namespace Rlhf.Stages;
+
+/// <summary>What a stage is given: the recipe, its place in the run, its folder, the device, metrics, progress, and the wish to stop.</summary>
+public sealed class StageContext
+{
+    private readonly long _begun = Stopwatch.GetTimestamp();
+
+    internal StageContext(Recipe recipe, StageStep step, RunFolder run, IDevice device, MetricsWriter metrics, ProgressReporter progress, CancellationToken cancellation)
+    {
+        (Recipe, Step, Run, Device, Metrics, Progress, Cancellation) = (recipe, step, run, device, metrics, progress, cancellation);
+        Folder = run.StageFolder(step);
+        Ledger = new Ledger(step.Name);
+        Models = new ModelLineage(recipe, run, step);
+        Data = new StageData(recipe, run, Ledger);
+    }
+
+    /// <summary>The whole recipe.</summary>
+    public Recipe Recipe { get; }
+
+    /// <summary>Which stage this is.</summary>
+    public StageStep Step { get; }
+
+    /// <summary>The run's folder.</summary>
+    public RunFolder Run { get; }
+
+    /// <summary>Where it computes.</summary>
+    public IDevice Device { get; }
+
+    /// <summary>The run's metrics.</summary>
+    public MetricsWriter Metrics { get; }
+
+    /// <summary>Tells a person how far the work is.</summary>
+    public ProgressReporter Progress { get; }
+
+    /// <summary>Asks the stage to write a checkpoint and stop.</summary>
+    public CancellationToken Cancellation { get; }
+
+    /// <summary>The stage's folder.</summary>
+    public string Folder { get; }
+
+    /// <summary>Where the stage writes its model.</summary>
+    public string ModelFolder => Run.ModelFolder(Step);
+
+    /// <summary>What becomes of every row that the stage reads.</summary>
+    public Ledger Ledger { get; }
+
+    /// <summary>The models that came before.</summary>
+    public ModelLineage Models { get; }
+
+    /// <summary>The rows of the recipe's data.</summary>
+    public StageData Data { get; }
+
+    /// <summary>When the stage began for the first time.</summary>
+    public DateTimeOffset Started => Directory.GetCreationTimeUtc(Folder);
+
+    /// <summary>Seconds of the stage, those before an interruption included.</summary>
+    public double Seconds => SecondsBefore + Stopwatch.GetElapsedTime(_begun).TotalSeconds;
+
+    /// <summary>How answers get to people; null where nobody said.</summary>
+    internal PostAnswers? PostAnswers { get; init; }
+
+    /// <summary>Seconds that earlier attempts took up to the checkpoint that this one goes on from.</summary>
+    internal double SecondsBefore { get; set; }
+
+    /// <summary>The stage's seed: its own if it gives one, else derived from the recipe's, its kind and its round.</summary>
+    public ulong SeedOf(ulong? own) => Step.SeedOf(own, Recipe);
+
+    /// <summary>Loads a model that the stage does not train.</summary>
+    internal LoadedModel LoadFrozen(string folder, HeadKind kind, bool shifted = false) =>
+        Rlhf.Model.Checkpoints.ModelFolder.Load(Device, folder, kind, trainable: false, Recipe.FrozenPrecision, shifted);
+
+    /// <summary>Writes <c>ledger.json</c> and then <c>summary.json</c>, with which the stage is complete.</summary>
+    internal void Complete(StageSummary summary)
+    {
+        CheckedJson.Write(Path.Combine(Folder, "ledger.json"), Ledger.ToJson(), SummaryFiles.Json);
+        SummaryFiles.WriteStage(Folder, summary with
+        {
+            Started = Started,
+            Seconds = Seconds,
+            PeakMemoryBytes = ResidentMemory.PeakBytes(),
+            DataHashes = Data.Hashes,
+            Files = StageFiles.HashesOf(Folder),
+            MetricsChecksum = Crc32C.ToText(Metrics.ChecksumOf(Step.Name)),
+        });
+
+        // The model is complete; checkpoints are several times its size.
+        StageFiles.DeleteCheckpoints(Folder);
+    }
+}

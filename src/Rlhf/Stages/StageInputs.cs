@@ -1,0 +1,152 @@
+using Rlhf.Data;
+using Rlhf.Model.Checkpoints;
+using Rlhf.Stages.Reward;
+using Rlhf.Text;
+using Rlhf.Training;
+
+namespace Rlhf.Stages;
+
+/// <summary>
+/// What a stage reads from outside of the run: <c>inputs.json</c> in its folder, written when it begins. What a stage that is complete or under way has read must be the same whenever a
+/// stage reads it again: nobody could say otherwise what came out of what.
+/// </summary>
+/// <param name="Inputs">SHA-256 (hex) of every file by the recipe's key: <c>data.prompts</c>, <c>base.model</c>. Files of the run itself stand with their path in it.</param>
+internal sealed record StageInputs(IReadOnlyDictionary<string, IReadOnlyDictionary<string, string>> Inputs)
+{
+    /// <summary>The file's name in the folder of a stage.</summary>
+    public const string FileName = "inputs.json";
+
+    // What readers of a model folder may open.
+    private static readonly string[] ModelFileEndings = [".json", ".safetensors", ".txt", ".jinja", ".model"];
+
+    /// <summary>Hashes what a stage is about to read.</summary>
+    public static StageInputs Of(Recipe recipe, RunFolder run, StageStep step) => Of(run, PlacesOf(recipe, step), new StageData(recipe, run, new Ledger(step.Name)));
+
+    /// <summary>Hashes what making the base model reads.</summary>
+    public static StageInputs OfBase(Recipe recipe, RunFolder run)
+    {
+        IEnumerable<(string, string?)> places = recipe.Base.Tokenizer is { } tokenizer
+            ? [("base.tokenizer", tokenizer)]
+            : [(nameof(DataOptions.Demonstrations), null), (nameof(DataOptions.Text), null)];
+        return Of(run, places, new StageData(recipe, run, new Ledger("base")));
+    }
+
+    /// <summary>
+    /// Looks at all that stages will read: folders are models, files are there, and their first rows are rows. Nothing is written.
+    /// </summary>
+    /// <exception cref="InputException">Something is not what it should be.</exception>
+    public static void Look(Recipe recipe, IEnumerable<StageStep> steps, string nowhere)
+    {
+        var data = new StageData(recipe, nowhere, new Ledger("inputs"));
+        if (recipe.Base.Tokenizer is { } tokenizer)
+        {
+            _ = Tokenizer.Load(tokenizer);
+        }
+
+        foreach (var (key, folder) in steps.SelectMany(step => PlacesOf(recipe, step)).Distinct())
+        {
+            if (folder is null)
+            {
+                data.ReadFirstRows(key);
+            }
+            else
+            {
+                LookAtModel(key, folder);
+            }
+        }
+    }
+
+    /// <summary>Refuses inputs that are not those which another stage, or an earlier attempt of this one, has read.</summary>
+    /// <param name="before">What was read.</param>
+    /// <param name="reader">Who read it.</param>
+    /// <exception cref="InputException">Names every file that differs, with both hashes.</exception>
+    public void RequireSame(StageInputs before, string reader)
+    {
+        string[] differences = [.. Inputs.Keys.Intersect(before.Inputs.Keys).SelectMany(key => Differences(key, before.Inputs[key], Inputs[key]))];
+        if (differences.Length > 0)
+        {
+            throw new InputException(
+                $"Inputs of the run are not what {reader} has read:{Environment.NewLine}{string.Join(Environment.NewLine, differences)}{Environment.NewLine}Put them back to go on, or begin a new run with another --out.");
+        }
+    }
+
+    private static IEnumerable<string> Differences(string key, IReadOnlyDictionary<string, string> before, IReadOnlyDictionary<string, string> now) =>
+        from file in before.Keys.Union(now.Keys).Order(StringComparer.Ordinal)
+        let old = before.GetValueOrDefault(file)
+        let present = now.GetValueOrDefault(file)
+        where old != present
+        select $"  {key}: {file}: " + (old is null ? $"is new, with the SHA-256 {present}" : present is null ? $"is gone; its SHA-256 was {old}" : $"has changed; its SHA-256 was {old} and is {present}");
+
+    private static StageInputs Of(RunFolder run, IEnumerable<(string Key, string? Folder)> places, StageData data)
+    {
+        var inputs = new SortedDictionary<string, IReadOnlyDictionary<string, string>>(StringComparer.Ordinal);
+        foreach (var (key, folder) in places)
+        {
+            var files = folder is null ? data.FilesOf(key).Select(file => file.FullPath) : ModelFiles(folder);
+            var hashes = new SortedDictionary<string, string>(files.ToDictionary(run.NameOf, DurableFiles.FileHash), StringComparer.Ordinal);
+            if (hashes.Count > 0)
+            {
+                inputs[folder is null ? $"data.{SnakeCase.From(key)}" : key] = hashes;
+            }
+        }
+
+        return new StageInputs(inputs);
+    }
+
+    private static IEnumerable<string> ModelFiles(string folder)
+    {
+        try
+        {
+            return [.. Directory.EnumerateFiles(folder).Where(file => Array.Exists(ModelFileEndings, ending => file.EndsWith(ending, StringComparison.Ordinal)))];
+        }
+        catch (Exception exception) when (FileFailure.Is(exception))
+        {
+            throw FileFailure.Unreadable(folder, exception);
+        }
+    }
+
+    /// <summary>The sources (without a folder) and the folders of models that a stage reads and the run has not made.</summary>
+    private static IEnumerable<(string Key, string? Folder)> PlacesOf(Recipe recipe, StageStep step)
+    {
+        IEnumerable<(string Key, string? Folder)> own = step.Kind switch
+        {
+            StageKind.Pretrain => [(nameof(DataOptions.Text), null)],
+            StageKind.Sft => [(nameof(DataOptions.Demonstrations), null), .. recipe.Sft!.KeepBest == KeepBest.Reward ? [("sft.reward_model", recipe.Sft.RewardModel), .. Prompts] : NoPlaces],
+            StageKind.Collect => [.. Prompts, .. recipe.Collect!.LabelerIsFolder ? [("collect.labeler", recipe.Collect.Labeler)] : NoPlaces],
+            StageKind.Reward =>
+            [
+                (nameof(DataOptions.Comparisons), null),
+                .. recipe.Reward!.NormalizeOn == NormalizeOn.Demonstrations ? [(nameof(DataOptions.Demonstrations), null)] : NoPlaces,
+            ],
+            StageKind.Ppo =>
+            [
+                .. Prompts,
+                .. recipe.Ppo!.Ptx is not null ? [(nameof(DataOptions.Text), null)] : NoPlaces,
+                .. recipe.Ppo.RewardModel is { } reward ? [("ppo.reward_model", reward)] : NoPlaces,
+            ],
+            _ => throw new ArgumentOutOfRangeException(nameof(step), step.Kind, "Nobody said what a stage of this kind reads."),
+        };
+        return recipe.Base.Model is { } model && ReadsBase(recipe, step) ? own.Prepend(("base.model", model)) : own;
+    }
+
+    private static (string Key, string? Folder)[] NoPlaces => [];
+
+    private static (string Key, string? Folder)[] Prompts => [(nameof(DataOptions.Prompts), null), (nameof(DataOptions.EvaluationPrompts), null)];
+
+    // PPO is compared with the base model; any other stage reads it only where no stage before has made another.
+    private static bool ReadsBase(Recipe recipe, StageStep step) =>
+        step.Kind == StageKind.Ppo || StageStep.Of(recipe).All(other => other.Number >= step.Number || other.Kind is not (StageKind.Pretrain or StageKind.Sft));
+
+    private static void LookAtModel(string key, string folder)
+    {
+        using var file = HuggingFaceFolder.Load(folder);
+        if (key == "base.model")
+        {
+            _ = Tokenizer.Load(folder);
+        }
+        else if (file.Score is null)
+        {
+            throw new InputException($"{key}: {folder}: this model has no scalar head, so it is not a reward model");
+        }
+    }
+}

@@ -1,0 +1,80 @@
+using System.Text.Json;
+using System.Text.Json.Serialization;
+using Rlhf.Data;
+
+namespace Rlhf.Text.Templates;
+
+/// <summary>
+/// <c>prompt_format.json</c> in a model's folder: how prompts and answers were written when the model was trained, so that nobody has to say it again. Other programs ignore the file.
+/// </summary>
+public static class FormatFile
+{
+    /// <summary>The file's name.</summary>
+    public const string Name = "prompt_format.json";
+
+
+    private static readonly JsonSerializerOptions Json = new()
+    {
+        PropertyNamingPolicy = JsonNamingPolicy.SnakeCaseLower,
+        Converters = { new JsonStringEnumConverter(JsonNamingPolicy.KebabCaseLower, allowIntegerValues: false) },
+        UnmappedMemberHandling = JsonUnmappedMemberHandling.Disallow,
+        RespectNullableAnnotations = true,
+        WriteIndented = true,
+        NewLine = "\n",
+    };
+
+    /// <summary>The format that a folder names; null where it names none.</summary>
+    /// <exception cref="InputException">The file is broken.</exception>
+    public static FormatOptions? Read(string folder)
+    {
+        var path = Path.Combine(folder, Name);
+        if (!File.Exists(path))
+        {
+            return null;
+        }
+
+        try
+        {
+            return JsonSerializer.Deserialize<FormatOptions>(WholeFile.Bytes(path, Limits.HandWrittenFile), Json) is { } options
+                ? options
+                : throw new InputException($"{path}: expected an object of template, prompt, response, add_bos and add_eos.");
+        }
+        catch (Exception exception) when (exception is JsonException or IOException or UnauthorizedAccessException)
+        {
+            throw new InputException($"{path}: {FailureText.Of(exception, path)}", exception);
+        }
+    }
+
+    /// <summary>The format of a model: what its folder names, else its chat template where it has one, else plain text; the end-of-sequence token ends an answer where there is one.</summary>
+    public static FormatOptions For(string folder, Tokenizer tokenizer) =>
+        Resolve(new FormatOptions { AddEos = Read(folder) is null ? tokenizer.EndOfSequence is not null : new FormatOptions().AddEos }, folder, tokenizer);
+
+    /// <summary>
+    /// The options with <c>auto</c> replaced: by the format that the folder names, else by the folder's chat template, else by plain text. What else the options say stays, over what the
+    /// folder says.
+    /// </summary>
+    public static FormatOptions Resolve(FormatOptions options, string? folder, Tokenizer? tokenizer)
+    {
+        if (options.Template != FormatTemplate.Auto)
+        {
+            return options;
+        }
+
+        var own = folder is null ? null : Read(folder);
+        if (own is null or { Template: FormatTemplate.Auto })
+        {
+            return options with { Template = tokenizer?.ChatTemplate is null ? FormatTemplate.Plain : FormatTemplate.Tokenizer };
+        }
+
+        return own with
+        {
+            AddBos = options.AddBos == BeginningOfSequence.Auto ? own.AddBos : options.AddBos,
+            AddEos = options.AddEos && own.AddEos,
+            Variables = options.Variables.Concat(own.Variables).DistinctBy(pair => pair.Key).ToDictionary(StringComparer.Ordinal),
+            Date = options.Date ?? own.Date,
+        };
+    }
+
+    /// <summary>The file's content for a format.</summary>
+    public static byte[] Write(FormatOptions options) => [.. JsonSerializer.SerializeToUtf8Bytes(options, Json), (byte)'\n'];
+}

@@ -1,0 +1,253 @@
+using System.Diagnostics;
+using Rlhf.Batching;
+using Rlhf.Compute;
+using Rlhf.Model;
+using Rlhf.Objectives;
+using Rlhf.Stages.Sft;
+using Rlhf.Text.Templates;
+
+namespace Rlhf.Training;
+
+/// <summary>What a supervised run ended with.</summary>
+/// <param name="Steps">Optimizer steps.</param>
+/// <param name="TrainLoss">Mean loss per token of the last epoch's batches.</param>
+/// <param name="Evaluations">Step and validation loss of each evaluation.</param>
+/// <param name="BestStep">The step whose weights were kept.</param>
+public sealed record SupervisedResult(long Steps, double TrainLoss, IReadOnlyList<(long Step, double Loss)> Evaluations, long BestStep);
+
+/// <summary>
+/// Next-token training: of responses (SFT) or of whole texts (pretraining). The loss is the token mean over the whole optimizer batch, however that batch is split to fit memory.
+/// </summary>
+public sealed class SupervisedTrainer : IDisposable
+{
+    private readonly SupervisedOptions _options;
+    private readonly double _noiseAlpha;
+    private readonly Decoder _decoder;
+    private readonly IReadOnlyList<EncodedSequence> _train;
+    private readonly IReadOnlyList<EncodedSequence> _validation;
+    private readonly ITrainingHost _host;
+    private readonly Func<double>? _rewardOfModel;
+    private readonly ulong _seed;
+    private readonly TrainingPass _pass;
+    private readonly Scorer _scorer;
+    private readonly SupervisedSchedule _plan;
+    private readonly LearningRateSchedule _learningRates;
+    private readonly DeviceMemory? _best;
+    private readonly Dictionary<string, double> _numbers = [];
+    private readonly List<(long Step, double Loss)> _evaluations = [];
+    private float[] _logProbabilities = [];
+    private float[] _gradients = [];
+    private double _epochLoss;
+    private long _epochTokens;
+    private double _lastEpochLoss;
+    private double _bestValue = double.NegativeInfinity;
+    private long _bestStep;
+
+    /// <summary>Prepares a run.</summary>
+    /// <param name="options">SFT's or pretraining's options.</param>
+    /// <param name="decoder">A trainable model with a language head; its weights are trained in place.</param>
+    /// <param name="train">The training sequences.</param>
+    /// <param name="validation">The held-out sequences; may be empty.</param>
+    /// <param name="seed">The stage's seed.</param>
+    /// <param name="host">Metrics, checkpoints, cancellation.</param>
+    /// <param name="arena">Memory for activations, which others may use in turn.</param>
+    /// <param name="rewardOfModel">The mean reward of the present model's answers, for <see cref="KeepBest.Reward"/>.</param>
+    public SupervisedTrainer(
+        SupervisedOptions options, Decoder decoder, IReadOnlyList<EncodedSequence> train, IReadOnlyList<EncodedSequence> validation, ulong seed, ITrainingHost host, Arena arena,
+        Func<double>? rewardOfModel = null)
+    {
+        (_options, _decoder, _train, _validation, _host, _rewardOfModel, _seed) = (options, decoder, train, validation, host, rewardOfModel, seed);
+        _noiseAlpha = (options as SftOptions)?.NeftuneAlpha ?? 0;
+        _pass = new TrainingPass(decoder, options.Adam, options.MaxGradientNorm, "policy", options.RecomputeActivations, arena);
+        _scorer = new Scorer(decoder, options.MicroBatchTokens, arena);
+        _plan = new SupervisedSchedule(options, [.. train.Select(static row => row.Tokens.Length)], seed);
+        _learningRates = options.LearningRates(_plan.TotalSteps);
+        _best = Keeps ? decoder.Device.Allocate(decoder.Parameters.Length) : null;
+    }
+
+    private bool Keeps => _options.KeepBest == KeepBest.Reward || (_options.KeepBest == KeepBest.ValidationLoss && _validation.Count > 0);
+
+    /// <summary>Optimizer steps of the whole run.</summary>
+    public long TotalSteps => _plan.TotalSteps;
+
+    /// <summary>Trains to the end, or throws <see cref="OperationCanceledException"/> after a checkpoint.</summary>
+    public SupervisedResult Run()
+    {
+        var step = Restore();
+        while (step < _plan.TotalSteps)
+        {
+            step++;
+            TrainStep(step);
+            if (_plan.IsEvaluated(step))
+            {
+                Evaluate(step);
+            }
+
+            _host.Advance(step, _plan.TotalSteps, $"loss {_epochLoss / Math.Max(1, _epochTokens):F3}");
+            _host.EndStep(step, _plan.TotalSteps, _options.CheckpointEvery, State);
+        }
+
+        if (_best is not null && _bestStep > 0)
+        {
+            _decoder.Device.Copy(_best.Floats, _decoder.Parameters);
+            _decoder.Refresh();
+        }
+
+        return new SupervisedResult(step, _lastEpochLoss, _evaluations, _best is null ? step : _bestStep);
+    }
+
+    /// <summary>Mean loss per trained token of sequences under the present weights.</summary>
+    public double LossOf(IReadOnlyList<EncodedSequence> sequences)
+    {
+        var (logProbabilities, _) = _scorer.ResponseLogProbabilities([.. sequences.Select(static row => row.Tokens)], [.. sequences.Select(static row => row.PromptLength)]);
+        var (sum, count, at) = (0.0, 0L, 0);
+        foreach (var row in sequences)
+        {
+            for (var t = 0; t < row.ResponseLength; t++, at++)
+            {
+                if (row.TrainOn is null || row.TrainOn[t])
+                {
+                    sum -= logProbabilities[at];
+                    count++;
+                }
+            }
+        }
+
+        return sum / count;
+    }
+
+    /// <inheritdoc/>
+    public void Dispose()
+    {
+        _pass.Dispose();
+        _scorer.Dispose();
+        _best?.Dispose();
+    }
+
+    /// <summary>One optimizer step (from 1): its rows, forward, backward, update, log.</summary>
+    internal void TrainStep(long step)
+    {
+        var watch = Stopwatch.GetTimestamp();
+        var (epoch, rows, isFirstOfEpoch) = _plan.RowsOf(step);
+        if (isFirstOfEpoch)
+        {
+            (_epochLoss, _epochTokens) = (0, 0);
+        }
+
+        var targets = rows.Sum(row => (long)_train[row].TrainedTokens);
+        var (loss, tokens) = (0.0, 0);
+        foreach (var (start, end) in RowBudget.Split(rows.Count, i => _train[rows[i]].Tokens.Length, _options.MicroBatchTokens))
+        {
+            _pass.Begin();
+            for (var i = start; i < end; i++)
+            {
+                var row = _train[rows[i]];
+                _pass.Batch.Add(row.Tokens, row.PromptLength, _decoder.Device, _decoder.Shape, row.MaskOverTokens());
+            }
+
+            _pass.Forward(new TrainingNoise(new Dropout((float)_options.Dropout, _seed, (ulong)step, (uint)tokens), _noiseAlpha));
+            var count = _pass.Batch.TargetCount;
+            Grow(count);
+            _pass.LanguageForward(_logProbabilities.AsSpan(0, count), default);
+            loss += CrossEntropy.TokenMean(_logProbabilities.AsSpan(0, count), targets, _gradients.AsSpan(0, count));
+            _pass.Backward(_gradients.AsSpan(0, count), default, default);
+            tokens += _pass.Batch.Rows;
+        }
+
+        var learningRate = _learningRates.At(step);
+        var norm = _pass.Optimizer.Step(learningRate);
+        _epochLoss += loss * targets;
+        _epochTokens += targets;
+        _lastEpochLoss = _epochLoss / _epochTokens;
+        var seconds = Stopwatch.GetElapsedTime(watch).TotalSeconds;
+        _host.Log(step, ("loss", loss), ("learning_rate", learningRate), ("gradient_norm", norm), ("tokens_per_second", tokens / seconds), ("epoch", epoch));
+    }
+
+    private void Evaluate(long step)
+    {
+        if (_validation.Count == 0 && _rewardOfModel is null)
+        {
+            return;
+        }
+
+        var loss = _validation.Count > 0 ? LossOf(_validation) : double.NaN;
+        if (_validation.Count > 0)
+        {
+            _evaluations.Add((step, loss));
+            _host.Log(step, ("validation_loss", loss));
+        }
+
+        var value = -loss;
+        if (_options.KeepBest == KeepBest.Reward)
+        {
+            value = (_rewardOfModel ?? throw new InvalidOperationException("keep_best: reward needs a reward model."))();
+            _host.Log(step, ("validation_reward", value));
+        }
+
+        if (_best is not null && value > _bestValue)
+        {
+            (_bestValue, _bestStep) = (value, step);
+            _decoder.Device.Copy(_decoder.Parameters, _best.Floats);
+        }
+    }
+
+    private TrainerState State(long step)
+    {
+        var buffers = new Dictionary<string, FloatBuffer>();
+        _pass.Optimizer.AddTo(buffers);
+        if (_best is not null)
+        {
+            buffers.Add("best.parameters", _best.Floats);
+        }
+
+        _numbers.Clear();
+        _numbers["step"] = step;
+        _numbers["epoch_loss"] = _epochLoss;
+        _numbers["epoch_tokens"] = _epochTokens;
+        _numbers["best_step"] = _bestStep;
+        if (_bestStep > 0)
+        {
+            _numbers["best_value"] = _bestValue;
+        }
+
+        for (var i = 0; i < _evaluations.Count; i++)
+        {
+            _numbers[FormattableString.Invariant($"evaluation_{i}_step")] = _evaluations[i].Step;
+            _numbers[FormattableString.Invariant($"evaluation_{i}_loss")] = _evaluations[i].Loss;
+        }
+
+        return new TrainerState(buffers, _numbers) { Device = _decoder.Device };
+    }
+
+    private long Restore()
+    {
+        var state = State(0);
+        if (!_host.TryRestore(state))
+        {
+            return 0;
+        }
+
+        var step = (long)state.Numbers["step"];
+        _pass.Optimizer.Restored(step);
+        _epochLoss = state.Numbers["epoch_loss"];
+        _epochTokens = (long)state.Numbers["epoch_tokens"];
+        _lastEpochLoss = _epochLoss / Math.Max(1, _epochTokens);
+        _bestStep = (long)state.Numbers["best_step"];
+        _bestValue = _bestStep > 0 ? state.Numbers["best_value"] : double.NegativeInfinity;
+        _evaluations.Clear();
+        for (var i = 0; state.Numbers.TryGetValue(FormattableString.Invariant($"evaluation_{i}_step"), out var at); i++)
+        {
+            _evaluations.Add(((long)at, state.Numbers[FormattableString.Invariant($"evaluation_{i}_loss")]));
+        }
+
+        return step;
+    }
+
+    private void Grow(int count)
+    {
+        if (_logProbabilities.Length < count)
+        {
+            (_logProbabilities, _gradients) = (new float[count], new float[count]);
+        }
+    }
+}

@@ -1,0 +1,111 @@
+using Rlhf.Compute;
+using Rlhf.Compute.Cpu;
+using Rlhf.Model;
+using Rlhf.Sampling;
+using Rlhf.Stages;
+using Rlhf.Stages.Ppo;
+using Rlhf.Stages.Reward;
+using Rlhf.Stages.Sft;
+using Rlhf.Text.Templates;
+using Rlhf.Training;
+using Rlhf.World;
+
+namespace Rlhf.Tests.Stages;
+
+/// <summary>What is planned beside what trainers hold on the device that computes.</summary>
+public sealed class StageMemoryTests
+{
+    private const double Tolerance = 0.15;
+    private static readonly DecoderConfig Config = DecoderConfig.FromShape(DecoderFamily.Gpt2, 700, 96, 4, 4, 160);
+
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public void A_supervised_stage_holds_what_was_planned(bool recompute)
+    {
+        var options = new SftOptions { Batch = 24, Epochs = 1, LearningRate = 1e-4, MicroBatchTokens = 1024, RecomputeActivations = recompute };
+        var (train, heldOut) = (Rows(60), Rows(20));
+        using var device = CpuDevice.Create(threads: 1, precision: Precision.F32);
+        using var decoder = New(device, HeadKind.Language, trainable: true);
+        using var arena = new Arena(device);
+        using var trainer = new SupervisedTrainer(options, decoder, train, heldOut, seed: 5, new SilentHost(), arena);
+        trainer.Run();
+
+        AssertNear(new StageMemory(Config, Precision.F32, Precision.F32).Supervised(options, train, heldOut, seed: 5), device.HeldBytes - arena.UntouchedBytes);
+    }
+
+    [Fact]
+    public void A_reward_stage_holds_what_was_planned()
+    {
+        var options = new RewardOptions { Batch = 8, LearningRate = 1e-4, MicroBatchTokens = 1024 };
+        var (train, heldOut) = (Rankings(40), Rankings(10));
+        using var device = CpuDevice.Create(threads: 1, precision: Precision.F32);
+        using var decoder = New(device, HeadKind.Scalar, trainable: true);
+        using var arena = new Arena(device);
+        using var trainer = new RewardTrainer(options, decoder, train, heldOut, seed: 5, new SilentHost(), arena);
+        trainer.Run();
+
+        AssertNear(new StageMemory(Config, Precision.F32, Precision.F32).Reward(options, train, heldOut, seed: 5), device.HeldBytes - arena.UntouchedBytes);
+    }
+
+    [Fact]
+    public void Ppo_holds_what_was_planned()
+    {
+        var options = new PpoOptions
+        {
+            Steps = 1,
+            RolloutsPerStep = 32,
+            Minibatch = 16,
+            MaxNewTokens = 16,
+            LearningRate = 1e-5,
+            ValueLearningRate = 1e-5,
+            Ema = null,
+            MicroBatchTokens = 1024,
+        };
+        EncodedPrompt[] prompts = [.. Rows(32).Select(row => new EncodedPrompt("", "", row.Tokens[..row.PromptLength], false))];
+        using var device = CpuDevice.Create(threads: 1, precision: Precision.F32);
+        using var policy = New(device, HeadKind.Language, trainable: true);
+        using var reference = New(device, HeadKind.Language, trainable: false);
+        using var reward = New(device, HeadKind.Scalar, trainable: false);
+        using var value = New(device, HeadKind.Scalar, trainable: true);
+        using var arena = new Arena(device);
+        using var trainer = new PpoTrainer(options, new PpoModels(policy, reference, reward, value, null), [.. prompts.Select(prompt => prompt.Tokens)], [], [], 5, new SilentHost(), null, arena);
+        trainer.Run();
+        var hostLogits = 4L * GenerationSettings.DefaultLiveSequences * Config.VocabularySize;
+
+        AssertNear(new StageMemory(Config, Precision.F32, Precision.F32).Ppo(options, second: false, prompts, [], [], seed: 5) - hostLogits, device.HeldBytes - arena.UntouchedBytes);
+    }
+
+    private static void AssertNear(long planned, long held) => Assert.InRange(planned, (1 - Tolerance) * held, (1 + Tolerance) * held);
+
+    private static Decoder New(IDevice device, HeadKind heads, bool trainable)
+    {
+        var decoder = FreshDecoder.Create(device, Config, heads, trainable);
+        if (!trainable)
+        {
+            decoder.Freeze();
+        }
+
+        return decoder;
+    }
+
+    private static EncodedSequence[] Rows(int count)
+    {
+        var random = new Random(count);
+        return [.. Enumerable.Range(0, count).Select(i => Row(Tokens(random, random.Next(8, 40)), Tokens(random, random.Next(8, 40))))];
+    }
+
+    private static EncodedRanking[] Rankings(int count)
+    {
+        var random = new Random(count);
+        return [.. Enumerable.Range(0, count).Select(i =>
+        {
+            var prompt = Tokens(random, random.Next(8, 40));
+            return new EncodedRanking($"{i}", $"{i}", [.. Enumerable.Range(0, 4).Select(_ => Row(prompt, Tokens(random, random.Next(8, 40))))], [(0, 1), (2, 3)], [], 1, null, null);
+        })];
+    }
+
+    private static EncodedSequence Row(int[] prompt, int[] response) => new([.. prompt, .. response], prompt.Length, null, "", false);
+
+    private static int[] Tokens(Random random, int count) => [.. Enumerable.Range(0, count).Select(_ => random.Next(Config.VocabularySize))];
+}
