@@ -1,11 +1,12 @@
 using System.CommandLine;
-using System.Text.Json;
 using System.Text.Json.Nodes;
+using System.Text.Json;
 using Rlhf.Data;
+using Rlhf.Labelers;
 using Rlhf.Sampling;
 using Rlhf.Stages.Collect;
-using Rlhf.Text;
 using Rlhf.Text.Templates;
+using Rlhf.Text;
 using Rlhf.Web.Labeling;
 
 namespace Rlhf.Cli;

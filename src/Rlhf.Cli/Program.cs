@@ -1,7 +1,7 @@
 using System.CommandLine;
 using System.Text;
 using Rlhf.Cli.Commands;
-using Rlhf.Stages;
+using Rlhf.Runs;
 
 namespace Rlhf.Cli;
 
@@ -52,15 +52,12 @@ internal static class Program
 
     private static RootCommand CreateRoot()
     {
-        var root = new RootCommand("The InstructGPT recipe as one program: demonstrations -> SFT -> ranked answers -> reward model -> PPO.")
-        {
+        var root = new RootCommand("The InstructGPT recipe as one program: demonstrations -> SFT -> ranked answers -> reward model -> PPO.");
+        Command[] commands =
+        [
             QuickstartCommand.Create(),
             RunCommand.Create(),
-            StageCommand.Create(StageKind.Pretrain, "Does the pretrain stage of a recipe: next-token training on plain text."),
-            StageCommand.Create(StageKind.Sft, "Does the sft stage of a recipe: step 1, supervised fine-tuning."),
-            CollectCommand.Create(),
-            StageCommand.Create(StageKind.Reward, "Does the next reward stage of a recipe: step 2, the reward model."),
-            StageCommand.Create(StageKind.Ppo, "Does the next ppo stage of a recipe: step 3, PPO against the reward model."),
+            .. StageList.All.Select(stage => stage.Name == CollectCommand.Name ? CollectCommand.Create(stage) : StageCommand.Create(stage)),
             DataCommand.Create(),
             RecipeCommand.Create(),
             TokenizeCommand.Create(),
@@ -75,7 +72,12 @@ internal static class Program
             PlanCommand.Create(),
             DoctorCommand.Create(),
             BenchCommand.Create(),
-        };
+        ];
+        foreach (var command in commands)
+        {
+            root.Add(command);
+        }
+
         root.HelpName = "rlhf";
         CommandLine.ShowExamplesInHelp(root);
         return root;

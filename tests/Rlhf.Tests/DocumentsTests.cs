@@ -97,7 +97,7 @@ public sealed partial class DocumentsTests
         var text = RecipeText().Match(File.ReadAllText(Path.Combine(ReferenceFiles.Repository, "README.md"))).Groups[1].Value;
         var recipe = RecipeReader.Parse(text, "README.md", ReferenceFiles.Repository);
 
-        Assert.Equal([StageKind.Sft, StageKind.Reward, StageKind.Ppo], recipe.StageOrder);
+        Assert.Equal(["sft", "reward", "ppo"], recipe.Sections.Select(section => section.Stage.Name));
     }
 
     [Fact]

@@ -1,6 +1,7 @@
 using System.CommandLine;
 using System.Globalization;
 using Rlhf.Data;
+using Rlhf.Labelers;
 using Rlhf.Reports;
 using Rlhf.Stages;
 using Rlhf.Stages.Collect;
@@ -20,10 +21,13 @@ internal static class CollectCommand
     private static readonly Option<int> MaxTokens = ModelArguments.Number("--max-tokens", 256, 1, "Without a recipe: an answer is cut after this many tokens.");
     private static readonly Option<string> Round = new("--round") { Description = "Without a recipe: the round's name in the store; people rank a prompt once in a round.", HelpName = "NAME", DefaultValueFactory = _ => "1" };
 
-    public static Command Create()
+    /// <summary>The stage that this command does with a recipe.</summary>
+    public const string Name = "collect";
+
+    public static Command Create(IStage stage)
     {
         var (arguments, sampling, format) = (new RecipeArguments(), new SamplingArguments(), new FormatArguments());
-        var command = arguments.AddTo(new Command("collect", "Does the next collect stage of a recipe: K sampled answers to each prompt, ranked. Or, with --store, --model and --prompts instead of a recipe: puts answers into a store for people to rank."));
+        var command = arguments.AddTo(new Command(Name, "Does the next collect stage of a recipe: K sampled answers to each prompt, ranked. Or, with --store, --model and --prompts instead of a recipe: puts answers into a store for people to rank."));
         foreach (var option in (Option[])[Store, Model, Prompts, Answers, MaxTokens, Round])
         {
             command.Add(option);
@@ -67,7 +71,7 @@ internal static class CollectCommand
                 }
                 else
                 {
-                    arguments.Execute(parsed, StageKind.Collect, cancellation);
+                    arguments.Execute(parsed, stage.Name, cancellation);
                 }
             });
     }

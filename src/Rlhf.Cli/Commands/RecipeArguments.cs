@@ -48,7 +48,7 @@ internal sealed class RecipeArguments
     }
 
     /// <summary>Runs what is to be done and prints the figures that came out.</summary>
-    public void Execute(ParseResult parsed, StageKind? only, CancellationToken cancellation)
+    public void Execute(ParseResult parsed, string? only, CancellationToken cancellation)
     {
         var recipe = Read(parsed);
         var folder = parsed.GetValue(Out) ?? Path.Combine("runs", DefaultName(recipe));

@@ -1,4 +1,5 @@
 using System.Data.Common;
+using Rlhf.Labelers;
 using Rlhf.Stages;
 
 namespace Rlhf.Web.Labeling;

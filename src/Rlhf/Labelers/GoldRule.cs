@@ -19,7 +19,7 @@ namespace Rlhf.Labelers;
 /// The rule is closed: it accepts only sentences that the world's templates can make, so word salad around the right word, or the
 /// right word in some sentence about another thing, gains nothing.
 /// </summary>
-public sealed class GoldRule : ILabeler
+public sealed class GoldRule
 {
     /// <summary>The best score.</summary>
     public const double Best = 2;
@@ -32,14 +32,15 @@ public sealed class GoldRule : ILabeler
     private const int MostSentences = 5;
     private const int MostCourtesies = 2;
 
-    /// <inheritdoc/>
+    /// <summary>Its name as a labeler.</summary>
     public string Name => "gold";
 
     /// <summary>The score of an answer, from -2 to 2.</summary>
     /// <exception cref="InputException">The prompt is not one of the quickstart world.</exception>
     public double Score(string prompt, string answer) => Judge(prompt, answer).Score;
 
-    /// <inheritdoc/>
+    /// <summary>The scores of several answers to a prompt.</summary>
+    /// <exception cref="InputException">The prompt is not one of the quickstart world.</exception>
     public IReadOnlyList<double> Scores(Prompt prompt, IReadOnlyList<string> responses)
     {
         var request = Parse(prompt.Text);

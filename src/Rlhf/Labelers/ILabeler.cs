@@ -1,27 +1,27 @@
-using Rlhf.Data;
+using Rlhf.Reports;
 
 namespace Rlhf.Labelers;
 
-/// <summary>Whoever judges sampled answers without being asked by hand: a gold rule, or a gold reward model.</summary>
-public interface ILabeler
+/// <summary>Ranks answers: the gold rule of the built-in world, a reward model, a judge behind an API, people.</summary>
+internal interface ILabeler : IDisposable
 {
-    /// <summary>Name recorded as <see cref="Ranking.Labeler"/>.</summary>
-    string Name { get; }
+    /// <summary>Ranks the K answers to each prompt and writes the rows to the job's file, whole or not at all.</summary>
+    /// <returns>What the ranking took, as figures.</returns>
+    /// <exception cref="InputException">This labeler cannot judge a prompt.</exception>
+    /// <exception cref="RunFailedException">It fails.</exception>
+    /// <exception cref="RunPausedException">People are to rank first.</exception>
+    IReadOnlyDictionary<string, Figure> Rank(IReadOnlyList<CollectedAnswers> answers, RankingJob job);
+}
 
-    /// <summary>A score for each answer, higher is better; equal scores are a tie.</summary>
-    /// <exception cref="InputException">This labeler cannot judge the prompt.</exception>
-    IReadOnlyList<double> Scores(Prompt prompt, IReadOnlyList<string> responses);
-
-    /// <summary>Ranks K answers to one prompt: tiers of equal scores, best first.</summary>
-    /// <exception cref="InputException">Fewer than two answers, or this labeler cannot judge the prompt.</exception>
-    Ranking Label(PromptRecord prompt, IReadOnlyList<string> responses)
-    {
-        if (responses.Count < 2)
-        {
-            throw new InputException($"{prompt.Position}: a ranking needs at least two answers, and prompt {prompt.Id} has {responses.Count}.");
-        }
-
-        var tiers = Tiers.ByScore(Scores(prompt.Prompt, responses));
-        return new Ranking(prompt.Id, prompt.Prompt, responses, tiers, Tiers.Pairs(tiers), Tiers.Ties(tiers), null, Name, 1, prompt.Position);
-    }
+/// <summary>What a labeler is given beside the answers.</summary>
+/// <param name="File">Where the rankings go; what stands beside it (answers, judgements) is the labeler's own.</param>
+/// <param name="Origin">Where the answers are from.</param>
+/// <param name="Stage">The stage, for people.</param>
+/// <param name="Round">The run and the round: people rank a prompt once in it, whatever else is in their store.</param>
+/// <param name="Progress">Tells a person how far the work is.</param>
+/// <param name="Cancellation">Asks for the end.</param>
+internal sealed record RankingJob(string File, AnswerOrigin Origin, string Stage, string Round, ProgressReporter Progress, CancellationToken Cancellation)
+{
+    /// <summary>A file beside the rankings.</summary>
+    public string Beside(string name) => Path.Combine(Path.GetDirectoryName(File)!, name);
 }

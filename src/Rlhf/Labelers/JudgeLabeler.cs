@@ -4,8 +4,6 @@ using System.Text;
 using Rlhf.Data;
 using Rlhf.Evaluation;
 using Rlhf.Reports;
-using Rlhf.Stages;
-using Rlhf.Stages.Collect;
 
 namespace Rlhf.Labelers;
 
@@ -13,35 +11,42 @@ namespace Rlhf.Labelers;
 /// A judge behind the OpenAI chat API ranks K answers. Every pair is asked about in both orders; an answer beats another if it does so in both, else the two are equal: a judge that
 /// likes what stands first decides nothing. The ranking is by pairs won, a tie half a win (Copeland); answers with as many share a tier.
 /// </summary>
-internal sealed class JudgeLabeler : IDisposable
+internal sealed class JudgeLabeler : ILabeler
 {
     private const int EnoughUnclear = 50;
     private const int LongestKept = 200;
 
     private readonly JudgeOptions _options;
-    private readonly IReadOnlyList<CollectedAnswers> _rows;
-    private readonly Question[][] _questions; // by row
     private readonly ChatClient _client;
     private readonly JudgementCache _cache;
     private readonly TextTemplate _template;
+    private Question[][] _questions = []; // by row
 
-    /// <summary>Prepares a judge of these rows; what it has said before stands in <paramref name="cacheFile"/>.</summary>
+    /// <summary>Prepares a judge; what it has said before stands in <paramref name="cacheFile"/>.</summary>
     /// <exception cref="InputException">The environment variable of the API key is not set.</exception>
-    public JudgeLabeler(JudgeOptions options, IReadOnlyList<CollectedAnswers> rows, string cacheFile)
+    public JudgeLabeler(JudgeOptions options, string cacheFile)
     {
-        (_options, _rows) = (options, rows);
+        _options = options;
         _template = new TextTemplate(options.Prompt, "collect.judge.prompt");
         _client = new ChatClient(options);
-        _questions = [.. rows.Select(row => QuestionsOf(row).ToArray())];
         _cache = new JudgementCache(cacheFile);
     }
 
     /// <summary>The name of the judge as a labeler.</summary>
     public static string NameOf(JudgeOptions options) => $"judge {options.Model}";
 
+    /// <inheritdoc/>
+    public IReadOnlyDictionary<string, Figure> Rank(IReadOnlyList<CollectedAnswers> answers, RankingJob job)
+    {
+        _questions = [.. answers.Select(row => QuestionsOf(row).ToArray())];
+        Ask(job.Progress, job.Stage, job.Cancellation);
+        RankingFile.Write(job.File, answers.Zip(_questions, (row, own) => row.RankedBy(NameOf(_options), Wins(row.Texts.Count, own))), job.Origin);
+        return Figures();
+    }
+
     /// <summary>Asks whatever was not asked before.</summary>
     /// <exception cref="RunFailedException">The judge fails, or says nothing that can be read.</exception>
-    public void Ask(ProgressReporter reporter, string stage, CancellationToken cancellation)
+    private void Ask(ProgressReporter reporter, string stage, CancellationToken cancellation)
     {
         var all = _questions.SelectMany(own => own).ToArray();
         var open = all.Where(question => _cache.Find(question.Request) is null).DistinctBy(question => question.Request).ToArray();
@@ -70,11 +75,8 @@ internal sealed class JudgeLabeler : IDisposable
         }
     }
 
-    /// <summary>The rows with the ranking that follows from the judgements.</summary>
-    public IEnumerable<CollectedAnswers> Rank() => _rows.Zip(_questions, (row, own) => row.RankedBy(new GivenScores(NameOf(_options), Wins(row.Texts.Count, own))));
-
     /// <summary>What the judging took, and how the judge was.</summary>
-    public IReadOnlyDictionary<string, Figure> Figures()
+    private Dictionary<string, Figure> Figures()
     {
         var judged = _questions.SelectMany(own => own).Select(question => _cache.Find(question.Request)!).DistinctBy(item => item.Request).ToArray();
         var pairs = _questions.SelectMany(PairsOf).ToArray();

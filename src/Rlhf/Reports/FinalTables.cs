@@ -30,7 +30,7 @@ public static class FinalTables
 
     private static void WriteQuality(TextWriter output, RunSummary summary)
     {
-        var ppo = summary.Stages.Where(stage => stage.Kind == StageKinds.Ppo).ToArray();
+        var ppo = summary.Stages.Where(stage => stage.Kind == "ppo").ToArray();
         var gold = ppo.Any(stage => stage.Figures.ContainsKey(FigureNames.GoldScore));
         var first = ppo.FirstOrDefault()?.Figures;
         if (first is null)

@@ -15,18 +15,18 @@ public static class Headline
     public static IReadOnlyList<string> Sentences(IReadOnlyList<StageSummary> stages)
     {
         var sentences = new List<string>();
-        foreach (var stage in stages.Where(stage => stage.Kind == StageKinds.Ppo).Reverse())
+        foreach (var stage in stages.Where(stage => stage.Kind == "ppo").Reverse())
         {
             sentences.AddRange(OfPpo(stage, InRound(stage, stages)));
         }
 
-        foreach (var stage in stages.Where(stage => stage.Kind == StageKinds.Reward).Reverse())
+        foreach (var stage in stages.Where(stage => stage.Kind == "reward").Reverse())
         {
             sentences.AddRange(OfReward(stage, InRound(stage, stages)));
         }
 
-        sentences.AddRange(stages.Where(stage => stage.Kind == StageKinds.Collect).Reverse().SelectMany(stage => OfJudge(stage, InRound(stage, stages))));
-        sentences.AddRange(stages.Where(stage => stage.Kind is StageKinds.Sft or StageKinds.Pretrain).SelectMany(OfLanguageModel));
+        sentences.AddRange(stages.Where(stage => stage.Kind == "collect").Reverse().SelectMany(stage => OfJudge(stage, InRound(stage, stages))));
+        sentences.AddRange(stages.Where(stage => stage.Kind is "sft" or "pretrain").SelectMany(OfLanguageModel));
         return sentences;
     }
 
@@ -136,7 +136,7 @@ public static class Headline
 
     private static IEnumerable<string> OfLanguageModel(StageSummary stage)
     {
-        var name = stage.Kind == StageKinds.Sft ? "SFT" : "Pretraining";
+        var name = stage.Kind == "sft" ? "SFT" : "Pretraining";
         if (stage.Figures.GetValueOrDefault(FigureNames.ValidationLoss) is { } loss)
         {
             yield return stage.Figures.GetValueOrDefault(FigureNames.ValidationLossBefore) is { } before

@@ -60,7 +60,7 @@ public sealed class RunComparison
                 AddRow(text, stage.Name, figure, run => FigureOf(run, stage.Name, figure));
             }
 
-            if (stage.Kind == StageKinds.Ppo)
+            if (stage.Kind == "ppo")
             {
                 AddRow(text, stage.Name, LargestDifference, run => NumberText.Short(Values(run, stage.Name, LargestDifference).Select(static point => point.Y).DefaultIfEmpty(double.NaN).Max()));
             }

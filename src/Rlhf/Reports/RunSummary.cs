@@ -35,7 +35,7 @@ public sealed record StageSummary
     /// <summary>The stage's folder name: <c>01-sft</c>, <c>05-collect-2</c>.</summary>
     public required string Name { get; init; }
 
-    /// <summary><c>pretrain</c>, <c>sft</c>, <c>collect</c>, <c>reward</c> or <c>ppo</c> (see <see cref="StageKinds"/>).</summary>
+    /// <summary>The name of its kind: <c>sft</c>, <c>ppo</c>.</summary>
     public required string Kind { get; init; }
 
     /// <summary>The round of collect, reward and PPO that the stage belongs to, from 1.</summary>
@@ -100,6 +100,13 @@ public sealed record StageSummary
 /// <param name="Unit">Unit for people: <c>nats</c>, <c>tokens</c>, <c>%</c> is not one (shares are 0 to 1, unit <c>share</c>).</param>
 public sealed record Figure(double Value, double? Low = null, double? High = null, string? Unit = null);
 
+/// <summary>Makes figures.</summary>
+internal static class FigureMaking
+{
+    /// <summary>An estimate as a figure.</summary>
+    public static Figure ToFigure(this Estimate estimate, string? unit = null) => new(estimate.Value, estimate.Low, estimate.High, unit);
+}
+
 /// <summary>A model that went into a stage.</summary>
 /// <param name="Role"><c>start</c>, <c>policy</c>, <c>reference</c>, <c>reward</c>, <c>second_reward</c>, <c>value</c> or <c>labeler</c>.</param>
 /// <param name="Source">The stage that made it (<c>01-sft</c>), a folder, or <c>from scratch</c>.</param>
@@ -145,25 +152,6 @@ public sealed record ModelAnswer(
 /// <param name="GoldScore">Mean score by the gold rule.</param>
 public sealed record FrontierPoint(
     long Step, double Kl, double Score, double? ScoreLow = null, double? ScoreHigh = null, double? SecondScore = null, double? GoldScore = null);
-
-/// <summary>The kinds of stage.</summary>
-public static class StageKinds
-{
-    /// <summary>Language modelling on plain text.</summary>
-    public const string Pretrain = "pretrain";
-
-    /// <summary>Supervised fine-tuning on demonstrations.</summary>
-    public const string Sft = "sft";
-
-    /// <summary>Sampling answers and having them ranked.</summary>
-    public const string Collect = "collect";
-
-    /// <summary>Training the reward model.</summary>
-    public const string Reward = "reward";
-
-    /// <summary>PPO against the reward model.</summary>
-    public const string Ppo = "ppo";
-}
 
 /// <summary>
 /// Names of the figures that the report and the final table put in front. A stage may add any others; they are listed below these.

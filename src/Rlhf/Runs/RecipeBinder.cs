@@ -1,4 +1,5 @@
 using System.Globalization;
+using Rlhf.Stages;
 
 namespace Rlhf.Runs;
 
@@ -84,17 +85,17 @@ internal sealed class RecipeBinder
     {
         if (key.MayBeNone && node is RecipeScalar { Quoted: false, Text: "none" or "null" or "~" })
         {
-            key.Property.SetValue(options, null);
+            key.Set(options, null);
         }
         else if (RecipeKeys.IsOptions(key.ValueType))
         {
-            var inner = key.Property.GetValue(options) ?? Activator.CreateInstance(key.ValueType)!;
+            var inner = key.ValueOf(options) ?? Activator.CreateInstance(key.ValueType)!;
             Bind(inner, node, path);
-            key.Property.SetValue(options, inner);
+            key.Set(options, inner);
         }
         else if (Convert(key.ValueType, node) is { } value)
         {
-            key.Property.SetValue(options, value);
+            key.Set(options, value);
         }
         else
         {

@@ -10,13 +10,15 @@ internal static class RecipeKeys
     private static readonly ConcurrentDictionary<Type, IReadOnlyList<RecipeKey>> Known = new();
 
     /// <summary>The keys of an options record, the base record's first, in the order of declaration.</summary>
-    public static IReadOnlyList<RecipeKey> Of(Type options) => Known.GetOrAdd(options, type => type
-        .GetProperties(BindingFlags.Public | BindingFlags.Instance)
-        .Where(property => property.SetMethod is not null && property.GetMethod is not null)
-        .OrderBy(property => DepthOf(property.DeclaringType!))
-        .ThenBy(property => property.MetadataToken)
-        .Select(property => new RecipeKey(SnakeCase.From(property.Name), property))
-        .ToArray());
+    public static IReadOnlyList<RecipeKey> Of(Type options) => Known.GetOrAdd(options, type =>
+    [
+        .. type.GetProperties(BindingFlags.Public | BindingFlags.Instance)
+            .Where(property => property.SetMethod is not null && property.GetMethod is not null)
+            .OrderBy(property => DepthOf(property.DeclaringType!))
+            .ThenBy(property => property.MetadataToken)
+            .Select(property => new PropertyKey(property)),
+        .. type == typeof(Recipe) ? StageList.All.Select(stage => new StageKey(stage)) : [],
+    ]);
 
     /// <summary>Where in a recipe there is a key of this name, as full paths.</summary>
     public static IEnumerable<string> PathsOf(string name) => Below(typeof(Recipe), "").Where(path => path.EndsWith("." + name, StringComparison.Ordinal));
@@ -42,15 +44,32 @@ internal static class RecipeKeys
 }
 
 /// <summary>One key of an options record.</summary>
-internal sealed record RecipeKey(string Name, PropertyInfo Property)
+/// <param name="Name">As it is written.</param>
+/// <param name="ValueType">The type of the value, without its question mark.</param>
+/// <param name="MayBeNone">Whether <c>none</c> is a value of this key.</param>
+internal abstract record RecipeKey(string Name, Type ValueType, bool MayBeNone)
+{
+    /// <summary>The value; null where there is none.</summary>
+    public abstract object? ValueOf(object options);
+
+    /// <summary>Sets the value.</summary>
+    public abstract void Set(object options, object? value);
+
+    /// <summary>What the key means (Markdown).</summary>
+    public abstract string MeaningIn(OptionTexts texts);
+}
+
+/// <summary>A key that is a property.</summary>
+internal sealed record PropertyKey(PropertyInfo Property) : RecipeKey(
+    SnakeCase.From(Property.Name), Nullable.GetUnderlyingType(Property.PropertyType) ?? Property.PropertyType, Nullable.GetUnderlyingType(Property.PropertyType) is not null || IsNullableReference(Property))
 {
     private static readonly NullabilityInfoContext Nullability = new();
 
-    /// <summary>The type of the value, without its question mark.</summary>
-    public Type ValueType { get; } = Nullable.GetUnderlyingType(Property.PropertyType) ?? Property.PropertyType;
+    public override object? ValueOf(object options) => Property.GetValue(options);
 
-    /// <summary>Whether <c>none</c> is a value of this key.</summary>
-    public bool MayBeNone { get; } = Nullable.GetUnderlyingType(Property.PropertyType) is not null || IsNullableReference(Property);
+    public override void Set(object options, object? value) => Property.SetValue(options, value);
+
+    public override string MeaningIn(OptionTexts texts) => texts.Of(Property);
 
     private static bool IsNullableReference(PropertyInfo property)
     {
@@ -59,4 +78,24 @@ internal sealed record RecipeKey(string Name, PropertyInfo Property)
             return !property.PropertyType.IsValueType && Nullability.Create(property).ReadState == NullabilityState.Nullable;
         }
     }
+}
+
+/// <summary>A key of a recipe that is the section of a stage.</summary>
+internal sealed record StageKey(IStage Stage) : RecipeKey(Stage.Name, Stage.OptionsType, MayBeNone: true)
+{
+    public override object? ValueOf(object options) => ((Recipe)options).Sections.FirstOrDefault(section => section.Stage == Stage)?.Options;
+
+    public override void Set(object options, object? value)
+    {
+        var recipe = (Recipe)options;
+        recipe.Sections =
+        [
+            .. from stage in StageList.All
+            let own = stage == Stage ? value : new StageKey(stage).ValueOf(recipe)
+            where own is not null
+            select new StageSection(stage, own),
+        ];
+    }
+
+    public override string MeaningIn(OptionTexts texts) => Stage.Summary;
 }

@@ -1,3 +1,5 @@
+using Rlhf.Stages;
+
 namespace Rlhf.Runs;
 
 /// <summary>A change of a recipe on the command line: <c>--set sft.epochs=3</c>; <c>--set sft.epochs=default</c> takes the key away.</summary>

@@ -33,7 +33,6 @@ public static class RecipeReader
         ThrowIfAny(binder.Errors);
 
         recipe = Resolve(recipe, folder);
-        recipe.StageOrder = [.. Enum.GetValues<StageKind>().Where(kind => OptionsOf(recipe, kind) is not null)];
         var errors = new OptionErrors("", binder.GivenKeys);
         RecipeValidation.Validate(recipe, errors);
         CheckOrder((RecipeMapping)root, recipe, errors);
@@ -48,26 +47,13 @@ public static class RecipeReader
     // A stage reads what stages before it wrote: a file that lists them in another order says something that will not happen.
     private static void CheckOrder(RecipeMapping root, Recipe recipe, OptionErrors errors)
     {
-        var written = root.Entries
-            .Where(entry => !RecipeOverride.IsOverride(entry.Origin))
-            .SelectMany(entry => recipe.StageOrder.Where(kind => SnakeCase.From(kind.ToString()) == entry.Key))
-            .ToArray();
+        string[] order = [.. recipe.Sections.Select(static section => section.Stage.Name)];
+        var written = root.Entries.Where(entry => !RecipeOverride.IsOverride(entry.Origin)).Select(static entry => entry.Key).Where(order.Contains).ToArray();
         for (var i = 1; i < written.Length; i++)
         {
-            errors.Require(written[i] > written[i - 1], written[i].ToString(),
-                $"stands after {SnakeCase.From(written[i - 1].ToString())}; the order is pretrain, sft, collect, reward, ppo");
+            errors.Require(Array.IndexOf(order, written[i]) > Array.IndexOf(order, written[i - 1]), written[i], $"stands after {written[i - 1]}; the order is {StageList.Names}");
         }
     }
-
-    private static object? OptionsOf(Recipe recipe, StageKind kind) => kind switch
-    {
-        StageKind.Pretrain => recipe.Pretrain,
-        StageKind.Sft => recipe.Sft,
-        StageKind.Collect => recipe.Collect,
-        StageKind.Reward => recipe.Reward,
-        StageKind.Ppo => recipe.Ppo,
-        _ => throw new ArgumentOutOfRangeException(nameof(kind), kind, "No section of a recipe belongs to a stage of this kind."),
-    };
 
     private static Recipe Resolve(Recipe recipe, string folder)
     {
@@ -77,11 +63,7 @@ public static class RecipeReader
         {
             Base = recipe.Base with { Model = Full(recipe.Base.Model), Tokenizer = Full(recipe.Base.Tokenizer) },
             Data = recipe.Data.Each(FullSource),
-            Sft = recipe.Sft is SftOptions sft ? sft with { RewardModel = Full(sft.RewardModel) } : null,
-            Collect = recipe.Collect is CollectOptions collect
-                ? collect with { Labeler = collect.LabelerIsFolder ? Full(collect.Labeler) : collect.Labeler, Store = CollectOptions.IsServer(collect.Store) ? collect.Store : Full(collect.Store) }
-                : null,
-            Ppo = recipe.Ppo is PpoOptions ppo ? ppo with { RewardModel = Full(ppo.RewardModel) } : null,
+            Sections = [.. recipe.Sections.Select(section => section with { Options = section.Stage.WithFullPaths(section.Options, path => Path.GetFullPath(path, folder)) })],
         };
     }
 

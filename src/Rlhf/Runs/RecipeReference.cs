@@ -79,15 +79,15 @@ public sealed class RecipeReference
     {
         foreach (var key in RecipeKeys.Of(type))
         {
-            var value = key.Property.GetValue(defaults);
+            var value = key.ValueOf(defaults);
             if (!RecipeKeys.IsOptions(key.ValueType))
             {
-                WriteRow(path + key.Name, TypeOf(key), DefaultOf(value), _texts.Of(key.Property));
+                WriteRow(path + key.Name, TypeOf(key), DefaultOf(value), key.MeaningIn(_texts));
                 continue;
             }
 
             var linked = isTop || Shared.Contains(key.ValueType);
-            WriteRow(path + key.Name, linked ? LinkTo(key) : "keys below", value is null ? "absent" : linked ? "its defaults" : "", _texts.Of(key.Property));
+            WriteRow(path + key.Name, linked ? LinkTo(key) : "keys below", value is null ? "absent" : linked ? "its defaults" : "", key.MeaningIn(_texts));
             if (!linked)
             {
                 WriteKeys($"{path}{key.Name}.", key.ValueType, value ?? Activator.CreateInstance(key.ValueType)!, isTop: false);

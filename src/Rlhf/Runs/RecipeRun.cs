@@ -1,4 +1,5 @@
 using Rlhf.Compute.Cpu;
+using Rlhf.Labelers;
 using Rlhf.Reports;
 using Rlhf.Stages;
 
@@ -7,8 +8,8 @@ namespace Rlhf.Runs;
 /// <summary>What a run is told beside its recipe.</summary>
 /// <param name="Out">The run folder.</param>
 /// <param name="Resume">Whether to go on with the run that is in it.</param>
-/// <param name="Only">Does the next stage of this kind only; null: all stages.</param>
-public sealed record RunSettings(string Out, bool Resume = false, StageKind? Only = null)
+/// <param name="Only">Does the next stage of this name only; null: all stages.</param>
+public sealed record RunSettings(string Out, bool Resume = false, string? Only = null)
 {
     /// <summary>How answers get to people, for recipes with <c>labeler: people</c>.</summary>
     public PostAnswers? PostAnswers { get; init; }
@@ -27,7 +28,7 @@ public static class RecipeRun
     /// <exception cref="RunPausedException">People are to rank answers first, and the recipe says not to wait for them.</exception>
     /// <exception cref="InputException">An input cannot be used, or is not what the run has read of it before; a new run then leaves no folder behind.</exception>
     public static RunSummary Execute(Recipe recipe, RunSettings settings, ProgressReporter progress, CancellationToken cancellation) =>
-        Execute(recipe, settings, progress, StageTable.Run, cancellation, checkInputs: true);
+        Execute(recipe, settings, progress, static context => context.Step.Stage.Run(context), cancellation, checkInputs: true);
 
     internal static RunSummary Execute(
         Recipe recipe, RunSettings settings, ProgressReporter progress, Func<StageContext, StageSummary> runStage, CancellationToken cancellation, bool checkInputs = false)
@@ -37,10 +38,10 @@ public static class RecipeRun
         var isNew = !RunFolder.HoldsRun(settings.Out);
         if (isNew)
         {
-            LookAhead(recipe, [.. StageStep.Of(recipe).Where(step => settings.Only is null || step.Kind == settings.Only)], settings, checkInputs); // before there is a folder that stands in a second try's way
+            LookAhead(recipe, [.. StageStep.Of(recipe).Where(step => settings.Only is null || step.Stage.Name == settings.Only)], settings, checkInputs); // before there is a folder that stands in a second try's way
         }
 
-        using var run = RunFolder.Open(settings.Out, recipe, settings.Resume || (settings.Only is not null && CanBegin(recipe, settings)));
+        using var run = RunFolder.Open(settings.Out, RecipeWriter.Write(recipe), settings.Resume || (settings.Only is not null && CanBegin(recipe, settings)));
         StageStep? underWay = null;
         try
         {
@@ -87,7 +88,11 @@ public static class RecipeRun
     // What is wrong with a later stage's key or input is better known at once than hours later.
     private static void LookAhead(Recipe recipe, IReadOnlyList<StageStep> steps, RunSettings settings, bool checkInputs)
     {
-        NeedKeys(recipe, steps);
+        foreach (var stage in steps.Select(static step => step.Stage).Distinct())
+        {
+            stage.Prepare(recipe);
+        }
+
         if (checkInputs)
         {
             StageInputs.Look(recipe, steps, settings.Out);
@@ -129,27 +134,19 @@ public static class RecipeRun
         return inputs;
     }
 
-    private static void NeedKeys(Recipe recipe, IEnumerable<StageStep> steps)
-    {
-        if (steps.Any(step => step.Kind == StageKind.Collect))
-        {
-            _ = recipe.Collect!.Judge?.ReadApiKey();
-        }
-    }
-
     // One stage after another by commands of their own needs no --resume as long as the stage itself was not begun.
     private static bool CanBegin(Recipe recipe, RunSettings settings)
     {
         var folder = Path.Combine(settings.Out, "stages");
-        return StageStep.Of(recipe).Any(step => step.Kind == settings.Only && !Directory.Exists(Path.Combine(folder, step.Name)));
+        return StageStep.Of(recipe).Any(step => step.Stage.Name == settings.Only && !Directory.Exists(Path.Combine(folder, step.Name)));
     }
 
     private static IEnumerable<StageStep> StepsToDo(Recipe recipe, RunFolder run, RunSettings settings, ProgressReporter progress)
     {
         var steps = StageStep.Of(recipe);
-        if (settings.Only is { } kind)
+        if (settings.Only is { } name)
         {
-            return [NextOf(kind, steps, run)];
+            return [NextOf(name, steps, run)];
         }
 
         foreach (var step in steps.Where(run.IsDone))
@@ -160,10 +157,9 @@ public static class RecipeRun
         return [.. steps.Where(step => !run.IsDone(step))];
     }
 
-    private static StageStep NextOf(StageKind kind, IReadOnlyList<StageStep> steps, RunFolder run)
+    private static StageStep NextOf(string name, IReadOnlyList<StageStep> steps, RunFolder run)
     {
-        var name = SnakeCase.From(kind.ToString());
-        var ofKind = steps.Where(step => step.Kind == kind).ToArray();
+        var ofKind = steps.Where(step => step.Stage.Name == name).ToArray();
         if (ofKind.Length == 0)
         {
             throw new InputException($"the recipe has no {name} stage");
@@ -173,7 +169,7 @@ public static class RecipeRun
         var missing = steps.FirstOrDefault(step => step.Number < next.Number && !run.IsDone(step));
         return missing is null
             ? next
-            : throw new InputException($"{run.FullPath}: {next.Name} needs {missing.Name} first: rlhf {SnakeCase.From(missing.Kind.ToString())} RECIPE --out {run.FullPath}");
+            : throw new InputException($"{run.FullPath}: {next.Name} needs {missing.Name} first: rlhf {missing.Stage.Name} RECIPE --out {run.FullPath}");
     }
 
     private static RunSummary WriteSummary(Recipe recipe, RunFolder run)

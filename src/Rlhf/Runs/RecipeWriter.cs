@@ -29,7 +29,7 @@ public sealed class RecipeWriter
         foreach (var key in RecipeKeys.Of(options.GetType()))
         {
             yield return path + key.Name;
-            if (key.Property.GetValue(options) is { } inner && RecipeKeys.IsOptions(inner.GetType()))
+            if (key.ValueOf(options) is { } inner && RecipeKeys.IsOptions(inner.GetType()))
             {
                 foreach (var below in EveryKey(inner, $"{path}{key.Name}."))
                 {
@@ -43,7 +43,7 @@ public sealed class RecipeWriter
     {
         foreach (var key in RecipeKeys.Of(options.GetType()).Where(key => !_withoutEffect.Contains(path + key.Name)))
         {
-            var value = key.Property.GetValue(options);
+            var value = key.ValueOf(options);
             _text.Append(' ', indent).Append(key.Name).Append(':');
             if (value is null || !RecipeKeys.IsOptions(value.GetType()))
             {

@@ -14,6 +14,9 @@ internal sealed record BaseRecord(StageInputs Made, IReadOnlyDictionary<string, 
 /// <summary>The model that the first stage starts from: the recipe's folder, or <c>base/</c> in the run folder, made from scratch.</summary>
 internal static class BaseModel
 {
+    /// <summary>The recipe's key of its folder.</summary>
+    public const string Key = "base.model";
+
     private const string EndOfText = "<|endoftext|>";
     private const ulong SeedPurpose = 0x62617365; // "base"
 

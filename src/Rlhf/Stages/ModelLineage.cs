@@ -1,5 +1,3 @@
-using Rlhf.Stages.Collect;
-using Rlhf.Stages.Ppo;
 
 namespace Rlhf.Stages;
 
@@ -29,27 +27,24 @@ public sealed class ModelLineage
     public ModelPlace Base => new("base", BaseModel.FolderOf(_recipe, _run));
 
     /// <summary>The model that supervised training (so far) ended with: what SFT starts from, the reward model starts from and PPO is held to.</summary>
-    public ModelPlace Supervised => Last(StageKind.Sft) ?? Last(StageKind.Pretrain) ?? Base;
+    public ModelPlace Supervised => Last(StageProduct.SupervisedModel) ?? Base;
 
     /// <summary>The newest policy: the last round's, or the supervised model.</summary>
-    public ModelPlace Policy => Last(StageKind.Ppo) ?? Supervised;
+    public ModelPlace Policy => Last(StageProduct.Policy) ?? Supervised;
 
-    /// <summary>What this round's PPO starts from.</summary>
-    public ModelPlace PpoStart => _recipe.Ppo?.StartFrom == PolicyStart.Previous ? Policy : Supervised;
+    /// <summary>The newest reward model; null before there is one.</summary>
+    public ModelPlace? Reward => Last(StageProduct.RewardModel);
 
-    /// <summary>The newest reward model.</summary>
-    public ModelPlace Reward => Last(StageKind.Reward) ?? new ModelPlace(_recipe.Ppo!.RewardModel!, _recipe.Ppo.RewardModel!);
+    /// <summary>The check model beside the newest reward model, where its stage made one.</summary>
+    public ModelPlace SecondReward => LastStep(StageProduct.RewardModel) is { } reward
+        ? new ModelPlace($"{reward.Name}/{SecondModel}", Path.Combine(_run.StageFolder(reward), SecondModel))
+        : throw new InvalidOperationException("No reward model was made.");
 
-    /// <summary>The check model beside the newest reward model; null without one.</summary>
-    public ModelPlace? SecondReward => _recipe.Reward?.SecondModel is null || LastStep(StageKind.Reward) is not { } reward
-        ? null
-        : new ModelPlace($"{reward.Name}/{SecondModel}", Path.Combine(_run.StageFolder(reward), SecondModel));
+    /// <summary>The stages before this one that ranked answers, oldest first, with their folders.</summary>
+    public IReadOnlyList<(StageStep Stage, string Folder)> Rankings =>
+        [.. _before.Where(static other => other.Stage.Makes == StageProduct.Rankings).Select(other => (other, _run.StageFolder(other)))];
 
-    /// <summary>The rankings that collect stages before this one wrote, oldest first.</summary>
-    public IReadOnlyList<(StageStep Stage, string File)> CollectedRankings =>
-        [.. _before.Where(other => other.Kind == StageKind.Collect).Select(other => (other, Path.Combine(_run.StageFolder(other), RankingFile.Name)))];
+    private StageStep? LastStep(StageProduct product) => _before.LastOrDefault(other => other.Stage.Makes == product);
 
-    private StageStep? LastStep(StageKind kind) => _before.LastOrDefault(other => other.Kind == kind);
-
-    private ModelPlace? Last(StageKind kind) => LastStep(kind) is { } made ? new ModelPlace(made.Name, _run.ModelFolder(made)) : null;
+    private ModelPlace? Last(StageProduct product) => LastStep(product) is { } made ? new ModelPlace(made.Name, _run.ModelFolder(made)) : null;
 }

@@ -1,11 +1,6 @@
 using Rlhf.Compute;
 using Rlhf.Data;
 using Rlhf.Model;
-using Rlhf.Stages.Collect;
-using Rlhf.Stages.Ppo;
-using Rlhf.Stages.Pretrain;
-using Rlhf.Stages.Reward;
-using Rlhf.Stages.Sft;
 
 namespace Rlhf.Stages;
 
@@ -36,24 +31,17 @@ public sealed record Recipe
     /// <summary>How often collect, reward and ppo are done, one after another.</summary>
     public int Rounds { get; init; } = 1;
 
-    /// <summary>Next-token training on <c>data.text</c>.</summary>
-    public PretrainOptions? Pretrain { get; init; }
+    /// <summary>The stages with their options, in the order in which they are done; set by the reader.</summary>
+    internal IReadOnlyList<StageSection> Sections { get; set; } = [];
 
-    /// <summary>Step 1: supervised fine-tuning on <c>data.demonstrations</c>.</summary>
-    public SftOptions? Sft { get; init; }
-
-    /// <summary>Between the steps: sampled answers to <c>data.prompts</c>, ranked.</summary>
-    public CollectOptions? Collect { get; init; }
-
-    /// <summary>Step 2: the reward model, on <c>data.comparisons</c> and what has been collected.</summary>
-    public RewardOptions? Reward { get; init; }
-
-    /// <summary>Step 3: PPO on <c>data.prompts</c>.</summary>
-    public PpoOptions? Ppo { get; init; }
-
-    /// <summary>The stages in the order of the file; set by the reader.</summary>
-    internal IReadOnlyList<StageKind> StageOrder { get; set; } = [];
+    /// <summary>The options of the stage that has options of this type; null where the recipe has no such stage.</summary>
+    public T? Find<T>() where T : class => Sections.Select(static section => section.Options).OfType<T>().FirstOrDefault();
 }
+
+/// <summary>A stage with its options.</summary>
+/// <param name="Stage">The stage.</param>
+/// <param name="Options">Its options record.</param>
+internal sealed record StageSection(IStage Stage, object Options);
 
 /// <summary>The model that the first stage starts from: a folder, or a shape with fresh weights and a tokenizer.</summary>
 public sealed record BaseOptions
@@ -187,12 +175,13 @@ public sealed record DataOptions
     }
 
     /// <summary>The sources that are given, by key.</summary>
-    internal IEnumerable<(string Key, DataSource Source)> Given() =>
-        new (string Key, DataSource? Source)[]
-        {
-            (nameof(Demonstrations), Demonstrations), (nameof(Comparisons), Comparisons), (nameof(Prompts), Prompts),
-            (nameof(EvaluationPrompts), EvaluationPrompts), (nameof(Text), Text),
-        }.Where(entry => entry.Source is not null).Select(entry => (entry.Key, entry.Source!));
+    internal IEnumerable<(string Key, DataSource Source)> Given() => All().Where(static entry => entry.Source is not null).Select(static entry => (entry.Key, entry.Source!));
+
+    /// <summary>All sources, those that are not given too.</summary>
+    internal IEnumerable<(string Key, DataSource? Source)> All() =>
+    [
+        (nameof(Demonstrations), Demonstrations), (nameof(Comparisons), Comparisons), (nameof(Prompts), Prompts), (nameof(EvaluationPrompts), EvaluationPrompts), (nameof(Text), Text),
+    ];
 }
 
 /// <summary>How much the built-in world writes; see <c>docs</c> for its grammar and gold rule.</summary>

@@ -1,6 +1,5 @@
 using System.Text;
 using Rlhf.Reports;
-using Rlhf.Runs;
 using Rlhf.Text.Templates;
 
 namespace Rlhf.Stages;
@@ -50,8 +49,11 @@ public sealed class RunFolder : IDisposable
     }
 
     /// <summary>Creates the folder of a new run, or with <paramref name="resume"/> opens the run in it.</summary>
+    /// <param name="path">The folder.</param>
+    /// <param name="recipe">The resolved recipe, as it is written down.</param>
+    /// <param name="resume">Whether a run may be in it already.</param>
     /// <exception cref="InputException">Another process runs in it; it holds a run and <paramref name="resume"/> is not set, or something else; or its recipe differs.</exception>
-    public static RunFolder Open(string path, Recipe recipe, bool resume)
+    public static RunFolder Open(string path, string recipe, bool resume)
     {
         var full = Path.TrimEndingDirectorySeparator(Path.GetFullPath(path));
         RefuseForeignContent(full);
@@ -70,7 +72,7 @@ public sealed class RunFolder : IDisposable
         var folder = new RunFolder(full, lockStream, existed);
         try
         {
-            folder.TakeRecipe(RecipeWriter.Write(recipe), path, resume);
+            folder.TakeRecipe(recipe, path, resume);
             return folder;
         }
         catch

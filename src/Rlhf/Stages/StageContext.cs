@@ -1,10 +1,11 @@
 using System.Diagnostics;
 using Rlhf.Compute;
 using Rlhf.Data;
-using Rlhf.Model;
+using Rlhf.Labelers;
 using Rlhf.Model.Checkpoints;
+using Rlhf.Model;
 using Rlhf.Reports;
-using Rlhf.Runs;
+using Rlhf.Text;
 
 namespace Rlhf.Stages;
 
@@ -72,6 +73,9 @@ public sealed class StageContext
 
     /// <summary>The stage's seed: its own if it gives one, else derived from the recipe's, its kind and its round.</summary>
     public ulong SeedOf(ulong? own) => Step.SeedOf(own, Recipe);
+
+    /// <summary>Reads the stage's rows for a model.</summary>
+    internal StageReader Reader(Tokenizer tokenizer, int contextLength) => new(Recipe, Data, tokenizer, contextLength, Ledger);
 
     /// <summary>Loads a model that the stage does not train.</summary>
     internal LoadedModel LoadFrozen(string folder, HeadKind kind, bool shifted = false) =>

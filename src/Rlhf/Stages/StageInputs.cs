@@ -1,8 +1,6 @@
 using Rlhf.Data;
 using Rlhf.Model.Checkpoints;
-using Rlhf.Stages.Reward;
 using Rlhf.Text;
-using Rlhf.Training;
 
 namespace Rlhf.Stages;
 
@@ -105,42 +103,21 @@ internal sealed record StageInputs(IReadOnlyDictionary<string, IReadOnlyDictiona
         }
     }
 
-    /// <summary>The sources (without a folder) and the folders of models that a stage reads and the run has not made.</summary>
+    /// <summary>The data and the folders of models that a stage reads and the run has not made.</summary>
     private static IEnumerable<(string Key, string? Folder)> PlacesOf(Recipe recipe, StageStep step)
     {
-        IEnumerable<(string Key, string? Folder)> own = step.Kind switch
-        {
-            StageKind.Pretrain => [(nameof(DataOptions.Text), null)],
-            StageKind.Sft => [(nameof(DataOptions.Demonstrations), null), .. recipe.Sft!.KeepBest == KeepBest.Reward ? [("sft.reward_model", recipe.Sft.RewardModel), .. Prompts] : NoPlaces],
-            StageKind.Collect => [.. Prompts, .. recipe.Collect!.LabelerIsFolder ? [("collect.labeler", recipe.Collect.Labeler)] : NoPlaces],
-            StageKind.Reward =>
-            [
-                (nameof(DataOptions.Comparisons), null),
-                .. recipe.Reward!.NormalizeOn == NormalizeOn.Demonstrations ? [(nameof(DataOptions.Demonstrations), null)] : NoPlaces,
-            ],
-            StageKind.Ppo =>
-            [
-                .. Prompts,
-                .. recipe.Ppo!.Ptx is not null ? [(nameof(DataOptions.Text), null)] : NoPlaces,
-                .. recipe.Ppo.RewardModel is { } reward ? [("ppo.reward_model", reward)] : NoPlaces,
-            ],
-            _ => throw new ArgumentOutOfRangeException(nameof(step), step.Kind, "Nobody said what a stage of this kind reads."),
-        };
-        return recipe.Base.Model is { } model && ReadsBase(recipe, step) ? own.Prepend(("base.model", model)) : own;
+        var own = step.Stage.Reads(recipe).Select(static input => (input.Key, input.Folder));
+        return recipe.Base.Model is { } model && ReadsBase(recipe, step) ? own.Prepend((BaseModel.Key, model)).Distinct() : own.Distinct();
     }
 
-    private static (string Key, string? Folder)[] NoPlaces => [];
-
-    private static (string Key, string? Folder)[] Prompts => [(nameof(DataOptions.Prompts), null), (nameof(DataOptions.EvaluationPrompts), null)];
-
-    // PPO is compared with the base model; any other stage reads it only where no stage before has made another.
+    // A stage starts from the base model where no stage before has made another.
     private static bool ReadsBase(Recipe recipe, StageStep step) =>
-        step.Kind == StageKind.Ppo || StageStep.Of(recipe).All(other => other.Number >= step.Number || other.Kind is not (StageKind.Pretrain or StageKind.Sft));
+        StageStep.Of(recipe).All(other => other.Number >= step.Number || other.Stage.Makes != StageProduct.SupervisedModel);
 
     private static void LookAtModel(string key, string folder)
     {
         using var file = HuggingFaceFolder.Load(folder);
-        if (key == "base.model")
+        if (key == BaseModel.Key)
         {
             _ = Tokenizer.Load(folder);
         }

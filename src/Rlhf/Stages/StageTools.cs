@@ -36,34 +36,18 @@ internal static class StageTools
             : throw new InputException($"max_new_tokens {maxNewTokens} leaves no room for a prompt in the model's context of {contextLength} tokens");
     }
 
-    /// <summary>Prompts with their encoded form; those that the limits dropped are in the ledger.</summary>
-    public static List<(PromptRecord Record, EncodedPrompt Encoded)> EncodePrompts(SequenceEncoder encoder, IEnumerable<PromptRecord> prompts) =>
-        [.. prompts.Select(prompt => (prompt, encoder.Encode(prompt))).Where(pair => pair.Item2 is not null).Select(pair => (pair.prompt, pair.Item2!))];
-
-    /// <summary>The judge that knows the truth, where the recipe's labeler is the gold rule.</summary>
-    public static Func<int, string, double>? GoldOf(Recipe recipe, IReadOnlyList<(PromptRecord Record, EncodedPrompt Encoded)> prompts)
-    {
-        if (recipe.Collect?.Labeler != CollectOptions.GoldLabeler)
-        {
-            return null;
-        }
-
-        var rule = new GoldRule();
-        return (prompt, answer) => rule.Scores(prompts[prompt].Record.Prompt, [answer])[0];
-    }
-
-    /// <summary>A figure of a summary.</summary>
-    public static Figure ToFigure(this Estimate estimate, string? unit = null) => new(estimate.Value, estimate.Low, estimate.High, unit);
-
     /// <summary>A model that went into a stage, with its hash.</summary>
     public static ModelLink LinkTo(ModelPlace model, string role) => new(role, model.Source, DurableFiles.ContentHash(model.Folder));
 
-    /// <summary>Encodes the trained turns of a demonstration.</summary>
-    public static Func<Demonstration, IReadOnlyList<EncodedSequence>> Encode(this SftOptions options, SequenceEncoder encoder) =>
-        row => encoder.Encode(row, options.TrainOn, options.TrainOnPrompt);
-
     /// <summary>The tokenizer of a model folder.</summary>
     public static Tokenizer TokenizerOf(ModelPlace model) => Tokenizer.Load(model.Folder);
+
+    /// <summary>Most tokens of a sequence of a model.</summary>
+    public static int ContextLengthOf(ModelPlace model)
+    {
+        using var folder = HuggingFaceFolder.Load(model.Folder);
+        return folder.Config.ContextLength;
+    }
 
     /// <summary>How answers are sampled.</summary>
     public static GenerationSettings Sampling(SamplingOptions sampling, int maxNewTokens, IReadOnlyList<int> endIds, ulong seed, int rowBudget) => new()
@@ -106,7 +90,7 @@ internal static class StageTools
     public static StageSummary SummaryOf(StageContext context, long steps, IReadOnlyDictionary<string, Figure> figures) => new()
     {
         Name = context.Step.Name,
-        Kind = SnakeCase.From(context.Step.Kind.ToString()),
+        Kind = context.Step.Stage.Name,
         Round = context.Step.Round,
         Steps = steps,
         Figures = figures,

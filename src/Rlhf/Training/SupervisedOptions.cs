@@ -1,6 +1,3 @@
-using Rlhf.Stages.Pretrain;
-using Rlhf.Stages.Sft;
-
 namespace Rlhf.Training;
 
 /// <summary>What a <see cref="SupervisedOptions.Batch"/> counts.</summary>
@@ -26,7 +23,7 @@ public enum KeepBest
     Reward,
 }
 
-/// <summary>Next-token training: <see cref="SftOptions"/> on responses, <see cref="PretrainOptions"/> on plain text. One trainer serves both.</summary>
+/// <summary>Next-token training, of responses (SFT) or of plain text (pretraining). One trainer serves both.</summary>
 public abstract record SupervisedOptions : TrainingOptions
 {
     /// <summary>Passes over the training rows.</summary>
@@ -49,6 +46,9 @@ public abstract record SupervisedOptions : TrainingOptions
 
     /// <summary>Steps between evaluations on the held-out rows; 0: at the end of each epoch.</summary>
     public int EvaluateEvery { get; init; }
+
+    /// <summary>NEFTune's alpha; 0: no noise.</summary>
+    internal virtual double EmbeddingNoise => 0;
 
     /// <inheritdoc/>
     public override void Validate(OptionErrors errors)

@@ -3,7 +3,6 @@ using Rlhf.Batching;
 using Rlhf.Compute;
 using Rlhf.Model;
 using Rlhf.Objectives;
-using Rlhf.Stages.Sft;
 using Rlhf.Text.Templates;
 
 namespace Rlhf.Training;
@@ -57,7 +56,7 @@ public sealed class SupervisedTrainer : IDisposable
         Func<double>? rewardOfModel = null)
     {
         (_options, _decoder, _train, _validation, _host, _rewardOfModel, _seed) = (options, decoder, train, validation, host, rewardOfModel, seed);
-        _noiseAlpha = (options as SftOptions)?.NeftuneAlpha ?? 0;
+        _noiseAlpha = options.EmbeddingNoise;
         _pass = new TrainingPass(decoder, options.Adam, options.MaxGradientNorm, "policy", options.RecomputeActivations, arena);
         _scorer = new Scorer(decoder, options.MicroBatchTokens, arena);
         _plan = new SupervisedSchedule(options, [.. train.Select(static row => row.Tokens.Length)], seed);

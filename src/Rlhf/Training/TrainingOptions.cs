@@ -1,7 +1,7 @@
 namespace Rlhf.Training;
 
 /// <summary>What every stage that trains has in common: the optimizer, its learning rate, memory, checkpoints.</summary>
-public abstract record TrainingOptions
+public abstract record TrainingOptions : IStageOptions
 {
     /// <summary>Peak learning rate: that of the warm-up's last step and of the first step after it.</summary>
     public double LearningRate { get; init; }

@@ -1,5 +1,8 @@
 using Rlhf.Data;
 using Rlhf.Labelers;
+using Rlhf.Reports;
+using Rlhf.Sampling;
+using Rlhf.Text.Templates;
 using Rlhf.World;
 
 namespace Rlhf.Tests.Labelers;
@@ -133,11 +136,18 @@ public sealed class GoldRuleTests
     public void As_a_labeler_it_ranks_in_tiers_and_ties_share_a_tier()
     {
         string[] answers = ["Paris.", "It is Paris. Have a nice day!", "Go away!", "Sure! It is Paris.", "Rome."];
-        var ranking = ((ILabeler)Rule).Label(new PromptRecord("p1", Prompt.FromText(France), new RowPosition("prompts.jsonl", 1, 1)), answers);
+        using var folder = new TestFolder();
+        var row = new CollectedAnswers(
+            new PromptRecord("p1", Prompt.FromText(France), new RowPosition("prompts.jsonl", 1, 1)), new EncodedPrompt("p1", France, [1], Truncated: false), answers, [.. answers.Select(_ => new[] { 2 })], null, null);
+        using var labeler = ScoreLabeler.Gold();
+        var file = folder.PathOf(RankingFile.Name);
+        labeler.Rank([row], new RankingJob(file, new AnswerOrigin(1, null, 8, new SamplingOptions()), "02-collect", "run/1", ProgressReporter.Silent, CancellationToken.None));
+        var ranking = DataReader.Rankings(new DataSource { Path = [file] }, folder.Path, folder.Ledger).Single();
         Assert.Equal([[1, 3], [0], [4], [2]], ranking.Tiers!);
         Assert.Equal([(1, 3)], ranking.Ties);
         Assert.Equal(9, ranking.Pairs.Count);
         Assert.Contains((3, 0), ranking.Pairs);
+        Assert.Contains((4, 2), ranking.Pairs);
         Assert.Equal(("p1", "gold", 1.0), (ranking.Id, ranking.Labeler, ranking.Weight));
     }
 

@@ -2,6 +2,7 @@ using System.Globalization;
 using Rlhf.Data;
 using Rlhf.Labelers;
 using Rlhf.Reports;
+using Rlhf.Sampling;
 using Rlhf.Stages.Collect;
 using Rlhf.Text.Templates;
 using Rlhf.World;
@@ -23,12 +24,17 @@ public sealed class JudgeLabelerTests : IDisposable
         new PromptRecord(prompt, Prompt.FromText(prompt), new RowPosition("p.jsonl", 1, 1)), new EncodedPrompt(prompt, prompt, [1], Truncated: false),
         answers, [.. answers.Select(_ => new[] { 2 })], null, null);
 
-    private (IReadOnlyList<CollectedAnswers> Ranked, IReadOnlyDictionary<string, Figure> Figures) Judge(JudgeOptions options, params CollectedAnswers[] rows)
+    private (IReadOnlyList<Ranking> Ranked, IReadOnlyDictionary<string, Figure> Figures) Judge(JudgeOptions options, params CollectedAnswers[] rows)
     {
-        using var judge = new JudgeLabeler(options, rows, CacheFile);
-        judge.Ask(ProgressReporter.Silent, "02-collect", CancellationToken.None);
-        return ([.. judge.Rank()], judge.Figures());
+        using var judge = new JudgeLabeler(options, CacheFile);
+        var figures = judge.Rank(rows, Job(CancellationToken.None));
+        return ([.. DataReader.Rankings(new DataSource { Path = [RankingsFile] }, _temporary.Path, _temporary.Ledger)], figures);
     }
+
+    private RankingJob Job(CancellationToken stop) =>
+        new(RankingsFile, new AnswerOrigin(1, null, 8, new SamplingOptions()), "02-collect", "run/1", ProgressReporter.Silent, stop);
+
+    private string RankingsFile => _temporary.PathOf(RankingFile.Name);
 
     private static double Number(string prompt, string answer) => double.Parse(answer, CultureInfo.InvariantCulture);
 
@@ -214,9 +220,9 @@ public sealed class JudgeLabelerTests : IDisposable
 
             return FakeJudge.Compares(asked, Number);
         });
-        using var judge = new JudgeLabeler(server.Options with { Parallel = 1 }, [Row("a", "1", "2", "3", "4")], CacheFile);
+        using var judge = new JudgeLabeler(server.Options with { Parallel = 1 }, CacheFile);
 
-        Assert.ThrowsAny<OperationCanceledException>(() => judge.Ask(ProgressReporter.Silent, "02-collect", stop.Token));
+        Assert.ThrowsAny<OperationCanceledException>(() => judge.Rank([Row("a", "1", "2", "3", "4")], Job(stop.Token)));
         Assert.InRange(server.Questions.Count, 3, 4);
     }
 }

@@ -53,7 +53,7 @@ public sealed class JudgeRoundsTests : IDisposable
 
         Assert.Equal(7, judged.Stages.Count);
         Assert.Equal(gold.Stages.Select(stage => stage.ModelHash), judged.Stages.Select(stage => stage.ModelHash));
-        var collects = judged.Stages.Where(stage => stage.Kind == StageKinds.Collect).ToArray();
+        var collects = judged.Stages.Where(stage => stage.Kind == "collect").ToArray();
         Assert.Equal(2 + collects.Sum(stage => stage.Figures["judge_calls"].Value), server.Questions.Count); // two of 503
         Assert.All(collects, stage => Assert.Equal(("labeler", "judge fake"), (stage.Inputs[1].Role, stage.Inputs[1].Source)));
         Assert.Equal([("02-collect", 0.0, 0), ("05-collect-2", 1.0, judged.Stages[5].Figures["training_rankings"].Value)], judged.Stages[5].Rankings!.Select(source => (source.Source, source.Weight, (double)source.Training)));

@@ -76,7 +76,7 @@ internal static class MadeUpRun
     public static StageSummary Sft() => new()
     {
         Name = "01-sft",
-        Kind = StageKinds.Sft,
+        Kind = "sft",
         Started = new DateTimeOffset(2026, 3, 2, 9, 30, 0, TimeSpan.Zero),
         Seconds = 36.4,
         Steps = 153,
@@ -93,7 +93,7 @@ internal static class MadeUpRun
     private static StageSummary Collect() => new()
     {
         Name = "02-collect",
-        Kind = StageKinds.Collect,
+        Kind = "collect",
         Seconds = 12,
         Figures = new Dictionary<string, Figure> { [FigureNames.Prompts] = new(797), [FigureNames.Answers] = new(3188) },
         Inputs = [new ModelLink("policy", "01-sft", Hash)],
@@ -102,7 +102,7 @@ internal static class MadeUpRun
     private static StageSummary Reward() => new()
     {
         Name = "03-reward",
-        Kind = StageKinds.Reward,
+        Kind = "reward",
         Seconds = 52,
         Steps = 102,
         Figures = new Dictionary<string, Figure>
@@ -146,7 +146,7 @@ internal static class MadeUpRun
     public static StageSummary Ppo() => new()
     {
         Name = "04-ppo",
-        Kind = StageKinds.Ppo,
+        Kind = "ppo",
         Seconds = 276,
         Steps = 60,
         Figures = new Dictionary<string, Figure>

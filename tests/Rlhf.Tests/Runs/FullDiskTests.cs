@@ -47,7 +47,7 @@ public sealed class FullDiskTests : IDisposable
     public void A_read_only_disk_is_called_one()
     {
         using var disk = new SmallDisk(kilobytes: 16384);
-        _run.RunUpTo(StageKind.Collect, folder: disk.PathOf("run"));
+        _run.RunUpTo("collect", folder: disk.PathOf("run"));
         disk.MakeReadOnly();
         foreach (var folder in (string[])[disk.PathOf("run"), disk.PathOf("other")])
         {
@@ -83,7 +83,7 @@ public sealed class FullDiskTests : IDisposable
         }
         else
         {
-            _run.RunUpTo(StageKind.Sft, within: _ => Link());
+            _run.RunUpTo("sft", within: _ => Link());
         }
 
         using var error = new StringWriter();

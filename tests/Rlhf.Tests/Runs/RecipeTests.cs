@@ -66,7 +66,7 @@ public class RecipeTests
     public void A_key_of_the_file_can_be_taken_away()
     {
         Assert.Equal(1, Parse("rounds: 3\n" + Polite, "rounds=default").Rounds);
-        Assert.Equal(new SftOptions().Epochs, Parse(Polite, "sft.epochs=default").Sft!.Epochs);
+        Assert.Equal(new SftOptions().Epochs, Parse(Polite, "sft.epochs=default").Find<SftOptions>()!.Epochs);
         Assert.Contains("no such key", Assert.Throws<InputException>(() => Parse(Polite, "sft.nothing=default")).Message, StringComparison.Ordinal);
         Assert.Equal("default", Parse(Polite, "name='default'").Name);
     }
@@ -86,14 +86,14 @@ public class RecipeTests
         Assert.Equal(Path.GetFullPath("/data/stories260k"), recipe.Base.Model);
         Assert.Equal(DemonstrationPick.Mixed, recipe.Data.Demonstrations!.Take);
         Assert.Equal([Path.Combine(Folder, "polite.jsonl"), Path.Combine(Folder, "more.jsonl")], recipe.Data.Comparisons!.Path);
-        Assert.Equal(2e-3, recipe.Sft!.LearningRate);
-        Assert.Equal(0.95, recipe.Sft.Adam.Beta2);
-        Assert.Equal(OverlongPolicy.Truncate, recipe.Reward!.Limits.OnOverlong);
-        Assert.Equal(11ul, recipe.Reward.SecondModel!.Seed);
-        Assert.Equal(ScoreNormalization.SftSamples, recipe.Ppo!.ScoreNormalization);
-        Assert.Null(recipe.Ppo.Ema);
-        Assert.Equal(0.2, recipe.Ppo.ClipRange);
-        Assert.Equal(0, recipe.Ppo.Adam.WeightDecay);
+        Assert.Equal(2e-3, recipe.Find<SftOptions>()!.LearningRate);
+        Assert.Equal(0.95, recipe.Find<SftOptions>()!.Adam.Beta2);
+        Assert.Equal(OverlongPolicy.Truncate, recipe.Find<RewardOptions>()!.Limits.OnOverlong);
+        Assert.Equal(11ul, recipe.Find<RewardOptions>()!.SecondModel!.Seed);
+        Assert.Equal(ScoreNormalization.SftSamples, recipe.Find<PpoOptions>()!.ScoreNormalization);
+        Assert.Null(recipe.Find<PpoOptions>()!.Ema);
+        Assert.Equal(0.2, recipe.Find<PpoOptions>()!.ClipRange);
+        Assert.Equal(0, recipe.Find<PpoOptions>()!.Adam.WeightDecay);
     }
 
     [Fact]
@@ -228,7 +228,7 @@ public class RecipeTests
     {
         var recipe = Parse(Polite, "collect={labeler: gold}", "rounds=3", "reward.round_weights=[0.25, 1]");
 
-        Assert.Equal([1, 0.25, 0.25], Enumerable.Range(0, 3).Select(recipe.Reward!.WeightOfRound));
+        Assert.Equal([1, 0.25, 0.25], Enumerable.Range(0, 3).Select(recipe.Find<RewardOptions>()!.WeightOfRound));
         Assert.Equal(1, new RewardOptions().WeightOfRound(5));
         Assert.Contains("  round_weights: [0.25, 1]\n", RecipeWriter.Write(recipe), StringComparison.Ordinal);
     }
@@ -236,8 +236,8 @@ public class RecipeTests
     [Fact]
     public void A_store_is_a_file_seen_from_the_recipe_or_a_server()
     {
-        Assert.Equal(Path.Combine(Folder, "labels.db"), Parse(Polite, "collect={labeler: people, store: labels.db}").Collect!.Store);
-        Assert.Equal("postgres://me@host/db", Parse(Polite, "collect={labeler: people, store: \"postgres://me@host/db\"}").Collect!.Store);
+        Assert.Equal(Path.Combine(Folder, "labels.db"), Parse(Polite, "collect={labeler: people, store: labels.db}").Find<CollectOptions>()!.Store);
+        Assert.Equal("postgres://me@host/db", Parse(Polite, "collect={labeler: people, store: \"postgres://me@host/db\"}").Find<CollectOptions>()!.Store);
     }
 
     [Fact]
@@ -245,9 +245,9 @@ public class RecipeTests
     {
         var recipe = Parse(Polite, "sft.epochs=5", "ppo.adaptive_kl.target=4", "reward.second_model=none", "name=a b");
 
-        Assert.Equal(5, recipe.Sft!.Epochs);
-        Assert.Equal(new AdaptiveKlOptions { Target = 4 }, recipe.Ppo!.AdaptiveKl);
-        Assert.Null(recipe.Reward!.SecondModel);
+        Assert.Equal(5, recipe.Find<SftOptions>()!.Epochs);
+        Assert.Equal(new AdaptiveKlOptions { Target = 4 }, recipe.Find<PpoOptions>()!.AdaptiveKl);
+        Assert.Null(recipe.Find<RewardOptions>()!.SecondModel);
         Assert.Equal("a b", recipe.Name);
     }
 

@@ -57,7 +57,7 @@ internal sealed class TinyRun : IDisposable
         RecipeRun.Execute(Recipe(changes), new RunSettings(folder ?? Folder, resume), Reporter(), cancellation);
 
     /// <summary>Runs until a stage of this kind would begin, or until <paramref name="within"/> throws in it.</summary>
-    public void RunUpTo(StageKind kind, bool resume = false, Action<StageContext>? within = null, string? folder = null)
+    public void RunUpTo(string kind, bool resume = false, Action<StageContext>? within = null, string? folder = null)
     {
         StageSummary Stop(StageContext context)
         {
@@ -67,7 +67,7 @@ internal sealed class TinyRun : IDisposable
 
         try
         {
-            RecipeRun.Execute(Recipe(), new RunSettings(folder ?? Folder, resume), Reporter(), context => context.Step.Kind == kind ? Stop(context) : StageTable.Run(context), CancellationToken.None, checkInputs: true);
+            RecipeRun.Execute(Recipe(), new RunSettings(folder ?? Folder, resume), Reporter(), context => context.Step.Stage.Name == kind ? Stop(context) : context.Step.Stage.Run(context), CancellationToken.None, checkInputs: true);
         }
         catch (RunFailedException exception) when (exception.Message == "Here the run ends.")
         {
@@ -78,10 +78,10 @@ internal sealed class TinyRun : IDisposable
     }
 
     /// <summary>Runs until a checkpoint of this step is written in a stage of this kind; the next step is the last, and has a checkpoint, too.</summary>
-    public void StopAfter(StageKind kind, int step, string? folder = null)
+    public void StopAfter(string kind, int step, string? folder = null)
     {
         using var cancellation = new CancellationTokenSource();
-        var checkpoint = Path.Combine(folder ?? Folder, "stages", StageStep.Of(Recipe()).Single(other => other.Kind == kind).Name, "checkpoints", FormattableString.Invariant($"step-{step:000000}"));
+        var checkpoint = Path.Combine(folder ?? Folder, "stages", StageStep.Of(Recipe()).Single(other => other.Stage.Name == kind).Name, "checkpoints", FormattableString.Invariant($"step-{step:000000}"));
         var clock = new WatchfulClock(() =>
         {
             if (Directory.Exists(checkpoint))

@@ -33,7 +33,7 @@ public sealed class IntegrityTests : IDisposable
     [Fact]
     public void A_flipped_bit_in_any_file_of_complete_stages_is_named_before_a_later_stage_begins()
     {
-        _run.RunUpTo(StageKind.Ppo);
+        _run.RunUpTo("ppo");
         var random = new Random(Seed: 7);
         string[] files =
         [
@@ -48,31 +48,31 @@ public sealed class IntegrityTests : IDisposable
             for (var trial = 0; trial < 5; trial++)
             {
                 Flip(file, random.Next(whole.Length), random.Next(8));
-                var message = Assert.Throws<InputException>(() => _run.RunUpTo(StageKind.Ppo, resume: true)).Message;
+                var message = Assert.Throws<InputException>(() => _run.RunUpTo("ppo", resume: true)).Message;
                 Assert.True(message.Contains(Path.GetFileName(file), StringComparison.Ordinal), $"{file}: {message}");
                 File.WriteAllBytes(file, whole);
             }
         }
 
-        _run.RunUpTo(StageKind.Ppo, resume: true);
+        _run.RunUpTo("ppo", resume: true);
     }
 
     [Fact]
     public void A_file_that_is_missing_or_new_in_a_model_is_named()
     {
-        _run.RunUpTo(StageKind.Collect);
+        _run.RunUpTo("collect");
         var model = Path.Combine(_run.Folder, "stages", "01-sft", "model");
         File.WriteAllText(Path.Combine(model, "adapter_config.json"), "{}");
-        Assert.Contains("adapter_config.json is new", Assert.Throws<InputException>(() => _run.RunUpTo(StageKind.Collect, resume: true)).Message, StringComparison.Ordinal);
+        Assert.Contains("adapter_config.json is new", Assert.Throws<InputException>(() => _run.RunUpTo("collect", resume: true)).Message, StringComparison.Ordinal);
         File.Delete(Path.Combine(model, "adapter_config.json"));
         File.Delete(Path.Combine(model, "tokenizer.json"));
-        Assert.Contains("tokenizer.json is missing", Assert.Throws<InputException>(() => _run.RunUpTo(StageKind.Collect, resume: true)).Message, StringComparison.Ordinal);
+        Assert.Contains("tokenizer.json is missing", Assert.Throws<InputException>(() => _run.RunUpTo("collect", resume: true)).Message, StringComparison.Ordinal);
     }
 
     [Theory]
-    [InlineData(StageKind.Sft)]
-    [InlineData(StageKind.Ppo)]
-    public void A_damaged_newest_checkpoint_is_named_and_the_one_before_it_comes_to_the_same_bytes(StageKind kind)
+    [InlineData("sft")]
+    [InlineData("ppo")]
+    public void A_damaged_newest_checkpoint_is_named_and_the_one_before_it_comes_to_the_same_bytes(string kind)
     {
         var whole = _run.PathOf("whole");
         _run.Run(whole);
@@ -106,7 +106,7 @@ public sealed class IntegrityTests : IDisposable
     [Fact]
     public void Rows_of_metrics_and_samples_up_to_the_checkpoint_must_be_those_that_were_written()
     {
-        _run.StopAfter(StageKind.Ppo, step: 1);
+        _run.StopAfter("ppo", step: 1);
         foreach (var file in (string[])[Path.Combine(_run.Folder, MetricsFile.Name), Path.Combine(_run.Folder, "stages", "04-ppo", "samples.jsonl")])
         {
             var text = File.ReadAllText(file);
@@ -123,7 +123,7 @@ public sealed class IntegrityTests : IDisposable
     [Fact]
     public void A_recipe_that_was_changed_in_the_run_folder_is_noticed()
     {
-        _run.RunUpTo(StageKind.Collect);
+        _run.RunUpTo("collect");
         var file = Path.Combine(_run.Folder, RunFolder.RecipeFile);
         File.WriteAllText(file, File.ReadAllText(file).Replace("epochs: 1", "epochs: 2", StringComparison.Ordinal));
         var message = Assert.Throws<InputException>(() => RecipeRun.Execute(RecipeReader.Read(file), new RunSettings(_run.Folder, Resume: true), ProgressReporter.Silent, CancellationToken.None)).Message;
@@ -131,10 +131,10 @@ public sealed class IntegrityTests : IDisposable
     }
 
     [Theory]
-    [InlineData("demonstrations.jsonl", "data.demonstrations", StageKind.Sft)]
-    [InlineData("prompts.jsonl", "data.prompts", StageKind.Collect)]
-    [InlineData("evaluation.jsonl", "data.evaluation_prompts", StageKind.Ppo)]
-    public void A_data_file_that_a_stage_under_way_has_read_must_stay_as_it_was(string name, string key, StageKind kind)
+    [InlineData("demonstrations.jsonl", "data.demonstrations", "sft")]
+    [InlineData("prompts.jsonl", "data.prompts", "collect")]
+    [InlineData("evaluation.jsonl", "data.evaluation_prompts", "ppo")]
+    public void A_data_file_that_a_stage_under_way_has_read_must_stay_as_it_was(string name, string key, string kind)
     {
         _run.RunUpTo(kind, within: context => File.WriteAllText(Path.Combine(context.Folder, "something-kept"), ""));
         var (file, rows) = (_run.PathOf(name), File.ReadAllLines(_run.PathOf(name)));
@@ -151,24 +151,24 @@ public sealed class IntegrityTests : IDisposable
     [Fact]
     public void What_a_complete_stage_has_read_must_be_the_same_for_a_later_one_that_reads_it_too()
     {
-        _run.RunUpTo(StageKind.Ppo);
+        _run.RunUpTo("ppo");
         var rows = File.ReadAllLines(_run.PathOf("prompts.jsonl"));
         _run.Write("prompts.jsonl", rows.Append("""{"prompt": "One more?"}"""));
-        Assert.Contains("not what 02-collect has read", Assert.Throws<InputException>(() => _run.RunUpTo(StageKind.Ppo, resume: true)).Message, StringComparison.Ordinal);
+        Assert.Contains("not what 02-collect has read", Assert.Throws<InputException>(() => _run.RunUpTo("ppo", resume: true)).Message, StringComparison.Ordinal);
         _run.Write("prompts.jsonl", rows);
 
         // No later stage reads the demonstrations and the comparisons again.
         File.Delete(_run.PathOf("demonstrations.jsonl"));
         _run.Write("comparisons.jsonl", File.ReadAllLines(_run.PathOf("comparisons.jsonl"))[2..]);
-        _run.RunUpTo(StageKind.Ppo, resume: true);
+        _run.RunUpTo("ppo", resume: true);
     }
 
     [Fact]
     public void A_file_that_a_glob_finds_later_is_noticed()
     {
-        _run.RunUpTo(StageKind.Sft, within: context => File.WriteAllText(Path.Combine(context.Folder, "something-kept"), ""));
+        _run.RunUpTo("sft", within: context => File.WriteAllText(Path.Combine(context.Folder, "something-kept"), ""));
         _run.Write("demonstrations-more.jsonl", ["""{"prompt": "a", "response": "b"}"""]);
-        Assert.Contains("demonstrations-more.jsonl: is new", Assert.Throws<InputException>(() => _run.RunUpTo(StageKind.Sft, resume: true)).Message, StringComparison.Ordinal);
+        Assert.Contains("demonstrations-more.jsonl: is new", Assert.Throws<InputException>(() => _run.RunUpTo("sft", resume: true)).Message, StringComparison.Ordinal);
     }
 
     [Theory]
@@ -187,10 +187,10 @@ public sealed class IntegrityTests : IDisposable
             collect: {answers_per_prompt: 2, max_prompts: 4, max_new_tokens: 4, labeler: "{{{reward}}}"}
             ppo: {reward_model: "{{{reward}}}", steps: 1, rollouts_per_step: 4, minibatch: 4, max_new_tokens: 4, evaluation_samples: 1}
             """);
-        _run.RunUpTo(StageKind.Ppo, within: context => File.WriteAllText(Path.Combine(context.Folder, "something-kept"), ""));
+        _run.RunUpTo("ppo", within: context => File.WriteAllText(Path.Combine(context.Folder, "something-kept"), ""));
         var file = Path.Combine(key == "base.model" ? model : reward, "model.safetensors");
         Flip(file, (int)new FileInfo(file).Length - 2, 0);
-        var message = Assert.Throws<InputException>(() => _run.RunUpTo(StageKind.Ppo, resume: true)).Message;
+        var message = Assert.Throws<InputException>(() => _run.RunUpTo("ppo", resume: true)).Message;
         Assert.Contains(file, message, StringComparison.Ordinal);
         Assert.Contains("SHA-256", message, StringComparison.Ordinal);
     }

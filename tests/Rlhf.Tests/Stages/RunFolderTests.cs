@@ -24,15 +24,15 @@ public sealed class RunFolderTests : IDisposable
 
     private static Recipe Recipe(params string[] overrides) => RecipeReader.Parse(Text, "recipe.yaml", Path.GetFullPath("/recipes"), overrides);
 
-    private static StageSummary Done(StageContext context) => new() { Name = context.Step.Name, Kind = SnakeCase.From(context.Step.Kind.ToString()) };
+    private static StageSummary Done(StageContext context) => new() { Name = context.Step.Name, Kind = context.Step.Stage.Name };
 
-    private RunSummary Execute(Func<StageContext, StageSummary> stage, bool resume = false, StageKind? only = null, CancellationToken cancellation = default) =>
+    private RunSummary Execute(Func<StageContext, StageSummary> stage, bool resume = false, string? only = null, CancellationToken cancellation = default) =>
         RecipeRun.Execute(Recipe(), new RunSettings(Out, resume, only), ProgressReporter.Silent, stage, cancellation);
 
     [Fact]
     public void A_new_run_writes_its_resolved_recipe()
     {
-        using (RunFolder.Open(Out, Recipe(), resume: false))
+        using (RunFolder.Open(Out, RecipeWriter.Write(Recipe()), resume: false))
         {
         }
 
@@ -42,19 +42,19 @@ public sealed class RunFolderTests : IDisposable
     [Fact]
     public void A_second_run_in_the_same_folder_is_refused()
     {
-        RunFolder.Open(Out, Recipe(), resume: false).Dispose();
+        RunFolder.Open(Out, RecipeWriter.Write(Recipe()), resume: false).Dispose();
 
-        var message = Assert.Throws<InputException>(() => RunFolder.Open(Out, Recipe(), resume: false)).Message;
+        var message = Assert.Throws<InputException>(() => RunFolder.Open(Out, RecipeWriter.Write(Recipe()), resume: false)).Message;
         Assert.Contains("--resume", message, StringComparison.Ordinal);
-        RunFolder.Open(Out, Recipe(), resume: true).Dispose();
+        RunFolder.Open(Out, RecipeWriter.Write(Recipe()), resume: true).Dispose();
     }
 
     [Fact]
     public void Another_recipe_is_not_resumed_and_the_differences_are_named()
     {
-        RunFolder.Open(Out, Recipe(), resume: false).Dispose();
+        RunFolder.Open(Out, RecipeWriter.Write(Recipe()), resume: false).Dispose();
 
-        var message = Assert.Throws<InputException>(() => RunFolder.Open(Out, Recipe("sft.epochs=3", "sft.adam.beta1=0.8"), resume: true)).Message;
+        var message = Assert.Throws<InputException>(() => RunFolder.Open(Out, RecipeWriter.Write(Recipe("sft.epochs=3", "sft.adam.beta1=0.8")), resume: true)).Message;
         Assert.Contains("sft.epochs: 2 -> 3", message, StringComparison.Ordinal);
         Assert.Contains("sft.adam.beta1: 0.9 -> 0.8", message, StringComparison.Ordinal);
     }
@@ -63,19 +63,19 @@ public sealed class RunFolderTests : IDisposable
     public void When_a_run_goes_on_after_people_ranked_may_be_changed_on_the_way()
     {
         Recipe WithPeople(string enough) => Recipe("data.prompts={path: c.jsonl}", $"collect={{labeler: people, {enough}}}");
-        RunFolder.Open(Out, WithPeople("enough: 0.5, wait: false"), resume: false).Dispose();
-        RunFolder.Open(Out, WithPeople("enough: 40"), resume: true).Dispose();
+        RunFolder.Open(Out, RecipeWriter.Write(WithPeople("enough: 0.5, wait: false")), resume: false).Dispose();
+        RunFolder.Open(Out, RecipeWriter.Write(WithPeople("enough: 40")), resume: true).Dispose();
 
         Assert.StartsWith(RecipeWriter.Write(WithPeople("enough: 40")), File.ReadAllText(_temporary.PathOf("run", "recipe.yaml")), StringComparison.Ordinal);
-        Assert.Throws<InputException>(() => RunFolder.Open(Out, WithPeople("enough: 40, rankings_per_prompt: 2"), resume: true));
+        Assert.Throws<InputException>(() => RunFolder.Open(Out, RecipeWriter.Write(WithPeople("enough: 40, rankings_per_prompt: 2")), resume: true));
     }
 
     [Fact]
     public void One_process_at_a_time_runs_in_a_folder()
     {
-        using var first = RunFolder.Open(Out, Recipe(), resume: false);
+        using var first = RunFolder.Open(Out, RecipeWriter.Write(Recipe()), resume: false);
 
-        var message = Assert.Throws<InputException>(() => RunFolder.Open(Out, Recipe(), resume: true)).Message;
+        var message = Assert.Throws<InputException>(() => RunFolder.Open(Out, RecipeWriter.Write(Recipe()), resume: true)).Message;
         Assert.Contains("another process", message, StringComparison.Ordinal);
     }
 
@@ -85,7 +85,7 @@ public sealed class RunFolderTests : IDisposable
         Directory.CreateDirectory(Out);
         File.WriteAllText(_temporary.PathOf("run", "thesis.txt"), "");
 
-        Assert.Throws<InputException>(() => RunFolder.Open(Out, Recipe(), resume: false));
+        Assert.Throws<InputException>(() => RunFolder.Open(Out, RecipeWriter.Write(Recipe()), resume: false));
         Assert.Single(Directory.GetFileSystemEntries(Out));
     }
 
@@ -96,7 +96,7 @@ public sealed class RunFolderTests : IDisposable
         File.WriteAllText(_temporary.PathOf("run", ".lock"), "");
         File.WriteAllText(_temporary.PathOf("run", "recipe.yaml.partial"), "name: te");
 
-        RunFolder.Open(Out, Recipe(), resume: false).Dispose();
+        RunFolder.Open(Out, RecipeWriter.Write(Recipe()), resume: false).Dispose();
     }
 
     [Fact]
@@ -106,7 +106,7 @@ public sealed class RunFolderTests : IDisposable
         Assert.Throws<RunFailedException>(() => Execute(context =>
         {
             done.Add(context.Step.Name);
-            return context.Step.Kind == StageKind.Sft ? throw new RunFailedException("power cut") : Done(context);
+            return context.Step.Stage.Name == "sft" ? throw new RunFailedException("power cut") : Done(context);
         }));
 
         var summary = Execute(
@@ -125,13 +125,13 @@ public sealed class RunFolderTests : IDisposable
     [Fact]
     public void One_stage_alone_waits_for_those_before_it()
     {
-        var message = Assert.Throws<InputException>(() => Execute(Done, only: StageKind.Sft)).Message;
+        var message = Assert.Throws<InputException>(() => Execute(Done, only: "sft")).Message;
         Assert.Contains("02-sft needs 01-pretrain first", message, StringComparison.Ordinal);
-        Assert.Contains("no reward stage", Assert.Throws<InputException>(() => Execute(Done, resume: true, only: StageKind.Reward)).Message, StringComparison.Ordinal);
+        Assert.Contains("no reward stage", Assert.Throws<InputException>(() => Execute(Done, resume: true, only: "reward")).Message, StringComparison.Ordinal);
 
-        Execute(Done, only: StageKind.Pretrain);
-        Assert.Equal(2, Execute(Done, only: StageKind.Sft).Stages.Count);
-        Assert.Contains("--resume", Assert.Throws<InputException>(() => Execute(Done, only: StageKind.Sft)).Message, StringComparison.Ordinal);
+        Execute(Done, only: "pretrain");
+        Assert.Equal(2, Execute(Done, only: "sft").Stages.Count);
+        Assert.Contains("--resume", Assert.Throws<InputException>(() => Execute(Done, only: "sft")).Message, StringComparison.Ordinal);
     }
 
     [Fact]

@@ -1,5 +1,6 @@
 using Rlhf.Compute;
 using Rlhf.Compute.Cpu;
+using Rlhf.Data;
 using Rlhf.Model;
 using Rlhf.Sampling;
 using Rlhf.Stages;
@@ -31,7 +32,7 @@ public sealed class StageMemoryTests
         using var trainer = new SupervisedTrainer(options, decoder, train, heldOut, seed: 5, new SilentHost(), arena);
         trainer.Run();
 
-        AssertNear(new StageMemory(Config, Precision.F32, Precision.F32).Supervised(options, train, heldOut, seed: 5), device.HeldBytes - arena.UntouchedBytes);
+        AssertNear(SftStage.BytesOf(Planning(new SftStage()), options, train, heldOut), device.HeldBytes - arena.UntouchedBytes);
     }
 
     [Fact]
@@ -45,7 +46,7 @@ public sealed class StageMemoryTests
         using var trainer = new RewardTrainer(options, decoder, train, heldOut, seed: 5, new SilentHost(), arena);
         trainer.Run();
 
-        AssertNear(new StageMemory(Config, Precision.F32, Precision.F32).Reward(options, train, heldOut, seed: 5), device.HeldBytes - arena.UntouchedBytes);
+        AssertNear(RewardStage.BytesOf(Planning(new RewardStage()), options, train, heldOut), device.HeldBytes - arena.UntouchedBytes);
     }
 
     [Fact]
@@ -73,8 +74,10 @@ public sealed class StageMemoryTests
         trainer.Run();
         var hostLogits = 4L * GenerationSettings.DefaultLiveSequences * Config.VocabularySize;
 
-        AssertNear(new StageMemory(Config, Precision.F32, Precision.F32).Ppo(options, second: false, prompts, [], [], seed: 5) - hostLogits, device.HeldBytes - arena.UntouchedBytes);
+        AssertNear(PpoStage.BytesOf(Planning(new PpoStage()), options, withSecond: false, prompts, [], []) - hostLogits, device.HeldBytes - arena.UntouchedBytes);
     }
+
+    private static StagePlanning Planning(IStage stage) => new(new Recipe(), null!, null!, Config, new Ledger("plan")) { Step = new StageStep(1, stage, 1) };
 
     private static void AssertNear(long planned, long held) => Assert.InRange(planned, (1 - Tolerance) * held, (1 + Tolerance) * held);
 

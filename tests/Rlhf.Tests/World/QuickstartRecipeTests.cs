@@ -1,5 +1,6 @@
 using Rlhf.Labelers;
 using Rlhf.Runs;
+using Rlhf.Stages.Collect;
 using Rlhf.Stages;
 using Rlhf.World;
 
@@ -18,6 +19,6 @@ public sealed class QuickstartRecipeTests
     {
         Assert.NotNull(Recipe.Data.Quickstart);
         Assert.All(Recipe.Data.Given(), entry => Assert.Empty(entry.Source.Path));
-        Assert.Equal(new GoldRule().Name, Recipe.Collect!.Labeler);
+        Assert.Equal(new GoldRule().Name, Recipe.Find<CollectOptions>()!.Labeler);
     }
 }

@@ -1,3 +1,4 @@
+using Rlhf.Labelers;
 using Rlhf.Stages;
 using Rlhf.Web.Labeling;
 

@@ -37,7 +37,7 @@ public sealed class ReportPageTests(Browser browser) : IDisposable
     private void WriteRun()
     {
         string[] stages = ["01-pretrain", "02-sft", "03-collect", "04-reward", "05-ppo", "06-collect-2", "07-reward-2", "08-ppo-2"];
-        string[] kinds = [StageKinds.Pretrain, StageKinds.Sft, StageKinds.Collect, StageKinds.Reward, StageKinds.Ppo, StageKinds.Collect, StageKinds.Reward, StageKinds.Ppo];
+        string[] kinds = ["pretrain", "sft", "collect", "reward", "ppo", "collect", "reward", "ppo"];
         var prompts = Enumerable.Range(0, 12).Select(i => new SideBySide($"What is {i} times {i}, said politely and in a whole sentence?", [
             new ModelAnswer("base", "Nobody knows.", Score: -0.4), new ModelAnswer("SFT", $"It is {i * i}.", Score: 0.1), new ModelAnswer("PPO", new string('x', 80) + $" {i * i}!", Score: 0.9, Tokens: 12, Finished: false)])).ToArray();
         StageSummary[] summaries = [.. stages.Zip(kinds).Select((stage, i) => new StageSummary
@@ -50,7 +50,7 @@ public sealed class ReportPageTests(Browser browser) : IDisposable
             ModelHash = new string('a', 64),
             Figures = new Dictionary<string, Figure> { [FigureNames.Score] = new(0.5, 0.4, 0.6), [FigureNames.Kl] = new(1.5, 1.2, 1.8, "nats"), [FigureNames.WinRate] = new(0.9, 0.8, 0.95, "share") },
             DataHashes = new Dictionary<string, string> { ["/home/somebody/data/demonstrations-of-a-rather-long-name.jsonl"] = new string('b', 64) },
-            SideBySide = stage.Second == StageKinds.Ppo ? prompts : null,
+            SideBySide = stage.Second == "ppo" ? prompts : null,
         })];
         foreach (var summary in summaries)
         {

@@ -1,6 +1,7 @@
 using Rlhf.Data;
 using Rlhf.Labelers;
 using Rlhf.Reports;
+using Rlhf.Sampling;
 using Rlhf.Stages.Collect;
 using Rlhf.Text.Templates;
 using Rlhf.World;
@@ -15,16 +16,16 @@ public sealed class JudgeTests
 
     private static IReadOnlyDictionary<string, Figure> Judge(JudgeOptions options)
     {
-        var file = Path.GetTempFileName();
+        var folder = Directory.CreateTempSubdirectory("rlhf-judge-");
         try
         {
-            using var judge = new JudgeLabeler(options, [Row], file);
-            judge.Ask(ProgressReporter.Silent, "02-collect", CancellationToken.None);
-            return judge.Figures();
+            using var judge = new JudgeLabeler(options, Path.Combine(folder.FullName, "judgements.jsonl"));
+            var origin = new AnswerOrigin(1, null, 8, new SamplingOptions());
+            return judge.Rank([Row], new RankingJob(Path.Combine(folder.FullName, RankingFile.Name), origin, "02-collect", "run/1", ProgressReporter.Silent, CancellationToken.None));
         }
         finally
         {
-            File.Delete(file);
+            folder.Delete(recursive: true);
         }
     }
 

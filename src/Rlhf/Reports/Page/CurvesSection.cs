@@ -72,7 +72,7 @@ internal static class CurvesSection
         }
 
         var kinds = source.Summary.Stages.ToDictionary(stage => stage.Name, stage => stage.Kind, StringComparer.Ordinal);
-        var open = (stages.LastOrDefault(stage => kinds.GetValueOrDefault(stage.Key) == StageKinds.Ppo) ?? stages[^1]).Key;
+        var open = (stages.LastOrDefault(stage => kinds.GetValueOrDefault(stage.Key) == "ppo") ?? stages[^1]).Key;
         return Markup.Of(
             $"""
             <section id="curves"><h2>Curves</h2><p class="note">Thin: every step. Thick: the mean of a fifteenth of the steps around it. Point at a curve for its numbers.</p>

@@ -5,10 +5,10 @@ internal static class FiguresSection
 {
     private static readonly (string Kind, string[] Figures)[] Main =
     [
-        (StageKinds.Ppo, [FigureNames.GoldScore, FigureNames.Score, FigureNames.SecondScore, FigureNames.Kl, FigureNames.WinRate, FigureNames.EosShare]),
-        (StageKinds.Reward, [FigureNames.Accuracy]),
-        (StageKinds.Sft, [FigureNames.ValidationLoss]),
-        (StageKinds.Pretrain, [FigureNames.ValidationLoss]),
+        ("ppo", [FigureNames.GoldScore, FigureNames.Score, FigureNames.SecondScore, FigureNames.Kl, FigureNames.WinRate, FigureNames.EosShare]),
+        ("reward", [FigureNames.Accuracy]),
+        ("sft", [FigureNames.ValidationLoss]),
+        ("pretrain", [FigureNames.ValidationLoss]),
     ];
 
     private static readonly Dictionary<string, string> Before = new()
@@ -51,7 +51,7 @@ internal static class FiguresSection
     // Base, SFT and PPO of every round, one under another.
     private static Markup QualityTable(RunSummary summary)
     {
-        var ppo = summary.Stages.Where(stage => stage.Kind == StageKinds.Ppo).ToArray();
+        var ppo = summary.Stages.Where(stage => stage.Kind == "ppo").ToArray();
         if (ppo.Length == 0)
         {
             return Markup.Empty;

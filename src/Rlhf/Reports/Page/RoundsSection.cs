@@ -7,7 +7,7 @@ internal static class RoundsSection
 
     public static Markup Draw(RunSummary summary)
     {
-        var rounds = summary.Stages.Where(stage => stage.Kind is StageKinds.Collect or StageKinds.Reward).Select(stage => stage.Round).Distinct().Order().ToArray();
+        var rounds = summary.Stages.Where(stage => stage.Kind is "collect" or "reward").Select(stage => stage.Round).Distinct().Order().ToArray();
         return rounds.Length == 0
             ? Markup.Empty
             : Markup.Of(
@@ -21,9 +21,9 @@ internal static class RoundsSection
     private static Markup Row(RunSummary summary, int round)
     {
         StageSummary? StageOf(string kind) => summary.Stages.FirstOrDefault(stage => stage.Kind == kind && stage.Round == round);
-        var (collect, reward) = (StageOf(StageKinds.Collect), StageOf(StageKinds.Reward));
+        var (collect, reward) = (StageOf("collect"), StageOf("reward"));
         return Markup.Of(
-            $"""<tr><th scope="row" class="number">{round}</th><td>{Policy(collect)}</td><td>{Labelers(collect)}</td><td>{Model(reward)}</td><td>{(reward?.Rankings ?? []).Select(Source)}</td><td>{Model(StageOf(StageKinds.Ppo))}</td></tr>""");
+            $"""<tr><th scope="row" class="number">{round}</th><td>{Policy(collect)}</td><td>{Labelers(collect)}</td><td>{Model(reward)}</td><td>{(reward?.Rankings ?? []).Select(Source)}</td><td>{Model(StageOf("ppo"))}</td></tr>""");
     }
 
     private static Markup Policy(StageSummary? collect) => collect?.Inputs.FirstOrDefault(link => link.Role == "policy") is { } policy

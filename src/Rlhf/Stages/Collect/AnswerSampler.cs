@@ -1,9 +1,10 @@
 using Rlhf.Data;
+using Rlhf.Labelers;
 using Rlhf.Model;
 using Rlhf.Reports;
 using Rlhf.Sampling;
-using Rlhf.Text;
 using Rlhf.Text.Templates;
+using Rlhf.Text;
 
 namespace Rlhf.Stages.Collect;
 

@@ -6,7 +6,7 @@ using Rlhf.Training;
 namespace Rlhf.Stages.Collect;
 
 /// <summary>The stage between SFT and the reward model: K answers are sampled to each prompt and ranked by a labeler.</summary>
-public sealed record CollectOptions
+public sealed record CollectOptions : IStageOptions
 {
     /// <summary>The labeler that is the rule of the built-in quickstart world.</summary>
     public const string GoldLabeler = "gold";

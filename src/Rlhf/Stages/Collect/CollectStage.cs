@@ -1,18 +1,40 @@
+using System.Globalization;
+using Rlhf.Compute;
 using Rlhf.Data;
 using Rlhf.Labelers;
-using Rlhf.Model;
 using Rlhf.Model.Checkpoints;
+using Rlhf.Model;
 using Rlhf.Reports;
+using Rlhf.Sampling;
 using Rlhf.Text.Templates;
 
 namespace Rlhf.Stages.Collect;
 
 /// <summary>K answers of the present policy to each prompt, ranked. An interrupted stage begins anew and gives the same answers; what people said is not lost.</summary>
-internal static class CollectStage
+internal sealed class CollectStage : Stage<CollectOptions>
 {
-    public static StageSummary Run(StageContext context)
+    public override string Name => "collect";
+
+    public override string Summary => "Between the steps: sampled answers to `data.prompts`, ranked.";
+
+    public override StageProduct Makes => StageProduct.Rankings;
+
+    public override uint SeedNumber => 2;
+
+    protected override CollectOptions WithFullPaths(CollectOptions options, Func<string, string> full) => options with
     {
-        var options = context.Recipe.Collect!;
+        Labeler = options.LabelerIsFolder ? full(options.Labeler!) : options.Labeler,
+        Store = options.Store is { } store && !CollectOptions.IsServer(store) ? full(store) : options.Store,
+    };
+
+    public override IReadOnlyList<StageInput> Reads(Recipe recipe) =>
+        [.. Prompts(Name), .. OptionsOf(recipe) is { LabelerIsFolder: true } options ? [new StageInput("collect.labeler", Name, options.Labeler)] : Array.Empty<StageInput>()];
+
+    public override void Prepare(Recipe recipe) => _ = OptionsOf(recipe).Judge?.ReadApiKey();
+
+    public override StageSummary Run(StageContext context)
+    {
+        var options = OptionsOf(context.Recipe);
         var place = context.Models.Policy;
         if (options.LabelerIsFolder)
         {
@@ -24,59 +46,89 @@ internal static class CollectStage
         var link = StageTools.LinkTo(place, "policy");
         var origin = new AnswerOrigin(context.Step.Round, link.Hash, options.MaxNewTokens, options.Sampling);
         var file = Path.Combine(context.Folder, RankingFile.Name);
-        var judging = Rank(context, answers, origin, file);
-        return Summary(context, link, prompts.Count, sampled.Tokens, answers, file, judging);
-    }
-
-    /// <summary>Writes the ranked rows; what the ranking itself took, as figures.</summary>
-    private static IReadOnlyDictionary<string, Figure> Rank(StageContext context, IReadOnlyList<CollectedAnswers> answers, AnswerOrigin origin, string file)
-    {
-        var options = context.Recipe.Collect!;
-        switch (options.Labeler)
+        var figures = new Dictionary<string, Figure>
         {
-            case null:
-                RankingFile.Write(file, answers, origin);
-                break;
-            case CollectOptions.PeopleLabeler:
-                PeopleLabeler.Rank(context, answers, origin, file);
-                break;
-            case CollectOptions.JudgeLabeler:
-                using (var judge = new JudgeLabeler(options.Judge!, answers, Path.Combine(context.Folder, "judgements.jsonl")))
-                {
-                    judge.Ask(context.Progress, context.Step.Name, context.Cancellation);
-                    RankingFile.Write(file, judge.Rank(), origin);
-                    return judge.Figures();
-                }
-
-            case CollectOptions.GoldLabeler:
-                ILabeler rule = new GoldRule();
-                RankingFile.Write(file, answers.Select(row => row.RankedBy(rule)), origin);
-                break;
-            case var folder:
-                using (var reward = context.LoadFrozen(folder, HeadKind.Scalar).Decoder)
-                using (var scorer = new Scorer(reward, AnswerSampler.RowBudget))
-                {
-                    double[] ScoresOf(CollectedAnswers row) => [.. scorer.Rewards([.. row.Sequences], [.. row.Tokens.Select(_ => row.Encoded.Tokens.Length)])];
-                    RankingFile.Write(file, answers.Select(row => row.RankedBy(new GivenScores("reward model", ScoresOf(row)))), origin);
-                }
-
-                break;
+            [FigureNames.Prompts] = new(prompts.Count),
+            [FigureNames.Answers] = new(answers.Sum(row => row.Texts.Count)),
+            ["sampled_tokens"] = new(sampled.Tokens),
+        };
+        var summary = StageTools.SummaryOf(context, 0, figures) with { Inputs = [link] };
+        if (options.Labeler is not { } name)
+        {
+            RankingFile.Write(file, answers, origin);
+            return summary;
         }
 
-        return new Dictionary<string, Figure>();
+        // A store may serve several runs; people rank a prompt once in a round.
+        var round = $"{Path.GetFileName(context.Run.FullPath)}/{context.Step.Round.ToString(CultureInfo.InvariantCulture)}";
+        using var labeler = LabelerOf(options, context);
+        var judging = labeler.Rank(answers, new RankingJob(file, origin, context.Step.Name, round, context.Progress, context.Cancellation));
+        var rankings = RankingFile.Read(file).ToArray();
+        figures["rankings"] = new Figure(rankings.Length);
+        figures["pairs"] = new Figure(rankings.Sum(row => row.Pairs.Count));
+        figures["ties"] = new Figure(rankings.Sum(row => row.Ties.Count));
+        foreach (var (key, figure) in judging)
+        {
+            figures[key] = figure;
+        }
+
+        return summary with
+        {
+            Inputs = [link, LinkTo(options, name)],
+            Labelers = [.. rankings.CountBy(row => row.Labeler ?? name).OrderBy(count => count.Key, StringComparer.Ordinal).Select(count => new LabelerCount(count.Key, count.Value))],
+        };
     }
+
+    public override StagePlan Plan(StagePlanning planning)
+    {
+        var options = OptionsOf(planning.Recipe);
+        var collected = PromptsOf(planning, options);
+        var (prompts, promptTokens) = (collected.Length, StagePlanning.MeanLength(collected));
+        var answers = (long)prompts * options.AnswersPerPrompt;
+        var answerTokens = planning.AnswerTokens(options.MaxNewTokens);
+        var length = promptTokens + answerTokens;
+        var tokens = prompts * (promptTokens + (options.AnswersPerPrompt * answerTokens)); // a prompt goes through the model once
+        var judged = options.LabelerIsFolder ? answers * length * planning.Costs.ForwardOperations(length) : 0;
+        return new StagePlan(answers, "answers", tokens, 0, BytesOf(planning, options, collected), judged, planning.LanguageOperations(tokens, answers * answerTokens, length));
+    }
+
+    /// <summary>Prompts to which answers are collected.</summary>
+    internal static EncodedPrompt[] PromptsOf(StagePlanning planning, CollectOptions options) =>
+        [.. planning.Prompts(options.Limits, options.MaxNewTokens).Take(options.MaxPrompts ?? int.MaxValue)];
+
+    private static long BytesOf(StagePlanning planning, CollectOptions options, EncodedPrompt[] prompts)
+    {
+        using var device = planning.Count();
+        using var policy = planning.Frozen(device, HeadKind.Language);
+        var loading = device.PeakBytes; // the flat weights beside what is packed from them
+        using var arena = new Arena(device);
+        using var generator = new Generator(policy, arena);
+        int[][] asked = [.. prompts.Take(AnswerSampler.PromptsAtOnce).SelectMany(prompt => Enumerable.Repeat(prompt.Tokens, options.AnswersPerPrompt))];
+        StagePlanning.Sample(generator, asked, options.MaxNewTokens, AnswerSampler.RowBudget);
+        return Math.Max(loading, device.HeldBytes - arena.UntouchedBytes + planning.HostLogits);
+    }
+
+    private static ILabeler LabelerOf(CollectOptions options, StageContext context) => options.Labeler switch
+    {
+        CollectOptions.GoldLabeler => ScoreLabeler.Gold(),
+        CollectOptions.JudgeLabeler => new JudgeLabeler(options.Judge!, Path.Combine(context.Folder, "judgements.jsonl")),
+        CollectOptions.PeopleLabeler => new PeopleLabeler(new PeopleSettings(
+            options.Store ?? Path.Combine(context.Run.FullPath, "rankings.db"), options.RankingsPerPrompt, options.Enough, options.Wait, context.PostAnswers)),
+        var folder => ScoreLabeler.RewardModel(context.LoadFrozen(folder!, HeadKind.Scalar).Decoder, AnswerSampler.RowBudget),
+    };
+
+    private static ModelLink LinkTo(CollectOptions options, string labeler) => labeler switch
+    {
+        CollectOptions.JudgeLabeler => new ModelLink("labeler", JudgeLabeler.NameOf(options.Judge!)),
+        _ when options.LabelerIsFolder => StageTools.LinkTo(new ModelPlace(labeler, labeler), "labeler"),
+        _ => new ModelLink("labeler", labeler),
+    };
 
     private static (IReadOnlyList<(PromptRecord Record, EncodedPrompt Encoded)> Prompts, Sampled Sampled) Sample(StageContext context, CollectOptions options, ModelPlace place)
     {
         var tokenizer = StageTools.TokenizerOf(place);
-        int contextLength;
-        using (var folder = HuggingFaceFolder.Load(place.Folder))
-        {
-            contextLength = folder.Config.ContextLength;
-        }
-
-        var encoder = new SequenceEncoder(tokenizer, context.Data.FormatOf(context.Recipe.Data.Prompts), options.Limits.ForPrompts(contextLength, options.MaxNewTokens), context.Ledger);
-        var prompts = StageTools.EncodePrompts(encoder, context.Data.Prompts().Train.Take(options.MaxPrompts ?? int.MaxValue));
+        var encoder = context.Reader(tokenizer, StageTools.ContextLengthOf(place)).PromptEncoder(options.Limits, options.MaxNewTokens);
+        var prompts = StageReader.Encode(encoder, context.Data.Prompts().Train.Take(options.MaxPrompts ?? int.MaxValue));
         Sampled Draw()
         {
             using var policy = context.LoadFrozen(place.Folder, HeadKind.Language).Decoder;
@@ -87,43 +139,4 @@ internal static class CollectStage
         // Ranking by people takes longer than a process may live.
         return (prompts, options.Labeler == CollectOptions.PeopleLabeler ? StageTools.Once(context, "sampled", Draw) : Draw());
     }
-
-    private static StageSummary Summary(StageContext context, ModelLink policy, int prompts, long tokens, IReadOnlyList<CollectedAnswers> answers, string file,
-        IReadOnlyDictionary<string, Figure> judging)
-    {
-        var labeler = context.Recipe.Collect!.Labeler;
-        var figures = new Dictionary<string, Figure>
-        {
-            [FigureNames.Prompts] = new(prompts),
-            [FigureNames.Answers] = new(answers.Sum(row => row.Texts.Count)),
-            ["sampled_tokens"] = new(tokens),
-        };
-        var summary = StageTools.SummaryOf(context, 0, figures) with { Inputs = [policy] };
-        if (labeler is null)
-        {
-            return summary;
-        }
-
-        var rankings = RankingFile.Read(file).ToArray();
-        figures["rankings"] = new Figure(rankings.Length);
-        figures["pairs"] = new Figure(rankings.Sum(row => row.Pairs.Count));
-        figures["ties"] = new Figure(rankings.Sum(row => row.Ties.Count));
-        foreach (var (name, figure) in judging)
-        {
-            figures[name] = figure;
-        }
-
-        return summary with
-        {
-            Inputs = [policy, LabelerLink(context.Recipe.Collect)],
-            Labelers = [.. rankings.CountBy(row => row.Labeler ?? labeler).OrderBy(count => count.Key, StringComparer.Ordinal).Select(count => new LabelerCount(count.Key, count.Value))],
-        };
-    }
-
-    private static ModelLink LabelerLink(CollectOptions options) => options switch
-    {
-        { LabelerIsFolder: true } => StageTools.LinkTo(new ModelPlace(options.Labeler!, options.Labeler!), "labeler"),
-        { Labeler: CollectOptions.JudgeLabeler } => new ModelLink("labeler", JudgeLabeler.NameOf(options.Judge!)),
-        _ => new ModelLink("labeler", options.Labeler!),
-    };
 }

@@ -1,10 +1,12 @@
 using Rlhf.Compute;
 using Rlhf.Data;
 using Rlhf.Evaluation;
+using Rlhf.Labelers;
 using Rlhf.Model;
 using Rlhf.Objectives;
 using Rlhf.Reports;
 using Rlhf.Sampling;
+using Rlhf.Stages.Collect;
 using Rlhf.Text;
 using Rlhf.Text.Templates;
 
@@ -24,15 +26,14 @@ internal sealed class PpoJudgement
     private readonly PolicyEvaluator _evaluator;
     private PolicyEvaluation? _last;
 
-    public PpoJudgement(StageContext context, PpoModels models, Tokenizer tokenizer, IReadOnlyList<int> endIds, List<(PromptRecord Record, EncodedPrompt Encoded)> prompts, StageHost host, Arena arena)
+    public PpoJudgement(StageContext context, PpoOptions options, PpoModels models, Tokenizer tokenizer, IReadOnlyList<int> endIds, List<(PromptRecord Record, EncodedPrompt Encoded)> prompts, StageHost host, Arena arena)
     {
-        (_context, _models, _prompts, _host) = (context, models, prompts, host);
-        _options = context.Recipe.Ppo!;
+        (_context, _options, _models, _prompts, _host) = (context, options, models, prompts, host);
 
         // The recipe's own seed: the same prompts and random numbers in every round, so that policies can be compared.
         var seed = Philox.Derive(context.Recipe.Seed, EvaluationPurpose);
-        var settings = StageTools.Sampling(new SamplingOptions { Temperature = _options.Temperature }, _options.MaxNewTokens, endIds, seed, _options.MicroBatchTokens);
-        var judges = new PolicyJudges { Reference = models.Reference, Reward = models.Reward, Second = models.Second, Gold = StageTools.GoldOf(context.Recipe, prompts) };
+        var settings = StageTools.Sampling(new SamplingOptions { Temperature = options.Temperature }, _options.MaxNewTokens, endIds, seed, _options.MicroBatchTokens);
+        var judges = new PolicyJudges { Reference = models.Reference, Reward = models.Reward, Second = models.Second, Gold = GoldOf(context.Recipe, prompts) };
         _evaluator = new PolicyEvaluator([.. prompts.Select(prompt => prompt.Encoded)], _options.EvaluationSamples, settings, tokenizer, judges, _options.MicroBatchTokens, arena);
     }
 
@@ -80,6 +81,18 @@ internal sealed class PpoJudgement
             Frontier = [.. rows.Select(PointOf).OfType<FrontierPoint>()],
             SideBySide = SideBySideOf(("base", start), ("SFT", sft), ("PPO", ppo)),
         };
+    }
+
+    /// <summary>The judge that knows the truth, where the recipe's labeler is the gold rule.</summary>
+    private static Func<int, string, double>? GoldOf(Recipe recipe, List<(PromptRecord Record, EncodedPrompt Encoded)> prompts)
+    {
+        if (recipe.Find<CollectOptions>()?.Labeler != CollectOptions.GoldLabeler)
+        {
+            return null;
+        }
+
+        var rule = new GoldRule();
+        return (prompt, answer) => rule.Scores(prompts[prompt].Record.Prompt, [answer])[0];
     }
 
     private PolicyEvaluation? EvaluateBase()

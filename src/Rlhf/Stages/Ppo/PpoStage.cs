@@ -3,41 +3,88 @@ using Rlhf.Data;
 using Rlhf.Model;
 using Rlhf.Model.Checkpoints;
 using Rlhf.Reports;
-using Rlhf.Text;
+using Rlhf.Sampling;
+using Rlhf.Stages.Reward;
 using Rlhf.Text.Templates;
+using Rlhf.Training;
 
 namespace Rlhf.Stages.Ppo;
 
 /// <summary>Step 3: the roles of PPO, its training, and what came of it on held-out prompts.</summary>
-internal static class PpoStage
+internal sealed class PpoStage : Stage<PpoOptions>
 {
-    public static StageSummary Run(StageContext context)
+    public override string Name => "ppo";
+
+    public override string Summary => "Step 3: PPO on `data.prompts`.";
+
+    public override StageProduct Makes => StageProduct.Policy;
+
+    public override uint SeedNumber => 4;
+
+    protected override PpoOptions WithFullPaths(PpoOptions options, Func<string, string> full) =>
+        options with { RewardModel = options.RewardModel is { } folder ? full(folder) : null };
+
+    // The base model is one of those that PPO is compared with.
+    public override IReadOnlyList<StageInput> Reads(Recipe recipe)
     {
-        var options = context.Recipe.Ppo!;
-        var places = PlacesOf(context);
-        var start = places.Single(place => place.Role == "start").Model;
-        var tokenizer = StageTools.TokenizerOf(start);
-        var loaded = ModelFolder.Load(context.Device, start.Folder, options.SharedTrunk ? HeadKind.Language | HeadKind.Scalar : HeadKind.Language, trainable: true);
+        var options = OptionsOf(recipe);
+        var inputs = new List<StageInput>(Prompts(Name));
+        if (options.Ptx is not null)
+        {
+            inputs.Add(new StageInput(nameof(DataOptions.Text), "ppo.ptx"));
+        }
+
+        if (options.RewardModel is { } reward)
+        {
+            inputs.Add(new StageInput("ppo.reward_model", Name, reward));
+        }
+
+        if (recipe.Base.Model is { } model)
+        {
+            inputs.Insert(0, new StageInput(BaseModel.Key, Name, model));
+        }
+
+        return inputs;
+    }
+
+    protected override void Validate(Recipe recipe, PpoOptions options, OptionErrors errors)
+    {
+        errors.Require(recipe.Data.Prompts is null or { HeldOut: > 0 } || recipe.Data.EvaluationPrompts is not null, $"{nameof(recipe.Data)}.{nameof(DataOptions.Prompts)}.{nameof(DataSource.HeldOut)}",
+            "must be above 0, or data.evaluation_prompts be given: ppo is judged on prompts that it does not see");
+        var own = errors.Below(Name);
+        var trains = recipe.Find<RewardOptions>() is not null;
+        own.Require(trains || options.RewardModel is not null, nameof(options.RewardModel), "is missing; ppo needs a reward stage before it or a reward model's folder here");
+        own.NoEffect(!trains, nameof(options.RewardModel), "beside the recipe's reward stage");
+        own.NoEffect(recipe.Rounds > 1, nameof(options.StartFrom), "with one round");
+    }
+
+    public override StageSummary Run(StageContext context)
+    {
+        var options = OptionsOf(context.Recipe);
+        var roles = PpoRoles.Of(context, options);
+        var tokenizer = StageTools.TokenizerOf(roles.Start);
+        var loaded = ModelFolder.Load(context.Device, roles.Start.Folder, options.SharedTrunk ? HeadKind.Language | HeadKind.Scalar : HeadKind.Language, trainable: true);
         using var policy = loaded.Decoder;
-        using var reference = context.LoadFrozen(context.Models.Supervised.Folder, HeadKind.Language).Decoder;
-        using var reward = LoadReward(context, context.Models.Reward, trainable: false);
-        using var value = options.SharedTrunk ? null : LoadReward(context, context.Models.Reward, trainable: true);
-        using var second = context.Models.SecondReward is { } place ? LoadReward(context, place, trainable: false) : null;
+        using var reference = context.LoadFrozen(roles.Reference.Folder, HeadKind.Language).Decoder;
+        using var reward = LoadReward(context, roles.Reward, trainable: false);
+        using var value = options.SharedTrunk ? null : LoadReward(context, roles.Reward, trainable: true);
+        using var second = roles.SecondReward is { } place ? LoadReward(context, place, trainable: false) : null;
         var models = new PpoModels(policy, reference, reward, value, second);
 
-        var limits = options.Limits.ForPrompts(policy.Config.ContextLength, options.MaxNewTokens);
-        var encoder = new SequenceEncoder(tokenizer, context.Data.FormatOf(context.Recipe.Data.Prompts), limits, context.Ledger);
+        var reader = context.Reader(tokenizer, policy.Config.ContextLength);
+        var encoder = reader.PromptEncoder(options.Limits, options.MaxNewTokens);
         var (train, heldOut) = context.Data.Prompts();
-        var prompts = StageTools.EncodePrompts(encoder, train);
+        var prompts = StageReader.Encode(encoder, train);
         if (prompts.Count == 0)
         {
             throw new InputException($"{context.Step.Name}: no training prompt is left:{Environment.NewLine}{context.Ledger.ToText()}");
         }
 
-        var pretraining = options.Ptx is { } ptx ? Pretraining(context, tokenizer, ptx, policy.Config.ContextLength) : [];
+        var pretraining = options.Ptx is { } ptx ? reader.Texts(ptx.ContextTokens).Train : [];
         using var host = new StageHost(context, tokenizer, options.KeepCheckpoints);
         using var arena = new Arena(context.Device); // training and evaluation use it in turn
-        var judgement = new PpoJudgement(context, models, tokenizer, encoder.EndIds, StageTools.EncodePrompts(encoder, heldOut.Take(options.EvaluationPrompts)), host, arena);
+        var asked = StageReader.Encode(encoder, heldOut.Take(options.EvaluationPrompts));
+        var judgement = new PpoJudgement(context, options, models, tokenizer, encoder.EndIds, asked, host, arena);
         PpoTrainer? trainer = null;
         PpoResult result;
         using (trainer = new PpoTrainer(
@@ -49,21 +96,58 @@ internal static class PpoStage
         }
 
         // The trainer's gradients and moments are gone: there is room for the base model.
-        return judgement.Summarize(result) with { Inputs = [.. places.Select(place => StageTools.LinkTo(place.Model, place.Role))] };
+        return judgement.Summarize(result) with { Inputs = roles.Links() };
     }
 
-    private static IReadOnlyList<(string Role, ModelPlace Model)> PlacesOf(StageContext context)
+    public override StagePlan Plan(StagePlanning planning)
     {
-        var places = new List<(string, ModelPlace)>
-        {
-            ("start", context.Models.PpoStart), ("reference", context.Models.Supervised), ("reward", context.Models.Reward),
-        };
-        if (context.Models.SecondReward is { } second)
-        {
-            places.Add(("second_reward", second));
-        }
+        var (recipe, options, costs) = (planning.Recipe, OptionsOf(planning.Recipe), planning.Costs);
+        var (prompts, heldOut) = (planning.Prompts(options.Limits, options.MaxNewTokens), planning.Prompts(options.Limits, options.MaxNewTokens, heldOut: true));
+        var answerTokens = planning.AnswerTokens(options.MaxNewTokens);
+        var promptTokens = StagePlanning.MeanLength(prompts);
+        var length = promptTokens + answerTokens;
+        var rollouts = (double)options.Steps * options.RolloutsPerStep;
+        var second = recipe.Find<RewardOptions>()?.SecondModel is not null;
+        var judges = second ? 4 : 3; // reference, reward, value, and a second reward model
+        var trained = (options.SharedTrunk ? 1 : 2) * options.InnerEpochs;
+        var rows = (promptTokens / options.RolloutsPerPrompt) + answerTokens; // of a rollout: a prompt goes through a model once for all of its rollouts
+        var tokens = rollouts * rows * (1 + judges + trained);
+        var pretraining = options.Ptx is { } ptx ? planning.Reader.Texts(ptx.ContextTokens).Train : [];
+        var pieces = pretraining.Count == 0 ? 0 : pretraining.Average(row => (double)row.Tokens.Length);
+        var mixed = pretraining.Count == 0 ? 0 : rollouts * options.InnerEpochs * options.Ptx!.BatchRatio * pieces;
+        var forward = rows * (judges + (3 * trained)) * costs.ForwardOperations(length); // the judges, and forward and backward of what is trained
+        var heads = answerTokens * (1 + (3 * options.InnerEpochs)) * costs.HeadOperations;
+        var starts = StageStep.Of(recipe).Any(step => step.Stage.Makes == StageProduct.SupervisedModel) ? 1 : 0;
+        var evaluations = 3 + (options.EvaluateEvery > 0 ? (options.Steps - 1) / options.EvaluateEvery : 0) + starts; // the start, the end, SFT and another base
+        var evaluated = (double)evaluations * Math.Min(heldOut.Length, options.EvaluationPrompts) * options.EvaluationSamples;
+        var judged = evaluated * (((judges - 1) * length * costs.ForwardOperations(length)) + (answerTokens * costs.HeadOperations));
+        return new StagePlan(
+            (long)rollouts, "rollouts", tokens, (long)options.Steps * options.InnerEpochs * (options.RolloutsPerStep / options.Minibatch),
+            prompts.Length == 0 ? 0 : BytesOf(planning, options, second, prompts, heldOut, pretraining),
+            (rollouts * (forward + heads)) + (3 * planning.LanguageOperations(mixed, mixed, pieces)) + judged,
+            planning.LanguageOperations((rollouts * rows) + (evaluated * length), (rollouts + evaluated) * answerTokens, length));
+    }
 
-        return places;
+    internal static long BytesOf(StagePlanning planning, PpoOptions options, bool withSecond, EncodedPrompt[] prompts, EncodedPrompt[] heldOut, IReadOnlyList<EncodedSequence> pretraining)
+    {
+        using var device = planning.Count();
+        using var policy = new Decoder(device, planning.Config, options.SharedTrunk ? HeadKind.Language | HeadKind.Scalar : HeadKind.Language, trainable: true);
+        using var reference = planning.Frozen(device, HeadKind.Language);
+        using var reward = planning.Frozen(device, HeadKind.Scalar);
+        using var value = options.SharedTrunk ? null : new Decoder(device, planning.Config, HeadKind.Scalar, trainable: true);
+        using var second = withSecond ? planning.Frozen(device, HeadKind.Scalar) : null;
+        using var arena = new Arena(device);
+        var measured = options with { ScoreNormalization = ScoreNormalization.None }; // the memory is the same
+        int[][] tokens = [.. prompts.Select(prompt => prompt.Tokens)];
+        using var trainer = new PpoTrainer(
+            measured, new PpoModels(policy, reference, reward, value, second), tokens, [], pretraining, planning.SeedOf(options.Seed), new SilentHost(), evaluate: null, arena);
+        int[][] asked = [.. Enumerable.Range(0, options.RolloutsPerStep).Select(i => tokens[i / options.RolloutsPerPrompt % tokens.Length])];
+        trainer.Sample(asked, 0, StagePlanning.Limits(asked));
+        trainer.Update(trainer.Score([.. asked.Select(prompt => new Completion(prompt, new int[options.MaxNewTokens], new float[options.MaxNewTokens], Finished: false))]), 1);
+        using var judging = new Generator(policy, arena); // of the held-out prompts
+        int[][] judged = [.. heldOut.Take(options.EvaluationPrompts).SelectMany(prompt => Enumerable.Repeat(prompt.Tokens, options.EvaluationSamples))];
+        StagePlanning.Sample(judging, judged, options.MaxNewTokens, options.MicroBatchTokens);
+        return device.HeldBytes - arena.UntouchedBytes + planning.HostLogits;
     }
 
     private static Decoder LoadReward(StageContext context, ModelPlace place, bool trainable)
@@ -76,12 +160,5 @@ internal static class PpoStage
         }
 
         return loaded.Decoder;
-    }
-
-    private static EncodedSequence[] Pretraining(StageContext context, Tokenizer tokenizer, PtxOptions ptx, int contextLength)
-    {
-        var pieces = new EncodingOptions { MaxTokens = Math.Min(ptx.ContextTokens ?? contextLength, contextLength) };
-        var encoder = new SequenceEncoder(tokenizer, context.Data.FormatOf(context.Recipe.Data.Text), pieces, context.Ledger);
-        return [.. context.Data.Texts().Train.SelectMany(encoder.Encode)];
     }
 }

@@ -1,4 +1,3 @@
-using System.Globalization;
 using Rlhf.Compute;
 using Rlhf.Data;
 using Rlhf.Evaluation;
@@ -9,33 +8,47 @@ using Rlhf.Reports;
 using Rlhf.Stages.Collect;
 using Rlhf.Text;
 using Rlhf.Text.Templates;
+using Rlhf.Training;
 
 namespace Rlhf.Stages.Reward;
 
 /// <summary>Step 2: the reward model, perhaps a second one as a check, and how far they can be trusted.</summary>
-internal static class RewardStage
+internal sealed class RewardStage : Stage<RewardOptions>
 {
-    private const string CollectedSalt = "collected rankings";
-    private const string SecondSalt = "second reward model";
-    private const int CenteringDemonstrations = 1024;
+    public override string Name => "reward";
 
-    private sealed record Part(string Source, double Weight, int? Round, List<EncodedRanking> Train, List<EncodedRanking> HeldOut);
+    public override string Summary => "Step 2: the reward model, on `data.comparisons` and what has been collected.";
 
-    private sealed record Rows(IReadOnlyList<EncodedRanking> Train, IReadOnlyList<EncodedRanking> HeldOut, int LeftOut, IReadOnlyList<int[]> Demonstrations, IReadOnlyList<RankingSource> Sources);
+    public override StageProduct Makes => StageProduct.RewardModel;
 
-    public static StageSummary Run(StageContext context)
+    public override uint SeedNumber => 3;
+
+    public override IReadOnlyList<StageInput> Reads(Recipe recipe)
     {
-        var options = context.Recipe.Reward!;
+        var comparisons = new StageInput(nameof(DataOptions.Comparisons), Name, IsOptional: true); // or rankings that were collected
+        return OptionsOf(recipe).NormalizeOn == NormalizeOn.Demonstrations
+            ? [comparisons, new StageInput(nameof(DataOptions.Demonstrations), "reward.normalize_on: demonstrations")]
+            : [comparisons];
+    }
+
+    protected override void Validate(Recipe recipe, RewardOptions options, OptionErrors errors)
+    {
+        var collect = recipe.Find<CollectOptions>();
+        errors.Require(recipe.Data.Comparisons is not null || collect is not null, $"{nameof(recipe.Data)}.{nameof(DataOptions.Comparisons)}", "is missing; the reward stage needs it, or a collect stage before it");
+        errors.Require(collect is not { Labeler: null }, "collect.labeler", "is missing; the reward stage needs ranked answers: write people, judge, gold, or the folder of a reward model");
+        var own = errors.Below(Name);
+        own.NoEffect(collect is not null, nameof(options.CollectedHeldOut), "without a collect stage");
+        own.NoEffect(recipe.Rounds > 1, nameof(options.RoundWeights), "with one round");
+        own.Require(options.RoundWeights.Count <= recipe.Rounds, nameof(options.RoundWeights), "has more weights than there are rounds");
+    }
+
+    public override StageSummary Run(StageContext context)
+    {
+        var options = OptionsOf(context.Recipe);
         var start = context.Models.Supervised;
         var tokenizer = StageTools.TokenizerOf(start);
-        int contextLength;
-        using (var folder = HuggingFaceFolder.Load(start.Folder))
-        {
-            contextLength = folder.Config.ContextLength;
-        }
-
-        var rows = Read(context, options, tokenizer, contextLength);
-        CheckPairs(context, options, rows);
+        var rows = RewardRows.Read(context, context.Reader(tokenizer, StageTools.ContextLengthOf(start)), options);
+        rows.CheckPairs(context, options);
         var seed = context.SeedOf(options.Seed);
         var result = StageTools.Once(context, "trained", () => Train(context, options, start, tokenizer, rows, seed, context.ModelFolder, ""), context.ModelFolder);
         var figures = new Dictionary<string, Figure> { ["train_loss"] = new(result.TrainLoss) };
@@ -53,7 +66,7 @@ internal static class RewardStage
         var trust = Judge(context, options, context.ModelFolder, rows, result, figures, FigureNames.Accuracy, FigureNames.ValidationLoss);
         if (options.SecondModel is { } second)
         {
-            var kept = rows with { Train = WithoutDropped(rows.Train, second) };
+            var kept = rows.WithoutDropped(second);
             var folder = Path.Combine(context.Folder, ModelLineage.SecondModel);
             var secondResult = StageTools.Once(context, "trained-second", () => Train(context, options, start, tokenizer, kept, second.Seed ?? Philox.Derive(seed, 2), folder, "second"), folder);
             Judge(context, options, folder, rows, secondResult, figures, FigureNames.SecondAccuracy, "second_validation_loss");
@@ -62,7 +75,7 @@ internal static class RewardStage
         return StageTools.SummaryOf(context, result.Steps, figures) with { Trust = trust, Rankings = rows.Sources, Inputs = [StageTools.LinkTo(start, "start")] };
     }
 
-    private static RewardResult Train(StageContext context, RewardOptions options, ModelPlace start, Tokenizer tokenizer, Rows rows, ulong seed, string folder, string name)
+    private static RewardResult Train(StageContext context, RewardOptions options, ModelPlace start, Tokenizer tokenizer, RewardRows rows, ulong seed, string folder, string name)
     {
         var model = ModelFolder.Load(context.Device, start.Folder, HeadKind.Scalar, trainable: true);
         using var decoder = model.Decoder;
@@ -102,109 +115,61 @@ internal static class RewardStage
         return (source, null);
     }
 
-    private static Rows Read(StageContext context, RewardOptions options, Tokenizer tokenizer, int contextLength)
+    public override StagePlan Plan(StagePlanning planning)
     {
-        var data = context.Recipe.Data;
-        var limits = options.Limits.Within(contextLength);
-        SequenceEncoder Encoder(DataSource? source) => new(tokenizer, context.Data.FormatOf(source), limits, context.Ledger);
-
-        var parts = new List<Part>();
-        if (data.Comparisons is { } source)
+        var options = OptionsOf(planning.Recipe);
+        var (rankings, heldOut) = RewardRows.Comparisons(planning.Reader, options);
+        var (examples, tokens) = ((double)rankings.Count, rankings.Sum(ranking => (double)RewardTrainer.RowsOf(ranking, options)));
+        var validated = heldOut.Sum(ranking => (double)RewardTrainer.RowsOf(ranking, options));
+        var (answers, answersTokens) = (rankings.Sum(ranking => (double)ranking.Answers.Length), rankings.Sum(ranking => ranking.Answers.Sum(answer => (double)answer.Tokens.Length)));
+        if (planning.Recipe.Find<CollectOptions>() is { } collect)
         {
-            var (comparisons, encoder) = (context.Data.Comparisons(), Encoder(source));
-            List<EncodedRanking> Encoded(IEnumerable<Ranking> rankings) => [.. rankings.Select(encoder.Encode).OfType<EncodedRanking>()];
-            parts.Add(new Part("data.comparisons", 1, null, Encoded(comparisons.Train), Encoded(comparisons.HeldOut)));
+            var collected = CollectStage.PromptsOf(planning, collect);
+            var (prompts, promptTokens) = (collected.Length, StagePlanning.MeanLength(collected));
+            var answerTokens = planning.AnswerTokens(collect.MaxNewTokens);
+            var ranking = ((RewardTrainer.SharesPrompts(options) ? 1 : collect.AnswersPerPrompt) * promptTokens) + (collect.AnswersPerPrompt * answerTokens);
+            var trained = planning.Step.Round * prompts * (1 - options.CollectedHeldOut);
+            (examples, tokens) = (examples + trained, tokens + (trained * ranking));
+            validated += planning.Step.Round * prompts * options.CollectedHeldOut * ranking;
+            (answers, answersTokens) = (answers + (trained * collect.AnswersPerPrompt), answersTokens + (trained * collect.AnswersPerPrompt * (promptTokens + answerTokens)));
+            var longest = collected.Select(prompt => LongestRanking(prompt, collect)).ToArray();
+            rankings.AddRange(longest);
+            heldOut.AddRange(options.CollectedHeldOut > 0 ? longest : []);
         }
 
-        foreach (var (stage, file) in context.Models.CollectedRankings)
-        {
-            var part = new Part(stage.Name, options.WeightOfRound(context.Step.Round - stage.Round), stage.Round, [], []);
-            foreach (var row in part.Weight > 0 ? RankingFile.Read(file) : [])
-            {
-                // Salted: the unsalted side decides which prompts were sampled at all.
-                (PromptSplit.IsHeldOut(row.PromptText, options.CollectedHeldOut, CollectedSalt) ? part.HeldOut : part.Train).Add(row with { Weight = part.Weight });
-            }
-
-            parts.Add(part);
-        }
-
-        CheckLabelers(context, options, [.. parts.SelectMany(part => part.Train.Concat(part.HeldOut))]);
-        var labelers = new HeldOutLabelers(options.HeldOutLabelers, parts.SelectMany(part => part.Train));
-        parts.ForEach(part => labelers.Apply(part.Train, part.HeldOut));
-        if (parts.Sum(part => part.Train.Count) == 0)
-        {
-            throw new InputException($"{context.Step.Name}: no ranking is left to train on:{Environment.NewLine}{context.Ledger.ToText()}");
-        }
-
-        return new Rows(
-            [.. parts.SelectMany(part => part.Train)], [.. parts.SelectMany(part => part.HeldOut)], labelers.LeftOut,
-            options.NormalizeOn == NormalizeOn.Demonstrations ? Demonstrations(context, tokenizer, limits) : [],
-            [.. parts.Select(part => new RankingSource(part.Source, part.Weight, part.Train.Count, part.HeldOut.Count, part.Round))]);
+        var models = options.SecondModel is { } second ? 2 - second.DropFraction : 1;
+        var updates = (long)(Math.Ceiling(examples / options.Batch) * options.Epochs * models);
+        tokens *= options.Epochs * models;
+        var evaluations = (1 + (options.EvaluateEvery > 0 ? updates / options.EvaluateEvery : options.Epochs)) * models; // during and after
+        var operations = ((3 * tokens) + (evaluations * validated)) * planning.Costs.ForwardOperations(answersTokens / Math.Max(1, answers));
+        return new StagePlan((long)examples, "rankings", tokens, updates, BytesOf(planning, options, rankings, heldOut), operations);
     }
 
-    /// <summary>A labeler who is to be held out and ranked nothing is a name written wrongly, unless rankings are collected: then they may rank later.</summary>
-    private static void CheckLabelers(StageContext context, RewardOptions options, IReadOnlyList<EncodedRanking> rankings)
+    /// <summary>A ranking of answers that are all as long as they may be.</summary>
+    private static EncodedRanking LongestRanking(EncodedPrompt prompt, CollectOptions options)
     {
-        string[] known = [.. rankings.Select(ranking => ranking.Labeler).OfType<string>().Distinct(StringComparer.Ordinal).Order(StringComparer.Ordinal)];
-        if (options.HeldOutLabelers.Except(known, StringComparer.Ordinal).ToArray() is not { Length: > 0 } absent)
-        {
-            return;
-        }
-
-        var problem = $"{context.Step.Name}: reward.held_out_labelers: nothing is ranked by {string.Join(", ", absent)}; the rankings' labelers are {(known.Length > 0 ? string.Join(", ", known) : "not named")}";
-        if (context.Recipe.Collect is null)
-        {
-            throw new InputException(problem + ".");
-        }
-
-        context.Progress.Line(problem);
+        int[] tokens = [.. prompt.Tokens, .. new int[options.MaxNewTokens]];
+        var answers = Enumerable.Repeat(new EncodedSequence(tokens, prompt.Tokens.Length, null, prompt.PromptText, false), options.AnswersPerPrompt);
+        return new EncodedRanking("", prompt.PromptText, [.. answers], [(0, 1)], [], 1, null, null);
     }
 
-    /// <summary>Whether a ranking has a pair that the loss counts.</summary>
-    private static bool HasPair(EncodedRanking ranking, RewardOptions options) => ranking.Pairs.Count > 0 || (options.Ties == TieRule.Half && ranking.Ties.Count > 0);
-
-    private static List<EncodedRanking> WithoutDropped(IEnumerable<EncodedRanking> rankings, SecondModelOptions second) =>
-        [.. rankings.Where(ranking => !PromptSplit.IsHeldOut(ranking.PromptText, second.DropFraction, SecondSalt))];
-
-    /// <summary>Before anything is trained: rankings of ties alone would leave the model as it was.</summary>
-    private static void CheckPairs(StageContext context, RewardOptions options, Rows rows)
+    internal static long BytesOf(StagePlanning planning, RewardOptions options, IReadOnlyList<EncodedRanking> train, IReadOnlyList<EncodedRanking> heldOut)
     {
-        if (!rows.Train.Any(ranking => HasPair(ranking, options)))
+        using var device = planning.Count();
+        using var decoder = new Decoder(device, planning.Config, HeadKind.Scalar, trainable: true);
+        using var arena = new Arena(device);
+        using var trainer = new RewardTrainer(options, decoder, train, heldOut, planning.SeedOf(options.Seed), new SilentHost(), arena);
+        for (var step = 1; step <= Math.Min(trainer.TotalSteps, StagePlanning.StepsTried); step++)
         {
-            var files = context.Models.CollectedRankings.ToDictionary(collected => collected.Stage.Name, collected => collected.File);
-            var sources = rows.Sources.Where(source => source.Training > 0).Select(source => string.Create(
-                CultureInfo.InvariantCulture, $"{source.Training} of {source.Source} ({files.GetValueOrDefault(source.Source) ?? string.Join(", ", context.Recipe.Data.Comparisons?.Path ?? [])})"));
-            throw new InputException(
-                $"{context.Step.Name}: no ranking prefers one answer to another, all {rows.Train.Count} to train on hold only ties: {string.Join(", ", sources)}. "
-                + "Rank answers apart, or set reward.ties=half, which trains tied answers towards the same reward.");
+            trainer.TrainStep(step);
         }
 
-        if (options.SecondModel is { } second && !WithoutDropped(rows.Train, second).Exists(ranking => HasPair(ranking, options)))
-        {
-            throw new InputException(FormattableString.Invariant(
-                $"{context.Step.Name}: with reward.second_model.drop_fraction {second.DropFraction} no ranking that prefers one answer to another is left for the second model: lower it, or give more rankings."));
-        }
-
-        if (rows.HeldOut.Count == 0)
-        {
-            context.Progress.Line($"{context.Step.Name}: no ranking is held out: no validation loss, no accuracy on new prompts and no trust report; data.comparisons.held_out or reward.collected_held_out gives some");
-        }
-        else if (!rows.HeldOut.Any(ranking => HasPair(ranking, options)))
-        {
-            context.Progress.Line($"{context.Step.Name}: the {rows.HeldOut.Count} held-out rankings hold only ties: no validation loss and no trust report");
-        }
-    }
-
-    private static int[][] Demonstrations(StageContext context, Tokenizer tokenizer, EncodingOptions limits)
-    {
-        // What is cut or dropped here was counted by the sft stage; this ledger is the rankings'.
-        var ledger = new Ledger("demonstrations");
-        var encoder = new SequenceEncoder(tokenizer, context.Data.FormatOf(context.Recipe.Data.Demonstrations), limits with { OnOverlong = OverlongPolicy.Drop }, ledger);
-        return [.. context.Data.Demonstrations().Train.Select(encoder.EncodeAnswer).OfType<EncodedSequence>().Take(CenteringDemonstrations).Select(row => row.Tokens)];
+        trainer.StatisticsOf(heldOut);
+        return device.HeldBytes - arena.UntouchedBytes;
     }
 
     private static TrustReport? Judge(
-        StageContext context, RewardOptions options, string folder, Rows rows, RewardResult result, Dictionary<string, Figure> figures, string accuracy, string loss)
+        StageContext context, RewardOptions options, string folder, RewardRows rows, RewardResult result, Dictionary<string, Figure> figures, string accuracy, string loss)
     {
         if (rows.HeldOut.Sum(ranking => ranking.Pairs.Count) == 0)
         {

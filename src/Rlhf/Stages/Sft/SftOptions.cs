@@ -35,6 +35,8 @@ public sealed record SftOptions : SupervisedOptions
     /// <summary>Limits on the length of demonstrations and what becomes of longer ones; the model's context length always limits.</summary>
     public EncodingOptions Limits { get; init; } = new();
 
+    internal override double EmbeddingNoise => NeftuneAlpha;
+
     /// <inheritdoc/>
     public override void Validate(OptionErrors errors)
     {

@@ -1,4 +1,4 @@
-namespace Rlhf.Stages;
+namespace Rlhf.Labelers;
 
 /// <summary>Puts the rows of a file of answers into the store in which people rank; rows that are there already add nothing.</summary>
 /// <param name="store">An SQLite file or <c>postgres://user@host:port/database</c>.</param>

@@ -7,7 +7,7 @@ using Rlhf.Labelers;
 using Rlhf.Sampling;
 using Rlhf.Text.Templates;
 
-namespace Rlhf.Stages.Collect;
+namespace Rlhf.Labelers;
 
 /// <summary>K different answers to one prompt, and who ranked them how.</summary>
 /// <param name="Prompt">The prompt.</param>
@@ -23,7 +23,7 @@ internal sealed record CollectedAnswers(
     public IEnumerable<int[]> Sequences => Tokens.Select(answer => (int[])[.. Encoded.Tokens, .. answer]);
 
     /// <summary>The same answers, ranked.</summary>
-    public CollectedAnswers RankedBy(ILabeler labeler) => this with { Tiers = labeler.Label(Prompt, Texts).Tiers, Labeler = labeler.Name };
+    public CollectedAnswers RankedBy(string labeler, IReadOnlyList<double> scores) => this with { Tiers = Data.Tiers.ByScore(scores), Labeler = labeler };
 }
 
 /// <summary>Where a stage's answers are from.</summary>

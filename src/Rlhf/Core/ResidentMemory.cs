@@ -1,7 +1,7 @@
 using System.Diagnostics;
 using System.Globalization;
 
-namespace Rlhf.Runs;
+namespace Rlhf.Core;
 
 /// <summary>Most memory of this process that was resident, as the system counts it: the whole program with everything in it.</summary>
 public static class ResidentMemory

@@ -1,7 +1,7 @@
 using YamlDotNet.Core;
 using YamlDotNet.Core.Events;
 
-namespace Rlhf.Runs;
+namespace Rlhf.Stages;
 
 /// <summary>A piece of a recipe with the place it was read from.</summary>
 /// <param name="Origin">Where it stands: <c>file:line:column</c>, or the command line's <c>--set a.b=value</c>.</param>

@@ -1,4 +1,5 @@
 using Rlhf.Data;
+using Rlhf.Labelers;
 using Rlhf.Sampling;
 using Rlhf.Stages.Collect;
 using Rlhf.Text.Templates;

@@ -1,0 +1,17 @@
+using Rlhf.Text.Templates;
+
+namespace Rlhf.Stages.Pretrain;
+
+/// <summary>Next-token training on plain text.</summary>
+internal sealed class PretrainStage : SupervisedStage<PretrainOptions>
+{
+    public override string Name => "pretrain";
+
+    public override string Summary => "Next-token training on `data.text`.";
+
+    public override uint SeedNumber => 0;
+
+    protected override string DataKey => nameof(DataOptions.Text);
+
+    protected override (List<EncodedSequence> Train, List<EncodedSequence> HeldOut) Read(StageReader reader, PretrainOptions options) => reader.Texts(options.ContextTokens);
+}

@@ -1,0 +1,130 @@
+using System.Globalization;
+using Rlhf.Data;
+using Rlhf.Labelers;
+using Rlhf.Objectives;
+using Rlhf.Reports;
+using Rlhf.Text.Templates;
+
+namespace Rlhf.Stages.Reward;
+
+/// <summary>The rankings that a reward model is trained and judged on.</summary>
+/// <param name="Train">Rankings trained on.</param>
+/// <param name="HeldOut">Rankings held out.</param>
+/// <param name="LeftOut">Rankings of held-out labelers on training prompts, which nobody reads.</param>
+/// <param name="Demonstrations">Demonstrations that score 0 on average; empty where nothing is centred.</param>
+/// <param name="Sources">Where the rankings are from.</param>
+internal sealed record RewardRows(
+    IReadOnlyList<EncodedRanking> Train, IReadOnlyList<EncodedRanking> HeldOut, int LeftOut, IReadOnlyList<int[]> Demonstrations, IReadOnlyList<RankingSource> Sources)
+{
+    private const string CollectedSalt = "collected rankings";
+    private const string SecondSalt = "second reward model";
+    private const int CenteringDemonstrations = 1024;
+
+    private sealed record Part(string Source, double Weight, int? Round, List<EncodedRanking> Train, List<EncodedRanking> HeldOut);
+
+    /// <summary>The comparisons of the data; none without a source.</summary>
+    public static (List<EncodedRanking> Train, List<EncodedRanking> HeldOut) Comparisons(StageReader reader, RewardOptions options)
+    {
+        var encoder = reader.Encoder(reader.Recipe.Data.Comparisons, options.Limits);
+        var (train, heldOut) = reader.Data.Comparisons();
+        return ([.. train.Select(encoder.Encode).OfType<EncodedRanking>()], [.. heldOut.Select(encoder.Encode).OfType<EncodedRanking>()]);
+    }
+
+    /// <summary>The rankings of the data and of all collect stages so far.</summary>
+    public static RewardRows Read(StageContext context, StageReader reader, RewardOptions options)
+    {
+        var parts = new List<Part>();
+        if (context.Recipe.Data.Comparisons is not null)
+        {
+            var (train, heldOut) = Comparisons(reader, options);
+            parts.Add(new Part("data.comparisons", 1, null, train, heldOut));
+        }
+
+        foreach (var (stage, folder) in context.Models.Rankings)
+        {
+            var part = new Part(stage.Name, options.WeightOfRound(context.Step.Round - stage.Round), stage.Round, [], []);
+            foreach (var row in part.Weight > 0 ? RankingFile.Read(Path.Combine(folder, RankingFile.Name)) : [])
+            {
+                // Salted: the unsalted side decides which prompts were sampled at all.
+                (PromptSplit.IsHeldOut(row.PromptText, options.CollectedHeldOut, CollectedSalt) ? part.HeldOut : part.Train).Add(row with { Weight = part.Weight });
+            }
+
+            parts.Add(part);
+        }
+
+        CheckLabelers(context, options, [.. parts.SelectMany(part => part.Train.Concat(part.HeldOut))]);
+        var labelers = new HeldOutLabelers(options.HeldOutLabelers, parts.SelectMany(part => part.Train));
+        parts.ForEach(part => labelers.Apply(part.Train, part.HeldOut));
+        if (parts.Sum(part => part.Train.Count) == 0)
+        {
+            throw new InputException($"{context.Step.Name}: no ranking is left to train on:{Environment.NewLine}{context.Ledger.ToText()}");
+        }
+
+        return new RewardRows(
+            [.. parts.SelectMany(part => part.Train)], [.. parts.SelectMany(part => part.HeldOut)], labelers.LeftOut,
+            options.NormalizeOn == NormalizeOn.Demonstrations ? DemonstrationsOf(reader, options) : [],
+            [.. parts.Select(part => new RankingSource(part.Source, part.Weight, part.Train.Count, part.HeldOut.Count, part.Round))]);
+    }
+
+    /// <summary>A labeler who is to be held out and ranked nothing is a name written wrongly, unless rankings are collected: then they may rank later.</summary>
+    private static void CheckLabelers(StageContext context, RewardOptions options, IReadOnlyList<EncodedRanking> rankings)
+    {
+        string[] known = [.. rankings.Select(ranking => ranking.Labeler).OfType<string>().Distinct(StringComparer.Ordinal).Order(StringComparer.Ordinal)];
+        if (options.HeldOutLabelers.Except(known, StringComparer.Ordinal).ToArray() is not { Length: > 0 } absent)
+        {
+            return;
+        }
+
+        var problem = $"{context.Step.Name}: reward.held_out_labelers: nothing is ranked by {string.Join(", ", absent)}; the rankings' labelers are {(known.Length > 0 ? string.Join(", ", known) : "not named")}";
+        if (context.Models.Rankings.Count == 0)
+        {
+            throw new InputException(problem + ".");
+        }
+
+        context.Progress.Line(problem);
+    }
+
+    /// <summary>Whether a ranking has a pair that the loss counts.</summary>
+    private static bool HasPair(EncodedRanking ranking, RewardOptions options) => ranking.Pairs.Count > 0 || (options.Ties == TieRule.Half && ranking.Ties.Count > 0);
+
+    /// <summary>Without the training rankings that the second model is not to see.</summary>
+    public RewardRows WithoutDropped(SecondModelOptions second) =>
+        this with { Train = [.. Train.Where(ranking => !PromptSplit.IsHeldOut(ranking.PromptText, second.DropFraction, SecondSalt))] };
+
+    /// <summary>Before anything is trained: rankings of ties alone would leave the model as it was.</summary>
+    public void CheckPairs(StageContext context, RewardOptions options)
+    {
+        if (!Train.Any(ranking => HasPair(ranking, options)))
+        {
+            var files = context.Models.Rankings.ToDictionary(collected => collected.Stage.Name, collected => Path.Combine(collected.Folder, RankingFile.Name));
+            var sources = Sources.Where(source => source.Training > 0).Select(source => string.Create(
+                CultureInfo.InvariantCulture, $"{source.Training} of {source.Source} ({files.GetValueOrDefault(source.Source) ?? string.Join(", ", context.Recipe.Data.Comparisons?.Path ?? [])})"));
+            throw new InputException(
+                $"{context.Step.Name}: no ranking prefers one answer to another, all {Train.Count} to train on hold only ties: {string.Join(", ", sources)}. "
+                + "Rank answers apart, or set reward.ties=half, which trains tied answers towards the same reward.");
+        }
+
+        if (options.SecondModel is { } second && !WithoutDropped(second).Train.Any(ranking => HasPair(ranking, options)))
+        {
+            throw new InputException(FormattableString.Invariant(
+                $"{context.Step.Name}: with reward.second_model.drop_fraction {second.DropFraction} no ranking that prefers one answer to another is left for the second model: lower it, or give more rankings."));
+        }
+
+        if (HeldOut.Count == 0)
+        {
+            context.Progress.Line($"{context.Step.Name}: no ranking is held out: no validation loss, no accuracy on new prompts and no trust report; data.comparisons.held_out or reward.collected_held_out gives some");
+        }
+        else if (!HeldOut.Any(ranking => HasPair(ranking, options)))
+        {
+            context.Progress.Line($"{context.Step.Name}: the {HeldOut.Count} held-out rankings hold only ties: no validation loss and no trust report");
+        }
+    }
+
+    private static int[][] DemonstrationsOf(StageReader reader, RewardOptions options)
+    {
+        // What is cut or dropped here was counted by the sft stage; this ledger is the rankings'.
+        var unheard = reader with { Ledger = new Ledger("demonstrations") };
+        var encoder = unheard.Encoder(reader.Recipe.Data.Demonstrations, options.Limits with { OnOverlong = OverlongPolicy.Drop });
+        return [.. reader.Data.Demonstrations().Train.Select(encoder.EncodeAnswer).OfType<EncodedSequence>().Take(CenteringDemonstrations).Select(row => row.Tokens)];
+    }
+}

@@ -1,0 +1,120 @@
+using Rlhf.Compute;
+using Rlhf.Data;
+using Rlhf.Model;
+using Rlhf.Model.Checkpoints;
+using Rlhf.Reports;
+using Rlhf.Text;
+using Rlhf.Text.Templates;
+using Rlhf.Training;
+
+namespace Rlhf.Stages;
+
+/// <summary>A stage of next-token training: rows, start model, trainer, model, summary.</summary>
+internal abstract class SupervisedStage<TOptions> : Stage<TOptions> where TOptions : SupervisedOptions, new()
+{
+    public override StageProduct Makes => StageProduct.SupervisedModel;
+
+    public override bool Repeats => false;
+
+    /// <summary>The key of the rows below <c>data</c>.</summary>
+    protected abstract string DataKey { get; }
+
+    /// <summary>The rows as sequences.</summary>
+    protected abstract (List<EncodedSequence> Train, List<EncodedSequence> HeldOut) Read(StageReader reader, TOptions options);
+
+    /// <summary>The measure by which the best model is kept, where it is not the loss.</summary>
+    protected virtual ModelJudge? CreateJudge(StageContext context, StageReader reader, TOptions options, Decoder decoder, Arena arena) => null;
+
+    /// <summary>What goes along with the model.</summary>
+    protected virtual ModelSource SourceOf(StageContext context, ModelSource source, Tokenizer tokenizer) => source;
+
+    public override IReadOnlyList<StageInput> Reads(Recipe recipe) => [new(DataKey, Name)];
+
+    protected override void Validate(Recipe recipe, TOptions options, OptionErrors errors)
+    {
+        var source = recipe.Data.Given().Where(given => given.Key == DataKey).Select(given => given.Source).FirstOrDefault();
+        var (own, held) = (errors.Below(Name), $"data.{SnakeCase.From(DataKey)}.held_out");
+        own.NoEffect(source?.HeldOut > 0, nameof(options.EvaluateEvery), $"without {held}");
+        own.Require(options.KeepBest != KeepBest.ValidationLoss || source is null or { HeldOut: > 0 }, nameof(options.KeepBest),
+            $"validation_loss needs {held} above 0; or write none to keep the last model");
+    }
+
+    public override StageSummary Run(StageContext context)
+    {
+        var options = OptionsOf(context.Recipe);
+        var start = context.Models.Supervised;
+        var tokenizer = StageTools.TokenizerOf(start);
+        var model = ModelFolder.Load(context.Device, start.Folder, HeadKind.Language, trainable: true);
+        using var decoder = model.Decoder;
+        StageTools.TellNotes(context, start, decoder.Config);
+        var reader = context.Reader(tokenizer, decoder.Config.ContextLength);
+        var (train, heldOut) = Read(reader, options);
+        if (train.Count == 0)
+        {
+            throw new InputException($"{context.Step.Name}: no training row is left:{Environment.NewLine}{context.Ledger.ToText()}");
+        }
+
+        using var arena = new Arena(context.Device); // training and the judge use it in turn
+        using var judge = CreateJudge(context, reader, options, decoder, arena);
+        using var host = new StageHost(context, tokenizer, options.KeepCheckpoints);
+        using var trainer = new SupervisedTrainer(options, decoder, train, heldOut, context.SeedOf(options.Seed), host, arena, judge is null ? null : judge.MeanReward);
+        var before = heldOut.Count > 0 ? trainer.LossOf(heldOut) : (double?)null;
+        var result = trainer.Run();
+        var figures = new Dictionary<string, Figure>();
+        if (before is { } loss)
+        {
+            figures[FigureNames.ValidationLossBefore] = new Figure(loss, Unit: "nats");
+            figures[FigureNames.ValidationLoss] = new Figure(trainer.LossOf(heldOut), Unit: "nats");
+        }
+
+        figures["train_loss"] = new Figure(result.TrainLoss, Unit: "nats");
+        figures["kept_step"] = new Figure(result.BestStep);
+        figures["training_rows"] = new Figure(train.Count);
+        figures["training_tokens"] = new Figure(train.Sum(row => (double)row.TrainedTokens));
+        ModelFolder.Save(decoder, context.ModelFolder, SourceOf(context, model.Source, tokenizer), asReward: false);
+        return StageTools.SummaryOf(context, result.Steps, figures) with { Inputs = [StageTools.LinkTo(start, "start")] };
+    }
+
+    public override StagePlan Plan(StagePlanning planning)
+    {
+        var options = OptionsOf(planning.Recipe);
+        var (rows, heldOut) = Read(planning.Reader, options);
+        if (rows.Count == 0)
+        {
+            throw new InputException("the plan found no training row: " + planning.Reader.Ledger.ToText());
+        }
+
+        Planned(planning, rows);
+        int[] lengths = [.. rows.Select(row => row.Tokens.Length)];
+        var schedule = new SupervisedSchedule(options, lengths, 0);
+        var epochTokens = rows.Sum(row => (double)row.Tokens.Length);
+        var perEpoch = (double)schedule.TotalSteps / options.Epochs;
+        var share = options.MaxSteps is { } most && perEpoch > 0 ? Math.Min(1, most / (double)new SupervisedSchedule(options with { MaxSteps = null }, lengths, 0).TotalSteps) : 1;
+        var tokens = epochTokens * options.Epochs * share;
+        var targets = rows.Sum(row => (double)row.TrainedTokens) * options.Epochs * share;
+        var evaluations = heldOut.Count == 0 ? 0 : 2 + (options.EvaluateEvery > 0 ? schedule.TotalSteps / options.EvaluateEvery : options.Epochs * share); // before, during, after
+        var operations = (3 * planning.LanguageOperations(tokens, targets, epochTokens / rows.Count))
+            + (evaluations * planning.LanguageOperations(heldOut.Sum(row => (double)row.Tokens.Length), heldOut.Sum(row => (double)row.TrainedTokens), epochTokens / rows.Count));
+        return new StagePlan(rows.Count, "rows", tokens, schedule.TotalSteps, BytesOf(planning, options, rows, heldOut), operations);
+    }
+
+    /// <summary>What later stages plan with.</summary>
+    protected virtual void Planned(StagePlanning planning, IReadOnlyList<EncodedSequence> rows)
+    {
+    }
+
+    internal static long BytesOf(StagePlanning planning, TOptions options, IReadOnlyList<EncodedSequence> train, IReadOnlyList<EncodedSequence> heldOut)
+    {
+        using var device = planning.Count();
+        using var decoder = new Decoder(device, planning.Config, HeadKind.Language, trainable: true);
+        using var judge = options.KeepBest == KeepBest.Reward ? planning.Frozen(device, HeadKind.Scalar) : null;
+        using var arena = new Arena(device);
+        using var trainer = new SupervisedTrainer(options, decoder, train, heldOut, planning.SeedOf(options.Seed), new SilentHost(), arena);
+        for (var step = 1; step <= Math.Min(trainer.TotalSteps, StagePlanning.StepsTried); step++)
+        {
+            trainer.TrainStep(step);
+        }
+
+        return device.HeldBytes - arena.UntouchedBytes;
+    }
+}
