@@ -4,7 +4,6 @@ using Rlhf.Compute.Cpu;
 using Rlhf.Labelers;
 using Rlhf.Reports;
 using Rlhf.Stages;
-using Rlhf.Stages.Collect;
 using Rlhf.Training;
 using Rlhf.Web.Labeling;
 

@@ -1,12 +1,11 @@
 using System.CommandLine;
-using System.Text.Json.Nodes;
 using System.Text.Json;
+using System.Text.Json.Nodes;
 using Rlhf.Data;
 using Rlhf.Labelers;
 using Rlhf.Sampling;
-using Rlhf.Stages.Collect;
-using Rlhf.Text.Templates;
 using Rlhf.Text;
+using Rlhf.Text.Templates;
 using Rlhf.Web.Labeling;
 
 namespace Rlhf.Cli;

@@ -3,7 +3,6 @@ using Rlhf.Cli;
 using Rlhf.Data;
 using Rlhf.Reports;
 using Rlhf.Runs;
-using Rlhf.Stages;
 using Rlhf.World;
 
 namespace Rlhf.Tests;

@@ -4,7 +4,6 @@ using Rlhf.Benchmarks;
 using Rlhf.Compute;
 using Rlhf.Compute.Cpu;
 using Rlhf.Reports;
-using Rlhf.Runs;
 
 namespace Rlhf.Cli.Commands;
 

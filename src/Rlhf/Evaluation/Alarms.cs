@@ -1,5 +1,3 @@
-using Rlhf.Stages.Ppo;
-
 namespace Rlhf.Evaluation;
 
 /// <summary>What the alarms look at in one PPO step.</summary>

@@ -3,7 +3,6 @@ using System.Text.Encodings.Web;
 using System.Text.Json;
 using System.Text.Json.Nodes;
 using Rlhf.Data;
-using Rlhf.Labelers;
 using Rlhf.Sampling;
 using Rlhf.Text.Templates;
 

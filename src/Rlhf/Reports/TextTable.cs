@@ -59,9 +59,10 @@ public sealed class TextTable
     private void WritePlain(TextWriter output)
     {
         var widths = _headers.Select((header, i) => _rows.Select(row => Width(row[i])).Append(Width(header)).Max()).ToArray();
+        bool[] numeric = [.. _headers.Select((_, i) => IsNumeric(i))];
         foreach (var row in _rows.Prepend(_headers))
         {
-            var cells = row.Select((cell, i) => IsNumeric(i) ? new string(' ', widths[i] - Width(cell)) + cell : cell + new string(' ', widths[i] - Width(cell)));
+            var cells = row.Select((cell, i) => numeric[i] ? new string(' ', widths[i] - Width(cell)) + cell : cell + new string(' ', widths[i] - Width(cell)));
             output.WriteLine(string.Join("  ", cells).TrimEnd());
         }
     }

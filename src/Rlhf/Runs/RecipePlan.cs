@@ -2,12 +2,7 @@ using Rlhf.Data;
 using Rlhf.Model;
 using Rlhf.Model.Checkpoints;
 using Rlhf.Stages;
-using Rlhf.Stages.Collect;
-using Rlhf.Stages.Ppo;
-using Rlhf.Stages.Reward;
 using Rlhf.Text;
-using Rlhf.Text.Templates;
-using Rlhf.Training;
 
 namespace Rlhf.Runs;
 

@@ -1,8 +1,5 @@
 using Rlhf.Data;
 using Rlhf.Stages;
-using Rlhf.Stages.Collect;
-using Rlhf.Stages.Ppo;
-using Rlhf.Stages.Sft;
 
 namespace Rlhf.Runs;
 

@@ -1,12 +1,6 @@
 using Rlhf.Data;
 using Rlhf.Stages;
-using Rlhf.Stages.Collect;
-using Rlhf.Stages.Ppo;
-using Rlhf.Stages.Pretrain;
-using Rlhf.Stages.Reward;
-using Rlhf.Stages.Sft;
 using Rlhf.Text.Templates;
-using Rlhf.Training;
 
 namespace Rlhf.Runs;
 

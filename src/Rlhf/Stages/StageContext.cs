@@ -2,8 +2,8 @@ using System.Diagnostics;
 using Rlhf.Compute;
 using Rlhf.Data;
 using Rlhf.Labelers;
-using Rlhf.Model.Checkpoints;
 using Rlhf.Model;
+using Rlhf.Model.Checkpoints;
 using Rlhf.Reports;
 using Rlhf.Text;
 

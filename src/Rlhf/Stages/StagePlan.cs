@@ -2,8 +2,8 @@ using Rlhf.Compute;
 using Rlhf.Data;
 using Rlhf.Model;
 using Rlhf.Sampling;
-using Rlhf.Text.Templates;
 using Rlhf.Text;
+using Rlhf.Text.Templates;
 
 namespace Rlhf.Stages;
 

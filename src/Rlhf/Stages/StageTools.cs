@@ -1,13 +1,9 @@
 using System.Text.Json;
 using Rlhf.Data;
-using Rlhf.Evaluation;
-using Rlhf.Labelers;
 using Rlhf.Model;
 using Rlhf.Model.Checkpoints;
 using Rlhf.Reports;
 using Rlhf.Sampling;
-using Rlhf.Stages.Collect;
-using Rlhf.Stages.Sft;
 using Rlhf.Text;
 using Rlhf.Text.Templates;
 
@@ -106,11 +102,11 @@ internal static class StageTools
         }
     }
 
-    /// <summary>What is carried along, with the form in which the recipe writes prompts and answers.</summary>
+    /// <summary>What is carried along, with the form in which the recipe writes prompts and answers, for this program and as a chat template for others.</summary>
     public static ModelSource WithFormat(this ModelSource source, FormatOptions format, Tokenizer tokenizer)
     {
         var carried = source.WithEndIds(EndOfTurn.Of(format, tokenizer));
-        return carried with { Files = new Dictionary<string, byte[]>(carried.Files, StringComparer.Ordinal) { [FormatFile.Name] = FormatFile.Write(format) } };
+        return carried with { Files = new Dictionary<string, byte[]>(ExportedTemplate.NameIn(carried.Files, format), StringComparer.Ordinal) { [FormatFile.Name] = FormatFile.Write(format) } };
     }
 
     /// <summary>Whether a folder holds a model, so that a wrong path is told before the work begins.</summary>

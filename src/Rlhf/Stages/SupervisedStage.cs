@@ -1,5 +1,4 @@
 using Rlhf.Compute;
-using Rlhf.Data;
 using Rlhf.Model;
 using Rlhf.Model.Checkpoints;
 using Rlhf.Reports;

@@ -1,5 +1,4 @@
 using Rlhf.Evaluation;
-using Rlhf.Stages.Ppo;
 using Rlhf.World;
 
 namespace Rlhf.Tests.Evaluation;

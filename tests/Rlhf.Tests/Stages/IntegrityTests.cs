@@ -30,6 +30,9 @@ public sealed class IntegrityTests : IDisposable
         stream.SetLength(stream.Length / 2);
     }
 
+    // A read without end would hang the tests.
+    private static Task<string> WithinAMinute(Func<string> work) => Task.Run(work).WaitAsync(TimeSpan.FromMinutes(1));
+
     [Fact]
     public void A_flipped_bit_in_any_file_of_complete_stages_is_named_before_a_later_stage_begins()
     {
@@ -55,6 +58,58 @@ public sealed class IntegrityTests : IDisposable
         }
 
         _run.RunUpTo("ppo", resume: true);
+    }
+
+    [Fact]
+    public async Task A_device_in_the_place_of_a_file_of_complete_stages_is_named_and_not_read_without_end()
+    {
+        if (!File.Exists("/dev/zero"))
+        {
+            return;
+        }
+
+        _run.RunUpTo("ppo");
+        string[] files =
+        [
+            .. Directory.GetFiles(_run.Folder, "*", SearchOption.AllDirectories)
+                .Where(file => !Path.GetRelativePath(_run.Folder, file).StartsWith("events", StringComparison.Ordinal) && !file.Contains("04-ppo", StringComparison.Ordinal))
+                .Where(file => !WithoutEffect.Contains(Path.GetRelativePath(_run.Folder, file))),
+        ];
+        foreach (var file in files)
+        {
+            File.Move(file, _run.PathOf("aside"));
+            File.CreateSymbolicLink(file, "/dev/zero");
+            var message = await WithinAMinute(() => Assert.Throws<InputException>(() => _run.RunUpTo("ppo", resume: true)).Message);
+            Assert.True(message.Contains(Path.GetFileName(file), StringComparison.Ordinal), $"{file}: {message}");
+            File.Delete(file);
+            File.Move(_run.PathOf("aside"), file);
+        }
+    }
+
+    [Theory]
+    [InlineData("recipe.yaml")]
+    [InlineData("metrics.jsonl")]
+    [InlineData("stages/02-collect/ledger.json")]
+    [InlineData("summary.json")]
+    public async Task A_report_of_a_run_with_a_device_in_it_names_the_device(string name)
+    {
+        if (!File.Exists("/dev/zero"))
+        {
+            return;
+        }
+
+        _run.RunUpTo("ppo");
+        var file = Path.Combine(_run.Folder, name);
+        File.Delete(file);
+        File.CreateSymbolicLink(file, "/dev/zero");
+        var message = await WithinAMinute(() =>
+        {
+            using var error = new StringWriter();
+            Assert.Equal(2, Rlhf.Cli.Program.Run(["report", _run.Folder], TextWriter.Null, error));
+            return error.ToString();
+        });
+        Assert.Contains(Path.GetFileName(name), message, StringComparison.Ordinal);
+        Assert.Contains("pipe or device", message, StringComparison.Ordinal);
     }
 
     [Fact]

@@ -1,7 +1,7 @@
 using Rlhf.Labelers;
 using Rlhf.Runs;
-using Rlhf.Stages.Collect;
 using Rlhf.Stages;
+using Rlhf.Stages.Collect;
 using Rlhf.World;
 
 namespace Rlhf.Tests.World;

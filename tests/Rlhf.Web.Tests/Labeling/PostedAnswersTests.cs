@@ -1,5 +1,4 @@
 using Rlhf.Labelers;
-using Rlhf.Stages;
 using Rlhf.Web.Labeling;
 
 namespace Rlhf.Web.Tests.Labeling;

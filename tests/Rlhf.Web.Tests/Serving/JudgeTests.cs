@@ -2,7 +2,6 @@ using Rlhf.Data;
 using Rlhf.Labelers;
 using Rlhf.Reports;
 using Rlhf.Sampling;
-using Rlhf.Stages.Collect;
 using Rlhf.Text.Templates;
 using Rlhf.World;
 

@@ -3,8 +3,8 @@ using Rlhf.Labelers;
 using Rlhf.Model;
 using Rlhf.Reports;
 using Rlhf.Sampling;
-using Rlhf.Text.Templates;
 using Rlhf.Text;
+using Rlhf.Text.Templates;
 
 namespace Rlhf.Stages.Collect;
 

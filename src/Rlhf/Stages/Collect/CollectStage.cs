@@ -2,7 +2,6 @@ using System.Globalization;
 using Rlhf.Compute;
 using Rlhf.Data;
 using Rlhf.Labelers;
-using Rlhf.Model.Checkpoints;
 using Rlhf.Model;
 using Rlhf.Reports;
 using Rlhf.Sampling;

@@ -1,9 +1,7 @@
 using Rlhf.Compute;
-using Rlhf.Data;
 using Rlhf.Evaluation;
 using Rlhf.Model;
 using Rlhf.Model.Checkpoints;
-using Rlhf.Objectives;
 using Rlhf.Reports;
 using Rlhf.Stages.Collect;
 using Rlhf.Text;

@@ -28,12 +28,13 @@ internal sealed partial class TemplateInterpreter
     /// <summary><c>value[index]</c></summary>
     public object? Item(object? value, object? index, int position)
     {
+        // Whatever has names looks for this one by all its characters.
+        Budget.Scan((index as string)?.Length ?? 0);
         switch (value, index)
         {
             case (Undefined undefined, _):
                 throw Error(position, $"\"{undefined.Name}\" is undefined");
             case (TemplateDictionary dictionary, string key):
-                Budget.Scan(key.Length);
                 return dictionary.Items.TryGetValue(key, out var found) ? found : AttributeOf(value, key, position);
             case (TemplateList { Items: var items }, long number):
                 return (number < 0 ? number + items.Count : number) is >= 0 and var at && at < items.Count ? items[(int)at] : new Undefined($"item {number}");
@@ -97,7 +98,7 @@ internal sealed partial class TemplateInterpreter
                 return _scope.Find(variable.Name, Budget);
             case ListDisplay list:
                 Budget.MakeItems(list.Items.Length);
-                return new TemplateList([.. list.Items.Select(Evaluate)], list.IsTuple);
+                return new TemplateList([.. All(list.Items)], list.IsTuple);
             case DictionaryDisplay dictionary:
                 return Display(dictionary);
             case Attribute attribute:
@@ -132,13 +133,17 @@ internal sealed partial class TemplateInterpreter
         }
     }
 
+    private object?[] All(Expression[] expressions) => expressions.Length == 0 ? [] : Array.ConvertAll(expressions, Evaluate);
+
     private TemplateDictionary Display(DictionaryDisplay dictionary)
     {
         var items = new OrderedDictionary<string, object?>();
-        Budget.MakeItems(2 * dictionary.Items.Length);
+        Budget.MakeDictionary(dictionary.Items.Length);
         foreach (var (key, value) in dictionary.Items)
         {
-            items[Evaluate(key) as string ?? throw Error(key.Position, "only strings are supported as keys")] = Evaluate(value);
+            var name = Evaluate(key) as string ?? throw Error(key.Position, "only strings are supported as keys");
+            Budget.Scan(name.Length);
+            items[name] = Evaluate(value);
         }
 
         return new TemplateDictionary(items);
@@ -178,6 +183,7 @@ internal sealed partial class TemplateInterpreter
             long number => number,
             var other => throw Error(part.Position, $"a slice needs whole numbers, not {TemplateValues.TypeName(other)}"),
         };
+        Budget.MakeItems(0);
         var step = Bound(slice.Step) ?? 1;
         if (step == 0)
         {

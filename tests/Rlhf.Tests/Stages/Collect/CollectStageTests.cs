@@ -1,7 +1,6 @@
 using System.Text.Json;
 using Rlhf.Reports;
 using Rlhf.Runs;
-using Rlhf.Stages;
 using Rlhf.World;
 
 namespace Rlhf.Tests.Stages.Collect;
