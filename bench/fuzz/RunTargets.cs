@@ -3,6 +3,7 @@ using Rlhf.Compute;
 using Rlhf.Compute.Cpu;
 using Rlhf.Labelers;
 using Rlhf.Reports;
+using Rlhf.Reports.Page;
 using Rlhf.Stages;
 using Rlhf.Training;
 using Rlhf.Web.Labeling;

@@ -1,6 +1,7 @@
 using System.CommandLine;
 using System.Text;
 using Rlhf.Reports;
+using Rlhf.Reports.Page;
 
 namespace Rlhf.Cli.Commands;
 

@@ -1,6 +1,7 @@
 using Rlhf.Compute.Cpu;
 using Rlhf.Labelers;
 using Rlhf.Reports;
+using Rlhf.Reports.Page;
 using Rlhf.Stages;
 
 namespace Rlhf.Runs;

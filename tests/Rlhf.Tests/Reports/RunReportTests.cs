@@ -1,6 +1,7 @@
 using System.Text.RegularExpressions;
 using System.Xml.Linq;
 using Rlhf.Reports;
+using Rlhf.Reports.Page;
 using Rlhf.World;
 
 namespace Rlhf.Tests.Reports;

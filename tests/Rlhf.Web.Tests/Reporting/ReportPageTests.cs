@@ -1,5 +1,6 @@
 using Microsoft.Playwright;
 using Rlhf.Reports;
+using Rlhf.Reports.Page;
 using Rlhf.Web.Tests.Browsing;
 
 namespace Rlhf.Web.Tests.Reporting;

@@ -1,9 +1,8 @@
 using System.Globalization;
 using System.Text;
 using Rlhf.Reports.Charts;
-using Rlhf.Reports.Page;
 
-namespace Rlhf.Reports;
+namespace Rlhf.Reports.Page;
 
 /// <summary>Several runs of the same stages beside each other: curves of loss, score and KL, and their final figures.</summary>
 public sealed class RunComparison

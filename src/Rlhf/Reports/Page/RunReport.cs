@@ -1,7 +1,6 @@
 using System.Text;
-using Rlhf.Reports.Page;
 
-namespace Rlhf.Reports;
+namespace Rlhf.Reports.Page;
 
 /// <summary>
 /// <c>report.html</c>: one self-contained page made from the run folder alone. Parts that the run does not have are absent. The page runs no
