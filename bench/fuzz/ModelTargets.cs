@@ -1,6 +1,7 @@
 using System.Text;
 using System.Text.Json;
 using Rlhf.Model;
+using Rlhf.Model.Families;
 using Rlhf.Model.Checkpoints;
 
 namespace Fuzz;
@@ -52,7 +53,7 @@ internal static class ModelTargets
     private static Dictionary<string, byte[]> Folder()
     {
         var folder = Directory.CreateTempSubdirectory("rlhf-fuzz-").FullName;
-        var config = DecoderConfig.FromShape(DecoderFamily.Llama, 32, 8, 1, 2, 16, bosTokenId: 0, eosTokenIds: [1]);
+        var config = DecoderConfig.FromShape(ModelFamilies.Find("llama")!, 32, 8, 1, 2, 16, bosTokenId: 0, eosTokenIds: [1]);
         var layout = new ParameterLayout(config);
         var parameters = new float[layout.Length];
         DecoderInitialization.Fill(layout, parameters, 1);

@@ -10,7 +10,7 @@ public sealed partial class ArchitectureTests
     [
         "Core", "Data", "Data.RowForms", "World", "Text.Jinja", "Text", "Text.Templates",
         "Compute", "Compute.Cpu.Simd", "Compute.Cpu.OneDnn", "Compute.Cpu.MatMul", "Compute.Cpu.Kernels", "Compute.Cpu",
-        "Batching", "Model", "Model.Checkpoints", "Sampling", "Objectives", "Training", "Evaluation",
+        "Batching", "Model", "Model.Families", "Model.Checkpoints", "Sampling", "Objectives", "Training", "Evaluation",
         "Reports", "Reports.Charts", "Reports.Page", "Labelers", "Stages", "Stages.Pretrain", "Stages.Sft", "Stages.Collect", "Stages.Reward", "Stages.Ppo", "Runs", "Benchmarks",
     ];
 

@@ -1,4 +1,5 @@
 using Rlhf.Model;
+using Rlhf.Model.Families;
 
 namespace Rlhf.Benchmarks;
 
@@ -56,5 +57,5 @@ public sealed record BenchmarkShape(
     public int ContextLength { get; init; } = 1024;
 
     /// <summary>The model: learned positions, tied language head.</summary>
-    public DecoderConfig Config => _config ??= DecoderConfig.FromShape(DecoderFamily.Gpt2, Vocabulary, Width, Layers, Heads, ContextLength);
+    public DecoderConfig Config => _config ??= DecoderConfig.FromShape(ModelFamilies.Default, Vocabulary, Width, Layers, Heads, ContextLength);
 }

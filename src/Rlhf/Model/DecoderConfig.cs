@@ -1,24 +1,5 @@
 namespace Rlhf.Model;
 
-/// <summary>The architecture that a Hugging Face <c>config.json</c> names in <c>model_type</c>.</summary>
-public enum DecoderFamily
-{
-    /// <summary>GPT-2 (Radford 2019): learned positions, LayerNorm, biases everywhere, weights stored [in, out].</summary>
-    Gpt2,
-
-    /// <summary>Llama (Touvron 2023): rotary positions, RMSNorm, SwiGLU, grouped heads.</summary>
-    Llama,
-
-    /// <summary>Mistral: Llama whose attention may be limited to a window; one narrower than the context is not implemented.</summary>
-    Mistral,
-
-    /// <summary>Qwen2: Llama with biases on the query, key and value projections.</summary>
-    Qwen2,
-
-    /// <summary>Qwen3: Llama with an RMSNorm over each head's query and key.</summary>
-    Qwen3,
-}
-
 /// <summary>What normalises the residual stream.</summary>
 public enum Normalization
 {
@@ -66,37 +47,37 @@ public sealed record RotaryScaling(
 }
 
 /// <summary>
-/// Everything that decides the shapes and the mathematics of a decoder. What follows from the family stands here, so that
-/// nothing outside of this record asks for the family.
+/// Everything that decides the shapes and the mathematics of a decoder. What families differ in stands here as a property, so that
+/// nobody asks which family a model is of.
 /// </summary>
-public sealed partial record DecoderConfig
+public sealed record DecoderConfig
 {
-    /// <summary>The architecture whose names and file form the checkpoint uses.</summary>
-    public required DecoderFamily Family { get; init; }
+    /// <summary>Whose tensor names and configuration keys the checkpoint uses.</summary>
+    public required ModelFamily Family { get; init; }
 
     /// <summary>V, rows of the embedding.</summary>
-    public required int VocabularySize { get; init; }
+    public int VocabularySize { get; init; }
 
     /// <summary>C, components of the residual stream.</summary>
-    public required int Width { get; init; }
+    public int Width { get; init; }
 
     /// <summary>Number of blocks.</summary>
-    public required int Layers { get; init; }
+    public int Layers { get; init; }
 
     /// <summary>H, query heads.</summary>
-    public required int Heads { get; init; }
+    public int Heads { get; init; }
 
     /// <summary>K, key and value heads; query head h reads head h / (H / K).</summary>
-    public required int KeyValueHeads { get; init; }
+    public int KeyValueHeads { get; init; }
 
     /// <summary>D, components of a head; H * D need not be the width.</summary>
-    public required int HeadWidth { get; init; }
+    public int HeadWidth { get; init; }
 
     /// <summary>Components between the two (three) feed-forward projections.</summary>
-    public required int FeedForwardWidth { get; init; }
+    public int FeedForwardWidth { get; init; }
 
     /// <summary>Most tokens of a sequence.</summary>
-    public required int ContextLength { get; init; }
+    public int ContextLength { get; init; }
 
     /// <summary>What normalises the residual stream.</summary>
     public required Normalization Normalization { get; init; }
@@ -129,10 +110,10 @@ public sealed partial record DecoderConfig
     public required bool FeedForwardBias { get; init; }
 
     /// <summary>Each head's query and key are RMS-normalised before they are turned (Qwen3).</summary>
-    public required bool QueryKeyNorm { get; init; }
+    public bool QueryKeyNorm { get; init; }
 
     /// <summary>The language head is the transposed token embedding.</summary>
-    public required bool TiedEmbeddings { get; init; }
+    public bool TiedEmbeddings { get; init; }
 
     /// <summary>Standard deviation of a fresh model's weights.</summary>
     public double InitializerRange { get; init; } = 0.02;
@@ -150,7 +131,7 @@ public sealed partial record DecoderConfig
     public IReadOnlyList<string> Notes { get; init; } = [];
 
     /// <summary>Linear weights are stored [in, out] (GPT-2's Conv1D) instead of [out, in].</summary>
-    public bool WeightsAreInputMajor => Family == DecoderFamily.Gpt2;
+    public bool WeightsAreInputMajor { get; init; }
 
     /// <summary>H * D, rows of the query projection.</summary>
     public int QueryWidth => Heads * HeadWidth;
@@ -158,37 +139,24 @@ public sealed partial record DecoderConfig
     /// <summary>K * D, rows of the key projection and of the value projection.</summary>
     public int KeyValueWidth => KeyValueHeads * HeadWidth;
 
-    /// <summary>
-    /// A model from scratch in the style of a family: what a shape leaves open is what the family's own models have
-    /// (feed-forward 4 C for GPT-2, else 8/3 C rounded up to a multiple of 8).
-    /// </summary>
+    /// <summary>A model from scratch in the style of a family: what a shape leaves open is what the family's own models have.</summary>
     /// <exception cref="InputException">The shape is impossible; the message names every reason.</exception>
     public static DecoderConfig FromShape(
-        DecoderFamily family, int vocabularySize, int width, int layers, int heads, int contextLength,
+        ModelFamily family, int vocabularySize, int width, int layers, int heads, int contextLength,
         int? keyValueHeads = null, int? headWidth = null, int? feedForwardWidth = null, bool tiedEmbeddings = true,
         double rotaryBase = 10_000, int? bosTokenId = null, IReadOnlyList<int>? eosTokenIds = null)
     {
-        var gpt2 = family == DecoderFamily.Gpt2;
-        var config = new DecoderConfig
+        var config = family.Style with
         {
-            Family = family,
             VocabularySize = vocabularySize,
             Width = width,
             Layers = layers,
             Heads = heads,
             KeyValueHeads = keyValueHeads ?? heads,
             HeadWidth = headWidth ?? (heads > 0 ? width / heads : 0),
-            FeedForwardWidth = feedForwardWidth ?? (int)Math.Min(gpt2 ? 4L * width : ((8L * width / 3) + 7) / 8 * 8, int.MaxValue),
+            FeedForwardWidth = feedForwardWidth ?? (int)Math.Min(family.UsualFeedForwardWidth(width), int.MaxValue),
             ContextLength = contextLength,
-            Normalization = gpt2 ? Normalization.LayerNorm : Normalization.RmsNorm,
-            NormEpsilon = gpt2 ? 1e-5 : 1e-6,
-            Positions = gpt2 ? Positions.Learned : Positions.Rotary,
             RotaryBase = rotaryBase,
-            FeedForward = gpt2 ? FeedForward.Gelu : FeedForward.SwiGlu,
-            QkvBias = gpt2 || family == DecoderFamily.Qwen2,
-            OutputBias = gpt2,
-            FeedForwardBias = gpt2,
-            QueryKeyNorm = family == DecoderFamily.Qwen3,
             TiedEmbeddings = tiedEmbeddings,
             BosTokenId = bosTokenId,
             EosTokenIds = eosTokenIds ?? [],
@@ -238,9 +206,9 @@ public sealed partial record DecoderConfig
             yield return $"head width {HeadWidth} is odd, rotary positions turn pairs";
         }
 
-        if (Family == DecoderFamily.Gpt2 && (KeyValueHeads != Heads || (long)Heads * HeadWidth != Width))
+        foreach (var problem in Family.Problems(this))
         {
-            yield return $"GPT-2 needs as many key-value heads as heads and width = heads * head width (here {Width}, {Heads} * {HeadWidth})";
+            yield return problem;
         }
 
         if (!double.IsFinite(NormEpsilon) || NormEpsilon <= 0 || NormEpsilon >= 1)

@@ -10,6 +10,9 @@ namespace Rlhf.Model;
 /// </summary>
 internal sealed class DecoderConfigKeys(JsonElement json, string prefix, List<string> problems)
 {
+    /// <summary>The key that names code beside the model, which is neither run nor carried along.</summary>
+    public const string OwnCode = "auto_map";
+
     private readonly HashSet<string> _asked = new(StringComparer.Ordinal);
 
     public bool Contains(string key) => TryGet(key, out _);
@@ -94,6 +97,9 @@ internal sealed class DecoderConfigKeys(JsonElement json, string prefix, List<st
         return whenAbsent;
     }
 
+    /// <summary>A token id, or null if the key is absent or null.</summary>
+    public int? Id(string key) => Contains(key) ? Integer(key) : null;
+
     /// <summary>Token ids written as one number, a list of numbers, or null.</summary>
     public int[] Ids(string key)
     {
@@ -153,6 +159,10 @@ internal sealed class DecoderConfigKeys(JsonElement json, string prefix, List<st
         }
     }
 
+    /// <summary>Refuses activations other than those implemented.</summary>
+    public void AllowActivation(string key, params string[] implemented) =>
+        Allow(key, implemented, $"is not implemented: it must be {string.Join(" or ", implemented)}");
+
     /// <summary>Every element of a list, if the key is there, must be the allowed text.</summary>
     public void AllowElements(string key, string allowed, string why)
     {
@@ -178,6 +188,14 @@ internal sealed class DecoderConfigKeys(JsonElement json, string prefix, List<st
             }
         }
     }
+
+    /// <summary>What a reader of the file should know: these dropouts, where they are not 0, and code that is not run.</summary>
+    public string[] Notes(params string[] dropouts) =>
+    [
+        .. dropouts.Where(name => Number(name, 0) != 0)
+            .Select(name => $"\"{name}\" is not applied: training has residual dropout only, as its stage says."),
+        .. Contains(OwnCode) ? [$"\"{OwnCode}\" names code that came with the model. It is not run: the model is computed as its \"model_type\" says."] : (string[])[],
+    ];
 
     private bool TryGet(string key, out JsonElement value)
     {

@@ -14,28 +14,12 @@ internal sealed record LayerParameterNames(
 internal sealed record ParameterNames(
     string TokenEmbedding, string? PositionEmbedding, string FinalNorm, Func<int, LayerParameterNames> Layer)
 {
-    /// <summary>The untied language head has the same name in every family.</summary>
-    public const string Head = "lm_head.weight";
-
-    private static readonly ParameterNames Gpt2 = new(
-        "transformer.wte.weight", "transformer.wpe.weight", "transformer.ln_f", layer => new LayerParameterNames(
-            $"transformer.h.{layer}.ln_1", [$"transformer.h.{layer}.attn.c_attn"],
-            $"transformer.h.{layer}.attn.q_norm", $"transformer.h.{layer}.attn.k_norm", $"transformer.h.{layer}.attn.c_proj",
-            $"transformer.h.{layer}.ln_2", [$"transformer.h.{layer}.mlp.c_fc"], $"transformer.h.{layer}.mlp.c_proj"));
-
-    private static readonly ParameterNames Llama = new(
-        "model.embed_tokens.weight", null, "model.norm", layer => new LayerParameterNames(
-            $"model.layers.{layer}.input_layernorm",
-            [$"model.layers.{layer}.self_attn.q_proj", $"model.layers.{layer}.self_attn.k_proj", $"model.layers.{layer}.self_attn.v_proj"],
-            $"model.layers.{layer}.self_attn.q_norm", $"model.layers.{layer}.self_attn.k_norm", $"model.layers.{layer}.self_attn.o_proj",
-            $"model.layers.{layer}.post_attention_layernorm",
-            [$"model.layers.{layer}.mlp.gate_proj", $"model.layers.{layer}.mlp.up_proj"], $"model.layers.{layer}.mlp.down_proj"));
+    /// <summary>The untied language head.</summary>
+    public string Head { get; init; } = "lm_head.weight";
 
     public string FinalNormGain => FinalNorm + ".weight";
 
     public string FinalNormBias => FinalNorm + ".bias";
-
-    public static ParameterNames Of(DecoderConfig config) => config.Family == DecoderFamily.Gpt2 ? Gpt2 : Llama;
 }
 
 /// <summary>Lists the parameters that a decoder's configuration asks for.</summary>
@@ -44,7 +28,7 @@ internal static class DecoderParameters
     /// <summary>Every parameter of the decoder, fused ones together, in the order of the forward pass.</summary>
     public static IEnumerable<ParameterGroup> Of(DecoderConfig config)
     {
-        var names = ParameterNames.Of(config);
+        var names = config.Family.Tensors;
         yield return new((names.TokenEmbedding, [config.VocabularySize, config.Width]));
         if (config.Positions == Positions.Learned)
         {
@@ -66,7 +50,7 @@ internal static class DecoderParameters
 
         if (!config.TiedEmbeddings)
         {
-            yield return new((ParameterNames.Head, [config.VocabularySize, config.Width]));
+            yield return new((names.Head, [config.VocabularySize, config.Width]));
         }
     }
 

@@ -97,12 +97,12 @@ public sealed class ParameterLayout
         Length = _end;
         NotDecayed = new ParameterRange(Decayed.Length, Length - Decayed.Length);
 
-        var names = ParameterNames.Of(config);
+        var names = config.Family.Tensors;
         TokenEmbedding = this[names.TokenEmbedding].Offset;
         PositionEmbedding = Find(names.PositionEmbedding);
         FinalNormGain = this[names.FinalNormGain].Offset;
         FinalNormBias = Find(names.FinalNormBias);
-        Head = Find(ParameterNames.Head) ?? TokenEmbedding;
+        Head = Find(names.Head) ?? TokenEmbedding;
         _layers = [.. Enumerable.Range(0, config.Layers).Select(layer => OffsetsOf(names.Layer(layer)))];
     }
 

@@ -100,7 +100,7 @@ internal sealed class RecipeBinder
         else
         {
             var found = node is RecipeScalar { Quoted: false, Text: "" } ? "nothing" : Describe(node);
-            _errors.Add($"{node.Origin}: {path}: expected {Expectation(key.ValueType)}{(key.MayBeNone ? " or none" : "")}, found {found}{EnumSuggestion(key.ValueType, node)}");
+            _errors.Add($"{node.Origin}: {path}: expected {Expectation(key.ValueType)}{(key.MayBeNone ? " or none" : "")}, found {found}{WordSuggestion(key.ValueType, node)}");
         }
     }
 
@@ -138,9 +138,9 @@ internal sealed class RecipeBinder
     {
         const NumberStyles Whole = NumberStyles.AllowLeadingSign;
         var culture = CultureInfo.InvariantCulture;
-        if (type.IsEnum)
+        if (RecipeWord.Of(type) is { Count: > 0 } words)
         {
-            return Enum.GetNames(type).FirstOrDefault(name => SnakeCase.From(name) == text.Replace('-', '_')) is { } member ? Enum.Parse(type, member) : null;
+            return words.FirstOrDefault(word => word.Name == text.Replace('-', '_'))?.Value;
         }
 
         return Type.GetTypeCode(type) switch
@@ -178,9 +178,9 @@ internal sealed class RecipeBinder
 
     private static string Expectation(Type type)
     {
-        if (type.IsEnum)
+        if (RecipeWord.Of(type) is { Count: > 0 } words)
         {
-            return $"one of {string.Join(", ", Enum.GetNames(type).Select(SnakeCase.From))}";
+            return $"one of {string.Join(", ", words.Select(word => word.Name))}";
         }
 
         return type == typeof(IReadOnlyList<string>) ? "a text or a list of texts"
@@ -196,10 +196,10 @@ internal sealed class RecipeBinder
             };
     }
 
-    private static string EnumSuggestion(Type type, RecipeNode node) =>
-        !type.IsEnum || node is not RecipeScalar scalar ? ""
+    private static string WordSuggestion(Type type, RecipeNode node) =>
+        RecipeWord.Of(type) is not { Count: > 0 } words || node is not RecipeScalar scalar ? ""
             : KnownWords.Find(scalar.Text) is { } advice ? $": {advice}"
-            : NearestName.Of(scalar.Text, Enum.GetNames(type).Select(SnakeCase.From)) is { } nearest ? $"; did you mean '{nearest}'?"
+            : NearestName.Of(scalar.Text, words.Select(word => word.Name)) is { } nearest ? $"; did you mean '{nearest}'?"
             : "";
 
     private static string Describe(RecipeNode node) => node switch

@@ -28,7 +28,7 @@ internal static class RecipeKeys
 
     /// <summary>Whether a type is an options record, whose keys stand one level deeper.</summary>
     public static bool IsOptions(Type type) =>
-        type is { IsClass: true, IsAbstract: false } && type != typeof(string)
+        type is { IsClass: true, IsAbstract: false } && type != typeof(string) && RecipeWord.Of(type).Count == 0
         && type.Namespace?.StartsWith("Rlhf", StringComparison.Ordinal) == true && type.GetConstructor(Type.EmptyTypes) is not null;
 
     private static int DepthOf(Type type)

@@ -62,9 +62,9 @@ public sealed class RecipeReference
         foreach (var (key, type) in _words)
         {
             _page.Append(CultureInfo.InvariantCulture, $"\n`{key}`:\n\n");
-            foreach (var member in Enum.GetNames(type))
+            foreach (var word in RecipeWord.Of(type))
             {
-                _page.Append(CultureInfo.InvariantCulture, $"- `{SnakeCase.From(member)}`: {_texts.Of(type, member)}\n");
+                _page.Append(CultureInfo.InvariantCulture, $"- `{word.Name}`: {(type.IsEnum ? _texts.Of(type, $"{word.Value}") : _texts.Of(word.Value.GetType()))}\n");
             }
         }
     }
@@ -101,14 +101,14 @@ public sealed class RecipeReference
     private string TypeOf(RecipeKey key)
     {
         var type = key.ValueType;
-        if (type.IsEnum)
+        if (RecipeWord.Of(type) is { Count: > 0 } words)
         {
             if (!_words.Exists(word => word.Type == type))
             {
                 _words.Add((key.Name, type));
             }
 
-            return string.Join(", ", Enum.GetNames(type).Select(member => $"`{SnakeCase.From(member)}`"));
+            return string.Join(", ", words.Select(word => $"`{word.Name}`"));
         }
 
         return type == typeof(string) ? "text"
@@ -136,7 +136,7 @@ public sealed class RecipeReference
         "" or IReadOnlyList<string> { Count: 0 } or IReadOnlyList<double> { Count: 0 } or IReadOnlyDictionary<string, string> { Count: 0 } => "empty",
         double number => $"`{number.ToString(number != 0 && Math.Abs(number) < 1e-3 ? "0.###e0" : "R", CultureInfo.InvariantCulture)}`",
         bool flag => flag ? "`true`" : "`false`",
-        Enum member => $"`{SnakeCase.From(member.ToString())}`",
+        _ when RecipeWord.For(value) is { } word => $"`{word.Name}`",
         IFormattable number => $"`{number.ToString(null, CultureInfo.InvariantCulture)}`",
         _ => $"`{value.ToString()!.Replace("\n", "\\n", StringComparison.Ordinal)}`",
     };

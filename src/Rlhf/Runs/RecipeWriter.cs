@@ -65,7 +65,7 @@ public sealed class RecipeWriter
     {
         null => "none",
         bool flag => flag ? "true" : "false",
-        Enum member => SnakeCase.From(member.ToString()),
+        _ when RecipeWord.For(value) is { } word => word.Name,
         string text => Quoted(text),
         IReadOnlyDictionary<string, string> names => $"{{{string.Join(", ", names.OrderBy(pair => pair.Key, StringComparer.Ordinal).Select(pair => $"{Quoted(pair.Key)}: {Quoted(pair.Value)}"))}}}",
         IEnumerable list => $"[{string.Join(", ", list.Cast<object>().Select(Scalar))}]",

@@ -1,6 +1,7 @@
 using Rlhf.Compute;
 using Rlhf.Data;
 using Rlhf.Model;
+using Rlhf.Model.Families;
 
 namespace Rlhf.Stages;
 
@@ -80,7 +81,7 @@ public sealed record BaseOptions
 public sealed record ShapeOptions
 {
     /// <summary>The architecture.</summary>
-    public DecoderFamily Family { get; init; } = DecoderFamily.Gpt2;
+    public ModelFamily Family { get; init; } = ModelFamilies.Default;
 
     /// <summary>Number of blocks.</summary>
     public int Layers { get; init; } = 4;

@@ -2,6 +2,7 @@ using System.Text.Json;
 using Rlhf.Cli;
 using Rlhf.Model;
 using Rlhf.Model.Checkpoints;
+using Rlhf.Model.Families;
 using Rlhf.Text;
 
 namespace Rlhf.Tests.Cli;
@@ -77,7 +78,7 @@ internal sealed class TinyModels : IDisposable
     private string Save(string name, ulong seed, ScoreHead? score, bool withTokenizer)
     {
         var end = Words.EndOfSequence!.Value;
-        var config = DecoderConfig.FromShape(DecoderFamily.Llama, Words.VocabularySize, Width, 2, 2, Context, bosTokenId: Words.BeginningOfSequence, eosTokenIds: [end]);
+        var config = DecoderConfig.FromShape(ModelFamilies.Find("llama")!, Words.VocabularySize, Width, 2, 2, Context, bosTokenId: Words.BeginningOfSequence, eosTokenIds: [end]);
         var layout = new ParameterLayout(config);
         var parameters = new float[layout.Length];
         DecoderInitialization.Fill(layout, parameters, seed);

@@ -1,6 +1,7 @@
 using Rlhf.Benchmarks;
 using Rlhf.Compute.Cpu;
 using Rlhf.Model;
+using Rlhf.Model.Families;
 using Rlhf.Sampling;
 using Rlhf.World;
 
@@ -34,7 +35,7 @@ public sealed class AnswerLimitTests
     private static Completion[] Generate(int[]? limits, int live = 8)
     {
         using var device = CpuDevice.Create(1);
-        using var decoder = BenchmarkModels.Policy(device, DecoderConfig.FromShape(DecoderFamily.Gpt2, 50, 32, 1, 2, 32), seed: 3);
+        using var decoder = BenchmarkModels.Policy(device, DecoderConfig.FromShape(ModelFamilies.Find("gpt2")!, 50, 32, 1, 2, 32), seed: 3);
         using var generator = new Generator(decoder);
         return generator.Generate(Prompts, new GenerationSettings { MaxNewTokens = 9, Limits = limits, EndIds = [], Seed = 1, LiveSequences = live });
     }

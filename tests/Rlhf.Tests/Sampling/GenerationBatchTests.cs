@@ -1,6 +1,7 @@
 using Rlhf.Compute;
 using Rlhf.Compute.Cpu;
 using Rlhf.Model;
+using Rlhf.Model.Families;
 using Rlhf.Sampling;
 using Rlhf.World;
 
@@ -15,7 +16,7 @@ public sealed class GenerationBatchTests : IDisposable
 
     public GenerationBatchTests()
     {
-        var config = DecoderConfig.FromShape(DecoderFamily.Llama, Vocabulary, 16, 2, 2, 64);
+        var config = DecoderConfig.FromShape(ModelFamilies.Find("llama")!, Vocabulary, 16, 2, 2, 64);
         _decoder = FreshDecoder.Create(_device, config, HeadKind.Language, trainable: false);
         _batch = new GenerationBatch(_decoder);
         _batch.Reserve(3, 64);

@@ -2,6 +2,7 @@ using Rlhf.Compute;
 using Rlhf.Compute.Cpu;
 using Rlhf.Data;
 using Rlhf.Model;
+using Rlhf.Model.Families;
 using Rlhf.Sampling;
 using Rlhf.Stages;
 using Rlhf.Stages.Ppo;
@@ -17,7 +18,7 @@ namespace Rlhf.Tests.Stages;
 public sealed class StageMemoryTests
 {
     private const double Tolerance = 0.15;
-    private static readonly DecoderConfig Config = DecoderConfig.FromShape(DecoderFamily.Gpt2, 700, 96, 4, 4, 160);
+    private static readonly DecoderConfig Config = DecoderConfig.FromShape(ModelFamilies.Find("gpt2")!, 700, 96, 4, 4, 160);
 
     [Theory]
     [InlineData(false)]

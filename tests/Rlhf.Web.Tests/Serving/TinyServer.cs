@@ -5,6 +5,7 @@ using Microsoft.AspNetCore.Builder;
 using Rlhf.Data;
 using Rlhf.Model;
 using Rlhf.Model.Checkpoints;
+using Rlhf.Model.Families;
 using Rlhf.Text;
 using Rlhf.Text.Templates;
 using Rlhf.Web.Security;
@@ -62,7 +63,7 @@ internal sealed class TinyServer : IAsyncDisposable
     /// <summary>A model folder with its tokenizer and the format <c>Q: {prompt}\nA:</c>.</summary>
     public static string Save(string parent, string name, ulong seed, bool isReward)
     {
-        var config = DecoderConfig.FromShape(DecoderFamily.Llama, Words.VocabularySize, Width, 2, 2, Context, bosTokenId: Words.BeginningOfSequence, eosTokenIds: [Words.EndOfSequence!.Value]);
+        var config = DecoderConfig.FromShape(ModelFamilies.Find("llama")!, Words.VocabularySize, Width, 2, 2, Context, bosTokenId: Words.BeginningOfSequence, eosTokenIds: [Words.EndOfSequence!.Value]);
         var layout = new ParameterLayout(config);
         var parameters = new float[layout.Length];
         DecoderInitialization.Fill(layout, parameters, seed);

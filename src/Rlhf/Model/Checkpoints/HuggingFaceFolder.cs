@@ -1,7 +1,7 @@
 using System.Text.Json.Nodes;
-using System.Text.RegularExpressions;
 using Rlhf.Compute;
 using Rlhf.Data;
+using Rlhf.Model.Families;
 
 namespace Rlhf.Model.Checkpoints;
 
@@ -10,7 +10,7 @@ namespace Rlhf.Model.Checkpoints;
 /// configuration is implemented and that the tensors are exactly those that it asks for; the numbers are read when they are
 /// copied out.
 /// </summary>
-public sealed partial class HuggingFaceFolder : IDisposable
+public sealed class HuggingFaceFolder : IDisposable
 {
     private const int MostFloatsAtOnce = 1 << 20;
     private const int MostNamed = 20;
@@ -30,7 +30,7 @@ public sealed partial class HuggingFaceFolder : IDisposable
         Source = ModelSource.Read(folder, JsonObject.Create(json)!);
         Layout = new ParameterLayout(Config);
         _fileNames = MatchNames();
-        HasLanguageHead = Config.TiedEmbeddings || _fileNames.ContainsKey(ParameterNames.Head);
+        HasLanguageHead = Config.TiedEmbeddings || _fileNames.ContainsKey(Names.Head);
         CheckTensors();
         CheckTiedHead();
         StoredType = _fileNames.Values.Select(name => tensors[name].Type).MaxBy(type => type.Size());
@@ -57,6 +57,8 @@ public sealed partial class HuggingFaceFolder : IDisposable
 
     /// <summary>False for a reward model with untied embeddings: it has no language head, and that part of the buffer is 0.</summary>
     public bool HasLanguageHead { get; }
+
+    private ParameterNames Names => Config.Family.Tensors;
 
     /// <summary>Opens a folder and checks it.</summary>
     /// <exception cref="InputException">Something is missing, unsound, not implemented or contradictory; the message names it.</exception>
@@ -195,7 +197,7 @@ public sealed partial class HuggingFaceFolder : IDisposable
             {
                 result.Add(parameter.Name, parameter.Name);
             }
-            else if (parameter.Name != ParameterNames.Head && _tensors.Contains(bare))
+            else if (parameter.Name != Names.Head && _tensors.Contains(bare))
             {
                 result.Add(parameter.Name, bare);
             }
@@ -208,14 +210,14 @@ public sealed partial class HuggingFaceFolder : IDisposable
     {
         var isScorer = _tensors.Contains(ScoreHead.WeightName);
         var missing = Layout.Parameters.Select(parameter => parameter.Name)
-            .Where(name => !_fileNames.ContainsKey(name) && !(isScorer && name == ParameterNames.Head));
+            .Where(name => !_fileNames.ContainsKey(name) && !(isScorer && name == Names.Head));
         var known = _fileNames.Values.Append(ScoreHead.WeightName).Append(ScoreHead.BiasName).ToHashSet(StringComparer.Ordinal);
         if (Config.TiedEmbeddings)
         {
-            known.Add(ParameterNames.Head);
+            known.Add(Names.Head);
         }
 
-        var unexpected = _tensors.Names.Where(name => !known.Contains(name) && !IsBuffer(name));
+        var unexpected = _tensors.Names.Where(name => !known.Contains(name) && !Config.Family.IsBuffer(name));
         string[] problems =
         [
             .. Listed("missing", missing),
@@ -235,7 +237,7 @@ public sealed partial class HuggingFaceFolder : IDisposable
             .Append((ScoreHead.BiasName, [1]));
         if (Config.TiedEmbeddings)
         {
-            expected = expected.Append((ParameterNames.Head, [Config.VocabularySize, Config.Width]));
+            expected = expected.Append((Names.Head, [Config.VocabularySize, Config.Width]));
         }
 
         foreach (var (name, shape) in expected.Where(tensor => _tensors.Contains(tensor.Name)))
@@ -264,27 +266,23 @@ public sealed partial class HuggingFaceFolder : IDisposable
         yield return $"  {what}: {string.Join(", ", list.Take(MostNamed))}{more}";
     }
 
-    private bool IsBuffer(string name) => Config.Positions == Positions.Learned
-        ? CausalMask().IsMatch(name)
-        : RotaryFrequencies().IsMatch(name);
-
     // Some writers store the head although it is tied. Equal, it says nothing new; different, one of the two would be lost.
     private void CheckTiedHead()
     {
-        if (!Config.TiedEmbeddings || !_tensors.Contains(ParameterNames.Head))
+        if (!Config.TiedEmbeddings || !_tensors.Contains(Names.Head))
         {
             return;
         }
 
-        var embedding = _fileNames[ParameterNames.Of(Config).TokenEmbedding];
+        var embedding = _fileNames[Names.TokenEmbedding];
         var (ours, theirs) = (new float[Config.Width], new float[Config.Width]);
         for (var row = 0; row < Config.VocabularySize; row++)
         {
             _tensors.FileOf(embedding).ReadFloats(embedding, (long)row * Config.Width, ours);
-            _tensors.FileOf(ParameterNames.Head).ReadFloats(ParameterNames.Head, (long)row * Config.Width, theirs);
+            _tensors.FileOf(Names.Head).ReadFloats(Names.Head, (long)row * Config.Width, theirs);
             if (!ours.AsSpan().SequenceEqual(theirs))
             {
-                throw new InputException($"{Folder}: {ParameterNames.Head} differs from {embedding} (row {row}), but the configuration says that they are one "
+                throw new InputException($"{Folder}: {Names.Head} differs from {embedding} (row {row}), but the configuration says that they are one "
                     + "(\"tie_word_embeddings\"). Set it to false if the head is its own.");
             }
         }
@@ -326,12 +324,6 @@ public sealed partial class HuggingFaceFolder : IDisposable
             ? number
             : throw new InputException($"{configFile}: \"{key}\" must be a number.");
     }
-
-    [GeneratedRegex(@"\A(transformer\.)?h\.[0-9]+\.attn\.(masked_)?bias\z")]
-    private static partial Regex CausalMask();
-
-    [GeneratedRegex(@"\A(model\.)?(layers\.[0-9]+\.self_attn\.)?rotary_emb\.inv_freq\z")]
-    private static partial Regex RotaryFrequencies();
 
     /// <summary>Floats in memory that may be more than a span can hold.</summary>
     private readonly unsafe struct FloatMemory(float* first, long length)

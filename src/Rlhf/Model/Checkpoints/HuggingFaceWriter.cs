@@ -1,4 +1,5 @@
 using System.Text.Json.Nodes;
+using Rlhf.Model.Families;
 
 namespace Rlhf.Model.Checkpoints;
 
@@ -30,8 +31,6 @@ public sealed record SaveOptions
 /// </summary>
 public static class HuggingFaceWriter
 {
-    private const string Scorer = "ForSequenceClassification";
-
     /// <summary>Writes a model to a folder that has none yet.</summary>
     /// <param name="folder">Created if absent.</param>
     /// <param name="config">What the model is.</param>
@@ -71,7 +70,7 @@ public static class HuggingFaceWriter
                 throw new ArgumentException($"The scalar head has {score.Weight.Length} weights, the model's width is {config.Width}.", nameof(options));
             }
 
-            tensors.RemoveAll(tensor => tensor.Name == ParameterNames.Head);
+            tensors.RemoveAll(tensor => tensor.Name == config.Family.Tensors.Head);
             tensors.Add(new(ScoreHead.WeightName, [1, config.Width], options.Type, ReaderOf(score.Weight)));
             if (score.Bias != 0)
             {
@@ -138,9 +137,9 @@ public static class HuggingFaceWriter
     private static JsonObject ConfigOf(DecoderConfig config, SaveOptions options)
     {
         var json = DecoderConfigWriter.Write(config, options.Source?.Config);
-        json.Remove(DecoderConfigWriter.OwnCode);
+        json.Remove(DecoderConfigKeys.OwnCode);
         SetHead(json, config, options);
-        Set(json, "architectures", new JsonArray(Architecture(config.Family, options.Score is not null)));
+        Set(json, "architectures", new JsonArray(options.Score is null ? config.Family.LanguageModelClass : config.Family.ScorerClass));
         var typeName = options.Type.TorchName();
         if (json.ContainsKey("dtype"))
         {
@@ -157,7 +156,7 @@ public static class HuggingFaceWriter
 
     private static void SetHead(JsonObject json, DecoderConfig config, SaveOptions options)
     {
-        var wasReward = json["architectures"] is JsonArray and [JsonValue name, ..] && name.TryGetValue(out string? text) && text.EndsWith(Scorer, StringComparison.Ordinal);
+        var wasReward = json["architectures"] is JsonArray and [JsonValue name, ..] && name.TryGetValue(out string? text) && text.EndsWith(ModelFamily.ScorerEnding, StringComparison.Ordinal);
         if (options.Score is null && !wasReward)
         {
             return;
@@ -195,20 +194,6 @@ public static class HuggingFaceWriter
         {
             json["pad_token_id"] = null;
         }
-    }
-
-    private static string Architecture(DecoderFamily family, bool scores)
-    {
-        var stem = family switch
-        {
-            DecoderFamily.Gpt2 => "GPT2",
-            DecoderFamily.Llama => "Llama",
-            DecoderFamily.Mistral => "Mistral",
-            DecoderFamily.Qwen2 => "Qwen2",
-            DecoderFamily.Qwen3 => "Qwen3",
-            _ => throw new ArgumentOutOfRangeException(nameof(family), family, "This family has no architecture in Hugging Face's library."),
-        };
-        return stem + (scores ? Scorer : family == DecoderFamily.Gpt2 ? "LMHeadModel" : "ForCausalLM");
     }
 
     private static void WriteCarriedFiles(string folder, DecoderConfig config, ModelSource? source)

@@ -1,4 +1,5 @@
 using System.Text.Json.Nodes;
+using Rlhf.Model.Families;
 using Rlhf.Text.Templates;
 
 namespace Rlhf.Model.Checkpoints;

@@ -1,6 +1,7 @@
 using System.Text.Json.Nodes;
 using Rlhf.Model;
 using Rlhf.Model.Checkpoints;
+using Rlhf.Model.Families;
 using Rlhf.World;
 
 namespace Rlhf.Tests.Model.Checkpoints;
@@ -196,15 +197,13 @@ public sealed class HuggingFaceWriterTests : IDisposable
         Assert.DoesNotContain("auto_map", File.ReadAllText(Path.Combine(Resaved(source, TensorType.F32, long.MaxValue), "config.json")));
     }
 
+    public static TheoryData<string, bool> Models => new(ModelFamilies.All.SelectMany(family => new[] { (family.Name, true), (family.Name, false) }));
+
     [Theory]
-    [InlineData(DecoderFamily.Gpt2, true)]
-    [InlineData(DecoderFamily.Llama, false)]
-    [InlineData(DecoderFamily.Mistral, true)]
-    [InlineData(DecoderFamily.Qwen2, true)]
-    [InlineData(DecoderFamily.Qwen3, false)]
-    public void A_model_from_scratch_reads_as_it_was_written(DecoderFamily family, bool tied)
+    [MemberData(nameof(Models))]
+    public void A_model_from_scratch_reads_as_it_was_written(string family, bool tied)
     {
-        var config = DecoderConfig.FromShape(family, 50, 24, 2, 4, 16, tiedEmbeddings: tied, bosTokenId: 1, eosTokenIds: [2]);
+        var config = DecoderConfig.FromShape(ModelFamilies.Find(family)!, 50, 24, 2, 4, 16, tiedEmbeddings: tied, bosTokenId: 1, eosTokenIds: [2]);
         var parameters = new float[new ParameterLayout(config).Length];
         foreach (var parameter in new ParameterLayout(config).Parameters)
         {

@@ -1,6 +1,7 @@
 using Rlhf.Compute;
 using Rlhf.Compute.Cpu;
 using Rlhf.Model;
+using Rlhf.Model.Families;
 using Rlhf.Stages.Reward;
 using Rlhf.Text.Templates;
 using Rlhf.Training;
@@ -38,7 +39,7 @@ public sealed class SharedRankingTests
     private static List<Dictionary<string, double>> Train(double dropout, int microBatchTokens, int threads)
     {
         using var device = CpuDevice.Create(threads);
-        using var decoder = FreshDecoder.Create(device, DecoderConfig.FromShape(DecoderFamily.Llama, 60, 32, 2, 2, 96), HeadKind.Scalar, trainable: true);
+        using var decoder = FreshDecoder.Create(device, DecoderConfig.FromShape(ModelFamilies.Find("llama")!, 60, 32, 2, 2, 96), HeadKind.Scalar, trainable: true);
         RewardTrainer.InitializeHead(decoder, HeadInitialization.Normal, 5);
         decoder.Refresh();
         var host = new Host();

@@ -1,8 +1,9 @@
 using System.Text.Json.Nodes;
 using Rlhf.Model;
+using Rlhf.Model.Families;
 using Rlhf.World;
 
-namespace Rlhf.Tests.Model;
+namespace Rlhf.Tests.Model.Families;
 
 public sealed class DecoderConfigTests
 {
@@ -238,15 +239,13 @@ public sealed class DecoderConfigTests
     public void Dropout_in_the_file_that_is_not_applied_is_told() =>
         Assert.Contains("attn_pdrop", Assert.Single(ReadWith("gpt2", "attn_pdrop", "0.1").Notes));
 
+    public static TheoryData<string> Families => [.. ModelFamilies.All.Select(family => family.Name)];
+
     [Theory]
-    [InlineData(DecoderFamily.Gpt2)]
-    [InlineData(DecoderFamily.Llama)]
-    [InlineData(DecoderFamily.Mistral)]
-    [InlineData(DecoderFamily.Qwen2)]
-    [InlineData(DecoderFamily.Qwen3)]
-    public void A_shape_that_is_written_reads_as_the_same_model(DecoderFamily family)
+    [MemberData(nameof(Families))]
+    public void A_shape_that_is_written_reads_as_the_same_model(string family)
     {
-        var config = DecoderConfig.FromShape(family, 100, 24, 2, 4, 9000, feedForwardWidth: 40, tiedEmbeddings: false, eosTokenIds: [3, 4]);
+        var config = DecoderConfig.FromShape(ModelFamilies.Find(family)!, 100, 24, 2, 4, 9000, feedForwardWidth: 40, tiedEmbeddings: false, eosTokenIds: [3, 4]);
         var read = Read(DecoderConfigWriter.Write(config));
         Assert.Equal(config.EosTokenIds, read.EosTokenIds);
         Assert.Equal(config, read with { EosTokenIds = config.EosTokenIds, Notes = config.Notes });
@@ -258,7 +257,7 @@ public sealed class DecoderConfigTests
     [InlineData(100, 24, 0)]
     [InlineData(100, -24, 4)]
     public void An_impossible_shape_is_refused(int vocabularySize, int width, int heads) =>
-        Assert.Throws<InputException>(() => DecoderConfig.FromShape(DecoderFamily.Gpt2, vocabularySize, width, 2, heads, 16));
+        Assert.Throws<InputException>(() => DecoderConfig.FromShape(ModelFamilies.Find("gpt2")!, vocabularySize, width, 2, heads, 16));
 
     [Fact]
     public void Only_what_changed_is_rewritten()

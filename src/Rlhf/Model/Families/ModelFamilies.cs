@@ -1,0 +1,21 @@
+namespace Rlhf.Model.Families;
+
+/// <summary>The families that are implemented.</summary>
+public static class ModelFamilies
+{
+    /// <summary>All of them; a new one gets a line here.</summary>
+    public static IReadOnlyList<ModelFamily> All { get; } =
+    [
+        new Gpt2(),
+        new Llama(),
+        new Mistral(),
+        new Qwen2(),
+        new Qwen3(),
+    ];
+
+    /// <summary>The family of a model from scratch whose recipe does not name one.</summary>
+    public static ModelFamily Default => All[0];
+
+    /// <summary>The family of a <c>model_type</c>, or null.</summary>
+    public static ModelFamily? Find(string name) => All.FirstOrDefault(family => family.Name == name);
+}

@@ -1,0 +1,19 @@
+using Rlhf.Model;
+using Rlhf.Model.Families;
+
+namespace Rlhf.Runs;
+
+/// <summary>One of the words that a key takes.</summary>
+/// <param name="Name">As in a recipe.</param>
+/// <param name="Value">What the option is set to.</param>
+internal sealed record RecipeWord(string Name, object Value)
+{
+    /// <summary>The words of a type of option: an enum's members in snake case, or the families; empty for other types.</summary>
+    public static IReadOnlyList<RecipeWord> Of(Type type) =>
+        type.IsEnum ? [.. Enum.GetNames(type).Select(name => new RecipeWord(SnakeCase.From(name), Enum.Parse(type, name)))]
+            : typeof(ModelFamily).IsAssignableFrom(type) ? [.. ModelFamilies.All.Select(family => new RecipeWord(family.Name, family))]
+            : [];
+
+    /// <summary>The word for a value.</summary>
+    public static RecipeWord? For(object value) => Of(value.GetType()).FirstOrDefault(word => word.Value.Equals(value));
+}
