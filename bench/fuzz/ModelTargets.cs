@@ -1,8 +1,8 @@
 using System.Text;
 using System.Text.Json;
 using Rlhf.Model;
-using Rlhf.Model.Families;
 using Rlhf.Model.Checkpoints;
+using Rlhf.Model.Families;
 
 namespace Fuzz;
 

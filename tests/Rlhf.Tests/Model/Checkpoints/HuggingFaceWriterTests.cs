@@ -197,10 +197,8 @@ public sealed class HuggingFaceWriterTests : IDisposable
         Assert.DoesNotContain("auto_map", File.ReadAllText(Path.Combine(Resaved(source, TensorType.F32, long.MaxValue), "config.json")));
     }
 
-    public static TheoryData<string, bool> Models => new(ModelFamilies.All.SelectMany(family => new[] { (family.Name, true), (family.Name, false) }));
-
     [Theory]
-    [MemberData(nameof(Models))]
+    [MemberData(nameof(ParameterLayoutTests.Models), MemberType = typeof(ParameterLayoutTests))]
     public void A_model_from_scratch_reads_as_it_was_written(string family, bool tied)
     {
         var config = DecoderConfig.FromShape(ModelFamilies.Find(family)!, 50, 24, 2, 4, 16, tiedEmbeddings: tied, bosTokenId: 1, eosTokenIds: [2]);
