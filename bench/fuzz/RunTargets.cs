@@ -3,7 +3,7 @@ using Rlhf.Compute;
 using Rlhf.Compute.Cpu;
 using Rlhf.Labelers;
 using Rlhf.Reports;
-using Rlhf.Reports.Page;
+using Rlhf.Runs;
 using Rlhf.Stages;
 using Rlhf.Training;
 using Rlhf.Web.Labeling;
@@ -96,7 +96,7 @@ internal static class RunTargets
         {
             for (var step = 1; step <= 4; step++)
             {
-                writer.Write("01-sft", step, step * 0.24, ("loss", 1.0 / step), ("learning_rate", 1e-3));
+                writer.Write("01-sft", step, step * 0.24, (MetricCatalogue.Of("loss"), 1.0 / step), (MetricCatalogue.Of("learning_rate"), 1e-3));
             }
         }
 

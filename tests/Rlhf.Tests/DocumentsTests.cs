@@ -1,7 +1,6 @@
 using System.Text.RegularExpressions;
 using Rlhf.Cli;
 using Rlhf.Data;
-using Rlhf.Reports;
 using Rlhf.Runs;
 using Rlhf.World;
 
@@ -20,7 +19,7 @@ public sealed partial class DocumentsTests
             {
                 found++;
                 var expected = TableOf(block.Groups["names"].Value.Split(' ', StringSplitOptions.RemoveEmptyEntries));
-                Assert.True(expected == block.Groups["table"].Value, $"{file}: a metric table differs from src/Rlhf/Reporting/Glossary.cs; put this in its place:\n{expected}");
+                Assert.True(expected == block.Groups["table"].Value, $"{file}: a metric table differs from the metrics; put this in its place:\n{expected}");
             }
         }
 
@@ -122,7 +121,7 @@ public sealed partial class DocumentsTests
 
     private static string TableOf(IEnumerable<string> names) =>
         "| metric | in the report | meaning |\n| --- | --- | --- |\n"
-        + string.Concat(names.Select(name => $"| `{name}` | {Glossary.NameOf(name)} | {Glossary.MeaningOf(name)} |\n"));
+        + string.Concat(names.Select(name => $"| `{name}` | {MetricCatalogue.Of(name).Name} | {MetricCatalogue.Of(name).Meaning} |\n"));
 
     [GeneratedRegex(@"<!-- metrics: (?<names>[a-z_0-9 ]+) -->\r?\n(?<table>.*?)<!-- /metrics -->", RegexOptions.Singleline)]
     private static partial Regex MetricTable();

@@ -1,7 +1,7 @@
 using System.CommandLine;
 using System.Text;
 using Rlhf.Reports;
-using Rlhf.Reports.Page;
+using Rlhf.Runs;
 
 namespace Rlhf.Cli.Commands;
 

@@ -8,11 +8,11 @@ internal sealed class BenchmarkHost(CancellationToken cancellation) : SilentHost
     /// <summary>The metrics that were logged last, by name.</summary>
     public Dictionary<string, double> Metrics { get; } = [];
 
-    public override void Log(long step, params ReadOnlySpan<(string Name, double Value)> values)
+    public override void Log(long step, params ReadOnlySpan<(Metric Metric, double Value)> values)
     {
-        foreach (var (name, value) in values)
+        foreach (var (metric, value) in values)
         {
-            Metrics[name] = value;
+            Metrics[metric.Key] = value;
         }
     }
 }

@@ -76,25 +76,25 @@ internal sealed class JudgeLabeler : ILabeler
     }
 
     /// <summary>What the judging took, and how the judge was.</summary>
-    private Dictionary<string, Figure> Figures()
+    private FigureTable Figures()
     {
         var judged = _questions.SelectMany(own => own).Select(question => _cache.Find(question.Request)!).DistinctBy(item => item.Request).ToArray();
         var pairs = _questions.SelectMany(PairsOf).ToArray();
         var (sent, received) = (judged.Sum(item => item.PromptTokens), judged.Sum(item => item.ReplyTokens));
         var chosen = judged.Count(item => item.Verdict is Verdict.First or Verdict.Second);
-        var figures = new Dictionary<string, Figure>
+        var figures = new FigureTable
         {
-            [FigureNames.JudgeCalls] = new(judged.Sum(item => (long)item.Calls)),
-            ["judge_retries"] = new(judged.Sum(item => (long)item.Retries)),
-            [FigureNames.JudgeUnclear] = new(judged.Count(item => item.Verdict == Verdict.Unclear)),
-            ["judge_prompt_tokens"] = new(sent, Unit: "tokens"),
-            ["judge_reply_tokens"] = new(received, Unit: "tokens"),
-            [FigureNames.JudgeCost] = new(((sent * _options.PromptPrice) + (received * _options.ReplyPrice)) / 1e6),
-            ["judge_disagreement"] = new(pairs.Length == 0 ? 0 : (double)pairs.Count(IsDisagreement) / pairs.Length, Unit: "share"),
+            [JudgeMetrics.JudgeCalls] = new(judged.Sum(item => (long)item.Calls)),
+            [JudgeMetrics.JudgeRetries] = new(judged.Sum(item => (long)item.Retries)),
+            [JudgeMetrics.JudgeUnclear] = new(judged.Count(item => item.Verdict == Verdict.Unclear)),
+            [JudgeMetrics.JudgePromptTokens] = new(sent, Unit: "tokens"),
+            [JudgeMetrics.JudgeReplyTokens] = new(received, Unit: "tokens"),
+            [JudgeMetrics.JudgeCost] = new(((sent * _options.PromptPrice) + (received * _options.ReplyPrice)) / 1e6),
+            [JudgeMetrics.JudgeDisagreement] = new(pairs.Length == 0 ? 0 : (double)pairs.Count(IsDisagreement) / pairs.Length, Unit: "share"),
         };
         if (chosen > 0)
         {
-            figures[FigureNames.JudgeFirstChosen] = Intervals.Wilson(judged.Count(item => item.Verdict == Verdict.First), chosen).ToFigure("share");
+            figures[JudgeMetrics.JudgeFirstChosen] = Intervals.Wilson(judged.Count(item => item.Verdict == Verdict.First), chosen).ToFigure("share");
         }
 
         return figures;

@@ -8,7 +8,11 @@ namespace Rlhf.Reports;
 /// <param name="Step">The step, from 1.</param>
 /// <param name="Seconds">Seconds since the stage began.</param>
 /// <param name="Values">The metrics of the row by name.</param>
-public sealed record MetricsRow(string Stage, long Step, double Seconds, IReadOnlyDictionary<string, double> Values);
+public sealed record MetricsRow(string Stage, long Step, double Seconds, IReadOnlyDictionary<string, double> Values)
+{
+    /// <summary>The value of a metric; null where the row has none.</summary>
+    public double? Of(Metric metric) => Values.TryGetValue(metric.Key, out var value) ? value : null;
+}
 
 /// <summary>Reads <c>metrics.jsonl</c>.</summary>
 public static class MetricsFile

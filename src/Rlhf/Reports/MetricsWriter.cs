@@ -50,7 +50,7 @@ public sealed class MetricsWriter : IDisposable
     /// <param name="seconds">Seconds since the stage began (all attempts together if it was resumed).</param>
     /// <param name="values">The metrics. A metric that has no value at this step is left out.</param>
     /// <exception cref="RunFailedException">A value is not finite, or the disk refuses.</exception>
-    public void Write(string stage, long step, double seconds, params ReadOnlySpan<(string Name, double Value)> values)
+    public void Write(string stage, long step, double seconds, params ReadOnlySpan<(Metric Metric, double Value)> values)
     {
         _buffer.ResetWrittenCount();
         _json.Reset(_buffer);
@@ -58,9 +58,9 @@ public sealed class MetricsWriter : IDisposable
         _json.WriteString("stage", stage);
         _json.WriteNumber("step", step);
         WriteNumber(stage, step, "seconds", Math.Round(seconds, 3));
-        foreach (var (name, value) in values)
+        foreach (var (metric, value) in values)
         {
-            WriteNumber(stage, step, name, value);
+            WriteNumber(stage, step, MetricCatalogue.Contains(metric) ? metric.Key : throw new InvalidOperationException($"{metric.Key} is in no class of metrics."), value);
         }
 
         _json.WriteEndObject();

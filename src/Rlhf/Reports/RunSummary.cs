@@ -53,7 +53,7 @@ public sealed record StageSummary
     /// <summary>Optimizer steps (or PPO steps) done; 0 for a stage that trains nothing.</summary>
     public long Steps { get; init; }
 
-    /// <summary>Final figures by snake_case name; <see cref="FigureNames"/> lists those that the report puts in front.</summary>
+    /// <summary>Final figures by the keys of their metrics.</summary>
     public IReadOnlyDictionary<string, Figure> Figures { get; init; } = new Dictionary<string, Figure>();
 
     /// <summary>Reward stages: how far the reward model can be trusted.</summary>
@@ -100,9 +100,22 @@ public sealed record StageSummary
 /// <param name="Unit">Unit for people: <c>nats</c>, <c>tokens</c>, <c>%</c> is not one (shares are 0 to 1, unit <c>share</c>).</param>
 public sealed record Figure(double Value, double? Low = null, double? High = null, string? Unit = null);
 
-/// <summary>Makes figures.</summary>
+/// <summary>Final figures by the keys of their metrics.</summary>
+internal sealed class FigureTable : Dictionary<string, Figure>
+{
+    /// <summary>Sets the figure of a metric.</summary>
+    public Figure this[Metric metric]
+    {
+        set => this[metric.Key] = value;
+    }
+}
+
+/// <summary>Makes and finds figures.</summary>
 internal static class FigureMaking
 {
+    /// <summary>The stage's figure of a metric; null where it has none.</summary>
+    public static Figure? Of(this StageSummary stage, Metric metric) => stage.Figures.GetValueOrDefault(metric.Key);
+
     /// <summary>An estimate as a figure.</summary>
     public static Figure ToFigure(this Estimate estimate, string? unit = null) => new(estimate.Value, estimate.Low, estimate.High, unit);
 }
@@ -152,91 +165,3 @@ public sealed record ModelAnswer(
 /// <param name="GoldScore">Mean score by the gold rule.</param>
 public sealed record FrontierPoint(
     long Step, double Kl, double Score, double? ScoreLow = null, double? ScoreHigh = null, double? SecondScore = null, double? GoldScore = null);
-
-/// <summary>
-/// Names of the figures that the report and the final table put in front. A stage may add any others; they are listed below these.
-/// Scores are in the reward model's normalised unit (standard deviations of the SFT answers' scores) unless the figure's unit says else.
-/// </summary>
-public static class FigureNames
-{
-    /// <summary>pretrain, sft, reward: loss on held-out data after the stage (nats per token, or per pair).</summary>
-    public const string ValidationLoss = "validation_loss";
-
-    /// <summary>pretrain, sft: the same loss before the stage.</summary>
-    public const string ValidationLossBefore = "validation_loss_before";
-
-    /// <summary>reward: share of held-out pairs ordered as the labeler did.</summary>
-    public const string Accuracy = "accuracy";
-
-    /// <summary>reward: the same for the second (check) model.</summary>
-    public const string SecondAccuracy = "second_accuracy";
-
-    /// <summary>collect: answers sampled.</summary>
-    public const string Answers = "answers";
-
-    /// <summary>collect: prompts answered.</summary>
-    public const string Prompts = "prompts";
-
-    /// <summary>collect with a judge: replies received.</summary>
-    public const string JudgeCalls = "judge_calls";
-
-    /// <summary>collect with a judge: questions without a readable reply, which count as ties.</summary>
-    public const string JudgeUnclear = "judge_unclear";
-
-    /// <summary>collect with a judge: what the tokens cost, in the currency of the recipe's prices.</summary>
-    public const string JudgeCost = "judge_cost";
-
-    /// <summary>collect with a judge: share of its choices that fell on the answer that stood first.</summary>
-    public const string JudgeFirstChosen = "judge_first_chosen";
-
-    /// <summary>ppo: held-out prompts of an evaluation, which its intervals go by.</summary>
-    public const string EvaluationPrompts = "evaluation_prompts";
-
-    /// <summary>ppo: answers of an evaluation.</summary>
-    public const string EvaluationAnswers = "evaluation_answers";
-
-    /// <summary>ppo: the policy's mean score on held-out prompts.</summary>
-    public const string Score = "score";
-
-    /// <summary>ppo: the SFT model's mean score on the same prompts.</summary>
-    public const string SftScore = "sft_score";
-
-    /// <summary>ppo: the base model's mean score on the same prompts.</summary>
-    public const string BaseScore = "base_score";
-
-    /// <summary>ppo: score minus SFT score, paired by prompt.</summary>
-    public const string ScoreGain = "score_gain";
-
-    /// <summary>ppo: the policy's mean score by the second reward model.</summary>
-    public const string SecondScore = "second_score";
-
-    /// <summary>ppo: the SFT model's mean score by the second reward model.</summary>
-    public const string SftSecondScore = "sft_second_score";
-
-    /// <summary>ppo: the policy's mean score by the gold rule.</summary>
-    public const string GoldScore = "gold_score";
-
-    /// <summary>ppo: the SFT model's mean score by the gold rule.</summary>
-    public const string SftGoldScore = "sft_gold_score";
-
-    /// <summary>ppo: the base model's mean score by the gold rule.</summary>
-    public const string BaseGoldScore = "base_gold_score";
-
-    /// <summary>ppo: KL to the reference in nats per answer, on held-out prompts.</summary>
-    public const string Kl = "kl";
-
-    /// <summary>ppo: share of prompts on which the policy's answer scores above the SFT model's (ties half).</summary>
-    public const string WinRate = "win_rate";
-
-    /// <summary>ppo: mean answer length in tokens.</summary>
-    public const string ResponseLength = "response_length";
-
-    /// <summary>ppo: the SFT model's mean answer length in tokens.</summary>
-    public const string SftResponseLength = "sft_response_length";
-
-    /// <summary>ppo: share of answers that ended by themselves.</summary>
-    public const string EosShare = "eos_share";
-
-    /// <summary>ppo: share of answers that differ from every other.</summary>
-    public const string DistinctShare = "distinct_share";
-}

@@ -49,7 +49,7 @@ internal sealed class TensorBoardEvents : IDisposable
             WriteVersion();
             foreach (var row in rows)
             {
-                Write(row.Stage, row.Step, row.Seconds, [.. row.Values.Select(pair => (pair.Key, pair.Value))]);
+                Write(row.Stage, row.Step, row.Seconds, [.. row.Values.Select(pair => (MetricCatalogue.Of(pair.Key), pair.Value))]);
             }
 
             _stream.Flush();
@@ -60,7 +60,7 @@ internal sealed class TensorBoardEvents : IDisposable
     }
 
     /// <summary>Appends one row as one event.</summary>
-    public void Write(string stage, long step, double seconds, ReadOnlySpan<(string Name, double Value)> values)
+    public void Write(string stage, long step, double seconds, ReadOnlySpan<(Metric Metric, double Value)> values)
     {
         if (_stage != stage)
         {
@@ -71,9 +71,9 @@ internal sealed class TensorBoardEvents : IDisposable
 
         _lastSeconds = seconds;
         _summary.ResetWrittenCount();
-        foreach (var (name, number) in values)
+        foreach (var (metric, number) in values)
         {
-            AppendValue(Tag(stage, name), (float)number);
+            AppendValue(Tag(stage, metric.Key), (float)number);
         }
 
         BeginEvent(_startTime + _stageStart + seconds);

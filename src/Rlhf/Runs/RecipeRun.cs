@@ -1,7 +1,6 @@
 using Rlhf.Compute.Cpu;
 using Rlhf.Labelers;
 using Rlhf.Reports;
-using Rlhf.Reports.Page;
 using Rlhf.Stages;
 
 namespace Rlhf.Runs;

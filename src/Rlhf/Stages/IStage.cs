@@ -58,6 +58,9 @@ public interface IStage
 
     /// <summary>Does it.</summary>
     internal StageSummary Run(StageContext context);
+
+    /// <summary>What it shows of its results.</summary>
+    internal StageReport Report { get; }
 }
 
 /// <summary>Something that a stage reads from outside of the run.</summary>
@@ -112,6 +115,8 @@ internal abstract class Stage<TOptions> : IStage where TOptions : class, IStageO
     public abstract StagePlan Plan(StagePlanning planning);
 
     public abstract StageSummary Run(StageContext context);
+
+    public abstract StageReport Report { get; }
 
     /// <summary>Prompts to answer, and held-out ones.</summary>
     protected static IReadOnlyList<StageInput> Prompts(string reader) =>

@@ -40,7 +40,7 @@ internal sealed class StageHost : ITrainingHost, IDisposable
     public CancellationToken Cancellation => _context.Cancellation;
 
     /// <inheritdoc/>
-    public void Log(long step, params ReadOnlySpan<(string Name, double Value)> values) => _context.Metrics.Write(_rows, step, _context.Seconds, values);
+    public void Log(long step, params ReadOnlySpan<(Metric Metric, double Value)> values) => _context.Metrics.Write(_rows, step, _context.Seconds, values);
 
     /// <inheritdoc/>
     public void Advance(long done, long total, string note)

@@ -59,17 +59,17 @@ internal abstract class SupervisedStage<TOptions> : Stage<TOptions> where TOptio
         using var trainer = new SupervisedTrainer(options, decoder, train, heldOut, context.SeedOf(options.Seed), host, arena, judge is null ? null : judge.MeanReward);
         var before = heldOut.Count > 0 ? trainer.LossOf(heldOut) : (double?)null;
         var result = trainer.Run();
-        var figures = new Dictionary<string, Figure>();
+        var figures = new FigureTable();
         if (before is { } loss)
         {
-            figures[FigureNames.ValidationLossBefore] = new Figure(loss, Unit: "nats");
-            figures[FigureNames.ValidationLoss] = new Figure(trainer.LossOf(heldOut), Unit: "nats");
+            figures[TrainingMetrics.ValidationLossBefore] = new Figure(loss, Unit: "nats");
+            figures[TrainingMetrics.ValidationLoss] = new Figure(trainer.LossOf(heldOut), Unit: "nats");
         }
 
-        figures["train_loss"] = new Figure(result.TrainLoss, Unit: "nats");
-        figures["kept_step"] = new Figure(result.BestStep);
-        figures["training_rows"] = new Figure(train.Count);
-        figures["training_tokens"] = new Figure(train.Sum(row => (double)row.TrainedTokens));
+        figures[TrainingMetrics.TrainLoss] = new Figure(result.TrainLoss, Unit: "nats");
+        figures[TrainingMetrics.KeptStep] = new Figure(result.BestStep);
+        figures[TrainingMetrics.TrainingRows] = new Figure(train.Count);
+        figures[TrainingMetrics.TrainingTokens] = new Figure(train.Sum(row => (double)row.TrainedTokens));
         ModelFolder.Save(decoder, context.ModelFolder, SourceOf(context, model.Source, tokenizer), asReward: false);
         return StageTools.SummaryOf(context, result.Steps, figures) with { Inputs = [StageTools.LinkTo(start, "start")] };
     }

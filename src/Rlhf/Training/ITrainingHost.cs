@@ -11,7 +11,7 @@ public interface ITrainingHost
     CancellationToken Cancellation { get; }
 
     /// <summary>The metrics of a step.</summary>
-    void Log(long step, params ReadOnlySpan<(string Name, double Value)> values);
+    void Log(long step, params ReadOnlySpan<(Metric Metric, double Value)> values);
 
     /// <summary>How far the training is: <paramref name="done"/> of <paramref name="total"/> steps, and a short text beside it.</summary>
     void Advance(long done, long total, string note);

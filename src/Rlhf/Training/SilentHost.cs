@@ -6,7 +6,7 @@ internal class SilentHost(CancellationToken cancellation = default) : ITrainingH
 {
     public CancellationToken Cancellation => cancellation;
 
-    public virtual void Log(long step, params ReadOnlySpan<(string Name, double Value)> values)
+    public virtual void Log(long step, params ReadOnlySpan<(Metric Metric, double Value)> values)
     {
     }
 

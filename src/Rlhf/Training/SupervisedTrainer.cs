@@ -159,7 +159,7 @@ public sealed class SupervisedTrainer : IDisposable
         _epochTokens += targets;
         _lastEpochLoss = _epochLoss / _epochTokens;
         var seconds = Stopwatch.GetElapsedTime(watch).TotalSeconds;
-        _host.Log(step, ("loss", loss), ("learning_rate", learningRate), ("gradient_norm", norm), ("tokens_per_second", tokens / seconds), ("epoch", epoch));
+        _host.Log(step, (TrainingMetrics.Loss, loss), (TrainingMetrics.LearningRate, learningRate), (TrainingMetrics.GradientNorm, norm), (TrainingMetrics.TokensPerSecond, tokens / seconds), (TrainingMetrics.Epoch, epoch));
     }
 
     private void Evaluate(long step)
@@ -173,14 +173,14 @@ public sealed class SupervisedTrainer : IDisposable
         if (_validation.Count > 0)
         {
             _evaluations.Add((step, loss));
-            _host.Log(step, ("validation_loss", loss));
+            _host.Log(step, (TrainingMetrics.ValidationLoss, loss));
         }
 
         var value = -loss;
         if (_options.KeepBest == KeepBest.Reward)
         {
             value = (_rewardOfModel ?? throw new InvalidOperationException("keep_best: reward needs a reward model."))();
-            _host.Log(step, ("validation_reward", value));
+            _host.Log(step, (TrainingMetrics.ValidationReward, value));
         }
 
         if (_best is not null && value > _bestValue)

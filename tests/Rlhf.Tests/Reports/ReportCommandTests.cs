@@ -1,5 +1,6 @@
 using System.Xml.Linq;
 using Rlhf.Cli;
+using Rlhf.Tests.Runs;
 using Rlhf.World;
 
 namespace Rlhf.Tests.Reports;

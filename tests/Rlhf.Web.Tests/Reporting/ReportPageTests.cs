@@ -1,6 +1,6 @@
 using Microsoft.Playwright;
 using Rlhf.Reports;
-using Rlhf.Reports.Page;
+using Rlhf.Runs;
 using Rlhf.Web.Tests.Browsing;
 
 namespace Rlhf.Web.Tests.Reporting;
@@ -49,7 +49,7 @@ public sealed class ReportPageTests(Browser browser) : IDisposable
             Steps = 100,
             Seconds = 12,
             ModelHash = new string('a', 64),
-            Figures = new Dictionary<string, Figure> { [FigureNames.Score] = new(0.5, 0.4, 0.6), [FigureNames.Kl] = new(1.5, 1.2, 1.8, "nats"), [FigureNames.WinRate] = new(0.9, 0.8, 0.95, "share") },
+            Figures = new Dictionary<string, Figure> { ["score"] = new(0.5, 0.4, 0.6), ["kl"] = new(1.5, 1.2, 1.8, "nats"), ["win_rate"] = new(0.9, 0.8, 0.95, "share") },
             DataHashes = new Dictionary<string, string> { ["/home/somebody/data/demonstrations-of-a-rather-long-name.jsonl"] = new string('b', 64) },
             SideBySide = stage.Second == "ppo" ? prompts : null,
         })];
@@ -67,10 +67,10 @@ public sealed class ReportPageTests(Browser browser) : IDisposable
                     string[] names = stage.Contains("ppo", StringComparison.Ordinal)
                         ? ["score", "kl", "objective", "response_length", "entropy", "eos_share", "distinct_share", "clip_fraction", "approximate_kl", "explained_variance", "policy_loss", "value_loss", "gradient_norm", "tokens_per_second"]
                         : ["loss", "accuracy", "learning_rate", "gradient_norm", "tokens_per_second"];
-                    writer.Write(stage, step, step, [.. names.Select((name, i) => (name, Math.Abs(Math.Sin(step * (i + 1) / 20.0))))]);
+                    writer.Write(stage, step, step, [.. names.Select((name, i) => (MetricCatalogue.Of(name), Math.Abs(Math.Sin(step * (i + 1) / 20.0))))]);
                     if (stage.Contains("reward", StringComparison.Ordinal))
                     {
-                        writer.Write($"{stage}-second", step, step, [.. names.Select(name => ($"second_{name}", 1.0 / step))]);
+                        writer.Write($"{stage}-second", step, step, [.. names.Select(name => (MetricCatalogue.Of($"second_{name}"), 1.0 / step))]);
                     }
                 }
             }

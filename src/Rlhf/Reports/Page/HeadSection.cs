@@ -14,8 +14,8 @@ internal static class HeadSection
 
         """);
 
-    private static Markup Sentence(string sentence) => sentence.StartsWith(Headline.WarningPrefix, StringComparison.Ordinal)
-        ? Markup.Of($"""<p class="warning" dir="auto"><strong>Warning</strong> {sentence[Headline.WarningPrefix.Length..]}</p>""")
+    private static Markup Sentence(string sentence) => sentence.StartsWith(StageReport.WarningPrefix, StringComparison.Ordinal)
+        ? Markup.Of($"""<p class="warning" dir="auto"><strong>Warning</strong> {sentence[StageReport.WarningPrefix.Length..]}</p>""")
         : Markup.Of($"""<p class="lead" dir="auto">{sentence}</p>""");
 
     private static IEnumerable<string> Facts(RunSummary summary)

@@ -3,7 +3,7 @@ namespace Rlhf.Reports.Page;
 /// <summary>Where the result comes from: ledgers of the data, lineage of the models, content hashes, recipe and environment.</summary>
 internal static class ProvenanceSections
 {
-    public static Markup Draw(ReportSource source) => Markup.Join([Ledgers(source), RoundsSection.Draw(source.Summary), Lineage(source.Summary), Data(source.Summary), Setup(source)]);
+    public static Markup Draw(ReportSource source, Markup rounds) => Markup.Join([Ledgers(source), rounds, Lineage(source.Summary), Data(source.Summary), Setup(source)]);
 
     private static Markup Ledgers(ReportSource source) => source.Ledgers.Count == 0
         ? Markup.Empty

@@ -21,8 +21,11 @@ internal sealed record ReportSource
 
     public string? Recipe { get; init; }
 
+    /// <summary>Reads a run folder.</summary>
+    /// <param name="runFolder">The folder.</param>
+    /// <param name="collect">Makes the summary, from folder and name, where the run has none yet.</param>
     /// <exception cref="InputException">There is no run in the folder, or a file of it is broken.</exception>
-    public static ReportSource Read(string runFolder)
+    public static ReportSource Read(string runFolder, Func<string, string, RunSummary> collect)
     {
         if (!Directory.Exists(runFolder))
         {
@@ -33,7 +36,7 @@ internal sealed record ReportSource
         var isFinished = File.Exists(Path.Combine(runFolder, "summary.json"));
         var summary = isFinished
             ? SummaryFiles.ReadRun(runFolder)
-            : RunSummaries.Collect(runFolder, Path.GetFileName(Path.TrimEndingDirectorySeparator(Path.GetFullPath(runFolder))));
+            : collect(runFolder, Path.GetFileName(Path.TrimEndingDirectorySeparator(Path.GetFullPath(runFolder))));
         var metrics = MetricsFile.Read(runFolder).GroupBy(row => row.Stage, StringComparer.Ordinal)
             .OrderBy(group => group.Key, Comparer<string>.Create(MetricsFile.CompareStages)).ToArray();
         if (summary.Stages.Count == 0 && metrics.Length == 0)

@@ -20,6 +20,8 @@ internal sealed class CollectStage : Stage<CollectOptions>
 
     public override uint SeedNumber => 2;
 
+    public override StageReport Report { get; } = new CollectReport();
+
     protected override CollectOptions WithFullPaths(CollectOptions options, Func<string, string> full) => options with
     {
         Labeler = options.LabelerIsFolder ? full(options.Labeler!) : options.Labeler,
@@ -45,11 +47,11 @@ internal sealed class CollectStage : Stage<CollectOptions>
         var link = StageTools.LinkTo(place, "policy");
         var origin = new AnswerOrigin(context.Step.Round, link.Hash, options.MaxNewTokens, options.Sampling);
         var file = Path.Combine(context.Folder, RankingFile.Name);
-        var figures = new Dictionary<string, Figure>
+        var figures = new FigureTable
         {
-            [FigureNames.Prompts] = new(prompts.Count),
-            [FigureNames.Answers] = new(answers.Sum(row => row.Texts.Count)),
-            ["sampled_tokens"] = new(sampled.Tokens),
+            [CollectMetrics.Prompts] = new(prompts.Count),
+            [CollectMetrics.Answers] = new(answers.Sum(row => row.Texts.Count)),
+            [CollectMetrics.SampledTokens] = new(sampled.Tokens),
         };
         var summary = StageTools.SummaryOf(context, 0, figures) with { Inputs = [link] };
         if (options.Labeler is not { } name)
@@ -63,9 +65,9 @@ internal sealed class CollectStage : Stage<CollectOptions>
         using var labeler = LabelerOf(options, context);
         var judging = labeler.Rank(answers, new RankingJob(file, origin, context.Step.Name, round, context.Progress, context.Cancellation));
         var rankings = RankingFile.Read(file).ToArray();
-        figures["rankings"] = new Figure(rankings.Length);
-        figures["pairs"] = new Figure(rankings.Sum(row => row.Pairs.Count));
-        figures["ties"] = new Figure(rankings.Sum(row => row.Ties.Count));
+        figures[CollectMetrics.Rankings] = new Figure(rankings.Length);
+        figures[CollectMetrics.Pairs] = new Figure(rankings.Sum(row => row.Pairs.Count));
+        figures[CollectMetrics.Ties] = new Figure(rankings.Sum(row => row.Ties.Count));
         foreach (var (key, figure) in judging)
         {
             figures[key] = figure;

@@ -43,24 +43,24 @@ internal sealed class PpoJudgement
         _evaluator.Scale = scale;
         _last = _evaluator.Evaluate(_models.Policy, _context.Cancellation);
         var score = _last.Score;
-        var values = new List<(string, double)>
+        var values = new List<(Metric, double)>
         {
-            ("heldout_score", score.Value),
-            ("heldout_score_low", score.Low),
-            ("heldout_score_high", score.High),
-            ("heldout_kl", _last.Kl.Value),
-            ("heldout_length", _last.Length.Value),
-            ("heldout_entropy", _last.Entropy),
-            ("heldout_eos_share", _last.EosShare),
+            (PpoMetrics.HeldoutScore, score.Value),
+            (PpoMetrics.HeldoutScoreLow, score.Low),
+            (PpoMetrics.HeldoutScoreHigh, score.High),
+            (PpoMetrics.HeldoutKl, _last.Kl.Value),
+            (PpoMetrics.HeldoutLength, _last.Length.Value),
+            (PpoMetrics.HeldoutEntropy, _last.Entropy),
+            (PpoMetrics.HeldoutEosShare, _last.EosShare),
         };
         if (_last.SecondScore is { } second)
         {
-            values.Add(("heldout_second_score", second.Value));
+            values.Add((PpoMetrics.HeldoutSecondScore, second.Value));
         }
 
         if (_last.GoldScore is { } gold)
         {
-            values.Add(("heldout_gold_score", gold.Value));
+            values.Add((PpoMetrics.HeldoutGoldScore, gold.Value));
         }
 
         _host.Log(step, values.ToArray());
@@ -106,44 +106,44 @@ internal sealed class PpoJudgement
         return _evaluator.Evaluate(decoder, _context.Cancellation);
     }
 
-    private static Dictionary<string, Figure> Figures(PolicyEvaluation? start, PolicyEvaluation sft, PolicyEvaluation ppo, PpoResult result)
+    private static FigureTable Figures(PolicyEvaluation? start, PolicyEvaluation sft, PolicyEvaluation ppo, PpoResult result)
     {
-        var figures = new Dictionary<string, Figure>
+        var figures = new FigureTable
         {
-            [FigureNames.EvaluationPrompts] = new(ppo.Answers.Select(static answer => answer.Prompt).Distinct().Count()),
-            [FigureNames.EvaluationAnswers] = new(ppo.Answers.Count),
-            [FigureNames.Score] = ppo.Score.ToFigure(),
-            [FigureNames.SftScore] = sft.Score.ToFigure(),
-            [FigureNames.ScoreGain] = GainOf(sft, ppo, static answer => answer.Score).ToFigure(),
-            [FigureNames.Kl] = ppo.Kl.ToFigure("nats"),
-            [FigureNames.WinRate] = WinRate.Of(ByPrompt(ppo, static answer => answer.Score), ByPrompt(sft, static answer => answer.Score)).Rate.ToFigure("share"),
-            [FigureNames.ResponseLength] = ppo.Length.ToFigure("tokens"),
-            [FigureNames.SftResponseLength] = sft.Length.ToFigure("tokens"),
-            [FigureNames.EosShare] = new(ppo.EosShare, Unit: "share"),
-            ["sft_eos_share"] = new(sft.EosShare, Unit: "share"),
-            [FigureNames.DistinctShare] = new(ppo.DistinctShare, Unit: "share"),
-            ["sft_distinct_share"] = new(sft.DistinctShare, Unit: "share"),
-            ["entropy"] = new(ppo.Entropy, Unit: "nats"),
-            ["sft_entropy"] = new(sft.Entropy, Unit: "nats"),
-            ["kl_coefficient"] = new(result.KlCoefficient),
-            ["score_scale_mean"] = new(result.Scale.Mean),
-            ["score_scale_deviation"] = new(result.Scale.StandardDeviation),
+            [PpoMetrics.EvaluationPrompts] = new(ppo.Answers.Select(static answer => answer.Prompt).Distinct().Count()),
+            [PpoMetrics.EvaluationAnswers] = new(ppo.Answers.Count),
+            [PpoMetrics.Score] = ppo.Score.ToFigure(),
+            [PpoMetrics.SftScore] = sft.Score.ToFigure(),
+            [PpoMetrics.ScoreGain] = GainOf(sft, ppo, static answer => answer.Score).ToFigure(),
+            [PpoMetrics.Kl] = ppo.Kl.ToFigure("nats"),
+            [PpoMetrics.WinRate] = WinRate.Of(ByPrompt(ppo, static answer => answer.Score), ByPrompt(sft, static answer => answer.Score)).Rate.ToFigure("share"),
+            [PpoMetrics.ResponseLength] = ppo.Length.ToFigure("tokens"),
+            [PpoMetrics.SftResponseLength] = sft.Length.ToFigure("tokens"),
+            [PpoMetrics.EosShare] = new(ppo.EosShare, Unit: "share"),
+            [PpoMetrics.SftEosShare] = new(sft.EosShare, Unit: "share"),
+            [PpoMetrics.DistinctShare] = new(ppo.DistinctShare, Unit: "share"),
+            [PpoMetrics.SftDistinctShare] = new(sft.DistinctShare, Unit: "share"),
+            [PpoMetrics.Entropy] = new(ppo.Entropy, Unit: "nats"),
+            [PpoMetrics.SftEntropy] = new(sft.Entropy, Unit: "nats"),
+            [PpoMetrics.KlCoefficient] = new(result.KlCoefficient),
+            [PpoMetrics.ScoreScaleMean] = new(result.Scale.Mean),
+            [PpoMetrics.ScoreScaleDeviation] = new(result.Scale.StandardDeviation),
         };
-        void Add(string name, Estimate? estimate)
+        void Add(Metric metric, Estimate? estimate)
         {
             if (estimate is not null)
             {
-                figures[name] = estimate.ToFigure();
+                figures[metric] = estimate.ToFigure();
             }
         }
 
-        Add(FigureNames.SecondScore, ppo.SecondScore);
-        Add(FigureNames.SftSecondScore, sft.SecondScore);
-        Add(FigureNames.GoldScore, ppo.GoldScore);
-        Add(FigureNames.SftGoldScore, sft.GoldScore);
-        Add("gold_gain", ppo.GoldScore is null ? null : GainOf(sft, ppo, static answer => answer.GoldScore!.Value));
-        Add(FigureNames.BaseScore, start?.Score);
-        Add(FigureNames.BaseGoldScore, start?.GoldScore);
+        Add(PpoMetrics.SecondScore, ppo.SecondScore);
+        Add(PpoMetrics.SftSecondScore, sft.SecondScore);
+        Add(PpoMetrics.GoldScore, ppo.GoldScore);
+        Add(PpoMetrics.SftGoldScore, sft.GoldScore);
+        Add(PpoMetrics.GoldGain, ppo.GoldScore is null ? null : GainOf(sft, ppo, static answer => answer.GoldScore!.Value));
+        Add(PpoMetrics.BaseScore, start?.Score);
+        Add(PpoMetrics.BaseGoldScore, start?.GoldScore);
         return figures;
     }
 
@@ -155,11 +155,14 @@ internal sealed class PpoJudgement
 
     private IReadOnlyList<Alarm> AlarmsOf(IEnumerable<MetricsRow> rows)
     {
-        var history = rows.Where(row => row.Values.ContainsKey("entropy") && row.Values.ContainsKey("kl")).Select(row => new PpoStepFigures(
-            row.Step, row.Values["kl"], row.Values["response_length"], row.Values["entropy"], row.Values["score"],
-            row.Values.TryGetValue("second_score", out var second) ? second : null,
-            row.Values.TryGetValue("score_deviation", out var deviation) ? deviation : null)).ToArray();
-        var alarms = Alarms.Of(history, _options.Alarms);
+        var history =
+            from row in rows
+            let entropy = row.Of(PpoMetrics.Entropy)
+            let kl = row.Of(PpoMetrics.Kl)
+            where entropy is not null && kl is not null
+            select new PpoStepFigures(
+                row.Step, kl.Value, row.Of(PpoMetrics.ResponseLength)!.Value, entropy.Value, row.Of(PpoMetrics.Score)!.Value, row.Of(PpoMetrics.SecondScore), row.Of(PpoMetrics.ScoreDeviation));
+        var alarms = Alarms.Of([.. history], _options.Alarms);
         foreach (var alarm in alarms)
         {
             _context.Progress.Line($"{_context.Step.Name}: alarm: {alarm.Message}");
@@ -168,13 +171,10 @@ internal sealed class PpoJudgement
         return alarms;
     }
 
-    private static FrontierPoint? PointOf(MetricsRow row)
-    {
-        double? Value(string name) => row.Values.TryGetValue(name, out var value) ? value : null;
-        return Value("heldout_score") is { } score && Value("heldout_kl") is { } kl
-            ? new FrontierPoint(row.Step, kl, score, Value("heldout_score_low"), Value("heldout_score_high"), Value("heldout_second_score"), Value("heldout_gold_score"))
-            : null;
-    }
+    private static FrontierPoint? PointOf(MetricsRow row) => row.Of(PpoMetrics.HeldoutScore) is { } score && row.Of(PpoMetrics.HeldoutKl) is { } kl
+        ? new FrontierPoint(
+            row.Step, kl, score, row.Of(PpoMetrics.HeldoutScoreLow), row.Of(PpoMetrics.HeldoutScoreHigh), row.Of(PpoMetrics.HeldoutSecondScore), row.Of(PpoMetrics.HeldoutGoldScore))
+        : null;
 
     private SideBySide[] SideBySideOf(params (string Name, PolicyEvaluation? Evaluation)[] evaluations) =>
     [

@@ -21,6 +21,8 @@ internal sealed class PpoStage : Stage<PpoOptions>
 
     public override uint SeedNumber => 4;
 
+    public override StageReport Report { get; } = new PpoReport();
+
     protected override PpoOptions WithFullPaths(PpoOptions options, Func<string, string> full) =>
         options with { RewardModel = options.RewardModel is { } folder ? full(folder) : null };
 

@@ -292,25 +292,25 @@ public sealed class PpoTrainer : IDisposable
             throw new RunFailedException(FormattableString.Invariant($"PPO step {step}: the mean score is {score}, the KL {kl}. The last checkpoint is good; a lower learning_rate may help."));
         }
 
-        var values = new List<(string, double)>
+        var values = new List<(Metric, double)>
         {
-            ("score", score),
-            ("score_deviation", Math.Sqrt(RunningMoments.Of(r.Scores).Variance)),
-            ("raw_score", r.RawScores.Average()),
-            ("kl", kl),
-            ("objective", score - (_klCoefficient * kl)),
-            ("response_length", (double)r.Offsets[^1] / r.Completions.Length),
-            ("eos_share", r.Completions.Count(static answer => answer.Finished) / (double)r.Completions.Length),
-            ("distinct_share", r.Completions.Select(static answer => string.Join(',', answer.Response)).Distinct().Count() / (double)r.Completions.Length),
-            ("kl_coefficient", _klCoefficient),
-            ("tokens_per_second", r.Offsets[^1] / seconds),
-            ("seconds_rollout", rolloutSeconds),
-            ("seconds_score", scoreSeconds),
-            ("seconds_update", updateSeconds),
+            (PpoMetrics.Score, score),
+            (PpoMetrics.ScoreDeviation, Math.Sqrt(RunningMoments.Of(r.Scores).Variance)),
+            (PpoMetrics.RawScore, r.RawScores.Average()),
+            (PpoMetrics.Kl, kl),
+            (PpoMetrics.Objective, score - (_klCoefficient * kl)),
+            (PpoMetrics.ResponseLength, (double)r.Offsets[^1] / r.Completions.Length),
+            (PpoMetrics.EosShare, r.Completions.Count(static answer => answer.Finished) / (double)r.Completions.Length),
+            (PpoMetrics.DistinctShare, r.Completions.Select(static answer => string.Join(',', answer.Response)).Distinct().Count() / (double)r.Completions.Length),
+            (PpoMetrics.KlCoefficient, _klCoefficient),
+            (TrainingMetrics.TokensPerSecond, r.Offsets[^1] / seconds),
+            (PpoMetrics.SecondsRollout, rolloutSeconds),
+            (PpoMetrics.SecondsScore, scoreSeconds),
+            (PpoMetrics.SecondsUpdate, updateSeconds),
         };
         if (r.SecondScores.Length > 0)
         {
-            values.Add(("second_score", r.SecondScores.Average()));
+            values.Add((PpoMetrics.SecondScore, r.SecondScores.Average()));
         }
 
         outcome.AddTo(values);

@@ -20,31 +20,31 @@ namespace Rlhf.Stages.Ppo;
 internal sealed record PpoOutcome(
     PpoPolicyStatistics? Policy, PpoValueStatistics Value, double? FirstLogRatio, double PolicyNorm, double? ValueNorm, double PolicyRate, double? PretrainingLoss, int Minibatches, bool StoppedEarly)
 {
-    public void AddTo(List<(string, double)> values)
+    public void AddTo(List<(Metric, double)> values)
     {
-        values.Add(("value_loss", Value.Loss));
-        values.Add(("value_clip_fraction", Value.ClipFraction));
-        values.Add(("learning_rate", PolicyRate));
-        values.Add(("minibatches", Minibatches));
-        values.Add(("stopped_early", StoppedEarly ? 1 : 0));
-        Add("explained_variance", Value.ExplainedVariance);
-        Add("value_gradient_norm", ValueNorm);
-        Add("logprob_difference", FirstLogRatio);
-        Add("ptx_loss", PretrainingLoss);
+        values.Add((PpoMetrics.ValueLoss, Value.Loss));
+        values.Add((PpoMetrics.ValueClipFraction, Value.ClipFraction));
+        values.Add((TrainingMetrics.LearningRate, PolicyRate));
+        values.Add((PpoMetrics.Minibatches, Minibatches));
+        values.Add((PpoMetrics.StoppedEarly, StoppedEarly ? 1 : 0));
+        Add(PpoMetrics.ExplainedVariance, Value.ExplainedVariance);
+        Add(PpoMetrics.ValueGradientNorm, ValueNorm);
+        Add(PpoMetrics.LogprobDifference, FirstLogRatio);
+        Add(PpoMetrics.PtxLoss, PretrainingLoss);
         if (Policy is { } policy)
         {
-            values.Add(("policy_loss", policy.PolicyLoss));
-            values.Add(("entropy", policy.Entropy));
-            values.Add(("clip_fraction", policy.ClipFraction));
-            values.Add(("approximate_kl", policy.ApproximateKlK3));
-            values.Add(("gradient_norm", PolicyNorm));
+            values.Add((PpoMetrics.PolicyLoss, policy.PolicyLoss));
+            values.Add((PpoMetrics.Entropy, policy.Entropy));
+            values.Add((PpoMetrics.ClipFraction, policy.ClipFraction));
+            values.Add((PpoMetrics.ApproximateKl, policy.ApproximateKlK3));
+            values.Add((TrainingMetrics.GradientNorm, PolicyNorm));
         }
 
-        void Add(string name, double? value)
+        void Add(Metric metric, double? value)
         {
             if (value is { } number)
             {
-                values.Add((name, number));
+                values.Add((metric, number));
             }
         }
     }

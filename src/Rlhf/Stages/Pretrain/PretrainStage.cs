@@ -1,3 +1,4 @@
+using Rlhf.Reports;
 using Rlhf.Text.Templates;
 
 namespace Rlhf.Stages.Pretrain;
@@ -10,6 +11,8 @@ internal sealed class PretrainStage : SupervisedStage<PretrainOptions>
     public override string Summary => "Next-token training on `data.text`.";
 
     public override uint SeedNumber => 0;
+
+    public override StageReport Report { get; } = new SupervisedReport("Pretraining");
 
     protected override string DataKey => nameof(DataOptions.Text);
 

@@ -21,6 +21,8 @@ internal sealed class RewardStage : Stage<RewardOptions>
 
     public override uint SeedNumber => 3;
 
+    public override StageReport Report { get; } = new RewardReport();
+
     public override IReadOnlyList<StageInput> Reads(Recipe recipe)
     {
         var comparisons = new StageInput(nameof(DataOptions.Comparisons), Name, IsOptional: true); // or rankings that were collected
@@ -49,25 +51,25 @@ internal sealed class RewardStage : Stage<RewardOptions>
         rows.CheckPairs(context, options);
         var seed = context.SeedOf(options.Seed);
         var result = StageTools.Once(context, "trained", () => Train(context, options, start, tokenizer, rows, seed, context.ModelFolder, ""), context.ModelFolder);
-        var figures = new Dictionary<string, Figure> { ["train_loss"] = new(result.TrainLoss) };
+        var figures = new FigureTable { [TrainingMetrics.TrainLoss] = new(result.TrainLoss) };
         if (result.TrainAccuracy is { } accuracy)
         {
-            figures["train_accuracy"] = new Figure(accuracy, Unit: "share");
+            figures[RewardMetrics.TrainAccuracy] = new Figure(accuracy, Unit: "share");
         }
 
-        figures["training_rankings"] = new Figure(rows.Train.Count);
+        figures[RewardMetrics.TrainingRankings] = new Figure(rows.Train.Count);
         if (options.HeldOutLabelers.Count > 0)
         {
-            figures["rankings_left_out"] = new Figure(rows.LeftOut);
+            figures[RewardMetrics.RankingsLeftOut] = new Figure(rows.LeftOut);
         }
 
-        var trust = Judge(context, options, context.ModelFolder, rows, result, figures, FigureNames.Accuracy, FigureNames.ValidationLoss);
+        var trust = Judge(context, options, context.ModelFolder, rows, result, figures, RewardMetrics.Accuracy, TrainingMetrics.ValidationLoss);
         if (options.SecondModel is { } second)
         {
             var kept = rows.WithoutDropped(second);
             var folder = Path.Combine(context.Folder, ModelLineage.SecondModel);
             var secondResult = StageTools.Once(context, "trained-second", () => Train(context, options, start, tokenizer, kept, second.Seed ?? Philox.Derive(seed, 2), folder, "second"), folder);
-            Judge(context, options, folder, rows, secondResult, figures, FigureNames.SecondAccuracy, "second_validation_loss");
+            Judge(context, options, folder, rows, secondResult, figures, RewardMetrics.SecondAccuracy, TrainingMetrics.ValidationLoss.OfSecond());
         }
 
         return StageTools.SummaryOf(context, result.Steps, figures) with { Trust = trust, Rankings = rows.Sources, Inputs = [StageTools.LinkTo(start, "start")] };
@@ -84,7 +86,7 @@ internal sealed class RewardStage : Stage<RewardOptions>
         using var host = new StageHost(context, tokenizer, options.KeepCheckpoints, name);
         RewardResult result;
         using (var arena = new Arena(context.Device))
-        using (var trainer = new RewardTrainer(options, decoder, rows.Train, rows.HeldOut, seed, host, arena, name.Length == 0 ? "" : name + "_"))
+        using (var trainer = new RewardTrainer(options, decoder, rows.Train, rows.HeldOut, seed, host, arena, onlyChecks: name.Length > 0))
         {
             result = trainer.Run();
         }
@@ -167,7 +169,7 @@ internal sealed class RewardStage : Stage<RewardOptions>
     }
 
     private static TrustReport? Judge(
-        StageContext context, RewardOptions options, string folder, RewardRows rows, RewardResult result, Dictionary<string, Figure> figures, string accuracy, string loss)
+        StageContext context, RewardOptions options, string folder, RewardRows rows, RewardResult result, FigureTable figures, Metric accuracy, Metric loss)
     {
         if (rows.HeldOut.Sum(ranking => ranking.Pairs.Count) == 0)
         {

@@ -32,7 +32,7 @@ public sealed class RewardTrainer : IDisposable
     private readonly Scorer _scorer;
     private readonly LearningRateSchedule _learningRates;
     private readonly RankingLossOptions _loss;
-    private readonly string _prefix;
+    private readonly bool _onlyChecks;
     private readonly int _stepsPerEpoch;
     private readonly List<(long Step, double Loss)> _evaluations = [];
     private double _epochLoss;
@@ -48,12 +48,12 @@ public sealed class RewardTrainer : IDisposable
     /// <param name="seed">The seed of this model.</param>
     /// <param name="host">Metrics, checkpoints, cancellation.</param>
     /// <param name="arena">Memory for activations, which others may use in turn.</param>
-    /// <param name="metricsPrefix">Put before metric names: the second model logs as <c>second_...</c>.</param>
+    /// <param name="onlyChecks">Whether it is the model that only checks, which logs as <c>second_...</c>.</param>
     public RewardTrainer(
         RewardOptions options, Decoder decoder, IReadOnlyList<EncodedRanking> train, IReadOnlyList<EncodedRanking> validation, ulong seed, ITrainingHost host, Arena arena,
-        string metricsPrefix = "")
+        bool onlyChecks = false)
     {
-        (_options, _decoder, _train, _validation, _host, _seed, _prefix) = (options, decoder, train, validation, host, seed, metricsPrefix);
+        (_options, _decoder, _train, _validation, _host, _seed, _onlyChecks) = (options, decoder, train, validation, host, seed, onlyChecks);
         _pass = new TrainingPass(decoder, options.Adam, options.MaxGradientNorm, "reward", options.RecomputeActivations, arena);
         _scorer = new Scorer(decoder, options.MicroBatchTokens, arena);
         _stepsPerEpoch = (train.Count + options.Batch - 1) / options.Batch;
@@ -163,8 +163,8 @@ public sealed class RewardTrainer : IDisposable
         _epochDecided += statistics.Decided;
         _epochSteps++;
         Log(
-            step, statistics, "", ($"{_prefix}learning_rate", learningRate), ($"{_prefix}gradient_norm", norm),
-            ($"{_prefix}tokens_per_second", tokens / Stopwatch.GetElapsedTime(watch).TotalSeconds));
+            step, statistics, TrainingMetrics.Loss, RewardMetrics.Accuracy, (Own(TrainingMetrics.LearningRate), learningRate), (Own(TrainingMetrics.GradientNorm), norm),
+            (Own(TrainingMetrics.TokensPerSecond), tokens / Stopwatch.GetElapsedTime(watch).TotalSeconds));
     }
 
     private (RankingStatistics Statistics, int Tokens) Accumulate(EncodedRanking[] batch, long step)
@@ -227,15 +227,17 @@ public sealed class RewardTrainer : IDisposable
         }
 
         _evaluations.Add((step, statistics.Loss));
-        Log(step, statistics, "validation_");
+        Log(step, statistics, TrainingMetrics.ValidationLoss, RewardMetrics.ValidationAccuracy);
     }
 
     /// <summary>Loss and accuracy, this one only where a pair is decided, and what else is known of the step.</summary>
-    private void Log(long step, RankingStatistics statistics, string kind, params ReadOnlySpan<(string Name, double Value)> others)
+    private void Log(long step, RankingStatistics statistics, Metric loss, Metric accuracy, params ReadOnlySpan<(Metric Metric, double Value)> others)
     {
-        ReadOnlySpan<(string Name, double Value)> accuracy = statistics.Accuracy is { } share ? [($"{_prefix}{kind}accuracy", share)] : [];
-        _host.Log(step, [($"{_prefix}{kind}loss", statistics.Loss), .. accuracy, .. others]);
+        ReadOnlySpan<(Metric Metric, double Value)> share = statistics.Accuracy is { } correct ? [(Own(accuracy), correct)] : [];
+        _host.Log(step, [(Own(loss), statistics.Loss), .. share, .. others]);
     }
+
+    private Metric Own(Metric metric) => !_onlyChecks ? metric : metric == RewardMetrics.Accuracy ? RewardMetrics.SecondAccuracy : metric.OfSecond();
 
     private TrainerState State(long step)
     {

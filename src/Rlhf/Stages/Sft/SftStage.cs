@@ -3,6 +3,7 @@ using Rlhf.Data;
 using Rlhf.Evaluation;
 using Rlhf.Model;
 using Rlhf.Model.Checkpoints;
+using Rlhf.Reports;
 using Rlhf.Sampling;
 using Rlhf.Text;
 using Rlhf.Text.Templates;
@@ -18,6 +19,8 @@ internal sealed class SftStage : SupervisedStage<SftOptions>
     public override string Summary => "Step 1: supervised fine-tuning on `data.demonstrations`.";
 
     public override uint SeedNumber => 1;
+
+    public override StageReport Report { get; } = new SupervisedReport("SFT");
 
     protected override string DataKey => nameof(DataOptions.Demonstrations);
 

@@ -64,7 +64,7 @@ public sealed class RewardStageTests : IDisposable
         var stage = Run(heldOut.Contains).Stages[^1];
 
         Assert.True(stage.Figures["train_loss"].Value > 0);
-        Assert.DoesNotContain(FigureNames.ValidationLoss, stage.Figures.Keys);
+        Assert.DoesNotContain("validation_loss", stage.Figures.Keys);
         Assert.DoesNotContain("\"validation_loss\"", File.ReadAllText(_temporary.PathOf("run", "metrics.jsonl")).Split("02-reward", 2)[1], StringComparison.Ordinal);
     }
 

@@ -66,12 +66,12 @@ public sealed class SharedRankingTests
     {
         public List<Dictionary<string, double>> Rows { get; } = [];
 
-        public override void Log(long step, params ReadOnlySpan<(string Name, double Value)> values)
+        public override void Log(long step, params ReadOnlySpan<(Metric Metric, double Value)> values)
         {
             var row = new Dictionary<string, double>();
-            foreach (var (name, value) in values)
+            foreach (var (metric, value) in values)
             {
-                row.Add(name, value);
+                row.Add(metric.Key, value);
             }
 
             Rows.Add(row);

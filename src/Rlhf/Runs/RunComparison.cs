@@ -1,8 +1,12 @@
 using System.Globalization;
 using System.Text;
+using Rlhf.Reports;
 using Rlhf.Reports.Charts;
+using Rlhf.Reports.Page;
+using Rlhf.Stages.Ppo;
+using Rlhf.Training;
 
-namespace Rlhf.Reports.Page;
+namespace Rlhf.Runs;
 
 /// <summary>Several runs of the same stages beside each other: curves of loss, score and KL, and their final figures.</summary>
 public sealed class RunComparison
@@ -10,8 +14,7 @@ public sealed class RunComparison
     /// <summary>Name of the section of a document that takes the table.</summary>
     public const string Section = "beside";
 
-    private const string LargestDifference = "logprob_difference";
-    private static readonly string[] Metrics = ["loss", "score", "kl"];
+    private static readonly Metric[] Metrics = [TrainingMetrics.Loss, PpoMetrics.Score, PpoMetrics.Kl];
     private readonly (string Name, ReportSource Source)[] _runs;
 
     private RunComparison((string, ReportSource)[] runs) => _runs = runs;
@@ -20,7 +23,7 @@ public sealed class RunComparison
     /// <exception cref="InputException">There is no run in a folder, two have the same name, or a stage of the first is not in another.</exception>
     public static RunComparison Read(IReadOnlyList<string> folders)
     {
-        (string Name, ReportSource Source)[] runs = [.. folders.Select(static folder => (Path.GetFileName(Path.TrimEndingDirectorySeparator(Path.GetFullPath(folder))), ReportSource.Read(folder)))];
+        (string Name, ReportSource Source)[] runs = [.. folders.Select(static folder => (Path.GetFileName(Path.TrimEndingDirectorySeparator(Path.GetFullPath(folder))), ReportSource.Read(folder, static (path, name) => RunSummaries.Collect(path, name))))];
         foreach (var (run, folder) in runs.Zip(folders))
         {
             if (runs.Count(other => other.Name == run.Name) > 1)
@@ -42,9 +45,9 @@ public sealed class RunComparison
     public string ToSvg()
     {
         ChartPanel[] panels = [.. _runs[0].Source.Metrics.SelectMany(stage => Metrics
-            .Where(metric => stage.Any(row => row.Values.ContainsKey(metric)))
-            .Select(metric => new ChartPanel(new ChartWords($"{stage.Key}: {Glossary.NameOf(metric)}", Glossary.MeaningOf(metric), "step"), [.. _runs.Select(run => Curve(run.Name, run.Source, stage.Key, metric))])))];
-        return panels.Length > 0 ? ChartSheet.Draw(panels, columns: 2) : throw new InputException($"{_runs[0].Name}: no stage of this run logged {string.Join(", ", Metrics)}.");
+            .Where(metric => stage.Any(row => row.Of(metric) is not null))
+            .Select(metric => new ChartPanel(new ChartWords($"{stage.Key}: {metric.Name}", metric.Meaning, "step"), [.. _runs.Select(run => Curve(run.Name, run.Source, stage.Key, metric))])))];
+        return panels.Length > 0 ? ChartSheet.Draw(panels, columns: 2) : throw new InputException($"{_runs[0].Name}: no stage of this run logged {string.Join(", ", Metrics.Select(static metric => metric.Key))}.");
     }
 
     /// <summary>The final figures as a Markdown table, with the largest difference between rollout and trainer that PPO met.</summary>
@@ -54,28 +57,28 @@ public sealed class RunComparison
         text.Append(CultureInfo.InvariantCulture, $"| stage | figure | {string.Join(" | ", _runs.Select(static run => run.Name))} |\n| --- | --- |{string.Concat(_runs.Select(static _ => " --- |"))}\n");
         foreach (var stage in _runs[0].Source.Summary.Stages)
         {
-            foreach (var figure in FinalTables.MainFigures.Where(stage.Figures.ContainsKey))
+            foreach (var (metric, _) in FinalTables.MainFigures(stage))
             {
-                AddRow(text, stage.Name, figure, run => FigureOf(run, stage.Name, figure));
+                AddRow(text, stage.Name, metric, run => FigureOf(run, stage.Name, metric));
             }
 
-            if (stage.Kind == "ppo")
+            if (StageList.ReportOf(stage.Kind)?.WorstOf is { } worst)
             {
-                AddRow(text, stage.Name, LargestDifference, run => NumberText.Short(Values(run, stage.Name, LargestDifference).Select(static point => point.Y).DefaultIfEmpty(double.NaN).Max()));
+                AddRow(text, stage.Name, worst, run => NumberText.Short(Values(run, stage.Name, worst).Select(static point => point.Y).DefaultIfEmpty(double.NaN).Max()));
             }
         }
 
         return text.ToString();
     }
 
-    private void AddRow(StringBuilder text, string stage, string figure, Func<ReportSource, string> cell) =>
-        text.Append(CultureInfo.InvariantCulture, $"| {stage} | {Glossary.NameOf(figure)} | {string.Join(" | ", _runs.Select(run => cell(run.Source)))} |\n");
+    private void AddRow(StringBuilder text, string stage, Metric figure, Func<ReportSource, string> cell) =>
+        text.Append(CultureInfo.InvariantCulture, $"| {stage} | {figure.Name} | {string.Join(" | ", _runs.Select(run => cell(run.Source)))} |\n");
 
-    private static string FigureOf(ReportSource run, string stage, string figure) =>
-        run.Summary.Stages.First(one => one.Name == stage).Figures.TryGetValue(figure, out var found) ? $"{NumberText.Of(found)} {NumberText.IntervalOf(found)}".TrimEnd() : "";
+    private static string FigureOf(ReportSource run, string stage, Metric figure) =>
+        run.Summary.Stages.First(one => one.Name == stage).Of(figure) is { } found ? $"{NumberText.Of(found)} {NumberText.IntervalOf(found)}".TrimEnd() : "";
 
-    private static Series Curve(string name, ReportSource run, string stage, string metric) => new(name, Values(run, stage, metric));
+    private static Series Curve(string name, ReportSource run, string stage, Metric metric) => new(name, Values(run, stage, metric));
 
-    private static (double X, double Y)[] Values(ReportSource run, string stage, string metric) =>
-        [.. run.Metrics.Where(group => group.Key == stage).SelectMany(static group => group).Where(row => row.Values.ContainsKey(metric)).Select(row => ((double)row.Step, row.Values[metric]))];
+    private static (double X, double Y)[] Values(ReportSource run, string stage, Metric metric) =>
+        [.. run.Metrics.Where(group => group.Key == stage).SelectMany(static group => group).Where(row => row.Of(metric) is not null).Select(row => ((double)row.Step, row.Of(metric)!.Value))];
 }

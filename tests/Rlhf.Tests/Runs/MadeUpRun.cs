@@ -1,8 +1,9 @@
 using System.Text.Json;
 using Rlhf.Evaluation;
 using Rlhf.Reports;
+using Rlhf.Runs;
 
-namespace Rlhf.Tests.Reports;
+namespace Rlhf.Tests.Runs;
 
 /// <summary>A run folder made up by code, with the figures of a run whose whole gain was one word.</summary>
 internal static class MadeUpRun
@@ -82,8 +83,8 @@ internal static class MadeUpRun
         Steps = 153,
         Figures = new Dictionary<string, Figure>
         {
-            [FigureNames.ValidationLossBefore] = new(4.462, Unit: "nats"),
-            [FigureNames.ValidationLoss] = new(1.996, Unit: "nats"),
+            ["validation_loss_before"] = new(4.462, Unit: "nats"),
+            ["validation_loss"] = new(1.996, Unit: "nats"),
         },
         ModelHash = Hash,
         Inputs = [new ModelLink("start", "../shared/data/stories260k", Hash)],
@@ -95,7 +96,7 @@ internal static class MadeUpRun
         Name = "02-collect",
         Kind = "collect",
         Seconds = 12,
-        Figures = new Dictionary<string, Figure> { [FigureNames.Prompts] = new(797), [FigureNames.Answers] = new(3188) },
+        Figures = new Dictionary<string, Figure> { ["prompts"] = new(797), ["answers"] = new(3188) },
         Inputs = [new ModelLink("policy", "01-sft", Hash)],
     };
 
@@ -107,9 +108,9 @@ internal static class MadeUpRun
         Steps = 102,
         Figures = new Dictionary<string, Figure>
         {
-            [FigureNames.Accuracy] = new(0.91, 0.83, 0.954, "share"),
-            [FigureNames.SecondAccuracy] = new(0.854, 0.767, 0.912, "share"),
-            [FigureNames.ValidationLoss] = new(0.286, Unit: "nats"),
+            ["accuracy"] = new(0.91, 0.83, 0.954, "share"),
+            ["second_accuracy"] = new(0.854, 0.767, 0.912, "share"),
+            ["validation_loss"] = new(0.286, Unit: "nats"),
         },
         Trust = Trust(),
         ModelHash = Hash,
@@ -151,18 +152,18 @@ internal static class MadeUpRun
         Steps = 60,
         Figures = new Dictionary<string, Figure>
         {
-            [FigureNames.BaseScore] = new(-0.42, -0.61, -0.23),
-            [FigureNames.SftScore] = new(0.06, -0.05, 0.17),
-            [FigureNames.Score] = new(1.77, 1.70, 1.83),
-            [FigureNames.ScoreGain] = new(1.71, 1.58, 1.84),
-            [FigureNames.SftSecondScore] = new(0.06, -0.05, 0.17),
-            [FigureNames.SecondScore] = new(1.89, 1.82, 1.95),
-            [FigureNames.Kl] = new(5.51, 5.2, 5.8, "nats"),
-            [FigureNames.WinRate] = new(0.93, 0.90, 0.955, "share"),
-            [FigureNames.ResponseLength] = new(26.6, 26, 27.3, "tokens"),
-            [FigureNames.SftResponseLength] = new(34, 33, 35, "tokens"),
-            [FigureNames.EosShare] = new(0.99, 0.97, 1, "share"),
-            [FigureNames.DistinctShare] = new(1, Unit: "share"),
+            ["base_score"] = new(-0.42, -0.61, -0.23),
+            ["sft_score"] = new(0.06, -0.05, 0.17),
+            ["score"] = new(1.77, 1.70, 1.83),
+            ["score_gain"] = new(1.71, 1.58, 1.84),
+            ["sft_second_score"] = new(0.06, -0.05, 0.17),
+            ["second_score"] = new(1.89, 1.82, 1.95),
+            ["kl"] = new(5.51, 5.2, 5.8, "nats"),
+            ["win_rate"] = new(0.93, 0.90, 0.955, "share"),
+            ["response_length"] = new(26.6, 26, 27.3, "tokens"),
+            ["sft_response_length"] = new(34, 33, 35, "tokens"),
+            ["eos_share"] = new(0.99, 0.97, 1, "share"),
+            ["distinct_share"] = new(1, Unit: "share"),
         },
         Learned = Learned(),
         Alarms = [new Alarm(24, "length", "Answers have shrunk from 33.9 to 26.4 tokens: see whether the score follows length rather than quality.")],

@@ -1,4 +1,6 @@
-namespace Rlhf.Reports;
+using Rlhf.Reports;
+
+namespace Rlhf.Runs;
 
 /// <summary>Puts the summaries of the stages together.</summary>
 public static class RunSummaries

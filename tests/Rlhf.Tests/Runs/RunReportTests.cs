@@ -1,10 +1,10 @@
 using System.Text.RegularExpressions;
 using System.Xml.Linq;
 using Rlhf.Reports;
-using Rlhf.Reports.Page;
+using Rlhf.Runs;
 using Rlhf.World;
 
-namespace Rlhf.Tests.Reports;
+namespace Rlhf.Tests.Runs;
 
 public sealed class RunReportTests : IDisposable
 {
@@ -111,10 +111,10 @@ public sealed class RunReportTests : IDisposable
         string[] names = [.. summary.Stages.SelectMany(stage => stage.Figures.Keys), .. MetricsFile.Read(_folder.Path).SelectMany(row => row.Values.Keys), "second_validation_loss", "second_gradient_norm", "train_loss", "gold_gain"];
         Assert.All(names.Distinct(), name =>
         {
-            Assert.NotEqual("", Glossary.MeaningOf(name));
-            Assert.DoesNotContain('_', Glossary.NameOf(name));
+            Assert.NotEqual("", MetricCatalogue.Of(name).Meaning);
+            Assert.DoesNotContain('_', MetricCatalogue.Of(name).Name);
         });
-        Assert.Equal("speed of the second model", Glossary.NameOf("second_tokens_per_second"));
+        Assert.Equal("speed of the second model", MetricCatalogue.Of("second_tokens_per_second").Name);
     }
 
     [Fact]

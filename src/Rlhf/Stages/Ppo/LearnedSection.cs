@@ -1,15 +1,16 @@
 using Rlhf.Evaluation;
+using Rlhf.Reports;
 
-namespace Rlhf.Reports.Page;
+namespace Rlhf.Stages.Ppo;
 
 /// <summary>What PPO learned: the words and phrases that rose and fell, and what is left of the gain without them.</summary>
 internal static class LearnedSection
 {
     private const int Open = 6;
 
-    public static Markup Draw(RunSummary summary)
+    public static Markup Draw(IReadOnlyList<StageSummary> summaries)
     {
-        var stages = summary.Stages.Where(stage => stage.Learned is not null).Reverse().ToArray();
+        var stages = summaries.Where(stage => stage.Learned is not null).Reverse().ToArray();
         return stages.Length == 0
             ? Markup.Empty
             : Markup.Of(

@@ -1,4 +1,8 @@
-namespace Rlhf.Reports.Page;
+using Rlhf.Reports;
+using Rlhf.Reports.Page;
+using Rlhf.Stages;
+
+namespace Rlhf.Runs;
 
 /// <summary>The rounds as a table: which policy answered, who ranked, what the reward model was trained on, which policy came out.</summary>
 internal static class RoundsSection
@@ -7,7 +11,7 @@ internal static class RoundsSection
 
     public static Markup Draw(RunSummary summary)
     {
-        var rounds = summary.Stages.Where(stage => stage.Kind is "collect" or "reward").Select(stage => stage.Round).Distinct().Order().ToArray();
+        var rounds = summary.Stages.Where(stage => Makes(stage, StageProduct.Rankings) || Makes(stage, StageProduct.RewardModel)).Select(stage => stage.Round).Distinct().Order().ToArray();
         return rounds.Length == 0
             ? Markup.Empty
             : Markup.Of(
@@ -20,11 +24,13 @@ internal static class RoundsSection
 
     private static Markup Row(RunSummary summary, int round)
     {
-        StageSummary? StageOf(string kind) => summary.Stages.FirstOrDefault(stage => stage.Kind == kind && stage.Round == round);
-        var (collect, reward) = (StageOf("collect"), StageOf("reward"));
+        StageSummary? StageOf(StageProduct product) => summary.Stages.FirstOrDefault(stage => Makes(stage, product) && stage.Round == round);
+        var (collect, reward) = (StageOf(StageProduct.Rankings), StageOf(StageProduct.RewardModel));
         return Markup.Of(
-            $"""<tr><th scope="row" class="number">{round}</th><td>{Policy(collect)}</td><td>{Labelers(collect)}</td><td>{Model(reward)}</td><td>{(reward?.Rankings ?? []).Select(Source)}</td><td>{Model(StageOf("ppo"))}</td></tr>""");
+            $"""<tr><th scope="row" class="number">{round}</th><td>{Policy(collect)}</td><td>{Labelers(collect)}</td><td>{Model(reward)}</td><td>{(reward?.Rankings ?? []).Select(Source)}</td><td>{Model(StageOf(StageProduct.Policy))}</td></tr>""");
     }
+
+    private static bool Makes(StageSummary stage, StageProduct product) => StageList.All.FirstOrDefault(kind => kind.Name == stage.Kind)?.Makes == product;
 
     private static Markup Policy(StageSummary? collect) => collect?.Inputs.FirstOrDefault(link => link.Role == "policy") is { } policy
         ? Markup.Of($"{PathText.Of(policy.Source)} {ProvenanceSections.Hash(policy.Hash, letters: 8)}")

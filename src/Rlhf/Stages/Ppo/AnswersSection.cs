@@ -1,11 +1,13 @@
-namespace Rlhf.Reports.Page;
+using Rlhf.Reports;
+
+namespace Rlhf.Stages.Ppo;
 
 /// <summary>The same prompts answered by base, SFT and PPO, side by side.</summary>
 internal static class AnswersSection
 {
     private const int Open = 3;
 
-    public static Markup Draw(RunSummary summary) => Markup.Join(summary.Stages
+    public static Markup Draw(IReadOnlyList<StageSummary> summaries) => Markup.Join(summaries
         .Where(stage => stage.SideBySide is { Count: > 0 })
         .Reverse()
         .Select((stage, i) => Draw(stage, stage.SideBySide!, first: i == 0)));

@@ -1,14 +1,15 @@
 using Rlhf.Evaluation;
+using Rlhf.Reports;
 using Rlhf.Reports.Charts;
 
-namespace Rlhf.Reports.Page;
+namespace Rlhf.Stages.Reward;
 
 /// <summary>How far each reward model can be trusted, on prompts that it was not trained on.</summary>
 internal static class TrustSection
 {
-    public static Markup Draw(RunSummary summary)
+    public static Markup Draw(IReadOnlyList<StageSummary> summaries)
     {
-        var stages = summary.Stages.Where(stage => stage.Trust is not null).Reverse().ToArray();
+        var stages = summaries.Where(stage => stage.Trust is not null).Reverse().ToArray();
         return stages.Length == 0
             ? Markup.Empty
             : Markup.Of(

@@ -1,6 +1,9 @@
 using System.Text;
+using Rlhf.Reports;
+using Rlhf.Reports.Page;
+using Rlhf.Stages;
 
-namespace Rlhf.Reports.Page;
+namespace Rlhf.Runs;
 
 /// <summary>
 /// <c>report.html</c>: one self-contained page made from the run folder alone. Parts that the run does not have are absent. The page runs no
@@ -24,16 +27,14 @@ public static class RunReport
     /// <exception cref="InputException">There is no run in the folder, or a file of it is broken.</exception>
     public static string Render(string runFolder)
     {
-        var source = ReportSource.Read(runFolder);
-        (string Id, string Name, Markup Content)[] sections =
+        var source = ReportSource.Read(runFolder, static (folder, name) => RunSummaries.Collect(folder, name));
+        var own = StageList.Reports.SelectMany(kind => kind.Report.Sections([.. source.Summary.Stages.Where(stage => stage.Kind == kind.Kind)]));
+        ReportSection[] sections =
         [
-            ("figures", "Figures", FiguresSection.Draw(source.Summary)),
-            ("learned", "What PPO learned", LearnedSection.Draw(source.Summary)),
-            ("trust", "Trust in the reward model", TrustSection.Draw(source.Summary)),
-            ("frontier", "KL–reward frontier", FrontierSection.Draw(source.Summary)),
-            ("answers", "Answers", AnswersSection.Draw(source.Summary)),
-            ("curves", "Curves", CurvesSection.Draw(source)),
-            ("ledger", "Ledger, lineage, recipe", ProvenanceSections.Draw(source)),
+            new("figures", "Figures", FiguresSection.Draw(source.Summary, StageList.Reports)),
+            .. own,
+            new("curves", "Curves", CurvesSection.Draw(source, static kind => StageList.All.Any(stage => stage.Name == kind && stage.Makes == StageProduct.Policy))),
+            new("ledger", "Ledger, lineage, recipe", ProvenanceSections.Draw(source, RoundsSection.Draw(source.Summary))),
         ];
         var present = sections.Where(section => !section.Content.IsEmpty).ToArray();
         return Markup.Of(

@@ -1,13 +1,14 @@
+using Rlhf.Reports;
 using Rlhf.Reports.Charts;
 
-namespace Rlhf.Reports.Page;
+namespace Rlhf.Stages.Ppo;
 
 /// <summary>KL to the reference against score: what each nat of movement bought.</summary>
 internal static class FrontierSection
 {
-    public static Markup Draw(RunSummary summary)
+    public static Markup Draw(IReadOnlyList<StageSummary> summaries)
     {
-        var stages = summary.Stages.Where(stage => stage.Frontier is { Count: > 1 }).ToArray();
+        var stages = summaries.Where(stage => stage.Frontier is { Count: > 1 }).ToArray();
         return stages.Length == 0
             ? Markup.Empty
             : Markup.Of(

@@ -1,6 +1,7 @@
 using Rlhf.Reports;
+using Rlhf.Runs;
 
-namespace Rlhf.Tests.Reports;
+namespace Rlhf.Tests.Runs;
 
 public class HeadlineTests
 {
@@ -29,10 +30,10 @@ public class HeadlineTests
     [InlineData("pretrain", 2.5, 2.1, "Pretraining lowered the held-out loss from")]
     [InlineData("sft", 2.5, 2.9, "SFT raised the held-out loss from")]
     public void A_held_out_loss_that_is_what_it_was_did_not_move(string kind, double before, double after, string expected) =>
-        Assert.StartsWith(expected, Assert.Single(Headline.Sentences([Of(kind, (FigureNames.ValidationLossBefore, new Figure(before)), (FigureNames.ValidationLoss, new Figure(after)))])), StringComparison.Ordinal);
+        Assert.StartsWith(expected, Assert.Single(Headline.Sentences([Of(kind, ("validation_loss_before", new Figure(before)), ("validation_loss", new Figure(after)))])), StringComparison.Ordinal);
 
     private static StageSummary Ppo(double before, Figure gain) => Of(
-        "ppo", (FigureNames.SftScore, new Figure(before)), (FigureNames.Score, new Figure(before + gain.Value)), (FigureNames.ScoreGain, gain));
+        "ppo", ("sft_score", new Figure(before)), ("score", new Figure(before + gain.Value)), ("score_gain", gain));
 
     private static StageSummary Of(string kind, params (string Name, Figure Figure)[] figures) => new()
     {
