@@ -1,6 +1,6 @@
 using Microsoft.Data.Sqlite;
 using Rlhf.Compute;
-using Rlhf.Compute.Cpu;
+using Rlhf.Compute.Operations;
 using Rlhf.Labelers;
 using Rlhf.Reports;
 using Rlhf.Runs;
@@ -16,7 +16,7 @@ internal static class RunTargets
     private const int Length = 64;
     private const string Hash = "9f2c4e81b6d03a57c1e8f4a2967b0d35e4c18a7f62b9d0531c7e4a8f96b2d013";
     private static readonly Judged[] Judgements = [.. Enumerable.Range(0, 4).Select(i => new Judged($"{Hash[..60]}{i:0000}", (Verdict)i, $"reply {i}", 1, i, 100, 5))];
-    private static readonly Lazy<IDevice> Device = new(() => CpuDevice.Create(threads: 1));
+    private static readonly Lazy<IDevice> Device = new(() => Devices.Create(threads: 1));
 
     public static IEnumerable<FuzzTarget> All { get; } =
     [

@@ -1,5 +1,5 @@
 using Rlhf.Compute;
-using Rlhf.Compute.Cpu;
+using Rlhf.Compute.Operations;
 using Rlhf.Model;
 using Rlhf.Model.Checkpoints;
 using Rlhf.Text;
@@ -9,7 +9,7 @@ namespace Rlhf.Cli;
 /// <summary>The models of one command on one device.</summary>
 internal sealed class LoadedModels : IDisposable
 {
-    private readonly IDevice _device = CpuDevice.Create();
+    private readonly IDevice _device = Devices.Create();
     private readonly List<Decoder> _decoders = [];
 
     /// <summary>Whether a folder is a reward model's, by its header alone.</summary>

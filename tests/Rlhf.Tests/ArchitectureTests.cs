@@ -9,7 +9,7 @@ public sealed partial class ArchitectureTests
     private static readonly string[] Order =
     [
         "Core", "Data", "Data.RowForms", "World", "Text.Jinja", "Text", "Text.Templates",
-        "Compute", "Compute.Cpu.Simd", "Compute.Cpu.OneDnn", "Compute.Cpu.MatMul", "Compute.Cpu.Kernels", "Compute.Cpu",
+        "Compute.Operations", "Compute.Cpu.Simd", "Compute.Cpu.Threads", "Compute.Cpu.MatMul", "Compute.Cpu.OneDnn", "Compute.Cpu.Kernels", "Compute.Cpu", "Compute",
         "Batching", "Model", "Model.Families", "Model.Checkpoints", "Sampling", "Objectives", "Training", "Evaluation",
         "Reports", "Reports.Charts", "Reports.Page", "Labelers", "Stages", "Stages.Pretrain", "Stages.Sft", "Stages.Collect", "Stages.Reward", "Stages.Ppo", "Runs", "Benchmarks",
     ];
@@ -21,15 +21,6 @@ public sealed partial class ArchitectureTests
         ("Data", "Text.Templates"),
         ("Text.Jinja", "Text"),
         ("Text", "Text.Templates"),
-        ("Compute", "Compute.Cpu.OneDnn"),
-        ("Compute", "Compute.Cpu.MatMul"),
-        ("Compute", "Compute.Cpu.Kernels"),
-        ("Compute.Cpu.OneDnn", "Compute.Cpu.MatMul"),
-        ("Compute.Cpu.OneDnn", "Compute.Cpu.Kernels"),
-        ("Compute.Cpu.OneDnn", "Compute.Cpu"),
-        ("Compute.Cpu.MatMul", "Compute.Cpu.Kernels"),
-        ("Compute.Cpu.MatMul", "Compute.Cpu"),
-        ("Compute.Cpu.Kernels", "Compute.Cpu"),
     ];
 
     [Fact]

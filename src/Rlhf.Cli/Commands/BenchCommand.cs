@@ -2,7 +2,7 @@ using System.CommandLine;
 using System.Globalization;
 using Rlhf.Benchmarks;
 using Rlhf.Compute;
-using Rlhf.Compute.Cpu;
+using Rlhf.Compute.Operations;
 using Rlhf.Reports;
 
 namespace Rlhf.Cli.Commands;
@@ -58,7 +58,7 @@ internal static class BenchCommand
     {
         var phases = PhasesOf(parsed.GetValue(Phases)!);
         var shape = BenchmarkShape.All.Single(shape => shape.Name == parsed.GetValue(Size));
-        var threads = parsed.GetValue(Threads) ?? WorkerPool.ChooseThreads();
+        var threads = parsed.GetValue(Threads);
         var repetitions = parsed.GetValue(Repeat);
         if (repetitions < 1 || threads < 1)
         {
@@ -74,10 +74,10 @@ internal static class BenchCommand
         var type = Enum.Parse<Precision>(precision, ignoreCase: true);
         if (parsed.GetValue(Grows))
         {
-            return Grow(parsed, () => CpuDevice.Create(threads, precision: type), repetitions, precision, cancellation);
+            return Grow(parsed, () => Devices.Create(precision: type, threads: threads), repetitions, precision, cancellation);
         }
 
-        using var device = CpuDevice.Create(threads, precision: type);
+        using var device = Devices.Create(precision: type, threads: threads);
         if (parsed.GetValue(Check))
         {
             return Compare(parsed.Output(), device);
@@ -92,7 +92,7 @@ internal static class BenchCommand
         }
 
         var peakMemory = ResidentMemory.PeakBytes();
-        var result = new BenchmarkResult(shape.Name, threads, precision, results, before.Best(MachineRates.Measure(device)), peakMemory);
+        var result = new BenchmarkResult(shape.Name, device.Threads, precision, results, before.Best(MachineRates.Measure(device)), peakMemory);
         if (parsed.GetValue(Json))
         {
             parsed.Output().WriteLine(result.ToJson());

@@ -2,6 +2,7 @@ using System.CommandLine;
 using Rlhf.Compute;
 using Rlhf.Compute.Cpu;
 using Rlhf.Compute.Cpu.OneDnn;
+using Rlhf.Compute.Operations;
 using Rlhf.Runs;
 
 namespace Rlhf.Cli.Commands;
@@ -19,14 +20,14 @@ internal static class DoctorCommand
 
     private static int Examine(TextWriter output)
     {
-        using var device = CpuDevice.Create();
+        using var device = Devices.Create();
         var environment = RunEnvironment.Current(device);
         void Line(string name, FormattableString value) => output.WriteLine($"{name,-14}{FormattableString.Invariant(value)}");
 
         Line("program", $"{environment.Program}");
         Line("runtime", $"{environment.Runtime}, {environment.System}, {environment.Architecture}");
         Line("processor", $"{environment.Processor ?? "unknown"}, {environment.Cores} cores");
-        Line("device", $"{environment.Device} (of {string.Join(", ", InstructionSets.Available).ToLowerInvariant()})");
+        Line("device", $"{environment.Device} (of {string.Join(", ", CpuDevice.Available).ToLowerInvariant()})");
         Line("memory", $"{environment.MemoryBytes / 1073741824.0:F1} GiB");
         Line("disk", $"{new DriveInfo(Path.GetFullPath(".")).AvailableFreeSpace / 1073741824.0:F1} GiB free here");
         Line("oneDNN", $"{OneDnnLibrary.Found?.Description ?? $"{OneDnnLibrary.WhyNot}; wanted for precision bf16 only. {OneDnnLibrary.Advice}"}");
@@ -34,7 +35,7 @@ internal static class DoctorCommand
         var good = Agrees("kernels", device, LargestDifference, Line);
         if (OneDnnLibrary.Found is not null)
         {
-            using var narrow = CpuDevice.Create(precision: Precision.Bf16);
+            using var narrow = Devices.Create(precision: Precision.Bf16);
             Line("matmul", $"{DeviceProbe.MatmulRate(narrow) / 1e9:F0} GFLOP/s in bfloat16");
             good &= Agrees("in bfloat16", narrow, LargestDifferenceInBf16, Line);
         }

@@ -1,5 +1,5 @@
 using System.CommandLine;
-using Rlhf.Compute;
+using Rlhf.Compute.Operations;
 using Rlhf.Evaluation;
 using Rlhf.Model;
 using Rlhf.Sampling;

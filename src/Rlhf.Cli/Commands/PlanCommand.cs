@@ -1,6 +1,6 @@
 using System.CommandLine;
 using System.Globalization;
-using Rlhf.Compute.Cpu;
+using Rlhf.Compute;
 using Rlhf.Reports;
 using Rlhf.Runs;
 
@@ -22,7 +22,7 @@ internal static class PlanCommand
             {
                 var recipe = RecipeReader.Read(parsed.GetRequiredValue(file), parsed.GetValue(changes));
                 var plan = RecipePlan.Of(recipe);
-                using var device = CpuDevice.Create(precision: recipe.Precision);
+                using var device = Devices.Create(precision: recipe.Precision);
                 var rate = DeviceProbe.MatmulRate(device, ProductSize, ProductSize, ProductSize);
                 if (parsed.GetValue(json))
                 {

@@ -1,5 +1,5 @@
 using Rlhf.Compute;
-using Rlhf.Compute.Cpu;
+using Rlhf.Compute.Operations;
 using Rlhf.Data;
 using Rlhf.Model;
 using Rlhf.Model.Checkpoints;
@@ -15,7 +15,7 @@ public abstract class ServedModel : IDisposable
     // Texts of all models: what they share is the machine.
     private static readonly SemaphoreSlim Encodings = new(Limits.ParallelEncodings);
 
-    private readonly IDevice _device = CpuDevice.Create();
+    private readonly IDevice _device = Devices.Create();
 
     /// <summary>Loads the model.</summary>
     /// <exception cref="InputException">The folder is not a sound model of this kind, or has no tokenizer.</exception>

@@ -1,7 +1,7 @@
 using System.Text.Encodings.Web;
 using System.Text.Json;
 using System.Text.Json.Nodes;
-using Rlhf.Compute;
+using Rlhf.Compute.Operations;
 using Rlhf.Runs;
 
 namespace Rlhf.Benchmarks;

@@ -1,5 +1,5 @@
 using System.Diagnostics;
-using Rlhf.Compute;
+using Rlhf.Compute.Operations;
 using Rlhf.Model;
 using Rlhf.Objectives;
 using Rlhf.Text.Templates;

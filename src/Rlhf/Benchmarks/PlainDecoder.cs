@@ -1,5 +1,5 @@
-using Rlhf.Compute;
 using Rlhf.Compute.Cpu.Simd;
+using Rlhf.Compute.Operations;
 using Rlhf.Model;
 
 namespace Rlhf.Benchmarks;

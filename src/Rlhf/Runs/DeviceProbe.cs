@@ -1,6 +1,6 @@
 using System.Diagnostics;
 using Rlhf.Compute;
-using Rlhf.Compute.Cpu;
+using Rlhf.Compute.Operations;
 
 namespace Rlhf.Runs;
 
@@ -53,7 +53,7 @@ public static class DeviceProbe
     /// <summary>The largest difference between this device and the scalar reference in a few operations, as a share of the largest number in each result.</summary>
     public static double LargestDifference(IDevice device)
     {
-        using var reference = CpuDevice.Create(threads: 1, InstructionSet.Scalar);
+        using var reference = Devices.CreateScalar();
         var (expected, actual) = (Results(reference), Results(device));
         if (expected.Concat(actual).Any(static result => !Array.TrueForAll(result, float.IsFinite)))
         {

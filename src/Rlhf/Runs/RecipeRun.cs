@@ -1,4 +1,4 @@
-using Rlhf.Compute.Cpu;
+using Rlhf.Compute;
 using Rlhf.Labelers;
 using Rlhf.Reports;
 using Rlhf.Stages;
@@ -45,7 +45,7 @@ public static class RecipeRun
         StageStep? underWay = null;
         try
         {
-            using var device = CpuDevice.Create(precision: recipe.Precision);
+            using var device = Devices.Create(precision: recipe.Precision);
             using var metrics = MetricsWriter.Open(run.FullPath);
             run.Write("environment.json", RunEnvironment.Current(device).ToJson());
             progress.Line(RecipeFormat.Describe(asked, recipe));

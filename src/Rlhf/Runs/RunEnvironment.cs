@@ -2,8 +2,8 @@ using System.Reflection;
 using System.Runtime.InteropServices;
 using System.Text.Encodings.Web;
 using System.Text.Json;
-using Rlhf.Compute;
 using Rlhf.Compute.Cpu.OneDnn;
+using Rlhf.Compute.Operations;
 
 namespace Rlhf.Runs;
 
@@ -44,7 +44,7 @@ public sealed record RunEnvironment(
         GC.GetGCMemoryInfo().TotalAvailableMemoryBytes,
         device.Description,
         SnakeCase.From(device.Precision.ToString()),
-        device.Precision == Compute.Precision.Bf16 ? OneDnnLibrary.Found?.Description : null);
+        device.Precision == Compute.Operations.Precision.Bf16 ? OneDnnLibrary.Found?.Description : null);
 
     /// <summary>The JSON of <c>environment.json</c>.</summary>
     public byte[] ToJson() => JsonSerializer.SerializeToUtf8Bytes(this, Json);

@@ -1,4 +1,5 @@
 using Rlhf.Compute;
+using Rlhf.Compute.Operations;
 using Rlhf.Data;
 using Rlhf.Model;
 using Rlhf.Sampling;
@@ -66,7 +67,7 @@ internal sealed class StagePlanning(Recipe recipe, StageData data, Tokenizer tok
     public double LanguageOperations(double tokens, double targets, double length) => (tokens * Costs.ForwardOperations(length)) + (targets * Costs.HeadOperations);
 
     /// <summary>A device that only counts.</summary>
-    public CountingDevice Count() => new(recipe.Precision);
+    public CountingDevice Count() => Devices.CreateCounting(precision: recipe.Precision);
 
     /// <summary>A model that is not trained, on a device that counts.</summary>
     public Decoder Frozen(CountingDevice device, HeadKind heads)

@@ -1,6 +1,6 @@
 using System.Diagnostics;
 using Rlhf.Batching;
-using Rlhf.Compute;
+using Rlhf.Compute.Operations;
 using Rlhf.Model;
 using Rlhf.Objectives;
 using Rlhf.Text.Templates;

@@ -1,7 +1,7 @@
 using System.Globalization;
 using System.Text.Json;
 using System.Text.Json.Serialization;
-using Rlhf.Compute;
+using Rlhf.Compute.Operations;
 using Rlhf.Model.Checkpoints;
 
 namespace Rlhf.Training;

@@ -1,5 +1,5 @@
 using Rlhf.Batching;
-using Rlhf.Compute;
+using Rlhf.Compute.Operations;
 using Rlhf.Model;
 
 namespace Rlhf.Training;

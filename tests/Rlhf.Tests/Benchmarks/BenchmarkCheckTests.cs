@@ -1,6 +1,6 @@
 using Rlhf.Benchmarks;
-using Rlhf.Compute;
 using Rlhf.Compute.Cpu;
+using Rlhf.Compute.Operations;
 using Rlhf.Tests.Compute.OneDnn;
 using Rlhf.World;
 
@@ -8,7 +8,7 @@ namespace Rlhf.Tests.Benchmarks;
 
 public sealed class BenchmarkCheckTests
 {
-    public static TheoryData<InstructionSet> Sets() => [.. InstructionSets.Available];
+    public static TheoryData<InstructionSet> Sets() => [.. CpuDevice.Available];
 
     [Theory]
     [MemberData(nameof(Sets))]

@@ -1,6 +1,6 @@
 using Rlhf.Benchmarks;
-using Rlhf.Compute;
 using Rlhf.Compute.Cpu;
+using Rlhf.Compute.Operations;
 using Rlhf.World;
 
 namespace Rlhf.Tests.Compute;
@@ -161,7 +161,7 @@ public sealed class AttentionBranchTests
     public void Spans_that_are_no_family_are_refused()
     {
         var shape = new AttentionShape(1, 1, 8);
-        using var bench = new DeviceBench(InstructionSets.Available[0]);
+        using var bench = new DeviceBench(CpuDevice.Available[0]);
         var (qkv, room, keyValues) = (bench.Zeros(8 * shape.RowWidth), bench.Room(8 * shape.OutputWidth), bench.Room(4 * bench.Device.KeyValueLength(shape, 32)));
         void Forward(params SequenceSpan[] spans) => bench.Device.AttentionForward(qkv, spans, shape, keyValues, room, default);
         var prompt = new SequenceSpan(0, 2, 0, 0, 32);

@@ -1,7 +1,7 @@
 using Rlhf.Benchmarks;
-using Rlhf.Compute;
 using Rlhf.Compute.Cpu;
 using Rlhf.Compute.Cpu.Simd;
+using Rlhf.Compute.Operations;
 using Rlhf.Tests.Compute.OneDnn;
 
 namespace Rlhf.Tests.Compute;

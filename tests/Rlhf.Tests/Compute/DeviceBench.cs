@@ -1,8 +1,8 @@
 using System.Runtime.Intrinsics.Arm;
 using System.Runtime.Intrinsics.X86;
-using Rlhf.Compute;
 using Rlhf.Compute.Cpu;
 using Rlhf.Compute.Cpu.OneDnn;
+using Rlhf.Compute.Operations;
 
 namespace Rlhf.Tests.Compute;
 
@@ -16,7 +16,7 @@ internal sealed unsafe class DeviceBench(InstructionSet set, int threads = 1, Pr
     private static readonly float Mark = BitConverter.Int32BitsToSingle(0x7FABCDEF);
     private readonly List<DeviceMemory> _memories = [];
 
-    public static TheoryData<InstructionSet> Sets { get; } = [.. InstructionSets.Available];
+    public static TheoryData<InstructionSet> Sets { get; } = [.. CpuDevice.Available];
 
     /// <summary>Every set in every precision that the machine has.</summary>
     public static TheoryData<InstructionSet, Precision> SetsAndPrecisions
@@ -24,7 +24,7 @@ internal sealed unsafe class DeviceBench(InstructionSet set, int threads = 1, Pr
         get
         {
             var data = new TheoryData<InstructionSet, Precision>();
-            foreach (var set in InstructionSets.Available)
+            foreach (var set in CpuDevice.Available)
             {
                 data.Add(set, Precision.F32);
                 if (OneDnnLibrary.Found is not null)

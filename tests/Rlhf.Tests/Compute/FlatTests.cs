@@ -1,6 +1,6 @@
 using System.Text.Json;
-using Rlhf.Compute;
 using Rlhf.Compute.Cpu;
+using Rlhf.Compute.Operations;
 
 namespace Rlhf.Tests.Compute;
 

@@ -1,5 +1,5 @@
-using Rlhf.Compute;
 using Rlhf.Compute.Cpu;
+using Rlhf.Compute.Operations;
 
 namespace Rlhf.Tests.Compute;
 

@@ -1,5 +1,5 @@
-using Rlhf.Compute;
 using Rlhf.Compute.Cpu;
+using Rlhf.Compute.Operations;
 using Rlhf.World;
 
 namespace Rlhf.Tests.Compute;
@@ -14,7 +14,7 @@ public sealed class InvariantTests
     public void The_number_of_threads_and_the_instruction_set_do_not_show_in_the_bits()
     {
         var expected = Run(InstructionSet.Scalar, 1);
-        foreach (var set in InstructionSets.Available)
+        foreach (var set in CpuDevice.Available)
         {
             var reference = DeviceBench.IsFused(set) ? expected : Run(set, 1);
             foreach (var threads in (int[])[1, 2, 7])
@@ -29,7 +29,7 @@ public sealed class InvariantTests
     [InlineData(3)]
     public void A_steady_round_allocates_nothing(int threads)
     {
-        using var bench = new DeviceBench(InstructionSets.Available[0], threads);
+        using var bench = new DeviceBench(CpuDevice.Available[0], threads);
         var round = new Round(bench);
         for (var i = 0; i < 3; i++)
         {
@@ -42,7 +42,7 @@ public sealed class InvariantTests
     [Fact]
     public void Buffers_that_are_too_short_are_refused()
     {
-        using var bench = new DeviceBench(InstructionSets.Available[0]);
+        using var bench = new DeviceBench(CpuDevice.Available[0]);
         var device = bench.Device;
         Assert.Throws<ArgumentException>(() => device.GeluForward(bench.Zeros(5), bench.Zeros(4)));
         Assert.Throws<ArgumentException>(() => device.LinearForward(bench.Zeros(6), bench.Zeros(31 * 3), default, 2, 3, 1, bench.Zeros(2)));

@@ -1,9 +1,9 @@
 using FsCheck;
 using FsCheck.Fluent;
-using Rlhf.Compute;
 using Rlhf.Compute.Cpu;
 using Rlhf.Compute.Cpu.MatMul;
-using Rlhf.Compute.Cpu.Simd;
+using Rlhf.Compute.Cpu.Threads;
+using Rlhf.Compute.Operations;
 using Rlhf.World;
 
 namespace Rlhf.Tests.Compute;
@@ -160,7 +160,7 @@ public sealed class MatMulTests
         var bias = Check.Floats(s.K, s.N);
         var cStride = s.N + s.Gap;
         var c = Check.Floats(7, s.M * cStride);
-        foreach (var fused in InstructionSets.Available.Select(DeviceBench.IsFused).Distinct().ToArray())
+        foreach (var fused in CpuDevice.Available.Select(DeviceBench.IsFused).Distinct().ToArray())
         {
             var expected = (float[])c.Clone();
             var product = Plain.Product(
@@ -171,7 +171,7 @@ public sealed class MatMulTests
                 product.AsSpan(i * s.N, s.N).CopyTo(expected.AsSpan(i * cStride));
             }
 
-            foreach (var set in InstructionSets.Available.Where(set => DeviceBench.IsFused(set) == fused))
+            foreach (var set in CpuDevice.Available.Where(set => DeviceBench.IsFused(set) == fused))
             {
                 using var bench = new DeviceBench(set);
                 var packed = bench.Room(MatMul.PackedLength(s.K, s.N));
@@ -194,10 +194,10 @@ public sealed class MatMulTests
     {
         delegate*<WorkerPool, int, int, int, float*, long, long, float*, Precision, long, float*, long, MatMulStart, float*, void> run = set switch
         {
-            InstructionSet.Avx512 => &MatMul.Run<Lanes512>,
-            InstructionSet.Avx2 => &MatMul.Run<Lanes256>,
-            InstructionSet.Vector128 => &MatMul.Run<Lanes128>,
-            _ => &MatMul.Run<LanesScalar>,
+            InstructionSet.Avx512 => &MatMul.Run<MatMulTile512>,
+            InstructionSet.Avx2 => &MatMul.Run<MatMulTile256>,
+            InstructionSet.Vector128 => &MatMul.Run<MatMulTile128>,
+            _ => &MatMul.Run<MatMulTileScalar>,
         };
         run(pool, m, n, k, a, rowStride, columnStride, b, Precision.F32, panelStride, c, cStride, start, bias);
     }

@@ -1,5 +1,5 @@
-using Rlhf.Compute;
 using Rlhf.Compute.Cpu;
+using Rlhf.Compute.Operations;
 using Rlhf.World;
 
 namespace Rlhf.Tests.Compute;
@@ -104,7 +104,7 @@ public sealed class OutputRangeTests
     [Fact]
     public void Ranges_that_are_no_whole_steps_are_refused()
     {
-        using var layer = new Layer(InstructionSets.Available[0], Precision.F32, WeightLayout.InputMajor);
+        using var layer = new Layer(CpuDevice.Available[0], Precision.F32, WeightLayout.InputMajor);
         var y = layer.Bench.Room(Rows * All);
         foreach (var range in (Outputs[])[new(All, 32, 64), new(All, 0, 32), new(All, 64, 100), new(All, -64, 64), new(All, 64, -64), new(All, 64, int.MaxValue)])
         {

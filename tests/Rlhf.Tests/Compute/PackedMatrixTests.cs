@@ -1,6 +1,6 @@
-using Rlhf.Compute;
 using Rlhf.Compute.Cpu;
 using Rlhf.Compute.Cpu.Simd;
+using Rlhf.Compute.Operations;
 using Rlhf.World;
 
 namespace Rlhf.Tests.Compute;

@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using Rlhf.Compute.Cpu;
+using Rlhf.Compute.Cpu.Threads;
 using Rlhf.World;
 
 namespace Rlhf.Tests.Compute;

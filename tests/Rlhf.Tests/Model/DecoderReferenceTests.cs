@@ -1,7 +1,7 @@
 using System.Text.Json;
 using Rlhf.Batching;
-using Rlhf.Compute;
 using Rlhf.Compute.Cpu;
+using Rlhf.Compute.Operations;
 using Rlhf.Model;
 using Rlhf.Model.Checkpoints;
 using Rlhf.Objectives;
@@ -19,7 +19,7 @@ public sealed class DecoderReferenceTests
     public static TheoryData<string, InstructionSet> Models()
     {
         var data = new TheoryData<string, InstructionSet>();
-        foreach (var set in InstructionSets.Available)
+        foreach (var set in CpuDevice.Available)
         {
             foreach (var model in new[] { "gpt2-tiny", "gpt2-tiny-hubnames", "llama-tiny", "llama-tiny-bf16", "qwen2-tiny", "qwen3-tiny" })
             {
@@ -281,7 +281,7 @@ public sealed class DecoderReferenceTests
     private static TheoryData<string, InstructionSet> With(params string[] models)
     {
         var data = new TheoryData<string, InstructionSet>();
-        foreach (var set in InstructionSets.Available)
+        foreach (var set in CpuDevice.Available)
         {
             foreach (var model in models)
             {

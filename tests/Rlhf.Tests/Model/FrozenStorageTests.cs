@@ -1,6 +1,7 @@
 using Rlhf.Compute;
 using Rlhf.Compute.Cpu;
 using Rlhf.Compute.Cpu.Simd;
+using Rlhf.Compute.Operations;
 using Rlhf.Model;
 using Rlhf.Model.Checkpoints;
 using Rlhf.Sampling;
@@ -50,7 +51,7 @@ public sealed class FrozenStorageTests
 
         long Planned(Precision storage)
         {
-            using var device = new CountingDevice(Precision.F32);
+            using var device = Devices.CreateCounting();
             using var decoder = new Decoder(device, config, kind, trainable: false, storage);
             decoder.Freeze();
             return device.HeldBytes;

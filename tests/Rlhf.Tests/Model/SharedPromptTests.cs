@@ -1,6 +1,6 @@
 using Rlhf.Batching;
-using Rlhf.Compute;
 using Rlhf.Compute.Cpu;
+using Rlhf.Compute.Operations;
 using Rlhf.Model;
 using Rlhf.Model.Checkpoints;
 using Rlhf.Stages.Reward;
@@ -15,7 +15,7 @@ public sealed class SharedPromptTests
     public static TheoryData<string, InstructionSet> Models()
     {
         var data = new TheoryData<string, InstructionSet>();
-        foreach (var set in InstructionSets.Available)
+        foreach (var set in CpuDevice.Available)
         {
             foreach (var model in new[] { "gpt2-tiny", "llama-tiny", "qwen2-tiny", "qwen3-tiny" })
             {
@@ -78,7 +78,7 @@ public sealed class SharedPromptTests
     [Fact]
     public void An_answer_without_tokens_is_judged_at_the_end_of_its_prompt()
     {
-        using var loaded = Loaded.Open("gpt2-tiny", InstructionSets.Available[0], threads: 2);
+        using var loaded = Loaded.Open("gpt2-tiny", CpuDevice.Available[0], threads: 2);
         using var scorer = new Scorer(loaded.Decoder, 1000);
         int[][] sequences = [[1, 2, 3], [1, 2, 3, 4], [1, 2, 3], [9]];
         Assert.Equal(scorer.Rewards(sequences), scorer.Rewards(sequences, [3, 3, 3, 1]));
@@ -88,7 +88,7 @@ public sealed class SharedPromptTests
     [Fact]
     public void Noise_and_shared_prompts_are_refused_together()
     {
-        using var loaded = Loaded.Open("gpt2-tiny", InstructionSets.Available[0], threads: 1);
+        using var loaded = Loaded.Open("gpt2-tiny", CpuDevice.Available[0], threads: 1);
         using var pass = new TrainingPass(loaded.Decoder, new AdamOptions(), null, "reward");
         pass.Begin();
         pass.Batch.AddFamily([[1, 2, 3], [1, 2, 4]], new PromptFamily(0, 2, 2), lastRowOnly: true, loaded.Device, loaded.Decoder.Shape);

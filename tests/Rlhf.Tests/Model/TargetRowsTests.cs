@@ -1,5 +1,5 @@
-using Rlhf.Compute;
 using Rlhf.Compute.Cpu;
+using Rlhf.Compute.Operations;
 using Rlhf.Model;
 using Rlhf.Model.Checkpoints;
 using Rlhf.Model.Families;
@@ -18,7 +18,7 @@ public sealed class TargetRowsTests
     public static TheoryData<string, InstructionSet, bool> Models()
     {
         var data = new TheoryData<string, InstructionSet, bool>();
-        foreach (var set in InstructionSets.Available)
+        foreach (var set in CpuDevice.Available)
         {
             foreach (var model in new[] { "gpt2-tiny", "llama-tiny", "qwen3-tiny", Wide + "gpt2", Wide + "qwen2", Wide + "qwen3" })
             {
@@ -57,8 +57,8 @@ public sealed class TargetRowsTests
     [InlineData("qwen3")]
     public void Log_probabilities_in_bfloat16_have_the_same_bits_and_gradients_differ_by_rounding(string family)
     {
-        var (wanted, wantedGradients) = Train(Wide + family, InstructionSets.Available[0], recompute: false, PromptLength, Precision.Bf16);
-        var (all, allGradients) = Train(Wide + family, InstructionSets.Available[0], recompute: false, firstTarget: 1, Precision.Bf16);
+        var (wanted, wantedGradients) = Train(Wide + family, CpuDevice.Available[0], recompute: false, PromptLength, Precision.Bf16);
+        var (all, allGradients) = Train(Wide + family, CpuDevice.Available[0], recompute: false, firstTarget: 1, Precision.Bf16);
 
         Assert.Equal(all, wanted);
         var norm = Math.Sqrt(allGradients.Sum(static gradient => (double)gradient * gradient));

@@ -1,4 +1,4 @@
-using Rlhf.Compute;
+using Rlhf.Compute.Operations;
 using Rlhf.Reports;
 using Rlhf.Runs;
 using Rlhf.Stages;

@@ -1,3 +1,5 @@
+using Rlhf.Compute.Operations;
+
 namespace Rlhf.Compute.Cpu;
 
 /// <summary>Refuses buffers that are smaller than an operation needs.</summary>

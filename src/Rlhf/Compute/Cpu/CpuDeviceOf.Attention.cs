@@ -1,10 +1,11 @@
 using Rlhf.Compute.Cpu.Kernels;
+using Rlhf.Compute.Operations;
 using static Rlhf.Compute.Cpu.BufferSizes;
 
 namespace Rlhf.Compute.Cpu;
 
 /// <summary>Attention and its key-value memory.</summary>
-internal sealed unsafe partial class CpuDevice<T>
+internal sealed unsafe partial class CpuDevice<T, TTile>
 {
     public long KeyValueLength(AttentionShape shape, int capacity) => Attention.KeyValueLength(shape, capacity, Precision);
 

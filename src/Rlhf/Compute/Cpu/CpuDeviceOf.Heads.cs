@@ -1,11 +1,12 @@
 using Rlhf.Compute.Cpu.Kernels;
 using Rlhf.Compute.Cpu.MatMul;
+using Rlhf.Compute.Operations;
 using static Rlhf.Compute.Cpu.BufferSizes;
 
 namespace Rlhf.Compute.Cpu;
 
 /// <summary>The heads: log-probabilities of a vocabulary that is walked through in chunks, and scores.</summary>
-internal sealed unsafe partial class CpuDevice<T>
+internal sealed unsafe partial class CpuDevice<T, TTile>
 {
     public void LanguageHeadForward(
         FloatBuffer hidden, PackedMatrix packed, IntBuffer targets, int rows, int width, int vocabulary, float inverseTemperature, FloatBuffer logProbabilities, FloatBuffer entropies, FloatBuffer logSumExp,

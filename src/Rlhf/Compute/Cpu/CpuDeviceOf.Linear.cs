@@ -1,11 +1,11 @@
-using Rlhf.Compute.Cpu.Kernels;
 using Rlhf.Compute.Cpu.MatMul;
+using Rlhf.Compute.Operations;
 using static Rlhf.Compute.Cpu.BufferSizes;
 
 namespace Rlhf.Compute.Cpu;
 
 /// <summary>Linear layers.</summary>
-internal sealed unsafe partial class CpuDevice<T>
+internal sealed unsafe partial class CpuDevice<T, TTile>
 {
     public long PackedLength(int inputs, int outputs, Precision storage = Precision.F32) => _products.PackedLength(inputs, outputs, storage);
 

@@ -1,10 +1,11 @@
 using Rlhf.Compute.Cpu.Kernels;
+using Rlhf.Compute.Operations;
 using static Rlhf.Compute.Cpu.BufferSizes;
 
 namespace Rlhf.Compute.Cpu;
 
 /// <summary>Operations that go row by row or number by number: norms, activations, rotary positions, embeddings, dropout, and the choice of rows.</summary>
-internal sealed unsafe partial class CpuDevice<T>
+internal sealed unsafe partial class CpuDevice<T, TTile>
 {
     public void LayerNormForward(FloatBuffer x, FloatBuffer gain, FloatBuffer bias, int rows, int width, float epsilon, FloatBuffer y, FloatBuffer mean, FloatBuffer reciprocalDeviation)
     {

@@ -3,14 +3,18 @@ using Rlhf.Compute.Cpu.Kernels;
 using Rlhf.Compute.Cpu.MatMul;
 using Rlhf.Compute.Cpu.OneDnn;
 using Rlhf.Compute.Cpu.Simd;
+using Rlhf.Compute.Cpu.Threads;
+using Rlhf.Compute.Operations;
 using static Rlhf.Compute.Cpu.BufferSizes;
 
 namespace Rlhf.Compute.Cpu;
 
 /// <summary>The operations on one instruction set: checks sizes, then calls the static kernels.</summary>
 /// <typeparam name="T">The lanes that the kernels are compiled for.</typeparam>
-internal sealed unsafe partial class CpuDevice<T> : IDevice
+/// <typeparam name="TTile">The inner product of float32 matrices.</typeparam>
+internal sealed unsafe partial class CpuDevice<T, TTile> : IDevice
     where T : unmanaged, ILanes<T>
+    where TTile : IMatMulTile
 {
     private readonly InstructionSet _instructionSet;
     private readonly OneDnnLibrary? _library; // for bfloat16
@@ -27,7 +31,7 @@ internal sealed unsafe partial class CpuDevice<T> : IDevice
         (_instructionSet, Precision) = (instructionSet, precision);
         _library = precision == Precision.Bf16 ? OneDnnLibrary.Require() : null;
         _pool = new WorkerPool(threads);
-        _products = _library is null ? new Float32Products<T>(_pool) : new BFloat16Products<T>(_pool, _library);
+        _products = _library is null ? new Float32Products<T, TTile>(_pool) : new BFloat16Products<T>(_pool, _library);
     }
 
     public Precision Precision { get; }
@@ -122,5 +126,6 @@ internal sealed unsafe partial class CpuDevice<T> : IDevice
         _logits.Dispose();
         _states.Dispose();
     }
+
     private static void Call(void* work, int part, int worker) => ((Action<int, int>)GCHandle.FromIntPtr((nint)work).Target!)(part, worker);
 }

@@ -1,5 +1,5 @@
 using System.Text.Json.Nodes;
-using Rlhf.Compute;
+using Rlhf.Compute.Operations;
 using Rlhf.Data;
 using Rlhf.Model.Families;
 

@@ -1,5 +1,5 @@
 using System.Diagnostics;
-using Rlhf.Compute;
+using Rlhf.Compute.Operations;
 using Rlhf.Data;
 using Rlhf.Model;
 using Rlhf.Objectives;

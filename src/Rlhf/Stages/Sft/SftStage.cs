@@ -1,4 +1,4 @@
-using Rlhf.Compute;
+using Rlhf.Compute.Operations;
 using Rlhf.Data;
 using Rlhf.Evaluation;
 using Rlhf.Model;

@@ -1,6 +1,6 @@
-using Rlhf.Compute;
 using Rlhf.Compute.Cpu;
 using Rlhf.Compute.Cpu.Simd;
+using Rlhf.Compute.Operations;
 
 namespace Rlhf.Tests.Compute.OneDnn;
 
@@ -45,7 +45,7 @@ public sealed class BFloat16ProductsTests
         foreach (var layout in Enum.GetValues<WeightLayout>())
         {
             double W(int i, int o) => layout == WeightLayout.InputMajor ? rw[(i * outputs) + o] : rw[(o * inputs) + i];
-            using var bench = new DeviceBench(InstructionSets.Available[0], threads: 2, Precision.Bf16);
+            using var bench = new DeviceBench(CpuDevice.Available[0], threads: 2, Precision.Bf16);
             var device = bench.Device;
             var (bx, bw, bdy) = (bench.Put(x), bench.Put(w), bench.Put(dy));
             var (packed, transposed) = (bench.Room(device.PackedLength(inputs, outputs)), bench.Room(device.PackedLength(outputs, inputs)));
@@ -81,7 +81,7 @@ public sealed class BFloat16ProductsTests
         var w = Check.Floats(10, inputs * outputs);
         float[] LastRow(int rows, int threads)
         {
-            using var bench = new DeviceBench(InstructionSets.Available[0], threads, Precision.Bf16);
+            using var bench = new DeviceBench(CpuDevice.Available[0], threads, Precision.Bf16);
             var packed = bench.Room(bench.Device.PackedLength(inputs, outputs));
             bench.Device.PackWeights(bench.Put(w), WeightLayout.InputMajor, inputs, outputs, packed);
             var y = bench.Room(rows * outputs);
@@ -96,7 +96,7 @@ public sealed class BFloat16ProductsTests
     [OneDnnFact]
     public void What_is_not_a_number_stays_in_sight()
     {
-        using var bench = new DeviceBench(InstructionSets.Available[0], threads: 1, Precision.Bf16);
+        using var bench = new DeviceBench(CpuDevice.Available[0], threads: 1, Precision.Bf16);
         var packed = bench.Room(bench.Device.PackedLength(40, 70));
         bench.Device.PackWeights(bench.Put(Check.Floats(11, 40 * 70)), WeightLayout.InputMajor, 40, 70, packed);
         var x = Check.Floats(12, 3 * 40);
@@ -110,7 +110,7 @@ public sealed class BFloat16ProductsTests
     [OneDnnFact]
     public void A_steady_call_allocates_nothing_on_the_managed_heap()
     {
-        using var bench = new DeviceBench(InstructionSets.Available[0], threads: 2, Precision.Bf16);
+        using var bench = new DeviceBench(CpuDevice.Available[0], threads: 2, Precision.Bf16);
         var (x, w, y) = (bench.Put(Check.Floats(13, 200 * 96)), bench.Put(Check.Floats(14, 96 * 130)), bench.Room(200 * 130));
         var packed = bench.Room(bench.Device.PackedLength(96, 130));
         void Round()

@@ -1,6 +1,6 @@
-using Rlhf.Compute.Cpu;
 using Rlhf.Compute.Cpu.OneDnn;
 using Rlhf.Compute.Cpu.Simd;
+using Rlhf.Compute.Cpu.Threads;
 using Rlhf.Model.Checkpoints;
 using Rlhf.World;
 

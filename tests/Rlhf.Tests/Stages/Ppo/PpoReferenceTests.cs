@@ -10,7 +10,7 @@ namespace Rlhf.Tests.Stages.Ppo;
 /// <summary>The PPO and PPO-ptx gradients of a whole model with a value head on a shared trunk against the float64 oracle.</summary>
 public sealed class PpoReferenceTests
 {
-    public static TheoryData<InstructionSet> Sets() => [.. InstructionSets.Available];
+    public static TheoryData<InstructionSet> Sets() => [.. CpuDevice.Available];
 
     [Theory]
     [MemberData(nameof(Sets))]

@@ -1,4 +1,6 @@
 using Rlhf.Compute.Cpu.Simd;
+using Rlhf.Compute.Cpu.Threads;
+using Rlhf.Compute.Operations;
 
 namespace Rlhf.Compute.Cpu.Kernels;
 

@@ -1,5 +1,7 @@
 using System.Runtime.CompilerServices;
 using Rlhf.Compute.Cpu.Simd;
+using Rlhf.Compute.Cpu.Threads;
+using Rlhf.Compute.Operations;
 
 namespace Rlhf.Compute.Cpu.Kernels;
 

@@ -1,5 +1,6 @@
 using Rlhf.Compute.Cpu.MatMul;
 using Rlhf.Compute.Cpu.Simd;
+using Rlhf.Compute.Operations;
 
 namespace Rlhf.Compute.Cpu.Kernels;
 

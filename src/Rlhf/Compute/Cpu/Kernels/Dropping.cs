@@ -1,4 +1,6 @@
 using System.Runtime.CompilerServices;
+using Rlhf.Compute.Cpu.Threads;
+using Rlhf.Compute.Operations;
 
 namespace Rlhf.Compute.Cpu.Kernels;
 

@@ -1,4 +1,5 @@
 using Rlhf.Compute.Cpu.Simd;
+using Rlhf.Compute.Cpu.Threads;
 
 namespace Rlhf.Compute.Cpu.Kernels;
 

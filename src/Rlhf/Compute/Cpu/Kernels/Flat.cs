@@ -1,5 +1,6 @@
 using System.Runtime.Intrinsics;
 using Rlhf.Compute.Cpu.Simd;
+using Rlhf.Compute.Cpu.Threads;
 
 namespace Rlhf.Compute.Cpu.Kernels;
 

@@ -1,6 +1,7 @@
 using System.Runtime.CompilerServices;
 using Rlhf.Compute.Cpu.MatMul;
 using Rlhf.Compute.Cpu.Simd;
+using Rlhf.Compute.Operations;
 
 namespace Rlhf.Compute.Cpu.Kernels;
 

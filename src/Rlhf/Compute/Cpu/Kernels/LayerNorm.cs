@@ -1,4 +1,6 @@
+using Rlhf.Compute.Cpu.MatMul;
 using Rlhf.Compute.Cpu.Simd;
+using Rlhf.Compute.Cpu.Threads;
 
 namespace Rlhf.Compute.Cpu.Kernels;
 

@@ -1,3 +1,5 @@
+using Rlhf.Compute.Cpu.Threads;
+
 namespace Rlhf.Compute.Cpu.Kernels;
 
 /// <summary>Rotary positions (Su 2021) in the half-split form: components (j, j + D/2) turn by the angle of (position, j).</summary>

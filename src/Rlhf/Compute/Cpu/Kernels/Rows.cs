@@ -1,3 +1,5 @@
+using Rlhf.Compute.Cpu.Threads;
+
 namespace Rlhf.Compute.Cpu.Kernels;
 
 /// <summary>Copies rows out of a matrix by number, and adds rows back.</summary>

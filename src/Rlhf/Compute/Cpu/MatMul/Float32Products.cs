@@ -1,10 +1,13 @@
 using Rlhf.Compute.Cpu.Simd;
+using Rlhf.Compute.Cpu.Threads;
+using Rlhf.Compute.Operations;
 
 namespace Rlhf.Compute.Cpu.MatMul;
 
 /// <summary><see cref="MatMul"/> on one instruction set. Operands stored in bfloat16 stand in the same order as float32 ones.</summary>
-internal sealed unsafe class Float32Products<T>(WorkerPool pool) : IMatrixProducts
+internal sealed unsafe class Float32Products<T, TTile>(WorkerPool pool) : IMatrixProducts
     where T : unmanaged, ILanes<T>
+    where TTile : IMatMulTile
 {
     private const int RoundedColumns = 256; // packed in float32 and then rounded at a time: whole panels
 
@@ -36,7 +39,7 @@ internal sealed unsafe class Float32Products<T>(WorkerPool pool) : IMatrixProduc
     {
         var first = (b.FirstColumn * b.Rows) + (b.FirstRow * MatMul.PanelWidth);
         var packed = b.Storage == Precision.Bf16 ? (float*)((ushort*)b.Pointer + first) : b.Pointer + first;
-        MatMul.Run<T>(pool, m, n, k, a, rowStride, columnStride, packed, b.Storage, b.Rows * MatMul.PanelWidth, c, cRowStride, start, bias);
+        MatMul.Run<TTile>(pool, m, n, k, a, rowStride, columnStride, packed, b.Storage, b.Rows * MatMul.PanelWidth, c, cRowStride, start, bias);
     }
 
     public void Dispose()

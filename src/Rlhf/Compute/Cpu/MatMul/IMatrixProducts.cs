@@ -1,4 +1,4 @@
-using Rlhf.Compute.Cpu.Kernels;
+using Rlhf.Compute.Operations;
 
 namespace Rlhf.Compute.Cpu.MatMul;
 

@@ -1,4 +1,6 @@
 using Rlhf.Compute.Cpu.Simd;
+using Rlhf.Compute.Cpu.Threads;
+using Rlhf.Compute.Operations;
 
 namespace Rlhf.Compute.Cpu.MatMul;
 
@@ -48,10 +50,11 @@ internal static unsafe class MatMul
     /// <paramref name="panelStride"/> numbers, in <paramref name="storage"/>, lie between panels (32 x K of the whole packed operand, so that a range of its rows can be used);
     /// C's element (i, n) stands at c[i * cRowStride + n].
     /// </summary>
-    public static void Run<T>(
+    public static void Run<TTile>(
         WorkerPool pool, int m, int n, int k, float* a, long rowStride, long columnStride, float* packedB, Precision storage, long panelStride, float* c, long cRowStride, MatMulStart start, float* bias)
-        where T : unmanaged, ILanes<T>
+        where TTile : IMatMulTile
     {
+        var parts = new MatMulParts(m, n, k, TTile.Rows, pool.Threads);
         var arguments = new RunArguments
         {
             M = m,
@@ -67,31 +70,10 @@ internal static unsafe class MatMul
             CRowStride = cRowStride,
             Storage = storage,
             Start = start,
+            Parts = parts,
         };
-        if (typeof(T) == typeof(Lanes512))
-        {
-            RunTiles<MatMulTile512>(pool, &arguments);
-        }
-        else if (typeof(T) == typeof(Lanes256))
-        {
-            RunTiles<MatMulTile256>(pool, &arguments);
-        }
-        else if (typeof(T) == typeof(Lanes128))
-        {
-            RunTiles<MatMulTile128>(pool, &arguments);
-        }
-        else
-        {
-            RunTiles<MatMulTileScalar>(pool, &arguments);
-        }
-    }
-
-    private static void RunTiles<TTile>(WorkerPool pool, RunArguments* arguments)
-        where TTile : IMatMulTile
-    {
-        arguments->Parts = new MatMulParts(arguments->M, arguments->N, arguments->K, TTile.Rows, pool.Threads);
-        arguments->Scratch = pool.Scratch(arguments->Parts.ScratchLength + WidenedLength(arguments));
-        pool.Run(&RunPart<TTile>, arguments, arguments->Parts.Count);
+        arguments.Scratch = pool.Scratch(parts.ScratchLength + WidenedLength(&arguments));
+        pool.Run(&RunPart<TTile>, &arguments, parts.Count);
     }
 
     private static void RunPart<TTile>(void* arguments, int part, int worker)

@@ -1,7 +1,7 @@
 using System.Runtime.CompilerServices;
 using System.Runtime.Intrinsics;
-using Rlhf.Compute.Cpu.Kernels;
 using Rlhf.Compute.Cpu.Simd;
+using Rlhf.Compute.Cpu.Threads;
 
 namespace Rlhf.Compute.Cpu.MatMul;
 

@@ -1,7 +1,7 @@
 using System.Runtime.CompilerServices;
-using Rlhf.Compute.Cpu.Kernels;
 using Rlhf.Compute.Cpu.MatMul;
 using Rlhf.Compute.Cpu.Simd;
+using Rlhf.Compute.Cpu.Threads;
 
 namespace Rlhf.Compute.Cpu.OneDnn;
 

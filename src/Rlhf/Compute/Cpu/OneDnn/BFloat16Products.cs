@@ -1,6 +1,8 @@
 using System.Runtime.InteropServices;
 using Rlhf.Compute.Cpu.MatMul;
 using Rlhf.Compute.Cpu.Simd;
+using Rlhf.Compute.Cpu.Threads;
+using Rlhf.Compute.Operations;
 
 namespace Rlhf.Compute.Cpu.OneDnn;
 

@@ -1,4 +1,4 @@
-namespace Rlhf.Compute.Cpu.Kernels;
+namespace Rlhf.Compute.Cpu.Threads;
 
 /// <summary>Splits rows of numbers into parts of about <see cref="PartElements"/> numbers: the split depends on the shape alone.</summary>
 internal static class RowParts

@@ -1,4 +1,4 @@
-namespace Rlhf.Compute;
+namespace Rlhf.Compute.Operations;
 
 /// <summary>
 /// Device memory handed out from the front and given back all at once: a training step takes its activations from here. A step that needs more than any before it gets further blocks, which

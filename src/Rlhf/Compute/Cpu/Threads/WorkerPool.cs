@@ -1,7 +1,7 @@
 using System.Runtime.ExceptionServices;
 using System.Runtime.InteropServices;
 
-namespace Rlhf.Compute.Cpu;
+namespace Rlhf.Compute.Cpu.Threads;
 
 /// <summary>
 /// A fixed set of threads that share out the parts of one kernel call. What a part is depends on the work alone, never on the number of

@@ -1,4 +1,4 @@
-namespace Rlhf.Compute;
+namespace Rlhf.Compute.Operations;
 
 /// <summary>How a linear layer's weights stand in memory.</summary>
 public enum WeightLayout

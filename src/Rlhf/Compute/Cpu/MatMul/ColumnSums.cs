@@ -1,6 +1,7 @@
 using Rlhf.Compute.Cpu.Simd;
+using Rlhf.Compute.Cpu.Threads;
 
-namespace Rlhf.Compute.Cpu.Kernels;
+namespace Rlhf.Compute.Cpu.MatMul;
 
 /// <summary>Adds the sum of each column of a [rows, width] matrix, whose rows lie <c>stride</c> apart, to a vector: one part is some neighbouring columns, so rows add in order.</summary>
 internal static unsafe class ColumnSums

@@ -1,4 +1,4 @@
-namespace Rlhf.Compute;
+namespace Rlhf.Compute.Operations;
 
 /// <summary>The format of the operands of matrix products. Everything else is float32 in either: parameters, sums, norms, attention, softmax, the optimizer.</summary>
 public enum Precision

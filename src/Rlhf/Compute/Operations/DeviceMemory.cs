@@ -1,4 +1,4 @@
-namespace Rlhf.Compute;
+namespace Rlhf.Compute.Operations;
 
 /// <summary>Device memory with an owner. Zeroed when allocated, aligned to a cache line.</summary>
 public sealed class DeviceMemory : IDisposable

@@ -1,4 +1,4 @@
-namespace Rlhf.Compute;
+namespace Rlhf.Compute.Operations;
 
 /// <summary>A run of float32 numbers in a device's memory. Only the device may dereference it.</summary>
 public readonly unsafe struct FloatBuffer

@@ -1,4 +1,4 @@
-namespace Rlhf.Compute;
+namespace Rlhf.Compute.Operations;
 
 /// <summary>A packed operand of matrix products, as <see cref="IDevice.PackWeights"/> leaves it.</summary>
 /// <param name="Numbers">Its memory: <see cref="IDevice.PackedLength"/> floats.</param>
