@@ -3,8 +3,8 @@ using System.Text.Json;
 using System.Text.Json.Nodes;
 using Rlhf.Data;
 using Rlhf.Labelers;
+using Rlhf.Model.Checkpoints;
 using Rlhf.Sampling;
-using Rlhf.Text;
 using Rlhf.Text.Templates;
 using Rlhf.Web.Labeling;
 
@@ -22,7 +22,7 @@ internal sealed class ArenaSampler(FormatArguments format, SamplingOptions sampl
     {
         string[][] answers = [.. models.Select(model => Answers(parsed, quiet, model, prompts, cancellation))];
         string[] names = [.. models.Select(model => model.Name)];
-        string[] hashes = [.. models.Select(model => DurableFiles.ContentHash(model.Folder))];
+        string[] hashes = [.. models.Select(model => Checkpoint.Open(model.Folder).Hash)];
         return [.. prompts.Select((prompt, i) => new ImportRow(
             new AnswerSet(round, prompt.Prompt.Text, prompt.Prompt.AsMessages(), [.. answers.Select(own => own[i])], SourceOf(prompt, hashes), Models: names),
             null, "", [], 0, 0, null, null, false))];
@@ -39,10 +39,11 @@ internal sealed class ArenaSampler(FormatArguments format, SamplingOptions sampl
 
     private string[] Answers(ParseResult parsed, bool quiet, NamedModel model, IReadOnlyList<PromptRecord> records, CancellationToken cancellation)
     {
-        var tokenizer = Tokenizer.Load(model.Folder);
+        var opened = Checkpoint.Open(model.Folder);
+        var tokenizer = opened.Tokenizer;
         using var models = new LoadedModels();
-        var policy = models.Language(model.Folder);
-        var form = format.Of(parsed, tokenizer, model.Folder);
+        var policy = models.Language(opened);
+        var form = format.Of(parsed, opened);
         var prompts = PromptFile.Encode(records, tokenizer, form);
         PromptFile.RequireRoom(records, prompts, policy.Config.ContextLength, maxTokens, policy.Config.VocabularySize);
         var settings = new GenerationSettings { Sampling = sampling, MaxNewTokens = maxTokens, EndIds = EndOfTurn.Of(form, tokenizer), Seed = seed };

@@ -1,7 +1,6 @@
 using System.CommandLine;
 using Rlhf.Data;
-using Rlhf.Text;
-using Rlhf.Text.Templates;
+using Rlhf.Model.Checkpoints;
 
 namespace Rlhf.Cli;
 
@@ -67,15 +66,14 @@ internal sealed class FormatArguments(string prompt = "--prompt-format", string 
 
     /// <summary>The format of a model, unless the command line gives another; an answer ends in the end-of-sequence token where the tokenizer has one.</summary>
     /// <param name="parsed">The command line.</param>
-    /// <param name="tokenizer">The model's tokenizer; null without a model.</param>
-    /// <param name="folder">The model's folder; null without a model.</param>
-    public FormatOptions Of(ParseResult parsed, Tokenizer? tokenizer, string? folder)
+    /// <param name="model">The model; null without one.</param>
+    public FormatOptions Of(ParseResult parsed, Checkpoint? model)
     {
         var (template, text) = (parsed.GetValue(_template), Unescaped(parsed.GetValue(_prompt)));
-        var own = folder is null ? new FormatOptions() : FormatFile.For(folder, tokenizer!);
+        var own = model?.Format ?? new FormatOptions();
         var options = template is null or Auto && text is null ? own : new FormatOptions
         {
-            AddEos = tokenizer?.EndOfSequence is not null,
+            AddEos = model?.Tokenizer.EndOfSequence is not null,
             Template = text is null ? Templates[NameOf(template!)] : FormatTemplate.Custom,
             Prompt = text,
             Response = Unescaped(parsed.GetValue(_response)) ?? new FormatOptions().Response,

@@ -2,7 +2,6 @@ using Rlhf.Compute;
 using Rlhf.Compute.Operations;
 using Rlhf.Model;
 using Rlhf.Model.Checkpoints;
-using Rlhf.Text;
 
 namespace Rlhf.Cli;
 
@@ -12,76 +11,54 @@ internal sealed class LoadedModels : IDisposable
     private readonly IDevice _device = Devices.Create();
     private readonly List<Decoder> _decoders = [];
 
-    /// <summary>Whether a folder is a reward model's, by its header alone.</summary>
-    public static bool IsReward(string folder)
-    {
-        using var file = HuggingFaceFolder.Load(folder);
-        return file.Score is not null;
-    }
-
-    /// <summary>The tokenizer of a folder; null where it has none.</summary>
-    public static Tokenizer? FindTokenizer(string folder) =>
-        File.Exists(Path.Combine(folder, "tokenizer.json")) || File.Exists(Path.Combine(folder, "vocab.json")) ? Tokenizer.Load(folder) : null;
-
     /// <summary>A language model.</summary>
     /// <exception cref="InputException">The folder is a reward model's, which was trained to score and not to write.</exception>
-    public Decoder Language(string folder) => IsReward(folder)
-        ? throw new InputException($"{folder}: this is a reward model; a language model is needed here.")
-        : Load(folder, HeadKind.Language).Decoder;
+    public Decoder Language(Checkpoint model) => model.Score is not null
+        ? throw new InputException($"{model.Folder}: this is a reward model; a language model is needed here.")
+        : Keep(model.Load(_device, HeadKind.Language));
 
-    /// <summary>What PPO adds to the scores of a reward model, so that the demonstrations have 0 on average; 0 where nothing is added.</summary>
-    public static float ShiftOf(string folder)
+    /// <summary>A language model that reads the token ids of another.</summary>
+    public Decoder Language(Checkpoint model, Checkpoint policy)
     {
-        using var file = HuggingFaceFolder.Load(folder);
-        return file.Score?.Shift ?? 0;
+        var decoder = Language(model);
+        RequireSameTokens(model, policy);
+        return decoder;
     }
 
-    /// <summary>Refuses to add a shift that a folder does not have.</summary>
+    /// <summary>Refuses to add a shift that a model does not have: what PPO adds to the scores of a reward model, so that the demonstrations have 0 on average.</summary>
     /// <exception cref="InputException">There is none.</exception>
-    public static void RequireShift(string folder)
+    public static void RequireShift(Checkpoint model)
     {
-        if (ShiftOf(folder) == 0)
+        if (model.Score is not { Shift: not 0 })
         {
-            throw new InputException($"{folder}: --score-shift has no effect: its config.json has no score_shift. Leave the option out.");
+            throw new InputException($"{model.Folder}: --score-shift has no effect: its config.json has no score_shift. Leave the option out.");
         }
     }
 
     /// <summary>A reward model.</summary>
-    /// <param name="folder">The reward model.</param>
+    /// <param name="model">The reward model.</param>
     /// <param name="shifted">Whether its shift is added to the scores.</param>
     /// <exception cref="InputException">The folder has no scalar head, or no shift that could be added.</exception>
-    public Decoder Reward(string folder, bool shifted = false)
+    public Decoder Reward(Checkpoint model, bool shifted = false)
     {
-        if (!IsReward(folder))
+        if (model.Score is null)
         {
-            throw new InputException($"{folder}: this is a language model, not a reward model: it has no score.weight. Train one with 'rlhf reward', or name its model folder.");
+            throw new InputException($"{model.Folder}: this is a language model, not a reward model: it has no score.weight. Train one with 'rlhf reward', or name its model folder.");
         }
 
         if (shifted)
         {
-            RequireShift(folder);
+            RequireShift(model);
         }
 
-        return Load(folder, HeadKind.Scalar, shifted).Decoder;
+        return Keep(model.Load(_device, HeadKind.Scalar, shifted: shifted));
     }
 
-    /// <summary>A reward model that reads the token ids of <paramref name="tokenizer"/>.</summary>
-    /// <param name="folder">The reward model.</param>
-    /// <param name="tokenizer">The tokenizer of the model whose answers it judges.</param>
-    /// <param name="policyFolder">Where that one stands, for messages.</param>
-    /// <param name="shifted">Whether its shift is added to the scores.</param>
-    public Decoder Reward(string folder, Tokenizer tokenizer, string policyFolder, bool shifted = false)
+    /// <summary>A reward model that reads the token ids of the model whose answers it judges.</summary>
+    public Decoder Reward(Checkpoint model, Checkpoint policy, bool shifted = false)
     {
-        var decoder = Reward(folder, shifted);
-        RequireSameTokens(folder, tokenizer, policyFolder);
-        return decoder;
-    }
-
-    /// <summary>A language model that reads the token ids of <paramref name="tokenizer"/>.</summary>
-    public Decoder Language(string folder, Tokenizer tokenizer, string policyFolder)
-    {
-        var decoder = Language(folder);
-        RequireSameTokens(folder, tokenizer, policyFolder);
+        var decoder = Reward(model, shifted);
+        RequireSameTokens(model, policy);
         return decoder;
     }
 
@@ -96,19 +73,18 @@ internal sealed class LoadedModels : IDisposable
         _device.Dispose();
     }
 
-    private LoadedModel Load(string folder, HeadKind kind, bool shifted = false)
+    private Decoder Keep(Decoder decoder)
     {
-        var loaded = ModelFolder.Load(_device, folder, kind, shifted: shifted);
-        _decoders.Add(loaded.Decoder);
-        return loaded;
+        _decoders.Add(decoder);
+        return decoder;
     }
 
     // Models exchange token ids, so an id must mean the same token to both.
-    private static void RequireSameTokens(string folder, Tokenizer tokenizer, string policyFolder)
+    private static void RequireSameTokens(Checkpoint model, Checkpoint policy)
     {
-        if (FindTokenizer(folder) is { } other && !other.HasSameVocabulary(tokenizer))
+        if (model.HasTokenizer && !model.Tokenizer.HasSameVocabulary(policy.Tokenizer))
         {
-            throw new InputException($"{folder}: its tokenizer is another than that of {policyFolder}, so it would read other words than were written: use models that were trained from the same base.");
+            throw new InputException($"{model.Folder}: its tokenizer is another than that of {policy.Folder}, so it would read other words than were written: use models that were trained from the same base.");
         }
     }
 }

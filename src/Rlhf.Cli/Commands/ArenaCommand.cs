@@ -1,8 +1,8 @@
 using System.CommandLine;
 using System.Globalization;
 using Rlhf.Evaluation;
+using Rlhf.Model.Checkpoints;
 using Rlhf.Reports;
-using Rlhf.Text;
 using Rlhf.Web.Labeling;
 
 namespace Rlhf.Cli.Commands;
@@ -53,7 +53,7 @@ internal static class ArenaCommand
                 }
 
                 NamedModel.RequireDifferentNames(models);
-                var source = ModelArguments.SourceOf(parsed.GetValue(Fields)!, parsed.GetValue(Ignore)!) with { Format = format.Of(parsed, Tokenizer.Load(models[0].Folder), models[0].Folder) };
+                var source = ModelArguments.SourceOf(parsed.GetValue(Fields)!, parsed.GetValue(Ignore)!) with { Format = format.Of(parsed, Checkpoint.Open(models[0].Folder)) };
                 var records = PromptFile.ForEvaluation(PromptFile.Read(file, source), parsed.GetValue(HeldOut), parsed.GetValue(Limit), parsed.Error());
                 var instructions = server.InstructionsOf(parsed);
                 var store = RankingStore.Open(parsed.GetValue(Store)!);

@@ -1,8 +1,8 @@
 using System.CommandLine;
 using System.Runtime.InteropServices;
 using Rlhf.Data;
+using Rlhf.Model.Checkpoints;
 using Rlhf.Sampling;
-using Rlhf.Text;
 using Rlhf.Text.Templates;
 
 namespace Rlhf.Cli.Commands;
@@ -33,10 +33,11 @@ internal static class ChatCommand
     {
         var folder = parsed.GetValue(Model)!;
         var settings = new ChatSettings(sampling.Of(parsed), parsed.GetValue(MaxTokens), sampling.SeedOf(parsed), parsed.GetValue(System), StopsOf(parsed));
-        var tokenizer = Tokenizer.Load(folder);
-        var encoder = new SequenceEncoder(tokenizer, format.Of(parsed, tokenizer, folder), new EncodingOptions(), new Ledger("chat"));
+        var model = Checkpoint.Open(folder);
+        var tokenizer = model.Tokenizer;
+        var encoder = new SequenceEncoder(tokenizer, format.Of(parsed, model), new EncodingOptions(), new Ledger("chat"));
         using var models = new LoadedModels();
-        var decoder = models.Language(folder);
+        var decoder = models.Language(model);
         using var worker = new GenerationWorker(decoder, slots: 1, decoder.Config.ContextLength, queueLimit: 1);
         var look = LookOf(parsed);
         if (look.IsInteractive)

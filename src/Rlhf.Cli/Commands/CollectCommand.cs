@@ -2,10 +2,10 @@ using System.CommandLine;
 using System.Globalization;
 using Rlhf.Data;
 using Rlhf.Labelers;
+using Rlhf.Model.Checkpoints;
 using Rlhf.Reports;
 using Rlhf.Stages;
 using Rlhf.Stages.Collect;
-using Rlhf.Text;
 using Rlhf.Text.Templates;
 using Rlhf.Web.Labeling;
 
@@ -79,7 +79,7 @@ internal static class CollectCommand
     private static void Fill(ParseResult parsed, string address, SamplingArguments sampling, FormatArguments format, ProgressReporter reporter, CancellationToken cancellation)
     {
         var store = RankingStore.Open(address);
-        var folder = parsed.GetValue(Model)!;
+        var model = Checkpoint.Open(parsed.GetValue(Model)!);
         var options = new CollectOptions
         {
             Labeler = CollectOptions.PeopleLabeler,
@@ -90,10 +90,10 @@ internal static class CollectCommand
         var errors = new OptionErrors();
         options.Validate(errors);
         errors.ThrowIfAny();
-        var tokenizer = Tokenizer.Load(folder);
+        var tokenizer = model.Tokenizer;
         using var models = new LoadedModels();
-        var policy = models.Language(folder);
-        var form = format.Of(parsed, tokenizer, folder);
+        var policy = models.Language(model);
+        var form = format.Of(parsed, model);
         var records = PromptFile.Read(parsed.GetValue(Prompts)!, new DataSource { Format = form });
         var prompts = PromptFile.Encode(records, tokenizer, form);
         PromptFile.RequireRoom(records, prompts, policy.Config.ContextLength, options.MaxNewTokens, policy.Config.VocabularySize);
@@ -105,7 +105,7 @@ internal static class CollectCommand
 
         var ledger = new Ledger("collect");
         var answers = AnswerSampler.Join([.. records.Zip(prompts)], sampled, ledger);
-        var origin = new AnswerOrigin(1, DurableFiles.ContentHash(folder), options.MaxNewTokens, options.Sampling);
+        var origin = new AnswerOrigin(1, model.Hash, options.MaxNewTokens, options.Sampling);
         using var temporary = new ScratchFolder();
         var file = temporary[RankingFile.Name];
         RankingFile.Write(file, answers, origin);

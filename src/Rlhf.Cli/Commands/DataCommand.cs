@@ -1,8 +1,8 @@
 using System.CommandLine;
 using System.Globalization;
 using Rlhf.Data;
+using Rlhf.Model.Checkpoints;
 using Rlhf.Reports;
-using Rlhf.Text;
 using Rlhf.Text.Templates;
 
 namespace Rlhf.Cli.Commands;
@@ -38,9 +38,9 @@ internal static class DataCommand
                 "rlhf data show gsm8k.jsonl --field prompt=question --field response=answer --format custom --prompt 'Q: {prompt}\\nA:'")
             .Does((parsed, _) =>
             {
-                var folder = parsed.GetValue(model);
-                var tokenizer = folder is null ? null : Tokenizer.Load(folder);
-                var format = form.Of(parsed, tokenizer, folder);
+                var opened = parsed.GetValue(model) is { } folder ? Checkpoint.Open(folder) : null;
+                var tokenizer = opened?.Tokenizer;
+                var format = form.Of(parsed, opened);
                 var source = SourceOf(parsed) with { Format = format };
                 var rows = RowsOf(parsed.GetValue(file)!, parsed.GetValue(row)!);
                 if (parsed.GetValue(json))
@@ -102,8 +102,9 @@ internal static class DataCommand
             return null;
         }
 
-        var tokenizer = Tokenizer.Load(folder);
-        var format = form.Of(parsed, tokenizer, folder);
+        var model = Checkpoint.Open(folder);
+        var tokenizer = model.Tokenizer;
+        var format = form.Of(parsed, model);
         return ledger =>
         {
             var encoder = new SequenceEncoder(tokenizer, format, new EncodingOptions(), ledger);

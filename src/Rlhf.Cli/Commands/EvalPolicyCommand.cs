@@ -2,8 +2,8 @@ using System.CommandLine;
 using Rlhf.Compute.Operations;
 using Rlhf.Evaluation;
 using Rlhf.Model;
+using Rlhf.Model.Checkpoints;
 using Rlhf.Sampling;
-using Rlhf.Text;
 using Rlhf.Text.Templates;
 
 namespace Rlhf.Cli.Commands;
@@ -57,17 +57,18 @@ internal static class EvalPolicyCommand
     {
         var settingsOfSampling = arguments.Of(parsed);
         var folder = parsed.GetValue(Model)!;
-        var tokenizer = Tokenizer.Load(folder);
+        var model = Checkpoint.Open(folder);
+        var tokenizer = model.Tokenizer;
         using var models = new LoadedModels();
-        var policy = models.Language(folder);
-        var other = Find(parsed, Versus, name => models.Language(name, tokenizer, folder));
+        var policy = models.Language(model);
+        var other = Find(parsed, Versus, name => models.Language(Checkpoint.Open(name), model));
         var judges = new PolicyJudges
         {
-            Reference = Find(parsed, Reference, name => models.Language(name, tokenizer, folder)),
-            Reward = models.Reward(parsed.GetValue(RewardModel)!, tokenizer, folder),
-            Second = Find(parsed, SecondRewardModel, name => models.Reward(name, tokenizer, folder)),
+            Reference = Find(parsed, Reference, name => models.Language(Checkpoint.Open(name), model)),
+            Reward = models.Reward(Checkpoint.Open(parsed.GetValue(RewardModel)!), model),
+            Second = Find(parsed, SecondRewardModel, name => models.Reward(Checkpoint.Open(name), model)),
         };
-        var form = format.Of(parsed, tokenizer, folder);
+        var form = format.Of(parsed, model);
         var settings = new GenerationSettings
         {
             Sampling = settingsOfSampling,

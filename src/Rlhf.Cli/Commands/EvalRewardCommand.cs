@@ -4,6 +4,7 @@ using System.Text.Json.Nodes;
 using Rlhf.Data;
 using Rlhf.Evaluation;
 using Rlhf.Model;
+using Rlhf.Model.Checkpoints;
 using Rlhf.Text;
 using Rlhf.Text.Templates;
 
@@ -70,12 +71,13 @@ internal static class EvalRewardCommand
             OnBadRow = Enum.Parse<BadRowPolicy>(parsed.GetValue(BadRow)!, ignoreCase: true),
         };
         using var models = new LoadedModels();
-        var decoder = models.Reward(folder);
-        var tokenizer = Tokenizer.Load(folder);
+        var model = Checkpoint.Open(folder);
+        var decoder = models.Reward(model);
+        var tokenizer = model.Tokenizer;
         var secondFolder = parsed.GetValue(Second);
-        var second = secondFolder is null ? null : models.Reward(secondFolder, tokenizer, folder);
+        var second = secondFolder is null ? null : models.Reward(Checkpoint.Open(secondFolder), model);
         var ledger = new Ledger("eval");
-        var rankings = Encode(parsed, source, tokenizer, format.Of(parsed, tokenizer, folder), Math.Min(decoder.Config.ContextLength, second?.Config.ContextLength ?? int.MaxValue), ledger);
+        var rankings = Encode(parsed, source, tokenizer, format.Of(parsed, model), Math.Min(decoder.Config.ContextLength, second?.Config.ContextLength ?? int.MaxValue), ledger);
         parsed.Error().Write(ledger.ToText());
 
         var scored = Score(parsed, "score", decoder, rankings, cancellation);

@@ -2,6 +2,7 @@ using System.CommandLine;
 using System.Globalization;
 using Rlhf.Data;
 using Rlhf.Model;
+using Rlhf.Model.Checkpoints;
 using Rlhf.Reports;
 using Rlhf.Sampling;
 using Rlhf.Text;
@@ -92,12 +93,12 @@ internal static class GenerateCommand
     {
         var sampling = arguments.Of(parsed);
         var source = ModelArguments.SourceOf(parsed.GetValue(Fields)!, parsed.GetValue(Ignore)!);
-        var folder = parsed.GetValue(Model)!;
-        var tokenizer = Tokenizer.Load(folder);
+        var model = Checkpoint.Open(parsed.GetValue(Model)!);
+        var tokenizer = model.Tokenizer;
         using var models = new LoadedModels();
-        var policy = models.Language(folder);
-        var reward = parsed.GetValue(RewardModel) is { } rewardFolder ? models.Reward(rewardFolder, tokenizer, folder, parsed.GetValue(Shift)) : null;
-        var form = format.Of(parsed, tokenizer, folder);
+        var policy = models.Language(model);
+        var reward = parsed.GetValue(RewardModel) is { } rewardFolder ? models.Reward(Checkpoint.Open(rewardFolder), model, parsed.GetValue(Shift)) : null;
+        var form = format.Of(parsed, model);
         var records = parsed.GetValue(PromptText) is { } text
             ? [new PromptRecord("prompt", Prompt.FromText(text), new RowPosition("--prompt", 1, 1))]
             : PromptFile.Read(parsed.GetValue(Prompts)!, source with { Format = form });

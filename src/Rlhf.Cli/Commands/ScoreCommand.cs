@@ -2,6 +2,7 @@ using System.CommandLine;
 using Rlhf.Data;
 using Rlhf.Evaluation;
 using Rlhf.Model;
+using Rlhf.Model.Checkpoints;
 using Rlhf.Reports;
 
 namespace Rlhf.Cli.Commands;
@@ -58,21 +59,21 @@ internal static class ScoreCommand
 
     private static void Run(ParseResult parsed, FormatArguments format, CancellationToken cancellation)
     {
-        var folder = parsed.GetValue(Model)!;
+        var model = Checkpoint.Open(parsed.GetValue(Model)!);
         var source = ModelArguments.SourceOf(parsed.GetValue(Fields)!, parsed.GetValue(Ignore)!);
-        var isReward = LoadedModels.IsReward(folder);
+        var isReward = model.Score is not null;
         using var models = new LoadedModels();
         var shifted = parsed.GetValue(Shift);
         if (shifted && !isReward)
         {
-            throw new InputException($"{folder}: --score-shift has no effect: this is a language model. Leave the option out.");
+            throw new InputException($"{model.Folder}: --score-shift has no effect: this is a language model. Leave the option out.");
         }
 
-        var decoder = isReward ? models.Reward(folder, shifted) : models.Language(folder);
-        var rows = ReadRows(parsed, format, folder, decoder.Config, isReward, source);
+        var decoder = isReward ? models.Reward(model, shifted) : models.Language(model);
+        var rows = ReadRows(parsed, format, model, decoder.Config, isReward, source);
         using var scorer = new Scorer(decoder, ModelArguments.RowBudget);
         using var progress = ModelArguments.Progress(parsed, parsed.GetValue(Quiet) || rows.Count == 1).Start("score", rows.Count, "rows");
-        var table = new ScoreTable(isReward, isReward && !shifted ? LoadedModels.ShiftOf(folder) : 0);
+        var table = new ScoreTable(isReward, shifted ? 0 : model.Score?.Shift ?? 0);
         foreach (var group in rows.Chunk(Group))
         {
             cancellation.ThrowIfCancellationRequested();
@@ -96,10 +97,10 @@ internal static class ScoreCommand
     }
 
     // All rows are read before the first is scored: a bad row ends the command before it wrote anything.
-    private static List<ScoreRow> ReadRows(ParseResult parsed, FormatArguments arguments, string folder, DecoderConfig config, bool isReward, DataSource source)
+    private static List<ScoreRow> ReadRows(ParseResult parsed, FormatArguments arguments, Checkpoint model, DecoderConfig config, bool isReward, DataSource source)
     {
-        var tokenizer = LoadedModels.FindTokenizer(folder);
-        var format = tokenizer is null ? new FormatOptions() : arguments.Of(parsed, tokenizer, folder);
+        var tokenizer = model.HasTokenizer ? model.Tokenizer : null;
+        var format = tokenizer is null ? new FormatOptions() : arguments.Of(parsed, model);
         var reader = new ScoreRowReader(config, isReward, tokenizer, parsed.GetValue(NoEos) ? format with { AddEos = false } : format);
         var file = DataFiles.Resolve([parsed.GetValue(Data)!], Directory.GetCurrentDirectory())[0];
         List<ScoreRow> rows = [.. reader.Read(file, source)];

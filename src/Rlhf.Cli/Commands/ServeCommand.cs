@@ -1,4 +1,5 @@
 using System.CommandLine;
+using Rlhf.Model.Checkpoints;
 using Rlhf.Web.Security;
 using Rlhf.Web.Serving;
 
@@ -75,7 +76,7 @@ internal static class ServeCommand
             {
                 if (parsed.GetValue(Shift))
                 {
-                    LoadedModels.RequireShift(folder);
+                    LoadedModels.RequireShift(Checkpoint.Open(folder));
                 }
 
                 loaded.Add(new ServedRewardModel(name, folder, parsed.GetValue(Queue), parsed.GetValue(Shift)));

@@ -1,6 +1,7 @@
 using System.CommandLine;
 using System.Globalization;
 using System.Text.Json;
+using Rlhf.Model.Checkpoints;
 using Rlhf.Text;
 
 namespace Rlhf.Cli.Commands;
@@ -22,7 +23,7 @@ internal static class TokenizeCommand
                 "rlhf tokenize --model ../shared/data/stories260k --decode 1,403,407,261,378")
             .Does((parsed, _) =>
             {
-                var tokenizer = Tokenizer.Load(parsed.GetValue(model)!);
+                var tokenizer = Checkpoint.Open(parsed.GetValue(model)!).Tokenizer;
                 if (parsed.GetValue(decode) is { } ids)
                 {
                     Decode(parsed.Output(), tokenizer, Ids(ids), parsed.GetValue(json));

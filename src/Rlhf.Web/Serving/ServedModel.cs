@@ -24,12 +24,13 @@ public abstract class ServedModel : IDisposable
         Name = name;
         try
         {
-            Tokenizer = Tokenizer.Load(folder);
-            var format = FormatFile.For(folder, Tokenizer);
-            Decoder = ModelFolder.Load(_device, folder, kind, shifted: shifted).Decoder;
+            var model = Checkpoint.Open(folder);
+            Tokenizer = model.Tokenizer;
+            var format = model.Format;
+            Decoder = model.Load(_device, kind, shifted: shifted);
             Context = Math.Min(context ?? int.MaxValue, Decoder.Config.ContextLength);
             Encoder = new SequenceEncoder(Tokenizer, format, new EncodingOptions(), new Ledger(name)) { MostTokens = Context };
-            Fingerprint = "fp_" + DurableFiles.ContentHash(folder)[..12];
+            Fingerprint = "fp_" + model.Hash[..12];
             if (Tokenizer.VocabularySize > Decoder.Config.VocabularySize)
             {
                 throw new InputException($"{folder}: the tokenizer has {Tokenizer.VocabularySize} tokens, the model only {Decoder.Config.VocabularySize}: the folder's tokenizer is not this model's.");
@@ -200,12 +201,8 @@ public sealed class ServedRewardModel : ServedModel
         }
     }
 
-    private static string WithScore(string folder)
-    {
-        using var file = HuggingFaceFolder.Load(folder);
-        return file.Score is not null ? folder
-            : throw new InputException($"{folder}: this is a language model, not a reward model: it has no score.weight. Serve it with --model.");
-    }
+    private static string WithScore(string folder) => Checkpoint.Open(folder).Score is not null ? folder
+        : throw new InputException($"{folder}: this is a language model, not a reward model: it has no score.weight. Serve it with --model.");
 
     /// <inheritdoc/>
     protected override void Dispose(bool disposing)

@@ -23,8 +23,8 @@ public sealed class RecipePlan
         Tokenizer tokenizer;
         if (recipe.Base.Model is { } model)
         {
-            using var file = HuggingFaceFolder.Load(model);
-            (_config, tokenizer) = (file.Config, Tokenizer.Load(model));
+            var opened = Checkpoint.Open(model);
+            (_config, tokenizer) = (opened.Config, opened.Tokenizer);
         }
         else
         {

@@ -59,7 +59,7 @@ internal static class BaseModel
     {
         if (recipe.Base.Tokenizer is { } folder)
         {
-            return Tokenizer.Load(folder);
+            return Checkpoint.Open(folder).Tokenizer;
         }
 
         var train = recipe.Base.TrainTokenizer!;

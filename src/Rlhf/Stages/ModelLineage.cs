@@ -1,10 +1,16 @@
+using Rlhf.Model.Checkpoints;
+
 
 namespace Rlhf.Stages;
 
 /// <summary>A model that a stage reads.</summary>
 /// <param name="Source">The stage that made it (<c>01-sft</c>), <c>base</c>, or a folder.</param>
 /// <param name="Folder">Where it is.</param>
-public sealed record ModelPlace(string Source, string Folder);
+public sealed record ModelPlace(string Source, string Folder)
+{
+    /// <summary>Opens it.</summary>
+    public Checkpoint Open() => Checkpoint.Open(Folder);
+}
 
 /// <summary>Which model stands where, seen from one stage: all of it follows from the recipe.</summary>
 public sealed class ModelLineage

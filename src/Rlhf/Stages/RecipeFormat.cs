@@ -1,6 +1,6 @@
 using System.Globalization;
 using Rlhf.Data;
-using Rlhf.Text;
+using Rlhf.Model.Checkpoints;
 using Rlhf.Text.Templates;
 
 namespace Rlhf.Stages;
@@ -15,9 +15,9 @@ public static class RecipeFormat
     public static Recipe Settle(Recipe recipe, DateOnly today)
     {
         var folder = recipe.Base.Model ?? recipe.Base.Tokenizer;
-        var tokenizer = new Lazy<Tokenizer?>(() => folder is null ? null : Tokenizer.Load(folder));
+        var model = folder is null ? null : Checkpoint.Open(folder);
         FormatOptions Settled(FormatOptions options) =>
-            WithDate(options.Template == FormatTemplate.Auto ? FormatFile.Resolve(options, folder, tokenizer.Value) : options, today);
+            WithDate(model?.Resolve(options) ?? FormatFile.Resolve(options, own: null, tokenizer: null), today);
         DataSource SettledSource(DataSource source) => source.Format is { } format ? source with { Format = Settled(format) } : source;
         return recipe with
         {
@@ -32,7 +32,7 @@ public static class RecipeFormat
         var name = SnakeCase.From(settled.Format.Template.ToString());
         var folder = settled.Base.Model ?? settled.Base.Tokenizer;
         return asked.Format.Template != FormatTemplate.Auto ? $"format: {name}, as the recipe says"
-            : folder is not null && FormatFile.Read(folder) is not null ? $"format: {name}, from {FormatFile.Name} in {folder}"
+            : folder is not null && Checkpoint.Open(folder).WrittenFormat is not null ? $"format: {name}, from {FormatFile.Name} in {folder}"
             : settled.Format.Template == FormatTemplate.Tokenizer ? $"format: tokenizer, the chat template in {folder}"
             : "format: plain, since the base model names no format and has no chat template";
     }

@@ -78,8 +78,8 @@ public sealed class StageContext
     internal StageReader Reader(Tokenizer tokenizer, int contextLength) => new(Recipe, Data, tokenizer, contextLength, Ledger);
 
     /// <summary>Loads a model that the stage does not train.</summary>
-    internal LoadedModel LoadFrozen(string folder, HeadKind kind, bool shifted = false) =>
-        Rlhf.Model.Checkpoints.ModelFolder.Load(Device, folder, kind, trainable: false, Recipe.FrozenPrecision, shifted);
+    internal Decoder LoadFrozen(string folder, HeadKind kind, bool shifted = false) =>
+        Checkpoint.Open(folder).Load(Device, kind, trainable: false, Recipe.FrozenPrecision, shifted);
 
     /// <summary>Writes <c>ledger.json</c> and then <c>summary.json</c>, with which the stage is complete.</summary>
     internal void Complete(StageSummary summary)

@@ -1,6 +1,5 @@
 using Rlhf.Data;
 using Rlhf.Model.Checkpoints;
-using Rlhf.Text;
 
 namespace Rlhf.Stages;
 
@@ -38,7 +37,7 @@ internal sealed record StageInputs(IReadOnlyDictionary<string, IReadOnlyDictiona
         var data = new StageData(recipe, nowhere, new Ledger("inputs"));
         if (recipe.Base.Tokenizer is { } tokenizer)
         {
-            _ = Tokenizer.Load(tokenizer);
+            _ = Checkpoint.Open(tokenizer).Tokenizer;
         }
 
         foreach (var (key, folder) in steps.SelectMany(step => PlacesOf(recipe, step)).Distinct())
@@ -116,12 +115,13 @@ internal sealed record StageInputs(IReadOnlyDictionary<string, IReadOnlyDictiona
 
     private static void LookAtModel(string key, string folder)
     {
-        using var file = HuggingFaceFolder.Load(folder);
+        var model = Checkpoint.Open(folder);
+        model.Check();
         if (key == BaseModel.Key)
         {
-            _ = Tokenizer.Load(folder);
+            _ = model.Tokenizer;
         }
-        else if (file.Score is null)
+        else if (model.Score is null)
         {
             throw new InputException($"{key}: {folder}: this model has no scalar head, so it is not a reward model");
         }

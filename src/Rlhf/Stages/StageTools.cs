@@ -33,17 +33,7 @@ internal static class StageTools
     }
 
     /// <summary>A model that went into a stage, with its hash.</summary>
-    public static ModelLink LinkTo(ModelPlace model, string role) => new(role, model.Source, DurableFiles.ContentHash(model.Folder));
-
-    /// <summary>The tokenizer of a model folder.</summary>
-    public static Tokenizer TokenizerOf(ModelPlace model) => Tokenizer.Load(model.Folder);
-
-    /// <summary>Most tokens of a sequence of a model.</summary>
-    public static int ContextLengthOf(ModelPlace model)
-    {
-        using var folder = HuggingFaceFolder.Load(model.Folder);
-        return folder.Config.ContextLength;
-    }
+    public static ModelLink LinkTo(ModelPlace model, string role) => new(role, model.Source, model.Open().Hash);
 
     /// <summary>How answers are sampled.</summary>
     public static GenerationSettings Sampling(SamplingOptions sampling, int maxNewTokens, IReadOnlyList<int> endIds, ulong seed, int rowBudget) => new()
@@ -90,7 +80,7 @@ internal static class StageTools
         Round = context.Step.Round,
         Steps = steps,
         Figures = figures,
-        ModelHash = Directory.Exists(context.ModelFolder) ? DurableFiles.ContentHash(context.ModelFolder) : null,
+        ModelHash = Directory.Exists(context.ModelFolder) ? Checkpoint.Open(context.ModelFolder).Hash : null,
     };
 
     /// <summary>Tells what a reader of the base model's configuration should know, in the stage that begins with it.</summary>
@@ -108,7 +98,4 @@ internal static class StageTools
         var carried = source.WithEndIds(EndOfTurn.Of(format, tokenizer));
         return carried with { Files = new Dictionary<string, byte[]>(ExportedTemplate.NameIn(carried.Files, format), StringComparer.Ordinal) { [FormatFile.Name] = FormatFile.Write(format) } };
     }
-
-    /// <summary>Whether a folder holds a model, so that a wrong path is told before the work begins.</summary>
-    public static void Check(ModelPlace model) => HuggingFaceFolder.Load(model.Folder).Dispose();
 }

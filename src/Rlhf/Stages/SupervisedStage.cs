@@ -42,9 +42,9 @@ internal abstract class SupervisedStage<TOptions> : Stage<TOptions> where TOptio
     {
         var options = OptionsOf(context.Recipe);
         var start = context.Models.Supervised;
-        var tokenizer = StageTools.TokenizerOf(start);
-        var model = ModelFolder.Load(context.Device, start.Folder, HeadKind.Language, trainable: true);
-        using var decoder = model.Decoder;
+        var model = start.Open();
+        var tokenizer = model.Tokenizer;
+        using var decoder = model.Load(context.Device, HeadKind.Language, trainable: true);
         StageTools.TellNotes(context, start, decoder.Config);
         var reader = context.Reader(tokenizer, decoder.Config.ContextLength);
         var (train, heldOut) = Read(reader, options);
@@ -70,7 +70,7 @@ internal abstract class SupervisedStage<TOptions> : Stage<TOptions> where TOptio
         figures[TrainingMetrics.KeptStep] = new Figure(result.BestStep);
         figures[TrainingMetrics.TrainingRows] = new Figure(train.Count);
         figures[TrainingMetrics.TrainingTokens] = new Figure(train.Sum(row => (double)row.TrainedTokens));
-        ModelFolder.Save(decoder, context.ModelFolder, SourceOf(context, model.Source, tokenizer), asReward: false);
+        Checkpoint.Save(decoder, context.ModelFolder, SourceOf(context, model.Source, tokenizer), asReward: false);
         return StageTools.SummaryOf(context, result.Steps, figures) with { Inputs = [StageTools.LinkTo(start, "start")] };
     }
 

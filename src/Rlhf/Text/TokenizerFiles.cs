@@ -54,7 +54,8 @@ internal sealed class TokenizerFiles
         return new TokenizerFiles(folder, contents);
     }
 
-    private static bool HasTokenizer(string folder) => File.Exists(Path.Combine(folder, TokenizerJson)) || File.Exists(Path.Combine(folder, "vocab.json"));
+    /// <summary>Whether a folder has a tokenizer.</summary>
+    public static bool HasTokenizer(string folder) => File.Exists(Path.Combine(folder, TokenizerJson)) || File.Exists(Path.Combine(folder, "vocab.json"));
 
     /// <summary>Whether the folder has this file.</summary>
     public bool Has(string name) => _contents.ContainsKey(name);

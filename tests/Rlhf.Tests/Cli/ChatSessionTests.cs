@@ -1,6 +1,7 @@
 using System.Text.Json;
 using Rlhf.Cli;
 using Rlhf.Data;
+using Rlhf.Model.Checkpoints;
 using Rlhf.Sampling;
 using Rlhf.Text;
 using Rlhf.Text.Templates;
@@ -19,7 +20,7 @@ public sealed class ChatSessionTests : IDisposable
     {
         var folder = _models.Language("model");
         _tokenizer = Tokenizer.Load(folder);
-        _worker = new GenerationWorker(_loaded.Language(folder), slots: 1, TinyModels.Context, queueLimit: 1);
+        _worker = new GenerationWorker(_loaded.Language(Checkpoint.Open(folder)), slots: 1, TinyModels.Context, queueLimit: 1);
     }
 
     public void Dispose()

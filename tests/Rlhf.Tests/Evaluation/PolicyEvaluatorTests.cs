@@ -20,8 +20,8 @@ public sealed class PolicyEvaluatorTests
         using var device = CpuDevice.Create(1);
         var folder = models.Language("policy");
         var tokenizer = Tokenizer.Load(folder);
-        using var policy = ModelFolder.Load(device, folder, HeadKind.Language).Decoder;
-        using var reward = ModelFolder.Load(device, models.Reward("reward"), HeadKind.Scalar).Decoder;
+        using var policy = Checkpoint.Open(folder).Load(device, HeadKind.Language);
+        using var reward = Checkpoint.Open(models.Reward("reward")).Load(device, HeadKind.Scalar);
         EncodedPrompt[] prompts = [.. new[] { "Name a fruit.", "Name a colour." }.Select(text => new EncodedPrompt(text, text, tokenizer.Encode(text), Truncated: false))];
         var settings = new GenerationSettings { MaxNewTokens = 4, EndIds = tokenizer.EndOfSequenceIds, Seed = 1 };
         using var arena = new Arena(device);

@@ -52,7 +52,7 @@ public sealed class BFloat16DecoderTests
     public void The_samplers_log_probabilities_are_near_the_trainers(string model)
     {
         using var device = CpuDevice.Create(2, precision: Precision.Bf16);
-        using var decoder = ModelFolder.Load(device, ReferenceFiles.PathOf(model), HeadKind.Language, trainable: false).Decoder;
+        using var decoder = Checkpoint.Open(ReferenceFiles.PathOf(model)).Load(device, HeadKind.Language, trainable: false);
         using var generator = new Generator(decoder);
         using var scorer = new Scorer(decoder, 64);
         var settings = new GenerationSettings { Sampling = new SamplingOptions { Temperature = 0.8 }, MaxNewTokens = 24, EndIds = [3, 17, 50], Seed = 7 };
@@ -66,7 +66,7 @@ public sealed class BFloat16DecoderTests
     private static (double Loss, float[] Logs, float[] Gradients) Step(string model, Precision precision)
     {
         using var device = CpuDevice.Create(2, precision: precision);
-        using var decoder = ModelFolder.Load(device, ReferenceFiles.PathOf(model), HeadKind.Language, trainable: true).Decoder;
+        using var decoder = Checkpoint.Open(ReferenceFiles.PathOf(model)).Load(device, HeadKind.Language, trainable: true);
         using var pass = new TrainingPass(decoder, new AdamOptions(), null, "policy");
         var (loss, logs) = Differentiate(pass, Sequences(model));
         return (loss, logs, Read(device, pass.Optimizer.Gradients));
@@ -75,7 +75,7 @@ public sealed class BFloat16DecoderTests
     private static (double[] Losses, float[] Parameters) Trained(string model, Precision precision, int threads)
     {
         using var device = CpuDevice.Create(threads, precision: precision);
-        using var decoder = ModelFolder.Load(device, ReferenceFiles.PathOf(model), HeadKind.Language, trainable: true).Decoder;
+        using var decoder = Checkpoint.Open(ReferenceFiles.PathOf(model)).Load(device, HeadKind.Language, trainable: true);
         using var pass = new TrainingPass(decoder, new AdamOptions(), 1, "policy");
         var sequences = Sequences(model);
         var losses = new double[15];

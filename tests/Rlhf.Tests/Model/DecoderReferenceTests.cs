@@ -396,7 +396,7 @@ public sealed class DecoderReferenceTests
             return new Fixture
             {
                 Device = device,
-                Decoder = ModelFolder.Load(device, ReferenceFiles.PathOf(model), kind, trainable).Decoder,
+                Decoder = Checkpoint.Open(ReferenceFiles.PathOf(model)).Load(device, kind, trainable),
                 Tensors = SafetensorsFile.Open(ReferenceFiles.PathOf(oracle, "fixture.safetensors")),
                 Json = JsonDocument.Parse(File.ReadAllText(ReferenceFiles.PathOf(oracle, "fixture.json"))).RootElement,
             };

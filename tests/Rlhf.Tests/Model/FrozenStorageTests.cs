@@ -24,7 +24,7 @@ public sealed class FrozenStorageTests
     public void Log_probabilities_and_values_have_the_bits_of_a_model_whose_matrices_were_rounded_before(string model)
     {
         using var device = CpuDevice.Create(2);
-        using var exact = ModelFolder.Load(device, ReferenceFiles.PathOf(model), Heads, trainable: true).Decoder;
+        using var exact = Checkpoint.Open(ReferenceFiles.PathOf(model)).Load(device, Heads, trainable: true);
         GiveScalarHead(exact);
         using var narrow = new Decoder(device, exact.Config, Heads, trainable: false, Precision.Bf16);
         narrow.CopyFrom(exact);
@@ -64,7 +64,7 @@ public sealed class FrozenStorageTests
     public void What_is_sampled_from_it_is_scored_with_the_same_bits(string model)
     {
         using var device = CpuDevice.Create(2);
-        using var decoder = ModelFolder.Load(device, ReferenceFiles.PathOf(model), HeadKind.Language, trainable: false, Precision.Bf16).Decoder;
+        using var decoder = Checkpoint.Open(ReferenceFiles.PathOf(model)).Load(device, HeadKind.Language, trainable: false, Precision.Bf16);
         using var generator = new Generator(decoder);
         using var scorer = new Scorer(decoder, 64);
         var answers = generator.Generate([.. Sequences.Select(tokens => tokens[..5])], new GenerationSettings { MaxNewTokens = 12, EndIds = [3], Seed = 7 });
@@ -76,7 +76,7 @@ public sealed class FrozenStorageTests
     public void A_model_that_is_trained_has_no_rounded_copies()
     {
         using var device = CpuDevice.Create(1);
-        Assert.Throws<ArgumentException>(() => ModelFolder.Load(device, ReferenceFiles.PathOf("gpt2-tiny"), HeadKind.Language, trainable: true, Precision.Bf16));
+        Assert.Throws<ArgumentException>(() => Checkpoint.Open(ReferenceFiles.PathOf("gpt2-tiny")).Load(device, HeadKind.Language, trainable: true, Precision.Bf16));
     }
 
     private static float[] NumbersOf(Decoder decoder)
@@ -117,7 +117,7 @@ public sealed class FrozenStorageTests
     private static (long HeldBytes, long PackedBytes, DecoderConfig Config) Held(string model, HeadKind kind, Precision storage)
     {
         using var device = CpuDevice.Create(1);
-        using var decoder = ModelFolder.Load(device, ReferenceFiles.PathOf(model), kind, trainable: false, storage).Decoder;
+        using var decoder = Checkpoint.Open(ReferenceFiles.PathOf(model)).Load(device, kind, trainable: false, storage);
         return (device.HeldBytes, MatricesOf(decoder).Sum(matrix => sizeof(float) * device.PackedLength(matrix.Inputs, matrix.Outputs, storage)), decoder.Config);
     }
 }

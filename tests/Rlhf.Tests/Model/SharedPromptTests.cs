@@ -153,7 +153,7 @@ public sealed class SharedPromptTests
         public static Loaded Open(string model, InstructionSet set, int threads)
         {
             var device = CpuDevice.Create(threads, set);
-            var decoder = ModelFolder.Load(device, ReferenceFiles.PathOf(model), HeadKind.Language | HeadKind.Scalar, trainable: true).Decoder;
+            var decoder = Checkpoint.Open(ReferenceFiles.PathOf(model)).Load(device, HeadKind.Language | HeadKind.Scalar, trainable: true);
             RewardTrainer.InitializeHead(decoder, HeadInitialization.Normal, 3);
             return new Loaded { Device = device, Decoder = decoder };
         }

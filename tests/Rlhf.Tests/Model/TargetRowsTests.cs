@@ -96,7 +96,7 @@ public sealed class TargetRowsTests
     {
         if (!model.StartsWith(Wide, StringComparison.Ordinal))
         {
-            return ModelFolder.Load(device, ReferenceFiles.PathOf(model), HeadKind.Language, trainable: true).Decoder;
+            return Checkpoint.Open(ReferenceFiles.PathOf(model)).Load(device, HeadKind.Language, trainable: true);
         }
 
         var family = model[Wide.Length..];

@@ -10,7 +10,7 @@ namespace Rlhf.Model.Checkpoints;
 /// configuration is implemented and that the tensors are exactly those that it asks for; the numbers are read when they are
 /// copied out.
 /// </summary>
-public sealed class HuggingFaceFolder : IDisposable
+internal sealed class HuggingFaceFolder : IDisposable
 {
     private const int MostFloatsAtOnce = 1 << 20;
     private const int MostNamed = 20;

@@ -3,6 +3,7 @@ using Rlhf.Compute.Operations;
 using Rlhf.Data;
 using Rlhf.Labelers;
 using Rlhf.Model;
+using Rlhf.Model.Checkpoints;
 using Rlhf.Reports;
 using Rlhf.Sampling;
 using Rlhf.Text.Templates;
@@ -39,7 +40,7 @@ internal sealed class CollectStage : Stage<CollectOptions>
         var place = context.Models.Policy;
         if (options.LabelerIsFolder)
         {
-            StageTools.Check(new ModelPlace(options.Labeler!, options.Labeler!));
+            Checkpoint.Open(options.Labeler!).Check();
         }
 
         var (prompts, sampled) = Sample(context, options, place);
@@ -115,7 +116,7 @@ internal sealed class CollectStage : Stage<CollectOptions>
         CollectOptions.JudgeLabeler => new JudgeLabeler(options.Judge!, Path.Combine(context.Folder, "judgements.jsonl")),
         CollectOptions.PeopleLabeler => new PeopleLabeler(new PeopleSettings(
             options.Store ?? Path.Combine(context.Run.FullPath, "rankings.db"), options.RankingsPerPrompt, options.Enough, options.Wait, context.PostAnswers)),
-        var folder => ScoreLabeler.RewardModel(context.LoadFrozen(folder!, HeadKind.Scalar).Decoder, AnswerSampler.RowBudget),
+        var folder => ScoreLabeler.RewardModel(context.LoadFrozen(folder!, HeadKind.Scalar), AnswerSampler.RowBudget),
     };
 
     private static ModelLink LinkTo(CollectOptions options, string labeler) => labeler switch
@@ -127,12 +128,13 @@ internal sealed class CollectStage : Stage<CollectOptions>
 
     private static (IReadOnlyList<(PromptRecord Record, EncodedPrompt Encoded)> Prompts, Sampled Sampled) Sample(StageContext context, CollectOptions options, ModelPlace place)
     {
-        var tokenizer = StageTools.TokenizerOf(place);
-        var encoder = context.Reader(tokenizer, StageTools.ContextLengthOf(place)).PromptEncoder(options.Limits, options.MaxNewTokens);
+        var model = place.Open();
+        var tokenizer = model.Tokenizer;
+        var encoder = context.Reader(tokenizer, model.Config.ContextLength).PromptEncoder(options.Limits, options.MaxNewTokens);
         var prompts = StageReader.Encode(encoder, context.Data.Prompts().Train.Take(options.MaxPrompts ?? int.MaxValue));
         Sampled Draw()
         {
-            using var policy = context.LoadFrozen(place.Folder, HeadKind.Language).Decoder;
+            using var policy = context.LoadFrozen(place.Folder, HeadKind.Language);
             using var progress = context.Progress.Start(context.Step.Name, prompts.Count, "prompts");
             return AnswerSampler.Sample(policy, tokenizer, encoder.EndIds, [.. prompts.Select(prompt => prompt.Encoded)], options, context.SeedOf(options.Seed), progress, context.Cancellation);
         }

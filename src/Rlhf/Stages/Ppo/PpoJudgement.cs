@@ -102,7 +102,7 @@ internal sealed class PpoJudgement
             return null;
         }
 
-        using var decoder = _context.LoadFrozen(_context.Models.Base.Folder, HeadKind.Language).Decoder;
+        using var decoder = _context.LoadFrozen(_context.Models.Base.Folder, HeadKind.Language);
         return _evaluator.Evaluate(decoder, _context.Cancellation);
     }
 

@@ -64,10 +64,10 @@ internal sealed class PpoStage : Stage<PpoOptions>
     {
         var options = OptionsOf(context.Recipe);
         var roles = PpoRoles.Of(context, options);
-        var tokenizer = StageTools.TokenizerOf(roles.Start);
-        var loaded = ModelFolder.Load(context.Device, roles.Start.Folder, options.SharedTrunk ? HeadKind.Language | HeadKind.Scalar : HeadKind.Language, trainable: true);
-        using var policy = loaded.Decoder;
-        using var reference = context.LoadFrozen(roles.Reference.Folder, HeadKind.Language).Decoder;
+        var start = roles.Start.Open();
+        var tokenizer = start.Tokenizer;
+        using var policy = start.Load(context.Device, options.SharedTrunk ? HeadKind.Language | HeadKind.Scalar : HeadKind.Language, trainable: true);
+        using var reference = context.LoadFrozen(roles.Reference.Folder, HeadKind.Language);
         using var reward = LoadReward(context, roles.Reward, trainable: false);
         using var value = options.SharedTrunk ? null : LoadReward(context, roles.Reward, trainable: true);
         using var second = roles.SecondReward is { } place ? LoadReward(context, place, trainable: false) : null;
@@ -94,7 +94,7 @@ internal sealed class PpoStage : Stage<PpoOptions>
             step => judgement.Evaluate(step, trainer!.Scale), arena))
         {
             result = trainer.Run();
-            ModelFolder.Save(policy, context.ModelFolder, loaded.Source.WithFormat(context.Data.FormatOf(context.Recipe.Data.Prompts), tokenizer), asReward: false);
+            Checkpoint.Save(policy, context.ModelFolder, start.Source.WithFormat(context.Data.FormatOf(context.Recipe.Data.Prompts), tokenizer), asReward: false);
         }
 
         // The trainer's gradients and moments are gone: there is room for the base model.
@@ -154,13 +154,9 @@ internal sealed class PpoStage : Stage<PpoOptions>
 
     private static Decoder LoadReward(StageContext context, ModelPlace place, bool trainable)
     {
-        var loaded = trainable ? ModelFolder.Load(context.Device, place.Folder, HeadKind.Scalar, trainable: true, shifted: true) : context.LoadFrozen(place.Folder, HeadKind.Scalar, shifted: true);
-        if (!loaded.HasScore)
-        {
-            loaded.Decoder.Dispose();
-            throw new InputException($"{place.Folder}: this model has no scalar head, so it is not a reward model");
-        }
-
-        return loaded.Decoder;
+        var model = place.Open();
+        return model.Score is null
+            ? throw new InputException($"{place.Folder}: this model has no scalar head, so it is not a reward model")
+            : trainable ? model.Load(context.Device, HeadKind.Scalar, trainable: true, shifted: true) : context.LoadFrozen(place.Folder, HeadKind.Scalar, shifted: true);
     }
 }

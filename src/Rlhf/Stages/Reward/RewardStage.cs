@@ -46,8 +46,9 @@ internal sealed class RewardStage : Stage<RewardOptions>
     {
         var options = OptionsOf(context.Recipe);
         var start = context.Models.Supervised;
-        var tokenizer = StageTools.TokenizerOf(start);
-        var rows = RewardRows.Read(context, context.Reader(tokenizer, StageTools.ContextLengthOf(start)), options);
+        var model = start.Open();
+        var tokenizer = model.Tokenizer;
+        var rows = RewardRows.Read(context, context.Reader(tokenizer, model.Config.ContextLength), options);
         rows.CheckPairs(context, options);
         var seed = context.SeedOf(options.Seed);
         var result = StageTools.Once(context, "trained", () => Train(context, options, start, tokenizer, rows, seed, context.ModelFolder, ""), context.ModelFolder);
@@ -77,8 +78,8 @@ internal sealed class RewardStage : Stage<RewardOptions>
 
     private static RewardResult Train(StageContext context, RewardOptions options, ModelPlace start, Tokenizer tokenizer, RewardRows rows, ulong seed, string folder, string name)
     {
-        var model = ModelFolder.Load(context.Device, start.Folder, HeadKind.Scalar, trainable: true);
-        using var decoder = model.Decoder;
+        var model = start.Open();
+        using var decoder = model.Load(context.Device, HeadKind.Scalar, trainable: true);
         StageTools.TellNotes(context, start, decoder.Config);
         var (source, padding) = SourceFor(context, model.Source, tokenizer, decoder.Config);
         RewardTrainer.InitializeHead(decoder, options.HeadInitialization, seed);
@@ -97,7 +98,7 @@ internal sealed class RewardStage : Stage<RewardOptions>
         }
 
         DurableFiles.RecoverFolder(folder);
-        ModelFolder.Save(decoder, folder, source, asReward: true, new SaveOptions { PaddingId = padding?.Id });
+        Checkpoint.Save(decoder, folder, source, asReward: true, new SaveOptions { PaddingId = padding?.Id });
         return result;
     }
 
@@ -176,7 +177,7 @@ internal sealed class RewardStage : Stage<RewardOptions>
             return null;
         }
 
-        using var decoder = context.LoadFrozen(folder, HeadKind.Scalar).Decoder;
+        using var decoder = context.LoadFrozen(folder, HeadKind.Scalar);
         var trust = TrustReport.Of(RewardEvaluator.Score(decoder, rows.HeldOut, options.MicroBatchTokens));
         figures[accuracy] = trust.Accuracy.ToFigure("share");
         figures[loss] = new Figure(result.Evaluations[^1].Loss, Unit: "nats");

@@ -60,7 +60,7 @@ internal sealed class SftStage : SupervisedStage<SftOptions>
         var encoder = reader.PromptEncoder(options.Limits, options.RewardMaxNewTokens);
         var prompts = StageReader.Encode(encoder, context.Data.Prompts().HeldOut.Take(options.RewardPrompts));
         var settings = StageTools.Sampling(new SamplingOptions(), options.RewardMaxNewTokens, encoder.EndIds, context.SeedOf(options.Seed), options.MicroBatchTokens);
-        var reward = context.LoadFrozen(options.RewardModel!, HeadKind.Scalar, shifted: true).Decoder;
+        var reward = context.LoadFrozen(options.RewardModel!, HeadKind.Scalar, shifted: true);
         return new ModelJudge(decoder, reward, new PolicyEvaluator(
             [.. prompts.Select(prompt => prompt.Encoded)], 1, settings, reader.Tokenizer, new PolicyJudges { Reward = reward }, options.MicroBatchTokens, arena));
     }

@@ -12,7 +12,6 @@ public static class FormatFile
     /// <summary>The file's name.</summary>
     public const string Name = "prompt_format.json";
 
-
     private static readonly JsonSerializerOptions Json = new()
     {
         PropertyNamingPolicy = JsonNamingPolicy.SnakeCaseLower,
@@ -45,22 +44,20 @@ public static class FormatFile
         }
     }
 
-    /// <summary>The format of a model: what its folder names, else its chat template where it has one, else plain text; the end-of-sequence token ends an answer where there is one.</summary>
-    public static FormatOptions For(string folder, Tokenizer tokenizer) =>
-        Resolve(new FormatOptions { AddEos = Read(folder) is null ? tokenizer.EndOfSequence is not null : new FormatOptions().AddEos }, folder, tokenizer);
-
     /// <summary>
-    /// The options with <c>auto</c> replaced: by the format that the folder names, else by the folder's chat template, else by plain text. What else the options say stays, over what the
-    /// folder says.
+    /// The options with <c>auto</c> replaced: by the format that was written beside a model, else by its chat template, else by plain text. What else the options say stays, over what was
+    /// written.
     /// </summary>
-    public static FormatOptions Resolve(FormatOptions options, string? folder, Tokenizer? tokenizer)
+    /// <param name="options">What is asked for.</param>
+    /// <param name="own">What was written; null for nothing.</param>
+    /// <param name="tokenizer">The model's tokenizer; null without a model.</param>
+    internal static FormatOptions Resolve(FormatOptions options, FormatOptions? own, Tokenizer? tokenizer)
     {
         if (options.Template != FormatTemplate.Auto)
         {
             return options;
         }
 
-        var own = folder is null ? null : Read(folder);
         if (own is null or { Template: FormatTemplate.Auto })
         {
             return options with { Template = tokenizer?.ChatTemplate is null ? FormatTemplate.Plain : FormatTemplate.Tokenizer };

@@ -117,7 +117,7 @@ public sealed class ExportedRewardTests : IDisposable
     private static float[] Scores(string folder, int[][] sequences, bool shifted)
     {
         using var device = CpuDevice.Create();
-        using var decoder = ModelFolder.Load(device, folder, HeadKind.Scalar, shifted: shifted).Decoder;
+        using var decoder = Checkpoint.Open(folder).Load(device, HeadKind.Scalar, shifted: shifted);
         using var scorer = new Scorer(decoder, 100);
         return scorer.Rewards(sequences);
     }

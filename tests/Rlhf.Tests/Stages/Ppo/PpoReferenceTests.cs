@@ -17,7 +17,7 @@ public sealed class PpoReferenceTests
     public void Ppo_and_ptx_losses_and_gradients_are_the_references(InstructionSet set)
     {
         using var device = CpuDevice.Create(2, set);
-        using var decoder = ModelFolder.Load(device, ReferenceFiles.PathOf("gpt2-tiny"), HeadKind.Language | HeadKind.Scalar, trainable: true).Decoder;
+        using var decoder = Checkpoint.Open(ReferenceFiles.PathOf("gpt2-tiny")).Load(device, HeadKind.Language | HeadKind.Scalar, trainable: true);
         using var tensors = SafetensorsFile.Open(ReferenceFiles.PathOf("gpt2-tiny", "ppo.safetensors"));
         var json = JsonDocument.Parse(File.ReadAllText(ReferenceFiles.PathOf("gpt2-tiny", "ppo_model.json"))).RootElement;
         device.CopyIn(tensors.ReadFloats("value.weight"), decoder.Part(decoder.ScalarWeight, decoder.Config.Width));

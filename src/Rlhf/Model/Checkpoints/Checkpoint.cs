@@ -1,0 +1,140 @@
+using Rlhf.Compute.Operations;
+using Rlhf.Data;
+using Rlhf.Text;
+using Rlhf.Text.Templates;
+
+namespace Rlhf.Model.Checkpoints;
+
+/// <summary>
+/// A model that people name: its configuration, tokenizer, format, heads and weights. The one way to open one; each part is read when it is first asked for, and no file is kept open.
+/// </summary>
+public sealed class Checkpoint
+{
+    private readonly Lazy<Contents> _contents;
+    private readonly Lazy<Tokenizer> _tokenizer;
+
+    private sealed record Contents(DecoderConfig Config, ModelSource Source, ScoreHead? Score, bool HasLanguageHead);
+
+    private Checkpoint(string folder)
+    {
+        Folder = folder;
+        _contents = new Lazy<Contents>(Read);
+        _tokenizer = new Lazy<Tokenizer>(() => Tokenizer.Load(folder));
+    }
+
+    /// <summary>Opens a Hugging Face folder; nothing is read yet.</summary>
+    public static Checkpoint Open(string folder) => new(folder);
+
+    /// <summary>Where it stands.</summary>
+    public string Folder { get; }
+
+    /// <summary>What the model is.</summary>
+    /// <exception cref="InputException">The folder is not a sound model that is implemented; so of all that follow.</exception>
+    public DecoderConfig Config => _contents.Value.Config;
+
+    /// <summary>What is carried along when a model trained from it is saved.</summary>
+    public ModelSource Source => _contents.Value.Source;
+
+    /// <summary>The scalar head of a reward or value model; null in a language model.</summary>
+    public ScoreHead? Score => _contents.Value.Score;
+
+    /// <summary>Text to ids and back, with the ids that end a text.</summary>
+    /// <exception cref="InputException">The folder has no sound tokenizer.</exception>
+    public Tokenizer Tokenizer => _tokenizer.Value;
+
+    /// <summary>Whether the folder has a tokenizer.</summary>
+    public bool HasTokenizer => TokenizerFiles.HasTokenizer(Folder);
+
+    /// <summary>The format that was written beside the model when it was trained; null where none was.</summary>
+    public FormatOptions? WrittenFormat => FormatFile.Read(Folder);
+
+    /// <summary>How prompts and answers are written for it: <see cref="WrittenFormat"/>, else its chat template where it has one, else plain text; an answer ends in the end-of-sequence token where there is one.</summary>
+    public FormatOptions Format =>
+        Resolve(new FormatOptions { AddEos = WrittenFormat is null ? Tokenizer.EndOfSequence is not null : new FormatOptions().AddEos });
+
+    /// <summary>The options with <c>auto</c> replaced by the model's own format.</summary>
+    public FormatOptions Resolve(FormatOptions options) =>
+        options.Template == FormatTemplate.Auto ? FormatFile.Resolve(options, WrittenFormat, Tokenizer) : options;
+
+    /// <summary>SHA-256 (hex) of all of its files.</summary>
+    public string Hash => DurableFiles.ContentHash(Folder);
+
+    /// <summary>Looks whether the model can be used, without reading its numbers.</summary>
+    /// <exception cref="InputException">It cannot.</exception>
+    public void Check() => _ = Config;
+
+    /// <summary>
+    /// Loads the model. A scalar head that the folder does not have is left zero; a language head that it does not have is an error.
+    /// </summary>
+    /// <param name="device">Where the model will compute.</param>
+    /// <param name="kind">The heads that are needed.</param>
+    /// <param name="trainable">Whether it will be trained.</param>
+    /// <param name="storage">What the matrices of a model that will not be trained are kept in.</param>
+    /// <param name="shifted">Whether the shift of a reward model is added to its scores, so that the demonstrations have 0 on average.</param>
+    /// <exception cref="InputException">The folder is not a sound model of these kinds.</exception>
+    public Decoder Load(IDevice device, HeadKind kind, bool trainable = false, Precision storage = Precision.F32, bool shifted = false)
+    {
+        if (kind.HasFlag(HeadKind.Language) && !_contents.Value.HasLanguageHead)
+        {
+            throw new InputException($"{Folder}: this is a reward model without a language head; a language model is needed here.");
+        }
+
+        using var file = HuggingFaceFolder.Load(Folder);
+        var decoder = new Decoder(device, file.Config, kind, trainable, storage);
+        try
+        {
+            file.CopyParametersTo(device, decoder.Parameters.Slice(0, decoder.Layout.Length));
+            if (kind.HasFlag(HeadKind.Scalar) && file.Score is { } score)
+            {
+                device.CopyIn(score.Weight, decoder.Part(decoder.ScalarWeight, score.Weight.Length));
+                device.CopyIn([shifted ? score.Bias + score.Shift : score.Bias], decoder.Part(decoder.ScalarBias, 1));
+            }
+
+            if (trainable)
+            {
+                decoder.Refresh();
+            }
+            else
+            {
+                decoder.Freeze();
+            }
+
+            return decoder;
+        }
+        catch
+        {
+            decoder.Dispose();
+            throw;
+        }
+    }
+
+    /// <summary>
+    /// Writes a model folder, whole or not at all: with a scalar head as a reward model, else as a language model. The head's bias becomes the shift, which is no part of the score.
+    /// </summary>
+    /// <param name="decoder">The model.</param>
+    /// <param name="folder">Replaced if it exists.</param>
+    /// <param name="source">The folder it was trained from, whose tokenizer and configuration are carried along; null for a model from scratch.</param>
+    /// <param name="asReward">Whether the scalar head is what is saved.</param>
+    /// <param name="options">Number type and shards; the rest is set here.</param>
+    public static void Save(Decoder decoder, string folder, ModelSource? source, bool asReward, SaveOptions? options = null)
+    {
+        void Read(long first, Span<float> destination) => decoder.Device.CopyOut(decoder.Parameters.Slice(first, destination.Length), destination);
+        var settings = (options ?? new SaveOptions()) with { Source = source, Score = asReward ? ScoreOf(decoder) : null };
+        DurableFiles.ReplaceFolderAtomically(folder, partial => HuggingFaceWriter.Save(partial, decoder.Config, Read, settings));
+    }
+
+    private static ScoreHead ScoreOf(Decoder decoder)
+    {
+        var weight = new float[decoder.Config.Width];
+        Span<float> bias = stackalloc float[1];
+        decoder.Device.CopyOut(decoder.Part(decoder.ScalarWeight, weight.Length), weight);
+        decoder.Device.CopyOut(decoder.Part(decoder.ScalarBias, 1), bias);
+        return new ScoreHead(weight, Shift: bias[0]);
+    }
+
+    private Contents Read()
+    {
+        using var file = HuggingFaceFolder.Load(Folder);
+        return new Contents(file.Config, file.Source, file.Score, file.HasLanguageHead);
+    }
+}
