@@ -1,18 +1,5 @@
 namespace Rlhf.Objectives;
 
-/// <summary>Settings of PPO's policy loss.</summary>
-public sealed record PpoPolicyOptions
-{
-    /// <summary>The ratio is clipped to [1 - range, 1 + range] (Schulman 2017).</summary>
-    public double ClipRange { get; init; } = 0.2;
-
-    /// <summary>Dual clip (Ye 2020): with a negative advantage the loss of a token is at most -A times this (above 1); none for no bound.</summary>
-    public double? DualClip { get; init; }
-
-    /// <summary>Coefficient of the entropy bonus, which is taken off the loss; 0 for none.</summary>
-    public double EntropyCoefficient { get; init; }
-}
-
 /// <summary>
 /// PPO's clipped surrogate (Schulman 2017, eq. 7): mean over response tokens of max(-A rho, -A clip(rho, 1 - c, 1 + c)),
 /// rho = exp(new - old), minus the entropy bonus.
@@ -25,19 +12,21 @@ public static class PpoPolicyLoss
     /// <param name="advantages">[N] (whitened) advantages.</param>
     /// <param name="entropies">[N] entropies of the policy being trained; only counted, and may be empty without an entropy bonus.</param>
     /// <param name="totalTokens">Response tokens of the whole minibatch.</param>
-    /// <param name="options">Clipping and entropy bonus.</param>
+    /// <param name="clipRange">The ratio is clipped to [1 - range, 1 + range] (Schulman 2017).</param>
+    /// <param name="dualClip">Dual clip (Ye 2020): with a negative advantage the loss of a token is at most -A times this (above 1); null for no bound.</param>
+    /// <param name="entropyCoefficient">Coefficient of the entropy bonus, which is taken off the loss; 0 for none.</param>
     /// <param name="gradient">[N] d loss / d new log-probability; replaced.</param>
     /// <param name="entropyGradient">d loss / d entropy, the same for every token: -coefficient / totalTokens.</param>
     public static PpoPolicyStatistics Compute(
         ReadOnlySpan<float> newLogProbabilities, ReadOnlySpan<float> oldLogProbabilities, ReadOnlySpan<float> advantages, ReadOnlySpan<float> entropies,
-        long totalTokens, PpoPolicyOptions options, Span<float> gradient, out float entropyGradient)
+        long totalTokens, double clipRange, double? dualClip, double entropyCoefficient, Span<float> gradient, out float entropyGradient)
     {
         var count = newLogProbabilities.Length;
         PackedRows.CheckDivisor(totalTokens, nameof(totalTokens));
         PackedRows.CheckLength(count, oldLogProbabilities.Length, nameof(oldLogProbabilities));
         PackedRows.CheckLength(count, advantages.Length, nameof(advantages));
         PackedRows.CheckLength(count, gradient.Length, nameof(gradient));
-        if (!entropies.IsEmpty || options.EntropyCoefficient != 0)
+        if (!entropies.IsEmpty || entropyCoefficient != 0)
         {
             PackedRows.CheckLength(count, entropies.Length, nameof(entropies));
         }
@@ -46,24 +35,24 @@ public static class PpoPolicyLoss
         for (var i = 0; i < count; i++)
         {
             var logRatio = (double)newLogProbabilities[i] - oldLogProbabilities[i];
-            var (loss, slope, clipped, bounded) = Token(Math.Exp(logRatio), advantages[i], options);
+            var (loss, slope, clipped, bounded) = Token(Math.Exp(logRatio), advantages[i], clipRange, dualClip);
             gradient[i] = (float)(slope / totalTokens);
             statistics += PpoPolicyStatistics.OfToken(
-                logRatio, loss, clipped, bounded, options.ClipRange, entropies.IsEmpty ? 0 : entropies[i], options.EntropyCoefficient);
+                logRatio, loss, clipped, bounded, clipRange, entropies.IsEmpty ? 0 : entropies[i], entropyCoefficient);
         }
 
-        entropyGradient = (float)(-options.EntropyCoefficient / totalTokens);
+        entropyGradient = (float)(-entropyCoefficient / totalTokens);
         return statistics;
     }
 
     // Loss of one token and its slope in the new log-probability (d rho / d new = rho); a constant term has slope 0.
-    private static (double Loss, double Slope, bool Clipped, bool Bounded) Token(double ratio, double advantage, PpoPolicyOptions options)
+    private static (double Loss, double Slope, bool Clipped, bool Bounded) Token(double ratio, double advantage, double clipRange, double? dualClip)
     {
         var plain = -advantage * ratio;
-        var clippedTerm = -advantage * Math.Clamp(ratio, 1 - options.ClipRange, 1 + options.ClipRange);
+        var clippedTerm = -advantage * Math.Clamp(ratio, 1 - clipRange, 1 + clipRange);
         var clipped = clippedTerm > plain;
         var (loss, slope) = clipped ? (clippedTerm, 0.0) : (plain, plain);
-        if (options.DualClip is { } bound && advantage < 0 && loss > -advantage * bound)
+        if (dualClip is { } bound && advantage < 0 && loss > -advantage * bound)
         {
             return (-advantage * bound, 0, clipped, true);
         }

@@ -17,7 +17,7 @@ public sealed record SupervisedResult(long Steps, double TrainLoss, IReadOnlyLis
 /// <summary>
 /// Next-token training: of responses (SFT) or of whole texts (pretraining). The loss is the token mean over the whole optimizer batch, however that batch is split to fit memory.
 /// </summary>
-public sealed class SupervisedTrainer : IDisposable
+public sealed class SupervisedTrainer : ITrainer, IDisposable
 {
     private readonly SupervisedOptions _options;
     private readonly double _noiseAlpha;
@@ -32,8 +32,7 @@ public sealed class SupervisedTrainer : IDisposable
     private readonly SupervisedSchedule _plan;
     private readonly LearningRateSchedule _learningRates;
     private readonly DeviceMemory? _best;
-    private readonly Dictionary<string, double> _numbers = [];
-    private readonly List<(long Step, double Loss)> _evaluations = [];
+    private readonly EvaluationLosses _evaluations = new();
     private float[] _logProbabilities = [];
     private float[] _gradients = [];
     private double _epochLoss;
@@ -69,30 +68,25 @@ public sealed class SupervisedTrainer : IDisposable
     /// <summary>Optimizer steps of the whole run.</summary>
     public long TotalSteps => _plan.TotalSteps;
 
+    int ITrainer.CheckpointEvery => _options.CheckpointEvery;
+
+    string ITrainer.Note => $"loss {_epochLoss / Math.Max(1, _epochTokens):F3}";
+
     /// <summary>Trains to the end, or throws <see cref="OperationCanceledException"/> after a checkpoint.</summary>
     public SupervisedResult Run()
     {
-        var step = Restore();
-        while (step < _plan.TotalSteps)
-        {
-            step++;
-            TrainStep(step);
-            if (_plan.IsEvaluated(step))
-            {
-                Evaluate(step);
-            }
-
-            _host.Advance(step, _plan.TotalSteps, $"loss {_epochLoss / Math.Max(1, _epochTokens):F3}");
-            _host.EndStep(step, _plan.TotalSteps, _options.CheckpointEvery, State);
-        }
-
+        new TrainingLoop(this, _host, _decoder.Device).Run();
         if (_best is not null && _bestStep > 0)
         {
             _decoder.Device.Copy(_best.Floats, _decoder.Parameters);
             _decoder.Refresh();
         }
 
-        return new SupervisedResult(step, _lastEpochLoss, _evaluations, _best is null ? step : _bestStep);
+        return new SupervisedResult(TotalSteps, _lastEpochLoss, _evaluations.All, _best is null ? TotalSteps : _bestStep);
+    }
+
+    void ITrainer.Begin()
+    {
     }
 
     /// <summary>Mean loss per trained token of sequences under the present weights.</summary>
@@ -124,7 +118,7 @@ public sealed class SupervisedTrainer : IDisposable
     }
 
     /// <summary>One optimizer step (from 1): its rows, forward, backward, update, log.</summary>
-    internal void TrainStep(long step)
+    public void TrainStep(long step)
     {
         var watch = Stopwatch.GetTimestamp();
         var (epoch, rows, isFirstOfEpoch) = _plan.RowsOf(step);
@@ -162,17 +156,14 @@ public sealed class SupervisedTrainer : IDisposable
         _host.Log(step, (TrainingMetrics.Loss, loss), (TrainingMetrics.LearningRate, learningRate), (TrainingMetrics.GradientNorm, norm), (TrainingMetrics.TokensPerSecond, tokens / seconds), (TrainingMetrics.Epoch, epoch));
     }
 
-    private void Evaluate(long step)
-    {
-        if (_validation.Count == 0 && _rewardOfModel is null)
-        {
-            return;
-        }
+    bool ITrainer.IsEvaluated(long step) => _plan.IsEvaluated(step) && (_validation.Count > 0 || _rewardOfModel is not null);
 
+    void ITrainer.Evaluate(long step)
+    {
         var loss = _validation.Count > 0 ? LossOf(_validation) : double.NaN;
         if (_validation.Count > 0)
         {
-            _evaluations.Add((step, loss));
+            _evaluations.Add(step, loss);
             _host.Log(step, (TrainingMetrics.ValidationLoss, loss));
         }
 
@@ -190,56 +181,35 @@ public sealed class SupervisedTrainer : IDisposable
         }
     }
 
-    private TrainerState State(long step)
+    void ITrainer.AddTo(Dictionary<string, FloatBuffer> buffers, Dictionary<string, double> numbers)
     {
-        var buffers = new Dictionary<string, FloatBuffer>();
         _pass.Optimizer.AddTo(buffers);
         if (_best is not null)
         {
             buffers.Add("best.parameters", _best.Floats);
         }
 
-        _numbers.Clear();
-        _numbers["step"] = step;
-        _numbers["epoch_loss"] = _epochLoss;
-        _numbers["epoch_tokens"] = _epochTokens;
-        _numbers["best_step"] = _bestStep;
+        numbers["updates"] = _pass.Optimizer.Steps;
+        numbers["epoch_loss"] = _epochLoss;
+        numbers["epoch_tokens"] = _epochTokens;
+        numbers["best_step"] = _bestStep;
         if (_bestStep > 0)
         {
-            _numbers["best_value"] = _bestValue;
+            numbers["best_value"] = _bestValue;
         }
 
-        for (var i = 0; i < _evaluations.Count; i++)
-        {
-            _numbers[FormattableString.Invariant($"evaluation_{i}_step")] = _evaluations[i].Step;
-            _numbers[FormattableString.Invariant($"evaluation_{i}_loss")] = _evaluations[i].Loss;
-        }
-
-        return new TrainerState(buffers, _numbers) { Device = _decoder.Device };
+        _evaluations.AddTo(numbers);
     }
 
-    private long Restore()
+    void ITrainer.Restored(IDictionary<string, double> numbers)
     {
-        var state = State(0);
-        if (!_host.TryRestore(state))
-        {
-            return 0;
-        }
-
-        var step = (long)state.Numbers["step"];
-        _pass.Optimizer.Restored(step);
-        _epochLoss = state.Numbers["epoch_loss"];
-        _epochTokens = (long)state.Numbers["epoch_tokens"];
+        _pass.Optimizer.Restored((long)numbers["updates"]);
+        _epochLoss = numbers["epoch_loss"];
+        _epochTokens = (long)numbers["epoch_tokens"];
         _lastEpochLoss = _epochLoss / Math.Max(1, _epochTokens);
-        _bestStep = (long)state.Numbers["best_step"];
-        _bestValue = _bestStep > 0 ? state.Numbers["best_value"] : double.NegativeInfinity;
-        _evaluations.Clear();
-        for (var i = 0; state.Numbers.TryGetValue(FormattableString.Invariant($"evaluation_{i}_step"), out var at); i++)
-        {
-            _evaluations.Add(((long)at, state.Numbers[FormattableString.Invariant($"evaluation_{i}_loss")]));
-        }
-
-        return step;
+        _bestStep = (long)numbers["best_step"];
+        _bestValue = _bestStep > 0 ? numbers["best_value"] : double.NegativeInfinity;
+        _evaluations.Restored(numbers);
     }
 
     private void Grow(int count)

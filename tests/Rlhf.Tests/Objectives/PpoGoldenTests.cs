@@ -193,9 +193,8 @@ public class PpoGoldenTests
         var advantages = MainLine().Advantages;
         Whitening.Whiten(advantages, advantages);
         var gradient = new float[Tokens];
-        var options = new PpoPolicyOptions { ClipRange = Inputs.Number("cliprange"), EntropyCoefficient = entropyCoefficient };
         var statistics = PpoPolicyLoss.Compute(
-            New, Old, advantages, File.Root.PackedFloats("entropies", Lengths), Tokens, options, gradient, out var entropyGradient);
+            New, Old, advantages, File.Root.PackedFloats("entropies", Lengths), Tokens, Inputs.Number("cliprange"), null, entropyCoefficient, gradient, out var entropyGradient);
         return (statistics, gradient, entropyGradient);
     }
 

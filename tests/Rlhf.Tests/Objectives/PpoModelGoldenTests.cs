@@ -28,7 +28,7 @@ public class PpoModelGoldenTests
         Golden.Equal(golden.Packed("advantages_whitened", lengths), advantages);
 
         var policy = PpoPolicyLoss.Compute(
-            Row("new_logprobs"), Row("old_logprobs"), advantages, [], tokens, new PpoPolicyOptions { ClipRange = settings.Number("cliprange") }, gradient, out _);
+            Row("new_logprobs"), Row("old_logprobs"), advantages, [], tokens, settings.Number("cliprange"), null, 0, gradient, out _);
         var value = PpoValueLoss.Compute(
             Row("new_values"), Row("old_values"), returns, settings.Number("cliprange_value"), settings.Number("vf_coef"), tokens, gradient);
         var expected = new Dictionary<string, double?>

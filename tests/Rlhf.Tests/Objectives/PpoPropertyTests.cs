@@ -6,6 +6,8 @@ namespace Rlhf.Tests.Objectives;
 /// <summary>What must hold besides the golden numbers, and the defects of others that must not come back.</summary>
 public class PpoPropertyTests
 {
+    private const double ClipRange = 0.2;
+
     private static readonly float[] New = [-1.0f, -2.5f, -0.3f, -1.7f, -0.9f];
     private static readonly float[] Old = [-1.1f, -2.0f, -0.9f, -1.6f, -2.4f];
     private static readonly float[] Advantages = [0.7f, -1.2f, 0.4f, 1.1f, -0.6f];
@@ -41,10 +43,9 @@ public class PpoPropertyTests
     [InlineData(1.5)]
     public void The_policy_gradient_is_that_of_the_loss(double? dualClip)
     {
-        var options = new PpoPolicyOptions { DualClip = dualClip };
         var gradient = new float[New.Length];
-        var statistics = PpoPolicyLoss.Compute(New, Old, Advantages, [], New.Length, options, gradient, out _);
-        Golden.IsGradient(gradient, New, at => PpoPolicyLoss.Compute(at, Old, Advantages, [], at.Length, options, new float[at.Length], out _).Loss);
+        var statistics = PpoPolicyLoss.Compute(New, Old, Advantages, [], New.Length, ClipRange, dualClip, 0, gradient, out _);
+        Golden.IsGradient(gradient, New, at => PpoPolicyLoss.Compute(at, Old, Advantages, [], at.Length, ClipRange, dualClip, 0, new float[at.Length], out _).Loss);
         Assert.Equal(dualClip is null ? 0 : 0.2, statistics.DualClipFraction, 12);
     }
 
@@ -63,7 +64,7 @@ public class PpoPropertyTests
     public void Dual_clip_bounds_the_loss_of_a_token_with_a_negative_advantage()
     {
         var gradient = new float[1];
-        var statistics = PpoPolicyLoss.Compute([0f], [-3f], [-2f], [], 1, new PpoPolicyOptions { DualClip = 3 }, gradient, out _);
+        var statistics = PpoPolicyLoss.Compute([0f], [-3f], [-2f], [], 1, ClipRange, 3, 0, gradient, out _);
         Assert.Equal(6, statistics.PolicyLoss, 12);
         Assert.Equal(0, gradient[0]);
     }
@@ -72,7 +73,7 @@ public class PpoPropertyTests
     public void On_the_first_minibatch_the_ratio_is_one_and_nothing_is_clipped()
     {
         var gradient = new float[New.Length];
-        var statistics = PpoPolicyLoss.Compute(New, New, Advantages, [], New.Length, new PpoPolicyOptions(), gradient, out _);
+        var statistics = PpoPolicyLoss.Compute(New, New, Advantages, [], New.Length, ClipRange, null, 0, gradient, out _);
         Assert.Equal((1, 0, 0, 0, 0), (statistics.MeanRatio, statistics.ClipFraction, statistics.ApproximateKlK1, statistics.ApproximateKlK3, statistics.LargestLogRatio));
         Assert.Equal(Advantages.Select(a => (float)(-(double)a / New.Length)), gradient);
     }
@@ -81,10 +82,9 @@ public class PpoPropertyTests
     public void Micro_batches_add_up_to_the_minibatch()
     {
         float[] entropies = [1, 2, 3, 4, 5], whole = new float[5], first = new float[2], second = new float[3];
-        var options = new PpoPolicyOptions { EntropyCoefficient = 0.3 };
-        var all = PpoPolicyLoss.Compute(New, Old, Advantages, entropies, 5, options, whole, out _);
-        var parts = PpoPolicyLoss.Compute(New.AsSpan(0, 2), Old.AsSpan(0, 2), Advantages.AsSpan(0, 2), entropies.AsSpan(0, 2), 5, options, first, out _)
-            + PpoPolicyLoss.Compute(New.AsSpan(2), Old.AsSpan(2), Advantages.AsSpan(2), entropies.AsSpan(2), 5, options, second, out _);
+        var all = PpoPolicyLoss.Compute(New, Old, Advantages, entropies, 5, ClipRange, null, 0.3, whole, out _);
+        var parts = PpoPolicyLoss.Compute(New.AsSpan(0, 2), Old.AsSpan(0, 2), Advantages.AsSpan(0, 2), entropies.AsSpan(0, 2), 5, ClipRange, null, 0.3, first, out _)
+            + PpoPolicyLoss.Compute(New.AsSpan(2), Old.AsSpan(2), Advantages.AsSpan(2), entropies.AsSpan(2), 5, ClipRange, null, 0.3, second, out _);
         Assert.Equal(whole, first.Concat(second));
         Assert.Equal(all.Loss, parts.Loss, 12);
         Assert.Equal(all.ApproximateKlK3, parts.ApproximateKlK3, 12);
@@ -130,12 +130,12 @@ public class PpoPropertyTests
     [Fact]
     public void Nothing_is_allocated()
     {
-        var (gradient, policyOptions, rankingOptions) = (new float[5], new PpoPolicyOptions { DualClip = 3 }, new RankingLossOptions());
+        var (gradient, rankingOptions) = (new float[5], new RankingLossOptions());
         int[] offsets = [0, 2, 5], pairOffsets = [0, 1];
         RankedPair[] pairs = [new(0, 1)];
         void Work()
         {
-            PpoPolicyLoss.Compute(New, Old, Advantages, New, 5, policyOptions, gradient, out _);
+            PpoPolicyLoss.Compute(New, Old, Advantages, New, 5, ClipRange, 3, 0, gradient, out _);
             PpoValueLoss.Compute(New, Old, Advantages, 0.2, 1, 5, gradient);
             KlEstimators.PerToken(KlEstimator.K3, New, Old, gradient);
             GeneralizedAdvantage.Compute(New, Old, offsets, 1, 0.95, gradient, gradient);

@@ -16,9 +16,18 @@ namespace Rlhf.Stages.Ppo;
 public sealed record PpoResult(long Steps, ScoreScale Scale, double KlCoefficient);
 
 /// <summary>
-/// PPO against a reward model, held near the reference by a KL penalty (Ouyang 2022; Stiennon 2020; Ziegler 2019). A step: 1 rollout, 2 scores, 3 advantages, 4 update, 5 log.
+/// PPO against a reward model, held near the reference by a KL penalty (Ouyang 2022, section 3.5; Stiennon 2020; Ziegler 2019).
+/// <para>
+/// A step: 1 rollout, 2 scores, 3 advantages, 4 update (4.1 order, 4.2 policy loss, 4.3 value loss, 4.4 pretraining, 4.5 optimizer, 4.6 running mean and early stop; see
+/// <see cref="PpoUpdate"/>), 5 log.
+/// </para>
+/// <para>
+/// Where it leaves the papers: the old log-probabilities are the sampler's own, bit for bit, so there is no pass that computes them again; the value loss is clipped (Ziegler 2019's
+/// code; Ouyang 2022 gives no clip); the running mean of the weights moves after every optimizer step, not after every PPO step; the logged KL is always k1, whatever estimator the
+/// reward uses; where scores are normalised, their scale is folded into the value network that starts as the reward model; rollouts of one prompt stay in one minibatch.
+/// </para>
 /// </summary>
-public sealed class PpoTrainer : IDisposable
+public sealed class PpoTrainer : ITrainer, IDisposable
 {
     private const int NormalizationStream = int.MaxValue;
     private readonly PpoOptions _options;
@@ -39,7 +48,7 @@ public sealed class PpoTrainer : IDisposable
     private readonly DeviceMemory? _average;
     private RunningMoments _scoreMoments;
     private double _klCoefficient;
-    private long _evaluatedStep;
+    private string _note = "";
 
     /// <summary>Prepares a run.</summary>
     /// <param name="options">The stage's options.</param>
@@ -71,35 +80,24 @@ public sealed class PpoTrainer : IDisposable
     /// <summary>In what scores are measured now.</summary>
     public ScoreScale Scale => _options.ScoreNormalization == ScoreNormalization.None ? ScoreScale.None : ScoreScale.Of(_scoreMoments);
 
+    long ITrainer.TotalSteps => _options.Steps;
+
+    int ITrainer.CheckpointEvery => _options.CheckpointEvery;
+
+    string ITrainer.Note => _note;
+
     /// <summary>Trains to the end, or throws <see cref="OperationCanceledException"/> after a checkpoint. The policy then holds the weights to be saved.</summary>
     public PpoResult Run()
     {
-        var step = Restore();
-        if (step == 0)
-        {
-            Begin();
-        }
-        else
-        {
-            EvaluateIfDue(step);
-        }
-
-        while (step < _options.Steps)
-        {
-            step++;
-            TrainStep(step);
-            EvaluateIfDue(step);
-            _host.EndStep(step, _options.Steps, _options.CheckpointEvery, State);
-        }
-
+        new TrainingLoop(this, _host, _models.Policy.Device).Run();
         if (_average is not null)
         {
             _models.Policy.Device.Copy(_average.Floats, _models.Policy.Parameters);
             _models.Policy.Refresh();
         }
 
-        _evaluate?.Invoke(step);
-        return new PpoResult(step, Scale, _klCoefficient);
+        _evaluate?.Invoke(_options.Steps);
+        return new PpoResult(_options.Steps, Scale, _klCoefficient);
     }
 
     /// <inheritdoc/>
@@ -114,28 +112,13 @@ public sealed class PpoTrainer : IDisposable
         _average?.Dispose();
     }
 
-    /// <summary>Evaluates after every so many steps, once. An evaluation that is interrupted leaves a checkpoint, from which it is done again.</summary>
-    private void EvaluateIfDue(long step)
-    {
-        if (step == _options.Steps || _options.EvaluateEvery == 0 || step % _options.EvaluateEvery != 0 || step == _evaluatedStep)
-        {
-            return;
-        }
+    // The last step's weights are evaluated when they are those that will be saved.
+    bool ITrainer.IsEvaluated(long step) => step != _options.Steps && _options.EvaluateEvery > 0 && step % _options.EvaluateEvery == 0;
 
-        try
-        {
-            _evaluate?.Invoke(step);
-            _evaluatedStep = step;
-        }
-        catch (OperationCanceledException)
-        {
-            _host.Save(step, State(step));
-            throw;
-        }
-    }
+    void ITrainer.Evaluate(long step) => _evaluate?.Invoke(step);
 
     /// <summary>Measures the SFT model's scores if they are the unit, folds that unit into the value head, and evaluates the start.</summary>
-    private void Begin()
+    void ITrainer.Begin()
     {
         if (_options.ScoreNormalization == ScoreNormalization.SftSamples)
         {
@@ -190,7 +173,7 @@ public sealed class PpoTrainer : IDisposable
         Stream = stream,
     });
 
-    private void TrainStep(long step)
+    void ITrainer.TrainStep(long step)
     {
         var clock = Stopwatch.StartNew();
 
@@ -315,47 +298,31 @@ public sealed class PpoTrainer : IDisposable
 
         outcome.AddTo(values);
         _host.Log(step, System.Runtime.InteropServices.CollectionsMarshal.AsSpan(values));
-        _host.Advance(step, _options.Steps, FormattableString.Invariant($"score {score:F2}, KL {kl:F2}"));
+        _note = FormattableString.Invariant($"score {score:F2}, KL {kl:F2}");
         for (var i = 0; i < Math.Min(_options.SamplesPerStep, r.Completions.Length); i++)
         {
             _host.Sample(step, r.Completions[i].Prompt, r.Completions[i].Response, ("score", r.Scores[i]), ("finished", r.Completions[i].Finished ? 1 : 0));
         }
     }
 
-    private TrainerState State(long step)
+    void ITrainer.AddTo(Dictionary<string, FloatBuffer> buffers, Dictionary<string, double> numbers)
     {
-        var buffers = new Dictionary<string, FloatBuffer>();
-        var numbers = new Dictionary<string, double>
-        {
-            ["step"] = step,
-            ["kl_coefficient"] = _klCoefficient,
-            ["evaluated_step"] = _evaluatedStep,
-            ["score_count"] = _scoreMoments.Count,
-            ["score_mean"] = _scoreMoments.Mean,
-            ["score_squared_deviations"] = _scoreMoments.SquaredDeviations,
-        };
+        numbers["kl_coefficient"] = _klCoefficient;
+        numbers["score_count"] = _scoreMoments.Count;
+        numbers["score_mean"] = _scoreMoments.Mean;
+        numbers["score_squared_deviations"] = _scoreMoments.SquaredDeviations;
         _update.AddTo(buffers, numbers);
         if (_average is not null)
         {
             buffers.Add("average.parameters", _average.Floats);
         }
-
-        return new TrainerState(buffers, numbers) { Device = _models.Policy.Device };
     }
 
-    private long Restore()
+    void ITrainer.Restored(IDictionary<string, double> numbers)
     {
-        var state = State(0);
-        if (!_host.TryRestore(state))
-        {
-            return 0;
-        }
-
-        _klCoefficient = state.Numbers["kl_coefficient"];
-        _evaluatedStep = (long)state.Numbers["evaluated_step"];
-        _scoreMoments = new RunningMoments((long)state.Numbers["score_count"], state.Numbers["score_mean"], state.Numbers["score_squared_deviations"]);
-        _update.Restored(state.Numbers);
-        return (long)state.Numbers["step"];
+        _klCoefficient = numbers["kl_coefficient"];
+        _scoreMoments = new RunningMoments((long)numbers["score_count"], numbers["score_mean"], numbers["score_squared_deviations"]);
+        _update.Restored(numbers);
     }
 
     /// <summary>Mean over answers of the sum over tokens of log p - log p of the reference: k1, whatever estimator the reward uses.</summary>

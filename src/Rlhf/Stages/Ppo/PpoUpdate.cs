@@ -58,7 +58,6 @@ internal sealed class PpoUpdate : IDisposable
     private readonly ulong _seed;
     private readonly TrainingPass _policy;
     private readonly TrainingPass? _value;
-    private readonly PpoPolicyOptions _policyOptions;
     private long _pretrainingRows;
 
     public PpoUpdate(PpoOptions options, PpoModels models, IReadOnlyList<EncodedSequence> pretraining, ulong seed, Arena arena)
@@ -66,9 +65,16 @@ internal sealed class PpoUpdate : IDisposable
         (_options, _pretraining, _seed) = (options, pretraining, seed);
         _policy = new TrainingPass(models.Policy, options.Adam, options.MaxGradientNorm, "policy", options.RecomputeActivations, arena);
         _value = models.Value is null ? null : new TrainingPass(models.Value, options.Adam, options.MaxGradientNorm, "value", options.RecomputeActivations, arena);
-        _policyOptions = new PpoPolicyOptions { ClipRange = options.ClipRange, DualClip = options.DualClip, EntropyCoefficient = options.EntropyCoefficient };
     }
 
+    /// <summary>The updates from one step's rollouts.</summary>
+    /// <param name="rollout">The answers with scores, advantages and returns.</param>
+    /// <param name="step">The PPO step, from 1.</param>
+    /// <param name="policyRate">The policy's learning rate.</param>
+    /// <param name="valueRate">The value network's.</param>
+    /// <param name="trainPolicy">Whether the policy is trained, or the value network alone.</param>
+    /// <param name="average">The running mean of the policy's weights; null for none.</param>
+    /// <param name="decay">Its decay.</param>
     public PpoOutcome Run(Rollout rollout, long step, double policyRate, double valueRate, bool trainPolicy, DeviceMemory? average, double decay)
     {
         var (policy, value) = (default(PpoPolicyStatistics), default(PpoValueStatistics));
@@ -77,34 +83,36 @@ internal sealed class PpoUpdate : IDisposable
         var (minibatches, stopped) = (0, false);
         for (var epoch = 0; epoch < _options.InnerEpochs && !stopped; epoch++)
         {
+            // 4.1 Order: prompts shuffled anew in every inner epoch.
             var order = Order(rollout.Completions.Length, step, epoch);
             for (var first = 0; first < order.Length && !stopped; first += _options.Minibatch)
             {
+                // 4.2 Policy loss and 4.3 value loss: forward and backward, micro-batch by micro-batch.
                 var rows = order.AsSpan(first, Math.Min(_options.Minibatch, order.Length - first)).ToArray();
                 var (p, v) = Accumulate(rollout, rows, trainPolicy);
                 (policy, value) = (policy + p, value + v);
                 firstLogRatio ??= trainPolicy ? p.LargestLogRatio : null;
                 minibatches++;
-                if (_value is not null)
+
+                // 4.4 Pretraining gradients (ptx) on top of the policy's.
+                pretrainingLoss += trainPolicy ? AccumulatePretraining(rows.Length) : 0;
+
+                // 4.5 Optimizer.
+                valueNorm += _value?.Optimizer.Step(valueRate) ?? 0;
+                if (!trainPolicy && _value is not null)
                 {
-                    valueNorm += _value.Optimizer.Step(valueRate);
+                    continue;
                 }
 
-                if (trainPolicy)
+                policyNorm += _policy.Optimizer.Step(policyRate);
+
+                // 4.6 Running mean of the weights, and early stop.
+                if (average is not null)
                 {
-                    pretrainingLoss += AccumulatePretraining(rows.Length);
+                    _policy.Decoder.Device.MoveTowards(average.Floats, _policy.Decoder.Parameters, (float)(1 - decay));
                 }
 
-                if (trainPolicy || _value is null)
-                {
-                    policyNorm += _policy.Optimizer.Step(policyRate);
-                    if (average is not null)
-                    {
-                        _policy.Decoder.Device.MoveTowards(average.Floats, _policy.Decoder.Parameters, (float)(1 - decay));
-                    }
-
-                    stopped = trainPolicy && _options.TargetKl is { } target && p.ApproximateKlK3 > target;
-                }
+                stopped = trainPolicy && _options.TargetKl is { } target && p.ApproximateKlK3 > target;
             }
         }
 
@@ -202,7 +210,8 @@ internal sealed class PpoUpdate : IDisposable
     {
         var (logProbabilities, entropies, gradient) = (new float[part.Tokens], new float[part.Tokens], new float[part.Tokens]);
         _policy.LanguageForward(logProbabilities, entropies, _options.Temperature);
-        var statistics = PpoPolicyLoss.Compute(logProbabilities, part.OldLogProbabilities, part.Advantages, entropies, total, _policyOptions, gradient, out var entropySlope);
+        var statistics = PpoPolicyLoss.Compute(
+            logProbabilities, part.OldLogProbabilities, part.Advantages, entropies, total, _options.ClipRange, _options.DualClip, _options.EntropyCoefficient, gradient, out var entropySlope);
         float[] entropyGradient = [];
         if (_options.EntropyCoefficient != 0)
         {

@@ -20,7 +20,7 @@ public sealed record RewardResult(long Steps, double TrainLoss, double? TrainAcc
 /// Trains a scalar head and its trunk on rankings (Ouyang 2022, section 3.5): a prompt with its K answers is one batch element, K forward passes give all C(K,2) pairs. The answers share
 /// the rows of their prompt, forward and backward, except under dropout: a mask is drawn for each row, and each answer is to see a mask of its own.
 /// </summary>
-public sealed class RewardTrainer : IDisposable
+public sealed class RewardTrainer : ITrainer, IDisposable
 {
     private readonly RewardOptions _options;
     private readonly Decoder _decoder;
@@ -34,7 +34,7 @@ public sealed class RewardTrainer : IDisposable
     private readonly RankingLossOptions _loss;
     private readonly bool _onlyChecks;
     private readonly int _stepsPerEpoch;
-    private readonly List<(long Step, double Loss)> _evaluations = [];
+    private readonly EvaluationLosses _evaluations = new();
     private double _epochLoss;
     private double _epochCorrect;
     private long _epochDecided;
@@ -95,24 +95,21 @@ public sealed class RewardTrainer : IDisposable
     /// <summary>Rows that a ranking takes in a batch: those of its answers, the prompt's once where they share it.</summary>
     public static int RowsOf(EncodedRanking ranking, RewardOptions options) => FamiliesOf(ranking, options).Sum(family => family.Rows(Sequences(ranking)));
 
+    int ITrainer.CheckpointEvery => _options.CheckpointEvery;
+
+    string ITrainer.Note => $"loss {EpochLoss:F3}";
+
+    private double EpochLoss => _epochLoss / Math.Max(1, _epochSteps);
+
     /// <summary>Trains to the end, or throws <see cref="OperationCanceledException"/> after a checkpoint.</summary>
     public RewardResult Run()
     {
-        var step = Restore();
-        while (step < TotalSteps)
-        {
-            step++;
-            TrainStep(step);
-            if (step == TotalSteps || (_options.EvaluateEvery > 0 ? step % _options.EvaluateEvery == 0 : step % _stepsPerEpoch == 0))
-            {
-                Evaluate(step);
-            }
+        new TrainingLoop(this, _host, _decoder.Device).Run();
+        return new RewardResult(TotalSteps, EpochLoss, _epochDecided == 0 ? null : _epochCorrect / _epochDecided, _evaluations.All);
+    }
 
-            _host.Advance(step, TotalSteps, $"loss {_epochLoss / Math.Max(1, _epochSteps):F3}");
-            _host.EndStep(step, TotalSteps, _options.CheckpointEvery, State);
-        }
-
-        return new RewardResult(step, _epochLoss / Math.Max(1, _epochSteps), _epochDecided == 0 ? null : _epochCorrect / _epochDecided, _evaluations);
+    void ITrainer.Begin()
+    {
     }
 
     /// <summary>Loss and accuracy over rankings under the present weights.</summary>
@@ -138,7 +135,7 @@ public sealed class RewardTrainer : IDisposable
     }
 
     /// <summary>One optimizer step (from 1): its rankings, forward, backward, update, log.</summary>
-    internal void TrainStep(long step)
+    public void TrainStep(long step)
     {
         var watch = Stopwatch.GetTimestamp();
         var epoch = (int)((step - 1) / _stepsPerEpoch);
@@ -213,20 +210,18 @@ public sealed class RewardTrainer : IDisposable
     private static IEnumerable<PromptFamily> FamiliesOf(EncodedRanking ranking, RewardOptions options) =>
         PromptFamilies.Of(Sequences(ranking), SharesPrompts(options) ? [.. ranking.Answers.Select(static answer => answer.PromptLength)] : null);
 
-    private void Evaluate(long step)
-    {
-        if (_validation.Count == 0)
-        {
-            return;
-        }
+    bool ITrainer.IsEvaluated(long step) =>
+        _validation.Count > 0 && (step == TotalSteps || (_options.EvaluateEvery > 0 ? step % _options.EvaluateEvery == 0 : step % _stepsPerEpoch == 0));
 
+    void ITrainer.Evaluate(long step)
+    {
         var statistics = StatisticsOf(_validation);
         if (statistics.Pairs == 0)
         {
             return; // ties alone: a loss of 0 would look like a perfect model
         }
 
-        _evaluations.Add((step, statistics.Loss));
+        _evaluations.Add(step, statistics.Loss);
         Log(step, statistics, TrainingMetrics.ValidationLoss, RewardMetrics.ValidationAccuracy);
     }
 
@@ -239,48 +234,24 @@ public sealed class RewardTrainer : IDisposable
 
     private Metric Own(Metric metric) => !_onlyChecks ? metric : metric == RewardMetrics.Accuracy ? RewardMetrics.SecondAccuracy : metric.OfSecond();
 
-    private TrainerState State(long step)
+    void ITrainer.AddTo(Dictionary<string, FloatBuffer> buffers, Dictionary<string, double> numbers)
     {
-        var buffers = new Dictionary<string, FloatBuffer>();
         _pass.Optimizer.AddTo(buffers);
-        var numbers = new Dictionary<string, double>
-        {
-            ["step"] = step,
-            ["updates"] = _pass.Optimizer.Steps,
-            ["epoch_loss"] = _epochLoss,
-            ["epoch_correct"] = _epochCorrect,
-            ["epoch_decided"] = _epochDecided,
-            ["epoch_steps"] = _epochSteps,
-        };
-        for (var i = 0; i < _evaluations.Count; i++)
-        {
-            numbers[FormattableString.Invariant($"evaluation_{i}_step")] = _evaluations[i].Step;
-            numbers[FormattableString.Invariant($"evaluation_{i}_loss")] = _evaluations[i].Loss;
-        }
-
-        return new TrainerState(buffers, numbers) { Device = _decoder.Device };
+        numbers["updates"] = _pass.Optimizer.Steps;
+        numbers["epoch_loss"] = _epochLoss;
+        numbers["epoch_correct"] = _epochCorrect;
+        numbers["epoch_decided"] = _epochDecided;
+        numbers["epoch_steps"] = _epochSteps;
+        _evaluations.AddTo(numbers);
     }
 
-    private long Restore()
+    void ITrainer.Restored(IDictionary<string, double> numbers)
     {
-        var state = State(0);
-        if (!_host.TryRestore(state))
-        {
-            return 0;
-        }
-
-        var numbers = state.Numbers;
         _pass.Optimizer.Restored((long)numbers["updates"]);
         _epochLoss = numbers["epoch_loss"];
         _epochCorrect = numbers["epoch_correct"];
         _epochDecided = (long)numbers["epoch_decided"];
         _epochSteps = (int)numbers["epoch_steps"];
-        _evaluations.Clear();
-        for (var i = 0; numbers.TryGetValue(FormattableString.Invariant($"evaluation_{i}_step"), out var at); i++)
-        {
-            _evaluations.Add(((long)at, numbers[FormattableString.Invariant($"evaluation_{i}_loss")]));
-        }
-
-        return (long)numbers["step"];
+        _evaluations.Restored(numbers);
     }
 }

@@ -44,7 +44,7 @@ public sealed class PpoReferenceTests
         var options = json.GetProperty("hyperparameters");
         var (gradient, valueGradient) = (new float[n], new float[n]);
         var policy = PpoPolicyLoss.Compute(
-            logs, Packed("old_logprobs"), Packed("advantages_whitened"), entropies, n, new PpoPolicyOptions { ClipRange = options.GetProperty("cliprange").GetDouble() }, gradient, out _);
+            logs, Packed("old_logprobs"), Packed("advantages_whitened"), entropies, n, options.GetProperty("cliprange").GetDouble(), null, 0, gradient, out _);
         var value = PpoValueLoss.Compute(
             values, Packed("old_values"), Packed("returns"), options.GetProperty("cliprange_value").GetDouble(), options.GetProperty("vf_coef").GetDouble(), n, valueGradient);
         Near(json.GetProperty("pg_loss").GetDouble(), policy.PolicyLoss, 3e-5);
