@@ -2,11 +2,11 @@ using Microsoft.Data.Sqlite;
 using Rlhf.Compute;
 using Rlhf.Compute.Operations;
 using Rlhf.Labelers;
+using Rlhf.Labelers.Store;
 using Rlhf.Reports;
 using Rlhf.Runs;
 using Rlhf.Stages;
 using Rlhf.Training;
-using Rlhf.Web.Labeling;
 
 namespace Fuzz;
 

@@ -1,4 +1,4 @@
-using Rlhf.Web.Labeling;
+using Rlhf.Labelers.Store;
 
 namespace LabelLoad;
 

@@ -1,6 +1,6 @@
 using System.Globalization;
 using System.Text.Json;
-using Rlhf.Web.Labeling;
+using Rlhf.Labelers.Store;
 
 namespace LabelLoad;
 

@@ -1,7 +1,7 @@
 using System.Diagnostics;
 using System.Globalization;
 using Rlhf.Data;
-using Rlhf.Web.Labeling;
+using Rlhf.Labelers.Store;
 
 namespace LabelLoad;
 

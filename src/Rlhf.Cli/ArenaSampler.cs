@@ -3,10 +3,10 @@ using System.Text.Json;
 using System.Text.Json.Nodes;
 using Rlhf.Data;
 using Rlhf.Labelers;
+using Rlhf.Labelers.Store;
 using Rlhf.Model.Checkpoints;
 using Rlhf.Sampling;
 using Rlhf.Text.Templates;
-using Rlhf.Web.Labeling;
 
 namespace Rlhf.Cli;
 

@@ -2,7 +2,7 @@ using System.Data.Common;
 using System.Globalization;
 using System.Text.Json;
 using Microsoft.Data.Sqlite;
-using Rlhf.Web.Labeling;
+using Rlhf.Labelers.Store;
 using YamlDotNet.Core;
 
 namespace Rlhf.Cli;

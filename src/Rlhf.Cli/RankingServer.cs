@@ -1,5 +1,6 @@
 using System.CommandLine;
 using System.CommandLine.Parsing;
+using Rlhf.Labelers.Store;
 using Rlhf.Web.Labeling;
 using Rlhf.Web.Security;
 

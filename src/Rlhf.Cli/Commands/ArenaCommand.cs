@@ -1,9 +1,10 @@
 using System.CommandLine;
 using System.Globalization;
 using Rlhf.Evaluation;
+using Rlhf.Labelers.Store;
 using Rlhf.Model.Checkpoints;
 using Rlhf.Reports;
-using Rlhf.Web.Labeling;
+using Rlhf.Text;
 
 namespace Rlhf.Cli.Commands;
 

@@ -2,12 +2,12 @@ using System.CommandLine;
 using System.Globalization;
 using Rlhf.Data;
 using Rlhf.Labelers;
+using Rlhf.Labelers.Store;
 using Rlhf.Model.Checkpoints;
 using Rlhf.Reports;
 using Rlhf.Stages;
 using Rlhf.Stages.Collect;
 using Rlhf.Text.Templates;
-using Rlhf.Web.Labeling;
 
 namespace Rlhf.Cli.Commands;
 

@@ -1,7 +1,7 @@
 using System.CommandLine;
 using System.CommandLine.Parsing;
 using System.Globalization;
-using Rlhf.Web.Labeling;
+using Rlhf.Labelers.Store;
 
 namespace Rlhf.Cli.Commands;
 

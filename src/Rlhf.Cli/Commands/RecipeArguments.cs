@@ -2,7 +2,6 @@ using System.CommandLine;
 using Rlhf.Reports;
 using Rlhf.Runs;
 using Rlhf.Stages;
-using Rlhf.Web.Labeling;
 
 namespace Rlhf.Cli.Commands;
 
@@ -62,7 +61,7 @@ internal sealed class RecipeArguments
         using var signals = Signals.AskFirst("stopping after a checkpoint; once more to stop at once");
         try
         {
-            var summary = RecipeRun.Execute(recipe, settings with { PostAnswers = PostedAnswers.Post }, progress, cancellation);
+            var summary = RecipeRun.Execute(recipe, settings, progress, cancellation);
             FinalTables.Write(parsed.Output(), summary);
         }
         catch (OperationCanceledException exception)

@@ -1,5 +1,6 @@
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Http;
+using Rlhf.Labelers.Store;
 using Rlhf.Web.Security;
 
 namespace Rlhf.Web.Labeling;

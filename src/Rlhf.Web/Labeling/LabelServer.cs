@@ -1,4 +1,5 @@
 using Microsoft.AspNetCore.Builder;
+using Rlhf.Labelers.Store;
 using Rlhf.Web.Security;
 
 namespace Rlhf.Web.Labeling;

@@ -2,6 +2,7 @@ using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Http.Features;
 using Microsoft.AspNetCore.Routing;
+using Rlhf.Labelers.Store;
 using Rlhf.Web.Security;
 
 namespace Rlhf.Web.Labeling;

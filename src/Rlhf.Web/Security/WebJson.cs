@@ -1,9 +1,9 @@
-using System.Text.Encodings.Web;
 using System.Text.Json;
 using System.Text.Json.Serialization;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Routing;
+using Rlhf.Labelers.Store;
 
 namespace Rlhf.Web.Security;
 
@@ -11,15 +11,7 @@ namespace Rlhf.Web.Security;
 public static class WebJson
 {
     /// <summary>How all JSON of the servers is read and written.</summary>
-    public static JsonSerializerOptions Options { get; } = new(JsonSerializerDefaults.Web)
-    {
-        PropertyNamingPolicy = JsonNamingPolicy.SnakeCaseLower,
-        DictionaryKeyPolicy = null,
-        Encoder = JavaScriptEncoder.Default,
-        MaxDepth = 32,
-        RespectNullableAnnotations = true,
-        RespectRequiredConstructorParameters = true,
-    };
+    public static JsonSerializerOptions Options => StoreJson.Options;
 
     // A key that is unknown, or there twice, is a mistake that would otherwise do nothing in silence.
     private static readonly JsonSerializerOptions Bodies = new(Options)

@@ -1,4 +1,5 @@
 using System.Globalization;
+using Rlhf.Labelers.Store;
 using Rlhf.Reports;
 
 namespace Rlhf.Labelers;
@@ -8,8 +9,7 @@ namespace Rlhf.Labelers;
 /// <param name="RankingsPerPrompt">How many of them rank each prompt.</param>
 /// <param name="Enough">Rankings that are enough to go on: a share of all at most 1, or a number.</param>
 /// <param name="Wait">Whether to wait for them, or to end until the run is resumed.</param>
-/// <param name="Post">How answers get to them; null where nobody said.</param>
-internal sealed record PeopleSettings(string Store, int RankingsPerPrompt, double Enough, bool Wait, PostAnswers? Post);
+internal sealed record PeopleSettings(string Store, int RankingsPerPrompt, double Enough, bool Wait);
 
 /// <summary>
 /// People rank answers in the browser. The answers lie in a store; the stage waits, or stops, until enough rankings are in. What is there then is
@@ -37,10 +37,9 @@ internal sealed class PeopleLabeler(PeopleSettings settings) : ILabeler
 
     private void Collect(IReadOnlyList<CollectedAnswers> answers, RankingJob job)
     {
-        var post = settings.Post ?? throw new InvalidOperationException("Nobody said how answers get to people.");
         var answersFile = job.Beside("answers.jsonl");
         RankingFile.Write(answersFile, answers, job.Origin);
-        var posted = post(settings.Store, answersFile, job.Round, settings.RankingsPerPrompt);
+        var posted = PostedAnswers.Post(settings.Store, answersFile, job.Round, settings.RankingsPerPrompt);
         var progress = posted.Progress();
         var needed = Needed(settings.Enough, progress.Wanted);
         if (progress.Done < needed && !settings.Wait)
@@ -62,7 +61,7 @@ internal sealed class PeopleLabeler(PeopleSettings settings) : ILabeler
 
     private static long Needed(double enough, long wanted) => Math.Min(wanted, (long)(enough <= 1 ? Math.Ceiling(enough * wanted) : enough));
 
-    private void Wait(RankingJob job, IPostedAnswers posted, RankingProgress state, long needed)
+    private void Wait(RankingJob job, PostedAnswers posted, RankingProgress state, long needed)
     {
         if (state.Done < needed)
         {

@@ -1,3 +1,4 @@
+using Rlhf.Compute.Cpu;
 using Rlhf.Compute;
 using Rlhf.Labelers;
 using Rlhf.Reports;
@@ -9,11 +10,7 @@ namespace Rlhf.Runs;
 /// <param name="Out">The run folder.</param>
 /// <param name="Resume">Whether to go on with the run that is in it.</param>
 /// <param name="Only">Does the next stage of this name only; null: all stages.</param>
-public sealed record RunSettings(string Out, bool Resume = false, string? Only = null)
-{
-    /// <summary>How answers get to people, for recipes with <c>labeler: people</c>.</summary>
-    public PostAnswers? PostAnswers { get; init; }
-}
+public sealed record RunSettings(string Out, bool Resume = false, string? Only = null);
 
 /// <summary>Does the stages of a recipe in order, each at most once: a stage whose summary is written is complete.</summary>
 public static class RecipeRun
@@ -71,7 +68,7 @@ public static class RecipeRun
                 run.Begin(step, inputs);
                 GC.Collect(GC.MaxGeneration, GCCollectionMode.Aggressive); // what was copied out to write the last stage's model would else stand beside this one
                 ResidentMemory.ForgetPeak();
-                var context = new StageContext(recipe, step, run, device, metrics, progress, cancellation) { PostAnswers = settings.PostAnswers };
+                var context = new StageContext(recipe, step, run, device, metrics, progress, cancellation);
                 context.Complete(runStage(context));
                 WriteSummary(recipe, run);
             }

@@ -1,7 +1,6 @@
 using System.Diagnostics;
 using Rlhf.Compute.Operations;
 using Rlhf.Data;
-using Rlhf.Labelers;
 using Rlhf.Model;
 using Rlhf.Model.Checkpoints;
 using Rlhf.Reports;
@@ -64,9 +63,6 @@ public sealed class StageContext
 
     /// <summary>Seconds of the stage, those before an interruption included.</summary>
     public double Seconds => SecondsBefore + Stopwatch.GetElapsedTime(_begun).TotalSeconds;
-
-    /// <summary>How answers get to people; null where nobody said.</summary>
-    internal PostAnswers? PostAnswers { get; init; }
 
     /// <summary>Seconds that earlier attempts took up to the checkpoint that this one goes on from.</summary>
     internal double SecondsBefore { get; set; }

@@ -1,5 +1,5 @@
 using Microsoft.Playwright;
-using Rlhf.Web.Labeling;
+using Rlhf.Labelers.Store;
 using Rlhf.Web.Tests.Browsing;
 
 namespace Rlhf.Web.Tests.Labeling;

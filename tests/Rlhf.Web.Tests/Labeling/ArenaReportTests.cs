@@ -1,5 +1,5 @@
 using Rlhf.Data;
-using Rlhf.Web.Labeling;
+using Rlhf.Labelers.Store;
 using Rlhf.World;
 
 namespace Rlhf.Web.Tests.Labeling;

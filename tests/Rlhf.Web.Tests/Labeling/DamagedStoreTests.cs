@@ -2,7 +2,7 @@ using System.Net;
 using System.Net.Sockets;
 using Microsoft.Data.Sqlite;
 using Rlhf.Cli;
-using Rlhf.Web.Labeling;
+using Rlhf.Labelers.Store;
 using Rlhf.World;
 
 namespace Rlhf.Web.Tests.Labeling;

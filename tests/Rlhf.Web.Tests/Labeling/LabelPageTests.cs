@@ -1,7 +1,7 @@
 using System.Globalization;
 using Microsoft.Playwright;
 using Rlhf.Data;
-using Rlhf.Web.Labeling;
+using Rlhf.Labelers.Store;
 using Rlhf.Web.Tests.Browsing;
 using Xunit.Abstractions;
 

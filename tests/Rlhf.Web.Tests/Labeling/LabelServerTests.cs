@@ -3,6 +3,7 @@ using System.Net.Http.Json;
 using System.Text;
 using System.Text.Json;
 using Microsoft.AspNetCore.Routing;
+using Rlhf.Labelers.Store;
 using Rlhf.Web.Labeling;
 using Rlhf.Web.Security;
 using Rlhf.World;

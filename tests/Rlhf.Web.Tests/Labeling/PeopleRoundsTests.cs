@@ -2,8 +2,8 @@ using System.Diagnostics;
 using System.Text.Json.Nodes;
 using Rlhf.Cli;
 using Rlhf.Labelers;
+using Rlhf.Labelers.Store;
 using Rlhf.Reports;
-using Rlhf.Web.Labeling;
 using Rlhf.World;
 
 namespace Rlhf.Web.Tests.Labeling;

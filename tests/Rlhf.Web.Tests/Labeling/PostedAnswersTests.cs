@@ -1,5 +1,4 @@
-using Rlhf.Labelers;
-using Rlhf.Web.Labeling;
+using Rlhf.Labelers.Store;
 
 namespace Rlhf.Web.Tests.Labeling;
 

@@ -1,6 +1,6 @@
 using System.Text.Json;
 using Rlhf.Data;
-using Rlhf.Web.Labeling;
+using Rlhf.Labelers.Store;
 using Rlhf.World;
 
 namespace Rlhf.Web.Tests.Labeling;

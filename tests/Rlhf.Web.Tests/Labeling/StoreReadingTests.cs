@@ -1,7 +1,7 @@
 using System.Diagnostics;
 using Microsoft.Data.Sqlite;
 using Rlhf.Cli;
-using Rlhf.Web.Labeling;
+using Rlhf.Labelers.Store;
 using Rlhf.World;
 
 namespace Rlhf.Web.Tests.Labeling;

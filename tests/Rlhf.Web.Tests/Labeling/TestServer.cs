@@ -1,4 +1,5 @@
 using Microsoft.AspNetCore.Builder;
+using Rlhf.Labelers.Store;
 using Rlhf.Web.Labeling;
 using Rlhf.Web.Security;
 

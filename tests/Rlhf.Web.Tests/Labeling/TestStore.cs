@@ -1,6 +1,6 @@
 using Npgsql;
 using Rlhf.Data;
-using Rlhf.Web.Labeling;
+using Rlhf.Labelers.Store;
 
 namespace Rlhf.Web.Tests.Labeling;
 

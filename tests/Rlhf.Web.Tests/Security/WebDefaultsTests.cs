@@ -1,6 +1,7 @@
 using System.Net;
 using System.Text;
 using Microsoft.AspNetCore.Builder;
+using Rlhf.Labelers.Store;
 using Rlhf.Web.Security;
 using Rlhf.World;
 

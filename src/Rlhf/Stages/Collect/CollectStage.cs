@@ -115,7 +115,7 @@ internal sealed class CollectStage : Stage<CollectOptions>
         CollectOptions.GoldLabeler => ScoreLabeler.Gold(),
         CollectOptions.JudgeLabeler => new JudgeLabeler(options.Judge!, Path.Combine(context.Folder, "judgements.jsonl")),
         CollectOptions.PeopleLabeler => new PeopleLabeler(new PeopleSettings(
-            options.Store ?? Path.Combine(context.Run.FullPath, "rankings.db"), options.RankingsPerPrompt, options.Enough, options.Wait, context.PostAnswers)),
+            options.Store ?? Path.Combine(context.Run.FullPath, "rankings.db"), options.RankingsPerPrompt, options.Enough, options.Wait)),
         var folder => ScoreLabeler.RewardModel(context.LoadFrozen(folder!, HeadKind.Scalar), AnswerSampler.RowBudget),
     };
 

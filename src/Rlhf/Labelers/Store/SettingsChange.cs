@@ -1,4 +1,4 @@
-namespace Rlhf.Web.Labeling;
+namespace Rlhf.Labelers.Store;
 
 /// <summary>What an owner's page changes of the settings: the fields that it names, and no others.</summary>
 /// <param name="Overlap">See <see cref="LabelSettings.Overlap"/>.</param>

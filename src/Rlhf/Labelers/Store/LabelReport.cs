@@ -1,7 +1,7 @@
 using Rlhf.Data;
 using Rlhf.Evaluation;
 
-namespace Rlhf.Web.Labeling;
+namespace Rlhf.Labelers.Store;
 
 /// <summary>One labeler in the owner's table.</summary>
 /// <param name="Name">Who.</param>

@@ -1,8 +1,7 @@
 using System.Data.Common;
 using Rlhf.Reports;
-using Rlhf.Web.Security;
 
-namespace Rlhf.Web.Labeling;
+namespace Rlhf.Labelers.Store;
 
 public sealed partial class RankingStore
 {

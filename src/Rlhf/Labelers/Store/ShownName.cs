@@ -1,7 +1,7 @@
 using System.Globalization;
 using System.Text;
 
-namespace Rlhf.Web.Labeling;
+namespace Rlhf.Labelers.Store;
 
 /// <summary>Names that pages and exports show: of labelers, rounds and models. Whichever way they come in, they can be read and told apart.</summary>
 internal static class ShownName

@@ -2,7 +2,7 @@ using System.Data.Common;
 using System.Globalization;
 using System.Text.Json;
 
-namespace Rlhf.Web.Labeling;
+namespace Rlhf.Labelers.Store;
 
 /// <summary>
 /// The schema, as numbered steps that are applied once each. What people and models wrote is kept as JSON, in which every character is allowed

@@ -1,6 +1,6 @@
 using System.Globalization;
 
-namespace Rlhf.Web.Labeling;
+namespace Rlhf.Labelers.Store;
 
 /// <summary>Whether a judgement says something about K answers that can be stored.</summary>
 internal static class JudgementRules

@@ -1,6 +1,6 @@
 using Rlhf.Evaluation;
 
-namespace Rlhf.Web.Labeling;
+namespace Rlhf.Labelers.Store;
 
 /// <summary>One labeler's votes in an arena.</summary>
 /// <param name="Name">Who.</param>

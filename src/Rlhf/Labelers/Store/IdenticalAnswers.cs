@@ -1,6 +1,6 @@
 using System.Text.Json.Nodes;
 
-namespace Rlhf.Web.Labeling;
+namespace Rlhf.Labelers.Store;
 
 /// <summary>The same answer twice is one answer: nobody is asked which of two equal texts is better. White space around a text does not count, as nobody sees it.</summary>
 internal static class IdenticalAnswers

@@ -1,4 +1,4 @@
-namespace Rlhf.Web.Labeling;
+namespace Rlhf.Labelers.Store;
 
 /// <summary>What may be wrong with an answer, whatever its place.</summary>
 public static class AnswerFlags

@@ -5,7 +5,7 @@ using System.Text;
 using System.Text.Json;
 using Rlhf.Reports;
 
-namespace Rlhf.Web.Labeling;
+namespace Rlhf.Labelers.Store;
 
 /// <summary>What goes in and comes out as a whole.</summary>
 public sealed partial class RankingStore

@@ -1,9 +1,8 @@
 using System.Data.Common;
 using System.Text.Json;
 using Microsoft.Data.Sqlite;
-using Rlhf.Web.Security;
 
-namespace Rlhf.Web.Labeling;
+namespace Rlhf.Labelers.Store;
 
 /// <summary>Statements with named parameters over any database; a parameter never becomes part of the statement's text.</summary>
 internal static class SqlCommands
@@ -53,7 +52,7 @@ internal static class SqlCommands
         connection.Query(sql, reader => reader.GetInt64(0), parameters)[0];
 
     /// <summary>What stands as JSON in a column.</summary>
-    public static T FromJson<T>(this DbDataReader reader, int column) => JsonSerializer.Deserialize<T>(reader.GetString(column), WebJson.Options) ?? throw new JsonException("null where a value is needed");
+    public static T FromJson<T>(this DbDataReader reader, int column) => JsonSerializer.Deserialize<T>(reader.GetString(column), StoreJson.Options) ?? throw new JsonException("null where a value is needed");
 
     /// <summary>A text, or null.</summary>
     public static string? TextOrNull(this DbDataReader reader, int column) => reader.IsDBNull(column) ? null : reader.GetString(column);

@@ -1,7 +1,7 @@
 using System.Data.Common;
 using System.Text.Json;
 
-namespace Rlhf.Web.Labeling;
+namespace Rlhf.Labelers.Store;
 
 /// <summary>Who gets which task. A task's rankings and running leases together never exceed the overlap; calibration items go to everybody once.</summary>
 public sealed partial class RankingStore

@@ -1,6 +1,6 @@
 using System.Data.Common;
 
-namespace Rlhf.Web.Labeling;
+namespace Rlhf.Labelers.Store;
 
 /// <summary>How far the work is. The number of tasks with each number of rankings is kept beside them, as every answer of the server says how far everybody is and counting them takes long.</summary>
 public sealed partial class RankingStore

@@ -2,7 +2,7 @@ using System.Buffers.Text;
 using System.Security.Cryptography;
 using System.Text;
 
-namespace Rlhf.Web.Security;
+namespace Rlhf.Labelers.Store;
 
 /// <summary>
 /// Secrets that let somebody in: 256 random bits. Only the SHA-256 is stored; nothing slower is needed, as there is no dictionary of such secrets to try.

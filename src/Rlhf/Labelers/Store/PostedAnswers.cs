@@ -1,10 +1,15 @@
 using System.Data.Common;
-using Rlhf.Labelers;
 
-namespace Rlhf.Web.Labeling;
+namespace Rlhf.Labelers.Store;
+
+/// <summary>How far people are with the answers of one collect stage.</summary>
+/// <param name="Done">Judgements in the store, of each prompt no more than are wanted; "cannot judge" counts.</param>
+/// <param name="Wanted">Prompts times rankings for each.</param>
+/// <param name="Labelers">People who have ranked at least one.</param>
+public sealed record RankingProgress(long Done, long Wanted, int Labelers);
 
 /// <summary>The answers of one collect stage in a ranking store. What else is in the store, of other runs too, does not count.</summary>
-public sealed class PostedAnswers : IPostedAnswers
+public sealed class PostedAnswers
 {
     private readonly RankingStore _store;
     private readonly int _rankingsPerPrompt;
@@ -15,7 +20,7 @@ public sealed class PostedAnswers : IPostedAnswers
 
     /// <summary>Puts answers into a store, and raises its overlap where people are to rank each prompt more often than it says.</summary>
     /// <exception cref="InputException">The store cannot be opened.</exception>
-    public static IPostedAnswers Post(string store, string answersFile, string round, int rankingsPerPrompt)
+    public static PostedAnswers Post(string store, string answersFile, string round, int rankingsPerPrompt)
     {
         var opened = RankingStore.Open(store);
         return Reaching(() =>
@@ -25,7 +30,8 @@ public sealed class PostedAnswers : IPostedAnswers
         });
     }
 
-    /// <inheritdoc/>
+    /// <summary>How far people are.</summary>
+    /// <exception cref="RunFailedException">The store cannot be reached any more.</exception>
     public RankingProgress Progress() => Reaching(() =>
     {
         var own = _tasks.ToHashSet();
@@ -36,7 +42,8 @@ public sealed class PostedAnswers : IPostedAnswers
             judgements.DistinctBy(judgement => judgement.Labeler).Count());
     });
 
-    /// <inheritdoc/>
+    /// <summary>Writes the rankings as they are now, one row each, as <c>label export</c> does; the number of rows.</summary>
+    /// <exception cref="RunFailedException">The store cannot be reached any more.</exception>
     public int WriteRankings(TextWriter output) => Reaching(() => RankingExport.Write(_store, output, _tasks));
 
     private static T Reaching<T>(Func<T> work)

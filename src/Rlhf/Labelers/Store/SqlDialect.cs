@@ -2,7 +2,7 @@ using System.Data.Common;
 using Microsoft.Data.Sqlite;
 using Npgsql;
 
-namespace Rlhf.Web.Labeling;
+namespace Rlhf.Labelers.Store;
 
 /// <summary>The little in which the two databases differ.</summary>
 /// <param name="Open">A new connection, ready for use.</param>

@@ -1,9 +1,8 @@
 using System.Data.Common;
 using System.Text.Json;
 using Microsoft.Data.Sqlite;
-using Rlhf.Web.Security;
 
-namespace Rlhf.Web.Labeling;
+namespace Rlhf.Labelers.Store;
 
 /// <summary>
 /// Tasks, labelers and rankings in an SQLite file or a PostgreSQL database. Everything that decides (who gets which task, whether a ranking still counts)
@@ -11,7 +10,7 @@ namespace Rlhf.Web.Labeling;
 /// </summary>
 public sealed partial class RankingStore
 {
-    private static readonly JsonSerializerOptions Json = WebJson.Options;
+    private static readonly JsonSerializerOptions Json = StoreJson.Options;
 
     // SQLite lets one connection write at a time and lets others poll; within this process they queue instead.
     private readonly Lock _writing = new();

@@ -3,7 +3,7 @@ using System.Text.Json;
 using System.Text.Json.Nodes;
 using Rlhf.Data;
 
-namespace Rlhf.Web.Labeling;
+namespace Rlhf.Labelers.Store;
 
 /// <summary>A row of answers, ranked or not, on its way into the store.</summary>
 /// <param name="Answers">The prompt and its answers.</param>
