@@ -4,7 +4,6 @@ using Rlhf.Evaluation;
 using Rlhf.Labelers.Store;
 using Rlhf.Model.Checkpoints;
 using Rlhf.Reports;
-using Rlhf.Text;
 
 namespace Rlhf.Cli.Commands;
 

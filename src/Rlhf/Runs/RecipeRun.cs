@@ -1,6 +1,4 @@
-using Rlhf.Compute.Cpu;
 using Rlhf.Compute;
-using Rlhf.Labelers;
 using Rlhf.Reports;
 using Rlhf.Stages;
 

@@ -1,4 +1,4 @@
-using Rlhf.Compute;
+using Rlhf.Compute.Operations;
 
 namespace Rlhf.Training;
 
