@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Text.RegularExpressions;
 using Rlhf.Cli;
 using Rlhf.Data;
@@ -114,6 +115,17 @@ public sealed partial class DocumentsTests
         }
 
         Assert.NotEmpty(folders);
+    }
+
+    [Fact]
+    public void The_log_has_dated_sections_newest_first()
+    {
+        var lines = File.ReadAllLines(Path.Combine(ReferenceFiles.Repository, "docs", "log.md"));
+        var dates = lines.Where(line => line.StartsWith("## ", StringComparison.Ordinal)).Select(line => DateOnly.ParseExact(line[3..], "yyyy-MM-dd", CultureInfo.InvariantCulture)).ToArray();
+
+        Assert.NotEmpty(dates);
+        Assert.Equal(dates.Distinct().OrderDescending(), dates);
+        Assert.DoesNotContain(lines, line => line.StartsWith('|'));
     }
 
     private static IEnumerable<string> Documents() =>
