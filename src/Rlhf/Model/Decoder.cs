@@ -211,14 +211,14 @@ public sealed class Decoder : IDisposable
     }
 
     private void PackTransposed(PackedWeights weights, FloatBuffer packed) =>
-        Device.PackWeightsTransposed(Part(weights.Offset, (long)weights.Inputs * weights.Outputs), weights.Layout, weights.Inputs, weights.Outputs, packed);
+        Device.PackWeightsTransposed(new(Part(weights.Offset, (long)weights.Inputs * weights.Outputs), weights.Layout, weights.Inputs, weights.Outputs, packed));
 
     private long TransposedLength(PackedWeights weights) => Device.PackedLength(weights.Outputs, weights.Inputs);
 
     private FloatBuffer TransposedPart(PackedWeights weights) => _transposed!.Floats.Slice(weights.TransposedOffset, TransposedLength(weights));
 
     private void Pack(PackedWeights weights, PackedMatrix packed) =>
-        Device.PackWeights(Part(weights.Offset, (long)weights.Inputs * weights.Outputs), weights.Layout, weights.Inputs, weights.Outputs, packed);
+        Device.PackWeights(new(Part(weights.Offset, (long)weights.Inputs * weights.Outputs), weights.Layout, weights.Inputs, weights.Outputs, packed));
 
     private PackedMatrix PackedPart(PackedWeights weights) => new(_packed!.Floats.Slice(weights.PackedOffset, Device.PackedLength(weights.Inputs, weights.Outputs, _storage)), _storage);
 

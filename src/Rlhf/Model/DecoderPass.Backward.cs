@@ -38,7 +38,7 @@ public sealed partial class DecoderPass
 
         var dEmbedding = Dropped(dx, N, default, scratch.Width, site: 0);
         var dPositions = Decoder.PartOf(gradients, decoder.Layout.PositionEmbedding, (long)_config.PositionRows * C);
-        _device.EmbeddingBackward(_tokens, _positions, dEmbedding, N, C, gradients.Slice(decoder.Layout.TokenEmbedding, (long)_config.VocabularySize * C), dPositions);
+        _device.EmbeddingBackward(new(_tokens, _positions, dEmbedding, N, C, gradients.Slice(decoder.Layout.TokenEmbedding, (long)_config.VocabularySize * C), dPositions));
         _keep = Keep.Nothing;
     }
 
@@ -51,11 +51,11 @@ public sealed partial class DecoderPass
         _linear.Backward(layer, LinearRole.Down, rows, a.Activated, dDown, p.DownBias, s.FeedForward, gradients);
         if (_config.FeedForward == FeedForward.SwiGlu)
         {
-            _device.SwiGluBackward(a.Up, s.FeedForward, rows, _config.FeedForwardWidth, s.Up);
+            _device.SwiGluBackward(new(a.Up, s.FeedForward, rows, _config.FeedForwardWidth, s.Up));
         }
         else
         {
-            _device.GeluBackward(a.Up.Slice(0, (long)rows * decoder.UpWidth), s.FeedForward, s.Up);
+            _device.GeluBackward(new(a.Up.Slice(0, (long)rows * decoder.UpWidth), s.FeedForward, s.Up));
         }
 
         _linear.Backward(layer, LinearRole.Up, rows, a.MiddleNormed, s.Up, p.UpBias, s.Width, gradients);
@@ -73,9 +73,9 @@ public sealed partial class DecoderPass
         if (last)
         {
             _device.Fill(s.Attended, 0f);
-            _device.ScatterAddRows(dAttended, _targetRows, R, _shape.OutputWidth, s.Attended);
+            _device.ScatterAddRows(new(dAttended, _targetRows, R, _shape.OutputWidth, s.Attended));
             var all = arena.TakeZeroed((long)N * C);
-            _device.ScatterAddRows(dx, _targetRows, R, C, all);
+            _device.ScatterAddRows(new(dx, _targetRows, R, C, all));
             dx = all;
         }
     }
@@ -84,16 +84,16 @@ public sealed partial class DecoderPass
     {
         var a = _layers[layer];
         var p = decoder.Layout.LayerParameters(layer);
-        _device.AttentionBackward(a.Qkv, SpansOf(layer), _shape, a.Attended, a.LogSumExp, s.Attended, s.Qkv);
+        _device.AttentionBackward(new(a.Qkv, SpansOf(layer), _shape, a.Attended, a.LogSumExp, s.Attended, s.Qkv));
         Rotate(s.Qkv, inverse: true);
         if (_config.QueryKeyNorm)
         {
             var (d, keys) = (_shape.HeadWidth, (long)_shape.Heads * _shape.HeadWidth);
-            _device.RmsNormBackward(
-                a.RawQkv, decoder.Part(p.QueryNorm, d), a.QueryReciprocal, s.Qkv, N, _shape.Heads, d, _shape.RowWidth, accumulate: false, s.Qkv, Decoder.PartOf(gradients, p.QueryNorm, d));
-            _device.RmsNormBackward(
-                a.RawQkv.From(keys), decoder.Part(p.KeyNorm, d), a.KeyReciprocal, s.Qkv.From(keys), N, _shape.KeyValueHeads, d, _shape.RowWidth, accumulate: false, s.Qkv.From(keys),
-                Decoder.PartOf(gradients, p.KeyNorm, d));
+            _device.RmsNormBackward(new(
+                a.RawQkv, decoder.Part(p.QueryNorm, d), a.QueryReciprocal, s.Qkv, N, _shape.Heads, d, _shape.RowWidth, Accumulate: false, s.Qkv, Decoder.PartOf(gradients, p.QueryNorm, d)));
+            _device.RmsNormBackward(new(
+                a.RawQkv.From(keys), decoder.Part(p.KeyNorm, d), a.KeyReciprocal, s.Qkv.From(keys), N, _shape.KeyValueHeads, d, _shape.RowWidth, Accumulate: false, s.Qkv.From(keys),
+                Decoder.PartOf(gradients, p.KeyNorm, d)));
         }
 
         if (layer == LastLayer)
@@ -112,11 +112,11 @@ public sealed partial class DecoderPass
     {
         if (_config.Normalization == Normalization.LayerNorm)
         {
-            _device.LayerNormBackward(a.Input, decoder.Part(gain, C), a.Mean, a.Reciprocal, dy, rows, C, dx, gradients.Slice(gain, C), Decoder.PartOf(gradients, bias, C));
+            _device.LayerNormBackward(new(a.Input, decoder.Part(gain, C), a.Mean, a.Reciprocal, dy, rows, C, dx, gradients.Slice(gain, C), Decoder.PartOf(gradients, bias, C)));
         }
         else
         {
-            _device.RmsNormBackward(a.Input, decoder.Part(gain, C), a.Reciprocal, dy, rows, 1, C, C, accumulate: true, dx, gradients.Slice(gain, C));
+            _device.RmsNormBackward(new(a.Input, decoder.Part(gain, C), a.Reciprocal, dy, rows, 1, C, C, Accumulate: true, dx, gradients.Slice(gain, C)));
         }
     }
 
@@ -128,7 +128,7 @@ public sealed partial class DecoderPass
             return dx;
         }
 
-        _device.AddDropped(default, dx, rows, C, _noise.At(site), numbers, scratch);
+        _device.AddDropped(new(default, dx, rows, C, _noise.At(site), numbers, scratch));
         return scratch;
     }
 }

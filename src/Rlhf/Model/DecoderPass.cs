@@ -142,15 +142,15 @@ public sealed partial class DecoderPass(Decoder decoder, Arena arena)
     {
         var x = arena.Take((long)N * C);
         var positions = decoder.Part(decoder.Layout.PositionEmbedding, (long)_config.PositionRows * C);
-        _device.EmbeddingForward(_tokens, _positions, decoder.Part(decoder.Layout.TokenEmbedding, (long)_config.VocabularySize * C), positions, N, C, x);
+        _device.EmbeddingForward(new(_tokens, _positions, decoder.Part(decoder.Layout.TokenEmbedding, (long)_config.VocabularySize * C), positions, N, C, x));
         if (_noise.NoiseAlpha > 0)
         {
-            _device.AddUniformNoise(x, NoiseScales(), N, C, _noise.At(TrainingNoise.SitesPerStep - 1));
+            _device.AddUniformNoise(new(x, NoiseScales(), N, C, _noise.At(TrainingNoise.SitesPerStep - 1)));
         }
 
         if (_noise.Dropout.IsActive)
         {
-            _device.AddDropped(default, x, N, C, _noise.At(0), default, x);
+            _device.AddDropped(new(default, x, N, C, _noise.At(0), default, x));
         }
 
         return x;
@@ -191,14 +191,14 @@ public sealed partial class DecoderPass(Decoder decoder, Arena arena)
         if (_config.QueryKeyNorm)
         {
             _device.Copy(a.RawQkv, a.Qkv);
-            _device.RmsNormForward(a.RawQkv, decoder.Part(p.QueryNorm, _shape.HeadWidth), N, _shape.Heads, _shape.HeadWidth, _shape.RowWidth, (float)_config.NormEpsilon, a.Qkv, a.QueryReciprocal);
+            _device.RmsNormForward(new(a.RawQkv, decoder.Part(p.QueryNorm, _shape.HeadWidth), N, _shape.Heads, _shape.HeadWidth, _shape.RowWidth, (float)_config.NormEpsilon, a.Qkv, a.QueryReciprocal));
             var keys = (long)_shape.Heads * _shape.HeadWidth;
-            _device.RmsNormForward(
-                a.RawQkv.From(keys), decoder.Part(p.KeyNorm, _shape.HeadWidth), N, _shape.KeyValueHeads, _shape.HeadWidth, _shape.RowWidth, (float)_config.NormEpsilon, a.Qkv.From(keys), a.KeyReciprocal);
+            _device.RmsNormForward(new(
+                a.RawQkv.From(keys), decoder.Part(p.KeyNorm, _shape.HeadWidth), N, _shape.KeyValueHeads, _shape.HeadWidth, _shape.RowWidth, (float)_config.NormEpsilon, a.Qkv.From(keys), a.KeyReciprocal));
         }
 
         Rotate(a.Qkv, inverse: false);
-        _device.AttentionForward(a.Qkv, SpansOf(layer), _shape, keyValues, a.Attended, a.LogSumExp);
+        _device.AttentionForward(new(a.Qkv, SpansOf(layer), _shape, keyValues, a.Attended, a.LogSumExp));
     }
 
     private void AttentionResult(int layer, in LayerActivations a)
@@ -206,12 +206,12 @@ public sealed partial class DecoderPass(Decoder decoder, Arena arena)
         var rows = RowsAfterAttention(layer);
         if (layer == LastLayer)
         {
-            _device.GatherRows(a.Attended, _targetRows, R, _shape.OutputWidth, a.AttendedRows);
-            _device.GatherRows(a.Input, _targetRows, R, C, a.ResidualRows);
+            _device.GatherRows(new(a.Attended, _targetRows, R, _shape.OutputWidth, a.AttendedRows));
+            _device.GatherRows(new(a.Input, _targetRows, R, C, a.ResidualRows));
         }
 
         _linear.Forward(layer, LinearRole.Output, rows, a.AttendedRows, decoder.Layout.LayerParameters(layer).OutputBias, a.Middle);
-        _device.AddDropped(a.ResidualRows, a.Middle, rows, C, _noise.At((ulong)(1 + (2 * layer))), NumbersAfterAttention(layer), a.Middle);
+        _device.AddDropped(new(a.ResidualRows, a.Middle, rows, C, _noise.At((ulong)(1 + (2 * layer))), NumbersAfterAttention(layer), a.Middle));
     }
 
     /// <summary>The feed-forward block up to its activation: what the backward pass reads.</summary>
@@ -223,11 +223,11 @@ public sealed partial class DecoderPass(Decoder decoder, Arena arena)
         _linear.Forward(layer, LinearRole.Up, rows, a.MiddleNormed, p.UpBias, a.Up);
         if (_config.FeedForward == FeedForward.SwiGlu)
         {
-            _device.SwiGluForward(a.Up, rows, _config.FeedForwardWidth, a.Activated);
+            _device.SwiGluForward(new(a.Up, rows, _config.FeedForwardWidth, a.Activated));
         }
         else
         {
-            _device.GeluForward(a.Up.Slice(0, (long)rows * decoder.UpWidth), a.Activated);
+            _device.GeluForward(new(a.Up.Slice(0, (long)rows * decoder.UpWidth), a.Activated));
         }
     }
 
@@ -236,18 +236,18 @@ public sealed partial class DecoderPass(Decoder decoder, Arena arena)
         var p = decoder.Layout.LayerParameters(layer);
         var rows = RowsAfterAttention(layer);
         _linear.Forward(layer, LinearRole.Down, rows, a.Activated, p.DownBias, a.Result);
-        _device.AddDropped(a.Middle, a.Result, rows, C, _noise.At((ulong)(2 + (2 * layer))), NumbersAfterAttention(layer), a.Result);
+        _device.AddDropped(new(a.Middle, a.Result, rows, C, _noise.At((ulong)(2 + (2 * layer))), NumbersAfterAttention(layer), a.Result));
     }
 
     private void NormForward(int rows, FloatBuffer x, long gain, long? bias, FloatBuffer y, FloatBuffer mean, FloatBuffer reciprocal)
     {
         if (_config.Normalization == Normalization.LayerNorm)
         {
-            _device.LayerNormForward(x, decoder.Part(gain, C), decoder.Part(bias, C), rows, C, (float)_config.NormEpsilon, y, mean, reciprocal);
+            _device.LayerNormForward(new(x, decoder.Part(gain, C), decoder.Part(bias, C), rows, C, (float)_config.NormEpsilon, y, mean, reciprocal));
         }
         else
         {
-            _device.RmsNormForward(x, decoder.Part(gain, C), rows, 1, C, C, (float)_config.NormEpsilon, y, reciprocal);
+            _device.RmsNormForward(new(x, decoder.Part(gain, C), rows, 1, C, C, (float)_config.NormEpsilon, y, reciprocal));
         }
     }
 
@@ -255,7 +255,7 @@ public sealed partial class DecoderPass(Decoder decoder, Arena arena)
     {
         if (_config.Positions == Positions.Rotary)
         {
-            _device.Rotate(qkv, _positions, decoder.Cosines, decoder.Sines, N, _shape.Heads + _shape.KeyValueHeads, _shape.HeadWidth, _shape.RowWidth, inverse);
+            _device.Rotate(new(qkv, _positions, decoder.Cosines, decoder.Sines, N, _shape.Heads + _shape.KeyValueHeads, _shape.HeadWidth, _shape.RowWidth, inverse));
         }
     }
 }

@@ -41,7 +41,7 @@ public sealed class LanguageHead(Decoder decoder, Arena arena)
         _inverseTemperature = (float)(1 / temperature);
         _logits = keep && (long)_count * v <= MostKeptLogits ? arena.Take((long)_count * v) : default;
         var logs = arena.Take(_count);
-        _device.LanguageHeadForward(hidden, decoder.Packed(decoder.Head, default), _targets, _count, c, v, _inverseTemperature, logs, _entropies, _logSumExp, _logits);
+        _device.LanguageHeadForward(new(hidden, decoder.Packed(decoder.Head, default), _targets, _count, c, v, _inverseTemperature, logs, _entropies, _logSumExp, _logits));
         _device.CopyOut(logs, logProbabilities[.._count]);
         if (!entropies.IsEmpty)
         {
@@ -54,7 +54,7 @@ public sealed class LanguageHead(Decoder decoder, Arena arena)
     {
         var (c, v) = (decoder.Config.Width, decoder.Config.VocabularySize);
         var logits = arena.Take((long)batch.TargetCount * v);
-        _device.LinearForward(hidden, decoder.Packed(decoder.Head, default), default, batch.TargetCount, c, v, logits);
+        _device.LinearForward(new(hidden, decoder.Packed(decoder.Head, default), default, batch.TargetCount, c, v, logits));
         return logits;
     }
 
@@ -77,10 +77,10 @@ public sealed class LanguageHead(Decoder decoder, Arena arena)
         }
 
         var dRows = arena.Take((long)_count * c);
-        _device.LanguageHeadBackward(
+        _device.LanguageHeadBackward(new(
             _hidden, decoder.Packed(decoder.Head, default), decoder.Part(decoder.Layout.Head, (long)v * c), _targets, _count, c, v, _inverseTemperature, _entropies, _logSumExp, _logits, dLogs, dEntropy,
-            dRows, gradients.Slice(decoder.Layout.Head, (long)v * c));
-        _device.AddDropped(dHidden, dRows, _count, c, default, default, dHidden);
+            dRows, gradients.Slice(decoder.Layout.Head, (long)v * c)));
+        _device.AddDropped(new(dHidden, dRows, _count, c, default, default, dHidden));
     }
 }
 
@@ -106,7 +106,7 @@ public sealed class ScalarHead(Decoder decoder, Arena arena)
         var c = decoder.Config.Width;
         _hidden = hidden;
         var output = arena.Take(_count);
-        _device.ScalarHeadForward(hidden, decoder.Part(decoder.ScalarWeight, c), decoder.Part(decoder.ScalarBias, 1), _count, c, output);
+        _device.ScalarHeadForward(new(hidden, decoder.Part(decoder.ScalarWeight, c), decoder.Part(decoder.ScalarBias, 1), _count, c, output));
         _device.CopyOut(output, values[.._count]);
     }
 
@@ -122,7 +122,7 @@ public sealed class ScalarHead(Decoder decoder, Arena arena)
         var dOutput = arena.Take(_count);
         _device.CopyIn(dValues[.._count], dOutput);
         var dRows = arena.Take((long)_count * c);
-        _device.ScalarHeadBackward(_hidden, decoder.Part(decoder.ScalarWeight, c), dOutput, _count, c, dRows, gradients.Slice(decoder.ScalarWeight, c), gradients.Slice(decoder.ScalarBias, 1));
-        _device.AddDropped(dHidden, dRows, _count, c, default, default, dHidden);
+        _device.ScalarHeadBackward(new(_hidden, decoder.Part(decoder.ScalarWeight, c), dOutput, _count, c, dRows, gradients.Slice(decoder.ScalarWeight, c), gradients.Slice(decoder.ScalarBias, 1)));
+        _device.AddDropped(new(dHidden, dRows, _count, c, default, default, dHidden));
     }
 }

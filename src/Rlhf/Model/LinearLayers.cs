@@ -17,7 +17,7 @@ internal sealed class LinearLayers(Decoder decoder, Arena arena)
     public void Forward(int layer, LinearRole role, int rows, FloatBuffer x, long? bias, FloatBuffer y)
     {
         var w = decoder.Linear(layer, role);
-        _device.LinearForward(x, decoder.Packed(w, _packing), decoder.Part(bias, w.Outputs), rows, w.Inputs, w.Outputs, y);
+        _device.LinearForward(new(x, decoder.Packed(w, _packing), decoder.Part(bias, w.Outputs), rows, w.Inputs, w.Outputs, y));
     }
 
     /// <summary>Adds to the gradients of weights and bias; dx = dy W^T.</summary>
@@ -25,7 +25,7 @@ internal sealed class LinearLayers(Decoder decoder, Arena arena)
     {
         var w = decoder.Linear(layer, role);
         BackwardWeights(w, rows, x, dy, w.Outputs, bias, gradients);
-        _device.LinearBackwardInput(dy, decoder.PackedTransposed(w, _packing), rows, w.Inputs, w.Outputs, accumulate: false, dx);
+        _device.LinearBackwardInput(new(dy, decoder.PackedTransposed(w, _packing), rows, w.Inputs, w.Outputs, Accumulate: false, dx));
     }
 
     /// <summary>The fused projection with queries for <paramref name="queryRows"/> alone, to the same bits; other rows' queries are undefined but finite.</summary>
@@ -43,11 +43,11 @@ internal sealed class LinearLayers(Decoder decoder, Arena arena)
         if (count > 0)
         {
             var queries = arena.TakeZeroed((long)count * w.Outputs);
-            _device.LinearForward(Gathered(x, queryRows, w.Inputs), packed, biases, count, w.Inputs, QueryOutputs(w), queries);
-            _device.ScatterAddRows(queries, queryRows, count, w.Outputs, qkv);
+            _device.LinearForward(new(Gathered(x, queryRows, w.Inputs), packed, biases, count, w.Inputs, QueryOutputs(w), queries));
+            _device.ScatterAddRows(new(queries, queryRows, count, w.Outputs, qkv));
         }
 
-        _device.LinearForward(x, packed, biases, rows, w.Inputs, KeyValueOutputs(w), qkv);
+        _device.LinearForward(new(x, packed, biases, rows, w.Inputs, KeyValueOutputs(w), qkv));
     }
 
     /// <summary>Back through <see cref="ForwardQkv"/>, where the gradients of queries that nobody asks are zero.</summary>
@@ -66,14 +66,14 @@ internal sealed class LinearLayers(Decoder decoder, Arena arena)
         BackwardWeights(w, count, queryX, dQueries, QueryOutputs(w), bias, gradients);
         BackwardWeights(w, rows, x, dQkv, KeyValueOutputs(w), bias, gradients);
         var packed = decoder.PackedTransposed(w, _packing);
-        _device.LinearBackwardInput(dQueries, packed, count, w.Inputs, QueryOutputs(w), accumulate: false, dQueryX);
+        _device.LinearBackwardInput(new(dQueries, packed, count, w.Inputs, QueryOutputs(w), Accumulate: false, dQueryX));
         if (count < rows)
         {
             _device.Fill(dx.Slice(0, (long)rows * w.Inputs), 0f);
-            _device.ScatterAddRows(dQueryX, queryRows, count, w.Inputs, dx);
+            _device.ScatterAddRows(new(dQueryX, queryRows, count, w.Inputs, dx));
         }
 
-        _device.LinearBackwardInput(dQkv, packed, rows, w.Inputs, KeyValueOutputs(w), accumulate: true, dx);
+        _device.LinearBackwardInput(new(dQkv, packed, rows, w.Inputs, KeyValueOutputs(w), Accumulate: true, dx));
     }
 
     /// <summary>Whether the queries' columns end where a packed step does.</summary>
@@ -86,10 +86,10 @@ internal sealed class LinearLayers(Decoder decoder, Arena arena)
     private FloatBuffer Gathered(FloatBuffer x, IntBuffer rows, int width)
     {
         var gathered = arena.Take((long)rows.Length * width);
-        _device.GatherRows(x, rows, (int)rows.Length, width, gathered);
+        _device.GatherRows(new(x, rows, (int)rows.Length, width, gathered));
         return gathered;
     }
 
     private void BackwardWeights(PackedWeights w, int rows, FloatBuffer x, FloatBuffer dy, Outputs outputs, long? bias, FloatBuffer gradients) =>
-        _device.LinearBackwardWeights(x, dy, rows, w.Inputs, outputs, w.Layout, gradients.Slice(w.Offset, (long)w.Inputs * w.Outputs), Decoder.PartOf(gradients, bias, w.Outputs));
+        _device.LinearBackwardWeights(new(x, dy, rows, w.Inputs, outputs, w.Layout, gradients.Slice(w.Offset, (long)w.Inputs * w.Outputs), Decoder.PartOf(gradients, bias, w.Outputs)));
 }

@@ -19,13 +19,13 @@ public static class DeviceProbe
         var y = memory.Floats.Slice(xLength, yLength);
         var w = Filled(device, memory.Floats.Slice(xLength + yLength, wLength), 2);
         var packed = memory.Floats.From(xLength + yLength + wLength);
-        device.PackWeights(w, WeightLayout.InputMajor, inputs, outputs, packed);
+        device.PackWeights(new(w, WeightLayout.InputMajor, inputs, outputs, packed));
         var best = double.PositiveInfinity;
         var all = Stopwatch.StartNew();
         for (var i = 0; i < Repetitions || all.Elapsed.TotalSeconds < Seconds; i++)
         {
             var start = Stopwatch.GetTimestamp();
-            device.LinearForward(x, packed, default, rows, inputs, outputs, y);
+            device.LinearForward(new(x, packed, default, rows, inputs, outputs, y));
             best = Math.Min(best, Stopwatch.GetElapsedTime(start).TotalSeconds);
         }
 
@@ -74,10 +74,10 @@ public static class DeviceProbe
         var packed = arena.Take(device.PackedLength(Inputs, Outputs));
         var (y, normed, active) = (arena.Take(Rows * Outputs), arena.Take(Rows * Outputs), arena.Take(Rows * Outputs));
         var (gain, root) = (Filled(device, arena.Take(Outputs), 3), arena.Take(Rows));
-        device.PackWeights(weights, WeightLayout.InputMajor, Inputs, Outputs, packed);
-        device.LinearForward(x, packed, default, Rows, Inputs, Outputs, y);
-        device.RmsNormForward(y, gain, Rows, 1, Outputs, Outputs, 1e-5f, normed, root);
-        device.GeluForward(y, active);
+        device.PackWeights(new(weights, WeightLayout.InputMajor, Inputs, Outputs, packed));
+        device.LinearForward(new(x, packed, default, Rows, Inputs, Outputs, y));
+        device.RmsNormForward(new(y, gain, Rows, 1, Outputs, Outputs, 1e-5f, normed, root));
+        device.GeluForward(new(y, active));
         return [.. new[] { y, normed, active }.Select(buffer => Read(device, buffer))];
     }
 

@@ -251,7 +251,7 @@ public sealed class GenerationBatch : IDisposable
             var count = end - start;
             var values = _arena.Take(count);
             var rows = _rows.Slice((long)start * vocabulary, (long)count * vocabulary);
-            _decoder.Device.LogProbabilities(rows, _arena.Take(_chosen.AsSpan(start, count)), count, vocabulary, (float)(1 / temperature), values);
+            _decoder.Device.LogProbabilities(new(rows, _arena.Take(_chosen.AsSpan(start, count)), count, vocabulary, (float)(1 / temperature), values));
             _decoder.Device.CopyOut(values, _logProbabilities.AsSpan(start, count));
         }
     }

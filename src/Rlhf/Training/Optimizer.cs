@@ -52,10 +52,10 @@ public sealed class Optimizer : IDisposable
         var scale = _maxNorm is { } most ? Math.Min(1, most / (norm + 1e-6)) : 1;
         foreach (var (range, decays) in _decoder.OptimizerRanges)
         {
-            device.AdamW(
+            device.AdamW(new(
                 _decoder.Parameters.Slice(range.Offset, range.Length), Gradients.Slice(range.Offset, range.Length), _first.Floats.Slice(range.Offset, range.Length),
                 _second.Floats.Slice(range.Offset, range.Length),
-                new AdamWStep(learningRate, _options.Beta1, _options.Beta2, _options.Epsilon, decays ? _options.WeightDecay : 0, Steps, scale));
+                new AdamWStep(learningRate, _options.Beta1, _options.Beta2, _options.Epsilon, decays ? _options.WeightDecay : 0, Steps, scale)));
         }
 
         device.Fill(Gradients, 0f);

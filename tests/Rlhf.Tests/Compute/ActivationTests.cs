@@ -14,11 +14,11 @@ public sealed class ActivationTests
             var (x, dy) = (Check.Random(length, length, 6), Check.Random(length + 100, length));
             using var bench = new DeviceBench(set, threads: 2);
             var (bx, y) = (bench.Put(x), bench.Room(length));
-            bench.Device.GeluForward(bx, y);
+            bench.Device.GeluForward(new(bx, y));
             Check.Close([.. x.Select(PlainOperations.Gelu)], bench.Get(y), 1e-6, "y");
 
             var dx = bench.Put(dy);
-            bench.Device.GeluBackward(bx, dx, dx);
+            bench.Device.GeluBackward(new(bx, dx, dx));
             Check.Close(Check.Gradient(x, a => Check.Dot(dy, a.Select(PlainOperations.Gelu))), bench.Get(dx), 2e-6, "dx");
         }
     }
@@ -29,7 +29,7 @@ public sealed class ActivationTests
     {
         using var bench = new DeviceBench(set);
         var y = bench.Room(5);
-        bench.Device.GeluForward(bench.Put(1e4f, -1e4f, 50f, -50f, float.NaN), y);
+        bench.Device.GeluForward(new(bench.Put(1e4f, -1e4f, 50f, -50f, float.NaN), y));
         var values = bench.Get(y);
         Assert.Equal([1e4f, 0f, 50f, 0f], values[..4].Select(v => v + 0f));
         Assert.True(float.IsNaN(values[4]));
@@ -45,9 +45,9 @@ public sealed class ActivationTests
             var (gateUp, dy) = (Check.Random(1, rows * 2 * width, 5), Check.Random(2, rows * width));
             using var bench = new DeviceBench(set, threads: 2);
             var (x, y, dx) = (bench.Put(gateUp), bench.Room(rows * width), bench.Room(rows * 2 * width));
-            bench.Device.SwiGluForward(x, rows, width, y);
+            bench.Device.SwiGluForward(new(x, rows, width, y));
             Check.Close(Plain.SwiGlu(gateUp, width), bench.Get(y), 2e-6, "y");
-            bench.Device.SwiGluBackward(x, bench.Put(dy), rows, width, dx);
+            bench.Device.SwiGluBackward(new(x, bench.Put(dy), rows, width, dx));
             Check.Close(Check.Gradient(gateUp, a => Check.Dot(dy, Plain.SwiGlu(a, width))), bench.Get(dx), 5e-6, "dx");
         }
     }
@@ -76,9 +76,9 @@ public sealed class ActivationTests
 
         using var bench = new DeviceBench(set, threads: 2);
         var (buffer, cosines, sines, where) = (bench.Put(x), bench.Put(table.Select(Math.Cos)), bench.Put(table.Select(Math.Sin)), bench.Put(positions));
-        bench.Device.Rotate(buffer, where, cosines, sines, positions.Length, heads, headWidth, stride, inverse: false);
+        bench.Device.Rotate(new(buffer, where, cosines, sines, positions.Length, heads, headWidth, stride, Inverse: false));
         Check.Close(expected, bench.Get(buffer), 1e-6, "turned");
-        bench.Device.Rotate(buffer, where, cosines, sines, positions.Length, heads, headWidth, stride, inverse: true);
+        bench.Device.Rotate(new(buffer, where, cosines, sines, positions.Length, heads, headWidth, stride, Inverse: true));
         Check.Close(x, bench.Get(buffer), 1e-6, "turned back");
     }
 }

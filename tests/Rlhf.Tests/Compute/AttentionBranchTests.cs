@@ -149,10 +149,10 @@ public sealed class AttentionBranchTests
             var length = (int)bench.Device.KeyValueLength(shape, capacity);
             var (keyValues, output) = (bench.Room(2 * length), bench.Room((past + 2) * shape.OutputWidth));
             var qkv = Check.Floats(past, (past + 2) * shape.RowWidth);
-            bench.Device.AttentionForward(bench.Put(qkv), [new SequenceSpan(0, past + 2, 0, 0, capacity)], shape, keyValues, output, default);
-            bench.Device.CopyKeyValues(keyValues.Slice(0, length), keyValues.From(length), shape, capacity, past);
+            bench.Device.AttentionForward(new(bench.Put(qkv), [new SequenceSpan(0, past + 2, 0, 0, capacity)], shape, keyValues, output, default));
+            bench.Device.CopyKeyValues(new(keyValues.Slice(0, length), keyValues.From(length), shape, capacity, past));
             var next = bench.Room(2 * shape.OutputWidth);
-            bench.Device.AttentionForward(bench.Put(qkv[(past * shape.RowWidth)..]), [new SequenceSpan(0, 2, past, length, capacity)], shape, keyValues, next, default);
+            bench.Device.AttentionForward(new(bench.Put(qkv[(past * shape.RowWidth)..]), [new SequenceSpan(0, 2, past, length, capacity)], shape, keyValues, next, default));
             Check.SameBits(bench.Get(output).AsSpan(past * shape.OutputWidth), bench.Get(next), $"past {past}");
         }
     }
@@ -163,7 +163,7 @@ public sealed class AttentionBranchTests
         var shape = new AttentionShape(1, 1, 8);
         using var bench = new DeviceBench(CpuDevice.Available[0]);
         var (qkv, room, keyValues) = (bench.Zeros(8 * shape.RowWidth), bench.Room(8 * shape.OutputWidth), bench.Room(4 * bench.Device.KeyValueLength(shape, 32)));
-        void Forward(params SequenceSpan[] spans) => bench.Device.AttentionForward(qkv, spans, shape, keyValues, room, default);
+        void Forward(params SequenceSpan[] spans) => bench.Device.AttentionForward(new(qkv, spans, shape, keyValues, room, default));
         var prompt = new SequenceSpan(0, 2, 0, 0, 32);
         var (branch, other) = (new SequenceSpan(2, 2, 2, 256, 32, 0), new SequenceSpan(4, 1, 0, 512, 32));
         Forward(prompt, branch);
@@ -173,7 +173,7 @@ public sealed class AttentionBranchTests
         Assert.Throws<ArgumentException>(() => Forward(prompt, branch, new SequenceSpan(4, 1, 2, 512, 32, 1))); // a branch of a branch
         Assert.Throws<ArgumentOutOfRangeException>(() => Forward(prompt with { FirstQuery = 3 }));
         Assert.Throws<ArgumentOutOfRangeException>(() => Forward(prompt with { FirstQuery = -1 }));
-        Assert.Throws<ArgumentException>(() => bench.Device.AttentionBackward(qkv, [branch with { Prefix = -1 }], shape, room, room, room, qkv));
+        Assert.Throws<ArgumentException>(() => bench.Device.AttentionBackward(new(qkv, [branch with { Prefix = -1 }], shape, room, room, room, qkv)));
     }
 
     private static (float[] Output, float[] LogSumExp) Forward(DeviceBench bench, float[] qkv, SequenceSpan[] spans, AttentionShape shape)
@@ -187,7 +187,7 @@ public sealed class AttentionBranchTests
         var rows = qkv.Length / shape.RowWidth;
         var keyValues = bench.Room(spans.Max(span => span.Store + bench.Device.KeyValueLength(shape, span.Capacity)));
         var (output, logSumExp) = (bench.Room(rows * shape.OutputWidth), bench.Room(rows * shape.Heads));
-        bench.Device.AttentionForward(qkv, spans, shape, keyValues, output, logSumExp);
+        bench.Device.AttentionForward(new(qkv, spans, shape, keyValues, output, logSumExp));
         return (output, logSumExp);
     }
 
@@ -195,7 +195,7 @@ public sealed class AttentionBranchTests
     {
         var (read, dQkv) = (bench.Put(qkv), bench.Room(qkv.Length));
         var (output, logSumExp) = Forward(bench, read, spans, shape);
-        bench.Device.AttentionBackward(read, spans, shape, output, logSumExp, bench.Put(dOutput), dQkv);
+        bench.Device.AttentionBackward(new(read, spans, shape, output, logSumExp, bench.Put(dOutput), dQkv));
         return bench.Get(dQkv);
     }
 

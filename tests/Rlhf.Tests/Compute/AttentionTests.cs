@@ -45,7 +45,7 @@ public sealed class AttentionTests
                 var count = Math.Min(chunk, rows - past);
                 var part = bench.Put([.. new float[before * shape.RowWidth], .. qkv.AsSpan(past * shape.RowWidth, count * shape.RowWidth)]);
                 var room = bench.Zeros((before + count) * shape.OutputWidth);
-                bench.Device.AttentionForward(part, [new SequenceSpan(before, count, past, offset, capacity)], shape, keyValues, room, default);
+                bench.Device.AttentionForward(new(part, [new SequenceSpan(before, count, past, offset, capacity)], shape, keyValues, room, default));
                 output.AddRange(bench.Get(room)[(before * shape.OutputWidth)..]);
             }
 
@@ -165,7 +165,7 @@ public sealed class AttentionTests
     {
         var rows = lengths.Sum();
         var (output, logSumExp, keyValues) = (bench.Room(rows * shape.OutputWidth), bench.Room(rows * shape.Heads), bench.Room(lengths.Sum(l => bench.Device.KeyValueLength(shape, l))));
-        bench.Device.AttentionForward(qkv, Spans(bench, shape, lengths), shape, keyValues, output, logSumExp);
+        bench.Device.AttentionForward(new(qkv, Spans(bench, shape, lengths), shape, keyValues, output, logSumExp));
         return (output, logSumExp);
     }
 
@@ -173,7 +173,7 @@ public sealed class AttentionTests
     {
         var (read, dQkv) = (bench.Put(qkv), bench.Room(qkv.Length));
         var (output, logSumExp) = Forward(bench, read, shape, lengths);
-        bench.Device.AttentionBackward(read, Spans(bench, shape, lengths), shape, output, logSumExp, bench.Put(dOutput), dQkv);
+        bench.Device.AttentionBackward(new(read, Spans(bench, shape, lengths), shape, output, logSumExp, bench.Put(dOutput), dQkv));
         return (bench.Get(output), bench.Get(dQkv));
     }
 }

@@ -20,9 +20,9 @@ public sealed class FlatTests
             var (p, m, v) = (bench.Put(initial), bench.Zeros(initial.Length), bench.Zeros(initial.Length));
             foreach (var step in root.GetProperty("steps").EnumerateArray())
             {
-                bench.Device.AdamW(p, bench.Put(Numbers(step.GetProperty(gradient))), m, v, new AdamWStep(
+                bench.Device.AdamW(new(p, bench.Put(Numbers(step.GetProperty(gradient))), m, v, new AdamWStep(
                     step.GetProperty("lr").GetDouble(), root.GetProperty("betas")[0].GetDouble(), root.GetProperty("betas")[1].GetDouble(), root.GetProperty("eps").GetDouble(),
-                    root.GetProperty("weight_decay").GetProperty(decay).GetDouble(), step.GetProperty("step").GetInt64(), step.GetProperty("clip_coef").GetDouble()));
+                    root.GetProperty("weight_decay").GetProperty(decay).GetDouble(), step.GetProperty("step").GetInt64(), step.GetProperty("clip_coef").GetDouble())));
                 Check.Close(Numbers(step.GetProperty(result)), bench.Get(p), 1e-5 / 2, result);
             }
         }
@@ -39,7 +39,7 @@ public sealed class FlatTests
             double[] v = [.. Check.Random(4, length).Select(Math.Abs)];
             using var bench = new DeviceBench(set, threads: 2);
             var (bp, bm, bv) = (bench.Put(p), bench.Put(m), bench.Put(v));
-            bench.Device.AdamW(bp, bench.Put(g), bm, bv, step);
+            bench.Device.AdamW(new(bp, bench.Put(g), bm, bv, step));
             for (var i = 0; i < length; i++)
             {
                 var slope = g[i] * step.GradientScale;

@@ -20,8 +20,8 @@ public sealed class HeadTests
 
             // Logits computed by the linear layer and then normalised: the sampler's way to the same number.
             var (logits, again) = (bench.Room((long)rows * vocabulary), bench.Room(rows));
-            bench.Device.LinearForward(bench.Put(hidden), r.Packed, default, rows, width, vocabulary, logits);
-            bench.Device.LogProbabilities(logits, bench.Put(targets), rows, vocabulary, inverseTemperature, again);
+            bench.Device.LinearForward(new(bench.Put(hidden), r.Packed, default, rows, width, vocabulary, logits));
+            bench.Device.LogProbabilities(new(logits, bench.Put(targets), rows, vocabulary, inverseTemperature, again));
             Check.SameBits(bench.Get(r.LogProbabilities), bench.Get(again), "from logits");
         }
     }
@@ -53,9 +53,9 @@ public sealed class HeadTests
             using var bench = new DeviceBench(set, threads: 2);
             var r = Forward(bench, hidden, head, targets, width, vocabulary, inverseTemperature);
             var (dHidden, dWeights) = (bench.Room(hidden.Length), bench.Put(start));
-            bench.Device.LanguageHeadBackward(
+            bench.Device.LanguageHeadBackward(new(
                 bench.Put(hidden), r.Packed, bench.Put(head), bench.Put(targets), rows, width, vocabulary, inverseTemperature, r.Entropies, r.LogSumExp, default, bench.Put(dLog),
-                withEntropy ? bench.Put(dEntropy) : default, dHidden, dWeights);
+                withEntropy ? bench.Put(dEntropy) : default, dHidden, dWeights));
 
             double Loss(double[] h, double[] w) =>
                 Plain.LanguageHead(h, w, targets, width, inverseTemperature).Select((e, i) => (dLog[i] * e.LogProbability) + (withEntropy ? dEntropy[i] * e.Entropy : 0)).Sum();
@@ -82,8 +82,8 @@ public sealed class HeadTests
         {
             var r = Forward(bench, hidden, head, targets, width, vocabulary, 1f, logits);
             var (dHidden, dWeights) = (bench.Room(hidden.Length), bench.Room(head.Length));
-            bench.Device.LanguageHeadBackward(
-                bench.Put(hidden), r.Packed, bench.Put(head), bench.Put(targets), rows, width, vocabulary, 1f, r.Entropies, r.LogSumExp, logits, bench.Put(Check.Random(7, rows)), default, dHidden, dWeights);
+            bench.Device.LanguageHeadBackward(new(
+                bench.Put(hidden), r.Packed, bench.Put(head), bench.Put(targets), rows, width, vocabulary, 1f, r.Entropies, r.LogSumExp, logits, bench.Put(Check.Random(7, rows)), default, dHidden, dWeights));
             return (bench.Get(dHidden), bench.Get(dWeights));
         }
     }
@@ -96,7 +96,7 @@ public sealed class HeadTests
         var logits = Check.Floats(1, 100);
         logits[57] = float.NaN;
         var result = bench.Room(1);
-        bench.Device.LogProbabilities(bench.Put(logits), bench.Put(3), 1, 100, 1, result);
+        bench.Device.LogProbabilities(new(bench.Put(logits), bench.Put(3), 1, 100, 1, result));
         Assert.True(float.IsNaN(bench.Get(result)[0]));
     }
 
@@ -110,11 +110,11 @@ public sealed class HeadTests
             var (x, weights, dy) = (Check.Random(1, rows * width), Check.Random(2, width), Check.Random(3, rows));
             using var bench = new DeviceBench(set, threads: 2);
             var (bx, bw, bias, y) = (bench.Put(x), bench.Put(weights), bench.Put(0.5f), bench.Room(rows));
-            bench.Device.ScalarHeadForward(bx, bw, bias, rows, width, y);
+            bench.Device.ScalarHeadForward(new(bx, bw, bias, rows, width, y));
             Check.Close([.. x.Chunk(width).Select(row => Check.Dot(row, weights) + 0.5)], bench.Get(y), 2e-6, "y");
 
             var (dx, dWeights, dBias) = (bench.Room(x.Length), bench.Put(weights), bench.Put(0.25f));
-            bench.Device.ScalarHeadBackward(bx, bw, bench.Put(dy), rows, width, dx, dWeights, dBias);
+            bench.Device.ScalarHeadBackward(new(bx, bw, bench.Put(dy), rows, width, dx, dWeights, dBias));
             Check.Close([.. dy.SelectMany(d => weights.Select(w => d * w))], bench.Get(dx), 1e-6, "dx");
             Check.Close([.. weights.Select((w, c) => w + Enumerable.Range(0, rows).Sum(r => dy[r] * x[(r * width) + c]))], bench.Get(dWeights), 2e-6, "dWeights");
             Check.Close([0.25 + dy.Sum()], bench.Get(dBias), 2e-6, "dBias");
@@ -128,9 +128,9 @@ public sealed class HeadTests
         DeviceBench bench, double[] hidden, double[] head, int[] targets, int width, int vocabulary, float inverseTemperature, FloatBuffer logits = default)
     {
         var packed = bench.Room(bench.Device.PackedLength(width, vocabulary));
-        bench.Device.PackWeights(bench.Put(head), WeightLayout.OutputMajor, width, vocabulary, packed);
+        bench.Device.PackWeights(new(bench.Put(head), WeightLayout.OutputMajor, width, vocabulary, packed));
         var (logProbabilities, entropies, logSumExp) = (bench.Room(targets.Length), bench.Room(targets.Length), bench.Room(targets.Length));
-        bench.Device.LanguageHeadForward(bench.Put(hidden), packed, bench.Put(targets), targets.Length, width, vocabulary, inverseTemperature, logProbabilities, entropies, logSumExp, logits);
+        bench.Device.LanguageHeadForward(new(bench.Put(hidden), packed, bench.Put(targets), targets.Length, width, vocabulary, inverseTemperature, logProbabilities, entropies, logSumExp, logits));
         return (packed, logProbabilities, entropies, logSumExp);
     }
 }

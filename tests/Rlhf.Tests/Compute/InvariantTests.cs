@@ -44,10 +44,10 @@ public sealed class InvariantTests
     {
         using var bench = new DeviceBench(CpuDevice.Available[0]);
         var device = bench.Device;
-        Assert.Throws<ArgumentException>(() => device.GeluForward(bench.Zeros(5), bench.Zeros(4)));
-        Assert.Throws<ArgumentException>(() => device.LinearForward(bench.Zeros(6), bench.Zeros(31 * 3), default, 2, 3, 1, bench.Zeros(2)));
-        Assert.Throws<ArgumentException>(() => device.LanguageHeadBackward(
-            bench.Zeros(2), bench.Zeros(64), bench.Zeros(5), bench.Put(0), 1, 2, 3, 1, default, bench.Zeros(1), default, bench.Zeros(1), default, bench.Zeros(2), default));
+        Assert.Throws<ArgumentException>(() => device.GeluForward(new(bench.Zeros(5), bench.Zeros(4))));
+        Assert.Throws<ArgumentException>(() => device.LinearForward(new(bench.Zeros(6), bench.Zeros(31 * 3), default, 2, 3, 1, bench.Zeros(2))));
+        Assert.Throws<ArgumentException>(() => device.LanguageHeadBackward(new(
+            bench.Zeros(2), bench.Zeros(64), bench.Zeros(5), bench.Put(0), 1, 2, 3, 1, default, bench.Zeros(1), default, bench.Zeros(1), default, bench.Zeros(2), default)));
     }
 
     private static float[] Run(InstructionSet set, int threads)
@@ -103,34 +103,34 @@ public sealed class InvariantTests
         public Round Run()
         {
             var d = _device;
-            d.PackWeights(_weights, WeightLayout.InputMajor, Width, Width, _packed);
-            d.PackWeightsTransposed(_weights, WeightLayout.InputMajor, Width, Width, _transposed);
-            d.LinearForward(_x, _packed, _bias, Rows, Width, Width, _y);
-            d.LinearBackwardInput(_dy, _transposed, Rows, Width, Width, accumulate: false, _dx);
-            d.LinearBackwardWeights(_x, _dy, Rows, Width, Width, WeightLayout.OutputMajor, _dWeights, _dBias);
-            d.LayerNormForward(_x, _gain, _bias, Rows, Width, 1e-5f, _y, _mean, _reciprocal);
-            d.LayerNormBackward(_x, _gain, _mean, _reciprocal, _dy, Rows, Width, _dx, _dGain, _dBias);
-            d.RmsNormForward(_x, _gain, Rows, 2, Width / 2, Width, 1e-6f, _rms, _roots);
-            d.RmsNormBackward(_x, _gain, _roots, _dy, Rows, 2, Width / 2, Width, accumulate: true, _dx, _dGain);
-            d.GeluForward(_x, _gelu);
-            d.GeluBackward(_x, _dy, _dGelu);
-            d.SwiGluForward(_x, Rows, Width / 2, _swiGlu);
-            d.SwiGluBackward(_x, _swiGlu, Rows, Width / 2, _dSwiGlu);
+            d.PackWeights(new(_weights, WeightLayout.InputMajor, Width, Width, _packed));
+            d.PackWeightsTransposed(new(_weights, WeightLayout.InputMajor, Width, Width, _transposed));
+            d.LinearForward(new(_x, _packed, _bias, Rows, Width, Width, _y));
+            d.LinearBackwardInput(new(_dy, _transposed, Rows, Width, Width, Accumulate: false, _dx));
+            d.LinearBackwardWeights(new(_x, _dy, Rows, Width, Width, WeightLayout.OutputMajor, _dWeights, _dBias));
+            d.LayerNormForward(new(_x, _gain, _bias, Rows, Width, 1e-5f, _y, _mean, _reciprocal));
+            d.LayerNormBackward(new(_x, _gain, _mean, _reciprocal, _dy, Rows, Width, _dx, _dGain, _dBias));
+            d.RmsNormForward(new(_x, _gain, Rows, 2, Width / 2, Width, 1e-6f, _rms, _roots));
+            d.RmsNormBackward(new(_x, _gain, _roots, _dy, Rows, 2, Width / 2, Width, Accumulate: true, _dx, _dGain));
+            d.GeluForward(new(_x, _gelu));
+            d.GeluBackward(new(_x, _dy, _dGelu));
+            d.SwiGluForward(new(_x, Rows, Width / 2, _swiGlu));
+            d.SwiGluBackward(new(_x, _swiGlu, Rows, Width / 2, _dSwiGlu));
             d.Copy(_qkv, _rotated);
-            d.Rotate(_rotated, _positions, _cosines, _sines, Rows, 6, 10, Shape.RowWidth, inverse: false);
-            d.AttentionForward(_rotated, _spans, Shape, _keyValues, _output, _logSumExp);
-            d.AttentionBackward(_rotated, _spans, Shape, _output, _logSumExp, _dOutput, _dQkv);
-            d.EmbeddingForward(_tokens, _positions, _table, _head, Rows, Width, _embedded);
-            d.EmbeddingBackward(_tokens, _positions, _dy, Rows, Width, _dTable, _dHead);
-            d.AddDropped(_x, _y, Rows, Width, new Dropout(0.1f, 1, 2, 3), default, _dropped);
+            d.Rotate(new(_rotated, _positions, _cosines, _sines, Rows, 6, 10, Shape.RowWidth, Inverse: false));
+            d.AttentionForward(new(_rotated, _spans, Shape, _keyValues, _output, _logSumExp));
+            d.AttentionBackward(new(_rotated, _spans, Shape, _output, _logSumExp, _dOutput, _dQkv));
+            d.EmbeddingForward(new(_tokens, _positions, _table, _head, Rows, Width, _embedded));
+            d.EmbeddingBackward(new(_tokens, _positions, _dy, Rows, Width, _dTable, _dHead));
+            d.AddDropped(new(_x, _y, Rows, Width, new Dropout(0.1f, 1, 2, 3), default, _dropped));
             d.Copy(_x, _noisy);
-            d.AddUniformNoise(_noisy, _scales, Rows, Width, new Dropout(0, 1, 2, 3));
-            d.PackWeights(_head, WeightLayout.OutputMajor, Width, Vocabulary, _headPacked);
-            d.LanguageHeadForward(_x, _headPacked, _tokens, Rows, Width, Vocabulary, 1.5f, _logs, _entropies, _headSums, default);
-            d.LanguageHeadBackward(_x, _headPacked, _head, _tokens, Rows, Width, Vocabulary, 1.5f, _entropies, _headSums, default, _mean, _reciprocal, _dHidden, _dHead);
-            d.ScalarHeadForward(_x, _gain, _one, Rows, Width, _scores);
-            d.ScalarHeadBackward(_x, _gain, _scores, Rows, Width, _dScalar, _dGain, _dBias.Slice(0, 1));
-            d.AdamW(_p, _dHead, _m, _v, new AdamWStep(0.001, 0.9, 0.95, 1e-8, 0.1, 1, 0.5));
+            d.AddUniformNoise(new(_noisy, _scales, Rows, Width, new Dropout(0, 1, 2, 3)));
+            d.PackWeights(new(_head, WeightLayout.OutputMajor, Width, Vocabulary, _headPacked));
+            d.LanguageHeadForward(new(_x, _headPacked, _tokens, Rows, Width, Vocabulary, 1.5f, _logs, _entropies, _headSums, default));
+            d.LanguageHeadBackward(new(_x, _headPacked, _head, _tokens, Rows, Width, Vocabulary, 1.5f, _entropies, _headSums, default, _mean, _reciprocal, _dHidden, _dHead));
+            d.ScalarHeadForward(new(_x, _gain, _one, Rows, Width, _scores));
+            d.ScalarHeadBackward(new(_x, _gain, _scores, Rows, Width, _dScalar, _dGain, _dBias.Slice(0, 1)));
+            d.AdamW(new(_p, _dHead, _m, _v, new AdamWStep(0.001, 0.9, 0.95, 1e-8, 0.1, 1, 0.5)));
             d.MoveTowards(_p, _head, 0.1f);
             _norm = d.SquaredNorm(_p);
             return this;

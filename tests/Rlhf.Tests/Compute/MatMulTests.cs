@@ -108,20 +108,20 @@ public sealed class MatMulTests
             var device = bench.Device;
             var (bx, bw, bdy) = (bench.Put(x), bench.Put(w), bench.Put(dy));
             var (packed, transposed) = (bench.Room(device.PackedLength(inputs, outputs)), bench.Room(device.PackedLength(outputs, inputs)));
-            device.PackWeights(bw, layout, inputs, outputs, packed);
-            device.PackWeightsTransposed(bw, layout, inputs, outputs, transposed);
+            device.PackWeights(new(bw, layout, inputs, outputs, packed));
+            device.PackWeightsTransposed(new(bw, layout, inputs, outputs, transposed));
 
             var y = bench.Room(rows * outputs);
-            device.LinearForward(bx, packed, bench.Put(bias), rows, inputs, outputs, y);
+            device.LinearForward(new(bx, packed, bench.Put(bias), rows, inputs, outputs, y));
             Check.SameBits(Plain.Product(rows, outputs, inputs, (i, p) => x[(i * inputs) + p], W, (_, j) => bias[j], fused), bench.Get(y), "y");
 
             var dx = bench.Put(x);
-            device.LinearBackwardInput(bdy, transposed, rows, inputs, outputs, accumulate: true, dx);
+            device.LinearBackwardInput(new(bdy, transposed, rows, inputs, outputs, Accumulate: true, dx));
             Check.SameBits(
                 Plain.Product(rows, inputs, outputs, (i, p) => dy[(i * outputs) + p], (p, j) => W(j, p), (i, j) => x[(i * inputs) + j], fused), bench.Get(dx), "dx");
 
             var (dw, dBias) = (bench.Put(w), bench.Put(bias));
-            device.LinearBackwardWeights(bx, bdy, rows, inputs, outputs, layout, dw, dBias);
+            device.LinearBackwardWeights(new(bx, bdy, rows, inputs, outputs, layout, dw, dBias));
             var dwExpected = layout == WeightLayout.InputMajor
                 ? Plain.Product(inputs, outputs, rows, (i, p) => x[(p * inputs) + i], (p, j) => dy[(p * outputs) + j], (i, j) => w[(i * outputs) + j], fused)
                 : Plain.Product(outputs, inputs, rows, (i, p) => dy[(p * outputs) + i], (p, j) => x[(p * inputs) + j], (i, j) => w[(i * inputs) + j], fused);
@@ -138,11 +138,11 @@ public sealed class MatMulTests
         var x = Check.Floats(9, 30 * inputs);
         using var bench = new DeviceBench(set);
         var packed = bench.Room(bench.Device.PackedLength(inputs, outputs));
-        bench.Device.PackWeights(bench.Put(Check.Floats(10, inputs * outputs)), WeightLayout.InputMajor, inputs, outputs, packed);
+        bench.Device.PackWeights(new(bench.Put(Check.Floats(10, inputs * outputs)), WeightLayout.InputMajor, inputs, outputs, packed));
         float[] LastRow(int rows)
         {
             var y = bench.Room(rows * outputs);
-            bench.Device.LinearForward(bench.Put(x[^(rows * inputs)..]), packed, default, rows, inputs, outputs, y);
+            bench.Device.LinearForward(new(bench.Put(x[^(rows * inputs)..]), packed, default, rows, inputs, outputs, y));
             return bench.Get(y)[^outputs..];
         }
 

@@ -16,13 +16,13 @@ public sealed class NormalisationTests
             var (x, gain, bias, dy) = (Check.Random(1, rows * width, 3), Check.Random(2, width), Check.Random(3, width), Check.Random(4, rows * width));
             using var bench = new DeviceBench(set, threads: 2);
             var (bx, bGain, mean, reciprocal, y) = (bench.Put(x), bench.Put(gain), bench.Room(rows), bench.Room(rows), bench.Room(rows * width));
-            bench.Device.LayerNormForward(bx, bGain, bench.Put(bias), rows, width, epsilon, y, mean, reciprocal);
+            bench.Device.LayerNormForward(new(bx, bGain, bench.Put(bias), rows, width, epsilon, y, mean, reciprocal));
             Check.Close(PlainOperations.LayerNorm(x, gain, bias, epsilon), bench.Get(y), 2e-6, "y");
             Check.Close([.. x.Chunk(width).Select(row => row.Average())], bench.Get(mean), 1e-6, "mean");
 
             var (dx, dGain, dBias) = (bench.Put(bias.Take(1).Concat(x.Skip(1))), bench.Put(gain), bench.Put(bias));
             var dxStart = bench.Get(dx);
-            bench.Device.LayerNormBackward(bx, bGain, mean, reciprocal, bench.Put(dy), rows, width, dx, dGain, dBias);
+            bench.Device.LayerNormBackward(new(bx, bGain, mean, reciprocal, bench.Put(dy), rows, width, dx, dGain, dBias));
             double Loss(double[] a, double[] g, double[] b) => Check.Dot(dy, PlainOperations.LayerNorm(a, g, b, epsilon));
             var tolerance = width == 1 ? 2e-4 : 5e-6; // one column: everything cancels but rounding times 1 / sqrt(epsilon)
             Check.Close([.. Check.Gradient(x, a => Loss(a, gain, bias)).Zip(dxStart, (d, s) => d + s)], bench.Get(dx), tolerance, "dx");
@@ -46,12 +46,12 @@ public sealed class NormalisationTests
                 using var bench = new DeviceBench(set, threads: 2);
                 var (bx, bGain, reciprocal) = (bench.Put(x), bench.Put(gain), bench.Room(rows * groups));
                 var y = bench.Put(x);
-                bench.Device.RmsNormForward(inPlace ? y : bx, bGain, rows, groups, width, stride, epsilon, y, reciprocal);
+                bench.Device.RmsNormForward(new(inPlace ? y : bx, bGain, rows, groups, width, stride, epsilon, y, reciprocal));
                 Check.Close(Plain.RmsNorm(x, gain, groups, stride, epsilon), bench.Get(y), 2e-6, "y");
 
                 var (dyBuffer, dGain) = (bench.Put(dy), bench.Put(gain));
                 var dx = inPlace ? dyBuffer : bench.Put(x);
-                bench.Device.RmsNormBackward(bx, bGain, reciprocal, dyBuffer, rows, groups, width, stride, accumulate: !inPlace, dx, dGain);
+                bench.Device.RmsNormBackward(new(bx, bGain, reciprocal, dyBuffer, rows, groups, width, stride, Accumulate: !inPlace, dx, dGain));
 
                 // The rest of a row is no output of the norm: it keeps what stood there.
                 bool InGroup(int i) => i % stride < groups * width;

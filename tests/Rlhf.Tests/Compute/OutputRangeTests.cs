@@ -39,7 +39,7 @@ public sealed class OutputRangeTests
             (float[] Weights, float[] Bias) Gradients(Outputs outputs)
             {
                 var (weights, bias) = (layer.Bench.Put(start), layer.Bench.Put(biasStart));
-                layer.Bench.Device.LinearBackwardWeights(layer.X, layer.Dy, Rows, Inputs, outputs, layout, weights, bias);
+                layer.Bench.Device.LinearBackwardWeights(new(layer.X, layer.Dy, Rows, Inputs, outputs, layout, weights, bias));
                 return (layer.Bench.Get(weights), layer.Bench.Get(bias));
             }
 
@@ -61,10 +61,10 @@ public sealed class OutputRangeTests
         {
             using var layer = new Layer(set, precision, layout);
             var (whole, parts) = (layer.Bench.Room(Rows * Inputs), layer.Bench.Room(Rows * Inputs));
-            layer.Bench.Device.LinearBackwardInput(layer.Dy, layer.Transposed, Rows, Inputs, All, accumulate: false, whole);
+            layer.Bench.Device.LinearBackwardInput(new(layer.Dy, layer.Transposed, Rows, Inputs, All, Accumulate: false, whole));
             foreach (var range in Ranges)
             {
-                layer.Bench.Device.LinearBackwardInput(layer.Dy, layer.Transposed, Rows, Inputs, range, accumulate: range.First > 0, parts);
+                layer.Bench.Device.LinearBackwardInput(new(layer.Dy, layer.Transposed, Rows, Inputs, range, Accumulate: range.First > 0, parts));
             }
 
             if (precision == Precision.F32)
@@ -95,7 +95,7 @@ public sealed class OutputRangeTests
             {
                 using var bench = new DeviceBench(set, threads, precision);
                 var bias = bench.Put(start);
-                bench.Device.LinearBackwardWeights(bench.Put(x), bench.Put(dy), rows, 3, outputs, layout, bench.Zeros(3 * outputs), bias);
+                bench.Device.LinearBackwardWeights(new(bench.Put(x), bench.Put(dy), rows, 3, outputs, layout, bench.Zeros(3 * outputs), bias));
                 Check.SameBits(expected, bench.Get(bias), $"{rows} rows, {outputs} outputs, {layout}");
             }
         }
@@ -124,9 +124,9 @@ public sealed class OutputRangeTests
             Bench = new DeviceBench(set, threads: 2, precision);
             var weights = Bench.Put(Check.Floats(1, Inputs * All));
             _packed = new PackedMatrix(Bench.Room(Bench.Device.PackedLength(Inputs, All, storage)), storage);
-            Bench.Device.PackWeights(weights, layout, Inputs, All, _packed);
+            Bench.Device.PackWeights(new(weights, layout, Inputs, All, _packed));
             Transposed = Bench.Room(Bench.Device.PackedLength(All, Inputs));
-            Bench.Device.PackWeightsTransposed(weights, layout, Inputs, All, Transposed);
+            Bench.Device.PackWeightsTransposed(new(weights, layout, Inputs, All, Transposed));
             (_bias, X, Dy) = (Bench.Put(Check.Floats(2, All)), Bench.Put(Check.Floats(3, Rows * Inputs)), Bench.Put(Check.Floats(4, Rows * All)));
         }
 
@@ -140,7 +140,7 @@ public sealed class OutputRangeTests
 
         public FloatBuffer Forward(Outputs outputs, FloatBuffer y)
         {
-            Bench.Device.LinearForward(X, _packed, _bias, Rows, Inputs, outputs, y);
+            Bench.Device.LinearForward(new(X, _packed, _bias, Rows, Inputs, outputs, y));
             return y;
         }
 

@@ -21,7 +21,7 @@ public sealed class PackedMatrixTests
                 float[] Product(float[] matrix, Precision storage)
                 {
                     var y = bench.Room((long)rows * outputs);
-                    bench.Device.LinearForward(x, Packed(bench, matrix, layout, inputs, outputs, storage), bias, rows, inputs, outputs, y);
+                    bench.Device.LinearForward(new(x, Packed(bench, matrix, layout, inputs, outputs, storage), bias, rows, inputs, outputs, y));
                     return bench.Get(y);
                 }
 
@@ -42,8 +42,8 @@ public sealed class PackedMatrixTests
         float[] Numbers(float[] matrix, Precision storage)
         {
             var (logs, entropies, logSumExp) = (bench.Room(rows), bench.Room(rows), bench.Room(rows));
-            bench.Device.LanguageHeadForward(
-                hidden, Packed(bench, matrix, WeightLayout.OutputMajor, width, vocabulary, storage), targets, rows, width, vocabulary, 1.25f, logs, entropies, logSumExp, default);
+            bench.Device.LanguageHeadForward(new(
+                hidden, Packed(bench, matrix, WeightLayout.OutputMajor, width, vocabulary, storage), targets, rows, width, vocabulary, 1.25f, logs, entropies, logSumExp, default));
             return [.. bench.Get(logs), .. bench.Get(entropies), .. bench.Get(logSumExp)];
         }
 
@@ -64,7 +64,7 @@ public sealed class PackedMatrixTests
     private static PackedMatrix Packed(DeviceBench bench, float[] matrix, WeightLayout layout, int inputs, int outputs, Precision storage)
     {
         var packed = new PackedMatrix(bench.Room(bench.Device.PackedLength(inputs, outputs, storage)), storage);
-        bench.Device.PackWeights(bench.Put(matrix), layout, inputs, outputs, packed);
+        bench.Device.PackWeights(new(bench.Put(matrix), layout, inputs, outputs, packed));
         return packed;
     }
 }

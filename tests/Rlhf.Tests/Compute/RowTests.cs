@@ -18,13 +18,13 @@ public sealed class RowTests
         {
             using var bench = new DeviceBench(set, threads: 2);
             var (bTokens, bPositions, y) = (bench.Put(tokens), bench.Put(positions), bench.Room(dy.Length));
-            bench.Device.EmbeddingForward(bTokens, bPositions, bench.Put(table), withPositions ? bench.Put(places) : default, tokens.Length, width, y);
+            bench.Device.EmbeddingForward(new(bTokens, bPositions, bench.Put(table), withPositions ? bench.Put(places) : default, tokens.Length, width, y));
             Check.SameBits(
                 [.. Enumerable.Range(0, dy.Length).Select(i => table[(tokens[i / width] * width) + (i % width)] + (withPositions ? places[(positions[i / width] * width) + (i % width)] : 0f))],
                 bench.Get(y), "y");
 
             var (dTable, dPlaces) = (bench.Put(table), bench.Put(places));
-            bench.Device.EmbeddingBackward(bTokens, bPositions, bench.Put(dy), tokens.Length, width, dTable, withPositions ? dPlaces : default);
+            bench.Device.EmbeddingBackward(new(bTokens, bPositions, bench.Put(dy), tokens.Length, width, dTable, withPositions ? dPlaces : default));
             for (var i = 0; i < dy.Length; i++)
             {
                 table[(tokens[i / width] * width) + (i % width)] += dy[i];
@@ -45,9 +45,9 @@ public sealed class RowTests
         var x = Check.Floats(1, 5 * width);
         using var bench = new DeviceBench(set, threads: 2);
         var (bx, y, where) = (bench.Put(x), bench.Room(numbers.Length * width), bench.Put(numbers));
-        bench.Device.GatherRows(bx, where, numbers.Length, width, y);
+        bench.Device.GatherRows(new(bx, where, numbers.Length, width, y));
         Check.SameBits([.. numbers.SelectMany(n => x[(n * width)..((n + 1) * width)])], bench.Get(y));
-        bench.Device.ScatterAddRows(y, where, numbers.Length, width, bx);
+        bench.Device.ScatterAddRows(new(y, where, numbers.Length, width, bx));
         Check.SameBits([.. x.Select((v, i) => numbers.Contains(i / width) ? v + v : v)], bench.Get(bx));
     }
 
@@ -68,7 +68,7 @@ public sealed class RowTests
         {
             using var bench = new DeviceBench(set, threads);
             var dx = bench.Put(x);
-            bench.Device.ScatterAddRows(bench.Put(dy), bench.Put(numbers), numbers.Length, width, dx);
+            bench.Device.ScatterAddRows(new(bench.Put(dy), bench.Put(numbers), numbers.Length, width, dx));
             Check.SameBits(expected, bench.Get(dx));
         }
     }
@@ -82,7 +82,7 @@ public sealed class RowTests
         var (x, y) = (Check.Floats(1, rows * width), Enumerable.Repeat(2f, rows * width).ToArray());
         using var bench = new DeviceBench(set, threads: 2);
         var output = bench.Room(x.Length);
-        bench.Device.AddDropped(default, bench.Put(y), rows, width, new Dropout(probability, 1, 2, 10), default, output);
+        bench.Device.AddDropped(new(default, bench.Put(y), rows, width, new Dropout(probability, 1, 2, 10), default, output));
         var dropped = bench.Get(output);
         var kept = 2f * (1 / (1 - probability));
         Assert.All(dropped, v => Assert.True(v == 0 || v == kept));
@@ -90,18 +90,18 @@ public sealed class RowTests
         Assert.InRange(dropped.Count(v => v == 0) / (double)dropped.Length, probability - (4 * deviation), probability + (4 * deviation));
 
         var sum = bench.Put(x); // in place: the residual stream
-        bench.Device.AddDropped(sum, bench.Put(y), rows, width, new Dropout(probability, 1, 2, 10), default, sum);
+        bench.Device.AddDropped(new(sum, bench.Put(y), rows, width, new Dropout(probability, 1, 2, 10), default, sum));
         Check.SameBits([.. x.Zip(dropped, (a, b) => a + b)], bench.Get(sum), "x + dropout(y)");
 
         var half = bench.Put(y[..(15 * width)]);
-        bench.Device.AddDropped(default, half, 15, width, new Dropout(probability, 1, 2, 35), default, half);
+        bench.Device.AddDropped(new(default, half, 15, width, new Dropout(probability, 1, 2, 35), default, half));
         Check.SameBits(dropped.AsSpan(25 * width), bench.Get(half), "rows 25 to 39 alone");
 
         var chosen = bench.Put(y[..(2 * width)]);
-        bench.Device.AddDropped(default, chosen, 2, width, new Dropout(probability, 1, 2, 10), bench.Put([31, 4]), chosen);
+        bench.Device.AddDropped(new(default, chosen, 2, width, new Dropout(probability, 1, 2, 10), bench.Put([31, 4]), chosen));
         Check.SameBits([.. dropped.AsSpan(31 * width, width), .. dropped.AsSpan(4 * width, width)], bench.Get(chosen), "rows 31 and 4 by number");
 
-        bench.Device.AddDropped(default, bench.Put(y), rows, width, new Dropout(probability, 1, 3, 10), default, output);
+        bench.Device.AddDropped(new(default, bench.Put(y), rows, width, new Dropout(probability, 1, 3, 10), default, output));
         Assert.InRange(bench.Get(output).Zip(dropped).Count(p => p.First != p.Second) / (double)dropped.Length, 0.35, 0.49); // another stream: 2 p (1 - p)
     }
 
@@ -112,9 +112,9 @@ public sealed class RowTests
         var (x, y) = (Check.Floats(1, 37), Check.Floats(2, 37));
         using var bench = new DeviceBench(set);
         var output = bench.Room(37);
-        bench.Device.AddDropped(bench.Put(x), bench.Put(y), 1, 37, default, default, output);
+        bench.Device.AddDropped(new(bench.Put(x), bench.Put(y), 1, 37, default, default, output));
         Check.SameBits([.. x.Zip(y, (a, b) => a + b)], bench.Get(output));
-        bench.Device.AddDropped(default, bench.Put(y), 1, 37, default, default, output);
+        bench.Device.AddDropped(new(default, bench.Put(y), 1, 37, default, default, output));
         Check.SameBits(y, bench.Get(output));
     }
 
@@ -126,7 +126,7 @@ public sealed class RowTests
         float[] scales = [0.5f, 0f, 2f];
         using var bench = new DeviceBench(set, threads: 2);
         var x = bench.Zeros(rows * width);
-        bench.Device.AddUniformNoise(x, bench.Put(scales), rows, width, new Dropout(0, 7, 8, 0));
+        bench.Device.AddUniformNoise(new(x, bench.Put(scales), rows, width, new Dropout(0, 7, 8, 0)));
         var noise = bench.Get(x).Chunk(width).ToArray();
         for (var row = 0; row < rows; row++)
         {

@@ -17,27 +17,23 @@ internal sealed unsafe class CpuCountingDevice(Precision precision) : CountingDe
 
     public override long KeyValueLength(AttentionShape shape, int capacity) => Attention.KeyValueLength(shape, capacity, Precision);
 
-    public override void LinearBackwardWeights(FloatBuffer x, FloatBuffer dy, int rows, int inputs, Outputs outputs, WeightLayout layout, FloatBuffer dWeights, FloatBuffer dBias) =>
-        Work(ref _packed, PackedLength(rows, layout == WeightLayout.InputMajor ? outputs.Count : inputs));
+    public override void LinearBackwardWeights(in LinearBackwardWeights operation) =>
+        Work(ref _packed, PackedLength(operation.Rows, operation.Layout == WeightLayout.InputMajor ? operation.Outputs.Count : operation.Inputs));
 
-    public override void LanguageHeadForward(
-        FloatBuffer hidden, PackedMatrix packed, IntBuffer targets, int rows, int width, int vocabulary, float inverseTemperature, FloatBuffer logProbabilities, FloatBuffer entropies, FloatBuffer logSumExp,
-        FloatBuffer logits)
+    public override void LanguageHeadForward(in LanguageHeadForward operation)
     {
-        States(rows);
-        ChunkLogits(logits);
+        States(operation.Rows);
+        ChunkLogits(operation.Logits);
     }
 
-    public override void LanguageHeadBackward(
-        FloatBuffer hidden, PackedMatrix packed, FloatBuffer weights, IntBuffer targets, int rows, int width, int vocabulary, float inverseTemperature,
-        FloatBuffer entropies, FloatBuffer logSumExp, FloatBuffer logits, FloatBuffer dLogProbabilities, FloatBuffer dEntropies, FloatBuffer dHidden, FloatBuffer dWeights)
+    public override void LanguageHeadBackward(in LanguageHeadBackward operation)
     {
-        Work(ref _packed, PackedLength(rows, width));
-        Work(ref _chunk, PackedLength(Math.Min(LanguageHead.ChunkColumns, vocabulary), width));
-        ChunkLogits(logits);
+        Work(ref _packed, PackedLength(operation.Rows, operation.Width));
+        Work(ref _chunk, PackedLength(Math.Min(LanguageHead.ChunkColumns, operation.Vocabulary), operation.Width));
+        ChunkLogits(operation.Logits);
     }
 
-    public override void LogProbabilities(FloatBuffer logits, IntBuffer targets, int rows, int vocabulary, float inverseTemperature, FloatBuffer logProbabilities) => States(rows);
+    public override void LogProbabilities(in LogProbabilities operation) => States(operation.Rows);
 
     private void ChunkLogits(FloatBuffer kept)
     {

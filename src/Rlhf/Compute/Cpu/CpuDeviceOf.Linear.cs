@@ -1,6 +1,5 @@
 using Rlhf.Compute.Cpu.MatMul;
 using Rlhf.Compute.Operations;
-using static Rlhf.Compute.Cpu.BufferSizes;
 
 namespace Rlhf.Compute.Cpu;
 
@@ -9,58 +8,50 @@ internal sealed unsafe partial class CpuDevice<T, TTile>
 {
     public long PackedLength(int inputs, int outputs, Precision storage = Precision.F32) => _products.PackedLength(inputs, outputs, storage);
 
-    public void PackWeights(FloatBuffer weights, WeightLayout layout, int inputs, int outputs, PackedMatrix packed)
+    public void PackWeights(in PackWeights operation)
     {
-        Need(weights, (long)inputs * outputs);
-        NeedPacked(packed, inputs, outputs);
-        var (rowStride, columnStride) = layout == WeightLayout.InputMajor ? ((long)outputs, 1L) : (1L, inputs);
-        _products.Pack(inputs, outputs, weights.Pointer, rowStride, columnStride, packed.Numbers.Pointer, packed.Storage);
+        operation.Check(this);
+        var (inputs, outputs, packed) = (operation.Inputs, operation.Outputs, operation.Packed);
+        var (rowStride, columnStride) = operation.Layout == WeightLayout.InputMajor ? ((long)outputs, 1L) : (1L, inputs);
+        _products.Pack(inputs, outputs, operation.Weights.Pointer, rowStride, columnStride, packed.Numbers.Pointer, packed.Storage);
     }
 
-    public void PackWeightsTransposed(FloatBuffer weights, WeightLayout layout, int inputs, int outputs, FloatBuffer packed)
+    public void PackWeightsTransposed(in PackWeightsTransposed operation)
     {
-        Need(weights, (long)inputs * outputs);
-        Need(packed, PackedLength(outputs, inputs));
-        var (rowStride, columnStride) = layout == WeightLayout.InputMajor ? (1L, (long)outputs) : (inputs, 1L);
-        _products.Pack(outputs, inputs, weights.Pointer, rowStride, columnStride, packed.Pointer);
+        operation.Check(this);
+        var (inputs, outputs) = (operation.Inputs, operation.Outputs);
+        var (rowStride, columnStride) = operation.Layout == WeightLayout.InputMajor ? (1L, (long)outputs) : (inputs, 1L);
+        _products.Pack(outputs, inputs, operation.Weights.Pointer, rowStride, columnStride, operation.Packed.Pointer);
     }
 
-    public void LinearForward(FloatBuffer x, PackedMatrix packed, FloatBuffer bias, int rows, int inputs, Outputs outputs, FloatBuffer y)
+    public void LinearForward(in LinearForward operation)
     {
-        Need(outputs);
-        Need(x, (long)rows * inputs);
-        NeedPacked(packed, inputs, outputs.All);
-        Need(y, (long)rows * outputs.All);
-        NeedOrEmpty(bias, outputs.All);
+        operation.Check(this);
+        var (inputs, outputs, bias) = (operation.Inputs, operation.Outputs, operation.Bias);
         _products.Run(
-            rows, outputs.Count, inputs, x.Pointer, inputs, 1, new PackedOperand(packed, inputs, firstColumn: outputs.First), y.Pointer + outputs.First, outputs.All,
+            operation.Rows, outputs.Count, inputs, operation.X.Pointer, inputs, 1, new PackedOperand(operation.Packed, inputs, firstColumn: outputs.First), operation.Y.Pointer + outputs.First, outputs.All,
             bias.IsEmpty ? MatMulStart.Zero : MatMulStart.Bias, bias.Pointer + outputs.First);
     }
 
-    public void LinearBackwardInput(FloatBuffer dy, FloatBuffer packedTransposed, int rows, int inputs, Outputs outputs, bool accumulate, FloatBuffer dx)
+    public void LinearBackwardInput(in LinearBackwardInput operation)
     {
-        Need(outputs);
-        Need(dy, (long)rows * outputs.All);
-        Need(packedTransposed, PackedLength(outputs.All, inputs));
-        Need(dx, (long)rows * inputs);
+        operation.Check(this);
+        var (inputs, outputs) = (operation.Inputs, operation.Outputs);
         _products.Run(
-            rows, inputs, outputs.Count, dy.Pointer + outputs.First, outputs.All, 1, new PackedOperand(packedTransposed.Pointer, outputs.All, firstRow: outputs.First), dx.Pointer, inputs,
-            accumulate ? MatMulStart.Accumulate : MatMulStart.Zero, null);
+            operation.Rows, inputs, outputs.Count, operation.Dy.Pointer + outputs.First, outputs.All, 1, new PackedOperand(operation.Packed.Pointer, outputs.All, firstRow: outputs.First),
+            operation.Dx.Pointer, inputs, operation.Accumulate ? MatMulStart.Accumulate : MatMulStart.Zero, null);
     }
 
-    public void LinearBackwardWeights(FloatBuffer x, FloatBuffer dy, int rows, int inputs, Outputs outputs, WeightLayout layout, FloatBuffer dWeights, FloatBuffer dBias)
+    public void LinearBackwardWeights(in LinearBackwardWeights operation)
     {
-        Need(outputs);
-        Need(x, (long)rows * inputs);
-        Need(dy, (long)rows * outputs.All);
-        Need(dWeights, (long)inputs * outputs.All);
-        NeedOrEmpty(dBias, outputs.All);
-        var slopes = dy.From(outputs.First);
-        var (left, leftCount, leftStride, right, rightCount, rightStride, first) = layout == WeightLayout.InputMajor
-            ? (x, inputs, inputs, slopes, outputs.Count, outputs.All, outputs.First)
-            : (slopes, outputs.Count, outputs.All, x, inputs, inputs, (long)outputs.First * inputs);
+        operation.Check();
+        var (x, dBias, rows, inputs, outputs) = (operation.X, operation.DBias, operation.Rows, operation.Inputs, operation.Outputs);
+        var dy = operation.Dy.From(outputs.First);
+        var (left, leftCount, leftStride, right, rightCount, rightStride, first) = operation.Layout == WeightLayout.InputMajor
+            ? (x, inputs, inputs, dy, outputs.Count, outputs.All, outputs.First)
+            : (dy, outputs.Count, outputs.All, x, inputs, inputs, (long)outputs.First * inputs);
         var packed = _packed.AtLeast(_products.PackedLength(rows, rightCount));
-        if (layout == WeightLayout.InputMajor && !dBias.IsEmpty)
+        if (operation.Layout == WeightLayout.InputMajor && !dBias.IsEmpty)
         {
             _products.PackAndSum(rows, rightCount, right.Pointer, rightStride, packed, dBias.Pointer + outputs.First);
         }
@@ -69,12 +60,10 @@ internal sealed unsafe partial class CpuDevice<T, TTile>
             _products.Pack(rows, rightCount, right.Pointer, rightStride, 1, packed);
         }
 
-        _products.Run(leftCount, rightCount, rows, left.Pointer, 1, leftStride, new PackedOperand(packed, rows), dWeights.Pointer + first, rightStride, MatMulStart.Accumulate, null);
-        if (layout == WeightLayout.OutputMajor && !dBias.IsEmpty)
+        _products.Run(leftCount, rightCount, rows, left.Pointer, 1, leftStride, new PackedOperand(packed, rows), operation.DWeights.Pointer + first, rightStride, MatMulStart.Accumulate, null);
+        if (operation.Layout == WeightLayout.OutputMajor && !dBias.IsEmpty)
         {
-            ColumnSums.Add<T>(_pool, slopes.Pointer, rows, outputs.Count, outputs.All, dBias.Pointer + outputs.First);
+            ColumnSums.Add<T>(_pool, dy.Pointer, rows, outputs.Count, outputs.All, dBias.Pointer + outputs.First);
         }
     }
-
-    private void NeedPacked(PackedMatrix packed, int inputs, int outputs) => Need(packed.Numbers, PackedLength(inputs, outputs, packed.Storage));
 }

@@ -5,7 +5,7 @@ using Rlhf.Compute.Cpu.OneDnn;
 using Rlhf.Compute.Cpu.Simd;
 using Rlhf.Compute.Cpu.Threads;
 using Rlhf.Compute.Operations;
-using static Rlhf.Compute.Cpu.BufferSizes;
+using static Rlhf.Compute.Operations.Shapes;
 
 namespace Rlhf.Compute.Cpu;
 
@@ -103,18 +103,18 @@ internal sealed unsafe partial class CpuDevice<T, TTile> : IDevice
         }
     }
 
-    public void AdamW(FloatBuffer parameters, FloatBuffer gradients, FloatBuffer firstMoments, FloatBuffer secondMoments, AdamWStep step)
+    public void AdamW(in AdamW operation)
     {
-        NeedEach(parameters.Length, gradients, firstMoments, secondMoments);
-        AdamWUpdate.Run<T>(_pool, parameters.Pointer, gradients.Pointer, firstMoments.Pointer, secondMoments.Pointer, parameters.Length, step);
+        operation.Check();
+        AdamWUpdate.Run<T>(_pool, operation);
     }
 
-    public double SquaredNorm(FloatBuffer x) => Flat.SquaredNorm(_pool, x.Pointer, x.Length);
+    public double SquaredNorm(FloatBuffer x) => Flat.SquaredNorm(_pool, x);
 
     public void MoveTowards(FloatBuffer x, FloatBuffer target, float fraction)
     {
         Need(target, x.Length);
-        Flat.MoveTowards<T>(_pool, x.Pointer, target.Pointer, x.Length, fraction);
+        Flat.MoveTowards<T>(_pool, x, target, fraction);
     }
 
     public void Dispose()

@@ -50,26 +50,22 @@ public abstract unsafe class CountingDevice(Precision precision) : IDevice
     public abstract long KeyValueLength(AttentionShape shape, int capacity);
 
     /// <inheritdoc/>
-    public virtual void LinearBackwardWeights(FloatBuffer x, FloatBuffer dy, int rows, int inputs, Outputs outputs, WeightLayout layout, FloatBuffer dWeights, FloatBuffer dBias)
+    public virtual void LinearBackwardWeights(in LinearBackwardWeights operation)
     {
     }
 
     /// <inheritdoc/>
-    public virtual void LanguageHeadForward(
-        FloatBuffer hidden, PackedMatrix packed, IntBuffer targets, int rows, int width, int vocabulary, float inverseTemperature, FloatBuffer logProbabilities, FloatBuffer entropies, FloatBuffer logSumExp,
-        FloatBuffer logits)
+    public virtual void LanguageHeadForward(in LanguageHeadForward operation)
     {
     }
 
     /// <inheritdoc/>
-    public virtual void LanguageHeadBackward(
-        FloatBuffer hidden, PackedMatrix packed, FloatBuffer weights, IntBuffer targets, int rows, int width, int vocabulary, float inverseTemperature,
-        FloatBuffer entropies, FloatBuffer logSumExp, FloatBuffer logits, FloatBuffer dLogProbabilities, FloatBuffer dEntropies, FloatBuffer dHidden, FloatBuffer dWeights)
+    public virtual void LanguageHeadBackward(in LanguageHeadBackward operation)
     {
     }
 
     /// <inheritdoc/>
-    public virtual void LogProbabilities(FloatBuffer logits, IntBuffer targets, int rows, int vocabulary, float inverseTemperature, FloatBuffer logProbabilities)
+    public virtual void LogProbabilities(in LogProbabilities operation)
     {
     }
 
@@ -105,127 +101,127 @@ public abstract unsafe class CountingDevice(Precision precision) : IDevice
     }
 
     /// <inheritdoc/>
-    public virtual void PackWeights(FloatBuffer weights, WeightLayout layout, int inputs, int outputs, PackedMatrix packed)
+    public virtual void PackWeights(in PackWeights operation)
     {
     }
 
     /// <inheritdoc/>
-    public virtual void PackWeightsTransposed(FloatBuffer weights, WeightLayout layout, int inputs, int outputs, FloatBuffer packed)
+    public virtual void PackWeightsTransposed(in PackWeightsTransposed operation)
     {
     }
 
     /// <inheritdoc/>
-    public virtual void LinearForward(FloatBuffer x, PackedMatrix packed, FloatBuffer bias, int rows, int inputs, Outputs outputs, FloatBuffer y)
+    public virtual void LinearForward(in LinearForward operation)
     {
     }
 
     /// <inheritdoc/>
-    public virtual void LinearBackwardInput(FloatBuffer dy, FloatBuffer packedTransposed, int rows, int inputs, Outputs outputs, bool accumulate, FloatBuffer dx)
+    public virtual void LinearBackwardInput(in LinearBackwardInput operation)
     {
     }
 
     /// <inheritdoc/>
-    public virtual void LayerNormForward(FloatBuffer x, FloatBuffer gain, FloatBuffer bias, int rows, int width, float epsilon, FloatBuffer y, FloatBuffer mean, FloatBuffer reciprocalDeviation)
+    public virtual void LayerNormForward(in LayerNormForward operation)
     {
     }
 
     /// <inheritdoc/>
-    public virtual void LayerNormBackward(FloatBuffer x, FloatBuffer gain, FloatBuffer mean, FloatBuffer reciprocalDeviation, FloatBuffer dy, int rows, int width, FloatBuffer dx, FloatBuffer dGain, FloatBuffer dBias)
+    public virtual void LayerNormBackward(in LayerNormBackward operation)
     {
     }
 
     /// <inheritdoc/>
-    public virtual void RmsNormForward(FloatBuffer x, FloatBuffer gain, int rows, int groups, int width, int rowStride, float epsilon, FloatBuffer y, FloatBuffer reciprocalRoot)
+    public virtual void RmsNormForward(in RmsNormForward operation)
     {
     }
 
     /// <inheritdoc/>
-    public virtual void RmsNormBackward(FloatBuffer x, FloatBuffer gain, FloatBuffer reciprocalRoot, FloatBuffer dy, int rows, int groups, int width, int rowStride, bool accumulate, FloatBuffer dx, FloatBuffer dGain)
+    public virtual void RmsNormBackward(in RmsNormBackward operation)
     {
     }
 
     /// <inheritdoc/>
-    public virtual void GeluForward(FloatBuffer x, FloatBuffer y)
+    public virtual void GeluForward(in GeluForward operation)
     {
     }
 
     /// <inheritdoc/>
-    public virtual void GeluBackward(FloatBuffer x, FloatBuffer dy, FloatBuffer dx)
+    public virtual void GeluBackward(in GeluBackward operation)
     {
     }
 
     /// <inheritdoc/>
-    public virtual void SwiGluForward(FloatBuffer gateUp, int rows, int width, FloatBuffer y)
+    public virtual void SwiGluForward(in SwiGluForward operation)
     {
     }
 
     /// <inheritdoc/>
-    public virtual void SwiGluBackward(FloatBuffer gateUp, FloatBuffer dy, int rows, int width, FloatBuffer dGateUp)
+    public virtual void SwiGluBackward(in SwiGluBackward operation)
     {
     }
 
     /// <inheritdoc/>
-    public virtual void Rotate(FloatBuffer x, IntBuffer positions, FloatBuffer cosines, FloatBuffer sines, int rows, int heads, int headWidth, int rowStride, bool inverse)
+    public virtual void Rotate(in Rotate operation)
     {
     }
 
     /// <inheritdoc/>
-    public virtual void CopyKeyValues(FloatBuffer source, FloatBuffer destination, AttentionShape shape, int capacity, int positions)
+    public virtual void CopyKeyValues(in CopyKeyValues operation)
     {
     }
 
     /// <inheritdoc/>
-    public virtual void AttentionForward(FloatBuffer qkv, ReadOnlySpan<SequenceSpan> sequences, AttentionShape shape, FloatBuffer keyValues, FloatBuffer output, FloatBuffer logSumExp)
+    public virtual void AttentionForward(in AttentionForward operation)
     {
     }
 
     /// <inheritdoc/>
-    public virtual void AttentionBackward(FloatBuffer qkv, ReadOnlySpan<SequenceSpan> sequences, AttentionShape shape, FloatBuffer output, FloatBuffer logSumExp, FloatBuffer dOutput, FloatBuffer dQkv)
+    public virtual void AttentionBackward(in AttentionBackward operation)
     {
     }
 
     /// <inheritdoc/>
-    public virtual void EmbeddingForward(IntBuffer tokens, IntBuffer positions, FloatBuffer tokenTable, FloatBuffer positionTable, int rows, int width, FloatBuffer y)
+    public virtual void EmbeddingForward(in EmbeddingForward operation)
     {
     }
 
     /// <inheritdoc/>
-    public virtual void EmbeddingBackward(IntBuffer tokens, IntBuffer positions, FloatBuffer dy, int rows, int width, FloatBuffer dTokenTable, FloatBuffer dPositionTable)
+    public virtual void EmbeddingBackward(in EmbeddingBackward operation)
     {
     }
 
     /// <inheritdoc/>
-    public virtual void AddUniformNoise(FloatBuffer x, FloatBuffer rowScales, int rows, int width, Dropout counter)
+    public virtual void AddUniformNoise(in AddUniformNoise operation)
     {
     }
 
     /// <inheritdoc/>
-    public virtual void AddDropped(FloatBuffer x, FloatBuffer y, int rows, int width, Dropout dropout, IntBuffer rowNumbers, FloatBuffer output)
+    public virtual void AddDropped(in AddDropped operation)
     {
     }
 
     /// <inheritdoc/>
-    public virtual void GatherRows(FloatBuffer x, IntBuffer rowNumbers, int count, int width, FloatBuffer y)
+    public virtual void GatherRows(in GatherRows operation)
     {
     }
 
     /// <inheritdoc/>
-    public virtual void ScatterAddRows(FloatBuffer dy, IntBuffer rowNumbers, int count, int width, FloatBuffer dx)
+    public virtual void ScatterAddRows(in ScatterAddRows operation)
     {
     }
 
     /// <inheritdoc/>
-    public virtual void ScalarHeadForward(FloatBuffer x, FloatBuffer weights, FloatBuffer bias, int rows, int width, FloatBuffer y)
+    public virtual void ScalarHeadForward(in ScalarHeadForward operation)
     {
     }
 
     /// <inheritdoc/>
-    public virtual void ScalarHeadBackward(FloatBuffer x, FloatBuffer weights, FloatBuffer dy, int rows, int width, FloatBuffer dx, FloatBuffer dWeights, FloatBuffer dBias)
+    public virtual void ScalarHeadBackward(in ScalarHeadBackward operation)
     {
     }
 
     /// <inheritdoc/>
-    public virtual void AdamW(FloatBuffer parameters, FloatBuffer gradients, FloatBuffer firstMoments, FloatBuffer secondMoments, AdamWStep step)
+    public virtual void AdamW(in AdamW operation)
     {
     }
 

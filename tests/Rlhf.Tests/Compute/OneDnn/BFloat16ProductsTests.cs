@@ -49,19 +49,19 @@ public sealed class BFloat16ProductsTests
             var device = bench.Device;
             var (bx, bw, bdy) = (bench.Put(x), bench.Put(w), bench.Put(dy));
             var (packed, transposed) = (bench.Room(device.PackedLength(inputs, outputs)), bench.Room(device.PackedLength(outputs, inputs)));
-            device.PackWeights(bw, layout, inputs, outputs, packed);
-            device.PackWeightsTransposed(bw, layout, inputs, outputs, transposed);
+            device.PackWeights(new(bw, layout, inputs, outputs, packed));
+            device.PackWeightsTransposed(new(bw, layout, inputs, outputs, transposed));
 
             var y = bench.Room(rows * outputs);
-            device.LinearForward(bx, packed, bench.Put(bias), rows, inputs, outputs, y);
+            device.LinearForward(new(bx, packed, bench.Put(bias), rows, inputs, outputs, y));
             Near((i, p) => rx[(i * inputs) + p], W, (_, j) => bias[j], rows, outputs, inputs, bench.Get(y), "y");
 
             var dx = bench.Room(rows * inputs);
-            device.LinearBackwardInput(bdy, transposed, rows, inputs, outputs, accumulate: false, dx);
+            device.LinearBackwardInput(new(bdy, transposed, rows, inputs, outputs, Accumulate: false, dx));
             Near((i, p) => rdy[(i * outputs) + p], (p, j) => W(j, p), (_, _) => 0, rows, inputs, outputs, bench.Get(dx), "dx");
 
             var dw = bench.Put(w);
-            device.LinearBackwardWeights(bx, bdy, rows, inputs, outputs, layout, dw, bench.Put(bias));
+            device.LinearBackwardWeights(new(bx, bdy, rows, inputs, outputs, layout, dw, bench.Put(bias)));
             if (layout == WeightLayout.InputMajor)
             {
                 Near((i, p) => rx[(p * inputs) + i], (p, j) => rdy[(p * outputs) + j], (i, j) => w[(i * outputs) + j], inputs, outputs, rows, bench.Get(dw), "dW");
@@ -83,9 +83,9 @@ public sealed class BFloat16ProductsTests
         {
             using var bench = new DeviceBench(CpuDevice.Available[0], threads, Precision.Bf16);
             var packed = bench.Room(bench.Device.PackedLength(inputs, outputs));
-            bench.Device.PackWeights(bench.Put(w), WeightLayout.InputMajor, inputs, outputs, packed);
+            bench.Device.PackWeights(new(bench.Put(w), WeightLayout.InputMajor, inputs, outputs, packed));
             var y = bench.Room(rows * outputs);
-            bench.Device.LinearForward(bench.Put(x[^(rows * inputs)..]), packed, default, rows, inputs, outputs, y);
+            bench.Device.LinearForward(new(bench.Put(x[^(rows * inputs)..]), packed, default, rows, inputs, outputs, y));
             return bench.Get(y)[^outputs..];
         }
 
@@ -98,11 +98,11 @@ public sealed class BFloat16ProductsTests
     {
         using var bench = new DeviceBench(CpuDevice.Available[0], threads: 1, Precision.Bf16);
         var packed = bench.Room(bench.Device.PackedLength(40, 70));
-        bench.Device.PackWeights(bench.Put(Check.Floats(11, 40 * 70)), WeightLayout.InputMajor, 40, 70, packed);
+        bench.Device.PackWeights(new(bench.Put(Check.Floats(11, 40 * 70)), WeightLayout.InputMajor, 40, 70, packed));
         var x = Check.Floats(12, 3 * 40);
         x[40 + 7] = float.NaN;
         var y = bench.Room(3 * 70);
-        bench.Device.LinearForward(bench.Put(x), packed, default, 3, 40, 70, y);
+        bench.Device.LinearForward(new(bench.Put(x), packed, default, 3, 40, 70, y));
         Assert.All(bench.Get(y)[70..140], value => Assert.True(float.IsNaN(value)));
         Assert.All(bench.Get(y)[..70], value => Assert.True(float.IsFinite(value)));
     }
@@ -115,9 +115,9 @@ public sealed class BFloat16ProductsTests
         var packed = bench.Room(bench.Device.PackedLength(96, 130));
         void Round()
         {
-            bench.Device.PackWeights(w, WeightLayout.InputMajor, 96, 130, packed);
-            bench.Device.LinearForward(x, packed, default, 200, 96, 130, y);
-            bench.Device.LinearBackwardWeights(x, y, 200, 96, 130, WeightLayout.InputMajor, w, default);
+            bench.Device.PackWeights(new(w, WeightLayout.InputMajor, 96, 130, packed));
+            bench.Device.LinearForward(new(x, packed, default, 200, 96, 130, y));
+            bench.Device.LinearBackwardWeights(new(x, y, 200, 96, 130, WeightLayout.InputMajor, w, default));
         }
 
         // Either worker must have met every shape: which part it takes is chance.

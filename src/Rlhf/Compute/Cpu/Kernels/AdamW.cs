@@ -14,17 +14,19 @@ internal static unsafe class AdamWUpdate
         public float Keep, Beta1, Beta2, StepSize, RootCorrection, Epsilon, GradientScale;
     }
 
-    public static void Run<T>(WorkerPool pool, float* parameters, float* gradients, float* first, float* second, long length, AdamWStep step)
+    public static void Run<T>(WorkerPool pool, in AdamW operation)
         where T : unmanaged, ILanes<T>
     {
+        var step = operation.Step;
+
         // m^ = m / (1 - b1^t), v^ = v / (1 - b2^t); the corrections are scalars, found in float64.
         var arguments = new Arguments
         {
-            P = parameters,
-            G = gradients,
-            M = first,
-            V = second,
-            Length = length,
+            P = operation.Parameters.Pointer,
+            G = operation.Gradients.Pointer,
+            M = operation.FirstMoments.Pointer,
+            V = operation.SecondMoments.Pointer,
+            Length = operation.Parameters.Length,
             Keep = (float)(1 - (step.LearningRate * step.WeightDecay)),
             Beta1 = (float)step.Beta1,
             Beta2 = (float)step.Beta2,
@@ -33,7 +35,7 @@ internal static unsafe class AdamWUpdate
             Epsilon = (float)step.Epsilon,
             GradientScale = (float)step.GradientScale,
         };
-        pool.Run(&Part<T>, &arguments, RowParts.Count(length));
+        pool.Run(&Part<T>, &arguments, RowParts.Count(operation.Parameters.Length));
     }
 
     private static void Part<T>(void* arguments, int part, int worker)

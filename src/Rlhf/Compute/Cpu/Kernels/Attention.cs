@@ -54,14 +54,14 @@ internal static unsafe class Attention
         }
     }
 
-    /// <summary>Copies the first positions of one sequence's memory, whole tiles of keys, to another's.</summary>
-    public static void CopyKeyValues<TNumber>(float* source, float* destination, AttentionShape shape, int capacity, int positions)
+    /// <summary>Copies whole tiles of keys.</summary>
+    public static void CopyKeyValues<TNumber>(in CopyKeyValues operation)
         where TNumber : unmanaged
     {
-        for (var keyHead = 0; keyHead < shape.KeyValueHeads; keyHead++)
+        for (var keyHead = 0; keyHead < operation.Shape.KeyValueHeads; keyHead++)
         {
-            var from = HeadMemory<TNumber>.Of(source, shape, keyHead, capacity, 0);
-            from.CopyTo(HeadMemory<TNumber>.Of(destination, shape, keyHead, capacity, 0), 0, positions);
+            var from = HeadMemory<TNumber>.Of(operation.Source.Pointer, operation.Shape, keyHead, operation.Capacity, 0);
+            from.CopyTo(HeadMemory<TNumber>.Of(operation.Destination.Pointer, operation.Shape, keyHead, operation.Capacity, 0), 0, operation.Positions);
         }
     }
 

@@ -1,6 +1,7 @@
 using System.Runtime.Intrinsics;
 using Rlhf.Compute.Cpu.Simd;
 using Rlhf.Compute.Cpu.Threads;
+using Rlhf.Compute.Operations;
 
 namespace Rlhf.Compute.Cpu.Kernels;
 
@@ -15,11 +16,11 @@ internal static unsafe class Flat
         public float Factor;
     }
 
-    public static void MoveTowards<T>(WorkerPool pool, float* x, float* target, long length, float fraction)
+    public static void MoveTowards<T>(WorkerPool pool, FloatBuffer x, FloatBuffer target, float fraction)
         where T : unmanaged, ILanes<T>
     {
-        var arguments = new Arguments { X = x, Y = target, Length = length, Factor = fraction };
-        pool.Run(&MovePart<T>, &arguments, RowParts.Count(length));
+        var arguments = new Arguments { X = x.Pointer, Y = target.Pointer, Length = x.Length, Factor = fraction };
+        pool.Run(&MovePart<T>, &arguments, RowParts.Count(x.Length));
     }
 
     /// <summary>output = x + y, or y alone where x is null.</summary>
@@ -31,11 +32,11 @@ internal static unsafe class Flat
     }
 
     /// <summary>Each part's squares are summed in float64, then the parts in order: the same bits for any number of threads.</summary>
-    public static double SquaredNorm(WorkerPool pool, float* x, long length)
+    public static double SquaredNorm(WorkerPool pool, FloatBuffer x)
     {
-        var parts = RowParts.Count(length);
+        var parts = RowParts.Count(x.Length);
         var partial = (double*)pool.Scratch(2L * parts)[0];
-        var arguments = new Arguments { X = x, Partial = partial, Length = length };
+        var arguments = new Arguments { X = x.Pointer, Partial = partial, Length = x.Length };
         pool.Run(&SquarePart, &arguments, parts);
         var sum = 0.0;
         for (var i = 0; i < parts; i++)

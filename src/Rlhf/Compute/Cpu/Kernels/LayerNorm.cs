@@ -1,39 +1,32 @@
 using Rlhf.Compute.Cpu.MatMul;
 using Rlhf.Compute.Cpu.Simd;
 using Rlhf.Compute.Cpu.Threads;
+using Rlhf.Compute.Operations;
 
 namespace Rlhf.Compute.Cpu.Kernels;
 
 /// <summary>Layer normalisation (Ba 2016): y = (x - mean) / sqrt(var + eps) * gain + bias, var biased.</summary>
 internal static unsafe class LayerNorm
 {
-    internal struct Arguments
-    {
-        public float* X, Gain, Bias, Y, Mean, ReciprocalDeviation, Dy, Dx, DGain, DBias;
-        public int Rows, Width;
-        public float Epsilon;
-    }
+    public static void Forward<T>(WorkerPool pool, in LayerNormForward operation)
+        where T : unmanaged, ILanes<T> => pool.Run(&ForwardRows<T>, operation, RowParts.Count(operation.Rows, operation.Width));
 
-    public static void Forward<T>(WorkerPool pool, Arguments arguments)
-        where T : unmanaged, ILanes<T> =>
-        pool.Run(&ForwardRows<T>, &arguments, RowParts.Count(arguments.Rows, arguments.Width));
-
-    public static void Backward<T>(WorkerPool pool, Arguments arguments)
+    public static void Backward<T>(WorkerPool pool, in LayerNormBackward operation)
         where T : unmanaged, ILanes<T>
     {
-        pool.Run(&BackwardColumns<T>, &arguments, (arguments.Width + ColumnSums.PartColumns - 1) / ColumnSums.PartColumns);
-        pool.Run(&BackwardRows<T>, &arguments, RowParts.Count(arguments.Rows, arguments.Width));
+        pool.Run(&BackwardColumns<T>, operation, (operation.Width + ColumnSums.PartColumns - 1) / ColumnSums.PartColumns);
+        pool.Run(&BackwardRows<T>, operation, RowParts.Count(operation.Rows, operation.Width));
     }
 
     private static void ForwardRows<T>(void* arguments, int part, int worker)
         where T : unmanaged, ILanes<T>
     {
-        var a = (Arguments*)arguments;
+        var a = (LayerNormForward*)arguments;
         var (first, end) = RowParts.Range(part, a->Rows, a->Width);
         for (var row = first; row < end; row++)
         {
-            var x = a->X + ((long)row * a->Width);
-            var y = a->Y + ((long)row * a->Width);
+            var x = a->X.Pointer + ((long)row * a->Width);
+            var y = a->Y.Pointer + ((long)row * a->Width);
             var sum = T.Broadcast(0f);
             for (var c = 0; c < a->Width; c += ILanes<T>.Count)
             {
@@ -53,13 +46,13 @@ internal static unsafe class LayerNorm
             for (var c = 0; c < a->Width; c += ILanes<T>.Count)
             {
                 var normal = (VectorMath.LoadFirst<T>(x + c, a->Width - c) - means) * T.Broadcast(reciprocal);
-                var gain = VectorMath.LoadFirst<T>(a->Gain + c, a->Width - c);
-                var bias = VectorMath.LoadFirst<T>(a->Bias + c, a->Width - c);
+                var gain = VectorMath.LoadFirst<T>(a->Gain.Pointer + c, a->Width - c);
+                var bias = VectorMath.LoadFirst<T>(a->Bias.Pointer + c, a->Width - c);
                 VectorMath.StoreFirst(y + c, a->Width - c, T.FusedMultiplyAdd(normal, gain, bias));
             }
 
-            a->Mean[row] = mean;
-            a->ReciprocalDeviation[row] = reciprocal;
+            a->Mean.Pointer[row] = mean;
+            a->ReciprocalDeviation.Pointer[row] = reciprocal;
         }
     }
 
@@ -67,20 +60,20 @@ internal static unsafe class LayerNorm
     private static void BackwardRows<T>(void* arguments, int part, int worker)
         where T : unmanaged, ILanes<T>
     {
-        var a = (Arguments*)arguments;
+        var a = (LayerNormBackward*)arguments;
         var (first, end) = RowParts.Range(part, a->Rows, a->Width);
         for (var row = first; row < end; row++)
         {
-            var x = a->X + ((long)row * a->Width);
-            var dy = a->Dy + ((long)row * a->Width);
-            var dx = a->Dx + ((long)row * a->Width);
-            var mean = T.Broadcast(a->Mean[row]);
-            var reciprocal = T.Broadcast(a->ReciprocalDeviation[row]);
+            var x = a->X.Pointer + ((long)row * a->Width);
+            var dy = a->Dy.Pointer + ((long)row * a->Width);
+            var dx = a->Dx.Pointer + ((long)row * a->Width);
+            var mean = T.Broadcast(a->Mean.Pointer[row]);
+            var reciprocal = T.Broadcast(a->ReciprocalDeviation.Pointer[row]);
             var sum = T.Broadcast(0f);
             var product = T.Broadcast(0f);
             for (var c = 0; c < a->Width; c += ILanes<T>.Count)
             {
-                var g = VectorMath.LoadFirst<T>(dy + c, a->Width - c) * VectorMath.LoadFirst<T>(a->Gain + c, a->Width - c);
+                var g = VectorMath.LoadFirst<T>(dy + c, a->Width - c) * VectorMath.LoadFirst<T>(a->Gain.Pointer + c, a->Width - c);
                 var normal = (VectorMath.LoadFirst<T>(x + c, a->Width - c) - mean) * reciprocal;
                 sum += g;
                 product = T.FusedMultiplyAdd(g, normal, product);
@@ -90,7 +83,7 @@ internal static unsafe class LayerNorm
             var meanProduct = T.Broadcast(T.Sum(product) / a->Width);
             for (var c = 0; c < a->Width; c += ILanes<T>.Count)
             {
-                var g = VectorMath.LoadFirst<T>(dy + c, a->Width - c) * VectorMath.LoadFirst<T>(a->Gain + c, a->Width - c);
+                var g = VectorMath.LoadFirst<T>(dy + c, a->Width - c) * VectorMath.LoadFirst<T>(a->Gain.Pointer + c, a->Width - c);
                 var normal = (VectorMath.LoadFirst<T>(x + c, a->Width - c) - mean) * reciprocal;
                 var change = (g - meanGradient - (normal * meanProduct)) * reciprocal;
                 VectorMath.StoreFirst(dx + c, a->Width - c, VectorMath.LoadFirst<T>(dx + c, a->Width - c) + change);
@@ -102,16 +95,16 @@ internal static unsafe class LayerNorm
     private static void BackwardColumns<T>(void* arguments, int part, int worker)
         where T : unmanaged, ILanes<T>
     {
-        var a = (Arguments*)arguments;
+        var a = (LayerNormBackward*)arguments;
         var first = part * ColumnSums.PartColumns;
         var columns = Math.Min(ColumnSums.PartColumns, a->Width - first);
-        var gain = a->DGain + first;
-        var bias = a->DBias + first;
+        var gain = a->DGain.Pointer + first;
+        var bias = a->DBias.Pointer + first;
         for (var row = 0; row < a->Rows; row++)
         {
-            var (mean, reciprocal) = (T.Broadcast(a->Mean[row]), T.Broadcast(a->ReciprocalDeviation[row]));
-            var x = a->X + ((long)row * a->Width) + first;
-            var dy = a->Dy + ((long)row * a->Width) + first;
+            var (mean, reciprocal) = (T.Broadcast(a->Mean.Pointer[row]), T.Broadcast(a->ReciprocalDeviation.Pointer[row]));
+            var x = a->X.Pointer + ((long)row * a->Width) + first;
+            var dy = a->Dy.Pointer + ((long)row * a->Width) + first;
             for (var c = 0; c < columns; c += ILanes<T>.Count)
             {
                 var left = columns - c;

@@ -1,3 +1,4 @@
+using Rlhf.Compute.Operations;
 using Rlhf.Compute.Cpu.Threads;
 
 namespace Rlhf.Compute.Cpu.Kernels;
@@ -5,29 +6,20 @@ namespace Rlhf.Compute.Cpu.Kernels;
 /// <summary>Rotary positions (Su 2021) in the half-split form: components (j, j + D/2) turn by the angle of (position, j).</summary>
 internal static unsafe class Rotary
 {
-    internal struct Arguments
-    {
-        public float* X, Cosines, Sines;
-        public int* Positions;
-        public int Rows, Heads, HeadWidth, RowStride;
-        public bool Inverse;
-    }
-
-    public static void Rotate(WorkerPool pool, Arguments arguments) =>
-        pool.Run(&RotateRows, &arguments, RowParts.Count(arguments.Rows, arguments.Heads * arguments.HeadWidth));
+    public static void Run(WorkerPool pool, in Rotate operation) => pool.Run(&RotateRows, operation, RowParts.Count(operation.Rows, operation.Heads * operation.HeadWidth));
 
     private static void RotateRows(void* arguments, int part, int worker)
     {
-        var a = (Arguments*)arguments;
+        var a = (Rotate*)arguments;
         var (first, end) = RowParts.Range(part, a->Rows, a->Heads * a->HeadWidth);
         var half = a->HeadWidth / 2;
         for (var row = first; row < end; row++)
         {
-            var cosines = a->Cosines + ((long)a->Positions[row] * half);
-            var sines = a->Sines + ((long)a->Positions[row] * half);
+            var cosines = a->Cosines.Pointer + ((long)a->Positions.Pointer[row] * half);
+            var sines = a->Sines.Pointer + ((long)a->Positions.Pointer[row] * half);
             for (var head = 0; head < a->Heads; head++)
             {
-                var x = a->X + ((long)row * a->RowStride) + (head * a->HeadWidth);
+                var x = a->X.Pointer + ((long)row * a->RowStride) + (head * a->HeadWidth);
                 for (var j = 0; j < half; j++)
                 {
                     var sine = a->Inverse ? -sines[j] : sines[j];

@@ -1,3 +1,4 @@
+using Rlhf.Compute.Operations;
 using Rlhf.Compute.Cpu.Threads;
 
 namespace Rlhf.Compute.Cpu.Kernels;
@@ -7,37 +8,30 @@ internal static unsafe class Rows
 {
     private const int PartColumns = 64;
 
-    internal struct Arguments
-    {
-        public float* X, Y;
-        public int* Numbers;
-        public int Count, Width;
-    }
-
-    public static void Gather(WorkerPool pool, Arguments arguments) => pool.Run(&GatherPart, &arguments, RowParts.Count(arguments.Count, arguments.Width));
+    public static void Gather(WorkerPool pool, in GatherRows operation) => pool.Run(&GatherPart, operation, RowParts.Count(operation.Count, operation.Width));
 
     /// <summary>One part is some columns of all rows: rows that meet in one place add in order.</summary>
-    public static void ScatterAdd(WorkerPool pool, Arguments arguments) => pool.Run(&ScatterAddPart, &arguments, (arguments.Width + PartColumns - 1) / PartColumns);
+    public static void ScatterAdd(WorkerPool pool, in ScatterAddRows operation) => pool.Run(&ScatterAddPart, operation, (operation.Width + PartColumns - 1) / PartColumns);
 
     private static void GatherPart(void* arguments, int part, int worker)
     {
-        var a = (Arguments*)arguments;
+        var a = (GatherRows*)arguments;
         var (first, end) = RowParts.Range(part, a->Count, a->Width);
         for (var i = first; i < end; i++)
         {
-            var source = new ReadOnlySpan<float>(a->X + ((long)a->Numbers[i] * a->Width), a->Width);
-            source.CopyTo(new Span<float>(a->Y + ((long)i * a->Width), a->Width));
+            var source = new ReadOnlySpan<float>(a->X.Pointer + ((long)a->RowNumbers.Pointer[i] * a->Width), a->Width);
+            source.CopyTo(new Span<float>(a->Y.Pointer + ((long)i * a->Width), a->Width));
         }
     }
 
     private static void ScatterAddPart(void* arguments, int part, int worker)
     {
-        var a = (Arguments*)arguments;
+        var a = (ScatterAddRows*)arguments;
         var (first, end) = (part * PartColumns, Math.Min(a->Width, (part + 1) * PartColumns));
         for (var i = 0; i < a->Count; i++)
         {
-            var destination = a->X + ((long)a->Numbers[i] * a->Width);
-            var source = a->Y + ((long)i * a->Width);
+            var destination = a->Dx.Pointer + ((long)a->RowNumbers.Pointer[i] * a->Width);
+            var source = a->Dy.Pointer + ((long)i * a->Width);
             for (var c = first; c < end; c++)
             {
                 destination[c] += source[c];

@@ -69,6 +69,10 @@ internal sealed unsafe class WorkerPool : IDisposable
         return _scratch;
     }
 
+    /// <summary>As the other, with a pointer to a copy of the arguments.</summary>
+    public void Run<TArguments>(delegate*<void*, int, int, void> work, TArguments arguments, int parts)
+        where TArguments : unmanaged => Run(work, &arguments, parts);
+
     /// <summary>
     /// Calls <paramref name="work"/>(arguments, part, worker) for every part in [0, <paramref name="parts"/>) and returns when all are done. What a part throws is thrown here.
     /// </summary>

@@ -1,26 +1,11 @@
-using Rlhf.Compute.Operations;
-
-namespace Rlhf.Compute.Cpu;
+namespace Rlhf.Compute.Operations;
 
 /// <summary>Refuses buffers that are smaller than an operation needs.</summary>
-internal static class BufferSizes
+internal static class Shapes
 {
-    public static void Need(FloatBuffer buffer, long length)
-    {
-        if (buffer.Length < length)
-        {
-            throw new ArgumentException($"A buffer of {buffer.Length} numbers stands where {length} are needed.");
-        }
-    }
+    public static void Need(FloatBuffer buffer, long length) => NeedLength(buffer.Length, length);
 
-    public static void Need(Outputs outputs)
-    {
-        var end = (long)outputs.First + outputs.Count;
-        if (outputs.First < 0 || outputs.Count < 0 || end > outputs.All || outputs.First % Outputs.Step != 0 || (end < outputs.All && end % Outputs.Step != 0))
-        {
-            throw new ArgumentException($"{outputs} is no range of whole steps of {Outputs.Step} columns.");
-        }
-    }
+    public static void Need(IntBuffer buffer, long length) => NeedLength(buffer.Length, length);
 
     public static void NeedOrEmpty(FloatBuffer buffer, long length)
     {
@@ -42,4 +27,14 @@ internal static class BufferSizes
 
     public static void NeedStrided(int rows, int width, int rowStride, params ReadOnlySpan<FloatBuffer> buffers) =>
         NeedEach(rows == 0 ? 0 : ((long)(rows - 1) * rowStride) + width, buffers);
+
+    public static void NeedPacked(IDevice device, PackedMatrix packed, int inputs, int outputs) => Need(packed.Numbers, device.PackedLength(inputs, outputs, packed.Storage));
+
+    private static void NeedLength(long actual, long length)
+    {
+        if (actual < length)
+        {
+            throw new ArgumentException($"A buffer of {actual} numbers stands where {length} are needed.");
+        }
+    }
 }
