@@ -2,9 +2,9 @@ using System.IO.Compression;
 using System.Text;
 using System.Text.Json.Nodes;
 using Rlhf.Data;
+using Rlhf.Data.RowForms;
 using Rlhf.Runs;
 using Rlhf.Text;
-using Rlhf.Text.Templates;
 
 namespace Fuzz;
 

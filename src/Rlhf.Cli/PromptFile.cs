@@ -1,5 +1,6 @@
 using System.Globalization;
 using Rlhf.Data;
+using Rlhf.Data.RowForms;
 using Rlhf.Text;
 using Rlhf.Text.Templates;
 

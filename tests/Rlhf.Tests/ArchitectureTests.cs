@@ -14,15 +14,6 @@ public sealed partial class ArchitectureTests
         "Reports", "Reports.Charts", "Reports.Page", "Labelers.Store", "Labelers", "Stages", "Stages.Pretrain", "Stages.Sft", "Stages.Collect", "Stages.Reward", "Stages.Ppo", "Runs", "Benchmarks",
     ];
 
-    // What still runs the other way.
-    private static readonly (string User, string Used)[] NotYet =
-    [
-        ("Data", "Data.RowForms"),
-        ("Data", "Text.Templates"),
-        ("Text.Jinja", "Text"),
-        ("Text", "Text.Templates"),
-    ];
-
     [Fact]
     public void Every_folder_has_its_place_in_the_order()
     {
@@ -39,7 +30,7 @@ public sealed partial class ArchitectureTests
             .. (from use in TypeUses.In(assembly)
             let user = PlaceOf(use.User)
             let used = PlaceOf(use.Used)
-            where user >= 0 && used > user && !NotYet.Contains((Order[user], Order[used]))
+            where user >= 0 && used > user
             orderby user, used
             select $"{use.User.FullName} uses {use.Used.FullName}").Distinct(),
         ];

@@ -2,6 +2,7 @@ using System.Globalization;
 using System.Text.RegularExpressions;
 using Rlhf.Cli;
 using Rlhf.Data;
+using Rlhf.Data.RowForms;
 using Rlhf.Runs;
 using Rlhf.World;
 

@@ -1,6 +1,7 @@
 using System.IO.Compression;
 using System.Text;
 using Rlhf.Data;
+using Rlhf.Data.RowForms;
 
 namespace Rlhf.Tests;
 

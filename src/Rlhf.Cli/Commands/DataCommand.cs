@@ -1,6 +1,7 @@
 using System.CommandLine;
 using System.Globalization;
 using Rlhf.Data;
+using Rlhf.Data.RowForms;
 using Rlhf.Model.Checkpoints;
 using Rlhf.Reports;
 using Rlhf.Text.Templates;

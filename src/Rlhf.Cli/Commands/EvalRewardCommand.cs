@@ -2,6 +2,7 @@ using System.CommandLine;
 using System.Globalization;
 using System.Text.Json.Nodes;
 using Rlhf.Data;
+using Rlhf.Data.RowForms;
 using Rlhf.Evaluation;
 using Rlhf.Model;
 using Rlhf.Model.Checkpoints;

@@ -67,7 +67,7 @@ internal static class CheckedJson
         }
         catch (JsonException exception)
         {
-            throw InputException.At(path, (int)(exception.LineNumber ?? 0) + 1, (int)(exception.BytePositionInLine ?? 0) + 1, $"not what this program writes there: {FailureText.Of(exception)}");
+            throw StrictJson.Error(path, exception, "not what this program writes there");
         }
     }
 

@@ -17,11 +17,10 @@ public static class EpochOrder
             order[i] = i;
         }
 
-        var key = SplitMix64.Mix(SplitMix64.Mix(seed + SplitMix64.Golden) + (ulong)epoch + 1);
+        var random = SplitMix64.OfEpoch(seed, epoch);
         for (var last = count - 1; last > 0; last--)
         {
-            // The high word of a 64-bit product: biased by at most (last + 1) / 2^64.
-            var pick = (int)Math.BigMul(SplitMix64.Mix(key + ((ulong)last * SplitMix64.Golden)), (ulong)last + 1, out _);
+            var pick = random.At(last, last + 1);
             (order[last], order[pick]) = (order[pick], order[last]);
         }
 

@@ -118,7 +118,7 @@ public sealed class LearnedAnalysis
             }
 
             _requests.Add(new RescoreRequest(i, TextCuts.Remove(_ppo[i].Text, places)));
-            controls.Add(new RescoreRequest(i, TextCuts.Remove(_ppo[i].Text, OtherWords(words, places, ref random))));
+            controls.Add(new RescoreRequest(i, TextCuts.Remove(_ppo[i].Text, OtherWords(words, places, random))));
         }
 
         _requests.AddRange(controls);
@@ -126,7 +126,7 @@ public sealed class LearnedAnalysis
     }
 
     // As many words as the places hold, drawn from the other words of the answer (all of them if they are fewer).
-    private static List<(int Start, int End)> OtherWords(List<TextWord> words, List<(int Start, int End)> places, ref SplitMix64 random)
+    private static List<(int Start, int End)> OtherWords(List<TextWord> words, List<(int Start, int End)> places, SplitMix64 random)
     {
         bool Inside(TextWord word) => places.Exists(p => word.Start >= p.Start && word.End <= p.End);
         var others = words.Where(w => w.IsWord && !Inside(w)).ToList();

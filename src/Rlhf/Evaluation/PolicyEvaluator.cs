@@ -138,7 +138,7 @@ public sealed class PolicyEvaluator
             var text = _tokenizer.Decode(completions[i].ResponseWithoutEnd);
             answers[i] = new EvaluatedAnswer(
                 i % _prompts.Count, text, completions[i], scores is null ? double.NaN : Scale.Apply(scores[i]), second?[i], _judges.Gold?.Invoke(i % _prompts.Count, text),
-                reference is null ? double.NaN : SumOfDifferences(own, reference, at, tokens), MeanOf(entropies, at, tokens));
+                reference is null ? double.NaN : KlEstimators.LogRatio(own.AsSpan(at, tokens), reference.AsSpan(at, tokens)), MeanOf(entropies, at, tokens));
             at += tokens;
         }
 
@@ -165,17 +165,6 @@ public sealed class PolicyEvaluator
         LearnedAnalysis.Run(sft.ForLearning(), ppo.ForLearning(), requests => Rescore(ppo, requests));
 
     private Scorer ScorerOf(Decoder decoder) => new(decoder, _rowBudget, _arena);
-
-    private static double SumOfDifferences(float[] own, float[] reference, int start, int count)
-    {
-        var sum = 0.0;
-        for (var i = start; i < start + count; i++)
-        {
-            sum += (double)own[i] - reference[i];
-        }
-
-        return sum;
-    }
 
     private static double MeanOf(float[] values, int start, int count)
     {

@@ -1,6 +1,7 @@
 using System.Globalization;
 using System.Text.Json;
 using Rlhf.Data;
+using Rlhf.Data.RowForms;
 using Rlhf.Model;
 using Rlhf.Text;
 using Rlhf.Text.Templates;

@@ -60,6 +60,20 @@ public static class KlEstimators
         }
     }
 
+    /// <summary>Sum over tokens of log policy - log reference: an answer's log-ratio, and k1 of the whole answer.</summary>
+    /// <param name="policy">[N] log-probabilities under the policy.</param>
+    /// <param name="reference">[N] log-probabilities of the same tokens under the reference.</param>
+    public static double LogRatio(ReadOnlySpan<float> policy, ReadOnlySpan<float> reference)
+    {
+        double sum = 0;
+        for (var i = 0; i < policy.Length; i++)
+        {
+            sum += (double)policy[i] - reference[i];
+        }
+
+        return sum;
+    }
+
     /// <summary>Mean over rows of each row's sum: the KL of whole answers, in nats.</summary>
     /// <param name="kl">[N] estimates per token.</param>
     /// <param name="offsets">[B + 1] where each row begins.</param>

@@ -17,16 +17,7 @@ public readonly ref struct LogRatios(ReadOnlySpan<float> Policy, ReadOnlySpan<fl
     public int Length(int row) => _offsets[row + 1] - _offsets[row];
 
     /// <summary>D = sum over an answer's tokens of (policy - reference).</summary>
-    public double Sum(int row)
-    {
-        double sum = 0;
-        for (var t = _offsets[row]; t < _offsets[row + 1]; t++)
-        {
-            sum += (double)_policy[t] - _reference[t];
-        }
-
-        return sum;
-    }
+    public double Sum(int row) => KlEstimators.LogRatio(_policy[_offsets[row].._offsets[row + 1]], _reference[_offsets[row].._offsets[row + 1]]);
 
     /// <summary>The answer's part of a per-token span.</summary>
     internal Span<float> Row(Span<float> perToken, int row) => perToken[_offsets[row].._offsets[row + 1]];

@@ -1,4 +1,5 @@
 using Rlhf.Data;
+using Rlhf.Data.RowForms;
 using Rlhf.World;
 
 namespace Rlhf.Stages;

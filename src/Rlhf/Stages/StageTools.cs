@@ -19,19 +19,6 @@ internal static class StageTools
     /// <param name="Files">SHA-256 (hex) of the files of the folder that it wrote.</param>
     private sealed record Kept<T>(T Result, IReadOnlyDictionary<string, string> Files);
 
-    /// <summary>Limits that also keep prompt and response within the model's context.</summary>
-    public static EncodingOptions Within(this EncodingOptions limits, int contextLength) =>
-        limits with { MaxTokens = Math.Min(limits.MaxTokens ?? contextLength, contextLength) };
-
-    /// <summary>Limits of prompts that leave room for an answer in the model's context.</summary>
-    public static EncodingOptions ForPrompts(this EncodingOptions limits, int contextLength, int maxNewTokens)
-    {
-        var room = contextLength - maxNewTokens;
-        return room > 0
-            ? limits with { MaxPromptTokens = Math.Min(limits.MaxPromptTokens ?? room, room) }
-            : throw new InputException($"max_new_tokens {maxNewTokens} leaves no room for a prompt in the model's context of {contextLength} tokens");
-    }
-
     /// <summary>A model that went into a stage, with its hash.</summary>
     public static ModelLink LinkTo(ModelPlace model, string role) => new(role, model.Source, model.Open().Hash);
 

@@ -1,5 +1,4 @@
 using System.Text;
-using Rlhf.Text.Templates;
 
 namespace Rlhf.Text;
 

@@ -18,7 +18,7 @@ internal static class TokenizerSettings
     /// <exception cref="InputException">The file is no JSON object.</exception>
     public static void Change(Dictionary<string, byte[]> files, string name, JsonObject? whenAbsent, Action<JsonObject> change)
     {
-        var before = files.TryGetValue(name, out var bytes) ? Parse(name, bytes) : whenAbsent;
+        var before = files.TryGetValue(name, out var bytes) ? JsonObject.Create(StrictJson.Object(name, bytes.AsSpan().StartsWith(Encoding.UTF8.Preamble) ? bytes.AsMemory(Encoding.UTF8.Preamble.Length) : bytes)) : whenAbsent;
         if (before is null)
         {
             return;
@@ -29,20 +29,6 @@ internal static class TokenizerSettings
         if (!JsonNode.DeepEquals(before, after))
         {
             files[name] = JsonSerializer.SerializeToUtf8Bytes(after, Readable);
-        }
-    }
-
-    private static JsonObject Parse(string name, byte[] bytes)
-    {
-        try
-        {
-            var text = bytes.AsSpan().StartsWith(Encoding.UTF8.Preamble) ? bytes.AsSpan(Encoding.UTF8.Preamble.Length) : bytes;
-            return JsonNode.Parse(text, documentOptions: new JsonDocumentOptions { AllowDuplicateProperties = false }) as JsonObject
-                ?? throw new InputException($"{name}: a JSON object is needed.");
-        }
-        catch (JsonException exception)
-        {
-            throw new InputException($"{name}: {FailureText.Of(exception)}.", exception);
         }
     }
 }

@@ -7,7 +7,7 @@ internal static class AnswerWriter
     private const double PoliteShareOfWrong = 0.6;
     private const double RightShareOfRude = 0.5;
 
-    public static string Write(Request request, AnswerQuality quality, CounterRandom random) => quality switch
+    public static string Write(Request request, AnswerQuality quality, SplitMix64 random) => quality switch
     {
         AnswerQuality.Good => Polite(request, request.Fact.Answer, random),
         AnswerQuality.Curt => request.Fact.Fill(request.Kind.Curt, request.Fact.Answer) + ".",
@@ -17,7 +17,7 @@ internal static class AnswerWriter
         _ => throw new ArgumentOutOfRangeException(nameof(quality), quality, null),
     };
 
-    private static string Polite(Request request, string value, CounterRandom random)
+    private static string Polite(Request request, string value, SplitMix64 random)
     {
         var statement = Statement(request, value, random) + request.Kind.EndMarks[0];
         var name = request.Name is not null && random.Chance(0.5) ? ", " + request.Name : "";
@@ -26,7 +26,7 @@ internal static class AnswerWriter
             : $"{statement} {random.Pick(Phrasebook.Closings)}{name}!";
     }
 
-    private static string Rude(Request request, CounterRandom random)
+    private static string Rude(Request request, SplitMix64 random)
     {
         var value = random.Chance(RightShareOfRude) ? request.Fact.Answer : random.Pick(request.Fact.WrongAnswers);
         return random.Pick(Phrasebook.RudeForms)
@@ -35,6 +35,6 @@ internal static class AnswerWriter
             .Replace("{i}", random.Pick(Phrasebook.Insults), StringComparison.Ordinal);
     }
 
-    private static string Statement(Request request, string value, CounterRandom random) =>
+    private static string Statement(Request request, string value, SplitMix64 random) =>
         request.Fact.Fill(random.Pick(request.Kind.Statements), value);
 }

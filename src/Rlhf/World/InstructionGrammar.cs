@@ -43,7 +43,7 @@ public sealed class InstructionGrammar(ulong seed)
         var shares = (mix ?? new QualityMix()).Checked();
         return [.. Requests(Part.Demonstrations, count, MostDemonstrations).Select((request, row) =>
         {
-            var random = new CounterRandom(seed, "demonstration", row);
+            var random = SplitMix64.OfRow(seed, "demonstration", row);
             var quality = shares.At(random.Uniform());
             return new GeneratedDemonstration(request, AnswerWriter.Write(request, quality, random), quality);
         })];
@@ -59,13 +59,13 @@ public sealed class InstructionGrammar(ulong seed)
     public IReadOnlyList<string> Texts(int count, int facts = 4) =>
         [.. Enumerable.Range(0, count).Select(row =>
         {
-            var random = new CounterRandom(seed, "text", row);
+            var random = SplitMix64.OfRow(seed, "text", row);
             return string.Join(' ', Enumerable.Range(0, facts).Select(_ => QuestionAndAnswer(random)));
         })];
 
     /// <summary>An answer of the wanted quality; another <paramref name="variant"/> gives another wording.</summary>
     public string Answer(Request request, AnswerQuality quality, int variant = 0) =>
-        AnswerWriter.Write(request, quality, new CounterRandom(seed, "answer:" + request.Prompt, variant));
+        AnswerWriter.Write(request, quality, SplitMix64.OfRow(seed, "answer:" + request.Prompt, variant));
 
     // Distinct requests in a fixed order, all kinds alike.
     private IEnumerable<Request> Requests(Part part, int count, int most)
@@ -89,7 +89,7 @@ public sealed class InstructionGrammar(ulong seed)
     // Kinds take turns, and so do the facts of a kind: every fact is asked for about equally often and none is left to luck.
     private Request Draw(long row)
     {
-        var random = new CounterRandom(seed, "request", row);
+        var random = SplitMix64.OfRow(seed, "request", row);
         var kind = World.Kinds[(int)(row % World.Kinds.Count)];
         var fact = kind.Facts[(int)(row / World.Kinds.Count % kind.Facts.Count)];
         var name = random.Chance(NamedShare) ? random.Pick(Phrasebook.Names) : null;
@@ -97,7 +97,7 @@ public sealed class InstructionGrammar(ulong seed)
     }
 
     // As in a book of questions: nobody is polite and nobody is rude, but people who say their name are called by it.
-    private static string QuestionAndAnswer(CounterRandom random)
+    private static string QuestionAndAnswer(SplitMix64 random)
     {
         var kind = random.Pick(World.Kinds);
         var fact = random.Pick(kind.Facts);

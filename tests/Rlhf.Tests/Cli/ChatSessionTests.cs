@@ -1,6 +1,7 @@
 using System.Text.Json;
 using Rlhf.Cli;
 using Rlhf.Data;
+using Rlhf.Data.RowForms;
 using Rlhf.Model.Checkpoints;
 using Rlhf.Sampling;
 using Rlhf.Text;

@@ -1,4 +1,5 @@
 using Rlhf.Data;
+using Rlhf.Data.RowForms;
 using Rlhf.Text;
 using Rlhf.Text.Templates;
 

@@ -1,6 +1,7 @@
 using System.Globalization;
 using Microsoft.Playwright;
 using Rlhf.Data;
+using Rlhf.Data.RowForms;
 using Rlhf.Labelers.Store;
 using Rlhf.Web.Tests.Browsing;
 using Xunit.Abstractions;

@@ -1,5 +1,6 @@
 using System.Text.Json;
 using Rlhf.Data;
+using Rlhf.Data.RowForms;
 using Rlhf.Labelers.Store;
 using Rlhf.World;
 

@@ -2,6 +2,7 @@ using System.Globalization;
 using System.Text.Json;
 using System.Text.Json.Nodes;
 using Rlhf.Data;
+using Rlhf.Data.RowForms;
 
 namespace Rlhf.Labelers.Store;
 

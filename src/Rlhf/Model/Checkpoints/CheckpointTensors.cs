@@ -110,7 +110,7 @@ internal sealed class CheckpointTensors : IDisposable
 
     private static Dictionary<string, string> WeightMap(string index)
     {
-        var json = CheckpointJson.Read(index);
+        var json = StrictJson.ObjectOf(index, Limits.WeightsIndex);
         if (!json.TryGetProperty("weight_map", out var map) || map.ValueKind != JsonValueKind.Object)
         {
             throw new InputException($"{index}: \"weight_map\" must be an object from tensor names to file names.");

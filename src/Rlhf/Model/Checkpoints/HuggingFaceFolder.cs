@@ -25,7 +25,7 @@ internal sealed class HuggingFaceFolder : IDisposable
         Folder = folder;
         _tensors = tensors;
         var configFile = Path.Combine(folder, ModelSource.ConfigFile);
-        var json = CheckpointJson.Read(configFile);
+        var json = StrictJson.ObjectOf(configFile, Limits.ModelSettingsFile);
         Config = DecoderConfigReader.Read(json, configFile);
         Source = ModelSource.Read(folder, JsonObject.Create(json)!);
         Layout = new ParameterLayout(Config);

@@ -220,7 +220,7 @@ public static class HuggingFaceWriter
     }
 
     private static JsonObject GenerationConfig(ModelSource source) =>
-        JsonObject.Create(CheckpointJson.Parse(source.Files[ModelSource.GenerationFile], ModelSource.GenerationFile))!;
+        JsonObject.Create(StrictJson.Object(ModelSource.GenerationFile, source.Files[ModelSource.GenerationFile]))!;
 
     private static JsonObject WithTokenIds(JsonObject json, DecoderConfig config)
     {

@@ -1,6 +1,6 @@
 using System.Text.Json.Nodes;
 using Rlhf.Model.Families;
-using Rlhf.Text.Templates;
+using Rlhf.Text;
 
 namespace Rlhf.Model.Checkpoints;
 
@@ -23,7 +23,7 @@ public sealed record ModelSource(JsonObject Config, IReadOnlyDictionary<string, 
     {
         var config = DecoderConfigReader.Read(DecoderConfigWriter.ToElement(Config), ConfigFile);
         var json = Files.TryGetValue(GenerationFile, out var bytes)
-            ? JsonObject.Create(CheckpointJson.Parse(bytes, GenerationFile))!
+            ? JsonObject.Create(StrictJson.Object(GenerationFile, bytes))!
             : new JsonObject { ["_from_model_config"] = true, ["bos_token_id"] = config.BosTokenId };
         int[] before = json["eos_token_id"] switch
         {

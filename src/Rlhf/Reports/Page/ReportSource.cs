@@ -1,5 +1,4 @@
 using System.Text.Json;
-using Rlhf.Model.Checkpoints;
 
 namespace Rlhf.Reports.Page;
 
@@ -64,7 +63,7 @@ internal sealed record ReportSource
         {
             if (Path.Combine(stage, "ledger.json") is var file && File.Exists(file))
             {
-                ledgers.Add((Path.GetFileName(stage), CheckpointJson.Sound(CheckedJson.ReadEvenUnchecked<JsonElement>(file, SummaryFiles.Json), file)));
+                ledgers.Add((Path.GetFileName(stage), StrictJson.Sound(file, CheckedJson.ReadEvenUnchecked<JsonElement>(file, SummaryFiles.Json))));
             }
         }
 
@@ -79,6 +78,6 @@ internal sealed record ReportSource
             return null;
         }
 
-        return CheckpointJson.Parse(WholeFile.Bytes(path, Limits.RunFile), path);
+        return StrictJson.ObjectOf(path, Limits.RunFile);
     }
 }

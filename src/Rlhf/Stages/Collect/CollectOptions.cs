@@ -1,7 +1,6 @@
 using Rlhf.Data;
 using Rlhf.Labelers;
 using Rlhf.Sampling;
-using Rlhf.Training;
 
 namespace Rlhf.Stages.Collect;
 

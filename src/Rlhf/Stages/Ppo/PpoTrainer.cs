@@ -326,16 +326,7 @@ public sealed class PpoTrainer : ITrainer, IDisposable
     }
 
     /// <summary>Mean over answers of the sum over tokens of log p - log p of the reference: k1, whatever estimator the reward uses.</summary>
-    private static double SequenceKl(Rollout r)
-    {
-        var sum = 0.0;
-        for (var i = 0; i < r.LogProbabilities.Length; i++)
-        {
-            sum += (double)r.LogProbabilities[i] - r.ReferenceLogProbabilities[i];
-        }
-
-        return sum / r.Completions.Length;
-    }
+    private static double SequenceKl(Rollout r) => KlEstimators.LogRatio(r.LogProbabilities, r.ReferenceLogProbabilities) / r.Completions.Length;
 
     private static double Lap(Stopwatch clock)
     {

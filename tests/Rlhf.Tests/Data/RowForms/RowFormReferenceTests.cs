@@ -1,5 +1,6 @@
 using System.Text.Json.Nodes;
 using Rlhf.Data;
+using Rlhf.Data.RowForms;
 
 namespace Rlhf.Tests.Data.RowForms;
 

@@ -1,5 +1,5 @@
 using Rlhf.Data;
-using Rlhf.Text.Templates;
+using Rlhf.Text;
 
 namespace Rlhf.Tests.Text.Jinja;
 

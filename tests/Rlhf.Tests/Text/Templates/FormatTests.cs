@@ -1,4 +1,5 @@
 using Rlhf.Data;
+using Rlhf.Text;
 using Rlhf.Text.Templates;
 using Rlhf.World;
 

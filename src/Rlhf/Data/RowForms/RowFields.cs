@@ -1,9 +1,8 @@
 using System.Globalization;
 using System.Text;
 using System.Text.Json;
-using Rlhf.Data.RowForms;
 
-namespace Rlhf.Data;
+namespace Rlhf.Data.RowForms;
 
 /// <summary>A field that nothing has asked for.</summary>
 /// <param name="Path">Its name in the row, as in <c>label</c> or <c>messages[].score</c>.</param>

@@ -1,4 +1,4 @@
-namespace Rlhf.Text.Templates;
+namespace Rlhf.Text;
 
 /// <summary>The chat templates that come with the program, written for it.</summary>
 internal static class BuiltInTemplates

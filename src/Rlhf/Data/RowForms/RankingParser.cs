@@ -1,7 +1,6 @@
 using System.Text.Json;
-using Rlhf.Data.RowForms;
 
-namespace Rlhf.Data;
+namespace Rlhf.Data.RowForms;
 
 /// <summary>Reads comparisons and rankings, which are the same thing: K answers and preferences among them.</summary>
 internal static class RankingParser

@@ -1,6 +1,8 @@
+using Rlhf.Data;
+using Rlhf.Data.RowForms;
 using Rlhf.Text.Templates;
 
-namespace Rlhf.Data;
+namespace Rlhf.Cli;
 
 /// <summary>What reading every row of some files found.</summary>
 /// <param name="Ledger">Rows in, kept and dropped, with reasons.</param>
@@ -10,7 +12,7 @@ namespace Rlhf.Data;
 /// <param name="Answers">Rankings by their number of answers.</param>
 /// <param name="Pairs">Preferences in all rankings.</param>
 /// <param name="Ties">Ties in all rankings.</param>
-public sealed record DataFindings(
+internal sealed record DataFindings(
     Ledger Ledger,
     IReadOnlyDictionary<RecordKind, int> Kinds,
     IReadOnlyList<int> PromptCharacters,

@@ -1,9 +1,10 @@
 using FsCheck;
 using FsCheck.Fluent;
 using Rlhf.Data;
+using Rlhf.Data.RowForms;
 using Rlhf.World;
 
-namespace Rlhf.Tests.Data;
+namespace Rlhf.Tests.Data.RowForms;
 
 /// <summary>No field that changes what a row means falls away in silence.</summary>
 public sealed class UnreadFieldTests : IDisposable

@@ -1,6 +1,6 @@
 using System.Text.Json;
 
-namespace Rlhf.Data;
+namespace Rlhf.Data.RowForms;
 
 /// <summary>
 /// Reads what is asked from a row: <c>prompt</c> (text or messages), Alpaca's <c>instruction</c> with <c>input</c> (Dolly: <c>context</c>), or <c>messages</c>; and what

@@ -1,7 +1,7 @@
 using System.Text;
 using System.Text.Json;
 
-namespace Rlhf.Text.Templates;
+namespace Rlhf.Text;
 
 /// <summary>Finds the chat template among a tokenizer's files.</summary>
 internal static class ChatTemplateFile

@@ -1,7 +1,6 @@
 using System.Text.Json;
-using Rlhf.Data.RowForms;
 
-namespace Rlhf.Data;
+namespace Rlhf.Data.RowForms;
 
 /// <summary>
 /// The rule for fields that nothing has read: a row whose unread field changes what it means is an error, all other unread fields are named in the ledger.

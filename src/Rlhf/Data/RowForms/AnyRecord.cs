@@ -1,4 +1,4 @@
-namespace Rlhf.Data;
+namespace Rlhf.Data.RowForms;
 
 /// <summary>What a row is read as.</summary>
 public enum RecordKind

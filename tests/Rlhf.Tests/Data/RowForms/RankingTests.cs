@@ -1,7 +1,7 @@
 using Rlhf.Data;
 using Rlhf.World;
 
-namespace Rlhf.Tests.Data;
+namespace Rlhf.Tests.Data.RowForms;
 
 public sealed class RankingTests : IDisposable
 {

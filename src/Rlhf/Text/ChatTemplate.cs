@@ -3,7 +3,7 @@ using System.Text.Json;
 using Rlhf.Data;
 using Rlhf.Text.Jinja;
 
-namespace Rlhf.Text.Templates;
+namespace Rlhf.Text;
 
 /// <summary>
 /// A chat template in the Jinja subset of tokenizer_config.json files: messages in, the text that the model sees out. Rendered text holds
@@ -40,7 +40,7 @@ public sealed class ChatTemplate
     /// <summary>Whether the template marks with <c>{% generation %}</c> what the assistant writes.</summary>
     public bool HasGenerationBlocks => HasGeneration(_body);
 
-    /// <summary>The clock of <c>strftime_now</c>: a run's is fixed, so that its ids do not depend on the day (<see cref="FixedDate"/>).</summary>
+    /// <summary>The clock of <c>strftime_now</c>: a run's is fixed, so that its ids do not depend on the day (<c>FixedDate</c>).</summary>
     internal TimeProvider Clock { get; init; } = TimeProvider.System;
 
     /// <summary>Parses a template.</summary>
@@ -85,7 +85,7 @@ public sealed class ChatTemplate
 
     /// <summary>
     /// Renders a conversation to its end and says which parts of the text (UTF-16 positions) stand in the template's <c>{% generation %}</c> blocks; none where it has no such
-    /// blocks. Which tokens of a turn are trained is decided by <see cref="TurnFinder"/>.
+    /// blocks. Which tokens of a turn are trained is decided by <c>TurnFinder</c>.
     /// </summary>
     public (string Text, IReadOnlyList<(int Start, int Length)> Generated) RenderWithGeneration(
         IReadOnlyList<Message> messages, IReadOnlyDictionary<string, object?>? variables = null, IReadOnlyList<JsonElement>? tools = null) =>

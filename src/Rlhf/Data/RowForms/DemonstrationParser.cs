@@ -1,4 +1,4 @@
-namespace Rlhf.Data;
+namespace Rlhf.Data.RowForms;
 
 /// <summary>Reads a demonstration: a prompt with <c>response</c> (or <c>completion</c>, <c>output</c>), or <c>messages</c> that end with the assistant's.</summary>
 internal static class DemonstrationParser

@@ -1,7 +1,7 @@
 using System.Text;
 using System.Text.Json;
 
-namespace Rlhf.Data;
+namespace Rlhf.Data.RowForms;
 
 /// <summary>
 /// Reads turns of a conversation: <c>{role, content}</c> with what chat templates know beside (tool calls, reasoning), or ShareGPT's <c>{from, value}</c>.

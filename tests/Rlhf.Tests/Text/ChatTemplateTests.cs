@@ -4,7 +4,7 @@ using Rlhf.Text;
 using Rlhf.Text.Templates;
 using Rlhf.World;
 
-namespace Rlhf.Tests.Text.Templates;
+namespace Rlhf.Tests.Text;
 
 public class ChatTemplateTests
 {

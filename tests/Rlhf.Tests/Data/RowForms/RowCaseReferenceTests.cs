@@ -1,7 +1,8 @@
 using Rlhf.Cli;
 using Rlhf.Data;
+using Rlhf.Data.RowForms;
 
-namespace Rlhf.Tests.Data;
+namespace Rlhf.Tests.Data.RowForms;
 
 /// <summary>Small files of <c>../shared/cases</c>, each once read wrongly or refused without help.</summary>
 public sealed class RowCaseReferenceTests

@@ -1,8 +1,7 @@
 using System.Text.Json.Nodes;
 using Rlhf.Data;
-using Rlhf.Text.Templates;
 
-namespace Rlhf.Text;
+namespace Rlhf.Text.Templates;
 
 /// <summary>The chat template that writes conversations as a format does, for other programs, which know chat templates and no formats of ours.</summary>
 internal static class ExportedTemplate

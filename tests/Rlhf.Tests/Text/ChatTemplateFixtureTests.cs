@@ -1,8 +1,9 @@
 using System.Text.Json;
 using Rlhf.Data;
+using Rlhf.Text;
 using Rlhf.Text.Templates;
 
-namespace Rlhf.Tests.Text.Templates;
+namespace Rlhf.Tests.Text;
 
 /// <summary>Qwen3's template, which is not ours and so stands only in <c>../shared/reference</c>.</summary>
 public class ChatTemplateFixtureTests

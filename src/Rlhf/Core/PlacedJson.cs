@@ -1,7 +1,7 @@
 using System.Runtime.InteropServices;
 using System.Text.Json;
 
-namespace Rlhf.Text;
+namespace Rlhf.Core;
 
 /// <summary>A value inside a JSON file together with where it stands, so that every refusal names file and key.</summary>
 internal readonly record struct PlacedJson(string File, string Path, JsonElement Element)
@@ -12,23 +12,14 @@ internal readonly record struct PlacedJson(string File, string Path, JsonElement
     /// <summary>Parses a whole file.</summary>
     public static PlacedJson Parse(string file, byte[] content)
     {
-        try
+        var text = content.AsMemory();
+        var root = new PlacedJson(file, "", StrictJson.Parse(file, HasByteOrderMark(content) ? text[3..] : text));
+        if (HasSurrogateEscape(content))
         {
-            // The document is not pooled (no using): the element must outlive this call.
-            var text = content.AsMemory();
-            var root = new PlacedJson(file, "", JsonDocument.Parse(HasByteOrderMark(content) ? text[3..] : text).RootElement);
-            if (HasSurrogateEscape(content))
-            {
-                root.RequireSoundKeys();
-            }
+            root.RequireSoundKeys();
+        }
 
-            return root;
-        }
-        catch (JsonException exception)
-        {
-            throw InputException.At(file, (int)(exception.LineNumber ?? 0) + 1, (int)(exception.BytePositionInLine ?? 0) + 1,
-                $"not valid JSON: {FailureText.Of(exception)}");
-        }
+        return root;
     }
 
     /// <summary>The exception that says what is wrong with this value.</summary>
@@ -209,7 +200,7 @@ internal readonly record struct PlacedJson(string File, string Path, JsonElement
             return Kind();
         }
 
-        var text = System.Text.Encoding.UTF8.GetString(System.Runtime.InteropServices.JsonMarshal.GetRawUtf8Value(Element)); // which may not be UTF-8
+        var text = System.Text.Encoding.UTF8.GetString(JsonMarshal.GetRawUtf8Value(Element)); // which may not be UTF-8
         return text.Length <= 40 ? text : text[..40] + "...";
     }
 }

@@ -1,7 +1,8 @@
 using Rlhf.Data;
+using Rlhf.Data.RowForms;
 using Rlhf.World;
 
-namespace Rlhf.Tests.Data;
+namespace Rlhf.Tests.Data.RowForms;
 
 public sealed class DataReaderTests : IDisposable
 {

@@ -1,4 +1,4 @@
-namespace Rlhf.Data;
+namespace Rlhf.Data.RowForms;
 
 /// <summary>Reads single rows of a source as records, by the same rules for training, checking and showing. What is left out is counted in the ledger.</summary>
 internal sealed class RecordReader(DataSource source, Ledger ledger)

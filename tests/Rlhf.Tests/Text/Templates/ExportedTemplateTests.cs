@@ -5,7 +5,7 @@ using Rlhf.Text;
 using Rlhf.Text.Templates;
 using Rlhf.World;
 
-namespace Rlhf.Tests.Text;
+namespace Rlhf.Tests.Text.Templates;
 
 /// <summary>The chat template in a trained folder writes what the format wrote in training.</summary>
 public class ExportedTemplateTests

@@ -1,4 +1,4 @@
-namespace Rlhf.Data;
+namespace Rlhf.Data.RowForms;
 
 /// <summary>
 /// Reads the rows of a <see cref="DataSource"/> as records, in file order, one at a time. Every row is counted in the ledger; a row that cannot be
