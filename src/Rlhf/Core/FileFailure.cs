@@ -1,7 +1,7 @@
 namespace Rlhf.Core;
 
 /// <summary>Says in plain English why the system refuses a file, and what to do about it.</summary>
-internal static class FileFailure
+public static class FileFailure
 {
     // Numbers of the system's errors; .NET hands them on where it has no exception of its own for them.
     private const int NoSpaceLeft = 28;

@@ -1,7 +1,7 @@
 namespace Rlhf.Core;
 
 /// <summary>Words of the field that this program does not know by that name, and what to use instead: a better answer than the name that is spelt alike.</summary>
-internal static class KnownWords
+public static class KnownWords
 {
     private const string OtherObjectives = "is not one of this program's stages: it trains a reward model on the comparisons ('reward') and then the policy against it ('ppo')";
     private const string Adapters = "is not implemented: all parameters are trained";

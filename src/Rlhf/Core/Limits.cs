@@ -6,7 +6,7 @@ namespace Rlhf.Core;
 /// What files, chat templates and requests of strangers may cost at most, all in one place; docs/limits.md shows the same figures. Each is far above what sound input needs and far
 /// below what a machine has, so that a damaged or hostile file ends with a sentence instead of with the machine.
 /// </summary>
-internal static class Limits
+public static class Limits
 {
     /// <summary>Requests whose texts are made into tokens at once; the others wait, and who leaves meanwhile is not worked for.</summary>
     public static int ParallelEncodings { get; } = Math.Max(1, Environment.ProcessorCount / 2);

@@ -6,7 +6,7 @@ namespace Rlhf.Core;
 /// Opens and reads files that strangers may have made: nothing that is no regular file, and no more than a limit. A pipe would be waited for without end, and a device such as /dev/zero
 /// never ends; both have length 0, and so has no file that says anything. Text is UTF-8 or refused: a byte that is none would silently become another character.
 /// </summary>
-internal static class WholeFile
+public static class WholeFile
 {
     private const string StandardInput = "standard input";
     private static readonly UTF8Encoding Strict = new(encoderShouldEmitUTF8Identifier: false, throwOnInvalidBytes: true);

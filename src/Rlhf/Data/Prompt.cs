@@ -24,7 +24,7 @@ public sealed record Prompt(string Text, IReadOnlyList<Message>? Messages, IRead
     public IReadOnlyList<Message> AsMessages() => Messages ?? [new Message("user", AsUserText())];
 
     /// <summary>Whether two prompts ask the same: the text alone does not say which tools there are and what earlier turns called.</summary>
-    internal string Identity => Tools is null && Messages?.Any(message => message.OtherFields is not null) != true
+    public string Identity => Tools is null && Messages?.Any(message => message.OtherFields is not null) != true
         ? Text
         : string.Join('\0', [Text, Tools, .. Messages?.Select(message => message.OtherFields) ?? []]);
 

@@ -4,7 +4,7 @@ using System.Text.Json.Nodes;
 namespace Rlhf.Data;
 
 /// <summary>A prompt as the beginning of a row that the data readers take back as the same prompt.</summary>
-internal static class PromptRow
+public static class PromptRow
 {
     // Fields of the row that the prompt came from which are not the prompt.
     private static readonly HashSet<string> NotPrompt = new(StringComparer.Ordinal)

@@ -15,7 +15,7 @@ namespace Rlhf.Labelers;
 /// <param name="Tokens">[K] the answers' tokens; a cut answer has no end-of-sequence token.</param>
 /// <param name="Tiers">The ranking, best tier first; null where nobody ranked.</param>
 /// <param name="Labeler">Who ranked.</param>
-internal sealed record CollectedAnswers(
+public sealed record CollectedAnswers(
     PromptRecord Prompt, EncodedPrompt Encoded, IReadOnlyList<string> Texts, IReadOnlyList<int[]> Tokens, IReadOnlyList<IReadOnlyList<int>>? Tiers, string? Labeler)
 {
     /// <summary>[K] the prompt with each answer.</summary>
@@ -30,13 +30,13 @@ internal sealed record CollectedAnswers(
 /// <param name="ModelHash">Hash of the policy's folder.</param>
 /// <param name="MaxNewTokens">An answer is cut after this many tokens.</param>
 /// <param name="Sampling">How they were drawn.</param>
-internal sealed record AnswerOrigin(int Round, string? ModelHash, int MaxNewTokens, SamplingOptions Sampling);
+public sealed record AnswerOrigin(int Round, string? ModelHash, int MaxNewTokens, SamplingOptions Sampling);
 
 /// <summary>
 /// <c>rankings.jsonl</c> of a collect stage: rows that the data readers take as rankings, and beside the texts the very tokens that were sampled. The reward model is trained on
 /// those: encoding the text again may give other tokens, and would give answers that were cut at the limit an end that they did not have.
 /// </summary>
-internal static class RankingFile
+public static class RankingFile
 {
     /// <summary>The file's name in the folder of its stage.</summary>
     public const string Name = "rankings.jsonl";

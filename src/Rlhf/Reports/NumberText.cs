@@ -3,7 +3,7 @@ using System.Globalization;
 namespace Rlhf.Reports;
 
 /// <summary>Numbers for people: about three figures, no noise.</summary>
-internal static class NumberText
+public static class NumberText
 {
     private static readonly CultureInfo Invariant = CultureInfo.InvariantCulture;
 

@@ -1,11 +1,13 @@
 using System.Globalization;
-using Spectre.Console;
 
 namespace Rlhf.Reports;
 
-/// <summary>A table of results: drawn with lines on a terminal, plain aligned columns elsewhere (a file, a pipe).</summary>
+/// <summary>A table of results in aligned columns; on a terminal the headers are bold.</summary>
 public sealed class TextTable
 {
+    private const string Bold = "\e[1m";
+    private const string Normal = "\e[0m";
+
     private readonly string[] _headers;
     private readonly List<string[]> _rows = [];
 
@@ -24,46 +26,19 @@ public sealed class TextTable
         return this;
     }
 
-    /// <summary>Writes the table; with lines and colours if <paramref name="output"/> is a terminal.</summary>
-    public void Write(TextWriter output) => Write(output, ReferenceEquals(output, Console.Out) && !Console.IsOutputRedirected);
+    /// <summary>Writes the table; with bold headers if <paramref name="output"/> is a terminal that takes them (<c>NO_COLOR</c> is not set).</summary>
+    public void Write(TextWriter output) =>
+        Write(output, ReferenceEquals(output, Console.Out) && !Console.IsOutputRedirected && string.IsNullOrEmpty(Environment.GetEnvironmentVariable("NO_COLOR")));
 
     internal void Write(TextWriter output, bool terminal)
-    {
-        if (terminal)
-        {
-            WriteDrawn(output);
-        }
-        else
-        {
-            WritePlain(output);
-        }
-    }
-
-    private void WriteDrawn(TextWriter output)
-    {
-        var table = new Table().Border(TableBorder.Rounded);
-        for (var i = 0; i < _headers.Length; i++)
-        {
-            var column = new TableColumn(new Spectre.Console.Text(_headers[i], new Style(decoration: Decoration.Bold)));
-            table.AddColumn(IsNumeric(i) ? column.RightAligned() : column);
-        }
-
-        foreach (var row in _rows)
-        {
-            table.AddRow(row.Select(cell => new Spectre.Console.Text(cell)));
-        }
-
-        AnsiConsole.Create(new AnsiConsoleSettings { Out = new AnsiConsoleOutput(output) }).Write(table);
-    }
-
-    private void WritePlain(TextWriter output)
     {
         var widths = _headers.Select((header, i) => _rows.Select(row => Width(row[i])).Append(Width(header)).Max()).ToArray();
         bool[] numeric = [.. _headers.Select((_, i) => IsNumeric(i))];
         foreach (var row in _rows.Prepend(_headers))
         {
             var cells = row.Select((cell, i) => numeric[i] ? new string(' ', widths[i] - Width(cell)) + cell : cell + new string(' ', widths[i] - Width(cell)));
-            output.WriteLine(string.Join("  ", cells).TrimEnd());
+            var line = string.Join("  ", cells).TrimEnd();
+            output.WriteLine(terminal && row == _headers ? $"{Bold}{line}{Normal}" : line);
         }
     }
 

@@ -7,7 +7,7 @@ namespace Rlhf.Reports;
 /// Text from users and models as it may stand in a page: markup escaped, and everything that would hide or reorder text (control
 /// characters, bidirectional controls, zero-width characters, half surrogate pairs) shown by its code point, ⟨U+202E⟩. Towers of combining marks are cut.
 /// </summary>
-internal static class VisibleText
+public static class VisibleText
 {
     // More than letters of any script carry; a tower of them paints over the lines around it.
     private const int MostMarks = 6;

@@ -1,4 +1,4 @@
 namespace Rlhf.Text;
 
 /// <summary>A text has more tokens than its reader can take: most of it was not encoded.</summary>
-internal sealed class TooManyTokensException(int most) : Exception(FormattableString.Invariant($"the text has more than {most} tokens"));
+public sealed class TooManyTokensException(int most) : Exception(FormattableString.Invariant($"the text has more than {most} tokens"));

@@ -1,7 +1,7 @@
 namespace Rlhf.Data.RowForms;
 
 /// <summary>Reads single rows of a source as records, by the same rules for training, checking and showing. What is left out is counted in the ledger.</summary>
-internal sealed class RecordReader(DataSource source, Ledger ledger)
+public sealed class RecordReader(DataSource source, Ledger ledger)
 {
     private readonly HashSet<string> _prompts = new(StringComparer.Ordinal);
     private readonly HashSet<string> _unseen = [.. source.Fields.Values, .. source.Ignore];

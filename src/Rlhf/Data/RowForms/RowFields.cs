@@ -9,10 +9,10 @@ namespace Rlhf.Data.RowForms;
 /// <param name="Name">Its own name.</param>
 /// <param name="Value">Its value; never null.</param>
 /// <param name="Known">Whether the reader knows it and leaves it out on purpose.</param>
-internal readonly record struct UnreadField(string Path, string Name, RowValue Value, bool Known);
+public readonly record struct UnreadField(string Path, string Name, RowValue Value, bool Known);
 
 /// <summary>A row's fields under our names. Remembers which were read, so that those without effect can be named or refused.</summary>
-internal sealed class RowFields
+public sealed class RowFields
 {
     private static readonly Dictionary<string, string> NoNames = [];
 

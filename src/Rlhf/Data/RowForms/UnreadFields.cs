@@ -6,7 +6,7 @@ namespace Rlhf.Data.RowForms;
 /// The rule for fields that nothing has read: a row whose unread field changes what it means is an error, all other unread fields are named in the ledger.
 /// Nobody is trained on an answer to avoid because its label had another name.
 /// </summary>
-internal static class UnreadFields
+public static class UnreadFields
 {
     private const string Cure = "read it under another name with fields, take it out of the row, or name it under ignore to leave it out";
 

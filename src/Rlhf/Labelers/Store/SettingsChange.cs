@@ -7,7 +7,7 @@ namespace Rlhf.Labelers.Store;
 /// <param name="Paused">See <see cref="LabelSettings.Paused"/>.</param>
 /// <param name="Instructions">See <see cref="LabelSettings.Instructions"/>.</param>
 /// <param name="Was">What the page believes these fields to be now. A field that is something else was changed by somebody else, whose change is not overwritten in silence.</param>
-internal sealed record SettingsChange(
+public sealed record SettingsChange(
     int? Overlap = null, double? LeaseMinutes = null, double? CalibrationShare = null, bool? Paused = null, string? Instructions = null, SettingsChange? Was = null)
 {
     /// <summary>The settings after it.</summary>

@@ -5,7 +5,7 @@ using Microsoft.Data.Sqlite;
 namespace Rlhf.Labelers.Store;
 
 /// <summary>Why a database refuses, as words for a person; what it says itself stands behind them at most.</summary>
-internal static partial class StoreFailure
+public static partial class StoreFailure
 {
     /// <summary>SQLite's number for a disk that is full.</summary>
     public const int DiskFull = 13;

@@ -11,15 +11,15 @@ namespace Rlhf.Stages.Collect;
 /// <summary>The different answers to one prompt, K at most.</summary>
 /// <param name="Texts">The answers as people read them.</param>
 /// <param name="Tokens">Their tokens; a cut answer has no end-of-sequence token.</param>
-internal sealed record SampledAnswers(IReadOnlyList<string> Texts, IReadOnlyList<int[]> Tokens);
+public sealed record SampledAnswers(IReadOnlyList<string> Texts, IReadOnlyList<int[]> Tokens);
 
 /// <summary>What was sampled.</summary>
 /// <param name="Answers">One entry for each prompt.</param>
 /// <param name="Tokens">All tokens that were drawn, those of repeated answers included.</param>
-internal sealed record Sampled(IReadOnlyList<SampledAnswers> Answers, long Tokens);
+public sealed record Sampled(IReadOnlyList<SampledAnswers> Answers, long Tokens);
 
 /// <summary>Samples K answers to each prompt. Answers that repeat are left out, and sampled again where people are to rank.</summary>
-internal static class AnswerSampler
+public static class AnswerSampler
 {
     /// <summary>Tokens that go through the policy at once.</summary>
     public const int RowBudget = 4096;

@@ -118,7 +118,7 @@ public sealed record CollectOptions : IStageOptions
     }
 
     /// <summary>Whether a store is a database server and no file.</summary>
-    internal static bool IsServer(string? store) =>
+    public static bool IsServer(string? store) =>
         store is not null && (store.StartsWith("postgres://", StringComparison.Ordinal) || store.StartsWith("postgresql://", StringComparison.Ordinal));
 
     // Between "://" and the last '@', whatever a password may hold.

@@ -1,7 +1,7 @@
 namespace Rlhf.Text.Templates;
 
 /// <summary>How the place of a turn in the rendered conversation was told.</summary>
-internal enum TurnPlace
+public enum TurnPlace
 {
     /// <summary>The text begins with the generation prompt; what follows is the answer.</summary>
     Prompt,
@@ -17,7 +17,7 @@ internal enum TurnPlace
 /// <param name="Prompt">Everything in front of what is trained.</param>
 /// <param name="Answer">What is trained, and behind it what the format writes after an answer; cut at the first end-of-turn token.</param>
 /// <param name="Place">How the place was told.</param>
-internal sealed record AssistantTurn(string Prompt, string Answer, TurnPlace Place)
+public sealed record AssistantTurn(string Prompt, string Answer, TurnPlace Place)
 {
     /// <summary>The turn's own text.</summary>
     public string Content { get; init; } = "";

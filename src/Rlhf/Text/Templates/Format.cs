@@ -59,7 +59,7 @@ public sealed class Format
     /// The trained turns of a demonstration, each a training example of its own that begins with everything in front of the turn. <c>custom</c>, which knows one prompt and one
     /// response, has the last turn alone. <paramref name="unmarked"/> counts turns that a template with generation blocks does not mark.
     /// </summary>
-    internal IReadOnlyList<AssistantTurn> Turns(Demonstration demonstration, TrainedTurns which, string where, out int unmarked)
+    public IReadOnlyList<AssistantTurn> Turns(Demonstration demonstration, TrainedTurns which, string where, out int unmarked)
     {
         var messages = demonstration.Prompt.AsMessages();
         List<AssistantTurn> turns = [];
@@ -81,7 +81,7 @@ public sealed class Format
     }
 
     /// <summary>An answer to a prompt; null where a template with generation blocks does not mark it.</summary>
-    internal AssistantTurn? Turn(Prompt prompt, Message answer, string where)
+    public AssistantTurn? Turn(Prompt prompt, Message answer, string where)
     {
         if (_turns is not null)
         {

@@ -37,7 +37,7 @@ public sealed class SequenceEncoder
     }
 
     /// <summary>Tokens of a prompt or of a turn beyond which encoding stops with <see cref="TooManyTokensException"/>.</summary>
-    internal int MostTokens { get; init; } = int.MaxValue;
+    public int MostTokens { get; init; } = int.MaxValue;
 
     /// <summary>The tokens that end an answer: the model's end-of-sequence tokens and the one that ends a turn in the chat template.</summary>
     public IReadOnlyList<int> EndIds { get; }
