@@ -1,5 +1,5 @@
-using Rlhf.Compute.Operations;
 using Rlhf.Compute.Cpu.Threads;
+using Rlhf.Compute.Operations;
 
 namespace Rlhf.Compute.Cpu.Kernels;
 
