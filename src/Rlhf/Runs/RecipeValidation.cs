@@ -7,6 +7,9 @@ namespace Rlhf.Runs;
 /// <summary>What must hold between the parts of a recipe: every stage finds what it needs, everything that is given is used.</summary>
 internal static class RecipeValidation
 {
+    // What one round hands to the next.
+    private static readonly StageProduct[] RoundProducts = [StageProduct.Rankings, StageProduct.RewardModel, StageProduct.Policy];
+
     public static void Validate(Recipe recipe, OptionErrors errors)
     {
         errors.Require(recipe.Sections.Count > 0, "", $"the recipe has no stage; add one of {StageList.Names}");
@@ -14,9 +17,8 @@ internal static class RecipeValidation
         recipe.Base.Validate(errors.Below(nameof(recipe.Base)));
         ValidateFormat(recipe.Format, errors.Below(nameof(recipe.Format)));
         ValidateData(recipe, errors.Below(nameof(recipe.Data)));
-        string[] repeated = [.. StageList.All.Where(static stage => stage.Repeats).Select(static stage => stage.Name)];
-        errors.Require(recipe.Rounds == 1 || repeated.All(name => recipe.Sections.Any(section => section.Stage.Name == name)), nameof(recipe.Rounds),
-            $"above 1 repeats {string.Join(", ", repeated[..^1])} and {repeated[^1]}; the recipe must have all three");
+        errors.Require(recipe.Rounds == 1 || RoundProducts.All(product => recipe.Sections.Any(section => section.Stage.Makes == product)), nameof(recipe.Rounds),
+            "above 1 repeats collect, reward and ppo; the recipe must have all three");
         foreach (var section in recipe.Sections)
         {
             section.Stage.Validate(recipe, errors);
