@@ -127,6 +127,7 @@ public sealed partial class DocumentsTests
         Assert.NotEmpty(dates);
         Assert.Equal(dates.Distinct().OrderDescending(), dates);
         Assert.DoesNotContain(lines, line => line.StartsWith('|'));
+        Assert.Empty(lines.Where(line => line.StartsWith("- ", StringComparison.Ordinal)).CountBy(line => line).Where(count => count.Value > 1).Select(count => count.Key));
     }
 
     private static IEnumerable<string> Documents() =>
