@@ -64,8 +64,7 @@ internal sealed class TinyModels : IDisposable
     {
         using var folder = HuggingFaceFolder.Load(ReferenceFiles.PathOf(model));
         using var tensors = SafetensorsFile.Open(ReferenceFiles.PathOf(model, "reward.safetensors"));
-        var parameters = new float[folder.Layout.Length];
-        folder.CopyParametersTo(parameters);
+        var parameters = folder.ReadParameters();
         var bias = (float)JsonDocument.Parse(File.ReadAllText(ReferenceFiles.PathOf(model, "reward.json"))).RootElement.GetProperty("score_bias").GetDouble();
         var path = System.IO.Path.Combine(Path, model + "-reward");
         Directory.CreateDirectory(path);

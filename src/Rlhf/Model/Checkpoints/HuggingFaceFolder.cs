@@ -105,29 +105,31 @@ internal sealed class HuggingFaceFolder : IDisposable
             : $"{folder}: this is an adapter ({adapter}), not a whole model. Adapters are not implemented: merge it into its base model (PEFT's merge_and_unload) and give that folder.");
     }
 
-    /// <summary>Copies all parameters to the flat buffer; the gaps become 0.</summary>
-    /// <param name="destination">As long as the layout.</param>
-    /// <exception cref="InputException">A file cannot be read, or has a number that is not finite.</exception>
-    public unsafe void CopyParametersTo(Span<float> destination)
-    {
-        if (destination.Length != Layout.Length)
-        {
-            throw new ArgumentException($"The buffer has {destination.Length} floats, the model needs {Layout.Length}.", nameof(destination));
-        }
-
-        fixed (float* first = destination)
-        {
-            CopyParametersTo(first);
-        }
-    }
-
-    /// <summary>Copies all parameters to the flat buffer of a device, a few megabytes at a time, as a whole embedding would long stay on the managed heap; the gaps become 0.</summary>
+    /// <summary>Copies all parameters to the flat buffer of a device; the gaps become 0.</summary>
     /// <param name="device">The device of <paramref name="destination"/>.</param>
     /// <param name="destination">As long as the layout.</param>
     /// <exception cref="InputException">A file cannot be read, or has a number that is not finite.</exception>
     public void CopyParametersTo(IDevice device, FloatBuffer destination)
     {
         device.Fill(destination, 0f);
+        Read((offset, values) => device.CopyIn(values, destination.Slice(offset, values.Length)));
+    }
+
+    /// <summary>Copies all parameters to a new buffer.</summary>
+    /// <exception cref="InputException">A file cannot be read, or has a number that is not finite.</exception>
+    public float[] ReadParameters()
+    {
+        var parameters = new float[checked((int)Layout.Length)];
+        Read((offset, values) => values.CopyTo(parameters.AsSpan((int)offset)));
+        return parameters;
+    }
+
+    /// <summary>Closes the files.</summary>
+    public void Dispose() => _tensors.Dispose();
+
+    // A few megabytes at a time, as a whole embedding would long stay on the managed heap.
+    private void Read(Action<long, ReadOnlySpan<float>> take)
+    {
         var buffer = new float[Math.Min(MostFloatsAtOnce, Layout.Length)];
         foreach (var parameter in Layout.Parameters)
         {
@@ -148,43 +150,10 @@ internal sealed class HuggingFaceFolder : IDisposable
                     }
                 }
 
-                device.CopyIn(values, destination.Slice(parameter.Offset + done, values.Length));
+                take(parameter.Offset + done, values);
             }
         }
     }
-
-    /// <summary>Copies all parameters to the flat buffer; the gaps become 0.</summary>
-    /// <param name="destination">Room for as many floats as the layout has.</param>
-    /// <exception cref="InputException">A file cannot be read, or has a number that is not finite.</exception>
-    public unsafe void CopyParametersTo(float* destination)
-    {
-        new FloatMemory(destination, Layout.Length).Clear();
-        foreach (var parameter in Layout.Parameters)
-        {
-            if (!_fileNames.TryGetValue(parameter.Name, out var name))
-            {
-                continue; // the language head of a reward model
-            }
-
-            var values = new FloatMemory(destination + parameter.Offset, parameter.Length);
-            _tensors.FileOf(name).ReadFloats(name, values.First);
-            if (values.FirstNotFinite() is { } index)
-            {
-                throw new InputException($"{_tensors.FileOf(name).Path}: tensor {name} has a number that is not finite (element {index}). The model is broken: use an earlier checkpoint.");
-            }
-        }
-    }
-
-    /// <summary>Copies all parameters to a new buffer.</summary>
-    public float[] ReadParameters()
-    {
-        var parameters = new float[checked((int)Layout.Length)];
-        CopyParametersTo(parameters);
-        return parameters;
-    }
-
-    /// <summary>Closes the files.</summary>
-    public void Dispose() => _tensors.Dispose();
 
     // The decoder alone, as saved from a base class (and the public gpt2 files), lacks the first part of every name.
     private Dictionary<string, string> MatchNames()
@@ -323,34 +292,5 @@ internal sealed class HuggingFaceFolder : IDisposable
         return node is JsonValue value && value.TryGetValue(out float number) && float.IsFinite(number)
             ? number
             : throw new InputException($"{configFile}: \"{key}\" must be a number.");
-    }
-
-    /// <summary>Floats in memory that may be more than a span can hold.</summary>
-    private readonly unsafe struct FloatMemory(float* first, long length)
-    {
-        private const int Chunk = 1 << 28;
-
-        public float* First => first;
-
-        public void Clear()
-        {
-            for (long done = 0; done < length; done += Chunk)
-            {
-                new Span<float>(first + done, (int)Math.Min(Chunk, length - done)).Clear();
-            }
-        }
-
-        public long? FirstNotFinite()
-        {
-            for (long i = 0; i < length; i++)
-            {
-                if (!float.IsFinite(first[i]))
-                {
-                    return i;
-                }
-            }
-
-            return null;
-        }
     }
 }

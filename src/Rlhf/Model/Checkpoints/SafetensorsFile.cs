@@ -88,21 +88,6 @@ public sealed class SafetensorsFile : IDisposable
         ReadFloats(tensor, 0, destination);
     }
 
-    /// <summary>Reads an F32, F16 or BF16 tensor as float32, exactly, to memory that may be longer than a span.</summary>
-    /// <param name="name">Its name.</param>
-    /// <param name="destination">Room for as many elements as the tensor has.</param>
-    public unsafe void ReadFloats(string name, float* destination)
-    {
-        var tensor = Find(name);
-        RequireFloats(tensor);
-        for (long done = 0; done < tensor.Length;)
-        {
-            var count = (int)Math.Min(tensor.Length - done, 1 << 28);
-            ReadFloats(tensor, done, new Span<float>(destination + done, count));
-            done += count;
-        }
-    }
-
     /// <summary>Reads an F32, F16 or BF16 tensor as a new float32 array.</summary>
     public float[] ReadFloats(string name)
     {
