@@ -122,12 +122,17 @@ public sealed partial class DocumentsTests
     public void The_log_has_dated_sections_newest_first()
     {
         var lines = File.ReadAllLines(Path.Combine(ReferenceFiles.Repository, "docs", "log.md"));
-        var dates = lines.Where(line => line.StartsWith("## ", StringComparison.Ordinal)).Select(line => DateOnly.ParseExact(line[3..], "yyyy-MM-dd", CultureInfo.InvariantCulture)).ToArray();
+        DateOnly[] dates =
+        [
+            .. from line in lines
+            where line.StartsWith("## ", StringComparison.Ordinal)
+            select DateOnly.ParseExact(line[3..], "yyyy-MM-dd", CultureInfo.InvariantCulture),
+        ];
 
         Assert.NotEmpty(dates);
         Assert.Equal(dates.Distinct().OrderDescending(), dates);
         Assert.DoesNotContain(lines, line => line.StartsWith('|'));
-        Assert.Empty(lines.Where(line => line.StartsWith("- ", StringComparison.Ordinal)).CountBy(line => line).Where(count => count.Value > 1).Select(count => count.Key));
+        Assert.DoesNotContain(lines.Where(line => line.StartsWith("- ", StringComparison.Ordinal)).CountBy(line => line), count => count.Value > 1);
     }
 
     private static IEnumerable<string> Documents() =>

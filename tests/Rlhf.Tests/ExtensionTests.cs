@@ -12,11 +12,12 @@ using Rlhf.Stages.Collect;
 namespace Rlhf.Tests;
 
 /// <summary>
-/// CONTRIBUTING.md says which files an extension takes. Those files are there, and what stands in a list is reached through the list alone, so that nothing else has to change for one more.
+/// CONTRIBUTING.md says which files an extension takes. Those files are there, and what stands in a list is reached through the list alone: nothing else has
+/// to change for one more.
 /// </summary>
 public sealed partial class ExtensionTests
 {
-    // Who knows a stage by more than the list: one that reads the options of another, or plans with its prompts; and the table that sets two runs beside each other.
+    // Who knows a stage by more than the list: one that reads the options of another, or plans with its prompts; and the table that compares two runs.
     private static readonly (string User, string Used)[] BetweenStages =
     [
         ("RewardStage", "CollectStage"),
@@ -61,7 +62,9 @@ public sealed partial class ExtensionTests
         // The benchmark times the trainers themselves.
         AssertReached(
             name => name.StartsWith("Rlhf.Stages.", StringComparison.Ordinal),
-            (user, used) => user.Name == nameof(StageList) && used.Name.EndsWith("Stage", StringComparison.Ordinal) || user.Namespace == "Rlhf.Benchmarks" || BetweenStages.Contains((user.Name, used.Name)));
+            (user, used) => user.Name == nameof(StageList) && used.Name.EndsWith("Stage", StringComparison.Ordinal)
+                || user.Namespace == "Rlhf.Benchmarks"
+                || BetweenStages.Contains((user.Name, used.Name)));
     }
 
     [Fact]
@@ -69,7 +72,9 @@ public sealed partial class ExtensionTests
     {
         Assert.Equal(Implementations(typeof(ModelFamily)), ModelFamilies.All.Select(family => family.GetType()).OrderBy(type => type.Name));
         string[] families = [.. ModelFamilies.All.Select(family => family.GetType().FullName!)];
-        AssertReached(families.Contains, (user, _) => user.Name == nameof(ModelFamilies) || families.Contains(user.FullName), byType: true); // Mistral is a Llama
+
+        // Mistral is a Llama.
+        AssertReached(families.Contains, (user, _) => user.Name == nameof(ModelFamilies) || families.Contains(user.FullName), byType: true);
     }
 
     // A run writes down which oneDNN it found; the plain path of the benchmark's check rounds to bfloat16 as the device does.
@@ -116,13 +121,18 @@ public sealed partial class ExtensionTests
         Assert.Empty(wrong);
     }
 
-    /// <summary>Nobody uses a type that <paramref name="isOurs"/> finds, by its full name or by its namespace (whose types may use each other), but who may.</summary>
+    /// <summary>Nobody uses a type that <paramref name="isOurs"/> finds by its full name, or by its namespace (whose types use each other), but who may.</summary>
     private static void AssertReached(Func<string, bool> isOurs, Func<TypeDefinition, TypeDefinition, bool> may, bool byType = false)
     {
         using var assembly = AssemblyDefinition.ReadAssembly(typeof(InputException).Assembly.Location);
         var ours = TypeUses.In(assembly).Where(use => isOurs(byType ? use.Used.FullName : use.Used.Namespace)).ToArray();
         Assert.NotEmpty(ours);
-        string[] wrong = [.. ours.Where(use => (byType || use.User.Namespace != use.Used.Namespace) && !may(use.User, use.Used)).Select(use => $"{use.User.FullName} uses {use.Used.FullName}").Distinct()];
+        string[] wrong =
+        [
+            .. (from use in ours
+            where (byType || use.User.Namespace != use.Used.Namespace) && !may(use.User, use.Used)
+            select $"{use.User.FullName} uses {use.Used.FullName}").Distinct(),
+        ];
         Assert.True(wrong.Length == 0, string.Join(Environment.NewLine, wrong));
     }
 
@@ -132,7 +142,9 @@ public sealed partial class ExtensionTests
     private static string Capital(string name) => char.ToUpperInvariant(name[0]) + name[1..];
 
     private static Dictionary<string, string> Recipes() =>
-        File.ReadAllText(Path.Combine(ReferenceFiles.Repository, "CONTRIBUTING.md")).Split("\n## ").Select(section => section.Split('\n', 2)).Where(parts => parts[0].StartsWith("Add ", StringComparison.Ordinal))
+        File.ReadAllText(Path.Combine(ReferenceFiles.Repository, "CONTRIBUTING.md")).Split("\n## ")
+            .Select(section => section.Split('\n', 2))
+            .Where(parts => parts[0].StartsWith("Add ", StringComparison.Ordinal))
             .ToDictionary(parts => parts[0].TrimEnd(), parts => parts[1]);
 
     [GeneratedRegex(@"[`(]((?:src|tests|docs|recipes|bench)/[^`)\s]+)")]
