@@ -1,5 +1,5 @@
-using Rlhf.Compute.Cpu.Simd;
 using Rlhf.Compute.Operations;
+using Rlhf.Compute.Reference;
 using Rlhf.Model;
 
 namespace Rlhf.Benchmarks;
@@ -225,7 +225,7 @@ internal sealed class PlainDecoder
         }
     }
 
-    private static double Rounded(double number, Precision operands) => operands == Precision.Bf16 ? BFloat16.Widen(BFloat16.Round((float)number)) : number;
+    private static double Rounded(double number, Precision operands) => operands == Precision.Bf16 ? PlainOperations.ToBFloat16(number) : number;
 
     private Span<double> Part(long offset, int length) => Parameters.AsSpan((int)offset, length);
 

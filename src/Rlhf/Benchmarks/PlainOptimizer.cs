@@ -1,3 +1,4 @@
+using Rlhf.Compute.Reference;
 using Rlhf.Model;
 using Rlhf.Training;
 

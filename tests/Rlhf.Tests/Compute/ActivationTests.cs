@@ -1,4 +1,4 @@
-using Rlhf.Benchmarks;
+using Rlhf.Compute.Reference;
 using Rlhf.Compute.Cpu;
 
 namespace Rlhf.Tests.Compute;
@@ -19,7 +19,7 @@ public sealed class ActivationTests
 
             var dx = bench.Put(dy);
             bench.Device.GeluBackward(new(bx, dx, dx));
-            Check.Close(Check.Gradient(x, a => Check.Dot(dy, a.Select(PlainOperations.Gelu))), bench.Get(dx), 2e-6, "dx");
+            Check.Close(Check.Gradient(x, a => PlainOperations.Dot(dy, [.. a.Select(PlainOperations.Gelu)])), bench.Get(dx), 2e-6, "dx");
         }
     }
 
@@ -46,9 +46,9 @@ public sealed class ActivationTests
             using var bench = new DeviceBench(set, threads: 2);
             var (x, y, dx) = (bench.Put(gateUp), bench.Room(rows * width), bench.Room(rows * 2 * width));
             bench.Device.SwiGluForward(new(x, rows, width, y));
-            Check.Close(Plain.SwiGlu(gateUp, width), bench.Get(y), 2e-6, "y");
+            Check.Close(PlainOperations.SwiGlu(gateUp, width), bench.Get(y), 2e-6, "y");
             bench.Device.SwiGluBackward(new(x, bench.Put(dy), rows, width, dx));
-            Check.Close(Check.Gradient(gateUp, a => Check.Dot(dy, Plain.SwiGlu(a, width))), bench.Get(dx), 5e-6, "dx");
+            Check.Close(Check.Gradient(gateUp, a => PlainOperations.Dot(dy, PlainOperations.SwiGlu(a, width))), bench.Get(dx), 5e-6, "dx");
         }
     }
 

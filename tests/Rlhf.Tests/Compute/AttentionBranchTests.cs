@@ -1,4 +1,4 @@
-using Rlhf.Benchmarks;
+using Rlhf.Compute.Reference;
 using Rlhf.Compute.Cpu;
 using Rlhf.Compute.Operations;
 using Rlhf.World;
@@ -103,7 +103,7 @@ public sealed class AttentionBranchTests
                 foreach (var length in families.Copies)
                 {
                     var output = PlainOperations.Attention(whole.AsSpan(at * shape.RowWidth, length * shape.RowWidth).ToArray(), shape);
-                    sum += Check.Dot(wholeSlopes.AsSpan(at * shape.OutputWidth, output.Length).ToArray(), output);
+                    sum += PlainOperations.Dot(wholeSlopes.AsSpan(at * shape.OutputWidth, output.Length).ToArray(), output);
                     at += length;
                 }
 

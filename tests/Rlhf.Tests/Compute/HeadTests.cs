@@ -1,5 +1,6 @@
 using Rlhf.Compute.Cpu;
 using Rlhf.Compute.Operations;
+using Rlhf.Compute.Reference;
 
 namespace Rlhf.Tests.Compute;
 
@@ -14,7 +15,7 @@ public sealed class HeadTests
             var (hidden, head, targets) = Case(rows, width, vocabulary);
             using var bench = new DeviceBench(set, threads: 2);
             var r = Forward(bench, hidden, head, targets, width, vocabulary, inverseTemperature);
-            var expected = Plain.LanguageHead(hidden, head, targets, width, inverseTemperature);
+            var expected = PlainOperations.LanguageHead(hidden, head, targets, width, inverseTemperature);
             Check.Close([.. expected.Select(e => e.LogProbability)], bench.Get(r.LogProbabilities), 3e-6, $"log-probability, V = {vocabulary}");
             Check.Close([.. expected.Select(e => e.Entropy)], bench.Get(r.Entropies), 5e-6, $"entropy, V = {vocabulary}");
 
@@ -58,7 +59,7 @@ public sealed class HeadTests
                 withEntropy ? bench.Put(dEntropy) : default, dHidden, dWeights));
 
             double Loss(double[] h, double[] w) =>
-                Plain.LanguageHead(h, w, targets, width, inverseTemperature).Select((e, i) => (dLog[i] * e.LogProbability) + (withEntropy ? dEntropy[i] * e.Entropy : 0)).Sum();
+                PlainOperations.LanguageHead(h, w, targets, width, inverseTemperature).Select((e, i) => (dLog[i] * e.LogProbability) + (withEntropy ? dEntropy[i] * e.Entropy : 0)).Sum();
             Check.Close(Check.Gradient(hidden, h => Loss(h, head)), bench.Get(dHidden), 1e-5, "dHidden");
             int[] indices = [.. Enumerable.Range(0, head.Length).Where(i => i % 61 == 0 || i / width == targets[0] || i >= head.Length - 3)];
             var dw = bench.Get(dWeights);
@@ -111,7 +112,7 @@ public sealed class HeadTests
             using var bench = new DeviceBench(set, threads: 2);
             var (bx, bw, bias, y) = (bench.Put(x), bench.Put(weights), bench.Put(0.5f), bench.Room(rows));
             bench.Device.ScalarHeadForward(new(bx, bw, bias, rows, width, y));
-            Check.Close([.. x.Chunk(width).Select(row => Check.Dot(row, weights) + 0.5)], bench.Get(y), 2e-6, "y");
+            Check.Close([.. x.Chunk(width).Select(row => PlainOperations.Dot(row, weights) + 0.5)], bench.Get(y), 2e-6, "y");
 
             var (dx, dWeights, dBias) = (bench.Room(x.Length), bench.Put(weights), bench.Put(0.25f));
             bench.Device.ScalarHeadBackward(new(bx, bw, bench.Put(dy), rows, width, dx, dWeights, dBias));

@@ -4,6 +4,7 @@ using Rlhf.Compute.Cpu;
 using Rlhf.Compute.Cpu.MatMul;
 using Rlhf.Compute.Cpu.Threads;
 using Rlhf.Compute.Operations;
+using Rlhf.Compute.Reference;
 using Rlhf.World;
 
 namespace Rlhf.Tests.Compute;
@@ -113,18 +114,18 @@ public sealed class MatMulTests
 
             var y = bench.Room(rows * outputs);
             device.LinearForward(new(bx, packed, bench.Put(bias), rows, inputs, outputs, y));
-            Check.SameBits(Plain.Product(rows, outputs, inputs, (i, p) => x[(i * inputs) + p], W, (_, j) => bias[j], fused), bench.Get(y), "y");
+            Check.SameBits(PlainOperations.Product(rows, outputs, inputs, (i, p) => x[(i * inputs) + p], W, (_, j) => bias[j], fused), bench.Get(y), "y");
 
             var dx = bench.Put(x);
             device.LinearBackwardInput(new(bdy, transposed, rows, inputs, outputs, Accumulate: true, dx));
             Check.SameBits(
-                Plain.Product(rows, inputs, outputs, (i, p) => dy[(i * outputs) + p], (p, j) => W(j, p), (i, j) => x[(i * inputs) + j], fused), bench.Get(dx), "dx");
+                PlainOperations.Product(rows, inputs, outputs, (i, p) => dy[(i * outputs) + p], (p, j) => W(j, p), (i, j) => x[(i * inputs) + j], fused), bench.Get(dx), "dx");
 
             var (dw, dBias) = (bench.Put(w), bench.Put(bias));
             device.LinearBackwardWeights(new(bx, bdy, rows, inputs, outputs, layout, dw, dBias));
             var dwExpected = layout == WeightLayout.InputMajor
-                ? Plain.Product(inputs, outputs, rows, (i, p) => x[(p * inputs) + i], (p, j) => dy[(p * outputs) + j], (i, j) => w[(i * outputs) + j], fused)
-                : Plain.Product(outputs, inputs, rows, (i, p) => dy[(p * outputs) + i], (p, j) => x[(p * inputs) + j], (i, j) => w[(i * inputs) + j], fused);
+                ? PlainOperations.Product(inputs, outputs, rows, (i, p) => x[(p * inputs) + i], (p, j) => dy[(p * outputs) + j], (i, j) => w[(i * outputs) + j], fused)
+                : PlainOperations.Product(outputs, inputs, rows, (i, p) => dy[(p * outputs) + i], (p, j) => x[(p * inputs) + j], (i, j) => w[(i * inputs) + j], fused);
             Check.SameBits(dwExpected, bench.Get(dw), "dW");
             Check.Close([.. bias.Select((b, o) => b + Enumerable.Range(0, rows).Sum(r => (double)dy[(r * outputs) + o]))], bench.Get(dBias), 1e-5, "dBias");
         }
@@ -163,7 +164,7 @@ public sealed class MatMulTests
         foreach (var fused in CpuDevice.Available.Select(DeviceBench.IsFused).Distinct().ToArray())
         {
             var expected = (float[])c.Clone();
-            var product = Plain.Product(
+            var product = PlainOperations.Product(
                 s.M, s.N, s.K, (i, p) => a[(i * aRow) + (p * aColumn)], (p, j) => b[(p * bRow) + (j * bColumn)],
                 (i, j) => s.Start switch { MatMulStart.Accumulate => c[(i * cStride) + j], MatMulStart.Bias => bias[j], _ => 0f }, fused);
             for (var i = 0; i < s.M; i++)

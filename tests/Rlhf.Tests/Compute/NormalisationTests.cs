@@ -1,4 +1,4 @@
-using Rlhf.Benchmarks;
+using Rlhf.Compute.Reference;
 using Rlhf.Compute.Cpu;
 
 namespace Rlhf.Tests.Compute;
@@ -23,7 +23,7 @@ public sealed class NormalisationTests
             var (dx, dGain, dBias) = (bench.Put(bias.Take(1).Concat(x.Skip(1))), bench.Put(gain), bench.Put(bias));
             var dxStart = bench.Get(dx);
             bench.Device.LayerNormBackward(new(bx, bGain, mean, reciprocal, bench.Put(dy), rows, width, dx, dGain, dBias));
-            double Loss(double[] a, double[] g, double[] b) => Check.Dot(dy, PlainOperations.LayerNorm(a, g, b, epsilon));
+            double Loss(double[] a, double[] g, double[] b) => PlainOperations.Dot(dy, PlainOperations.LayerNorm(a, g, b, epsilon));
             var tolerance = width == 1 ? 2e-4 : 5e-6; // one column: everything cancels but rounding times 1 / sqrt(epsilon)
             Check.Close([.. Check.Gradient(x, a => Loss(a, gain, bias)).Zip(dxStart, (d, s) => d + s)], bench.Get(dx), tolerance, "dx");
             Check.Close([.. Check.Gradient(gain, g => Loss(x, g, bias)).Zip(gain, (d, s) => d + s)], bench.Get(dGain), 5e-6, "dGain");
@@ -47,7 +47,7 @@ public sealed class NormalisationTests
                 var (bx, bGain, reciprocal) = (bench.Put(x), bench.Put(gain), bench.Room(rows * groups));
                 var y = bench.Put(x);
                 bench.Device.RmsNormForward(new(inPlace ? y : bx, bGain, rows, groups, width, stride, epsilon, y, reciprocal));
-                Check.Close(Plain.RmsNorm(x, gain, groups, stride, epsilon), bench.Get(y), 2e-6, "y");
+                Check.Close(PlainOperations.RmsNorm(x, gain, groups, stride, epsilon), bench.Get(y), 2e-6, "y");
 
                 var (dyBuffer, dGain) = (bench.Put(dy), bench.Put(gain));
                 var dx = inPlace ? dyBuffer : bench.Put(x);
@@ -55,7 +55,7 @@ public sealed class NormalisationTests
 
                 // The rest of a row is no output of the norm: it keeps what stood there.
                 bool InGroup(int i) => i % stride < groups * width;
-                double Loss(double[] a, double[] g) => Plain.RmsNorm(a, g, groups, stride, epsilon).Where((_, i) => InGroup(i)).Zip(dy.Where((_, i) => InGroup(i)), (p, q) => p * q).Sum();
+                double Loss(double[] a, double[] g) => PlainOperations.RmsNorm(a, g, groups, stride, epsilon).Where((_, i) => InGroup(i)).Zip(dy.Where((_, i) => InGroup(i)), (p, q) => p * q).Sum();
                 var slope = Check.Gradient(x, a => Loss(a, gain));
                 Check.Close([.. slope.Select((d, i) => inPlace ? (InGroup(i) ? d : dy[i]) : x[i] + (InGroup(i) ? d : 0))], bench.Get(dx), 5e-6, "dx");
                 Check.Close([.. Check.Gradient(gain, g => Loss(x, g)).Zip(gain, (d, s) => d + s)], bench.Get(dGain), 5e-6, "dGain");

@@ -1,5 +1,5 @@
 using System.Text.Json;
-using Rlhf.Benchmarks;
+using Rlhf.Compute.Reference;
 using Rlhf.Tests.Objectives;
 using Rlhf.World;
 

@@ -1,10 +1,31 @@
 using Rlhf.Compute.Operations;
 
-namespace Rlhf.Benchmarks;
+namespace Rlhf.Compute.Reference;
 
 /// <summary>A decoder's operations in float64, as their definitions read, forward beside backward: what the kernels are compared with. A matrix is its rows one after another.</summary>
 internal static class PlainOperations
 {
+    /// <summary>A product of float32 matrices [m, k] [k, n], each element one chain over k from <paramref name="start"/>.</summary>
+    public static float[] Product(int m, int n, int k, Func<int, int, float> a, Func<int, int, float> b, Func<int, int, float> start, bool fused)
+    {
+        var c = new float[m * n];
+        for (var i = 0; i < m; i++)
+        {
+            for (var j = 0; j < n; j++)
+            {
+                var sum = start(i, j);
+                for (var p = 0; p < k; p++)
+                {
+                    sum = fused ? MathF.FusedMultiplyAdd(a(i, p), b(p, j), sum) : (a(i, p) * b(p, j)) + sum;
+                }
+
+                c[(i * n) + j] = sum;
+            }
+        }
+
+        return c;
+    }
+
     /// <summary>y [N, outputs] = x [N, inputs] W + bias, W [inputs, outputs].</summary>
     public static double[] Linear(double[] x, ReadOnlySpan<double> weights, ReadOnlySpan<double> bias, int inputs)
     {
@@ -98,6 +119,25 @@ internal static class PlainOperations
         return dx;
     }
 
+    /// <summary>x / sqrt(mean(x^2) + epsilon) gain for groups of each row (Zhang and Sennrich 2019). Numbers between the groups of a row and its end stay as they are.</summary>
+    public static double[] RmsNorm(double[] x, double[] gain, int groups, int stride, double epsilon)
+    {
+        var y = (double[])x.Clone();
+        for (var row = 0; row < x.Length; row += stride)
+        {
+            for (var first = row; first < Math.Min(x.Length, row + (groups * gain.Length)); first += gain.Length)
+            {
+                var root = Math.Sqrt(x.Skip(first).Take(gain.Length).Average(v => v * v) + epsilon);
+                for (var c = 0; c < gain.Length; c++)
+                {
+                    y[first + c] = x[first + c] / root * gain[c];
+                }
+            }
+        }
+
+        return y;
+    }
+
     /// <summary>GELU, tanh form (Hendrycks and Gimpel 2016).</summary>
     public static double Gelu(double x) => 0.5 * x * (1 + Math.Tanh(GeluInner(x)));
 
@@ -107,6 +147,10 @@ internal static class PlainOperations
         var tanh = Math.Tanh(GeluInner(x));
         return (0.5 * (1 + tanh)) + (0.5 * x * (1 - (tanh * tanh)) * Math.Sqrt(2 / Math.PI) * (1 + (3 * 0.044715 * x * x)));
     }
+
+    /// <summary>silu(gate) up with silu(x) = x / (1 + exp(-x)), from rows [gate | up] (Shazeer 2020).</summary>
+    public static double[] SwiGlu(double[] gateUp, int width) =>
+        [.. gateUp.Chunk(2 * width).SelectMany(row => Enumerable.Range(0, width).Select(c => row[c] / (1 + Math.Exp(-row[c])) * row[width + c]))];
 
     /// <summary>Causal attention of one sequence from its rows of the fused projection: [T, H D].</summary>
     public static double[] Attention(double[] qkv, AttentionShape shape)
@@ -156,6 +200,14 @@ internal static class PlainOperations
         return dQkv;
     }
 
+    /// <summary>For each hidden row: log p of its target and the entropy; the head is [vocabulary, width].</summary>
+    public static (double LogProbability, double Entropy)[] LanguageHead(double[] hidden, double[] head, int[] targets, int width, double inverseTemperature) =>
+        [.. hidden.Chunk(width).Select((row, r) =>
+        {
+            var probabilities = Softmax([.. head.Chunk(width).Select(weights => Dot(row, weights) * inverseTemperature)]);
+            return (Math.Log(probabilities[targets[r]]), -probabilities.Where(p => p > 0).Sum(p => p * Math.Log(p)));
+        })];
+
     /// <summary>exp(x) / sum of exp(x).</summary>
     public static double[] Softmax(double[] logits)
     {
@@ -163,6 +215,13 @@ internal static class PlainOperations
         double[] weights = [.. logits.Select(logit => Math.Exp(logit - largest))];
         var sum = weights.Sum();
         return [.. weights.Select(weight => weight / sum)];
+    }
+
+    /// <summary>A finite number as bfloat16 has it: float32's upper half, rounded to nearest, ties to even.</summary>
+    public static double ToBFloat16(double number)
+    {
+        var bits = BitConverter.SingleToUInt32Bits((float)number);
+        return BitConverter.UInt32BitsToSingle((bits + 0x7FFF + ((bits >> 16) & 1)) & 0xFFFF0000);
     }
 
     /// <summary>The sum of products.</summary>
