@@ -32,31 +32,23 @@ internal sealed class JudgementCache : IDisposable
     private static readonly JsonSerializerOptions Json = new(SummaryFiles.Json) { WriteIndented = false };
 
     private readonly Dictionary<string, Judged> _known = new(StringComparer.Ordinal);
-    private readonly FileStream _file;
+    private readonly string _path;
+    private readonly JsonLines _lines;
 
     public JudgementCache(string path)
     {
+        (_path, _lines) = (path, JsonLines.Open(path));
         try
         {
-            if (File.Exists(path))
+            foreach (var (i, line) in JsonLines.Read(path).Index())
             {
-                WholeFile.RefuseSpecial(path);
+                var judged = Parse([.. line.Span, (byte)'\n'], i + 1);
+                _known[judged.Request] = judged;
             }
-
-            _file = new FileStream(path, FileMode.OpenOrCreate, FileAccess.ReadWrite);
-        }
-        catch (Exception exception) when (FileFailure.Is(exception))
-        {
-            throw FileFailure.Unwritable(path, exception);
-        }
-
-        try
-        {
-            Load();
         }
         catch
         {
-            _file.Dispose();
+            _lines.Dispose();
             throw;
         }
     }
@@ -76,15 +68,7 @@ internal sealed class JudgementCache : IDisposable
         lock (_known)
         {
             _known[judged.Request] = judged;
-            try
-            {
-                _file.Write(CheckedJson.ToBytes(judged, Json));
-                _file.Flush(flushToDisk: true);
-            }
-            catch (IOException exception)
-            {
-                throw FileFailure.Unwritable(_file.Name, exception);
-            }
+            _lines.Append(CheckedJson.ToBytes(judged, Json), toDisk: true);
         }
     }
 
@@ -94,37 +78,19 @@ internal sealed class JudgementCache : IDisposable
         lock (_known)
         {
             _known.Clear();
-            _file.SetLength(0);
+            _lines.Keep([]);
         }
     }
 
     /// <inheritdoc/>
-    public void Dispose() => _file.Dispose();
-
-    // A death may have torn the last line.
-    private void Load()
-    {
-        var whole = _file.Length <= Limits.RunFile ? new byte[_file.Length] : throw new InputException($"{_file.Name} is larger than any file of its kind.");
-        _file.ReadExactly(whole);
-        var end = Array.LastIndexOf(whole, (byte)'\n') + 1;
-        for (var (number, start) = (1, 0); start < end; number++)
-        {
-            var length = Array.IndexOf(whole, (byte)'\n', start) + 1 - start;
-            var judged = Parse(whole.AsSpan(start, length), number);
-            _known[judged.Request] = judged;
-            start += length;
-        }
-
-        _file.SetLength(end);
-        _file.Position = end;
-    }
+    public void Dispose() => _lines.Dispose();
 
     private Judged Parse(ReadOnlySpan<byte> line, int number)
     {
         const string Remedy = "Remove the line to ask its question again, or the file to ask everything again.";
         if (!CheckedJson.IsWhole(line, Json))
         {
-            throw InputException.At(_file.Name, number, 1, $"the judgement is damaged or was changed: its checksum is not that of the line. {Remedy}");
+            throw InputException.At(_path, number, 1, $"the judgement is damaged or was changed: its checksum is not that of the line. {Remedy}");
         }
 
         try
@@ -133,7 +99,7 @@ internal sealed class JudgementCache : IDisposable
         }
         catch (JsonException exception)
         {
-            throw InputException.At(_file.Name, number, 1, $"not a judgement of this program: {FailureText.Of(exception)} {Remedy}");
+            throw InputException.At(_path, number, 1, $"not a judgement of this program: {FailureText.Of(exception)} {Remedy}");
         }
     }
 }

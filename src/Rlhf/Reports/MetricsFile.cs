@@ -34,38 +34,15 @@ public static class MetricsFile
     internal static List<(MetricsRow Row, ReadOnlyMemory<byte> Line)> ReadLines(string path)
     {
         var rows = new List<(MetricsRow, ReadOnlyMemory<byte>)>();
-        if (!File.Exists(path))
+        foreach (var (i, line) in JsonLines.Read(path).Index())
         {
-            return rows;
-        }
-
-        var bytes = ReadWhileWritten(path);
-        for (var number = 1; bytes.Span.IndexOf((byte)'\n') is var end and >= 0; number++)
-        {
-            var line = bytes[..end];
-            bytes = bytes[(end + 1)..];
             if (!line.Span.Trim(" \t\r"u8).IsEmpty)
             {
-                rows.Add((Parse(path, number, line), line));
+                rows.Add((Parse(path, i + 1, line), line));
             }
         }
 
         return rows;
-    }
-
-    /// <summary>The bytes of a file whose writer may be at work: Windows refuses a reader that would not let it write.</summary>
-    internal static ReadOnlyMemory<byte> ReadWhileWritten(string path)
-    {
-        try
-        {
-            using var file = WholeFile.OpenEvenEmpty(path, FileShare.ReadWrite | FileShare.Delete);
-            var bytes = file.Length <= Limits.RunFile ? new byte[file.Length] : throw new InputException($"{path} is larger than any file of its kind.");
-            return bytes.AsMemory(0, file.ReadAtLeast(bytes, bytes.Length, throwOnEndOfStream: false));
-        }
-        catch (Exception exception) when (FileFailure.Is(exception))
-        {
-            throw FileFailure.Unreadable(path, exception);
-        }
     }
 
     /// <summary>Orders stages by the number before the first '-', then by name.</summary>

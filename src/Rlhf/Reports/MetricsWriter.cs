@@ -5,8 +5,7 @@ namespace Rlhf.Reports;
 
 /// <summary>
 /// Appends rows to <c>metrics.jsonl</c> of a run folder: one object a line, <c>{"stage":"01-sft","step":12,"seconds":3.2,"loss":2.31}</c>,
-/// all values numbers except the stage. Each row is one write call, so that a kill leaves whole lines and at most one partial last line,
-/// which the next <see cref="Open"/> takes away. The same rows go to TensorBoard event files in <c>events/</c>.
+/// all values numbers except the stage. The same rows go to TensorBoard event files in <c>events/</c>.
 /// </summary>
 public sealed class MetricsWriter : IDisposable
 {
@@ -14,13 +13,12 @@ public sealed class MetricsWriter : IDisposable
     private readonly TensorBoardEvents _events;
     private readonly ArrayBufferWriter<byte> _buffer = new(1024);
     private readonly Utf8JsonWriter _json;
-    private FileStream _stream;
+    private readonly JsonLines _lines;
 
     private MetricsWriter(string runFolder)
     {
         _path = Path.Combine(runFolder, MetricsFile.Name);
-        CutPartialLine(_path);
-        _stream = OpenStream(_path);
+        _lines = JsonLines.Open(_path);
         _json = new Utf8JsonWriter(_buffer);
         _events = new TensorBoardEvents(Path.Combine(runFolder, "events"));
         _events.Rewrite(MetricsFile.Read(runFolder));
@@ -68,7 +66,7 @@ public sealed class MetricsWriter : IDisposable
         _buffer.Write("\n"u8);
         try
         {
-            _stream.Write(_buffer.WrittenSpan);
+            _lines.Append(_buffer.WrittenSpan);
             _events.Write(stage, step, seconds, values);
         }
         catch (Exception exception) when (FileFailure.Is(exception))
@@ -90,22 +88,19 @@ public sealed class MetricsWriter : IDisposable
     /// </summary>
     public void KeepFirst(string stage, int count)
     {
-        var kept = new ArrayBufferWriter<byte>();
+        var kept = new List<ReadOnlyMemory<byte>>();
         foreach (var (row, line) in MetricsFile.ReadLines(_path))
         {
             var order = MetricsFile.CompareStages(row.Stage, stage);
             if (order < 0 || (order == 0 && count-- > 0))
             {
-                kept.Write(line.Span);
-                kept.Write("\n"u8);
+                kept.Add(line);
             }
         }
 
-        _stream.Dispose();
-        DurableFiles.WriteAtomically(_path, file => file.Write(kept.WrittenSpan));
+        _lines.Keep(kept);
         try
         {
-            _stream = OpenStream(_path);
             _events.Rewrite(MetricsFile.ReadFile(_path));
         }
         catch (Exception exception) when (FileFailure.Is(exception))
@@ -118,7 +113,7 @@ public sealed class MetricsWriter : IDisposable
     public void Dispose()
     {
         _json.Dispose();
-        _stream.Dispose();
+        _lines.Dispose();
         _events.Dispose();
     }
 
@@ -130,33 +125,5 @@ public sealed class MetricsWriter : IDisposable
         }
 
         _json.WriteNumber(name, value);
-    }
-
-    // No buffer of our own: a row is in the kernel's hands when Write returns.
-    private static FileStream OpenStream(string path) =>
-        new(path, FileMode.Append, FileAccess.Write, FileShare.ReadWrite | FileShare.Delete, bufferSize: 0);
-
-    private static void CutPartialLine(string path)
-    {
-        if (!File.Exists(path))
-        {
-            return;
-        }
-
-        WholeFile.RefuseSpecial(path);
-        using var stream = new FileStream(path, FileMode.Open, FileAccess.ReadWrite, FileShare.Read);
-        var end = stream.Length;
-        while (end > 0)
-        {
-            stream.Position = end - 1;
-            if (stream.ReadByte() == '\n')
-            {
-                break;
-            }
-
-            end--;
-        }
-
-        stream.SetLength(end);
     }
 }

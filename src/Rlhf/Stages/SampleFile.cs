@@ -1,3 +1,4 @@
+using System.Text;
 using System.Text.Encodings.Web;
 using System.Text.Json;
 using System.Text.Json.Nodes;
@@ -35,18 +36,12 @@ internal sealed class SampleFile(string path)
             row[name] = double.IsFinite(value) ? value : null;
         }
 
-        try
-        {
-            File.AppendAllText(path, row.ToJsonString(Json) + "\n");
-        }
-        catch (Exception exception) when (FileFailure.Is(exception))
-        {
-            throw FileFailure.Unwritable(path, exception);
-        }
+        using var lines = JsonLines.Open(path);
+        lines.Append(Encoding.UTF8.GetBytes(row.ToJsonString(Json) + "\n"));
     }
 
     /// <summary>How many answers there are.</summary>
-    public int Count() => File.Exists(path) ? WholeFile.Lines(path, Limits.RowBytes).Count() : 0;
+    public int Count() => JsonLines.Read(path).Count;
 
     /// <summary>Removes the answers behind the first <paramref name="count"/>, which a resumed run samples again, and a line that a death cut off.</summary>
     public void KeepFirst(int count)
@@ -57,8 +52,7 @@ internal sealed class SampleFile(string path)
         }
         else if (File.Exists(path))
         {
-            var kept = string.Concat(WholeFile.Lines(path, Limits.RowBytes).Take(count).Select(static line => line + "\n"));
-            DurableFiles.WriteAtomically(path, stream => stream.Write(System.Text.Encoding.UTF8.GetBytes(kept)));
+            JsonLines.Replace(path, JsonLines.Read(path).Take(count));
         }
     }
 }

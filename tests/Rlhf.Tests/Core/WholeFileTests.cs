@@ -64,7 +64,7 @@ public class WholeFileTests
             () => WholeFile.Text(path, 1000),
             () => Assert.Empty(WholeFile.Lines(path, 1000)),
             () => WholeFile.OpenEvenEmpty(path).Dispose(),
-            () => MetricsFile.ReadWhileWritten(path),
+            () => JsonLines.ReadWhileWritten(path),
             () => CheckedJson.Read<object>(path, System.Text.Json.JsonSerializerOptions.Default),
         ];
         foreach (var read in readers)

@@ -11,7 +11,7 @@ internal static class EventFile
 
     public static List<Event> Read(string path)
     {
-        var bytes = MetricsFile.ReadWhileWritten(path).ToArray();
+        var bytes = JsonLines.ReadWhileWritten(path).ToArray();
         var events = new List<Event>();
         var at = 0;
         while (at < bytes.Length)
