@@ -4,7 +4,8 @@ namespace Fuzz;
 public sealed class FuzzCase
 {
     /// <summary>An input of these files.</summary>
-    public FuzzCase(IEnumerable<KeyValuePair<string, byte[]>> files) => Files = new SortedDictionary<string, byte[]>(files.ToDictionary(), StringComparer.Ordinal);
+    public FuzzCase(IEnumerable<KeyValuePair<string, byte[]>> files) =>
+        Files = new SortedDictionary<string, byte[]>(files.ToDictionary(), StringComparer.Ordinal);
 
     /// <summary>Contents by name, in the names' order.</summary>
     public SortedDictionary<string, byte[]> Files { get; }

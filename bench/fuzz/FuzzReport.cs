@@ -8,7 +8,11 @@ internal static class FuzzReport
     /// <summary>A line a target.</summary>
     public static string Table(FuzzRun run)
     {
-        var lines = new List<string> { "| target | inputs | refused | crashes | hangs | over 1 GiB | silent | most MiB | most ms |", "| --- | --- | --- | --- | --- | --- | --- | --- | --- |" };
+        var lines = new List<string>
+        {
+            "| target | inputs | refused | crashes | hangs | over 1 GiB | silent | most MiB | most ms |",
+            "| --- | --- | --- | --- | --- | --- | --- | --- | --- |",
+        };
         lines.AddRange(run.Counts.Select(entry => Line(entry.Key, entry.Value)));
         var all = run.Counts.Values;
         lines.Add(string.Create(CultureInfo.InvariantCulture,
@@ -21,7 +25,8 @@ internal static class FuzzReport
     {
         foreach (var failure in run.Failures)
         {
-            var folder = Path.Combine(options.Out, string.Create(CultureInfo.InvariantCulture, $"{failure.Target}-{failure.Kind}-{options.Seed}-{failure.Number}"));
+            var folder =
+                Path.Combine(options.Out, string.Create(CultureInfo.InvariantCulture, $"{failure.Target}-{failure.Kind}-{options.Seed}-{failure.Number}"));
             failure.Case.WriteTo(Path.Combine(folder, "input"));
             File.WriteAllText(Path.Combine(folder, "what.txt"), string.Create(CultureInfo.InvariantCulture,
                 $"target {failure.Target}, seed {options.Seed}, input {failure.Number}: {failure.Kind}\n{failure.Case.Changes}\n\n{failure.Message}\n\nAgain: dotnet run -c Release --project bench/fuzz -- --target {failure.Target} --replay {folder}/input\n"));

@@ -41,7 +41,8 @@ public sealed class FuzzRun(FuzzOptions options)
     // A busy machine is no hang; what waits for something that never comes takes no processor time.
     private const int PatienceOfWaiting = 20;
 
-    private readonly string _folder = Path.Combine(Directory.Exists("/dev/shm") ? "/dev/shm" : Path.GetTempPath(), $"rlhf-fuzz-{Environment.ProcessId}-{Guid.NewGuid():N}");
+    private readonly string _folder =
+        Path.Combine(Directory.Exists("/dev/shm") ? "/dev/shm" : Path.GetTempPath(), $"rlhf-fuzz-{Environment.ProcessId}-{Guid.NewGuid():N}");
     private readonly object _gate = new();
     private (FuzzTarget Target, long Number, FuzzCase Case, long Started, TimeSpan Processor)? _current;
 
@@ -192,7 +193,8 @@ public sealed class FuzzRun(FuzzOptions options)
     {
         count(CountOf(target));
         var where = string.Join('\n', message.Split('\n').Take(3));
-        if (Failures.Count < 500 && Failures.Count(known => known.Target == target.Name && known.Message.StartsWith(where, StringComparison.Ordinal)) < MostFailuresKept)
+        if (Failures.Count < 500
+            && Failures.Count(known => known.Target == target.Name && known.Message.StartsWith(where, StringComparison.Ordinal)) < MostFailuresKept)
         {
             Failures.Add(new FuzzFailure(target.Name, number, kind, message, input));
         }

@@ -3,7 +3,8 @@ namespace Fuzz;
 /// <summary>A reader that changed inputs are given to.</summary>
 /// <param name="Name">As the command line calls it.</param>
 /// <param name="Share">How many of a hundred inputs it gets.</param>
-/// <param name="Read">Reads a case; the folder holds its files where <see cref="OnDisk"/>. Throws what the reader throws, or <see cref="SilentAcceptanceException"/>.</param>
+/// <param name="Read">Reads a case; the folder holds its files where <see cref="OnDisk"/>. Throws what the reader throws, or
+/// <see cref="SilentAcceptanceException"/>.</param>
 /// <param name="MakeSeeds">Sound inputs.</param>
 public sealed record FuzzTarget(string Name, int Share, Action<FuzzCase, string> Read, Func<IEnumerable<FuzzCase>> MakeSeeds)
 {

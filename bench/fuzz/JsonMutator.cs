@@ -10,13 +10,15 @@ internal static class JsonMutator
     /// <summary>Texts at which programs stumble.</summary>
     public static readonly string[] Texts =
     [
-        "", " ", "\0", "a\u0301\u200d", "\u202e", "\U0001F600", "../../x", "/dev/zero", "%s%n", "true", "null", "1e999", "-0", "0x10", "9223372036854775808", "NaN", "\r\n", "\"", "\\", "<s>", "</s>", "[UNK]",
+        "", " ", "\0", "a\u0301\u200d", "\u202e", "\U0001F600", "../../x", "/dev/zero", "%s%n", "true", "null", "1e999", "-0", "0x10", "9223372036854775808",
+        "NaN", "\r\n", "\"", "\\", "<s>", "</s>", "[UNK]",
         "\u2581", "\u0120", "(a+)+$", "[", "(?<=a)b", "{{", "{% for %}", new('x', 5_000),
     ];
 
     private static readonly string[] Values =
     [
-        "null", "true", "false", "0", "-1", "1", "2147483647", "2147483648", "-2147483649", "9223372036854775807", "18446744073709551616", "1e308", "1e999", "-0.0", "0.1", "1e-320",
+        "null", "true", "false", "0", "-1", "1", "2147483647", "2147483648", "-2147483649", "9223372036854775807", "18446744073709551616", "1e308", "1e999",
+        "-0.0", "0.1", "1e-320",
         "[]", "{}", "[[]]", "[0]", "\"\"", "\"\\ud800\"", "{\"a\":{\"a\":{\"a\":{}}}}",
     ];
 
@@ -178,5 +180,6 @@ internal static class JsonMutator
         }
     }
 
-    private static string Raw(JsonNode root) => root.ToJsonString(new JsonSerializerOptions { Encoder = System.Text.Encodings.Web.JavaScriptEncoder.UnsafeRelaxedJsonEscaping });
+    private static string Raw(JsonNode root) =>
+        root.ToJsonString(new JsonSerializerOptions { Encoder = System.Text.Encodings.Web.JavaScriptEncoder.UnsafeRelaxedJsonEscaping });
 }

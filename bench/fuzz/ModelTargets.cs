@@ -45,8 +45,10 @@ internal static class ModelTargets
         files["model-00001-of-00001.safetensors"] = weights!;
         var length = BitConverter.ToInt64(weights!, 0);
         using var header = JsonDocument.Parse(weights!.AsMemory(8, (int)length));
-        var map = header.RootElement.EnumerateObject().Where(entry => entry.Name != "__metadata__").ToDictionary(entry => entry.Name, _ => "model-00001-of-00001.safetensors");
-        files["model.safetensors.index.json"] = Encoding.UTF8.GetBytes(JsonSerializer.Serialize(new { metadata = new { total_size = weights!.Length - 8 - length }, weight_map = map }));
+        var map = header.RootElement.EnumerateObject().Where(entry => entry.Name != "__metadata__")
+            .ToDictionary(entry => entry.Name, _ => "model-00001-of-00001.safetensors");
+        files["model.safetensors.index.json"] =
+            Encoding.UTF8.GetBytes(JsonSerializer.Serialize(new { metadata = new { total_size = weights!.Length - 8 - length }, weight_map = map }));
         return new FuzzCase(files);
     }
 

@@ -15,12 +15,14 @@ internal static class RunTargets
 {
     private const int Length = 64;
     private const string Hash = "9f2c4e81b6d03a57c1e8f4a2967b0d35e4c18a7f62b9d0531c7e4a8f96b2d013";
-    private static readonly Judged[] Judgements = [.. Enumerable.Range(0, 4).Select(i => new Judged($"{Hash[..60]}{i:0000}", (Verdict)i, $"reply {i}", 1, i, 100, 5))];
+    private static readonly Judged[] Judgements =
+        [.. Enumerable.Range(0, 4).Select(i => new Judged($"{Hash[..60]}{i:0000}", (Verdict)i, $"reply {i}", 1, i, 100, 5))];
     private static readonly Lazy<IDevice> Device = new(() => Devices.Create(threads: 1));
 
     public static IEnumerable<FuzzTarget> All { get; } =
     [
-        new("rankings", 3, (_, folder) => RankingFile.Read(Path.Combine(folder, "rankings.jsonl")).ToList(), () => [FuzzTarget.Text("rankings.jsonl", string.Join('\n', Enumerable.Range(0, 3).Select(RankingRow)))]),
+        new("rankings", 3, (_, folder) => RankingFile.Read(Path.Combine(folder, "rankings.jsonl")).ToList(),
+        () => [FuzzTarget.Text("rankings.jsonl", string.Join('\n', Enumerable.Range(0, 3).Select(RankingRow)))]),
         new("checkpoint", 2, ReadCheckpoint, () => [Made(WriteCheckpoint)]),
         new("judgements", 1, ReadJudgements, () => [Made(WriteJudgements)]),
         new("run", 1, ReadRun, () => [Made(WriteRun)]),
@@ -67,7 +69,9 @@ internal static class RunTargets
     private static float[] Values(float first) => [.. Enumerable.Range(0, Length).Select(i => first + i / 3f)];
 
     private static TrainerState StateOf(FloatBuffer buffer, double step) =>
-        new(new Dictionary<string, FloatBuffer> { ["policy.parameters"] = buffer }, new Dictionary<string, double> { ["step"] = step, ["kl"] = 0.1 }) { Device = Device.Value };
+        new(new Dictionary<string, FloatBuffer> { ["policy.parameters"] = buffer },
+            new Dictionary<string, double> { ["step"] = step, ["kl"] = 0.1 })
+        { Device = Device.Value };
 
     private static void WriteJudgements(string folder)
     {
@@ -101,8 +105,10 @@ internal static class RunTargets
         }
 
         var stage = Directory.CreateDirectory(Path.Combine(folder, "stages", "01-sft")).FullName;
-        SummaryFiles.WriteStage(stage, new StageSummary { Name = "01-sft", Kind = "sft", Seconds = 3, Steps = 4, Figures = new Dictionary<string, Figure> { ["loss"] = new(0.25) } });
-        File.WriteAllText(Path.Combine(stage, "ledger.json"), """{"read": 4, "kept": 3, "dropped": {"empty answer": {"count": 1, "examples": ["a.jsonl:2"]}}}""");
+        SummaryFiles.WriteStage(stage,
+            new StageSummary { Name = "01-sft", Kind = "sft", Seconds = 3, Steps = 4, Figures = new Dictionary<string, Figure> { ["loss"] = new(0.25) } });
+        File.WriteAllText(
+            Path.Combine(stage, "ledger.json"), """{"read": 4, "kept": 3, "dropped": {"empty answer": {"count": 1, "examples": ["a.jsonl:2"]}}}""");
         File.WriteAllText(Path.Combine(folder, "environment.json"), """{"program": "rlhf 0.1.0", "cpu": {"cores": 2}, "threads": 2}""");
         File.WriteAllText(Path.Combine(folder, "recipe.yaml"), "name: polite\nseed: 0\n");
         File.WriteAllText(Path.Combine(stage, "samples.jsonl"), "{\"step\": 1, \"text\": \"a\"}\n{\"step\": 2, \"text\": \"b\"}\n");

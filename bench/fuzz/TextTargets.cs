@@ -27,10 +27,14 @@ internal static class TextTargets
 
     private static readonly string[] TemplateWords =
     [
-        "{{ ", " }}", "{% ", " %}", "{%- if x %}", "{% endif %}", "{% for i in range(9) %}", "{% endfor %}", "{% set a = ", "{% macro m() %}", "{% endmacro %}", "{# ", " #}", "messages", "ns.a", "loop.", "items", "d", "[0]",
-        "[::-1]", "[1:9999999999]", " ~ ", " + ", " * 99999 ", " ** ", " // 0 ", " % ", " in ", " not in ", " == ", " < ", " and ", " or ", " if ", " else ", " is ", "defined", "divisibleby(0)", "sameas", " | ", "list", "tojson", "join",
-        "unique", "sort", "map('upper')", "map('map', 'map')", "selectattr('a')", "batch", "dictsort", "indent(9999)", "replace('', '')", "round(99)", "int", "float", "length", "default(", ".split()", ".format(", "namespace(", "range(100000)",
-        "dict(a=1)", "raise_exception(", "strftime_now('%Q')", "-9223372036854775808", "1e308", "'\\ud800'", "(", ")", "[", "]", "{", "}", "'", "\"", "{% generation %}", "{% break %}", "{% filter ", "{% raw %}", "m()", "caller",
+        "{{ ", " }}", "{% ", " %}", "{%- if x %}", "{% endif %}", "{% for i in range(9) %}", "{% endfor %}", "{% set a = ", "{% macro m() %}",
+        "{% endmacro %}", "{# ", " #}", "messages", "ns.a", "loop.", "items", "d", "[0]",
+        "[::-1]", "[1:9999999999]", " ~ ", " + ", " * 99999 ", " ** ", " // 0 ", " % ", " in ", " not in ", " == ", " < ", " and ", " or ", " if ", " else ",
+        " is ", "defined", "divisibleby(0)", "sameas", " | ", "list", "tojson", "join",
+        "unique", "sort", "map('upper')", "map('map', 'map')", "selectattr('a')", "batch", "dictsort", "indent(9999)", "replace('', '')", "round(99)", "int",
+        "float", "length", "default(", ".split()", ".format(", "namespace(", "range(100000)",
+        "dict(a=1)", "raise_exception(", "strftime_now('%Q')", "-9223372036854775808", "1e308", "'\\ud800'", "(", ")", "[", "]", "{", "}", "'", "\"",
+        "{% generation %}", "{% break %}", "{% filter ", "{% raw %}", "m()", "caller",
     ];
 
     private static readonly string[] Rows =
@@ -92,19 +96,57 @@ internal static class TextTargets
 
     public static IEnumerable<FuzzTarget> All { get; } =
     [
-        new("template", 20, ReadTemplate, () => Templates.Select(text => FuzzTarget.Text("chat_template.jinja", text))) { Words = TemplateWords, OnDisk = false },
+        new("template", 20, ReadTemplate, () => Templates.Select(text => FuzzTarget.Text("chat_template.jinja", text)))
+        {
+            Words = TemplateWords,
+            OnDisk = false,
+        },
         new("tokenizer", 10, ReadTokenizer, Tokenizers) { OnDisk = false, Words = JsonMutator.Texts },
         new("vocabulary", 8, ReadTokenizer, Vocabularies) { OnDisk = false, Words = ["#version: 0.2\n", "\u0120 a", "a  b", "\n\n", "a b c"] },
         new("rows", 14, ReadRows, () => Rows.Select(text => FuzzTarget.Text("rows.jsonl", text))),
         new("gzip", 5, ReadRows, () => Rows.Select(text => new FuzzCase([KeyValuePair.Create("rows.gz", Packed(text))]))),
-        new("recipe", 12, ReadRecipe, () => Recipes.Select(text => FuzzTarget.Text("recipe.yaml", text))) { OnDisk = false, Words = [": ", "- ", "{", "}", "[", "]", "&a ", "*a", "<<: ", "!!int ", "|\n", "---\n", "...\n", "\t", "null", "~", "1e999", "nan", "sft:", "ppo:", "data:", "path:", "\"\\uD800\""] },
-        new("set", 10, ReadOverrides, () => [FuzzTarget.Text("overrides.set", "ppo.steps=50\nname=\"x\"\nsft={epochs: 2, batch: 8}\ndata.prompts.path=[a.jsonl, b.jsonl]\nseed=7")]) { OnDisk = false, Words = ["=", ".", "..", "{", "[", "*", "&", "\n", "rounds", "sft.", "'", "\"\\udc00\"", "9999999999999999999"] },
+        new("recipe", 12, ReadRecipe, () => Recipes.Select(text => FuzzTarget.Text("recipe.yaml", text))) { OnDisk = false, Words =
+        [
+            ": ",
+            "- ",
+            "{",
+            "}",
+            "[",
+            "]",
+            "&a ",
+            "*a",
+            "<<: ",
+            "!!int ",
+            "|\n",
+            "---\n",
+            "...\n",
+            "\t",
+            "null",
+            "~",
+            "1e999",
+            "nan",
+            "sft:",
+            "ppo:",
+            "data:",
+            "path:",
+            "\"\\uD800\"",
+        ] },
+        new("set", 10, ReadOverrides,
+        () => [FuzzTarget.Text("overrides.set", "ppo.steps=50\nname=\"x\"\nsft={epochs: 2, batch: 8}\ndata.prompts.path=[a.jsonl, b.jsonl]\nseed=7")])
+        {
+            OnDisk = false,
+            Words = ["=", ".", "..", "{", "[", "*", "&", "\n", "rounds", "sft.", "'", "\"\\udc00\"", "9999999999999999999"],
+        },
     ];
 
     private static void ReadTemplate(FuzzCase input, string folder)
     {
         var template = ChatTemplate.Parse(TextOf(input, "chat_template.jinja"), "<s>", "</s>");
-        var variables = new Dictionary<string, object?> { ["items"] = new[] { 3, 1, 2 }, ["d"] = new Dictionary<string, object?> { ["x"] = 1, ["y"] = new object?[] { true, null, 2.5 } } };
+        var variables = new Dictionary<string, object?>
+        {
+            ["items"] = new[] { 3, 1, 2 },
+            ["d"] = new Dictionary<string, object?> { ["x"] = 1, ["y"] = new object?[] { true, null, 2.5 } },
+        };
         Message[] messages = [new("user", "Hello"), new("assistant", "Hi"), new("user", "x")];
         template.Render(messages, addGenerationPrompt: true, variables);
     }
@@ -187,8 +229,12 @@ internal static class TextTargets
             KeyValuePair.Create("vocab.json", Encoding.UTF8.GetBytes(model["vocab"]!.ToJsonString())),
             KeyValuePair.Create("merges.txt", Encoding.UTF8.GetBytes("#version: 0.2\n" + string.Join('\n', merges))),
             KeyValuePair.Create("added_tokens.json", Encoding.UTF8.GetBytes("""{"<|endoftext|>": 290}""")),
-            KeyValuePair.Create("tokenizer_config.json", Encoding.UTF8.GetBytes("""{"add_prefix_space": false, "tokenizer_class": "GPT2Tokenizer", "eos_token": "<|endoftext|>", "model_max_length": 1024}""")),
-            KeyValuePair.Create("special_tokens_map.json", Encoding.UTF8.GetBytes("""{"eos_token": {"content": "<|endoftext|>", "lstrip": false, "normalized": true, "rstrip": false, "single_word": false}}""")),
+            KeyValuePair.Create(
+                "tokenizer_config.json", Encoding.UTF8.GetBytes(
+                    """{"add_prefix_space": false, "tokenizer_class": "GPT2Tokenizer", "eos_token": "<|endoftext|>", "model_max_length": 1024}""")),
+            KeyValuePair.Create(
+                "special_tokens_map.json", Encoding.UTF8.GetBytes(
+                    """{"eos_token": {"content": "<|endoftext|>", "lstrip": false, "normalized": true, "rstrip": false, "single_word": false}}""")),
         ]);
     }
 
@@ -198,7 +244,14 @@ internal static class TextTargets
         var folder = Directory.CreateTempSubdirectory("rlhf-fuzz-").FullName;
         BytePairTrainer.Train(
             ["Name a fruit. Name a colour. An apple is red. It's 12345."],
-            new BytePairTrainerOptions { VocabularySize = 280, SpecialTokens = ["<s>", "</s>"], BeginningOfSequence = "<s>", EndOfSequence = "</s>", ChatTemplate = Templates[0] }).Save(folder);
+            new BytePairTrainerOptions
+            {
+                VocabularySize = 280,
+                SpecialTokens = ["<s>", "</s>"],
+                BeginningOfSequence = "<s>",
+                EndOfSequence = "</s>",
+                ChatTemplate = Templates[0],
+            }).Save(folder);
         var files = FuzzCase.ReadFrom(folder).Files.ToDictionary();
         Directory.Delete(folder, recursive: true);
         return files;

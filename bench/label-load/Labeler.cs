@@ -94,7 +94,8 @@ internal sealed class Labeler(Uri address, string token, int number) : IDisposab
         {
             // The client hangs up while the ranking is under way, and sends it again.
             using var hangUp = new CancellationTokenSource(_random.Next(1, 6));
-            await _client.PostAsJsonAsync("/api/rankings", body, hangUp.Token).ContinueWith(_ => { }, CancellationToken.None, TaskContinuationOptions.None, TaskScheduler.Default);
+            await _client.PostAsJsonAsync("/api/rankings", body, hangUp.Token)
+                .ContinueWith(_ => { }, CancellationToken.None, TaskContinuationOptions.None, TaskScheduler.Default);
         }
 
         for (var attempt = 0; attempt < 40; attempt++)

@@ -14,7 +14,8 @@ internal sealed record Latency(int Requests, double? P50, double? P99, double? M
         return new Latency(sorted.Length, At(0.5), At(0.99), At(1));
     }
 
-    public string ToText(string name) => string.Create(CultureInfo.InvariantCulture, $"{name}: {Requests} requests, p50 {P50} ms, p99 {P99} ms, longest {Max} ms");
+    public string ToText(string name) =>
+        string.Create(CultureInfo.InvariantCulture, $"{name}: {Requests} requests, p50 {P50} ms, p99 {P99} ms, longest {Max} ms");
 }
 
 /// <summary>What the store has against what the labelers were told.</summary>
@@ -48,14 +49,17 @@ internal sealed record LoadReport(
         var store = RankingStore.Open(options.Store);
         var answers = store.Tasks().ToDictionary(task => task.Id, task => task.Answers.Responses);
         var rankings = store.Rankings();
-        var stored = rankings.ToLookup(ranking => (ranking.Labeler, ranking.Task), ranking => string.Join(" > ", ranking.Judgement.Tiers!.Select(tier => answers[ranking.Task][tier[0]])));
+        var stored = rankings.ToLookup(
+            ranking => (ranking.Labeler, ranking.Task), ranking => string.Join(" > ", ranking.Judgement.Tiers!.Select(tier => answers[ranking.Task][tier[0]])));
         var acknowledged = labelers.SelectMany(labeler => labeler.Acknowledged.Select(said => (Key: (labeler.Name, said.Key), said.Value))).ToDictionary();
         var unknown = labelers.SelectMany(labeler => labeler.Unknown.Select(said => (Key: (labeler.Name, said.Key), said.Value))).ToDictionary();
         return new LoadReport(
-            options.Store.Contains("://", StringComparison.Ordinal) ? "postgresql" : "sqlite", labelers.Length, options.Minutes, restarts, acknowledged.Count, rankings.Count,
+            options.Store.Contains("://", StringComparison.Ordinal) ? "postgresql" : "sqlite", labelers.Length, options.Minutes, restarts, acknowledged.Count,
+            rankings.Count,
             rankings.Count(ranking => ranking.Edits > 0), labelers.Sum(labeler => labeler.Failures),
             Lost: acknowledged.Keys.Count(key => !stored.Contains(key)),
-            Wrong: acknowledged.Count(said => stored.Contains(said.Key) && stored[said.Key].First() != said.Value && stored[said.Key].First() != unknown.GetValueOrDefault(said.Key)),
+            Wrong: acknowledged.Count(
+                said => stored.Contains(said.Key) && stored[said.Key].First() != said.Value && stored[said.Key].First() != unknown.GetValueOrDefault(said.Key)),
             Doubled: rankings.Count - stored.Count + rankings.Count(ranking => ranking.Edits > Labeler.MostEdits),
             Unasked: stored.Count(group => !unknown.ContainsKey(group.Key) && !acknowledged.ContainsKey(group.Key)),
             OverRanked: rankings.CountBy(ranking => ranking.Task).Count(task => task.Value > options.Overlap),

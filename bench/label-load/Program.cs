@@ -5,7 +5,8 @@ using LabelLoad;
 //     dotnet run -c Release --project bench/label-load -- --store load.db --minutes 5
 //     dotnet run -c Release --project bench/label-load -- --store postgres://user@host/db --minutes 5 --kill 20 --json
 //
-// The store must be new. The server is the built program (./rlhf), started and ended here. Exit code 1 where anything was lost, stored twice or given to too many.
+// The store must be new. The server is the built program (./rlhf), started and ended here. Exit code 1 where anything was lost, stored twice or given to too
+// many.
 var options = LoadOptions.Parse(args);
 using var server = new ServerProcess(options);
 var tokens = server.Prepare();

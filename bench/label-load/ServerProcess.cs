@@ -21,7 +21,8 @@ internal sealed class ServerProcess(LoadOptions options) : IDisposable
         store.Change(settings => settings with { Overlap = options.Overlap, LeaseMinutes = 0.1 });
         store.AddUser("owner", UserRole.Owner);
         store.Import(Enumerable.Range(0, options.Prompts).Select(i => new ImportRow(
-            new AnswerSet("1", $"prompt {i}", [new Message("user", $"prompt {i}")], [.. Enumerable.Range(0, 4).Select(k => $"answer {k} to prompt {i}")], []), null, "", [], 0, 0, null, null, false)));
+            new AnswerSet("1", $"prompt {i}", [new Message("user", $"prompt {i}")], [.. Enumerable.Range(0, 4).Select(k => $"answer {k} to prompt {i}")], []),
+            null, "", [], 0, 0, null, null, false)));
         return [.. Enumerable.Range(0, options.Labelers).Select(i => store.AddUser(NameOf(i), UserRole.Labeler))];
     }
 
@@ -30,7 +31,10 @@ internal sealed class ServerProcess(LoadOptions options) : IDisposable
     public void Start()
     {
         var program = Path.GetFullPath(Path.Combine(AppContext.BaseDirectory, "..", "..", "Rlhf.Cli", "release", "Rlhf.Cli.dll"));
-        _process = Process.Start(new ProcessStartInfo("dotnet", [program, "label", "--store", options.Store, "--port", options.Port.ToString(CultureInfo.InvariantCulture)]) { RedirectStandardError = true })!;
+        _process = Process.Start(
+            new ProcessStartInfo("dotnet",
+            [program, "label", "--store", options.Store, "--port", options.Port.ToString(CultureInfo.InvariantCulture)])
+            { RedirectStandardError = true })!;
         if (_process.StandardError.ReadLine() is not { } line || !line.Contains("ranking page at", StringComparison.Ordinal))
         {
             throw new InvalidOperationException($"The server did not start: {_process.StandardError.ReadToEnd()}");

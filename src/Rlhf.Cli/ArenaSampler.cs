@@ -18,7 +18,8 @@ namespace Rlhf.Cli;
 internal sealed class ArenaSampler(FormatArguments format, SamplingOptions sampling, ulong seed, int maxTokens)
 {
     /// <summary>A task for each prompt.</summary>
-    public IReadOnlyList<ImportRow> Sample(ParseResult parsed, bool quiet, IReadOnlyList<NamedModel> models, IReadOnlyList<PromptRecord> prompts, string round, CancellationToken cancellation)
+    public IReadOnlyList<ImportRow> Sample(
+        ParseResult parsed, bool quiet, IReadOnlyList<NamedModel> models, IReadOnlyList<PromptRecord> prompts, string round, CancellationToken cancellation)
     {
         string[][] answers = [.. models.Select(model => Answers(parsed, quiet, model, prompts, cancellation))];
         string[] names = [.. models.Select(model => model.Name)];

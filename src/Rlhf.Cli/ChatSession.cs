@@ -16,7 +16,8 @@ namespace Rlhf.Cli;
 internal sealed record ChatLook(bool IsInteractive, bool HasColor, LineEditor? Editor = null);
 
 /// <summary>A conversation with a model, line by line: a line that begins with a slash is a command, every other one is a turn of the user.</summary>
-internal sealed class ChatSession(Tokenizer tokenizer, SequenceEncoder encoder, GenerationWorker worker, ChatSettings settings, ChatLook look, TextReader input, TextWriter output, TextWriter notes)
+internal sealed class ChatSession(Tokenizer tokenizer, SequenceEncoder encoder, GenerationWorker worker, ChatSettings settings, ChatLook look,
+    TextReader input, TextWriter output, TextWriter notes)
 {
     private const string Help = """
         /reset            forgets the conversation
@@ -224,7 +225,9 @@ internal sealed class ChatSession(Tokenizer tokenizer, SequenceEncoder encoder, 
         var room = worker.Capacity - prompt.Length;
         if (room <= 0)
         {
-            throw new InputException(string.Create(CultureInfo.InvariantCulture, $"The message is too long: with it the prompt has {prompt.Length} tokens, and the model's context is {worker.Capacity}. Shorten it."));
+            throw new InputException(
+                string.Create(CultureInfo.InvariantCulture,
+                $"The message is too long: with it the prompt has {prompt.Length} tokens, and the model's context is {worker.Capacity}. Shorten it."));
         }
 
         TellOfLeftOut(leftOut);
@@ -246,7 +249,9 @@ internal sealed class ChatSession(Tokenizer tokenizer, SequenceEncoder encoder, 
     {
         if (count > _leftOut)
         {
-            notes.WriteLine(string.Create(CultureInfo.InvariantCulture, $"(the model no longer sees the first {count} messages: its context of {worker.Capacity} tokens is full)"));
+            notes.WriteLine(
+                string.Create(
+                    CultureInfo.InvariantCulture, $"(the model no longer sees the first {count} messages: its context of {worker.Capacity} tokens is full)"));
         }
 
         _leftOut = count;
@@ -262,7 +267,8 @@ internal sealed class ChatSession(Tokenizer tokenizer, SequenceEncoder encoder, 
         try
         {
             using var stream = new StreamWriter(new FileStream(file, FileMode.CreateNew));
-            stream.WriteLine(JsonSerializer.Serialize(new { messages = Conversation().Select(message => new { role = message.Role, content = message.Content }) }, Json));
+            stream.WriteLine(
+                JsonSerializer.Serialize(new { messages = Conversation().Select(message => new { role = message.Role, content = message.Content }) }, Json));
         }
         catch (Exception exception) when (exception is IOException or UnauthorizedAccessException or ArgumentException or NotSupportedException)
         {

@@ -44,8 +44,12 @@ internal sealed record ChatSettings(SamplingOptions Sampling, int? MaxTokens, ul
         $"temperature {Sampling.Temperature}, top_p {Sampling.TopP}, top_k {Sampling.TopK ?? 0}, min_p {Sampling.MinP}, repetition_penalty {Sampling.RepetitionPenalty}, max_tokens {MaxTokens?.ToString(CultureInfo.InvariantCulture) ?? "by the context"}, seed {Seed}");
 
     private static double Number(string name, string value) =>
-        double.TryParse(value, NumberStyles.Float, CultureInfo.InvariantCulture, out var number) ? number : throw new InputException($"{name}: expected a number, found '{value}'.");
+        double.TryParse(value, NumberStyles.Float, CultureInfo.InvariantCulture, out var number)
+            ? number
+            : throw new InputException($"{name}: expected a number, found '{value}'.");
 
     private static ulong Whole(string name, string value) =>
-        ulong.TryParse(value, NumberStyles.None, CultureInfo.InvariantCulture, out var number) ? number : throw new InputException($"{name}: expected a whole number, found '{value}'.");
+        ulong.TryParse(value, NumberStyles.None, CultureInfo.InvariantCulture, out var number)
+            ? number
+            : throw new InputException($"{name}: expected a whole number, found '{value}'.");
 }

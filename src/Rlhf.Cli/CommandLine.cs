@@ -23,7 +23,8 @@ internal static partial class CommandLine
         return command;
     }
 
-    /// <summary>Sets what the command does: write results to <see cref="Output"/>, throw <see cref="InputException"/> or <see cref="RunFailedException"/>.</summary>
+    /// <summary>Sets what the command does: write results to <see cref="Output"/>, throw <see cref="InputException"/> or
+    /// <see cref="RunFailedException"/>.</summary>
     public static Command Does(this Command command, Action<ParseResult, CancellationToken> action) =>
         command.Does((parsed, cancellation) =>
         {
@@ -57,11 +58,17 @@ internal static partial class CommandLine
         if (commands.Length > 0 && parsed.UnmatchedTokens is [var word, ..] && !word.StartsWith('-'))
         {
             var nearest = NearestName.Of(word, commands);
-            error.WriteLine(KnownWords.Find(word) is { } advice ? $"rlhf: {advice}" : nearest is null ? $"rlhf: unknown command '{word}'" : $"rlhf: unknown command '{word}'; did you mean '{nearest}'?");
+            error.WriteLine(KnownWords.Find(word) is { } advice
+                ? $"rlhf: {advice}"
+                : nearest is null ? $"rlhf: unknown command '{word}'"
+                : $"rlhf: unknown command '{word}'; did you mean '{nearest}'?");
         }
         else
         {
-            foreach (var message in UnknownOptions(parsed) is { Count: > 0 } unknown ? unknown : EmptyValue(parsed) is { } empty ? [empty] : [.. parsed.Errors.Select(item => InPlainWords(item.Message)).Distinct()])
+            foreach (var message in UnknownOptions(parsed) is { Count: > 0 } unknown
+                ? unknown
+                : EmptyValue(parsed) is { } empty ? [empty]
+                : [.. parsed.Errors.Select(item => InPlainWords(item.Message)).Distinct()])
             {
                 error.WriteLine($"rlhf: {message}");
             }
@@ -127,12 +134,15 @@ internal static partial class CommandLine
     // A misspelt option makes its value a stray argument and itself a missing one: only the misspelling is worth saying.
     private static List<string> UnknownOptions(ParseResult parsed)
     {
-        var known = parsed.CommandResult.Command.Options.SelectMany(option => option.Aliases.Append(option.Name)).Where(name => name.StartsWith("--", StringComparison.Ordinal)).ToArray();
+        var known = parsed.CommandResult.Command.Options.SelectMany(option => option.Aliases.Append(option.Name))
+            .Where(name => name.StartsWith("--", StringComparison.Ordinal)).ToArray();
         return [.. parsed.UnmatchedTokens.Where(word => word.StartsWith("--", StringComparison.Ordinal)).Select(word =>
         {
             var name = word.Split('=')[0];
             var nearest = NearestName.Of(name, known);
-            return nearest is null ? $"unknown option '{name}'{(KnownWords.Find(name) is { } advice ? $": {advice}" : "")}" : $"unknown option '{name}'; did you mean '{nearest}'?";
+            return nearest is null
+                ? $"unknown option '{name}'{(KnownWords.Find(name) is { } advice ? $": {advice}" : "")}"
+                : $"unknown option '{name}'; did you mean '{nearest}'?";
         })];
     }
 

@@ -32,7 +32,8 @@ internal sealed record DataFindings(
     /// <param name="baseFolder">The folder that their paths are relative to.</param>
     /// <param name="kind">What the rows are; for each file what its first row suggests where null.</param>
     /// <param name="encoderOf">Makes what encodes a record as training does, counting in the ledger; null: rows are only read.</param>
-    public static DataFindings Of(DataSource source, string baseFolder, RecordKind? kind = null, Func<Ledger, Func<AnyRecord, IReadOnlyList<EncodedSequence>>>? encoderOf = null)
+    public static DataFindings Of(
+        DataSource source, string baseFolder, RecordKind? kind = null, Func<Ledger, Func<AnyRecord, IReadOnlyList<EncodedSequence>>>? encoderOf = null)
     {
         var ledger = new Ledger("check");
         var encode = encoderOf?.Invoke(ledger);
@@ -66,7 +67,8 @@ internal sealed record DataFindings(
         };
     }
 
-    private static bool TryEncode(Func<AnyRecord, IReadOnlyList<EncodedSequence>> encode, AnyRecord record, Ledger ledger, List<(int Prompt, int Trained)> examples)
+    private static bool TryEncode(
+        Func<AnyRecord, IReadOnlyList<EncodedSequence>> encode, AnyRecord record, Ledger ledger, List<(int Prompt, int Trained)> examples)
     {
         try
         {
@@ -80,7 +82,8 @@ internal sealed record DataFindings(
         }
     }
 
-    private static RowPosition PositionOf(AnyRecord record) => record.Demonstration?.Position ?? record.Ranking?.Position ?? record.Text?.Position ?? record.Prompt!.Position;
+    private static RowPosition PositionOf(AnyRecord record) =>
+        record.Demonstration?.Position ?? record.Ranking?.Position ?? record.Text?.Position ?? record.Prompt!.Position;
 
     private static IReadOnlyList<string> ResponsesOf(AnyRecord record) =>
         record.Ranking?.Responses ?? (record.Demonstration is { } demonstration ? [demonstration.Response] : record.Text is { } text ? [text.Text] : []);

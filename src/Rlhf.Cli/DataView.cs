@@ -53,7 +53,8 @@ internal static class DataView
     /// <summary>One line of JSON for a row: the ids in front of what is trained, and the trained ones, for each example.</summary>
     public static string ToJson(AnyRecord record, SequenceEncoder encoder) => JsonSerializer.Serialize(new
     {
-        examples = Sequences(encoder, record).Select(sequence => new { prompt_ids = sequence.Tokens[..sequence.PromptLength], trained_ids = sequence.Tokens[sequence.PromptLength..] }),
+        examples = Sequences(encoder, record)
+            .Select(sequence => new { prompt_ids = sequence.Tokens[..sequence.PromptLength], trained_ids = sequence.Tokens[sequence.PromptLength..] }),
     });
 
     /// <summary>One line of JSON for a row that is refused.</summary>
@@ -87,7 +88,9 @@ internal static class DataView
                 output.WriteLine($"[prompt] {Shown(format.PromptText(ranking.Prompt, ranking.Position.ToString()))}");
                 for (var i = 0; i < ranking.Responses.Count; i++)
                 {
-                    output.WriteLine(FormattableString.Invariant($"[answer {i}] {Shown(format.Turn(ranking.Prompt, ranking.Answer(i), ranking.Position.ToString())?.Answer ?? "")}"));
+                    output.WriteLine(
+                        FormattableString.Invariant(
+                            $"[answer {i}] {Shown(format.Turn(ranking.Prompt, ranking.Answer(i), ranking.Position.ToString())?.Answer ?? "")}"));
                 }
 
                 break;
@@ -114,7 +117,9 @@ internal static class DataView
 
     private static void WriteTokens(TextWriter output, EncodedSequence sequence, Tokenizer tokenizer)
     {
-        output.WriteLine(FormattableString.Invariant($"{sequence.PromptLength} prompt tokens, {sequence.ResponseLength} response tokens, {sequence.TrainedTokens} of them in the loss"));
+        output.WriteLine(
+            FormattableString.Invariant(
+                $"{sequence.PromptLength} prompt tokens, {sequence.ResponseLength} response tokens, {sequence.TrainedTokens} of them in the loss"));
         var table = new TextTable("position", "id", "loss", "token", "special");
         for (var i = 0; i < sequence.Tokens.Length; i++)
         {

@@ -28,11 +28,21 @@ internal sealed class FormatArguments(string prompt = "--prompt-format", string 
         HelpName = "FORM",
     };
 
-    private readonly Option<string?> _prompt = new(prompt) { Description = "For custom: the prompt's text, as in 'Question: {prompt}\\nAnswer:'; \\n is a line end.", HelpName = "TEXT" };
+    private readonly Option<string?> _prompt =
+        new(prompt) { Description = "For custom: the prompt's text, as in 'Question: {prompt}\\nAnswer:'; \\n is a line end.", HelpName = "TEXT" };
     private readonly Option<string?> _response = new(response) { Description = "For custom: the answer's text, with {response} in it.", HelpName = "TEXT" };
 
-    private readonly Option<string[]> _variables = new("--variable") { Description = "A variable of the chat template, as in enable_thinking=false; may be repeated.", HelpName = "NAME=VALUE", DefaultValueFactory = _ => [] };
-    private readonly Option<string?> _date = new("--date") { Description = "The day that the chat template writes, as 2026-01-31. Default: what the model was trained with, else today.", HelpName = "DAY" };
+    private readonly Option<string[]> _variables = new("--variable")
+    {
+        Description = "A variable of the chat template, as in enable_thinking=false; may be repeated.",
+        HelpName = "NAME=VALUE",
+        DefaultValueFactory = _ => [],
+    };
+    private readonly Option<string?> _date = new("--date")
+    {
+        Description = "The day that the chat template writes, as 2026-01-31. Default: what the model was trained with, else today.",
+        HelpName = "DAY",
+    };
 
     public IReadOnlyList<Option> All => [_template, _prompt, _response, _variables, _date];
 
@@ -64,7 +74,8 @@ internal sealed class FormatArguments(string prompt = "--prompt-format", string 
         });
     }
 
-    /// <summary>The format of a model, unless the command line gives another; an answer ends in the end-of-sequence token where the tokenizer has one.</summary>
+    /// <summary>The format of a model, unless the command line gives another; an answer ends in the end-of-sequence token where the tokenizer has
+    /// one.</summary>
     /// <param name="parsed">The command line.</param>
     /// <param name="model">The model; null without one.</param>
     public FormatOptions Of(ParseResult parsed, Checkpoint? model)

@@ -8,7 +8,8 @@ using YamlDotNet.Core;
 namespace Rlhf.Cli;
 
 /// <summary>
-/// What is said of a failure that nobody nearer to it has put into words. No user sees a stack trace: what the system refuses becomes a sentence, and what is left is a fault of
+/// What is said of a failure that nobody nearer to it has put into words. No user sees a stack trace: what the system refuses becomes a sentence, and what is
+/// left is a fault of
 /// the program, whose details go to a file.
 /// </summary>
 internal static class LastResort
@@ -61,7 +62,8 @@ internal static class LastResort
 
     private static string Details(Exception failure)
     {
-        var file = Path.Combine(Path.GetTempPath(), string.Create(CultureInfo.InvariantCulture, $"rlhf-fault-{DateTime.UtcNow:yyyyMMdd-HHmmss}-{Environment.ProcessId}.txt"));
+        var file = Path.Combine(
+            Path.GetTempPath(), string.Create(CultureInfo.InvariantCulture, $"rlhf-fault-{DateTime.UtcNow:yyyyMMdd-HHmmss}-{Environment.ProcessId}.txt"));
         try
         {
             File.WriteAllText(file, $"{Environment.CommandLine}{Environment.NewLine}{failure}{Environment.NewLine}");

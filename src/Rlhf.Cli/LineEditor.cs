@@ -4,7 +4,8 @@ using System.Text;
 namespace Rlhf.Cli;
 
 /// <summary>
-/// Reads lines from a terminal: arrow keys go through the line and through the lines before it, with the usual Control letters beside them. The line is shown on one row, of which a long
+/// Reads lines from a terminal: arrow keys go through the line and through the lines before it, with the usual Control letters beside them. The line is shown
+/// on one row, of which a long
 /// one fills what is around the cursor.
 /// </summary>
 /// <param name="readKey">Waits for a key.</param>
@@ -189,13 +190,17 @@ internal sealed class LineEditor(Func<ConsoleKeyInfo> readKey, TextWriter output
         var columns = 0;
         foreach (var rune in text.EnumerateRunes())
         {
-            columns += Rune.GetUnicodeCategory(rune) is UnicodeCategory.NonSpacingMark or UnicodeCategory.EnclosingMark or UnicodeCategory.Format ? 0 : IsWide(rune.Value) ? 2 : 1;
+            columns += Rune.GetUnicodeCategory(rune) is UnicodeCategory.NonSpacingMark or UnicodeCategory.EnclosingMark or UnicodeCategory.Format
+                ? 0
+                : IsWide(rune.Value) ? 2
+                : 1;
         }
 
         return columns;
     }
 
-    private static bool IsWide(int code) => code is (>= 0x1100 and <= 0x115F) or (>= 0x2E80 and <= 0x303E) or (>= 0x3041 and <= 0xA4CF) or (>= 0xAC00 and <= 0xD7A3)
+    private static bool IsWide(int code) =>
+        code is (>= 0x1100 and <= 0x115F) or (>= 0x2E80 and <= 0x303E) or (>= 0x3041 and <= 0xA4CF) or (>= 0xAC00 and <= 0xD7A3)
         or (>= 0xF900 and <= 0xFAFF) or (>= 0xFE30 and <= 0xFE6F) or (>= 0xFF00 and <= 0xFF60) or (>= 0xFFE0 and <= 0xFFE6) or (>= 0x1F300 and <= 0x1F64F) or (>= 0x1F900 and <= 0x1F9FF)
         or (>= 0x20000 and <= 0x3FFFD);
 }

@@ -25,7 +25,8 @@ internal sealed class LoadedModels : IDisposable
         return decoder;
     }
 
-    /// <summary>Refuses to add a shift that a model does not have: what PPO adds to the scores of a reward model, so that the demonstrations have 0 on average.</summary>
+    /// <summary>Refuses to add a shift that a model does not have: what PPO adds to the scores of a reward model, so that the demonstrations have 0 on
+    /// average.</summary>
     /// <exception cref="InputException">There is none.</exception>
     public static void RequireShift(Checkpoint model)
     {
@@ -43,7 +44,8 @@ internal sealed class LoadedModels : IDisposable
     {
         if (model.Score is null)
         {
-            throw new InputException($"{model.Folder}: this is a language model, not a reward model: it has no score.weight. Train one with 'rlhf reward', or name its model folder.");
+            throw new InputException(
+                $"{model.Folder}: this is a language model, not a reward model: it has no score.weight. Train one with 'rlhf reward', or name its model folder.");
         }
 
         if (shifted)
@@ -84,7 +86,8 @@ internal sealed class LoadedModels : IDisposable
     {
         if (model.HasTokenizer && !model.Tokenizer.HasSameVocabulary(policy.Tokenizer))
         {
-            throw new InputException($"{model.Folder}: its tokenizer is another than that of {policy.Folder}, so it would read other words than were written: use models that were trained from the same base.");
+            throw new InputException(
+                $"{model.Folder}: its tokenizer is another than that of {policy.Folder}, so it would read other words than were written: use models that were trained from the same base.");
         }
     }
 }

@@ -18,7 +18,8 @@ internal static class ModelArguments
 
     private static readonly string[] FieldNames =
     [
-        "prompt", "messages", "conversations", "instruction", "input", "context", "system", "history", "tools", "response", "completion", "output", "chosen", "rejected",
+        "prompt", "messages", "conversations", "instruction", "input", "context", "system", "history", "tools", "response", "completion", "output", "chosen",
+        "rejected",
         "responses", "ranking", "pairs", "ties", "margin", "margins", "id", "labeler", "weight", "text", "ids", "prompt_length",
     ];
 
@@ -123,7 +124,8 @@ internal static class ModelArguments
     public static DataSource SourceOf(IEnumerable<string> fields, IEnumerable<string> ignored) => new()
     {
         Fields = FieldsOf(fields),
-        Ignore = [.. ignored.SelectMany(text => text.Split(',', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries)).Distinct(StringComparer.Ordinal)],
+        Ignore = [.. ignored.SelectMany(text => text.Split(',', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries))
+            .Distinct(StringComparer.Ordinal)],
     };
 
     /// <summary>The share of prompts that training kept aside.</summary>
@@ -158,7 +160,8 @@ internal static class ModelArguments
             if (!FieldNames.Contains(ours))
             {
                 var nearest = NearestName.Of(ours, FieldNames);
-                throw new InputException($"--fields: '{ours}' is none of our names{(nearest is null ? $" ({string.Join(", ", FieldNames)})" : $"; did you mean '{nearest}'?")} The data's name stands after the equals sign.");
+                throw new InputException(
+                    $"--fields: '{ours}' is none of our names{(nearest is null ? $" ({string.Join(", ", FieldNames)})" : $"; did you mean '{nearest}'?")} The data's name stands after the equals sign.");
             }
 
             if (!fields.TryAdd(ours, theirs))

@@ -12,7 +12,9 @@ internal sealed partial record NamedModel(string Name, string Folder)
     {
         if (!Directory.Exists(text) && text.Split('=', 2) is [var name, { Length: > 0 } folder])
         {
-            return NameForm().IsMatch(name) ? new NamedModel(name, folder) : throw new InputException($"'{name}' is no name for a model: expected letters, digits and . _ : / -.");
+            return NameForm().IsMatch(name)
+                ? new NamedModel(name, folder)
+                : throw new InputException($"'{name}' is no name for a model: expected letters, digits and . _ : / -.");
         }
 
         // The last folder of a run's models is always called "model": the stage's name says more.

@@ -11,11 +11,14 @@ namespace Rlhf.Cli;
 /// <param name="EosShare">Share of answers that ended by themselves.</param>
 /// <param name="Entropy">Mean entropy per token, nats.</param>
 /// <param name="DistinctShare">Distinct answers over all answers.</param>
-internal sealed record PolicyFigures(Estimate Score, Estimate? SecondScore, Estimate? Kl, Estimate Length, Estimate EosShare, double Entropy, double DistinctShare)
+internal sealed record PolicyFigures(
+    Estimate Score, Estimate? SecondScore, Estimate? Kl, Estimate Length, Estimate EosShare, double Entropy, double DistinctShare)
 {
     public static PolicyFigures Of(PolicyEvaluation evaluation, bool hasReference) => new(
         evaluation.Score, evaluation.SecondScore, hasReference ? evaluation.Kl : null, evaluation.Length,
-        Intervals.ClusteredWilson([.. evaluation.Answers.GroupBy(answer => answer.Prompt).Select(group => ((double)group.Count(answer => answer.Completion.Finished), group.LongCount()))]),
+        Intervals.ClusteredWilson(
+            [.. evaluation.Answers.GroupBy(answer => answer.Prompt)
+                .Select(group => ((double)group.Count(answer => answer.Completion.Finished), group.LongCount()))]),
         evaluation.Entropy, evaluation.DistinctShare);
 }
 
@@ -64,7 +67,8 @@ internal sealed record PolicyComparison(
         WriteWins(output, "the second reward model", SecondWinRate);
         if (ScoreDifference is { } difference)
         {
-            output.WriteLine($"Difference of scores: {NumberText.Fixed(difference.Value, sign: true, decimals: 3)} [{NumberText.Fixed(difference.Low, sign: true, decimals: 3)}, {NumberText.Fixed(difference.High, sign: true, decimals: 3)}].");
+            output.WriteLine(
+                $"Difference of scores: {NumberText.Fixed(difference.Value, sign: true, decimals: 3)} [{NumberText.Fixed(difference.Low, sign: true, decimals: 3)}, {NumberText.Fixed(difference.High, sign: true, decimals: 3)}].");
         }
     }
 

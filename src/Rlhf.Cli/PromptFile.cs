@@ -58,7 +58,8 @@ internal static class PromptFile
         }
     }
 
-    /// <summary>Each distinct prompt once, and of these only the held-out ones where <paramref name="heldOut"/> is above 0; what was left out is said.</summary>
+    /// <summary>Each distinct prompt once, and of these only the held-out ones where <paramref name="heldOut"/> is above 0; what was left out is
+    /// said.</summary>
     public static IReadOnlyList<PromptRecord> ForEvaluation(IReadOnlyList<PromptRecord> prompts, double heldOut, int? limit, TextWriter notes)
     {
         PromptRecord[] distinct = [.. prompts.DistinctBy(prompt => prompt.Prompt.Identity)];
@@ -93,7 +94,9 @@ internal static class PromptFile
 
     private static IReadOnlyList<PromptRecord> ReadFile(DataFile file, bool isText, DataSource source)
     {
-        PromptRecord[] prompts = [.. isText ? ReadLines(file) : JsonRows.Read(file.FullPath, file.Name).Select(row => Parse(new RowFields(row, source.Fields, source.Ignore), source.Format))];
+        PromptRecord[] prompts = [.. isText
+            ? ReadLines(file)
+            : JsonRows.Read(file.FullPath, file.Name).Select(row => Parse(new RowFields(row, source.Fields, source.Ignore), source.Format))];
         return prompts.Length > 0 ? prompts : throw new InputException($"{file.Name}: expected at least one prompt, found none.");
     }
 
@@ -117,7 +120,8 @@ internal static class PromptFile
 
             if (!string.IsNullOrWhiteSpace(line))
             {
-                yield return new PromptRecord(FormattableString.Invariant($"{Path.GetFileName(file.Name)}:{number}"), Prompt.FromText(line), new RowPosition(file.Name, number, 1));
+                yield return new PromptRecord(
+                    FormattableString.Invariant($"{Path.GetFileName(file.Name)}:{number}"), Prompt.FromText(line), new RowPosition(file.Name, number, 1));
             }
         }
     }

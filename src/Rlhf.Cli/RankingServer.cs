@@ -9,12 +9,28 @@ namespace Rlhf.Cli;
 /// <summary>The ranking page of a command, and the options that say who gets what and who reaches it.</summary>
 internal sealed class RankingServer
 {
-    private readonly Option<int?> _overlap = new("--overlap") { Description = "How many labelers rank each prompt. Kept in the store; 1 at first.", HelpName = "N" };
-    private readonly Option<double?> _lease = new("--lease") { Description = "After this many minutes without a sign of life a task goes to somebody else. Kept in the store; 20 at first.", HelpName = "MINUTES" };
-    private readonly Option<string?> _instructions = new("--instructions") { Description = "What labelers are told, in Markdown. Kept in the store.", HelpName = "FILE.md" };
-    private readonly Option<string> _host = new("--host") { Description = "The address to listen on. Other than this machine's own needs users.", HelpName = "ADDRESS", DefaultValueFactory = _ => "127.0.0.1" };
+    private readonly Option<int?> _overlap =
+        new("--overlap") { Description = "How many labelers rank each prompt. Kept in the store; 1 at first.", HelpName = "N" };
+    private readonly Option<double?> _lease = new("--lease")
+    {
+        Description = "After this many minutes without a sign of life a task goes to somebody else. Kept in the store; 20 at first.",
+        HelpName = "MINUTES",
+    };
+    private readonly Option<string?> _instructions =
+        new("--instructions") { Description = "What labelers are told, in Markdown. Kept in the store.", HelpName = "FILE.md" };
+    private readonly Option<string> _host = new("--host")
+    {
+        Description = "The address to listen on. Other than this machine's own needs users.",
+        HelpName = "ADDRESS",
+        DefaultValueFactory = _ => "127.0.0.1",
+    };
     private readonly Option<int> _port = ModelArguments.Port(8377);
-    private readonly Option<Uri?> _publicUrl = new("--public-url") { Description = "How people reach the server behind a proxy with TLS: https://label.example.org.", HelpName = "URL", CustomParser = UrlOf };
+    private readonly Option<Uri?> _publicUrl = new("--public-url")
+    {
+        Description = "How people reach the server behind a proxy with TLS: https://label.example.org.",
+        HelpName = "URL",
+        CustomParser = UrlOf,
+    };
 
     /// <summary>Which store; of a command and those below it.</summary>
     public static Option<string> StoreOption() => new("--store")
@@ -59,10 +75,17 @@ internal sealed class RankingServer
             LeaseMinutes = parsed.GetValue(_lease) ?? settings.LeaseMinutes,
             Instructions = instructions ?? settings.Instructions,
         });
-        var web = new WebSettings { Host = parsed.GetValue(_host)!, Port = parsed.GetValue(_port), PublicUrl = parsed.GetValue(_publicUrl), Log = TextWriter.Synchronized(parsed.Error()) };
+        var web = new WebSettings
+        {
+            Host = parsed.GetValue(_host)!,
+            Port = parsed.GetValue(_port),
+            PublicUrl = parsed.GetValue(_publicUrl),
+            Log = TextWriter.Synchronized(parsed.Error()),
+        };
         var app = LabelServer.Create(store, web);
         using var signals = Signals.AskFirst("stopping; once more to stop at once");
-        WebDefaults.RunAsync(app, address => parsed.Error().WriteLine($"rlhf: ranking page at {web.PublicUrl ?? address}; Ctrl-C ends it"), cancellation).GetAwaiter().GetResult();
+        WebDefaults.RunAsync(app, address => parsed.Error().WriteLine($"rlhf: ranking page at {web.PublicUrl ?? address}; Ctrl-C ends it"), cancellation)
+            .GetAwaiter().GetResult();
     }
 
     private static Uri? UrlOf(ArgumentResult result)

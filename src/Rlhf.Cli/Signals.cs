@@ -3,7 +3,8 @@ using System.Runtime.InteropServices;
 namespace Rlhf.Cli;
 
 /// <summary>
-/// What SIGINT, SIGTERM and SIGHUP do. They end the process at once, as they end any program (130, 143 and 129 for a shell), unless a command says that it has something to
+/// What SIGINT, SIGTERM and SIGHUP do. They end the process at once, as they end any program (130, 143 and 129 for a shell), unless a command says that it has
+/// something to
 /// write or to answer first.
 /// </summary>
 internal static class Signals

@@ -7,7 +7,8 @@ namespace Rlhf.Cli;
 internal sealed class OutputClosedException : Exception;
 
 /// <summary>
-/// Standard output or standard error. The console's own streams take a closed pipe for success, so that a command would go on for hours for nobody, and throw from every message
+/// Standard output or standard error. The console's own streams take a closed pipe for success, so that a command would go on for hours for nobody, and throw
+/// from every message
 /// where nothing can be written.
 /// </summary>
 internal sealed partial class StandardStream : Stream

@@ -9,7 +9,9 @@ internal static class TrustTables
     /// <summary>Writes the report; a second model's accuracies stand beside it.</summary>
     public static void Write(TextWriter output, TrustReport report, TrustReport? second, RewardAgreement? agreement)
     {
-        output.WriteLine(FormattableString.Invariant($"{report.Prompts} prompts, {report.Answers} answers, {report.Pairs} decided pairs; 95 % intervals, which go by prompts"));
+        output.WriteLine(
+            FormattableString.Invariant(
+                $"{report.Prompts} prompts, {report.Answers} answers, {report.Pairs} decided pairs; 95 % intervals, which go by prompts"));
         output.WriteLine();
         WriteAccuracy(output, report, second, agreement);
         WriteGroups(output, "answers K", report.ByAnswers);
@@ -34,7 +36,8 @@ internal static class TrustTables
         output.WriteLine();
         if (agreement is not null)
         {
-            output.WriteLine($"Both models prefer the same answer in {NumberText.Percent(agreement.SamePreference.Value)} of the pairs {IntervalOf(agreement.SamePreference)}; correlation of their scores {Number(agreement.ScoreCorrelation)}.");
+            output.WriteLine(
+                $"Both models prefer the same answer in {NumberText.Percent(agreement.SamePreference.Value)} of the pairs {IntervalOf(agreement.SamePreference)}; correlation of their scores {Number(agreement.ScoreCorrelation)}.");
             output.WriteLine();
         }
     }
@@ -61,7 +64,8 @@ internal static class TrustTables
         var table = new TextTable("scores differ by", "pairs", "accuracy", "interval");
         foreach (var group in report.ByMargin)
         {
-            table.AddRow($"{NumberText.Short(group.Low)} to {NumberText.Short(group.High)}", NumberText.Short(group.Accuracy.Count), NumberText.Percent(group.Accuracy.Value), IntervalOf(group.Accuracy));
+            table.AddRow($"{NumberText.Short(group.Low)} to {NumberText.Short(group.High)}", NumberText.Short(group.Accuracy.Count),
+                NumberText.Percent(group.Accuracy.Value), IntervalOf(group.Accuracy));
         }
 
         table.Write(output);

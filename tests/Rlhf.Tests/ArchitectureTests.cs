@@ -3,15 +3,18 @@ using Mono.Cecil;
 
 namespace Rlhf.Tests;
 
-/// <summary>The folders of src/Rlhf are the architecture: a folder may use those before it in this list, never those after it. Sub-folders have places of their own.</summary>
+/// <summary>The folders of src/Rlhf are the architecture: a folder may use those before it in this list, never those after it. Sub-folders have places of their
+/// own.</summary>
 public sealed partial class ArchitectureTests
 {
     private static readonly string[] Order =
     [
         "Core", "Data", "Data.RowForms", "World", "Text.Jinja", "Text", "Text.Templates",
-        "Compute.Operations", "Compute.Reference", "Compute.Cpu.Simd", "Compute.Cpu.Threads", "Compute.Cpu.MatMul", "Compute.Cpu.OneDnn", "Compute.Cpu.Kernels", "Compute.Cpu", "Compute",
+        "Compute.Operations", "Compute.Reference", "Compute.Cpu.Simd", "Compute.Cpu.Threads", "Compute.Cpu.MatMul", "Compute.Cpu.OneDnn",
+        "Compute.Cpu.Kernels", "Compute.Cpu", "Compute",
         "Batching", "Model", "Model.Families", "Model.Checkpoints", "Sampling", "Objectives", "Training", "Evaluation",
-        "Reports", "Reports.Charts", "Reports.Page", "Labelers.Store", "Labelers", "Stages", "Stages.Pretrain", "Stages.Sft", "Stages.Collect", "Stages.Reward", "Stages.Ppo", "Runs", "Benchmarks",
+        "Reports", "Reports.Charts", "Reports.Page", "Labelers.Store", "Labelers", "Stages", "Stages.Pretrain", "Stages.Sft", "Stages.Collect",
+        "Stages.Reward", "Stages.Ppo", "Runs", "Benchmarks",
     ];
 
     [Fact]
@@ -61,11 +64,13 @@ public sealed partial class ArchitectureTests
 
     private static string Source => Path.Combine(ReferenceFiles.Repository, "src", "Rlhf");
 
-    private static int PlaceOf(TypeDefinition type) => Array.IndexOf(Order, type.Namespace.StartsWith("Rlhf.", StringComparison.Ordinal) ? type.Namespace["Rlhf.".Length..] : type.Namespace);
+    private static int PlaceOf(TypeDefinition type) =>
+        Array.IndexOf(Order, type.Namespace.StartsWith("Rlhf.", StringComparison.Ordinal) ? type.Namespace["Rlhf.".Length..] : type.Namespace);
 
     private static IEnumerable<string> Files() => Directory.EnumerateFiles(Source, "*.cs", SearchOption.AllDirectories);
 
-    private static string Folder(string file) => Path.GetRelativePath(Source, Path.GetDirectoryName(file)!).Replace(Path.DirectorySeparatorChar, '.').TrimStart('.');
+    private static string Folder(string file) =>
+        Path.GetRelativePath(Source, Path.GetDirectoryName(file)!).Replace(Path.DirectorySeparatorChar, '.').TrimStart('.');
 
     [GeneratedRegex(@"^namespace ([\w.]+);", RegexOptions.Multiline)]
     private static partial Regex NamespaceDeclaration();

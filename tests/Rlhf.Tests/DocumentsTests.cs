@@ -72,7 +72,8 @@ public sealed partial class DocumentsTests
     [Fact]
     public void Every_example_row_of_the_data_page_is_read()
     {
-        var rows = ExampleRow().Matches(File.ReadAllText(Path.Combine(ReferenceFiles.Repository, "docs", "data.md"))).Select(match => match.Groups[1].Value).ToArray();
+        var rows = ExampleRow().Matches(File.ReadAllText(Path.Combine(ReferenceFiles.Repository, "docs", "data.md"))).Select(match => match.Groups[1].Value)
+            .ToArray();
         var file = Path.Combine(Path.GetTempPath(), $"{Guid.NewGuid():N}.jsonl");
         try
         {

@@ -121,7 +121,8 @@ public sealed partial class ExtensionTests
         Assert.Empty(wrong);
     }
 
-    /// <summary>Nobody uses a type that <paramref name="isOurs"/> finds by its full name, or by its namespace (whose types use each other), but who may.</summary>
+    /// <summary>Nobody uses a type that <paramref name="isOurs"/> finds by its full name, or by its namespace (whose types use each other), but who
+    /// may.</summary>
     private static void AssertReached(Func<string, bool> isOurs, Func<TypeDefinition, TypeDefinition, bool> may, bool byType = false)
     {
         using var assembly = AssemblyDefinition.ReadAssembly(typeof(InputException).Assembly.Location);

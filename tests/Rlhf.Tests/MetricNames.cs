@@ -11,5 +11,6 @@ internal static class MetricNames
 
     public static void Log(this StageHost host, long step, params (string Key, double Value)[] values) => host.Log(step, Known(values));
 
-    private static (Metric, double)[] Known((string Key, double Value)[] values) => Array.ConvertAll(values, value => (MetricCatalogue.Of(value.Key), value.Value));
+    private static (Metric, double)[] Known((string Key, double Value)[] values) =>
+        Array.ConvertAll(values, value => (MetricCatalogue.Of(value.Key), value.Value));
 }

@@ -6,7 +6,8 @@ internal static class SteadyState
     private const int Windows = 6;
 
     /// <summary>
-    /// Bytes that <paramref name="rounds"/> rounds in a row allocate on this thread, the least of a few such windows: the runtime itself allocates while it compiles hot methods anew,
+    /// Bytes that <paramref name="rounds"/> rounds in a row allocate on this thread, the least of a few such windows: the runtime itself allocates while it
+    /// compiles hot methods anew,
     /// and once for what a thread needs for its first wait for another, so a steady window must come, not be the first one.
     /// </summary>
     public static long AllocatedBytes(int rounds, Action round)

@@ -13,7 +13,12 @@ internal static class ArenaCommand
     private const string Question = "Read the prompt and both answers. Say which one is better, or that it is a tie.";
 
     private static readonly Option<string> Store = RankingServer.StoreOption();
-    private static readonly Option<string[]> Models = new("--model") { Description = "A language model's folder; NAME= in front gives the name under which results show it. Twice: the wins of the first are counted.", HelpName = "[NAME=]DIR", DefaultValueFactory = _ => [] };
+    private static readonly Option<string[]> Models = new("--model")
+    {
+        Description = "A language model's folder; NAME= in front gives the name under which results show it. Twice: the wins of the first are counted.",
+        HelpName = "[NAME=]DIR",
+        DefaultValueFactory = _ => [],
+    };
     private static readonly Option<string?> Prompts = new("--prompts")
     {
         Description = "The prompts: JSON rows with prompt, instruction, messages or comparisons, or a .txt file with one a line; - for standard input.",
@@ -23,7 +28,8 @@ internal static class ArenaCommand
     private static readonly Option<double> HeldOut = ModelArguments.HeldOut();
     private static readonly Option<int?> Limit = ModelArguments.OptionalNumber("--limit", 2, "Takes at most this many of the prompts. Default: all.");
     private static readonly Option<int> MaxTokens = ModelArguments.Number("--max-tokens", 128, 1, "Cuts an answer after this many tokens.");
-    private static readonly Option<string?> Round = new("--round") { Description = "Nobody gets a prompt twice in a round. Default: 'FIRST against SECOND'.", HelpName = "NAME" };
+    private static readonly Option<string?> Round =
+        new("--round") { Description = "Nobody gets a prompt twice in a round. Default: 'FIRST against SECOND'.", HelpName = "NAME" };
     private static readonly Option<string[]> Fields = ModelArguments.Fields();
     private static readonly Option<string[]> Ignore = ModelArguments.Ignore();
     private static readonly Option<bool> Quiet = ModelArguments.Quiet();
@@ -31,7 +37,17 @@ internal static class ArenaCommand
     public static Command Create()
     {
         var (sampling, format, server) = (new SamplingArguments(), new FormatArguments(), new RankingServer());
-        var command = new Command("arena", "People compare two models' answers in the browser, blind: samples both, and opens the page.") { Store, Models, Prompts, HeldOut, Limit, MaxTokens, Round, Results() };
+        var command = new Command("arena", "People compare two models' answers in the browser, blind: samples both, and opens the page.")
+        {
+            Store,
+            Models,
+            Prompts,
+            HeldOut,
+            Limit,
+            MaxTokens,
+            Round,
+            Results(),
+        };
         sampling.AddTo(command);
         format.AddTo(command);
         server.AddTo(command);
@@ -49,16 +65,20 @@ internal static class ArenaCommand
                 NamedModel[] models = [.. parsed.GetValue(Models)!.Select(NamedModel.Of)];
                 if (models.Length != 2 || parsed.GetValue(Prompts) is not { } file)
                 {
-                    throw new InputException("An arena needs two models and prompts: --model DIR --model DIR --prompts FILE. To open the page again: rlhf label --store STORE. To see the votes: rlhf arena results --store STORE.");
+                    throw new InputException(
+                        "An arena needs two models and prompts: --model DIR --model DIR --prompts FILE. To open the page again: rlhf label --store STORE. To see the votes: rlhf arena results --store STORE.");
                 }
 
                 NamedModel.RequireDifferentNames(models);
-                var source = ModelArguments.SourceOf(parsed.GetValue(Fields)!, parsed.GetValue(Ignore)!) with { Format = format.Of(parsed, Checkpoint.Open(models[0].Folder)) };
+                var source = ModelArguments.SourceOf(
+                    parsed.GetValue(Fields)!, parsed.GetValue(Ignore)!) with
+                { Format = format.Of(parsed, Checkpoint.Open(models[0].Folder)) };
                 var records = PromptFile.ForEvaluation(PromptFile.Read(file, source), parsed.GetValue(HeldOut), parsed.GetValue(Limit), parsed.Error());
                 var instructions = server.InstructionsOf(parsed);
                 var store = RankingStore.Open(parsed.GetValue(Store)!);
                 var sampler = new ArenaSampler(format, sampling.Of(parsed), sampling.SeedOf(parsed), parsed.GetValue(MaxTokens));
-                var rows = sampler.Sample(parsed, parsed.GetValue(Quiet), models, records, parsed.GetValue(Round) ?? $"{models[0].Name} against {models[1].Name}", cancellation);
+                var rows = sampler.Sample(
+                    parsed, parsed.GetValue(Quiet), models, records, parsed.GetValue(Round) ?? $"{models[0].Name} against {models[1].Name}", cancellation);
                 Fill(parsed, store, rows);
                 server.Run(parsed, store, instructions, cancellation);
             });
@@ -69,7 +89,8 @@ internal static class ArenaCommand
         var result = store.Import(rows);
         var identical = rows.Count(row => row.Answers.HasIdenticalAnswers);
         parsed.Error().WriteLine(string.Create(
-            CultureInfo.InvariantCulture, $"rlhf: {result.Added} new pairs, {result.Known} that were there already; {identical} have the same answer twice and count as ties without a question"));
+            CultureInfo.InvariantCulture,
+            $"rlhf: {result.Added} new pairs, {result.Known} that were there already; {identical} have the same answer twice and count as ties without a question"));
         store.Change(settings => settings.Instructions == new LabelSettings().Instructions ? settings with { Instructions = Question } : settings);
     }
 
@@ -119,7 +140,8 @@ internal static class ArenaCommand
         var labelers = new TextTable("labeler", "wins", "ties", "losses", "left", "agreement with others");
         foreach (var own in arena.Labelers)
         {
-            labelers.AddRow(own.Name, FormattableString.Invariant($"{own.Wins}"), FormattableString.Invariant($"{own.Ties}"), FormattableString.Invariant($"{own.Losses}"), string.Join(' ', Cells(own.FirstShown)), string.Join(' ', Cells(own.Agreement)));
+            labelers.AddRow(own.Name, FormattableString.Invariant($"{own.Wins}"), FormattableString.Invariant($"{own.Ties}"),
+                FormattableString.Invariant($"{own.Losses}"), string.Join(' ', Cells(own.FirstShown)), string.Join(' ', Cells(own.Agreement)));
         }
 
         labelers.Write(output);

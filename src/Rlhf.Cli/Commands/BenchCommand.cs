@@ -26,7 +26,12 @@ internal static class BenchCommand
         DefaultValueFactory = static _ => "f32",
     }.AcceptOnlyFromAmong("f32", "bf16");
 
-    private static readonly Option<int> Repeat = new("--repeat") { Description = "Times that a phase is done (the update: once); the best counts.", HelpName = "N", DefaultValueFactory = static _ => 2 };
+    private static readonly Option<int> Repeat = new("--repeat")
+    {
+        Description = "Times that a phase is done (the update: once); the best counts.",
+        HelpName = "N",
+        DefaultValueFactory = static _ => 2,
+    };
 
     private static readonly Option<string> Phases = new("--phases")
     {
@@ -37,9 +42,13 @@ internal static class BenchCommand
 
     private static readonly Option<bool> Json = ModelArguments.Json("One JSON object on one line, with the keys of PyTorch's script (docs/performance.md).");
 
-    private static readonly Option<bool> Check = new("--check") { Description = "Times nothing: compares a small model's steps with a plain float64 path, and fails where they differ." };
+    private static readonly Option<bool> Check =
+        new("--check") { Description = "Times nothing: compares a small model's steps with a plain float64 path, and fails where they differ." };
 
-    private static readonly Option<bool> Grows = new("--growth") { Description = "Times no phases: speed and memory of a training step and of scoring against sequence length, batch, vocabulary and width." };
+    private static readonly Option<bool> Grows = new("--growth")
+    {
+        Description = "Times no phases: speed and memory of a training step and of scoring against sequence length, batch, vocabulary and width.",
+    };
 
     private static readonly Option<string?> Document = new("--document")
     {
@@ -47,11 +56,24 @@ internal static class BenchCommand
         HelpName = "FILE",
     };
 
-    private static Dictionary<string, BenchmarkPhase> PhaseNames => Enum.GetValues<BenchmarkPhase>().ToDictionary(static phase => SnakeCase.From(phase.ToString()));
+    private static Dictionary<string, BenchmarkPhase> PhaseNames =>
+        Enum.GetValues<BenchmarkPhase>().ToDictionary(static phase => SnakeCase.From(phase.ToString()));
 
     public static Command Create() =>
-        new Command("bench", "Times SFT, rollout, scoring, PPO update and reward model on random weights, and the machine beside them.") { Size, Threads, PrecisionName, Repeat, Phases, Json, Check, Grows, Document }
-            .WithExamples("rlhf bench", "rlhf bench --size small --threads 1 --json", "rlhf bench --phases rollout --repeat 5", "rlhf bench --check", "rlhf bench --growth --threads 1")
+        new Command("bench", "Times SFT, rollout, scoring, PPO update and reward model on random weights, and the machine beside them.")
+        {
+            Size,
+            Threads,
+            PrecisionName,
+            Repeat,
+            Phases,
+            Json,
+            Check,
+            Grows,
+            Document,
+        }
+            .WithExamples("rlhf bench", "rlhf bench --size small --threads 1 --json", "rlhf bench --phases rollout --repeat 5", "rlhf bench --check",
+                "rlhf bench --growth --threads 1")
             .Does(Run);
 
     private static int Run(ParseResult parsed, CancellationToken cancellation)
@@ -131,7 +153,8 @@ internal static class BenchCommand
         var table = new TextTable("compared with the plain path", "numbers", "difference", "allowed", "");
         foreach (var quantity in quantities)
         {
-            table.AddRow(quantity.Name, Number(quantity.Numbers, "N0"), Number(quantity.Difference, "0.0E+0"), Number(quantity.Bound, "0.0E+0"), quantity.Holds ? "" : "TOO LARGE");
+            table.AddRow(quantity.Name, Number(quantity.Numbers, "N0"), Number(quantity.Difference, "0.0E+0"), Number(quantity.Bound, "0.0E+0"),
+                quantity.Holds ? "" : "TOO LARGE");
         }
 
         table.Write(output);
@@ -145,7 +168,8 @@ internal static class BenchCommand
         {
             var rates = string.Join(", ", phase.Rates.Select(static rate => $"{Number(rate.Value, "N1")} {rate.Unit}"));
             table.AddRow(
-                SnakeCase.From(phase.Phase.ToString()), Number(phase.Seconds, "F3"), rates, Number(phase.Operations / 1e9, "N0"), Number(result.PeakFraction(phase), "P0"), $"{Number(phase.AllocatedBytes / 1024.0, "N0")} KiB");
+                SnakeCase.From(phase.Phase.ToString()), Number(phase.Seconds, "F3"), rates, Number(phase.Operations / 1e9, "N0"),
+                Number(result.PeakFraction(phase), "P0"), $"{Number(phase.AllocatedBytes / 1024.0, "N0")} KiB");
         }
 
         table.Write(output);
@@ -160,7 +184,9 @@ internal static class BenchCommand
     }
 
     private static HashSet<BenchmarkPhase> PhasesOf(string list) => [.. list.Split(',', StringSplitOptions.TrimEntries).Select(static name =>
-        PhaseNames.TryGetValue(name, out var phase) ? phase : throw new InputException($"--phases: '{name}' is none of {string.Join(", ", PhaseNames.Keys)}."))];
+        PhaseNames.TryGetValue(name, out var phase)
+            ? phase
+            : throw new InputException($"--phases: '{name}' is none of {string.Join(", ", PhaseNames.Keys)}."))];
 
     private static string Number(double value, string format) => value.ToString(format, CultureInfo.InvariantCulture);
 }

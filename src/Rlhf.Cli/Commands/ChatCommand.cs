@@ -12,8 +12,10 @@ internal static class ChatCommand
 {
     private static readonly Option<string?> Model = ModelArguments.Folder("--model", "The model folder (Hugging Face layout).", required: true);
     private static readonly Option<string?> System = new("--system") { Description = "A system message in front of the conversation.", HelpName = "TEXT" };
-    private static readonly Option<int?> MaxTokens = ModelArguments.OptionalNumber("--max-tokens", 1, "Cuts an answer after this many tokens. Default: 512, or half of a context below 1,024.");
-    private static readonly Option<string[]> Stops = new("--stop") { Description = "A text that ends an answer; may be repeated.", HelpName = "TEXT", DefaultValueFactory = _ => [] };
+    private static readonly Option<int?> MaxTokens =
+        ModelArguments.OptionalNumber("--max-tokens", 1, "Cuts an answer after this many tokens. Default: 512, or half of a context below 1,024.");
+    private static readonly Option<string[]> Stops =
+        new("--stop") { Description = "A text that ends an answer; may be repeated.", HelpName = "TEXT", DefaultValueFactory = _ => [] };
 
     public static Command Create()
     {

@@ -11,15 +11,26 @@ using Rlhf.Text.Templates;
 
 namespace Rlhf.Cli.Commands;
 
-/// <summary><c>rlhf collect</c>: the next collect stage of a recipe; or, without a recipe, answers of a model to prompts, put into a store in which people rank.</summary>
+/// <summary><c>rlhf collect</c>: the next collect stage of a recipe; or, without a recipe, answers of a model to prompts, put into a store in which people
+/// rank.</summary>
 internal static class CollectCommand
 {
-    private static readonly Option<string?> Store = new("--store") { Description = "Without a recipe: where people rank, as of rlhf label: an SQLite file, or postgres://user:password@host:port/database.", HelpName = "FILE|URL" };
+    private static readonly Option<string?> Store = new("--store")
+    {
+        Description = "Without a recipe: where people rank, as of rlhf label: an SQLite file, or postgres://user:password@host:port/database.",
+        HelpName = "FILE|URL",
+    };
     private static readonly Option<string?> Model = ModelArguments.Folder("--model", "Without a recipe: the model that answers.");
-    private static readonly Option<string?> Prompts = new("--prompts") { Description = "Without a recipe: the prompts, as of rlhf generate.", HelpName = "FILE" };
+    private static readonly Option<string?> Prompts =
+        new("--prompts") { Description = "Without a recipe: the prompts, as of rlhf generate.", HelpName = "FILE" };
     private static readonly Option<int> Answers = ModelArguments.Number("--answers", 4, 2, "Without a recipe: answers to each prompt, 2 to 9.");
     private static readonly Option<int> MaxTokens = ModelArguments.Number("--max-tokens", 256, 1, "Without a recipe: an answer is cut after this many tokens.");
-    private static readonly Option<string> Round = new("--round") { Description = "Without a recipe: the round's name in the store; people rank a prompt once in a round.", HelpName = "NAME", DefaultValueFactory = _ => "1" };
+    private static readonly Option<string> Round = new("--round")
+    {
+        Description = "Without a recipe: the round's name in the store; people rank a prompt once in a round.",
+        HelpName = "NAME",
+        DefaultValueFactory = _ => "1",
+    };
 
     /// <summary>The stage that this command does with a recipe.</summary>
     public const string Name = "collect";
@@ -27,7 +38,10 @@ internal static class CollectCommand
     public static Command Create(IStage stage)
     {
         var (arguments, sampling, format) = (new RecipeArguments(), new SamplingArguments(), new FormatArguments());
-        var command = arguments.AddTo(new Command(Name, "Does the next collect stage of a recipe: K sampled answers to each prompt, ranked. Or, with --store, --model and --prompts instead of a recipe: puts answers into a store for people to rank."));
+        var command =
+            arguments.AddTo(
+                new Command(
+                    Name, "Does the next collect stage of a recipe: K sampled answers to each prompt, ranked. Or, with --store, --model and --prompts instead of a recipe: puts answers into a store for people to rank."));
         foreach (var option in (Option[])[Store, Model, Prompts, Answers, MaxTokens, Round])
         {
             command.Add(option);
@@ -39,7 +53,8 @@ internal static class CollectCommand
         {
             Option[] own = [Store, Model, Prompts, Answers, MaxTokens, Round, .. sampling.All, .. format.All];
             var given = own.Where(option => result.GetResult(option) is { Implicit: false }).Select(option => option.Name).ToArray();
-            var recipe = new Option[] { arguments.Out, arguments.Resume, arguments.Set }.Where(option => result.GetResult(option) is { Implicit: false }).Select(option => option.Name).ToList();
+            var recipe = new Option[] { arguments.Out, arguments.Resume, arguments.Set }.Where(option => result.GetResult(option) is { Implicit: false })
+                .Select(option => option.Name).ToList();
             if (result.GetValue(arguments.Recipe) is not null)
             {
                 recipe.Insert(0, "RECIPE");
@@ -47,7 +62,8 @@ internal static class CollectCommand
 
             if (recipe.Count > 0 && given.Length > 0)
             {
-                result.AddError($"{given[0]} is for collecting without a recipe, {recipe[0]} for a recipe, whose collect section says the rest: --set collect.labeler=people --set collect.store=FILE.");
+                result.AddError(
+                    $"{given[0]} is for collecting without a recipe, {recipe[0]} for a recipe, whose collect section says the rest: --set collect.labeler=people --set collect.store=FILE.");
             }
             else if (given.Length > 0 && (result.GetValue(Store) is null || result.GetValue(Model) is null || result.GetValue(Prompts) is null))
             {
@@ -55,7 +71,9 @@ internal static class CollectCommand
             }
             else if (ModelArguments.TryGet(result, Answers, out var answers) && answers > CollectOptions.MostAnswersOnPage)
             {
-                result.AddError(string.Create(CultureInfo.InvariantCulture, $"--answers: expected 2 to {CollectOptions.MostAnswersOnPage}, as many as the ranking page shows, found {answers}."));
+                result.AddError(
+                    string.Create(CultureInfo.InvariantCulture,
+                    $"--answers: expected 2 to {CollectOptions.MostAnswersOnPage}, as many as the ranking page shows, found {answers}."));
             }
         });
         return command
@@ -76,7 +94,8 @@ internal static class CollectCommand
             });
     }
 
-    private static void Fill(ParseResult parsed, string address, SamplingArguments sampling, FormatArguments format, ProgressReporter reporter, CancellationToken cancellation)
+    private static void Fill(
+        ParseResult parsed, string address, SamplingArguments sampling, FormatArguments format, ProgressReporter reporter, CancellationToken cancellation)
     {
         var store = RankingStore.Open(address);
         var model = Checkpoint.Open(parsed.GetValue(Model)!);

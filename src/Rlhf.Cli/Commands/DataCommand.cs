@@ -27,7 +27,10 @@ internal static class DataCommand
     {
         var file = new Argument<string>("FILE") { Description = "JSON lines or a JSON array, gzipped or not" };
         var row = new Option<string>("--row") { Description = "Which row, from 1, or all", DefaultValueFactory = _ => "1" };
-        var json = new Option<bool>("--json") { Description = "With --model: one line of JSON a row, {\"examples\":[{\"prompt_ids\":[...],\"trained_ids\":[...]}]} or {\"error\":...}" };
+        var json = new Option<bool>("--json")
+        {
+            Description = "With --model: one line of JSON a row, {\"examples\":[{\"prompt_ids\":[...],\"trained_ids\":[...]}]} or {\"error\":...}",
+        };
         var model = new Option<string?>("--model") { Description = "A model folder, for its tokenizer: shows tokens, ids and the loss mask" };
         var form = new FormatArguments("--prompt", "--response");
         var command = new Command("show", "Prints a row as the model sees it: text, tokens, ids, loss mask.") { file, row, model, As, Fields, Ignore, json };
@@ -46,7 +49,8 @@ internal static class DataCommand
                 var rows = RowsOf(parsed.GetValue(file)!, parsed.GetValue(row)!);
                 if (parsed.GetValue(json))
                 {
-                    var encoder = new SequenceEncoder(tokenizer ?? throw new InputException("--json needs --model DIR, for its tokenizer."), format, new EncodingOptions(), new Ledger("show"));
+                    var encoder = new SequenceEncoder(tokenizer ?? throw new InputException("--json needs --model DIR, for its tokenizer."), format,
+                        new EncodingOptions(), new Ledger("show"));
                     foreach (var one in rows)
                     {
                         parsed.Output().WriteLine(JsonOf(one, source, parsed.GetValue(As), encoder));
@@ -77,15 +81,21 @@ internal static class DataCommand
     private static Command CreateCheck()
     {
         var files = new Argument<string[]>("FILE") { Description = "Files or globs", Arity = ArgumentArity.OneOrMore };
-        var model = new Option<string?>("--model") { Description = "A model folder: rows are also encoded as training does, and what its chat template cuts or leaves out is named", HelpName = "DIR" };
+        var model = new Option<string?>("--model")
+        {
+            Description = "A model folder: rows are also encoded as training does, and what its chat template cuts or leaves out is named",
+            HelpName = "DIR",
+        };
         var form = new FormatArguments();
         var command = new Command("check", "Reads every row and prints what was found; exit code 2 when a row is bad.") { files, As, Fields, Ignore, model };
         form.AddTo(command);
         return command
-            .WithExamples("rlhf data check data/train.jsonl", "rlhf data check data/train.jsonl --model model", "rlhf data check 'data/*.jsonl.gz' --as ranking")
+            .WithExamples(
+                "rlhf data check data/train.jsonl", "rlhf data check data/train.jsonl --model model", "rlhf data check 'data/*.jsonl.gz' --as ranking")
             .Does((parsed, _) =>
             {
-                var found = DataFindings.Of(SourceOf(parsed) with { Path = parsed.GetValue(files)! }, ".", parsed.GetValue(As), EncoderOf(parsed, parsed.GetValue(model), form));
+                var found = DataFindings.Of(
+                    SourceOf(parsed) with { Path = parsed.GetValue(files)! }, ".", parsed.GetValue(As), EncoderOf(parsed, parsed.GetValue(model), form));
                 WriteFindings(parsed.Output(), found);
                 foreach (var error in found.Ledger.ExamplesOfDropped(DataReader.CannotBeRead))
                 {
@@ -149,7 +159,9 @@ internal static class DataCommand
         if (lengths.Count > 0)
         {
             int[] sorted = [.. lengths.Order()];
-            table.AddRow([name, .. new[] { 0, 0.5, 0.95, 1 }.Select(share => sorted[(int)Math.Round(share * (sorted.Length - 1))].ToString(CultureInfo.InvariantCulture))]);
+            table.AddRow(
+                [name, .. new[] { 0, 0.5, 0.95, 1 }.Select(
+                    share => sorted[(int)Math.Round(share * (sorted.Length - 1))].ToString(CultureInfo.InvariantCulture))]);
         }
     }
 

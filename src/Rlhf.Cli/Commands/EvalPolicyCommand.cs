@@ -14,7 +14,8 @@ internal static class EvalPolicyCommand
     private static readonly Option<string?> Model = ModelArguments.Folder("--model", "The policy's model folder.", required: true);
     private static readonly Option<string?> Versus = ModelArguments.Folder("--versus", "Another policy, that answers the same prompts.");
     private static readonly Option<string?> RewardModel = ModelArguments.Folder("--reward-model", "The reward model that scores the answers.", required: true);
-    private static readonly Option<string?> SecondRewardModel = ModelArguments.Folder("--second-reward-model", "A second reward model, that the policy was not trained on.");
+    private static readonly Option<string?> SecondRewardModel =
+        ModelArguments.Folder("--second-reward-model", "A second reward model, that the policy was not trained on.");
     private static readonly Option<string?> Reference = ModelArguments.Folder("--reference", "The model to which KL is measured, for PPO the SFT model.");
     private static readonly Option<string> Prompts = new("--prompts")
     {
@@ -35,7 +36,9 @@ internal static class EvalPolicyCommand
     public static Command Create()
     {
         var (sampling, format) = (new SamplingArguments(), new FormatArguments());
-        var command = new Command("policy", "Samples a policy's answers and shows their score, KL to the reference, length, end-of-sequence share, entropy and variety; with --versus, how often they win.")
+        var command =
+            new Command(
+                "policy", "Samples a policy's answers and shows their score, KL to the reference, length, end-of-sequence share, entropy and variety; with --versus, how often they win.")
         {
             Model, Versus, RewardModel, SecondRewardModel, Reference, Prompts, HeldOut, Limit, Samples, MaxTokens,
         };

@@ -51,7 +51,8 @@ internal static class EvalRewardCommand
     public static Command Create()
     {
         var format = new FormatArguments();
-        var command = new Command("reward", "Shows how far a reward model can be trusted: pair accuracy with its interval, by K and by margin, calibration, and what mere length explains.")
+        var command = new Command("reward",
+            "Shows how far a reward model can be trusted: pair accuracy with its interval, by K and by margin, calibration, and what mere length explains.")
         {
             Model, Second, Data, HeldOut, Limit, Overlong, BadRow, Fields, Ignore, Json, Quiet,
         };
@@ -78,7 +79,8 @@ internal static class EvalRewardCommand
         var secondFolder = parsed.GetValue(Second);
         var second = secondFolder is null ? null : models.Reward(Checkpoint.Open(secondFolder), model);
         var ledger = new Ledger("eval");
-        var rankings = Encode(parsed, source, tokenizer, format.Of(parsed, model), Math.Min(decoder.Config.ContextLength, second?.Config.ContextLength ?? int.MaxValue), ledger);
+        var rankings = Encode(
+            parsed, source, tokenizer, format.Of(parsed, model), Math.Min(decoder.Config.ContextLength, second?.Config.ContextLength ?? int.MaxValue), ledger);
         parsed.Error().Write(ledger.ToText());
 
         var scored = Score(parsed, "score", decoder, rankings, cancellation);
@@ -120,7 +122,8 @@ internal static class EvalRewardCommand
         return rankings;
     }
 
-    private static IReadOnlyList<HeldOutRanking> Score(ParseResult parsed, string name, Decoder decoder, List<EncodedRanking> rankings, CancellationToken cancellation)
+    private static IReadOnlyList<HeldOutRanking> Score(
+        ParseResult parsed, string name, Decoder decoder, List<EncodedRanking> rankings, CancellationToken cancellation)
     {
         using var progress = ModelArguments.Progress(parsed, parsed.GetValue(Quiet)).Start(name, rankings.Count, "prompts");
         return RewardEvaluator.Score(decoder, rankings, ModelArguments.RowBudget, count => progress.Advance(count), cancellation);

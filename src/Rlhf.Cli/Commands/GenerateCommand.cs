@@ -26,9 +26,11 @@ internal static class GenerateCommand
         HelpName = "FILE",
     };
 
-    private static readonly Option<int?> MaxTokens = ModelArguments.OptionalNumber("--max-tokens", 1, $"Cuts an answer after this many tokens. Default: {DefaultMaxTokens}, or what the model's context leaves.");
+    private static readonly Option<int?> MaxTokens = ModelArguments.OptionalNumber(
+        "--max-tokens", 1, $"Cuts an answer after this many tokens. Default: {DefaultMaxTokens}, or what the model's context leaves.");
     private static readonly Option<int> Samples = ModelArguments.SampleCount("--samples", "Answers to each prompt.");
-    private static readonly Option<int> BestOf = ModelArguments.SampleCount("--best-of", "Samples this many answers for each one and keeps the one that the reward model scores highest.");
+    private static readonly Option<int> BestOf =
+        ModelArguments.SampleCount("--best-of", "Samples this many answers for each one and keeps the one that the reward model scores highest.");
     private static readonly Option<string?> RewardModel = ModelArguments.Folder("--reward-model", "A reward model folder: every answer gets its score.");
     private static readonly Option<bool> Shift = ModelArguments.ScoreShift();
     private static readonly Option<string[]> Fields = ModelArguments.Fields();
@@ -132,7 +134,8 @@ internal static class GenerateCommand
             int[][] requests = [.. Enumerable.Range(0, count * candidates).Select(i => prompts[start + (i / candidates)].Tokens)];
             var counter = new AnswerCounter(requests.Length, part, progress);
             var completions = generator.Generate(requests, part, (request, token) => Drawn(printer, counter, requests[request], request, token), cancellation);
-            var scores = scorer?.Rewards([.. completions.Select(completion => completion.Tokens)], [.. completions.Select(completion => completion.Prompt.Length)]);
+            var scores =
+                scorer?.Rewards([.. completions.Select(completion => completion.Tokens)], [.. completions.Select(completion => completion.Prompt.Length)]);
             for (var answer = 0; answer < count * samples; answer++)
             {
                 var best = Enumerable.Range(answer * bestOf, bestOf).MaxBy(i => scores?[i] ?? 0f);
@@ -153,7 +156,8 @@ internal static class GenerateCommand
         counter.Count(request, token);
     }
 
-    private static int RoomFor(IReadOnlyList<PromptRecord> records, IReadOnlyList<EncodedPrompt> prompts, int? wanted, DecoderConfig policy, DecoderConfig? reward)
+    private static int RoomFor(
+        IReadOnlyList<PromptRecord> records, IReadOnlyList<EncodedPrompt> prompts, int? wanted, DecoderConfig policy, DecoderConfig? reward)
     {
         var context = Math.Min(policy.ContextLength, reward?.ContextLength ?? policy.ContextLength);
         PromptFile.RequireRoom(records, prompts, context, wanted ?? 1, policy.VocabularySize);

@@ -10,11 +10,17 @@ internal static class LabelCommand
 {
     private static readonly Option<string> Store = RankingServer.StoreOption();
 
-    private static readonly Option<string?> Round = new("--round") { Description = "The round of the loop: of imported rows that name none, or the only one to export.", HelpName = "NAME" };
+    private static readonly Option<string?> Round =
+        new("--round") { Description = "The round of the loop: of imported rows that name none, or the only one to export.", HelpName = "NAME" };
 
     public static Command Create()
     {
-        var import = new Option<string[]>("--import") { Description = "Answers to rank, or rankings: JSON lines as collect and label export write them.", HelpName = "FILE", DefaultValueFactory = _ => [] };
+        var import = new Option<string[]>("--import")
+        {
+            Description = "Answers to rank, or rankings: JSON lines as collect and label export write them.",
+            HelpName = "FILE",
+            DefaultValueFactory = _ => [],
+        };
         var server = new RankingServer();
         var command = new Command("label", "People rank answers in the browser.") { Store, import, Round, Users(), Export(), Import() };
         server.AddTo(command);
@@ -87,7 +93,10 @@ internal static class LabelCommand
     private static Command Export()
     {
         var file = new Option<string?>("--out") { Description = "The file to write; standard output without it.", HelpName = "FILE" };
-        var everything = new Option<bool>("--everything") { Description = "A whole copy for label import: also tasks without a ranking, what could not be judged, and calibration items." };
+        var everything = new Option<bool>("--everything")
+        {
+            Description = "A whole copy for label import: also tasks without a ranking, what could not be judged, and calibration items.",
+        };
         return new Command("export", "Writes rankings as JSON lines, as reward reads them.") { file, Round, everything }
             .WithExamples("rlhf label export --store rankings.db --out rankings.jsonl")
             .Does((parsed, _) =>
@@ -103,7 +112,8 @@ internal static class LabelCommand
                 DurableFiles.WriteAtomically(path, stream =>
                 {
                     using var writer = new StreamWriter(stream, leaveOpen: true);
-                    parsed.Error().WriteLine(string.Create(CultureInfo.InvariantCulture, $"rlhf: {RankingExport.Write(store, writer, options)} rows to {path}"));
+                    parsed.Error()
+                        .WriteLine(string.Create(CultureInfo.InvariantCulture, $"rlhf: {RankingExport.Write(store, writer, options)} rows to {path}"));
                 });
             });
     }

@@ -28,7 +28,9 @@ internal static class PlanCommand
                 {
                     foreach (var stage in plan.Stages)
                     {
-                        ModelArguments.WriteLine(parsed.Output(), new StageRow(stage.Name, stage.Examples, stage.Tokens, stage.Updates, stage.Bytes + plan.ProgramBytes, plan.SecondsOf(stage, rate)));
+                        ModelArguments.WriteLine(
+                            parsed.Output(), new StageRow(
+                                stage.Name, stage.Examples, stage.Tokens, stage.Updates, stage.Bytes + plan.ProgramBytes, plan.SecondsOf(stage, rate)));
                     }
 
                     return;
@@ -46,14 +48,16 @@ internal static class PlanCommand
         var table = new TextTable("stage", "examples", "", "tokens", "updates", "memory", "time");
         foreach (var stage in plan.Stages)
         {
-            table.AddRow(stage.Name, Count(stage.Examples), stage.ExampleKind, Count(stage.Tokens), Count(stage.Updates), Bytes(stage.Bytes + plan.ProgramBytes), Time(plan.SecondsOf(stage, rate)));
+            table.AddRow(stage.Name, Count(stage.Examples), stage.ExampleKind, Count(stage.Tokens), Count(stage.Updates),
+                Bytes(stage.Bytes + plan.ProgramBytes), Time(plan.SecondsOf(stage, rate)));
         }
 
         table.Write(output);
         output.WriteLine(plan.Format);
         output.WriteLine(string.Create(CultureInfo.InvariantCulture,
             $"{Count(plan.Parameters)} parameters; in all about {Time(plan.Stages.Sum(stage => plan.SecondsOf(stage, rate)))}, at {plan.TrainingEfficiency:P0} (training and scores) and {plan.SamplingEfficiency:P0} (sampling) of the {rate / 1e9:F0} GFLOP/s measured on {device}."));
-        output.WriteLine("Sampled answers are counted as long as the demonstrations are (memory: as long as they may be). Tokens count every pass through a model.");
+        output.WriteLine(
+            "Sampled answers are counted as long as the demonstrations are (memory: as long as they may be). Tokens count every pass through a model.");
     }
 
     private static string Count(double count) => count.ToString("N0", CultureInfo.InvariantCulture);
@@ -62,5 +66,6 @@ internal static class PlanCommand
 
     private static string Time(double seconds) => seconds < 90
         ? string.Create(CultureInfo.InvariantCulture, $"{seconds:F0} s")
-        : seconds < 5400 ? string.Create(CultureInfo.InvariantCulture, $"{seconds / 60:F0} min") : string.Create(CultureInfo.InvariantCulture, $"{seconds / 3600:F1} h");
+        : seconds < 5400 ? string.Create(
+            CultureInfo.InvariantCulture, $"{seconds / 60:F0} min") : string.Create(CultureInfo.InvariantCulture, $"{seconds / 3600:F1} h");
 }

@@ -10,7 +10,8 @@ internal static class QuickstartCommand
 {
     public static Command Create()
     {
-        var folder = new Option<string?>("--out") { Description = "The run folder; by default runs/quickstart, or the next free runs/quickstart-N.", HelpName = "DIR" };
+        var folder =
+            new Option<string?>("--out") { Description = "The run folder; by default runs/quickstart, or the next free runs/quickstart-N.", HelpName = "DIR" };
         var changes = new Option<string[]>("--set") { Description = "Changes a value of the recipe.", HelpName = "a.b=value" };
         var quiet = new Option<bool>("--quiet", "-q") { Description = "No progress on standard error." };
         return new Command("quickstart", "Runs recipes/quickstart.yaml: SFT, reward model and PPO from scratch, in minutes.") { folder, changes, quiet }

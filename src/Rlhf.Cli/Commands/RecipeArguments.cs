@@ -43,7 +43,8 @@ internal sealed class RecipeArguments
             file = Path.Combine(folder, RunFolder.RecipeFile);
         }
 
-        return RecipeReader.Read(file ?? throw new InputException("RECIPE is missing; only --resume with an existing --out does without"), parsed.GetValue(Set));
+        return RecipeReader.Read(
+            file ?? throw new InputException("RECIPE is missing; only --resume with an existing --out does without"), parsed.GetValue(Set));
     }
 
     /// <summary>Runs what is to be done and prints the figures that came out.</summary>
@@ -51,7 +52,8 @@ internal sealed class RecipeArguments
     {
         var recipe = Read(parsed);
         var folder = parsed.GetValue(Out) ?? Path.Combine("runs", DefaultName(recipe));
-        Execute(parsed, recipe, new RunSettings(folder, parsed.GetValue(Resume), only), ProgressReporter.ForStandardError(parsed.GetValue(Quiet)), cancellation);
+        Execute(parsed, recipe, new RunSettings(folder, parsed.GetValue(Resume), only), ProgressReporter.ForStandardError(parsed.GetValue(Quiet)),
+            cancellation);
     }
 
     /// <summary>Runs a recipe; says on standard error where, and how to go on after an interruption.</summary>

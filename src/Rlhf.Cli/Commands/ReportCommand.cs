@@ -17,11 +17,14 @@ internal static class ReportCommand
         HelpName = "RUN_DIR",
     };
 
-    private static readonly Option<string?> Curves = new("--curves") { Description = "With --beside: writes the runs' curves of loss, score and KL to this SVG file.", HelpName = "FILE" };
-    private static readonly Option<string?> Document = new("--document") { Description = "With --beside: writes the table between this Markdown file's beside markers, too.", HelpName = "FILE" };
+    private static readonly Option<string?> Curves =
+        new("--curves") { Description = "With --beside: writes the runs' curves of loss, score and KL to this SVG file.", HelpName = "FILE" };
+    private static readonly Option<string?> Document =
+        new("--document") { Description = "With --beside: writes the table between this Markdown file's beside markers, too.", HelpName = "FILE" };
 
     public static Command Create() =>
-        new Command("report", "Makes the report of a run anew, from its folder alone, or puts runs beside each other.") { Folder, Out, Beside, Curves, Document }
+        new Command(
+            "report", "Makes the report of a run anew, from its folder alone, or puts runs beside each other.") { Folder, Out, Beside, Curves, Document }
             .WithExamples("rlhf report runs/polite", "rlhf report runs/polite --out polite.html", "rlhf report runs/f32 --beside runs/bf16 --curves curves.svg")
             .Does((parsed, _) => Run(parsed));
 
@@ -31,7 +34,9 @@ internal static class ReportCommand
         var (beside, output, curves, document) = (parsed.GetValue(Beside)!, parsed.GetValue(Out), parsed.GetValue(Curves), parsed.GetValue(Document));
         if (beside.Length == 0)
         {
-            parsed.Output().WriteLine(curves is null && document is null ? RunReport.Write(folder, output) : throw new InputException("--curves and --document go with --beside: they say where runs beside each other are drawn and listed."));
+            parsed.Output().WriteLine(curves is null && document is null
+                ? RunReport.Write(folder, output)
+                : throw new InputException("--curves and --document go with --beside: they say where runs beside each other are drawn and listed."));
             return;
         }
 

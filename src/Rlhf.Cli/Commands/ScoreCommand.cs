@@ -25,7 +25,8 @@ internal static class ScoreCommand
     private static readonly Option<bool> Shift = ModelArguments.ScoreShift();
     private static readonly Option<string[]> Fields = ModelArguments.Fields();
     private static readonly Option<string[]> Ignore = ModelArguments.Ignore();
-    private static readonly Option<bool> Json = ModelArguments.Json("One JSON object a row, in their order: logprobs and entropies of the tokens from prompt_length on, or reward.");
+    private static readonly Option<bool> Json =
+        ModelArguments.Json("One JSON object a row, in their order: logprobs and entropies of the tokens from prompt_length on, or reward.");
     private static readonly Option<bool> Quiet = ModelArguments.Quiet();
 
     /// <summary>A language model's row.</summary>
@@ -97,7 +98,8 @@ internal static class ScoreCommand
     }
 
     // All rows are read before the first is scored: a bad row ends the command before it wrote anything.
-    private static List<ScoreRow> ReadRows(ParseResult parsed, FormatArguments arguments, Checkpoint model, DecoderConfig config, bool isReward, DataSource source)
+    private static List<ScoreRow> ReadRows(
+        ParseResult parsed, FormatArguments arguments, Checkpoint model, DecoderConfig config, bool isReward, DataSource source)
     {
         var tokenizer = model.HasTokenizer ? model.Tokenizer : null;
         var format = tokenizer is null ? new FormatOptions() : arguments.Of(parsed, model);
@@ -132,7 +134,8 @@ internal static class ScoreCommand
             var end = at + row.Tokens.Length - row.PromptLength;
             if (parsed.GetValue(Json))
             {
-                ModelArguments.WriteLine(parsed.Output(), new LanguageRow(row.Id, row.PromptLength, row.Tokens[row.PromptLength..], logs[at..end], entropies[at..end]));
+                ModelArguments.WriteLine(
+                    parsed.Output(), new LanguageRow(row.Id, row.PromptLength, row.Tokens[row.PromptLength..], logs[at..end], entropies[at..end]));
             }
             else
             {
@@ -164,7 +167,8 @@ internal static class ScoreCommand
         public void Add(ScoreRow row, ReadOnlySpan<float> logs, ReadOnlySpan<float> entropies)
         {
             var (sum, entropy) = (Sum(logs), Sum(entropies));
-            _table.AddRow(row.Id, NumberText.Short(logs.Length), NumberText.Fixed(sum, decimals: 3), NumberText.Fixed(sum / logs.Length, decimals: 3), NumberText.Fixed(entropy / logs.Length, decimals: 3));
+            _table.AddRow(row.Id, NumberText.Short(logs.Length), NumberText.Fixed(sum, decimals: 3), NumberText.Fixed(sum / logs.Length, decimals: 3),
+                NumberText.Fixed(entropy / logs.Length, decimals: 3));
             _rows++;
             _tokens += logs.Length;
             _sum += sum;
@@ -176,8 +180,10 @@ internal static class ScoreCommand
             _table.Write(output);
             output.WriteLine();
             output.WriteLine(isReward
-                ? FormattableString.Invariant($"{_rows} rows, mean reward {_sum / _rows:0.000}{(leftOut == 0 ? "" : $" (without the model's score_shift of {leftOut:0.000}, which PPO adds; --score-shift adds it)")}")
-                : FormattableString.Invariant($"{_rows} rows, {_tokens} tokens, mean log p per token {_sum / _tokens:0.0000} (perplexity {Math.Exp(-_sum / _tokens):0.00}), mean entropy {_entropy / _tokens:0.0000}"));
+                ? FormattableString.Invariant(
+                    $"{_rows} rows, mean reward {_sum / _rows:0.000}{(leftOut == 0 ? "" : $" (without the model's score_shift of {leftOut:0.000}, which PPO adds; --score-shift adds it)")}")
+                : FormattableString.Invariant(
+                    $"{_rows} rows, {_tokens} tokens, mean log p per token {_sum / _tokens:0.0000} (perplexity {Math.Exp(-_sum / _tokens):0.00}), mean entropy {_entropy / _tokens:0.0000}"));
         }
 
         private static double Sum(ReadOnlySpan<float> values)

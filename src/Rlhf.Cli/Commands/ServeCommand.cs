@@ -11,17 +11,27 @@ internal static class ServeCommand
     private const string KeyVariable = "RLHF_API_KEY";
     private const int ShortestKey = 16;
 
-    private static readonly Option<string[]> Models = Folders("--model", "A language model's folder; NAME= in front gives the name by which requests call it. May be repeated.");
+    private static readonly Option<string[]> Models =
+        Folders("--model", "A language model's folder; NAME= in front gives the name by which requests call it. May be repeated.");
     private static readonly Option<string[]> Rewards = Folders("--reward", "A reward model's folder, for /v1/score. May be repeated.");
     private static readonly Option<bool> Shift = ModelArguments.ScoreShift();
-    private static readonly Option<string> Host = new("--host") { Description = "The address to listen on. Any other than this machine's own needs an API key.", HelpName = "ADDRESS", DefaultValueFactory = _ => "127.0.0.1" };
+    private static readonly Option<string> Host = new("--host")
+    {
+        Description = "The address to listen on. Any other than this machine's own needs an API key.",
+        HelpName = "ADDRESS",
+        DefaultValueFactory = _ => "127.0.0.1",
+    };
     private static readonly Option<int> Port = ModelArguments.Port(8000);
     private static readonly Option<int> Parallel = ModelArguments.Number("--parallel", 8, 1, "Answers that one model writes at once.");
-    private static readonly Option<int> Queue = ModelArguments.Number("--queue", 64, 0, "Answers that may wait for a place; then requests are refused with 429.");
-    private static readonly Option<int?> Context = ModelArguments.OptionalNumber("--context", 2, "Tokens of prompt and answer together at most, less than the model could, to save memory.");
-    private static readonly Option<string?> KeyFile = new("--api-key-file") { Description = $"A file with the key that requests must show. Default: the variable {KeyVariable}.", HelpName = "FILE" };
+    private static readonly Option<int> Queue =
+        ModelArguments.Number("--queue", 64, 0, "Answers that may wait for a place; then requests are refused with 429.");
+    private static readonly Option<int?> Context =
+        ModelArguments.OptionalNumber("--context", 2, "Tokens of prompt and answer together at most, less than the model could, to save memory.");
+    private static readonly Option<string?> KeyFile =
+        new("--api-key-file") { Description = $"A file with the key that requests must show. Default: the variable {KeyVariable}.", HelpName = "FILE" };
 
-    public static Command Create() => new Command("serve", "Serves models: a chat page and an API as OpenAI's.") { Models, Rewards, Shift, Host, Port, Parallel, Queue, Context, KeyFile }
+    public static Command Create() =>
+        new Command("serve", "Serves models: a chat page and an API as OpenAI's.") { Models, Rewards, Shift, Host, Port, Parallel, Queue, Context, KeyFile }
         .WithExamples(
             "rlhf serve --model runs/polite/stages/03-ppo/model",
             "rlhf serve --model sft=runs/polite/stages/01-sft/model --model ppo=runs/polite/stages/03-ppo/model --reward rm=runs/polite/stages/02-reward/model",
@@ -100,8 +110,10 @@ internal static class ServeCommand
         }
 
         return key!.Length >= ShortestKey && key.All(character => character is > ' ' and < (char)127) ? key
-            : throw new InputException($"{file ?? KeyVariable}: expected a key of at least {ShortestKey} letters, digits and signs without spaces, such as 'openssl rand -hex 32' prints.");
+            : throw new InputException(
+                $"{file ?? KeyVariable}: expected a key of at least {ShortestKey} letters, digits and signs without spaces, such as 'openssl rand -hex 32' prints.");
     }
 
-    private static Option<string[]> Folders(string name, string description) => new(name) { Description = description, HelpName = "[NAME=]DIR", DefaultValueFactory = _ => [] };
+    private static Option<string[]> Folders(string name, string description) =>
+        new(name) { Description = description, HelpName = "[NAME=]DIR", DefaultValueFactory = _ => [] };
 }

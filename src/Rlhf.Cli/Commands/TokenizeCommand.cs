@@ -11,9 +11,15 @@ internal static class TokenizeCommand
 {
     public static Command Create()
     {
-        var model = new Option<string>("--model") { Description = "Folder with tokenizer.json, or vocab.json and merges.txt.", HelpName = "DIR", Required = true };
+        var model = new Option<string>("--model")
+        {
+            Description = "Folder with tokenizer.json, or vocab.json and merges.txt.",
+            HelpName = "DIR",
+            Required = true,
+        };
         var text = new Argument<string?>("text") { Description = "The text; without it standard input is read.", Arity = ArgumentArity.ZeroOrOne };
-        var decode = new Option<string?>("--decode") { Description = "Ids, separated by commas or spaces, that are turned into text instead.", HelpName = "IDS" };
+        var decode =
+            new Option<string?>("--decode") { Description = "Ids, separated by commas or spaces, that are turned into text instead.", HelpName = "IDS" };
         var special = new Option<bool>("--special") { Description = "Adds the special tokens that the tokenizer puts around a text." };
         var json = new Option<bool>("--json") { Description = "One JSON object: ids and tokens, or text." };
         return new Command("tokenize", "Shows how a tokenizer cuts a text into tokens, or what text some ids are.") { model, text, decode, special, json }
@@ -30,7 +36,8 @@ internal static class TokenizeCommand
                 }
                 else
                 {
-                    Encode(parsed.Output(), tokenizer, parsed.GetValue(text) ?? WholeFile.StandardInputText(Limits.StandardInput), parsed.GetValue(special), parsed.GetValue(json));
+                    Encode(parsed.Output(), tokenizer, parsed.GetValue(text) ?? WholeFile.StandardInputText(Limits.StandardInput), parsed.GetValue(special),
+                        parsed.GetValue(json));
                 }
             });
     }
@@ -54,7 +61,9 @@ internal static class TokenizeCommand
     {
         if (Array.FindIndex(ids, id => id >= tokenizer.VocabularySize) is >= 0 and var beyond)
         {
-            throw new InputException(string.Create(CultureInfo.InvariantCulture, $"--decode: the tokenizer has no token {ids[beyond]}; its ids end at {tokenizer.VocabularySize - 1}."));
+            throw new InputException(
+                string.Create(
+                    CultureInfo.InvariantCulture, $"--decode: the tokenizer has no token {ids[beyond]}; its ids end at {tokenizer.VocabularySize - 1}."));
         }
 
         var text = tokenizer.Decode(ids, skipSpecialTokens: false);

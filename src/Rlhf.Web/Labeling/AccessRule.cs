@@ -43,7 +43,9 @@ internal static class Access
         }
         else
         {
-            var (status, message) = user is null ? (StatusCodes.Status401Unauthorized, "Sign in first.") : (StatusCodes.Status403Forbidden, "This is for the owner.");
+            var (status, message) = user is null
+                ? (StatusCodes.Status401Unauthorized, "Sign in first.")
+                : (StatusCodes.Status403Forbidden, "This is for the owner.");
             await WebJson.WriteError(context, settings, status, message);
         }
     });

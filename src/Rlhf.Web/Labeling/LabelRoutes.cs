@@ -29,7 +29,18 @@ internal static class LabelRoutes
     private static object Me(RankingStore store, LabelUser user)
     {
         var settings = store.Settings();
-        return new { user.Name, Owner = user.Role == UserRole.Owner, Progress = store.Progress(user), settings.Paused, settings.Instructions, settings.InstructionsVersion, settings.LeaseMinutes, Flags = AnswerFlags.All };
+        return new
+        {
+            user.Name,
+            Owner = user.Role == UserRole.Owner,
+            Progress = store.Progress(
+            user),
+            settings.Paused,
+            settings.Instructions,
+            settings.InstructionsVersion,
+            settings.LeaseMinutes,
+            Flags = AnswerFlags.All
+        };
     }
 
     private static IResult Next(RankingStore store, LabelUser user, NextRequest request)

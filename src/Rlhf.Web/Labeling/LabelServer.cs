@@ -7,14 +7,16 @@ namespace Rlhf.Web.Labeling;
 /// <summary>The ranking pages over a store.</summary>
 public static class LabelServer
 {
-    // Requests wait for the database on their threads. Of itself the pool starts with one for each core and adds some each second, so fifty people at once would wait for threads.
+    // Requests wait for the database on their threads. Of itself the pool starts with one for each core and adds some each second, so fifty people at once
+    // would wait for threads.
     private const int Threads = 64;
 
     /// <summary>A server; start it with <see cref="WebDefaults.RunAsync"/>.</summary>
     /// <exception cref="InputException">Others could reach it, and nobody has an owner's token.</exception>
     public static WebApplication Create(RankingStore store, WebSettings settings)
     {
-        if (Access.NeedsTokens(store, settings) && !store.Users().Any(user => user is { Role: UserRole.Owner, Revoked: false } && user.Name != RankingStore.LocalName))
+        if (Access.NeedsTokens(store, settings)
+            && !store.Users().Any(user => user is { Role: UserRole.Owner, Revoked: false } && user.Name != RankingStore.LocalName))
         {
             throw new InputException("People must sign in here, and there is no owner yet. Make a token: rlhf label users add NAME --role owner --store STORE");
         }

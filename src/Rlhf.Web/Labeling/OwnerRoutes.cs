@@ -28,7 +28,8 @@ internal static class OwnerRoutes
     {
         Settings = store.Settings(),
         Progress = store.Progress(user),
-        Rounds = store.Rounds().Select(round => (Round: round, Progress: store.Progress(round))).Select(round => new { round.Round, round.Progress.Done, round.Progress.Wanted }),
+        Rounds = store.Rounds().Select(round => (Round: round, Progress: store.Progress(round)))
+            .Select(round => new { round.Round, round.Progress.Done, round.Progress.Wanted }),
         Report = LabelReport.Of(store),
         Arenas = ArenaReport.Of(store),
     };
@@ -107,7 +108,8 @@ internal static class OwnerRoutes
         return new ExportOptions { Round = TextOf(query, "round"), Everything = FlagOf(query, "everything") };
     }
 
-    private static string? TextOf(IQueryCollection query, string name) => query[name] is { Count: > 0 } values && values.ToString() is { Length: > 0 } text ? text : null;
+    private static string? TextOf(IQueryCollection query, string name) =>
+        query[name] is { Count: > 0 } values && values.ToString() is { Length: > 0 } text ? text : null;
 
     private static bool FlagOf(IQueryCollection query, string name) => TextOf(query, name) switch
     {

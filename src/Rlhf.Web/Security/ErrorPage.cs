@@ -27,7 +27,8 @@ internal static class ErrorPage
         };
         context.Response.ContentType = "text/html; charset=utf-8";
         return context.Response.WriteAsync(Page
-            .Replace("{style}", settings.ErrorStyle is { } style ? $"<link rel=\"stylesheet\" href=\"{HtmlEncoder.Default.Encode(style)}\">" : "", StringComparison.Ordinal)
+            .Replace("{style}", settings.ErrorStyle is { } style ? $"<link rel=\"stylesheet\" href=\"{HtmlEncoder.Default.Encode(style)}\">" : "",
+                StringComparison.Ordinal)
             .Replace("{title}", title, StringComparison.Ordinal)
             .Replace("{status}", status.ToString(CultureInfo.InvariantCulture), StringComparison.Ordinal)
             .Replace("{message}", HtmlEncoder.Default.Encode(message), StringComparison.Ordinal));

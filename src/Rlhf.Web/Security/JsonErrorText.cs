@@ -69,7 +69,8 @@ internal static partial class JsonErrorText
         _ => ItemOf(type) is null ? "an object" : "a list",
     };
 
-    private static Type? ItemOf(Type type) => type.IsGenericType && type.IsAssignableTo(typeof(System.Collections.IEnumerable)) ? type.GetGenericArguments()[0] : null;
+    private static Type? ItemOf(Type type) =>
+        type.IsGenericType && type.IsAssignableTo(typeof(System.Collections.IEnumerable)) ? type.GetGenericArguments()[0] : null;
 
     [GeneratedRegex(@"\.\w+|\[\d+\]")]
     private static partial Regex Step();

@@ -45,6 +45,7 @@ internal static class RequestOrigin
         }
 
         return origin is null
-            || (Uri.TryCreate(origin, UriKind.Absolute, out var url) && (IsSame(url.Authority, request.Host.Value) || IsSame(url.Authority, settings.PublicUrl?.Authority)));
+            || (Uri.TryCreate(origin, UriKind.Absolute, out var url)
+                && (IsSame(url.Authority, request.Host.Value) || IsSame(url.Authority, settings.PublicUrl?.Authority)));
     }
 }

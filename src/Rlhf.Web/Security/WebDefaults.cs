@@ -120,7 +120,8 @@ public static class WebDefaults
             await next(context);
             if (context.Response is { HasStarted: false, ContentType: null, StatusCode: StatusCodes.Status404NotFound or StatusCodes.Status405MethodNotAllowed } response)
             {
-                await WebJson.WriteError(context, settings, response.StatusCode, response.StatusCode == StatusCodes.Status404NotFound ? NothingHere : "This address does not take such requests.");
+                await WebJson.WriteError(context, settings, response.StatusCode,
+                    response.StatusCode == StatusCodes.Status404NotFound ? NothingHere : "This address does not take such requests.");
             }
         }
         catch (OperationCanceledException) when (context.RequestAborted.IsCancellationRequested)
@@ -165,7 +166,12 @@ public static class WebDefaults
 
     private static PartitionedRateLimiter<HttpContext> Limiter(Func<HttpContext, string> client, int perMinute)
     {
-        var bucket = new TokenBucketRateLimiterOptions { TokenLimit = perMinute, TokensPerPeriod = Math.Max(1, perMinute / 60), ReplenishmentPeriod = TimeSpan.FromSeconds(1) };
+        var bucket = new TokenBucketRateLimiterOptions
+        {
+            TokenLimit = perMinute,
+            TokensPerPeriod = Math.Max(1, perMinute / 60),
+            ReplenishmentPeriod = TimeSpan.FromSeconds(1),
+        };
         return PartitionedRateLimiter.Create<HttpContext, string>(context => RateLimitPartition.GetTokenBucketLimiter(client(context), _ => bucket));
     }
 

@@ -11,7 +11,8 @@ public sealed record WebSettings
     /// <summary>The port; 0 takes a free one.</summary>
     public int Port { get; init; }
 
-    /// <summary>How people reach the server where a proxy with TLS stands before it: <c>https://label.example.org</c>. Cookies are then sent over TLS only.</summary>
+    /// <summary>How people reach the server where a proxy with TLS stands before it: <c>https://label.example.org</c>. Cookies are then sent over TLS
+    /// only.</summary>
     public Uri? PublicUrl { get; init; }
 
     /// <summary>The most bytes of a request's body.</summary>

@@ -63,7 +63,9 @@ internal sealed record AnswerSettings
             MaxTokens = maxTokens,
             Choices = (int)(body.Whole("n", 1, Limits.RequestChoices) ?? 1),
             Stops = StopsOf(body),
-            Seed = body.Whole("seed", long.MinValue, long.MaxValue) is { } seed ? unchecked((ulong)seed) : BitConverter.ToUInt64(RandomNumberGenerator.GetBytes(8)),
+            Seed = body.Whole("seed", long.MinValue, long.MaxValue) is { } seed
+                ? unchecked((ulong)seed)
+                : BitConverter.ToUInt64(RandomNumberGenerator.GetBytes(8)),
             Streams = streams,
             StreamsUsage = StreamsUsageOf(body, streams),
             TopLogProbabilities = topLogProbabilities,
@@ -91,10 +93,14 @@ internal sealed record AnswerSettings
             return [];
         }
 
-        string[] stops = value.ValueKind == JsonValueKind.Array ? [.. value.EnumerateArray().Select(item => RequestBody.TextOf(item, "stop"))] : [RequestBody.TextOf(value, "stop")];
+        string[] stops = value.ValueKind == JsonValueKind.Array
+            ? [.. value.EnumerateArray().Select(item => RequestBody.TextOf(item, "stop"))]
+            : [RequestBody.TextOf(value, "stop")];
         return stops.Length <= Limits.RequestStops && stops.All(stop => stop.Length is > 0 and <= Limits.RequestStopCharacters)
             ? stops
-            : throw ApiException.Invalid($"Invalid value for 'stop': expected at most {Limits.RequestStops} texts of 1 to {Limits.RequestStopCharacters} characters.", "stop", "invalid_value");
+            : throw ApiException.Invalid(
+                $"Invalid value for 'stop': expected at most {Limits.RequestStops} texts of 1 to {Limits.RequestStopCharacters} characters.", "stop",
+                "invalid_value");
     }
 
     private static bool StreamsUsageOf(RequestBody body, bool streams)

@@ -20,7 +20,8 @@ internal sealed record AnswerPiece(int Choice, string Text, IReadOnlyList<Answer
 internal static class Answers
 {
     /// <summary>
-    /// Asks the model's worker for all answers of a request: to each prompt as many as the settings say. Thrown are a context that is too small and a queue that is full; then
+    /// Asks the model's worker for all answers of a request: to each prompt as many as the settings say. Thrown are a context that is too small and a queue
+    /// that is full; then
     /// nothing was begun.
     /// </summary>
     public static IReadOnlyList<GenerationJob> Begin(ServedLanguageModel model, IReadOnlyList<int[]> prompts, AnswerSettings settings, string parameter)
@@ -54,16 +55,23 @@ internal static class Answers
         return model.Worker.TrySubmit(requests) ?? throw ApiException.Busy();
     }
 
-    /// <summary>The pieces of all answers as they come. Whoever stops listening, by <paramref name="cancellation"/> or by leaving the loop, gives the places free.</summary>
+    /// <summary>The pieces of all answers as they come. Whoever stops listening, by <paramref name="cancellation"/> or by leaving the loop, gives the places
+    /// free.</summary>
     public static async IAsyncEnumerable<AnswerPiece> Pieces(
-        ServedLanguageModel model, IReadOnlyList<GenerationJob> jobs, AnswerSettings settings, bool isChat, [System.Runtime.CompilerServices.EnumeratorCancellation] CancellationToken cancellation)
+        ServedLanguageModel model, IReadOnlyList<GenerationJob> jobs, AnswerSettings settings, bool isChat,
+        [System.Runtime.CompilerServices.EnumeratorCancellation] CancellationToken cancellation)
     {
         var pieces = Channel.CreateUnbounded<AnswerPiece>(new UnboundedChannelOptions { SingleReader = true });
         using var left = CancellationTokenSource.CreateLinkedTokenSource(cancellation);
         try
         {
-            var reading = Task.WhenAll(jobs.Select((job, choice) => Read(choice, job, new AnswerText(model.Tokenizer, job.Request.Prompt, settings.Stops, isChat), pieces.Writer, left.Token)));
-            _ = reading.ContinueWith(done => pieces.Writer.TryComplete(done.Exception?.GetBaseException()), CancellationToken.None, TaskContinuationOptions.ExecuteSynchronously, TaskScheduler.Default);
+            var reading =
+                Task.WhenAll(
+                    jobs.Select(
+                        (job, choice) => Read(
+                            choice, job, new AnswerText(model.Tokenizer, job.Request.Prompt, settings.Stops, isChat), pieces.Writer, left.Token)));
+            _ = reading.ContinueWith(done => pieces.Writer.TryComplete(done.Exception?.GetBaseException()), CancellationToken.None,
+                TaskContinuationOptions.ExecuteSynchronously, TaskScheduler.Default);
             await foreach (var piece in pieces.Reader.ReadAllAsync(cancellation))
             {
                 yield return piece;
@@ -111,7 +119,8 @@ internal static class Answers
         }
 
         var rest = text.Flush();
-        pieces.TryWrite(new AnswerPiece(choice, rest, TokensBefore(text.Stopped ? text.Released : int.MaxValue), drawn, ended || text.Stopped ? "stop" : "length"));
+        pieces.TryWrite(
+            new AnswerPiece(choice, rest, TokensBefore(text.Stopped ? text.Released : int.MaxValue), drawn, ended || text.Stopped ? "stop" : "length"));
 
         List<AnswerToken> TokensBefore(int end)
         {

@@ -23,7 +23,8 @@ internal sealed class ApiException(int status, string message, string type, stri
 
     /// <summary>What went wrong while an answer was written.</summary>
     public static ApiException Of(Exception failure) => failure as ApiException
-        ?? new(StatusCodes.Status500InternalServerError, failure is RunFailedException ? failure.Message : "The server failed; its log says why.", "server_error");
+        ?? new(StatusCodes.Status500InternalServerError, failure is RunFailedException ? failure.Message : "The server failed; its log says why.",
+            "server_error");
 
     public JsonObject ToJson() => Body(Message, type, parameter, code);
 

@@ -10,7 +10,8 @@ namespace Rlhf.Web.Serving;
 /// <summary><c>/v1/chat/completions</c> and <c>/v1/completions</c>: answers to conversations and continuations of texts, at once or as a stream.</summary>
 internal sealed class CompletionRoutes(ServedModels models, TextWriter log)
 {
-    private static readonly string[] NotHere = ["tools", "functions", "audio", "modalities", "prediction", "web_search_options", "reasoning_effort", "verbosity"];
+    private static readonly string[] NotHere =
+        ["tools", "functions", "audio", "modalities", "prediction", "web_search_options", "reasoning_effort", "verbosity"];
 
     /// <summary>What differs between the two routes.</summary>
     /// <param name="Model">Who answers.</param>
@@ -66,12 +67,15 @@ internal sealed class CompletionRoutes(ServedModels models, TextWriter log)
             body.OnlyNeutral(name, value => value.ValueKind == JsonValueKind.String && value.GetString() is "none" or "auto");
         }
 
-        body.OnlyNeutral("response_format", value => value.ValueKind == JsonValueKind.Object && value.TryGetProperty("type", out var type) && type.ValueEquals("text"));
+        body.OnlyNeutral(
+            "response_format", value => value.ValueKind == JsonValueKind.Object && value.TryGetProperty("type", out var type) && type.ValueEquals("text"));
         body.MayHave("parallel_tool_calls");
         var mayLeaveOut = MayLeaveOut(body);
         body.RejectUnknown();
         var request = await ServedModel.Encoding(
-            () => mayLeaveOut ? Fitting(model, messages, settings, context.RequestAborted) : new Request(model, [model.Encode(messages)], settings, IsChat: true), context.RequestAborted);
+            () => mayLeaveOut
+                ? Fitting(model, messages, settings, context.RequestAborted)
+                : new Request(model, [model.Encode(messages)], settings, IsChat: true), context.RequestAborted);
         await Answer(context, request, "messages");
     }
 
@@ -166,7 +170,8 @@ internal sealed class CompletionRoutes(ServedModels models, TextWriter log)
         return json;
     }
 
-    private static async IAsyncEnumerable<JsonObject> Chunks(Request request, IAsyncEnumerable<AnswerPiece> pieces, [EnumeratorCancellation] CancellationToken cancellation)
+    private static async IAsyncEnumerable<JsonObject> Chunks(
+        Request request, IAsyncEnumerable<AnswerPiece> pieces, [EnumeratorCancellation] CancellationToken cancellation)
     {
         var drawn = 0;
         if (request.IsChat)

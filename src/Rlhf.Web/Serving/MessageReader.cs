@@ -15,7 +15,9 @@ internal static class MessageReader
         }
 
         Message[] messages = [.. value.EnumerateArray().Select((item, i) => ReadOne(item, FormattableString.Invariant($"{name}[{i}]")))];
-        return messages[^1].Role != "assistant" ? messages : throw ApiException.Invalid("The last message is the assistant's: nothing is left to answer.", name);
+        return messages[^1].Role != "assistant"
+            ? messages
+            : throw ApiException.Invalid("The last message is the assistant's: nothing is left to answer.", name);
     }
 
     private static Message ReadOne(JsonElement item, string name)
@@ -27,21 +29,27 @@ internal static class MessageReader
 
         foreach (var property in item.EnumerateObject())
         {
-            if (property.Name is not ("role" or "content" or "name" or "refusal") && property.Value.ValueKind is not (JsonValueKind.Null or JsonValueKind.Undefined))
+            if (property.Name is not ("role" or "content" or "name" or "refusal")
+                && property.Value.ValueKind is not (JsonValueKind.Null or JsonValueKind.Undefined))
             {
                 throw ApiException.Invalid($"Unknown parameter: '{name}.{property.Name}'.", name, "unknown_parameter");
             }
         }
 
-        var role = item.TryGetProperty("role", out var given) ? RequestBody.TextOf(given, name + ".role") : throw ApiException.Invalid($"Missing required parameter: '{name}.role'.", name, "missing_required_parameter");
+        var role = item.TryGetProperty("role", out var given)
+            ? RequestBody.TextOf(given, name + ".role")
+            : throw ApiException.Invalid($"Missing required parameter: '{name}.role'.", name, "missing_required_parameter");
         return new Message(
             role switch
             {
                 "system" or "developer" => "system",
                 "user" or "assistant" => role,
-                _ => throw ApiException.Invalid($"Invalid value for '{name}.role': expected system, developer, user or assistant, found '{role}'.", name + ".role", "invalid_value"),
+                _ => throw ApiException.Invalid(
+                    $"Invalid value for '{name}.role': expected system, developer, user or assistant, found '{role}'.", name + ".role", "invalid_value"),
             },
-            item.TryGetProperty("content", out var content) ? ContentOf(content, name + ".content", role == "assistant") : throw ApiException.Invalid($"Missing required parameter: '{name}.content'.", name, "missing_required_parameter"));
+            item.TryGetProperty("content", out var content)
+                ? ContentOf(content, name + ".content", role == "assistant")
+                : throw ApiException.Invalid($"Missing required parameter: '{name}.content'.", name, "missing_required_parameter"));
     }
 
     private static string ContentOf(JsonElement content, string name, bool mayBeNull) => content.ValueKind switch
@@ -52,7 +60,8 @@ internal static class MessageReader
     };
 
     private static string PartOf(JsonElement part, string name) =>
-        part.ValueKind == JsonValueKind.Object && part.TryGetProperty("type", out var type) && type.ValueKind == JsonValueKind.String && type.ValueEquals("text") && part.TryGetProperty("text", out var text)
+        part.ValueKind == JsonValueKind.Object && part.TryGetProperty("type", out var type) && type.ValueKind == JsonValueKind.String
+            && type.ValueEquals("text") && part.TryGetProperty("text", out var text)
             ? RequestBody.TextOf(text, name)
             : throw RequestBody.Wrong(name, "text or parts of type text", part);
 }

@@ -16,7 +16,8 @@ public static class ModelServer
     {
         if (apiKey is null && !settings.IsLoopback)
         {
-            throw new InputException($"--host {settings.Host} can be reached from other machines, so an API key is needed: --api-key-file FILE or the variable RLHF_API_KEY.");
+            throw new InputException(
+                $"--host {settings.Host} can be reached from other machines, so an API key is needed: --api-key-file FILE or the variable RLHF_API_KEY.");
         }
 
         settings = settings with { MaximumBodyBytes = Limits.RequestBody, ErrorBody = ApiException.Body, ErrorStyle = "/chat.css" };
@@ -36,7 +37,8 @@ public static class ModelServer
         }
 
         app.MapFallback("/v1/{**rest}", context => throw new ApiException(
-            StatusCodes.Status404NotFound, $"Unknown request URL: {context.Request.Method} {context.Request.Path}.", ApiException.InvalidRequest, code: "unknown_url"));
+            StatusCodes.Status404NotFound, $"Unknown request URL: {context.Request.Method} {context.Request.Path}.", ApiException.InvalidRequest,
+            code: "unknown_url"));
         return app;
     }
 

@@ -44,7 +44,8 @@ internal static class PromptReader
             throw model.TooLong(Name);
         }
 
-        int[] ids = [.. value.EnumerateArray().Select(item => item.ValueKind == JsonValueKind.Number && item.TryGetInt32(out var id) && id >= 0 && id < model.Decoder.Config.VocabularySize
+        int[] ids = [.. value.EnumerateArray()
+            .Select(item => item.ValueKind == JsonValueKind.Number && item.TryGetInt32(out var id) && id >= 0 && id < model.Decoder.Config.VocabularySize
             ? id
             : throw RequestBody.Wrong(Name, FormattableString.Invariant($"token ids from 0 to {model.Decoder.Config.VocabularySize - 1}"), item))];
         return ids.Length > 0 ? ids : throw ApiException.Invalid("Invalid value for 'prompt': expected at least one token id.", Name, "invalid_value");

@@ -23,7 +23,8 @@ internal sealed class RequestBody : IDisposable
 
         try
         {
-            var document = await JsonDocument.ParseAsync(request.Body, new JsonDocumentOptions { MaxDepth = Limits.RequestDepth, AllowDuplicateProperties = false }, request.HttpContext.RequestAborted);
+            var document = await JsonDocument.ParseAsync(
+                request.Body, new JsonDocumentOptions { MaxDepth = Limits.RequestDepth, AllowDuplicateProperties = false }, request.HttpContext.RequestAborted);
             if (document.RootElement.ValueKind == JsonValueKind.Object)
             {
                 return new RequestBody(document);
@@ -46,7 +47,8 @@ internal sealed class RequestBody : IDisposable
         return _document.RootElement.TryGetProperty(name, out var value) && value.ValueKind != JsonValueKind.Null ? value : null;
     }
 
-    public JsonElement Get(string name) => Find(name) ?? throw ApiException.Invalid($"Missing required parameter: '{name}'.", name, "missing_required_parameter");
+    public JsonElement Get(string name) =>
+        Find(name) ?? throw ApiException.Invalid($"Missing required parameter: '{name}'.", name, "missing_required_parameter");
 
     public double? Number(string name, double least, double most) => Find(name) is not { } value ? null
         : value.ValueKind == JsonValueKind.Number && value.TryGetDouble(out var number) && number >= least && number <= most ? number
@@ -84,15 +86,18 @@ internal sealed class RequestBody : IDisposable
         foreach (var property in _document.RootElement.EnumerateObject().Where(property => !_known.Contains(property.Name)))
         {
             var nearest = NearestName.Of(property.Name, [.. _known]);
-            throw ApiException.Invalid($"Unknown parameter: '{property.Name}'.{(nearest is null ? "" : $" Did you mean '{nearest}'?")}", property.Name, "unknown_parameter");
+            throw ApiException.Invalid(
+                $"Unknown parameter: '{property.Name}'.{(nearest is null ? "" : $" Did you mean '{nearest}'?")}", property.Name, "unknown_parameter");
         }
     }
 
-    public static string TextOf(JsonElement value, string name) => value.ValueKind == JsonValueKind.String ? value.GetString()! : throw Wrong(name, "a string", value);
+    public static string TextOf(JsonElement value, string name) =>
+        value.ValueKind == JsonValueKind.String ? value.GetString()! : throw Wrong(name, "a string", value);
 
     public static ApiException Wrong(string name, string expected, JsonElement found)
     {
         var text = found.ValueKind is JsonValueKind.Object or JsonValueKind.Array ? $"an {found.ValueKind.ToString().ToLowerInvariant()}" : found.GetRawText();
-        return ApiException.Invalid($"Invalid value for '{name}': expected {expected}, found {(text.Length > 60 ? text[..60] + "..." : text)}.", name, "invalid_value");
+        return ApiException.Invalid(
+            $"Invalid value for '{name}': expected {expected}, found {(text.Length > 60 ? text[..60] + "..." : text)}.", name, "invalid_value");
     }
 }

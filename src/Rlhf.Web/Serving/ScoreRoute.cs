@@ -27,7 +27,15 @@ internal sealed class ScoreRoute(ServedModels models)
                 ["object"] = "list",
                 ["model"] = model.Name,
                 ["system_fingerprint"] = model.Fingerprint,
-                ["data"] = new JsonArray([.. scores.Select((score, i) => new JsonObject { ["object"] = "score", ["index"] = i, ["score"] = Finite(score), ["tokens"] = sequences[i].Tokens.Length })]),
+                ["data"] = new JsonArray(
+                    [.. scores.Select(
+                        (score, i) => new JsonObject
+                        {
+                            ["object"] = "score",
+                            ["index"] = i,
+                            ["score"] = Finite(score),
+                            ["tokens"] = sequences[i].Tokens.Length,
+                        })]),
                 ["usage"] = new JsonObject { ["prompt_tokens"] = tokens, ["total_tokens"] = tokens },
             },
             WebJson.Options,
@@ -42,7 +50,9 @@ internal sealed class ScoreRoute(ServedModels models)
             throw ApiException.Invalid("Give either 'prompt' or 'messages'.", "prompt", "missing_required_parameter");
         }
 
-        return messages is { } turns ? Prompt.FromConversation(MessageReader.Read(turns, "messages")) : Prompt.FromText(RequestBody.TextOf(prompt!.Value, "prompt"));
+        return messages is { } turns
+            ? Prompt.FromConversation(MessageReader.Read(turns, "messages"))
+            : Prompt.FromText(RequestBody.TextOf(prompt!.Value, "prompt"));
     }
 
     private static string[] AnswersOf(JsonElement value)
@@ -53,7 +63,9 @@ internal sealed class ScoreRoute(ServedModels models)
         }
 
         string[] answers = [.. value.EnumerateArray().Select(item => RequestBody.TextOf(item, "answers"))];
-        return answers.All(answer => answer.Length > 0) ? answers : throw ApiException.Invalid("Invalid value for 'answers': an answer is empty.", "answers", "invalid_value");
+        return answers.All(answer => answer.Length > 0)
+            ? answers
+            : throw ApiException.Invalid("Invalid value for 'answers': an answer is empty.", "answers", "invalid_value");
     }
 
     private static EncodedSequence[] EncodeAll(ServedRewardModel model, Prompt prompt, string[] answers, CancellationToken cancellation)
@@ -73,7 +85,8 @@ internal sealed class ScoreRoute(ServedModels models)
         EncodedSequence encoded;
         try
         {
-            encoded = model.Encoder.EncodeAnswer(new Demonstration(name, prompt, Message.FromAssistant(answer), TrainOnAllTurns: false, new RowPosition(name, 1, 1)))!;
+            encoded = model.Encoder.EncodeAnswer(
+                new Demonstration(name, prompt, Message.FromAssistant(answer), TrainOnAllTurns: false, new RowPosition(name, 1, 1)))!;
         }
         catch (TooManyTokensException)
         {
@@ -86,8 +99,11 @@ internal sealed class ScoreRoute(ServedModels models)
 
         var context = model.Decoder.Config.ContextLength;
         return encoded.Tokens.Length <= context ? encoded : throw ApiException.Invalid(
-            FormattableString.Invariant($"This model's maximum context length is {context} tokens. However, the prompt and {name} have {encoded.Tokens.Length}. Please shorten them."), "answers", "context_length_exceeded");
+            FormattableString.Invariant(
+                $"This model's maximum context length is {context} tokens. However, the prompt and {name} have {encoded.Tokens.Length}. Please shorten them."),
+                "answers", "context_length_exceeded");
     }
 
-    private static float Finite(float score) => float.IsFinite(score) ? score : throw new RunFailedException("The reward model gave a score that is not finite: its weights are broken.");
+    private static float Finite(float score) =>
+        float.IsFinite(score) ? score : throw new RunFailedException("The reward model gave a score that is not finite: its weights are broken.");
 }

@@ -33,7 +33,8 @@ public abstract class ServedModel : IDisposable
             Fingerprint = "fp_" + model.Hash[..12];
             if (Tokenizer.VocabularySize > Decoder.Config.VocabularySize)
             {
-                throw new InputException($"{folder}: the tokenizer has {Tokenizer.VocabularySize} tokens, the model only {Decoder.Config.VocabularySize}: the folder's tokenizer is not this model's.");
+                throw new InputException(
+                    $"{folder}: the tokenizer has {Tokenizer.VocabularySize} tokens, the model only {Decoder.Config.VocabularySize}: the folder's tokenizer is not this model's.");
             }
         }
         catch
@@ -82,7 +83,9 @@ public abstract class ServedModel : IDisposable
 
     /// <summary>The refusal of a text that cannot fit, however few tokens it had.</summary>
     internal ApiException TooLong(string parameter) => ApiException.Invalid(
-        FormattableString.Invariant($"This model's maximum context length is {Context} tokens. However, the {parameter} has more. Please reduce the length of the {parameter}."), parameter, "context_length_exceeded");
+        FormattableString.Invariant(
+            $"This model's maximum context length is {Context} tokens. However, the {parameter} has more. Please reduce the length of the {parameter}."),
+            parameter, "context_length_exceeded");
 
     /// <inheritdoc/>
     public void Dispose()
@@ -127,7 +130,8 @@ public sealed class ServedLanguageModel : ServedModel
 
     /// <summary>A text as it is; the empty one is the beginning-of-sequence token alone.</summary>
     internal int[] Encode(string text) => text.Length > 0 ? EncodeUpToContext(_plain, Prompt.FromText(text), "prompt") ?? throw TooLong("prompt")
-        : [Tokenizer.BeginningOfSequence ?? throw ApiException.Invalid("The prompt is empty and the tokenizer has no beginning-of-sequence token: give some text to continue.", "prompt")];
+        : [Tokenizer.BeginningOfSequence ?? throw ApiException.Invalid(
+            "The prompt is empty and the tokenizer has no beginning-of-sequence token: give some text to continue.", "prompt")];
 
     /// <inheritdoc/>
     protected override void Dispose(bool disposing)
@@ -188,7 +192,9 @@ public sealed class ServedRewardModel : ServedModel
             await _turn.WaitAsync(cancellation);
             try
             {
-                return await Task.Run(() => _scorer.Rewards([.. answers.Select(static answer => answer.Tokens)], [.. answers.Select(static answer => answer.PromptLength)]), CancellationToken.None);
+                return await Task.Run(
+                    () => _scorer.Rewards([.. answers.Select(static answer => answer.Tokens)], [.. answers.Select(static answer => answer.PromptLength)]),
+                    CancellationToken.None);
             }
             finally
             {

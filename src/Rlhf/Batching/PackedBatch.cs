@@ -25,7 +25,8 @@ public sealed class PackedBatch
     /// <summary>Spans of the sequences, in the order they were added.</summary>
     public ReadOnlySpan<SequenceSpan> Sequences => System.Runtime.InteropServices.CollectionsMarshal.AsSpan(_sequences);
 
-    /// <summary>The spans as the last block's attention sees them: a sequence's first query is its first target row, since nobody reads the output of those before it.</summary>
+    /// <summary>The spans as the last block's attention sees them: a sequence's first query is its first target row, since nobody reads the output of those
+    /// before it.</summary>
     public ReadOnlySpan<SequenceSpan> LastSequences => System.Runtime.InteropServices.CollectionsMarshal.AsSpan(_lastSequences);
 
     /// <summary>Token ids [N].</summary>
@@ -60,7 +61,8 @@ public sealed class PackedBatch
     }
 
     /// <summary>
-    /// Adds a whole sequence. Its tokens from <paramref name="firstTarget"/> on are targets, unless <paramref name="targetMask"/> (one flag per token) says otherwise; a
+    /// Adds a whole sequence. Its tokens from <paramref name="firstTarget"/> on are targets, unless <paramref name="targetMask"/> (one flag per token) says
+    /// otherwise; a
     /// sequence's first token is never one.
     /// </summary>
     public void Add(ReadOnlySpan<int> tokens, int firstTarget, IDevice device, AttentionShape shape, bool[]? targetMask = null)
@@ -83,7 +85,8 @@ public sealed class PackedBatch
     }
 
     /// <summary>
-    /// Adds the sequences of a family, their prompt's rows once. Targets are the response tokens, sequence by sequence as <see cref="Add"/> has them, or each sequence's last row. The
+    /// Adds the sequences of a family, their prompt's rows once. Targets are the response tokens, sequence by sequence as <see cref="Add"/> has them, or each
+    /// sequence's last row. The
     /// outputs have the bits that sequences on their own would have.
     /// </summary>
     public void AddFamily(IReadOnlyList<int[]> sequences, PromptFamily family, bool lastRowOnly, IDevice device, AttentionShape shape)
@@ -122,7 +125,8 @@ public sealed class PackedBatch
         }
     }
 
-    /// <summary>Adds the next tokens of a sequence whose <paramref name="past"/> earlier ones are in a cache; its last row is a target row if <paramref name="wanted"/>.</summary>
+    /// <summary>Adds the next tokens of a sequence whose <paramref name="past"/> earlier ones are in a cache; its last row is a target row if
+    /// <paramref name="wanted"/>.</summary>
     public void AddContinuation(ReadOnlySpan<int> tokens, int past, long store, int capacity, bool wanted)
     {
         AddRows(tokens, new SequenceSpan(Rows, tokens.Length, past, store, capacity));

@@ -3,7 +3,8 @@ using System.Runtime.InteropServices;
 namespace Rlhf.Batching;
 
 /// <summary>
-/// Neighbouring sequences [<paramref name="Start"/>, <paramref name="End"/>) that begin with the same <paramref name="PromptLength"/> tokens and go through a model together: the prompt's
+/// Neighbouring sequences [<paramref name="Start"/>, <paramref name="End"/>) that begin with the same <paramref name="PromptLength"/> tokens and go through a
+/// model together: the prompt's
 /// rows stand in the batch once.
 /// </summary>
 public readonly record struct PromptFamily(int Start, int End, int PromptLength)
@@ -35,7 +36,8 @@ public static class PromptFamilies
         for (int start = 0, end; start < sequences.Count; start = end)
         {
             var prompt = promptLengths?[start] ?? 0;
-            for (end = start + 1; prompt > 0 && end < sequences.Count && promptLengths![end] == prompt && Prompt(sequences[end], prompt).SequenceEqual(Prompt(sequences[start], prompt)); end++)
+            for (end = start + 1; prompt > 0 && end < sequences.Count && promptLengths![end] == prompt
+                && Prompt(sequences[end], prompt).SequenceEqual(Prompt(sequences[start], prompt)); end++)
             {
             }
 
@@ -44,7 +46,8 @@ public static class PromptFamilies
     }
 
     /// <summary>
-    /// The families in groups of at most <paramref name="rows"/> rows (<see cref="RowBudget"/>). A family that is larger is cut between its answers, and each part brings the prompt.
+    /// The families in groups of at most <paramref name="rows"/> rows (<see cref="RowBudget"/>). A family that is larger is cut between its answers, and each
+    /// part brings the prompt.
     /// </summary>
     public static IEnumerable<PromptFamily[]> Split(IReadOnlyList<int[]> sequences, IReadOnlyList<int>? promptLengths, int rows)
     {

@@ -4,7 +4,8 @@ namespace Rlhf.Batching;
 public static class RowBudget
 {
     /// <summary>
-    /// Groups [start, end) of at most <paramref name="rows"/> tokens, as few as there can be, and then as equal as they can be; a sequence longer than that is a group of its own. Neighbours stay
+    /// Groups [start, end) of at most <paramref name="rows"/> tokens, as few as there can be, and then as equal as they can be; a sequence longer than that is
+    /// a group of its own. Neighbours stay
     /// neighbours, so a row's number among all rows, which decides its dropout, does not depend on the budget.
     /// </summary>
     /// <param name="count">Sequences.</param>

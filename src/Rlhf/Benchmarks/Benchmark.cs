@@ -8,7 +8,8 @@ using Rlhf.Training;
 namespace Rlhf.Benchmarks;
 
 /// <summary>
-/// Times the steps of the recipe on random weights and tokens, through the trainers that real runs use. SFT, rollout, scoring and the reward model: the best of some repetitions; the PPO update: once, after one
+/// Times the steps of the recipe on random weights and tokens, through the trainers that real runs use. SFT, rollout, scoring and the reward model: the best of
+/// some repetitions; the PPO update: once, after one
 /// over a minibatch.
 /// </summary>
 public sealed class Benchmark : IDisposable
@@ -98,7 +99,8 @@ public sealed class Benchmark : IDisposable
         Rollout? rollout = null;
         int Repetitions(BenchmarkPhase phase) => phases.Contains(phase) ? _repetitions : 1;
         yield return Timed(
-            BenchmarkPhase.Rollout, Repetitions(BenchmarkPhase.Rollout), _ => answers = trainer.Sample(prompts, stream: 1, _shape.ResponseLengths), ("tokens", _shape.ResponseLengths.Sum()));
+            BenchmarkPhase.Rollout, Repetitions(BenchmarkPhase.Rollout), _ => answers = trainer.Sample(prompts, stream: 1, _shape.ResponseLengths),
+            ("tokens", _shape.ResponseLengths.Sum()));
         if (phases.Any(static phase => phase is BenchmarkPhase.Score or BenchmarkPhase.Update))
         {
             yield return Timed(BenchmarkPhase.Score, Repetitions(BenchmarkPhase.Score), _ => rollout = trainer.Score(answers));

@@ -18,7 +18,8 @@ public sealed record CheckedQuantity(string Name, int Numbers, double Difference
 }
 
 /// <summary>
-/// Does the steps that <see cref="Benchmark"/> times, on a small model and through the same trainers, and once more by <see cref="PlainDecoder"/>, and compares losses, log-probabilities, values, rewards,
+/// Does the steps that <see cref="Benchmark"/> times, on a small model and through the same trainers, and once more by <see cref="PlainDecoder"/>, and compares
+/// losses, log-probabilities, values, rewards,
 /// advantages and updated weights.
 /// </summary>
 public sealed class BenchmarkCheck
@@ -28,10 +29,13 @@ public sealed class BenchmarkCheck
     private const double LearningRate = 1e-3;
     private const double ShareOfRounding = 0.75;
 
-    // AdamW divides by sqrt(v) + epsilon. With the usual 1e-8 a gradient that is zero but for rounding (that of a key's bias) moves its weight by the whole learning rate, in either direction.
+    // AdamW divides by sqrt(v) + epsilon. With the usual 1e-8 a gradient that is zero but for rounding (that of a key's bias) moves its weight by the whole
+    // learning rate, in either direction.
     private static readonly AdamOptions Adam = new() { Epsilon = 1e-4, WeightDecay = 0.01 };
 
-    private static readonly BenchmarkShape Shape = new("check", 512, 96, 2, 4, 4, 40, [5, 40, 17, 33], [30, 8, 45, 1], Minibatch: 4, Epochs: 2) { RankedPrompts = 2, RankedAnswers = 3, RankedTokens = 24 };
+    private static readonly BenchmarkShape Shape = new(
+        "check", 512, 96, 2, 4, 4, 40, [5, 40, 17, 33], [30, 8, 45, 1], Minibatch: 4, Epochs: 2)
+    { RankedPrompts = 2, RankedAnswers = 3, RankedTokens = 24 };
 
     private static readonly BenchmarkOptions Options = new(Shape, Adam, LearningRate, Epochs: 1);
 
@@ -50,19 +54,27 @@ public sealed class BenchmarkCheck
     public static IReadOnlyList<CheckedQuantity> Run(IDevice device) => Run(device, device.Precision);
 
     /// <summary>Compares what a device computes with what one of a precision should.</summary>
-    internal static IReadOnlyList<CheckedQuantity> Run(IDevice device, Precision operands) => operands == Precision.F32 ? WithinFloat32(device) : WithinBFloat16(device);
+    internal static IReadOnlyList<CheckedQuantity> Run(IDevice device, Precision operands) =>
+        operands == Precision.F32 ? WithinFloat32(device) : WithinBFloat16(device);
 
-    /// <summary>The plain path is exact: what is allowed is what the rounding of float32 was measured to do at this size, with room for other orders of sums.</summary>
+    /// <summary>The plain path is exact: what is allowed is what the rounding of float32 was measured to do at this size, with room for other orders of
+    /// sums.</summary>
     private static CheckedQuantity[] WithinFloat32(IDevice device) =>
-        [.. Comparisons(device, Precision.F32).Select(static one => new CheckedQuantity(one.Name, one.Plain.Length, LargestDifference(one.Plain, one.Found), one.IsWeights ? 5e-3 : 2e-5))];
+        [.. Comparisons(device, Precision.F32)
+            .Select(static one => new CheckedQuantity(one.Name, one.Plain.Length, LargestDifference(one.Plain, one.Found), one.IsWeights ? 5e-3 : 2e-5))];
 
     /// <summary>
-    /// The plain path rounds its operands to bfloat16, too, and is exact otherwise. What is allowed is a share of what this rounding does to the quantity: of the difference between the plain path with and
-    /// without it. Not much less: an operand near the middle of two neighbours falls to the other side when its last float32 bits differ, and each that does moves the operands after it, so up to
-    /// 0.55 of it was found (oneDNN 2.6.3, Zen 4), from which the share was chosen. Not all of it: then operands that were not rounded, or rounded twice as far, would pass.
+    /// The plain path rounds its operands to bfloat16, too, and is exact otherwise. What is allowed is a share of what this rounding does to the quantity: of
+    /// the difference between the plain path with and
+    /// without it. Not much less: an operand near the middle of two neighbours falls to the other side when its last float32 bits differ, and each that does
+    /// moves the operands after it, so up to
+    /// 0.55 of it was found (oneDNN 2.6.3, Zen 4), from which the share was chosen. Not all of it: then operands that were not rounded, or rounded twice as
+    /// far, would pass.
     /// </summary>
-    private static CheckedQuantity[] WithinBFloat16(IDevice device) => [.. Comparisons(device, Precision.Bf16).Zip(Comparisons(device, Precision.F32), static (rounded, exact) =>
-        new CheckedQuantity(rounded.Name, rounded.Plain.Length, RootMeanSquare(rounded.Plain, rounded.Found), ShareOfRounding * RootMeanSquare(rounded.Plain, exact.Plain)))];
+    private static CheckedQuantity[] WithinBFloat16(IDevice device) =>
+        [.. Comparisons(device, Precision.Bf16).Zip(Comparisons(device, Precision.F32), static (rounded, exact) =>
+        new CheckedQuantity(
+            rounded.Name, rounded.Plain.Length, RootMeanSquare(rounded.Plain, rounded.Found), ShareOfRounding * RootMeanSquare(rounded.Plain, exact.Plain)))];
 
     private static List<Comparison> Comparisons(IDevice device, Precision operands)
     {
@@ -94,7 +106,8 @@ public sealed class BenchmarkCheck
         reference.Freeze();
         reward.Freeze();
         using var arena = new Arena(policy.Device);
-        using var trainer = new PpoTrainer(Options.Ppo, new PpoModels(policy, reference, reward, value, Second: null), _data.Prompts(), [], [], Seed, _host, evaluate: null, arena);
+        using var trainer = new PpoTrainer(
+            Options.Ppo, new PpoModels(policy, reference, reward, value, Second: null), _data.Prompts(), [], [], Seed, _host, evaluate: null, arena);
 
         var sampled = trainer.Sample(_data.Prompts(), Step, Shape.ResponseLengths);
         var rollout = trainer.Score(sampled);
@@ -102,7 +115,8 @@ public sealed class BenchmarkCheck
         {
             var (tokens, prompt) = (answer.Tokens, answer.Prompt.Length);
             return new PlainAnswer(
-                tokens, prompt, plainPolicy.Forward(tokens).LogProbabilities(prompt), plainReference.Forward(tokens).LogProbabilities(prompt), plainValue.Forward(tokens).Scalars()[(prompt - 1)..^1],
+                tokens, prompt, plainPolicy.Forward(tokens).LogProbabilities(prompt), plainReference.Forward(tokens).LogProbabilities(prompt),
+                plainValue.Forward(tokens).Scalars()[(prompt - 1)..^1],
                 plainReward.Forward(tokens).Scalars()[^1]);
         })];
         double[][] advantages = [.. answers.Select(static answer => answer.Advantages(Options.Ppo.KlCoefficient, Options.Ppo.Gamma, Options.Ppo.Lambda))];
@@ -121,7 +135,8 @@ public sealed class BenchmarkCheck
     }
 
     /// <summary>The epochs of a PPO step whose minibatch is all answers; mean losses.</summary>
-    private static (double Policy, double Value) PlainUpdate(PlainDecoder policy, Decoder policyModel, PlainDecoder value, Decoder valueModel, PlainAnswer[] answers, double[][] advantages)
+    private static (double Policy, double Value) PlainUpdate(
+        PlainDecoder policy, Decoder policyModel, PlainDecoder value, Decoder valueModel, PlainAnswer[] answers, double[][] advantages)
     {
         var policyOptimizer = new PlainOptimizer(policy, policyModel, Adam, Options.Ppo.MaxGradientNorm!.Value);
         var valueOptimizer = new PlainOptimizer(value, valueModel, Adam, Options.Ppo.MaxGradientNorm!.Value);
@@ -162,7 +177,8 @@ public sealed class BenchmarkCheck
         var model = new Decoder(_device, Shape.Config, kind, trainable);
         var numbers = new float[model.Parameters.Length];
         Philox.Normal(numbers, Seed, seed, 0.1f);
-        foreach (var gain in model.Layout.Parameters.Where(static parameter => !parameter.Decays && !parameter.Name.EndsWith(".bias", StringComparison.Ordinal)))
+        foreach (var gain in model.Layout.Parameters.Where(
+            static parameter => !parameter.Decays && !parameter.Name.EndsWith(".bias", StringComparison.Ordinal)))
         {
             for (var i = gain.Offset; i < gain.Offset + gain.Length; i++)
             {
@@ -184,7 +200,8 @@ public sealed class BenchmarkCheck
         var found = new float[model.Parameters.Length];
         _device.CopyOut(model.Parameters, found);
         double[] InRates(IEnumerable<double> numbers) => [.. numbers.Select(static number => number / LearningRate)];
-        _comparisons.Add(new Comparison($"{name} (of the learning rate)", InRates(plain.Parameters), InRates(found.Select(static value => (double)value)), IsWeights: true));
+        _comparisons.Add(
+            new Comparison($"{name} (of the learning rate)", InRates(plain.Parameters), InRates(found.Select(static value => (double)value)), IsWeights: true));
     }
 
     private PlainDecoder Plain(Decoder model) => new(model, _operands);

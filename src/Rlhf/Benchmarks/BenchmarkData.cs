@@ -15,13 +15,15 @@ internal sealed class BenchmarkData(BenchmarkShape shape, ulong seed)
 
     /// <summary>Sequences of an SFT step; every token but the first is a target.</summary>
     public EncodedSequence[] Sft() =>
-        [.. Enumerable.Range(0, shape.SftRows).Select(row => new EncodedSequence(Tokens(Stream.Sft, row, shape.SftTokens), 1, null, Name(row), Truncated: false))];
+        [.. Enumerable.Range(0, shape.SftRows)
+            .Select(row => new EncodedSequence(Tokens(Stream.Sft, row, shape.SftTokens), 1, null, Name(row), Truncated: false))];
 
     /// <summary>Prompts of a PPO step.</summary>
     public int[][] Prompts() => [.. shape.PromptLengths.Select((length, row) => Tokens(Stream.Prompts, row, length))];
 
     /// <summary>
-    /// Rankings of K answers without ties, the first answer the best. Half of each sequence is the prompt: the same for all answers of a ranking, or one for each answer.
+    /// Rankings of K answers without ties, the first answer the best. Half of each sequence is the prompt: the same for all answers of a ranking, or one for
+    /// each answer.
     /// </summary>
     public EncodedRanking[] Rankings(bool samePrompt) => [.. Enumerable.Range(0, shape.RankedPrompts).Select(prompt => Ranking(prompt, samePrompt))];
 
@@ -31,7 +33,8 @@ internal sealed class BenchmarkData(BenchmarkShape shape, ulong seed)
         EncodedSequence[] answers = [.. Enumerable.Range(prompt * k, k).Select(row =>
         {
             var promptTokens = Tokens(Stream.RankedPrompts, samePrompt ? prompt * k : row, promptLength);
-            return new EncodedSequence([.. promptTokens, .. Tokens(Stream.RankedAnswers, row, shape.RankedTokens - promptLength)], promptLength, null, Name(row), Truncated: false);
+            return new EncodedSequence(
+                [.. promptTokens, .. Tokens(Stream.RankedAnswers, row, shape.RankedTokens - promptLength)], promptLength, null, Name(row), Truncated: false);
         })];
         (int, int)[] pairs = [.. Enumerable.Range(0, k).SelectMany(better => Enumerable.Range(better + 1, k - better - 1).Select(worse => (better, worse)))];
         return new EncodedRanking(Name(prompt), "", answers, pairs, [], 1, null, null);

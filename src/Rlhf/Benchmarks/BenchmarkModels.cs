@@ -29,7 +29,8 @@ internal static class BenchmarkModels
         return decoder;
     }
 
-    /// <summary>The roles of PPO around a policy and a value network: the reference is a copy of the policy, the reward model one of the value network.</summary>
+    /// <summary>The roles of PPO around a policy and a value network: the reference is a copy of the policy, the reward model one of the value
+    /// network.</summary>
     public static PpoModels Roles(Decoder policy, Decoder value)
     {
         var reference = new Decoder(policy.Device, policy.Config, policy.Kind, trainable: false);
@@ -45,7 +46,8 @@ internal static class BenchmarkModels
     {
         var matrices = decoder.Layout.Decayed;
         FillNormal(decoder.Device, decoder.Part(matrices.Offset, matrices.Length), seed);
-        foreach (var gain in decoder.Layout.Parameters.Where(static parameter => !parameter.Decays && !parameter.Name.EndsWith(".bias", StringComparison.Ordinal)))
+        foreach (var gain in decoder.Layout.Parameters.Where(
+            static parameter => !parameter.Decays && !parameter.Name.EndsWith(".bias", StringComparison.Ordinal)))
         {
             decoder.Device.Fill(decoder.Part(gain.Offset, gain.Length), 1f);
         }

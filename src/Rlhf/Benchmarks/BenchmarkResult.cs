@@ -16,11 +16,13 @@ public sealed record MachineRates(double GemmRate, double MatmulPeak, double Cop
     private const long CopiedBytes = 256 << 20;
 
     /// <summary>The faster of two measurements: a shared machine's speed changes, and a peak is what it can do.</summary>
-    public MachineRates Best(MachineRates other) => new(Math.Max(GemmRate, other.GemmRate), Math.Max(MatmulPeak, other.MatmulPeak), Math.Max(CopyRate, other.CopyRate));
+    public MachineRates Best(MachineRates other) =>
+        new(Math.Max(GemmRate, other.GemmRate), Math.Max(MatmulPeak, other.MatmulPeak), Math.Max(CopyRate, other.CopyRate));
 
     /// <summary>Measures them.</summary>
     public static MachineRates Measure(IDevice device) =>
-        new(DeviceProbe.MatmulRate(device, 2048, 768, 3072), DeviceProbe.MatmulRate(device, PeakSize, PeakSize, PeakSize), DeviceProbe.CopyRate(device, CopiedBytes));
+        new(DeviceProbe.MatmulRate(device, 2048, 768, 3072), DeviceProbe.MatmulRate(device, PeakSize, PeakSize, PeakSize),
+            DeviceProbe.CopyRate(device, CopiedBytes));
 }
 
 /// <summary>The outcome of <c>rlhf bench</c>.</summary>
@@ -44,7 +46,8 @@ public sealed record BenchmarkResult(string Size, int Threads, string Precision,
         }
     }
 
-    /// <summary>A phase's share of the matmul peak. The peak is the fastest that this process has seen: a product, or a phase in a minute in which the machine was faster than in those.</summary>
+    /// <summary>A phase's share of the matmul peak. The peak is the fastest that this process has seen: a product, or a phase in a minute in which the machine
+    /// was faster than in those.</summary>
     public double PeakFraction(PhaseResult phase) => RateOf(phase) / Math.Max(Machine.MatmulPeak, Phases.Max(RateOf));
 
     private static double RateOf(PhaseResult phase) => phase.Operations / phase.Seconds;

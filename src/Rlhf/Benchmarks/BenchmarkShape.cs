@@ -4,7 +4,8 @@ using Rlhf.Model.Families;
 namespace Rlhf.Benchmarks;
 
 /// <summary>
-/// The work of a benchmark: a GPT-2 model and fixed lengths. The two shapes are those that <c>bench/peers/run.sh</c> times PyTorch on, down to the length of every prompt and answer.
+/// The work of a benchmark: a GPT-2 model and fixed lengths. The two shapes are those that <c>bench/peers/run.sh</c> times PyTorch on, down to the length of
+/// every prompt and answer.
 /// </summary>
 /// <param name="Name">What <c>--size</c> calls it.</param>
 /// <param name="Vocabulary">V.</param>
@@ -18,7 +19,8 @@ namespace Rlhf.Benchmarks;
 /// <param name="Minibatch">Answers of one PPO update.</param>
 /// <param name="Epochs">Passes over the answers.</param>
 public sealed record BenchmarkShape(
-    string Name, int Vocabulary, int Width, int Layers, int Heads, int SftRows, int SftTokens, IReadOnlyList<int> PromptLengths, IReadOnlyList<int> ResponseLengths, int Minibatch, int Epochs)
+    string Name, int Vocabulary, int Width, int Layers, int Heads, int SftRows, int SftTokens, IReadOnlyList<int> PromptLengths,
+    IReadOnlyList<int> ResponseLengths, int Minibatch, int Epochs)
 {
     private DecoderConfig? _config;
 

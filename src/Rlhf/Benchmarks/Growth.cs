@@ -8,7 +8,8 @@ using Rlhf.Training;
 namespace Rlhf.Benchmarks;
 
 /// <summary>
-/// Speed and memory of a training step and of a scoring pass along one axis: sequence length, batch, vocabulary or width. Each point has devices of its own, and its memory is what stands
+/// Speed and memory of a training step and of a scoring pass along one axis: sequence length, batch, vocabulary or width. Each point has devices of its own,
+/// and its memory is what stands
 /// in these (weights, activations, workspaces): points do not show in each other, nor does the program itself.
 /// </summary>
 /// <param name="createDevice">Makes a device for a measurement.</param>

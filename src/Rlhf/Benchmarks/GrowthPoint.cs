@@ -49,7 +49,11 @@ public sealed record GrowthShape(int Length, int Batch, int Vocabulary, int Widt
 
     /// <summary>The step's work; every shape has the same table of positions.</summary>
     public BenchmarkShape ToBenchmark() =>
-        new("growth", Vocabulary, Width, 4, Width / HeadWidth, Batch, Length, [], [], Minibatch: 1, Epochs: 1) { ContextLength = LongestSequence, MicroBatchTokens = Batch * Length };
+        new("growth", Vocabulary, Width, 4, Width / HeadWidth, Batch, Length, [], [], Minibatch: 1, Epochs: 1)
+        {
+            ContextLength = LongestSequence,
+            MicroBatchTokens = Batch * Length,
+        };
 }
 
 /// <summary>What one shape took.</summary>

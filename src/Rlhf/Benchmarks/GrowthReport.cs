@@ -68,27 +68,33 @@ public sealed record GrowthReport(IReadOnlyList<(GrowthAxis Axis, IReadOnlyList<
     {
         var held = GrowthShape.Base;
         var text = new StringBuilder();
-        text.Append(CultureInfo.InvariantCulture, $"{Device}, {Precision}. Four blocks of GPT-2; what is not varied: {held.Batch} sequences of {held.Length} tokens, vocabulary {held.Vocabulary}, width {held.Width}.\n");
+        text.Append(
+            CultureInfo.InvariantCulture,
+            $"{Device}, {Precision}. Four blocks of GPT-2; what is not varied: {held.Batch} sequences of {held.Length} tokens, vocabulary {held.Vocabulary}, width {held.Width}.\n");
         foreach (var (axis, points) in Axes)
         {
             text.Append(CultureInfo.InvariantCulture, $"\n![Growth with {TitleOf(axis)}]({Images}/{ImageOf(axis)})\n\n");
-            text.Append(CultureInfo.InvariantCulture, $"| {TitleOf(axis)} | training, tokens/s | scoring, tokens/s | training, MiB | scoring, MiB |\n| --- | --- | --- | --- | --- |\n");
+            text.Append(CultureInfo.InvariantCulture,
+                $"| {TitleOf(axis)} | training, tokens/s | scoring, tokens/s | training, MiB | scoring, MiB |\n| --- | --- | --- | --- | --- |\n");
             foreach (var point in points)
             {
                 text.Append(
-                    CultureInfo.InvariantCulture, $"| {point.Value:N0} | {point.TrainingRate:N0} | {point.ScoringRate:N0} | {point.TrainingBytes / MiB:N1} | {point.ScoringBytes / MiB:N1} |\n");
+                    CultureInfo.InvariantCulture,
+                    $"| {point.Value:N0} | {point.TrainingRate:N0} | {point.ScoringRate:N0} | {point.TrainingBytes / MiB:N1} | {point.ScoringBytes / MiB:N1} |\n");
             }
 
             if (axis is GrowthAxis.Length or GrowthAxis.Batch)
             {
-                text.Append('\n').Append(LineOf(axis, "Training", points, static point => point.TrainingBytes)).Append(LineOf(axis, "Scoring", points, static point => point.ScoringBytes));
+                text.Append('\n').Append(LineOf(axis, "Training", points, static point => point.TrainingBytes))
+                    .Append(LineOf(axis, "Scoring", points, static point => point.ScoringBytes));
             }
         }
 
         return text.ToString();
     }
 
-    /// <summary>Writes the tables between the document's markers <c>growth:begin</c> and <c>growth:end</c>, and the drawings to the folder <c>images</c> beside it.</summary>
+    /// <summary>Writes the tables between the document's markers <c>growth:begin</c> and <c>growth:end</c>, and the drawings to the folder <c>images</c> beside
+    /// it.</summary>
     /// <exception cref="InputException">The document is absent or lacks the markers.</exception>
     public void WriteTo(string document)
     {
@@ -126,11 +132,14 @@ public sealed record GrowthReport(IReadOnlyList<(GrowthAxis Axis, IReadOnlyList<
     private static string DrawingOf(GrowthAxis axis, IReadOnlyList<GrowthPoint> points)
     {
         Series[] Two(Func<GrowthPoint, double> training, Func<GrowthPoint, double> scoring) =>
-            [new("training step", [.. points.Select(point => ((double)point.Value, training(point)))], Smooth: false), new("scoring", [.. points.Select(point => ((double)point.Value, scoring(point)))], Smooth: false)];
+            [new("training step", [.. points.Select(point => ((double)point.Value, training(point)))], Smooth: false),
+                new("scoring", [.. points.Select(point => ((double)point.Value, scoring(point)))], Smooth: false)];
         return ChartSheet.Draw(
             [
-                new(new("Speed", $"Tokens a second against {TitleOf(axis)}", TitleOf(axis), "tokens/s"), Two(static point => point.TrainingRate, static point => point.ScoringRate), LogX: true),
-                new(new("Memory", $"Memory against {TitleOf(axis)}", TitleOf(axis), "MiB"), Two(static point => point.TrainingBytes / MiB, static point => point.ScoringBytes / MiB)),
+                new(new("Speed", $"Tokens a second against {TitleOf(axis)}", TitleOf(axis), "tokens/s"),
+                Two(static point => point.TrainingRate, static point => point.ScoringRate), LogX: true),
+                new(new("Memory", $"Memory against {TitleOf(axis)}", TitleOf(axis), "MiB"),
+                Two(static point => point.TrainingBytes / MiB, static point => point.ScoringBytes / MiB)),
             ],
             columns: 2);
     }

@@ -5,7 +5,8 @@ using Rlhf.Model;
 namespace Rlhf.Benchmarks;
 
 /// <summary>
-/// A GPT-2 decoder in float64: one whole sequence at a time, plain loops, no packing, no cache, nothing computed by parts. Its parameters lie as the <see cref="Decoder"/>'s do, so that the two can be compared
+/// A GPT-2 decoder in float64: one whole sequence at a time, plain loops, no packing, no cache, nothing computed by parts. Its parameters lie as the
+/// <see cref="Decoder"/>'s do, so that the two can be compared
 /// number by number.
 /// </summary>
 internal sealed class PlainDecoder
@@ -40,7 +41,8 @@ internal sealed class PlainDecoder
     private int V => _config.VocabularySize;
 
     /// <summary>What a forward pass leaves for the backward pass of a block.</summary>
-    private sealed record Block(double[] Input, double[] Normed, double[] Qkv, double[] Attended, double[] Middle, double[] MiddleNormed, double[] Up, double[] Activated);
+    private sealed record Block(
+        double[] Input, double[] Normed, double[] Qkv, double[] Attended, double[] Middle, double[] MiddleNormed, double[] Up, double[] Activated);
 
     /// <summary>A sequence that went through the blocks.</summary>
     public sealed class Pass
@@ -66,7 +68,8 @@ internal sealed class PlainDecoder
         }
 
         /// <summary>log p of the tokens from <paramref name="firstTarget"/> on.</summary>
-        public double[] LogProbabilities(int firstTarget) => [.. Enumerable.Range(firstTarget, _tokens.Length - firstTarget).Select(t => Math.Log(Probabilities(t - 1)[_tokens[t]]))];
+        public double[] LogProbabilities(int firstTarget) =>
+            [.. Enumerable.Range(firstTarget, _tokens.Length - firstTarget).Select(t => Math.Log(Probabilities(t - 1)[_tokens[t]]))];
 
         /// <summary>The scalar head at each row [T].</summary>
         public double[] Scalars()
@@ -113,7 +116,8 @@ internal sealed class PlainDecoder
         {
             var hidden = _decoder.Operands(Row(_hidden, row)).ToArray();
             return PlainOperations.Softmax(
-                [.. Enumerable.Range(0, _decoder.V).Select(v => PlainOperations.Dot(hidden, _decoder.Operands(_decoder.Part(_decoder._layout.Head + ((long)v * _decoder.C), _decoder.C))))]);
+                [.. Enumerable.Range(0, _decoder.V)
+                    .Select(v => PlainOperations.Dot(hidden, _decoder.Operands(_decoder.Part(_decoder._layout.Head + ((long)v * _decoder.C), _decoder.C))))]);
         }
 
         private Span<double> Row(double[] matrix, int row) => matrix.AsSpan(row * _decoder.C, _decoder.C);
@@ -139,7 +143,8 @@ internal sealed class PlainDecoder
         {
             for (var c = 0; c < C; c++)
             {
-                x[(t * C) + c] = Parameters[_layout.TokenEmbedding + ((long)tokens[t] * C) + c] + Parameters[_layout.PositionEmbedding!.Value + ((long)t * C) + c];
+                x[(t * C) + c] =
+                    Parameters[_layout.TokenEmbedding + ((long)tokens[t] * C) + c] + Parameters[_layout.PositionEmbedding!.Value + ((long)t * C) + c];
             }
         }
 
@@ -188,7 +193,8 @@ internal sealed class PlainDecoder
 
     private double[] Norm(double[] x, long gain, long bias) => PlainOperations.LayerNorm(x, Part(gain, C), Part(bias, C), _config.NormEpsilon);
 
-    private double[] NormBackward(double[] x, long gain, long bias, double[] dy) => PlainOperations.LayerNormBackward(x, Part(gain, C), dy, _config.NormEpsilon, Gradient(gain, C), Gradient(bias, C));
+    private double[] NormBackward(double[] x, long gain, long bias, double[] dy) =>
+        PlainOperations.LayerNormBackward(x, Part(gain, C), dy, _config.NormEpsilon, Gradient(gain, C), Gradient(bias, C));
 
     private double[] Linear(double[] x, long weights, long bias, int inputs, int outputs) =>
         PlainOperations.Linear(Operands(x).ToArray(), Operands(Part(weights, inputs * outputs)), Part(bias, outputs), inputs);
@@ -196,7 +202,8 @@ internal sealed class PlainDecoder
     private double[] LinearBackward(double[] x, double[] dy, long weights, long bias, int inputs, int outputs)
     {
         PlainOperations.AddColumnSums(dy, Gradient(bias, outputs));
-        return PlainOperations.LinearBackward(Operands(x).ToArray(), Operands(Part(weights, inputs * outputs)), Operands(dy).ToArray(), inputs, Gradient(weights, inputs * outputs));
+        return PlainOperations.LinearBackward(
+            Operands(x).ToArray(), Operands(Part(weights, inputs * outputs)), Operands(dy).ToArray(), inputs, Gradient(weights, inputs * outputs));
     }
 
     /// <summary>The numbers as a product reads them.</summary>

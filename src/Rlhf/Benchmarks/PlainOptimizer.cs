@@ -17,7 +17,8 @@ internal sealed class PlainOptimizer
         var parts = new List<(int, int, PlainAdamW)>();
         foreach (var (range, decays) in model.OptimizerRanges)
         {
-            parts.Add(((int)range.Offset, (int)range.Length, new PlainAdamW((int)range.Length, options.Beta1, options.Beta2, options.Epsilon, decays ? options.WeightDecay : 0)));
+            parts.Add(((int)range.Offset, (int)range.Length, new PlainAdamW(
+                (int)range.Length, options.Beta1, options.Beta2, options.Epsilon, decays ? options.WeightDecay : 0)));
         }
 
         _parts = [.. parts];

@@ -3,7 +3,8 @@ using Rlhf.Text.Templates;
 namespace Rlhf.Benchmarks;
 
 /// <summary>An answer with what PPO learns from, all by the plain path: arrays over its response tokens.</summary>
-internal sealed record PlainAnswer(int[] Tokens, int PromptLength, double[] OldLogProbabilities, double[] ReferenceLogProbabilities, double[] OldValues, double Score)
+internal sealed record PlainAnswer(
+    int[] Tokens, int PromptLength, double[] OldLogProbabilities, double[] ReferenceLogProbabilities, double[] OldValues, double Score)
 {
     /// <summary>Generalized advantages (Schulman 2015, eq. 16) of the rewards -beta KL, + the score at the last token.</summary>
     public double[] Advantages(double beta, double gamma, double lambda)

@@ -31,6 +31,8 @@ public static class Devices
     private static (string Name, Func<Precision, int?, IDevice> Create, Func<Precision, CountingDevice> CreateCounting) Named(string name)
     {
         var index = Array.FindIndex(All, device => device.Name == name);
-        return index >= 0 ? All[index] : throw new InputException($"There is no device '{name}'; there is {string.Join(", ", All.Select(static device => device.Name))}.");
+        return index >= 0
+            ? All[index]
+            : throw new InputException($"There is no device '{name}'; there is {string.Join(", ", All.Select(static device => device.Name))}.");
     }
 }

@@ -4,7 +4,8 @@ using System.Text.Json;
 namespace Rlhf.Core;
 
 /// <summary>
-/// JSON objects that end with their own checksum: <c>"crc32c"</c>, of all bytes before it. A byte that was changed, by a disk or by hand, is noticed when the object is read.
+/// JSON objects that end with their own checksum: <c>"crc32c"</c>, of all bytes before it. A byte that was changed, by a disk or by hand, is noticed when the
+/// object is read.
 /// </summary>
 internal static class CheckedJson
 {

@@ -5,7 +5,8 @@ using System.Runtime.InteropServices;
 
 namespace Rlhf.Core;
 
-/// <summary>CRC-32C (Castagnoli, reflected polynomial 0x82F63B78), as TFRecord files use it. It notices every flipped bit and is read at memory's speed.</summary>
+/// <summary>CRC-32C (Castagnoli, reflected polynomial 0x82F63B78), as TFRecord files use it. It notices every flipped bit and is read at memory's
+/// speed.</summary>
 internal static class Crc32C
 {
     /// <summary>The checksum of these bytes after others, whose checksum is <paramref name="before"/>.</summary>

@@ -4,7 +4,8 @@ using System.Text.RegularExpressions;
 
 namespace Rlhf.Core;
 
-/// <summary>What the system or a parser says went wrong, as words for a person: no names of types, parameters or error numbers, and no path, which the caller says itself.</summary>
+/// <summary>What the system or a parser says went wrong, as words for a person: no names of types, parameters or error numbers, and no path, which the caller
+/// says itself.</summary>
 public static partial class FailureText
 {
     /// <summary>The words.</summary>

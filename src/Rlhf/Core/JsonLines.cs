@@ -3,7 +3,8 @@ using System.Buffers;
 namespace Rlhf.Core;
 
 /// <summary>
-/// A file of lines that is only appended to. A line is one write, so a death leaves whole lines and at most one torn at the end, which the next <see cref="Open"/> takes away and no
+/// A file of lines that is only appended to. A line is one write, so a death leaves whole lines and at most one torn at the end, which the next
+/// <see cref="Open"/> takes away and no
 /// reader sees. Others may read it while it is written.
 /// </summary>
 public sealed class JsonLines : IDisposable

@@ -1,9 +1,11 @@
 namespace Rlhf.Core;
 
-/// <summary>Words of the field that this program does not know by that name, and what to use instead: a better answer than the name that is spelt alike.</summary>
+/// <summary>Words of the field that this program does not know by that name, and what to use instead: a better answer than the name that is spelt
+/// alike.</summary>
 public static class KnownWords
 {
-    private const string OtherObjectives = "is not one of this program's stages: it trains a reward model on the comparisons ('reward') and then the policy against it ('ppo')";
+    private const string OtherObjectives =
+        "is not one of this program's stages: it trains a reward model on the comparisons ('reward') and then the policy against it ('ppo')";
     private const string Adapters = "is not implemented: all parameters are trained";
     private const string SmallWeights = "is not implemented: weights are float32, float16 or bfloat16 in safetensors";
 

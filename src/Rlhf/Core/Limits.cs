@@ -3,7 +3,8 @@ using Rlhf.Text.Jinja;
 namespace Rlhf.Core;
 
 /// <summary>
-/// What files, chat templates and requests of strangers may cost at most, all in one place; docs/limits.md shows the same figures. Each is far above what sound input needs and far
+/// What files, chat templates and requests of strangers may cost at most, all in one place; docs/limits.md shows the same figures. Each is far above what sound
+/// input needs and far
 /// below what a machine has, so that a damaged or hostile file ends with a sentence instead of with the machine.
 /// </summary>
 public static class Limits
@@ -14,7 +15,8 @@ public static class Limits
     /// <summary>Characters of a chat template. The longest in use have about 20,000; a parsed one takes some hundred bytes a character at worst.</summary>
     public const int TemplateCharacters = 128 * 1024;
 
-    /// <summary>Work of one rendering, see <see cref="TemplateBudget"/>: about half a second of a slow core. A conversation of 1,000 turns takes about a hundredth.</summary>
+    /// <summary>Work of one rendering, see <see cref="TemplateBudget"/>: about half a second of a slow core. A conversation of 1,000 turns takes about a
+    /// hundredth.</summary>
     public const long TemplateWork = 40_000_000;
 
     /// <summary>Bytes that one rendering makes, those that it has thrown away included: its process grows by at most twice as much.</summary>

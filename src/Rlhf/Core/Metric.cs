@@ -13,7 +13,8 @@ public sealed record Metric(string Key, string Name, string Meaning, string Unit
     public const string SecondPrefix = "second_";
 
     /// <summary>The same of the reward model that only checks.</summary>
-    public Metric OfSecond() => this with { Key = SecondPrefix + Key, Name = $"{Name} of the second model", Meaning = $"{Meaning} Here of the reward model that only checks." };
+    public Metric OfSecond() =>
+        this with { Key = SecondPrefix + Key, Name = $"{Name} of the second model", Meaning = $"{Meaning} Here of the reward model that only checks." };
 }
 
 /// <summary>A chart of metrics that belong together.</summary>

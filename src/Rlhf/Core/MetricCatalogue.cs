@@ -3,18 +3,21 @@ using System.Reflection;
 namespace Rlhf.Core;
 
 /// <summary>
-/// Every metric of the program: the static fields of all classes whose names end in <c>Metrics</c>, each in the folder of what logs it. Nothing else can be logged.
+/// Every metric of the program: the static fields of all classes whose names end in <c>Metrics</c>, each in the folder of what logs it. Nothing else can be
+/// logged.
 /// </summary>
 public static class MetricCatalogue
 {
     private static readonly Dictionary<string, Metric> ByKey = Collect();
 
-    private static readonly Dictionary<string, int> Places = ByKey.Keys.Index().ToDictionary(static one => one.Item, static one => one.Index, StringComparer.Ordinal);
+    private static readonly Dictionary<string, int> Places =
+        ByKey.Keys.Index().ToDictionary(static one => one.Item, static one => one.Index, StringComparer.Ordinal);
 
     /// <summary>All metrics.</summary>
     public static IReadOnlyCollection<Metric> All => ByKey.Values;
 
-    /// <summary>The metric of a key; one with blanks for underscores and no meaning where a run of another version has logged what this one does not know.</summary>
+    /// <summary>The metric of a key; one with blanks for underscores and no meaning where a run of another version has logged what this one does not
+    /// know.</summary>
     public static Metric Of(string key) => ByKey.GetValueOrDefault(key) ?? new Metric(key, key.Replace('_', ' '), "");
 
     /// <summary>Its place among all metrics; those that are not known come last.</summary>
@@ -31,6 +34,7 @@ public static class MetricCatalogue
             from field in type.GetFields(BindingFlags.Static | BindingFlags.Public | BindingFlags.NonPublic)
             orderby field.MetadataToken
             select field.GetValue(null);
-        return fields.SelectMany(static value => value switch { Metric metric => [metric], IEnumerable<Metric> metrics => metrics, _ => Array.Empty<Metric>() }).ToDictionary(static metric => metric.Key, StringComparer.Ordinal);
+        return fields.SelectMany(static value => value switch { Metric metric => [metric], IEnumerable<Metric> metrics => metrics, _ => Array.Empty<Metric>() })
+            .ToDictionary(static metric => metric.Key, StringComparer.Ordinal);
     }
 }

@@ -4,7 +4,8 @@ namespace Rlhf.Core;
 public static class NearestName
 {
     /// <summary>
-    /// The candidate with the smallest edit distance (insertions, deletions, replacements, swaps of neighbours), or null when none is near. Signs between words and capitals do not
+    /// The candidate with the smallest edit distance (insertions, deletions, replacements, swaps of neighbours), or null when none is near. Signs between words
+    /// and capitals do not
     /// count. The shorter a name, the less of it may differ: of three letters (<c>dpo</c>, <c>ppo</c>) none may be another.
     /// </summary>
     public static string? Of(string name, IEnumerable<string> candidates)

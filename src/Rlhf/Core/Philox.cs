@@ -34,7 +34,8 @@ public static class Philox
         return ((((ulong)a << 32) | b) >> 11) * (1.0 / (1UL << 53));
     }
 
-    /// <summary>Fills with normal(0, <paramref name="standardDeviation"/>) numbers (Box and Muller 1958); element i depends on (seed, stream, i) only.</summary>
+    /// <summary>Fills with normal(0, <paramref name="standardDeviation"/>) numbers (Box and Muller 1958); element i depends on (seed, stream, i)
+    /// only.</summary>
     public static void Normal(Span<float> destination, ulong seed, ulong stream, float standardDeviation)
     {
         for (var i = 0; i < destination.Length; i += 2)

@@ -23,7 +23,8 @@ public static class ResidentMemory
         return process.PeakWorkingSet64;
     }
 
-    /// <summary>Lets the peak begin anew, so that a stage's is its own. Where the system does not offer that (other than Linux), the peak stays that of the whole run so far.</summary>
+    /// <summary>Lets the peak begin anew, so that a stage's is its own. Where the system does not offer that (other than Linux), the peak stays that of the
+    /// whole run so far.</summary>
     public static void ForgetPeak()
     {
         if (File.Exists(Clear))

@@ -3,7 +3,8 @@ using Microsoft.Win32.SafeHandles;
 
 namespace Rlhf.Core;
 
-/// <summary>Tells an empty file from a pipe or device, which have length 0 as well. What the system says of a file's kind has another layout on each platform; opening without waiting has not.</summary>
+/// <summary>Tells an empty file from a pipe or device, which have length 0 as well. What the system says of a file's kind has another layout on each platform;
+/// opening without waiting has not.</summary>
 internal static partial class SpecialFile
 {
     private const int LinuxNonBlocking = 0x800;

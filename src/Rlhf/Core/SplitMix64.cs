@@ -1,8 +1,10 @@
 namespace Rlhf.Core;
 
 /// <summary>
-/// A seeded stream of random numbers (Steele, Lea and Flood 2014): the same for the same seed on every platform and in every version. It stands beside <see cref="Philox"/>, from which new
-/// code draws, since the order of rows, the quickstart's world and the resampled intervals of reports are made of its numbers: with others, no run of earlier versions could be repeated.
+/// A seeded stream of random numbers (Steele, Lea and Flood 2014): the same for the same seed on every platform and in every version. It stands beside
+/// <see cref="Philox"/>, from which new
+/// code draws, since the order of rows, the quickstart's world and the resampled intervals of reports are made of its numbers: with others, no run of earlier
+/// versions could be repeated.
 /// </summary>
 internal sealed class SplitMix64(ulong seed)
 {

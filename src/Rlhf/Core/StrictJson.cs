@@ -2,7 +2,8 @@ using System.Text.Json;
 
 namespace Rlhf.Core;
 
-/// <summary>The one way in which whole JSON files are parsed, which may be broken or hostile: no comments, no trailing commas, no deep nesting, and every error with its place.</summary>
+/// <summary>The one way in which whole JSON files are parsed, which may be broken or hostile: no comments, no trailing commas, no deep nesting, and every error
+/// with its place.</summary>
 internal static class StrictJson
 {
     private static readonly JsonDocumentOptions Small = new() { AllowDuplicateProperties = false, MaxDepth = 32 };
@@ -13,7 +14,8 @@ internal static class StrictJson
 
     /// <summary>The same from memory.</summary>
     /// <exception cref="InputException">The bytes are something else.</exception>
-    public static JsonElement Object(string path, ReadOnlyMemory<byte> bytes) => Sound(path, Parse(path, bytes, Small)) is { ValueKind: JsonValueKind.Object } json
+    public static JsonElement Object(string path, ReadOnlyMemory<byte> bytes) =>
+        Sound(path, Parse(path, bytes, Small)) is { ValueKind: JsonValueKind.Object } json
         ? json
         : throw new InputException($"{path}: a JSON object is needed.");
 
@@ -35,7 +37,8 @@ internal static class StrictJson
     public static InputException Error(string path, JsonException exception, string what = "not valid JSON") =>
         InputException.At(path, (int)(exception.LineNumber ?? 0) + 1, (int)(exception.BytePositionInLine ?? 0) + 1, $"{what}: {FailureText.Of(exception)}");
 
-    /// <summary>The same element, whose texts and keys can all be decoded: that is done when they are asked for, and the failure would come from anywhere.</summary>
+    /// <summary>The same element, whose texts and keys can all be decoded: that is done when they are asked for, and the failure would come from
+    /// anywhere.</summary>
     /// <exception cref="InputException">One of them is not Unicode.</exception>
     public static JsonElement Sound(string path, JsonElement json)
     {

@@ -3,8 +3,10 @@ using System.Text;
 namespace Rlhf.Core;
 
 /// <summary>
-/// Opens and reads files that strangers may have made: nothing that is no regular file, and no more than a limit. A pipe would be waited for without end, and a device such as /dev/zero
-/// never ends; both have length 0, and so has no file that says anything. Text is UTF-8 or refused: a byte that is none would silently become another character.
+/// Opens and reads files that strangers may have made: nothing that is no regular file, and no more than a limit. A pipe would be waited for without end, and a
+/// device such as /dev/zero
+/// never ends; both have length 0, and so has no file that says anything. Text is UTF-8 or refused: a byte that is none would silently become another
+/// character.
 /// </summary>
 public static class WholeFile
 {
@@ -135,7 +137,10 @@ public static class WholeFile
         catch (DecoderFallbackException exception)
         {
             var at = mark + FirstNotUtf8(bytes.AsSpan(mark));
-            throw new InputException(FormattableString.Invariant($"{path}: expected UTF-8, found the byte 0x{bytes[at]:X2}, which is byte {start + at} of the text, counted from 0: save it as UTF-8"), exception);
+            throw new InputException(
+                FormattableString.Invariant(
+                    $"{path}: expected UTF-8, found the byte 0x{bytes[at]:X2}, which is byte {start + at} of the text, counted from 0: save it as UTF-8"),
+                    exception);
         }
     }
 

@@ -17,7 +17,8 @@ public static class DataFiles
     private static readonly EnumerationOptions NoLinks = new() { AttributesToSkip = FileAttributes.Hidden | FileAttributes.ReparsePoint };
 
     /// <summary>
-    /// The files, in the order of <paramref name="paths"/>, those of a glob in ordinal order of their names. <c>*</c> and <c>?</c> match within a name, <c>**</c> any
+    /// The files, in the order of <paramref name="paths"/>, those of a glob in ordinal order of their names. <c>*</c> and <c>?</c> match within a name,
+    /// <c>**</c> any
     /// number of folders.
     /// </summary>
     /// <exception cref="InputException">No path is given, one matches nothing, or a file is named twice.</exception>

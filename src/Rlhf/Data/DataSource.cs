@@ -23,7 +23,8 @@ public enum DemonstrationPick
     Rejected,
 
     /// <summary>
-    /// Chosen where the first 8 hexadecimal digits of sha256("demo\n" + prompt + "\n" + chosen) are an odd number, else rejected: demonstrations of mixed quality.
+    /// Chosen where the first 8 hexadecimal digits of sha256("demo\n" + prompt + "\n" + chosen) are an odd number, else rejected: demonstrations of mixed
+    /// quality.
     /// </summary>
     Mixed,
 }
@@ -37,13 +38,15 @@ public sealed record DataSource
     /// <summary>Other names for fields: our name to the data's, for example <c>{prompt: question, response: answer}</c>.</summary>
     public IReadOnlyDictionary<string, string> Fields { get; init; } = new Dictionary<string, string>(StringComparer.Ordinal);
 
-    /// <summary>Fields of the data that are left out on purpose, for example <c>[score]</c>; a field that changes what a row means is otherwise an error where nothing reads it.</summary>
+    /// <summary>Fields of the data that are left out on purpose, for example <c>[score]</c>; a field that changes what a row means is otherwise an error where
+    /// nothing reads it.</summary>
     public IReadOnlyList<string> Ignore { get; init; } = [];
 
     /// <summary>How these rows become text; the recipe's format where absent.</summary>
     public FormatOptions? Format { get; init; }
 
-    /// <summary>Share of the prompts that is held out for validation, from 0 up to but not including 1; by hash of the prompt, so the same prompts in every stage and run.</summary>
+    /// <summary>Share of the prompts that is held out for validation, from 0 up to but not including 1; by hash of the prompt, so the same prompts in every
+    /// stage and run.</summary>
     public double HeldOut { get; init; }
 
     /// <summary>The most rows that are read, in file order; all where absent.</summary>

@@ -11,7 +11,8 @@ public enum OverlongPolicy
     /// <summary>The row is left out and counted in the ledger.</summary>
     Drop,
 
-    /// <summary>A prompt loses its beginning (the last turns and the beginning-of-sequence token stay), a response its end and with it the end-of-sequence token; counted in the ledger.</summary>
+    /// <summary>A prompt loses its beginning (the last turns and the beginning-of-sequence token stay), a response its end and with it the end-of-sequence
+    /// token; counted in the ledger.</summary>
     Truncate,
 }
 
@@ -75,7 +76,8 @@ internal sealed class LengthLimits
     public int? MaxTokens => _options.MaxTokens;
 
     /// <summary>
-    /// The most tokens of the prompt and of each response that stay; null when the row is to be dropped, for <paramref name="reason"/>. Where both together are over
+    /// The most tokens of the prompt and of each response that stay; null when the row is to be dropped, for <paramref name="reason"/>. Where both together are
+    /// over
     /// <c>max_tokens</c>, the prompt keeps what the longest response leaves, but at least half; the responses get the rest.
     /// </summary>
     public (int Prompt, int Response)? Fit(int prompt, int longestResponse, RowPosition where, out string? reason)

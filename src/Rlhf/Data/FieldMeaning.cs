@@ -31,7 +31,8 @@ internal static class FieldMeanings
     private static readonly HashSet<string> AskedWords = Words(
         "system context history tool function document passage article persona image audio video attachment background knowledge evidence conversation dialog dialogue reply");
 
-    private static readonly HashSet<string> AnswerWords = Words("response answer completion output summary generation candidate continuation reference solution target ref demonstration");
+    private static readonly HashSet<string> AnswerWords =
+        Words("response answer completion output summary generation candidate continuation reference solution target ref demonstration");
 
     private static readonly HashSet<string> JudgementNames = Words("pairs ties");
     private static readonly HashSet<string> JudgementWords = Words("""
@@ -47,7 +48,8 @@ internal static class FieldMeanings
     private static readonly HashSet<string> WithdrawnWords = Words("deleted removed hidden spam toxic toxicity flagged banned blocked nsfw duplicate");
 
     /// <summary>Names that end so say where a text is from or how long it is.</summary>
-    private static readonly HashSet<string> AsideWords = Words("id hash url lang language count length token time date at version index source type model num n total name");
+    private static readonly HashSet<string> AsideWords =
+        Words("id hash url lang language count length token time date at version index source type model num n total name");
 
     /// <summary>What a field says, by its name and value.</summary>
     public static FieldMeaning Of(string name, RowValue value)
@@ -105,7 +107,8 @@ internal static class FieldMeanings
     };
 
     private static bool IsOff(RowValue value) =>
-        value.Kind == JsonValueKind.False || value is { Kind: JsonValueKind.Number, Text: "0" or "0.0" } || (value.Kind == JsonValueKind.String && value.Text.ToLowerInvariant() is "false" or "no" or "0");
+        value.Kind == JsonValueKind.False || value is { Kind: JsonValueKind.Number, Text: "0" or "0.0" }
+            || (value.Kind == JsonValueKind.String && value.Text.ToLowerInvariant() is "false" or "no" or "0");
 
     /// <summary>The words of a name in the singular: <c>response-1</c>, <c>bestAnswers</c>, <c>SCORE_A</c>.</summary>
     private static List<string> WordsOf(string name)
@@ -134,5 +137,6 @@ internal static class FieldMeanings
         : word.Length > 2 && word.EndsWith('s') && !word.EndsWith("ss", StringComparison.Ordinal) ? word[..^1]
         : word;
 
-    private static HashSet<string> Words(string words) => words.Split([' ', '\n', '\r'], StringSplitOptions.RemoveEmptyEntries).ToHashSet(StringComparer.Ordinal);
+    private static HashSet<string> Words(string words) =>
+        words.Split([' ', '\n', '\r'], StringSplitOptions.RemoveEmptyEntries).ToHashSet(StringComparer.Ordinal);
 }

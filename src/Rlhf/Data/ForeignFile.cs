@@ -49,7 +49,9 @@ internal static partial class ForeignFile
             }
         }
 
-        return start.Length > 9 && start[8] == '{' && start[5..8].IndexOfAnyExcept((byte)0) < 0 ? "safetensors weights: rows are needed here, and models are given by their folder" : NamedText(start);
+        return start.Length > 9 && start[8] == '{' && start[5..8].IndexOfAnyExcept((byte)0) < 0
+            ? "safetensors weights: rows are needed here, and models are given by their folder"
+            : NamedText(start);
     }
 
     /// <summary>What to say beside "there is no such file or folder": the name of a hub's model or dataset is none.</summary>
@@ -75,7 +77,8 @@ internal static partial class ForeignFile
         return PickledWeights.FirstOrDefault(name => File.Exists(Path.Combine(path, name))) is { } pickle
                 ? $"a folder with pickled weights ({pickle}), which can run any program and are not read: save them as safetensors (save_pretrained does)"
             : Directory.EnumerateFiles(path, "*.gguf").Any() ? "a folder with a GGUF file, which is not read: take the same model's safetensors"
-            : File.Exists(Path.Combine(path, "recipe.yaml")) && Directory.Exists(Path.Combine(path, "stages")) ? $"a run folder: its models are {Path.Combine(path, "stages", "*", "model")}"
+            : File.Exists(Path.Combine(path, "recipe.yaml"))
+                && Directory.Exists(Path.Combine(path, "stages")) ? $"a run folder: its models are {Path.Combine(path, "stages", "*", "model")}"
             : Directory.Exists(Path.Combine(path, "model")) ? $"the folder of a stage: its model is {Path.Combine(path, "model")}"
             : Directory.Exists(Path.Combine(path, "snapshots")) ? "a hub's cache: the model is a folder below snapshots"
             : null;

@@ -50,7 +50,8 @@ public sealed record FormatOptions
     public string? Prompt { get; init; }
 
     /// <summary>
-    /// Only for <c>custom</c>: the response's text, with <c>{response}</c> in it. The model sees the prompt's text and this one joined as they stand: where a space belongs between them,
+    /// Only for <c>custom</c>: the response's text, with <c>{response}</c> in it. The model sees the prompt's text and this one joined as they stand: where a
+    /// space belongs between them,
     /// it is written here, <c>" {response}"</c>.
     /// </summary>
     public string Response { get; init; } = "{response}";
@@ -61,18 +62,21 @@ public sealed record FormatOptions
     /// <summary>Whether a response ends in the end-of-sequence token, once.</summary>
     public bool AddEos { get; init; } = true;
 
-    /// <summary>Variables of the chat template, as in <c>{enable_thinking: false}</c>: true, false, whole numbers and numbers are taken as such, all else as text.</summary>
+    /// <summary>Variables of the chat template, as in <c>{enable_thinking: false}</c>: true, false, whole numbers and numbers are taken as such, all else as
+    /// text.</summary>
     public IReadOnlyDictionary<string, string> Variables { get; init; } = new Dictionary<string, string>(StringComparer.Ordinal);
 
     /// <summary>The day that a chat template's <c>strftime_now</c> writes, as <c>2026-01-31</c>; of a run the day that it began on, where absent.</summary>
     public string? Date { get; init; }
 
     /// <summary><see cref="Variables"/> as values of a template.</summary>
-    internal IReadOnlyDictionary<string, object?> TemplateVariables() => Variables.ToDictionary(pair => pair.Key, pair => ValueOf(pair.Value), StringComparer.Ordinal);
+    internal IReadOnlyDictionary<string, object?> TemplateVariables() =>
+        Variables.ToDictionary(pair => pair.Key, pair => ValueOf(pair.Value), StringComparer.Ordinal);
 
     /// <inheritdoc/>
     public bool Equals(FormatOptions? other) =>
-        other is not null && (Template, Prompt, Response, AddBos, AddEos, Date) == (other.Template, other.Prompt, other.Response, other.AddBos, other.AddEos, other.Date)
+        other is not null
+            && (Template, Prompt, Response, AddBos, AddEos, Date) == (other.Template, other.Prompt, other.Response, other.AddBos, other.AddEos, other.Date)
         && Variables.Count == other.Variables.Count && Variables.All(pair => other.Variables.TryGetValue(pair.Key, out var value) && value == pair.Value);
 
     /// <inheritdoc/>

@@ -172,7 +172,8 @@ public static class JsonRows
         }
 
         public JsonRow ToRow() => IsTooLarge
-            ? new(_position, new InputException(string.Create(CultureInfo.InvariantCulture, $"{_position}: expected a row of at most {maximumBytes} bytes, found a longer one")))
+            ? new(_position, new InputException(
+                string.Create(CultureInfo.InvariantCulture, $"{_position}: expected a row of at most {maximumBytes} bytes, found a longer one")))
             : new(_position, _offset, _row.WrittenSpan.ToArray());
     }
 }

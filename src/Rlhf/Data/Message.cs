@@ -10,7 +10,8 @@ public sealed record Message(string Role, string Content)
     private static readonly string[] ThoughtFields = ["reasoning_content", "reasoning", "thinking"];
 
     /// <summary>
-    /// The message's other fields as one JSON object (<c>tool_calls</c>, <c>tool_call_id</c>, <c>name</c>, <c>reasoning_content</c>, <c>thinking</c>; <c>"content": null</c>
+    /// The message's other fields as one JSON object (<c>tool_calls</c>, <c>tool_call_id</c>, <c>name</c>, <c>reasoning_content</c>, <c>thinking</c>;
+    /// <c>"content": null</c>
     /// where the row says so), for chat templates that know them; null where there are none.
     /// </summary>
     public string? OtherFields { get; init; }

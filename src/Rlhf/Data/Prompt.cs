@@ -16,9 +16,12 @@ public sealed record Prompt(string Text, IReadOnlyList<Message>? Messages, IRead
     public static Prompt FromText(string text) =>
         new(text, null, new Dictionary<string, string>(StringComparer.Ordinal) { ["prompt"] = text });
 
-    /// <summary>A conversation that the assistant is to go on: one turn of the user is that text, more are their transcript where the format has no turns.</summary>
+    /// <summary>A conversation that the assistant is to go on: one turn of the user is that text, more are their transcript where the format has no
+    /// turns.</summary>
     public static Prompt FromConversation(IReadOnlyList<Message> messages) =>
-        messages is [{ Role: "user" } only] ? FromText(only.Content) : new(Transcript.Write(messages), messages, new Dictionary<string, string>(StringComparer.Ordinal));
+        messages is [{ Role: "user" } only]
+            ? FromText(only.Content)
+            : new(Transcript.Write(messages), messages, new Dictionary<string, string>(StringComparer.Ordinal));
 
     /// <summary>The turns of this prompt; plain text is one turn of the user.</summary>
     public IReadOnlyList<Message> AsMessages() => Messages ?? [new Message("user", AsUserText())];
@@ -28,7 +31,8 @@ public sealed record Prompt(string Text, IReadOnlyList<Message>? Messages, IRead
         ? Text
         : string.Join('\0', [Text, Tools, .. Messages?.Select(message => message.OtherFields) ?? []]);
 
-    /// <summary>An Alpaca row asks with its instruction and, on a line of its own, its input (Dolly: context), not with the plain form's labels around them.</summary>
+    /// <summary>An Alpaca row asks with its instruction and, on a line of its own, its input (Dolly: context), not with the plain form's labels around
+    /// them.</summary>
     private string AsUserText()
     {
         if (Fields.ContainsKey("prompt") || !Fields.TryGetValue("instruction", out var instruction))

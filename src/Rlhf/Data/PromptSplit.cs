@@ -7,7 +7,8 @@ namespace Rlhf.Data;
 
 /// <summary>
 /// Splits by prompt, never by row: all rows of a prompt fall on the same side, in every file, stage and run, since the side depends on
-/// nothing but the prompt's text, in which white space at the ends does not count and a run of it counts as one line feed or space: u = the first 8 hexadecimal digits of sha256(UTF-8 text) as a number, over 2^32; held out where u &lt; fraction.
+/// nothing but the prompt's text, in which white space at the ends does not count and a run of it counts as one line feed or space: u = the first 8 hexadecimal
+/// digits of sha256(UTF-8 text) as a number, over 2^32; held out where u &lt; fraction.
 /// </summary>
 public static partial class PromptSplit
 {
@@ -52,7 +53,8 @@ public static partial class PromptSplit
     private static partial Regex WhiteSpace();
 
     /// <summary>Both sides in the order of the rows.</summary>
-    public static (IReadOnlyList<T> Train, IReadOnlyList<T> HeldOut) Split<T>(IEnumerable<T> rows, Func<T, Prompt> promptOf, double fraction, string? salt = null)
+    public static (IReadOnlyList<T> Train, IReadOnlyList<T> HeldOut) Split<T>(
+        IEnumerable<T> rows, Func<T, Prompt> promptOf, double fraction, string? salt = null)
     {
         List<T> train = [], heldOut = [];
         foreach (var row in rows)

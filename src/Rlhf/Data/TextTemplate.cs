@@ -42,7 +42,8 @@ public sealed class TextTemplate
             }
 
             text.Append(part.IsField
-                ? find(part.Text) ?? throw new InputException($"{where}: the format's text names the field {part.Text}, which this row lacks; put it in [[ ]] if it may be absent.")
+                ? find(part.Text) ?? throw new InputException(
+                    $"{where}: the format's text names the field {part.Text}, which this row lacks; put it in [[ ]] if it may be absent.")
                 : part.Text);
         }
 

@@ -67,7 +67,8 @@ public static class Transcript
     public static bool HoldsTurn(string answer) => Marks.Any(mark => mark.Mark != AssistantMark && answer.Contains(mark.Mark, StringComparison.Ordinal));
 
     /// <summary>
-    /// A word that begins a paragraph of a transcript and is nearly a speaker's name, as in <c>\n\nAssitant:</c>: its turn would become part of the one before. Null where
+    /// A word that begins a paragraph of a transcript and is nearly a speaker's name, as in <c>\n\nAssitant:</c>: its turn would become part of the one before.
+    /// Null where
     /// there is none. A plural (<c>Humans:</c>) is a word of its own.
     /// </summary>
     public static string? MistypedMark(string text)
@@ -99,7 +100,8 @@ public static class Transcript
     public static string WithoutLeadingSpace(string text) => text.StartsWith(' ') ? text[1..] : text;
 
     private static bool IsMistyped(string word) =>
-        !Speakers.Contains(word) && !Speakers.Contains(word.TrimEnd('s')) && Speakers.Any(speaker => speaker[0] == word[0] && NearestName.Distance(speaker, word) == 1);
+        !Speakers.Contains(word) && !Speakers.Contains(word.TrimEnd('s'))
+            && Speakers.Any(speaker => speaker[0] == word[0] && NearestName.Distance(speaker, word) == 1);
 
     /// <summary>Roles that transcripts have no mark for get one of their own name, so that no two conversations have the same text.</summary>
     private static string MarkOf(string role)

@@ -14,21 +14,24 @@ public static class Agreement
     private const int Resamples = 500;
 
     /// <summary>
-    /// Share of pairs of answers on which two labelers say the same. A tie against a preference counts a half; opposite preferences nothing. Null where nothing can be compared.
+    /// Share of pairs of answers on which two labelers say the same. A tie against a preference counts a half; opposite preferences nothing. Null where nothing
+    /// can be compared.
     /// </summary>
     /// <param name="prompts">The rankings of each prompt.</param>
     /// <param name="labeler">Only comparisons of this labeler with others; of all pairs of labelers where null.</param>
     public static Estimate? Pairwise(IReadOnlyCollection<IReadOnlyList<LabelerRanking>> prompts, string? labeler = null)
     {
         var sums = prompts.Select(rankings => AgreeingPairs(rankings, labeler)).Where(sum => sum.Pairs > 0).ToArray();
-        return Bootstrap(sums, sum => sum.Pairs, drawn => drawn.Aggregate((0.0, 0L), (s, one) => (s.Item1 + one.Agreeing, s.Item2 + one.Pairs)) is var (agreeing, pairs) ? agreeing / pairs : null);
+        return Bootstrap(sums, sum => sum.Pairs,
+            drawn => drawn.Aggregate((0.0, 0L), (s, one) => (s.Item1 + one.Agreeing, s.Item2 + one.Pairs)) is var (agreeing, pairs) ? agreeing / pairs : null);
     }
 
     /// <summary>The share for one prompt with at least two rankings.</summary>
     public static double PairwiseOf(IReadOnlyList<LabelerRanking> rankings) => AgreeingPairs(rankings, null) is var (agreeing, pairs) ? agreeing / pairs : 0;
 
     /// <summary>
-    /// Kendall's coefficient of concordance with the correction for ties (Kendall and Babington Smith 1939), the mean over prompts: 1 where all ranks are the same,
+    /// Kendall's coefficient of concordance with the correction for ties (Kendall and Babington Smith 1939), the mean over prompts: 1 where all ranks are the
+    /// same,
     /// near 0 where they are random among many. Prompts on which everybody ties everything have none. Null where no prompt has one.
     /// </summary>
     public static Estimate? KendallsW(IReadOnlyCollection<IReadOnlyList<LabelerRanking>> prompts)
@@ -64,7 +67,8 @@ public static class Agreement
     }
 
     /// <summary>
-    /// Krippendorff's alpha for ordinal data (Krippendorff 2011): 1 for full agreement, 0 for chance. Each answer is a unit, its rank the value; a rank counts as the share
+    /// Krippendorff's alpha for ordinal data (Krippendorff 2011): 1 for full agreement, 0 for chance. Each answer is a unit, its rank the value; a rank counts
+    /// as the share
     /// of the answers that it beats, so prompts of different K can be compared. Null where nothing can be compared or all values are the same.
     /// </summary>
     public static Estimate? KrippendorffsAlpha(IReadOnlyCollection<IReadOnlyList<LabelerRanking>> prompts)
@@ -209,7 +213,8 @@ public static class Agreement
             return sum;
         }
 
-        /// <summary>1 - observed over expected disagreement; the ordinal distance of two values is the number of values between them, their own halved, squared.</summary>
+        /// <summary>1 - observed over expected disagreement; the ordinal distance of two values is the number of values between them, their own halved,
+        /// squared.</summary>
         public double? Alpha()
         {
             var totals = new double[values];

@@ -8,7 +8,8 @@ namespace Rlhf.Evaluation;
 /// <param name="Score">Mean score by the reward model that PPO follows.</param>
 /// <param name="SecondScore">Mean score by the second reward model, if there is one.</param>
 /// <param name="ScoreDeviation">Standard deviation of the scores of the step's answers, where it is known.</param>
-public sealed record PpoStepFigures(long Step, double Kl, double ResponseLength, double Entropy, double Score, double? SecondScore = null, double? ScoreDeviation = null);
+public sealed record PpoStepFigures(
+    long Step, double Kl, double ResponseLength, double Entropy, double Score, double? SecondScore = null, double? ScoreDeviation = null);
 
 /// <summary>An alarm of a PPO run.</summary>
 /// <param name="Step">The step at which it went off.</param>
@@ -48,15 +49,20 @@ public static class Alarms
     }
 
     private static IEnumerable<Alarm> At(ArraySegment<PpoStepFigures> history, AlarmOptions options) =>
-        new[] { Kl(history[^1], options.Kl), Length(history, options.LengthChange), Entropy(history, options.EntropyFall), SecondModel(history, options.SecondModelWindow), Spread(history[^1], options.ScoreSpread) }
+        new[] { Kl(history[^1], options.Kl), Length(history, options.LengthChange), Entropy(history, options.EntropyFall), SecondModel(history,
+            options.SecondModelWindow), Spread(history[^1], options.ScoreSpread) }
             .OfType<Alarm>();
 
     private static Alarm? Kl(PpoStepFigures now, double? bound) => now.Kl > bound
-        ? new Alarm(now.Step, "kl", Text($"KL to the SFT model is {now.Kl:0.0} nats per answer, above the bound of {bound:0.##}: the policy has gone far from what the reward model was trained on, and its scores mean less there."))
+        ? new Alarm(
+            now.Step, "kl",
+            Text($"KL to the SFT model is {now.Kl:0.0} nats per answer, above the bound of {bound:0.##}: the policy has gone far from what the reward model was trained on, and its scores mean less there."))
         : null;
 
     private static Alarm? Spread(PpoStepFigures now, double? bound) => now.ScoreDeviation <= bound
-        ? new Alarm(now.Step, "score_spread", Text($"All answers of the step have the same score ({now.Score:0.###}; standard deviation {now.ScoreDeviation:0.##e-0}): the reward model tells none from another, and there is nothing to learn from it."))
+        ? new Alarm(
+            now.Step, "score_spread",
+            Text($"All answers of the step have the same score ({now.Score:0.###}; standard deviation {now.ScoreDeviation:0.##e-0}): the reward model tells none from another, and there is nothing to learn from it."))
         : null;
 
     private static Alarm? Length(ArraySegment<PpoStepFigures> history, double? bound)
@@ -66,7 +72,9 @@ public static class Alarms
             return null;
         }
 
-        return new Alarm(history[^1].Step, "length", Text($"Answers have {(now > first ? "grown" : "shrunk")} from {first:0.0} to {now:0.0} tokens: see whether the score follows length rather than quality."));
+        return new Alarm(
+            history[^1].Step, "length",
+            Text($"Answers have {(now > first ? "grown" : "shrunk")} from {first:0.0} to {now:0.0} tokens: see whether the score follows length rather than quality."));
     }
 
     private static Alarm? Entropy(ArraySegment<PpoStepFigures> history, double? bound)
@@ -76,7 +84,9 @@ public static class Alarms
             return null;
         }
 
-        return new Alarm(history[^1].Step, "entropy", Text($"Entropy per token has fallen from {first:0.00} to {now:0.00} nats: the policy is collapsing onto few answers. A smaller learning rate or a larger KL coefficient holds it."));
+        return new Alarm(
+            history[^1].Step, "entropy",
+            Text($"Entropy per token has fallen from {first:0.00} to {now:0.00} nats: the policy is collapsing onto few answers. A smaller learning rate or a larger KL coefficient holds it."));
     }
 
     // The latest window against the one before it, by both reward models.
@@ -95,7 +105,9 @@ public static class Alarms
             return null;
         }
 
-        return new Alarm(history[^1].Step, "second_score", Text($"Over the last {steps} steps the reward model's score rose by {first.Difference:0.00} while a second reward model's fell by {-second.Difference:0.00} (against the {steps} steps before): the policy exploits the first model's errors."));
+        return new Alarm(
+            history[^1].Step, "second_score",
+            Text($"Over the last {steps} steps the reward model's score rose by {first.Difference:0.00} while a second reward model's fell by {-second.Difference:0.00} (against the {steps} steps before): the policy exploits the first model's errors."));
     }
 
     private static bool Drift(ArraySegment<PpoStepFigures> history, Func<PpoStepFigures, double> figure, out double first, out double now)

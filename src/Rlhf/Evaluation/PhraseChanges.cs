@@ -30,7 +30,8 @@ internal static class PhraseChanges
     {
         var large = changes.Where(c => sign * c.ZScore >= smallestZ).ToDictionary(c => c.Phrase, c => sign * c.ZScore, StringComparer.Ordinal);
         var chosen = new List<PhraseChange>();
-        foreach (var change in changes.Where(c => large.ContainsKey(c.Phrase)).OrderByDescending(c => large[c.Phrase]).ThenBy(c => c.Phrase, StringComparer.Ordinal))
+        foreach (var change in changes.Where(c => large.ContainsKey(c.Phrase)).OrderByDescending(c => large[c.Phrase])
+            .ThenBy(c => c.Phrase, StringComparer.Ordinal))
         {
             if (chosen.Count == count)
             {

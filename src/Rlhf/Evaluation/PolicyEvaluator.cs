@@ -16,7 +16,8 @@ namespace Rlhf.Evaluation;
 /// <param name="GoldScore">By the gold rule; null without one.</param>
 /// <param name="Kl">Sum over its tokens of log p - log p of the reference; NaN without a reference.</param>
 /// <param name="Entropy">Mean entropy per token, nats.</param>
-public sealed record EvaluatedAnswer(int Prompt, string Text, Completion Completion, double Score, double? SecondScore, double? GoldScore, double Kl, double Entropy);
+public sealed record EvaluatedAnswer(
+    int Prompt, string Text, Completion Completion, double Score, double? SecondScore, double? GoldScore, double Kl, double Entropy);
 
 /// <summary>A policy's answers to the held-out prompts and what they come to. Intervals are over prompts.</summary>
 /// <param name="Answers">Sample by sample: all prompts, then all prompts again.</param>
@@ -38,7 +39,8 @@ public sealed record PolicyEvaluation(IReadOnlyList<EvaluatedAnswer> Answers)
     public Estimate Length => MeanOf(static answer => answer.Completion.Response.Length);
 
     /// <summary>Mean entropy per token, nats.</summary>
-    public double Entropy => Answers.Sum(static answer => answer.Entropy * answer.Completion.Response.Length) / Answers.Sum(static answer => answer.Completion.Response.Length);
+    public double Entropy =>
+        Answers.Sum(static answer => answer.Entropy * answer.Completion.Response.Length) / Answers.Sum(static answer => answer.Completion.Response.Length);
 
     /// <summary>Share of answers that ended by themselves.</summary>
     public double EosShare => Answers.Count(static answer => answer.Completion.Finished) / (double)Answers.Count;
@@ -97,11 +99,15 @@ public sealed class PolicyEvaluator
     /// <param name="judges">Who judges.</param>
     /// <param name="rowBudget">Tokens that go through a model at once.</param>
     /// <param name="arena">Memory for activations, which others may use in turn.</param>
-    public PolicyEvaluator(IReadOnlyList<EncodedPrompt> prompts, int samples, GenerationSettings settings, Tokenizer tokenizer, PolicyJudges judges, int rowBudget, Arena arena)
+    public PolicyEvaluator(
+        IReadOnlyList<EncodedPrompt> prompts, int samples, GenerationSettings settings, Tokenizer tokenizer, PolicyJudges judges, int rowBudget, Arena arena)
     {
         if (prompts.Count < 2)
         {
-            throw new InputException((prompts.Count == 0 ? "There is no held-out prompt to evaluate a policy on" : "There is one held-out prompt to evaluate a policy on, and an interval needs two")
+            throw new InputException(
+                (prompts.Count == 0
+                    ? "There is no held-out prompt to evaluate a policy on"
+                    : "There is one held-out prompt to evaluate a policy on, and an interval needs two")
                 + ": give data.evaluation_prompts or a larger held_out share of data.prompts.");
         }
 
@@ -127,7 +133,9 @@ public sealed class PolicyEvaluator
         int[] promptLengths = [.. completions.Select(static completion => completion.Prompt.Length)];
         var temperature = _settings.Sampling.IsGreedy ? 1 : _settings.Sampling.Temperature;
         var (own, entropies) = ScorerOf(policy).ResponseLogProbabilities(sequences, promptLengths, temperature);
-        var reference = _judges.Reference is { } judge ? ScorerOf(judge).ResponseLogProbabilities(sequences, promptLengths, temperature).LogProbabilities : null;
+        var reference = _judges.Reference is { } judge
+            ? ScorerOf(judge).ResponseLogProbabilities(sequences, promptLengths, temperature).LogProbabilities
+            : null;
         var scores = _judges.Reward is { } reward ? ScorerOf(reward).Rewards(sequences, promptLengths) : null;
         var second = _judges.Second is { } other ? ScorerOf(other).Rewards(sequences, promptLengths) : null;
         var answers = new EvaluatedAnswer[completions.Length];
@@ -137,7 +145,8 @@ public sealed class PolicyEvaluator
             var tokens = completions[i].Response.Length;
             var text = _tokenizer.Decode(completions[i].ResponseWithoutEnd);
             answers[i] = new EvaluatedAnswer(
-                i % _prompts.Count, text, completions[i], scores is null ? double.NaN : Scale.Apply(scores[i]), second?[i], _judges.Gold?.Invoke(i % _prompts.Count, text),
+                i % _prompts.Count, text, completions[i], scores is null ? double.NaN : Scale.Apply(scores[i]), second?[i],
+                _judges.Gold?.Invoke(i % _prompts.Count, text),
                 reference is null ? double.NaN : KlEstimators.LogRatio(own.AsSpan(at, tokens), reference.AsSpan(at, tokens)), MeanOf(entropies, at, tokens));
             at += tokens;
         }
@@ -155,7 +164,9 @@ public sealed class PolicyEvaluator
             return (int[])[.. answer.Prompt, .. _tokenizer.Encode(request.Text), .. ending];
         })];
         int[] promptLengths = [.. requests.Select(request => evaluation.Answers[request.Answer].Completion.Prompt.Length)];
-        var scores = _judges.Reward is { } reward ? ScorerOf(reward).Rewards(sequences, promptLengths) : throw new InvalidOperationException("Answers are scored again by a reward model; there is none.");
+        var scores = _judges.Reward is { } reward
+            ? ScorerOf(reward).Rewards(sequences, promptLengths)
+            : throw new InvalidOperationException("Answers are scored again by a reward model; there is none.");
         var second = _judges.Second is { } other ? ScorerOf(other).Rewards(sequences, promptLengths) : null;
         return [.. scores.Select((score, i) => new Rescored(Scale.Apply(score), second?[i]))];
     }

@@ -61,7 +61,8 @@ public sealed record RewardAgreement(double? ScoreCorrelation, Estimate SamePref
         }
 
         var clusters = first.Zip(second, (a, b) => (a.Prompt, Agreed: a.Pairs.Sum(pair => Agreement(a, b, pair)), Pairs: (long)a.Pairs.Count))
-            .GroupBy(ranking => ranking.Prompt, (_, own) => own.Aggregate((Agreed: 0.0, Pairs: 0L), (sum, ranking) => (sum.Agreed + ranking.Agreed, sum.Pairs + ranking.Pairs)));
+            .GroupBy(ranking => ranking.Prompt,
+                (_, own) => own.Aggregate((Agreed: 0.0, Pairs: 0L), (sum, ranking) => (sum.Agreed + ranking.Agreed, sum.Pairs + ranking.Pairs)));
         return new RewardAgreement(
             Correlation.Pearson([.. first.SelectMany(ranking => ranking.Scores)], [.. second.SelectMany(ranking => ranking.Scores)]),
             Intervals.ClusteredWilson([.. clusters]));

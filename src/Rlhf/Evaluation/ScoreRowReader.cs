@@ -15,7 +15,8 @@ namespace Rlhf.Evaluation;
 public sealed record ScoreRow(string Id, int[] Tokens, int PromptLength);
 
 /// <summary>
-/// Reads rows to be scored: <c>ids</c> with <c>prompt_length</c>, a prompt with its response, <c>messages</c> that end with the assistant's answer, or comparisons and rankings, of
+/// Reads rows to be scored: <c>ids</c> with <c>prompt_length</c>, a prompt with its response, <c>messages</c> that end with the assistant's answer, or
+/// comparisons and rankings, of
 /// which each answer is scored.
 /// Whatever the model cannot take is an error with file:line:column.
 /// </summary>
@@ -53,14 +54,17 @@ public sealed class ScoreRowReader
         }
     }
 
-    /// <summary>The answers of a comparison or ranking, or of a row that nobody has ranked, each a row of its own: <c>id#0</c> and so on, of a comparison the chosen one first.</summary>
+    /// <summary>The answers of a comparison or ranking, or of a row that nobody has ranked, each a row of its own: <c>id#0</c> and so on, of a comparison the
+    /// chosen one first.</summary>
     private IEnumerable<ScoreRow> OfAnswers(RowFields row)
     {
         var isRanked = !row.Has("responses") || row.Has("ranking") || row.Has("pairs") || row.Has("ties");
         var ranking = isRanked ? RankingParser.Parse(row) : null;
         var prompt = ranking?.Prompt ?? PromptParser.Parse(row);
         var id = row.Id();
-        var answers = ranking is null ? RankingParser.ParseResponses(row).Select(Message.FromAssistant) : Enumerable.Range(0, ranking.Responses.Count).Select(ranking.Answer);
+        var answers = ranking is null
+            ? RankingParser.ParseResponses(row).Select(Message.FromAssistant)
+            : Enumerable.Range(0, ranking.Responses.Count).Select(ranking.Answer);
         return answers.Select((answer, i) =>
             Encoded(row, new Demonstration(string.Create(CultureInfo.InvariantCulture, $"{id}#{i}"), prompt, answer, TrainOnAllTurns: false, row.Position)));
     }
@@ -112,18 +116,22 @@ public sealed class ScoreRowReader
         UnreadFields.Check(row, RecordKind.Demonstration, onlyAsked: true, _format);
         if (_encoder is null)
         {
-            throw new InputException($"{row.Position}: the row is text, but the model's folder has no tokenizer: give rows of ids with prompt_length, or put the tokenizer's files into the folder.");
+            throw new InputException(
+                $"{row.Position}: the row is text, but the model's folder has no tokenizer: give rows of ids with prompt_length, or put the tokenizer's files into the folder.");
         }
 
         var encoded = _encoder.EncodeAnswer(demonstration)
-            ?? throw new InputException($"{row.Position}: the model's chat template has generation blocks and marks none of this answer, so nothing is scored.");
+            ?? throw new InputException(
+                $"{row.Position}: the model's chat template has generation blocks and marks none of this answer, so nothing is scored.");
         if (encoded.Tokens.Length > _config.ContextLength)
         {
             throw new InputException($"{row.Position}: {TooLong(encoded.Tokens.Length)}");
         }
 
         var beyond = Array.FindIndex(encoded.Tokens, id => id >= _config.VocabularySize);
-        return beyond < 0 ? new ScoreRow(demonstration.Id, encoded.Tokens, encoded.PromptLength) : throw new InputException(string.Create(CultureInfo.InvariantCulture,
+        return beyond < 0
+            ? new ScoreRow(demonstration.Id, encoded.Tokens, encoded.PromptLength)
+            : throw new InputException(string.Create(CultureInfo.InvariantCulture,
             $"{row.Position}: the tokenizer gives the id {encoded.Tokens[beyond]}, but the model's vocabulary ends at {_config.VocabularySize - 1}: the folder's tokenizer is not this model's."));
     }
 
@@ -131,7 +139,8 @@ public sealed class ScoreRowReader
         $"the row has {tokens} tokens, more than the model's context of {_config.ContextLength}: shorten it or leave it out.");
 
     private static int WholeNumber(RowFields row, RowValue value, int least, int most, string what) =>
-        value.Kind == JsonValueKind.Number && int.TryParse(value.Text, NumberStyles.None, CultureInfo.InvariantCulture, out var number) && number >= least && number <= most
+        value.Kind == JsonValueKind.Number && int.TryParse(value.Text, NumberStyles.None, CultureInfo.InvariantCulture, out var number) && number >= least
+            && number <= most
             ? number
             : throw row.Error(value, string.Create(CultureInfo.InvariantCulture, $"{what}, {least} to {most}"));
 }

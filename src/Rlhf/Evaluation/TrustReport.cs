@@ -89,7 +89,8 @@ public sealed record TrustReport
         var pairs = rankings.SelectMany(PairsOf).ToList();
         if (pairs.Count == 0)
         {
-            throw new InputException("The reward model cannot be evaluated: the held-out data hold no pair in which one answer is preferred. Hold out more prompts.");
+            throw new InputException(
+                "The reward model cannot be evaluated: the held-out data hold no pair in which one answer is preferred. Hold out more prompts.");
         }
 
         var scores = rankings.SelectMany(r => r.Scores).ToList();

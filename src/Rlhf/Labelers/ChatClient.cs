@@ -17,7 +17,8 @@ namespace Rlhf.Labelers;
 internal sealed record ChatReply(string? Text, long PromptTokens, long ReplyTokens, int Retries);
 
 /// <summary>
-/// Asks a server that speaks the OpenAI chat API. What a server sends is not trusted: its length, nesting and numbers are limited, redirections are not followed, and the API key
+/// Asks a server that speaks the OpenAI chat API. What a server sends is not trusted: its length, nesting and numbers are limited, redirections are not
+/// followed, and the API key
 /// is blotted out of everything that it says.
 /// </summary>
 internal sealed class ChatClient : IDisposable
@@ -36,7 +37,10 @@ internal sealed class ChatClient : IDisposable
     {
         _options = options;
         _key = options.ReadApiKey();
-        _http = new HttpClient(new SocketsHttpHandler { AllowAutoRedirect = false, UseCookies = false, PooledConnectionLifetime = TimeSpan.FromMinutes(5) }) { Timeout = Timeout.InfiniteTimeSpan };
+        _http = new HttpClient(new SocketsHttpHandler { AllowAutoRedirect = false, UseCookies = false, PooledConnectionLifetime = TimeSpan.FromMinutes(5) })
+        {
+            Timeout = Timeout.InfiniteTimeSpan,
+        };
         if (_key is not null)
         {
             _http.DefaultRequestHeaders.Authorization = new AuthenticationHeaderValue("Bearer", _key);
@@ -50,7 +54,9 @@ internal sealed class ChatClient : IDisposable
         var request = new JsonObject
         {
             ["model"] = _options.Model,
-            ["messages"] = _options.System is { } system ? new JsonArray(Message("system", system), Message("user", question)) : new JsonArray(Message("user", question)),
+            ["messages"] = _options.System is { } system
+                ? new JsonArray(Message("system", system), Message("user", question))
+                : new JsonArray(Message("user", question)),
             ["temperature"] = _options.Temperature,
             ["max_tokens"] = _options.MaxTokens,
         };
@@ -86,11 +92,15 @@ internal sealed class ChatClient : IDisposable
     {
         if (wanted > LongestPause)
         {
-            throw new RunFailedException(string.Create(CultureInfo.InvariantCulture, $"The judge at {_options.Endpoint} asks for a pause of {wanted.Value.TotalMinutes:0} minutes. What it has judged is kept; resume the run then."));
+            throw new RunFailedException(
+                string.Create(
+                    CultureInfo.InvariantCulture,
+                    $"The judge at {_options.Endpoint} asks for a pause of {wanted.Value.TotalMinutes:0} minutes. What it has judged is kept; resume the run then."));
         }
 
         // Spread, so that requests that failed together do not come back together.
-        var own = TimeSpan.FromSeconds(Math.Min(_options.BackoffSeconds * Math.Pow(2, Math.Min(attempt, 20)) * (0.75 + (0.5 * Random.Shared.NextDouble())), LongestPause.TotalSeconds));
+        var own = TimeSpan.FromSeconds(
+            Math.Min(_options.BackoffSeconds * Math.Pow(2, Math.Min(attempt, 20)) * (0.75 + (0.5 * Random.Shared.NextDouble())), LongestPause.TotalSeconds));
         await Task.Delay(wanted > own ? wanted.Value : own, cancellation).ConfigureAwait(false);
     }
 
@@ -157,7 +167,9 @@ internal sealed class ChatClient : IDisposable
         {
             using var document = JsonDocument.Parse(body ?? [], new JsonDocumentOptions { MaxDepth = Limits.JudgeReplyDepth });
             var root = document.RootElement;
-            var text = Find(Find(First(Find(root, "choices")), "message"), "content") is { ValueKind: JsonValueKind.String } content ? Blotted(content.GetString()!) : null;
+            var text = Find(Find(First(Find(root, "choices")), "message"), "content") is { ValueKind: JsonValueKind.String } content
+                ? Blotted(content.GetString()!)
+                : null;
             var usage = Find(root, "usage");
             return new ChatReply(text, CountOf(Find(usage, "prompt_tokens")), CountOf(Find(usage, "completion_tokens")), 0);
         }
@@ -167,11 +179,13 @@ internal sealed class ChatClient : IDisposable
         }
     }
 
-    private static JsonElement? Find(JsonElement? value, string name) => value is { ValueKind: JsonValueKind.Object } item && item.TryGetProperty(name, out var found) ? found : null;
+    private static JsonElement? Find(JsonElement? value, string name) =>
+        value is { ValueKind: JsonValueKind.Object } item && item.TryGetProperty(name, out var found) ? found : null;
 
     private static JsonElement? First(JsonElement? value) => value is { ValueKind: JsonValueKind.Array } list && list.GetArrayLength() > 0 ? list[0] : null;
 
-    private static long CountOf(JsonElement? value) => value is { ValueKind: JsonValueKind.Number } number && number.TryGetInt64(out var count) && count is >= 0 and <= MostTokens ? count : 0;
+    private static long CountOf(JsonElement? value) =>
+        value is { ValueKind: JsonValueKind.Number } number && number.TryGetInt64(out var count) && count is >= 0 and <= MostTokens ? count : 0;
 
     // What an API's error says in words, or how the body begins.
     private string Excerpt(byte[]? body)

@@ -8,7 +8,8 @@ using Rlhf.Reports;
 namespace Rlhf.Labelers;
 
 /// <summary>
-/// A judge behind the OpenAI chat API ranks K answers. Every pair is asked about in both orders; an answer beats another if it does so in both, else the two are equal: a judge that
+/// A judge behind the OpenAI chat API ranks K answers. Every pair is asked about in both orders; an answer beats another if it does so in both, else the two
+/// are equal: a judge that
 /// likes what stands first decides nothing. The ranking is by pairs won, a tie half a win (Copeland); answers with as many share a tier.
 /// </summary>
 internal sealed class JudgeLabeler : ILabeler
@@ -175,7 +176,8 @@ internal sealed class JudgeLabeler : ILabeler
     private IEnumerable<(int A, int B, Verdict Forward, Verdict Backward)> PairsOf(Question[] own)
     {
         var verdicts = own.ToDictionary(question => (question.First, question.Second), question => _cache.Find(question.Request)!.Verdict);
-        return verdicts.Where(item => item.Key.First < item.Key.Second).Select(item => (item.Key.First, item.Key.Second, item.Value, verdicts[(item.Key.Second, item.Key.First)]));
+        return verdicts.Where(item => item.Key.First < item.Key.Second)
+            .Select(item => (item.Key.First, item.Key.Second, item.Value, verdicts[(item.Key.Second, item.Key.First)]));
     }
 
     private RunFailedException NothingReadable()

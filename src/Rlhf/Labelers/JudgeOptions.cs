@@ -74,7 +74,8 @@ public sealed record JudgeOptions
         var key = Environment.GetEnvironmentVariable(ApiKeyVariable)?.Trim();
         return key is { Length: > 0 } && key.All(character => character is > ' ' and <= '~')
             ? key
-            : throw new InputException($"collect.judge.api_key_variable: the environment variable {ApiKeyVariable} holds no key; set it before the run: export {ApiKeyVariable}=...");
+            : throw new InputException(
+                $"collect.judge.api_key_variable: the environment variable {ApiKeyVariable} holds no key; set it before the run: export {ApiKeyVariable}=...");
     }
 
     /// <summary>What a reply's last line says: words compare by their letters and digits, in either case.</summary>
@@ -98,10 +99,12 @@ public sealed record JudgeOptions
     /// <summary>Adds what is wrong to <paramref name="errors"/>.</summary>
     public void Validate(OptionErrors errors)
     {
-        errors.Require(Uri.TryCreate(Url, UriKind.Absolute, out var uri) && uri.Scheme is "http" or "https" && uri is { UserInfo: "", Query: "", Fragment: "" }, nameof(Url),
+        errors.Require(Uri.TryCreate(Url, UriKind.Absolute, out var uri) && uri.Scheme is "http" or "https"
+            && uri is { UserInfo: "", Query: "", Fragment: "" }, nameof(Url),
             "must be an address such as https://host/v1, without user, password or query");
         errors.Require(Model.Length > 0, nameof(Model), "is missing: the model's name at the server");
-        errors.Require(ApiKeyVariable is null || (ApiKeyVariable.Length > 0 && ApiKeyVariable.All(character => char.IsAsciiLetterOrDigit(character) || character == '_')), nameof(ApiKeyVariable),
+        errors.Require(ApiKeyVariable is null
+            || (ApiKeyVariable.Length > 0 && ApiKeyVariable.All(character => char.IsAsciiLetterOrDigit(character) || character == '_')), nameof(ApiKeyVariable),
             "must be the name of an environment variable, not the key itself");
         ValidatePrompt(errors);
         string[] words = [.. new[] { First, Second, Tie }.Select(WordOf)];

@@ -25,7 +25,8 @@ internal enum Verdict
 internal sealed record Judged(string Request, Verdict Verdict, string Reply, int Calls, int Retries, long PromptTokens, long ReplyTokens);
 
 /// <summary>
-/// <c>judgements.jsonl</c> of a collect stage: every answered question with a checksum, flushed to the disk as it comes, so that a stage that dies asks nothing twice.
+/// <c>judgements.jsonl</c> of a collect stage: every answered question with a checksum, flushed to the disk as it comes, so that a stage that dies asks nothing
+/// twice.
 /// </summary>
 internal sealed class JudgementCache : IDisposable
 {

@@ -54,7 +54,8 @@ internal sealed class PeopleLabeler(PeopleSettings settings) : ILabeler
             using var writer = new StreamWriter(stream, leaveOpen: true);
             if (posted.WriteRankings(writer) == 0)
             {
-                throw new RunFailedException($"{job.Stage}: of all judgements in {settings.Store} none is a ranking (cannot judge); look at the owner's page: {LabelCommand}");
+                throw new RunFailedException(
+                    $"{job.Stage}: of all judgements in {settings.Store} none is a ranking (cannot judge); look at the owner's page: {LabelCommand}");
             }
         });
     }

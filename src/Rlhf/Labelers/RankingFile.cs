@@ -16,7 +16,8 @@ namespace Rlhf.Labelers;
 /// <param name="Tiers">The ranking, best tier first; null where nobody ranked.</param>
 /// <param name="Labeler">Who ranked.</param>
 public sealed record CollectedAnswers(
-    PromptRecord Prompt, EncodedPrompt Encoded, IReadOnlyList<string> Texts, IReadOnlyList<int[]> Tokens, IReadOnlyList<IReadOnlyList<int>>? Tiers, string? Labeler)
+    PromptRecord Prompt, EncodedPrompt Encoded, IReadOnlyList<string> Texts, IReadOnlyList<int[]> Tokens, IReadOnlyList<IReadOnlyList<int>>? Tiers,
+    string? Labeler)
 {
     /// <summary>[K] the prompt with each answer.</summary>
     public IEnumerable<int[]> Sequences => Tokens.Select(answer => (int[])[.. Encoded.Tokens, .. answer]);
@@ -33,7 +34,8 @@ public sealed record CollectedAnswers(
 public sealed record AnswerOrigin(int Round, string? ModelHash, int MaxNewTokens, SamplingOptions Sampling);
 
 /// <summary>
-/// <c>rankings.jsonl</c> of a collect stage: rows that the data readers take as rankings, and beside the texts the very tokens that were sampled. The reward model is trained on
+/// <c>rankings.jsonl</c> of a collect stage: rows that the data readers take as rankings, and beside the texts the very tokens that were sampled. The reward
+/// model is trained on
 /// those: encoding the text again may give other tokens, and would give answers that were cut at the limit an end that they did not have.
 /// </summary>
 public static class RankingFile
@@ -77,7 +79,8 @@ public static class RankingFile
                 throw new FormatException("a token is negative");
             }
 
-            return new EncodedRanking(id, (string)row["prompt_text"]!, answers, Tiers.Pairs(tiers), Tiers.Ties(tiers), 1, (string?)row["labeler"], Margins: null);
+            return new EncodedRanking(
+                id, (string)row["prompt_text"]!, answers, Tiers.Pairs(tiers), Tiers.Ties(tiers), 1, (string?)row["labeler"], Margins: null);
         }
         catch (Exception exception) when (exception is JsonException or InvalidOperationException or NullReferenceException or FormatException or ArgumentException)
         {

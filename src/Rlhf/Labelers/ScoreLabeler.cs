@@ -20,7 +20,8 @@ internal sealed class ScoreLabeler(string name, Func<CollectedAnswers, IReadOnly
     public static ScoreLabeler RewardModel(Decoder reward, int rowBudget)
     {
         var scorer = new Scorer(reward, rowBudget);
-        return new ScoreLabeler("reward model", row => [.. scorer.Rewards([.. row.Sequences], [.. row.Tokens.Select(_ => row.Encoded.Tokens.Length)])], scorer, reward);
+        return new ScoreLabeler(
+            "reward model", row => [.. scorer.Rewards([.. row.Sequences], [.. row.Tokens.Select(_ => row.Encoded.Tokens.Length)])], scorer, reward);
     }
 
     /// <inheritdoc/>

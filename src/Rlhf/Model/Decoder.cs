@@ -3,12 +3,15 @@ using Rlhf.Compute.Operations;
 namespace Rlhf.Model;
 
 /// <summary>
-/// A decoder's parameters in one flat device buffer, packed copies of its matrices that the products read, and the tables of rotary angles. With a scalar head, its
+/// A decoder's parameters in one flat device buffer, packed copies of its matrices that the products read, and the tables of rotary angles. With a scalar head,
+/// its
 /// weights [C] and bias [1] follow the decoder's parameters in the same buffer.
 /// </summary>
 /// <remarks>
-/// Copies are kept where they are read often: for decoding (a language head) and in frozen models, which after <see cref="Freeze"/> have nothing else of their matrices. In bfloat16,
-/// at half the size, a model in training keeps those of its backward passes, too. In float32 a reward model or value network in training, and every backward pass, packs a matrix when its
+/// Copies are kept where they are read often: for decoding (a language head) and in frozen models, which after <see cref="Freeze"/> have nothing else of their
+/// matrices. In bfloat16,
+/// at half the size, a model in training keeps those of its backward passes, too. In float32 a reward model or value network in training, and every backward
+/// pass, packs a matrix when its
 /// turn comes: once per micro-batch.
 /// </remarks>
 public sealed class Decoder : IDisposable
@@ -28,7 +31,8 @@ public sealed class Decoder : IDisposable
     /// <param name="config">Its shape.</param>
     /// <param name="kind">The heads it carries.</param>
     /// <param name="trainable">Whether backward passes are possible.</param>
-    /// <param name="storage">What the packed copies of the matrices stand in. A model that is trained has them in float32: what is sampled must be what is trained.</param>
+    /// <param name="storage">What the packed copies of the matrices stand in. A model that is trained has them in float32: what is sampled must be what is
+    /// trained.</param>
     public Decoder(IDevice device, DecoderConfig config, HeadKind kind, bool trainable, Precision storage = Precision.F32)
     {
         if (trainable && storage != Precision.F32)
@@ -84,7 +88,8 @@ public sealed class Decoder : IDisposable
 
     /// <summary>All parameters. After changing them call <see cref="Refresh"/>.</summary>
     /// <exception cref="InvalidOperationException">The model is frozen.</exception>
-    public FloatBuffer Parameters => _dropped.Length == 0 ? _parameters.Floats : throw new InvalidOperationException("A frozen decoder has no flat parameters.");
+    public FloatBuffer Parameters =>
+        _dropped.Length == 0 ? _parameters.Floats : throw new InvalidOperationException("A frozen decoder has no flat parameters.");
 
     /// <summary>Offset of the scalar head's weights [C].</summary>
     public long ScalarWeight => Layout.Length;
@@ -138,12 +143,15 @@ public sealed class Decoder : IDisposable
         }
     }
 
-    /// <summary>Packs the parameters and frees the flat form of the blocks' matrices and of an untied head: half of the memory of a model that is only read.</summary>
+    /// <summary>Packs the parameters and frees the flat form of the blocks' matrices and of an untied head: half of the memory of a model that is only
+    /// read.</summary>
     public void Freeze()
     {
         Refresh();
         var start = BlockMatrices.Min(static weights => weights.Offset);
-        var end = Config.TiedEmbeddings ? BlockMatrices.Max(static weights => weights.Offset + ((long)weights.Inputs * weights.Outputs)) : Layout.Head + ((long)Config.VocabularySize * Config.Width);
+        var end = Config.TiedEmbeddings
+            ? BlockMatrices.Max(static weights => weights.Offset + ((long)weights.Inputs * weights.Outputs))
+            : Layout.Head + ((long)Config.VocabularySize * Config.Width);
         var whole = _parameters;
         _parameters = Device.Allocate(whole.Floats.Length - (end - start));
         Device.Copy(whole.Floats.Slice(0, start), _parameters.Floats.Slice(0, start));
@@ -178,7 +186,8 @@ public sealed class Decoder : IDisposable
 
     internal PackedWeights Head => (Kind & HeadKind.Language) != 0 ? _weights[^1] : throw new InvalidOperationException("This decoder has no language head.");
 
-    /// <summary>Floats of the blocks' largest packed matrix, either way round: the scratch that <see cref="Packed"/> and <see cref="PackedTransposed"/> want.</summary>
+    /// <summary>Floats of the blocks' largest packed matrix, either way round: the scratch that <see cref="Packed"/> and <see cref="PackedTransposed"/>
+    /// want.</summary>
     internal long LargestPacked { get; }
 
     /// <summary>Whether passes make packed copies of their own, for which they want scratch.</summary>
@@ -211,7 +220,8 @@ public sealed class Decoder : IDisposable
     }
 
     private void PackTransposed(PackedWeights weights, FloatBuffer packed) =>
-        Device.PackWeightsTransposed(new(Part(weights.Offset, (long)weights.Inputs * weights.Outputs), weights.Layout, weights.Inputs, weights.Outputs, packed));
+        Device.PackWeightsTransposed(
+            new(Part(weights.Offset, (long)weights.Inputs * weights.Outputs), weights.Layout, weights.Inputs, weights.Outputs, packed));
 
     private long TransposedLength(PackedWeights weights) => Device.PackedLength(weights.Outputs, weights.Inputs);
 
@@ -220,7 +230,8 @@ public sealed class Decoder : IDisposable
     private void Pack(PackedWeights weights, PackedMatrix packed) =>
         Device.PackWeights(new(Part(weights.Offset, (long)weights.Inputs * weights.Outputs), weights.Layout, weights.Inputs, weights.Outputs, packed));
 
-    private PackedMatrix PackedPart(PackedWeights weights) => new(_packed!.Floats.Slice(weights.PackedOffset, Device.PackedLength(weights.Inputs, weights.Outputs, _storage)), _storage);
+    private PackedMatrix PackedPart(PackedWeights weights) =>
+        new(_packed!.Floats.Slice(weights.PackedOffset, Device.PackedLength(weights.Inputs, weights.Outputs, _storage)), _storage);
 
     private IEnumerable<PackedWeights> BlockMatrices => _weights.Take(LinearRoles * Config.Layers);
 

@@ -163,7 +163,8 @@ public sealed record DecoderConfig
         };
         if (headWidth is null && heads > 0 && width % heads != 0)
         {
-            throw new InputException($"The model's shape is impossible: width {width} cannot be divided into {heads} heads. Change one of them, or give the head width.");
+            throw new InputException(
+                $"The model's shape is impossible: width {width} cannot be divided into {heads} heads. Change one of them, or give the head width.");
         }
 
         return config.Checked("The model's shape");

@@ -194,7 +194,9 @@ internal sealed class DecoderConfigKeys(JsonElement json, string prefix, List<st
     [
         .. dropouts.Where(name => Number(name, 0) != 0)
             .Select(name => $"\"{name}\" is not applied: training has residual dropout only, as its stage says."),
-        .. Contains(OwnCode) ? [$"\"{OwnCode}\" names code that came with the model. It is not run: the model is computed as its \"model_type\" says."] : (string[])[],
+        .. Contains(OwnCode)
+            ? [$"\"{OwnCode}\" names code that came with the model. It is not run: the model is computed as its \"model_type\" says."]
+            : (string[])[],
     ];
 
     private bool TryGet(string key, out JsonElement value)

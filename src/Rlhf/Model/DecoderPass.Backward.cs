@@ -5,7 +5,8 @@ namespace Rlhf.Model;
 /// <summary>The backward pass.</summary>
 public sealed partial class DecoderPass
 {
-    /// <summary>Adds to <paramref name="gradients"/> (laid out as the parameters) what <paramref name="dHidden"/> [R, C], the gradient of the final hidden states, gives.
+    /// <summary>Adds to <paramref name="gradients"/> (laid out as the parameters) what <paramref name="dHidden"/> [R, C], the gradient of the final hidden
+    /// states, gives.
     /// With no target there is nothing to add.</summary>
     public void Backward(FloatBuffer dHidden, FloatBuffer gradients)
     {
@@ -38,7 +39,8 @@ public sealed partial class DecoderPass
 
         var dEmbedding = Dropped(dx, N, default, scratch.Width, site: 0);
         var dPositions = Decoder.PartOf(gradients, decoder.Layout.PositionEmbedding, (long)_config.PositionRows * C);
-        _device.EmbeddingBackward(new(_tokens, _positions, dEmbedding, N, C, gradients.Slice(decoder.Layout.TokenEmbedding, (long)_config.VocabularySize * C), dPositions));
+        _device.EmbeddingBackward(
+            new(_tokens, _positions, dEmbedding, N, C, gradients.Slice(decoder.Layout.TokenEmbedding, (long)_config.VocabularySize * C), dPositions));
         _keep = Keep.Nothing;
     }
 
@@ -63,13 +65,15 @@ public sealed partial class DecoderPass
         NormBackward(rows, norm, p.FeedForwardNormGain, p.FeedForwardNormBias, s.Width, dx, gradients);
     }
 
-    /// <summary>Back through the output projection; after the last block's, <paramref name="dx"/> is the gradient of all rows [N, C], zero where a row is no target.</summary>
+    /// <summary>Back through the output projection; after the last block's, <paramref name="dx"/> is the gradient of all rows [N, C], zero where a row is no
+    /// target.</summary>
     private void AttentionResultBackward(int layer, ref FloatBuffer dx, in BackwardScratch s, FloatBuffer gradients)
     {
         var (rows, last) = (RowsAfterAttention(layer), layer == LastLayer);
         var dProjected = Dropped(dx, rows, NumbersAfterAttention(layer), s.Width, site: (ulong)(1 + (2 * layer)));
         var dAttended = last ? arena.Take((long)R * _shape.OutputWidth) : s.Attended;
-        _linear.Backward(layer, LinearRole.Output, rows, _layers[layer].AttendedRows, dProjected, decoder.Layout.LayerParameters(layer).OutputBias, dAttended, gradients);
+        _linear.Backward(
+            layer, LinearRole.Output, rows, _layers[layer].AttendedRows, dProjected, decoder.Layout.LayerParameters(layer).OutputBias, dAttended, gradients);
         if (last)
         {
             _device.Fill(s.Attended, 0f);
@@ -90,9 +94,11 @@ public sealed partial class DecoderPass
         {
             var (d, keys) = (_shape.HeadWidth, (long)_shape.Heads * _shape.HeadWidth);
             _device.RmsNormBackward(new(
-                a.RawQkv, decoder.Part(p.QueryNorm, d), a.QueryReciprocal, s.Qkv, N, _shape.Heads, d, _shape.RowWidth, Accumulate: false, s.Qkv, Decoder.PartOf(gradients, p.QueryNorm, d)));
+                a.RawQkv, decoder.Part(p.QueryNorm, d), a.QueryReciprocal, s.Qkv, N, _shape.Heads, d, _shape.RowWidth, Accumulate: false, s.Qkv,
+                Decoder.PartOf(gradients, p.QueryNorm, d)));
             _device.RmsNormBackward(new(
-                a.RawQkv.From(keys), decoder.Part(p.KeyNorm, d), a.KeyReciprocal, s.Qkv.From(keys), N, _shape.KeyValueHeads, d, _shape.RowWidth, Accumulate: false, s.Qkv.From(keys),
+                a.RawQkv.From(keys), decoder.Part(p.KeyNorm, d), a.KeyReciprocal, s.Qkv.From(keys), N, _shape.KeyValueHeads, d, _shape.RowWidth,
+                Accumulate: false, s.Qkv.From(keys),
                 Decoder.PartOf(gradients, p.KeyNorm, d)));
         }
 
@@ -112,7 +118,8 @@ public sealed partial class DecoderPass
     {
         if (_config.Normalization == Normalization.LayerNorm)
         {
-            _device.LayerNormBackward(new(a.Input, decoder.Part(gain, C), a.Mean, a.Reciprocal, dy, rows, C, dx, gradients.Slice(gain, C), Decoder.PartOf(gradients, bias, C)));
+            _device.LayerNormBackward(
+                new(a.Input, decoder.Part(gain, C), a.Mean, a.Reciprocal, dy, rows, C, dx, gradients.Slice(gain, C), Decoder.PartOf(gradients, bias, C)));
         }
         else
         {

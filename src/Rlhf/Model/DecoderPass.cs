@@ -27,12 +27,15 @@ public enum Keep
 }
 
 /// <summary>
-/// One forward pass of a packed batch through a decoder and, if it kept its activations, the backward pass. All memory comes from an arena that the caller empties between
+/// One forward pass of a packed batch through a decoder and, if it kept its activations, the backward pass. All memory comes from an arena that the caller
+/// empties between
 /// passes. Training, scoring, prefill and decoding run through this one class.
 /// </summary>
 /// <remarks>
-/// Only the target rows' output is wanted, and in the last block a row reads other rows in attention alone: their keys and values. So the rows of a sequence before its first target
-/// have no queries there, and what follows that block's attention is computed for the target rows [R], one for each target; the pass gives and takes their hidden states only: to the
+/// Only the target rows' output is wanted, and in the last block a row reads other rows in attention alone: their keys and values. So the rows of a sequence
+/// before its first target
+/// have no queries there, and what follows that block's attention is computed for the target rows [R], one for each target; the pass gives and takes their
+/// hidden states only: to the
 /// same bits, since rows do not meet in a product's forward pass, and the rows left out have gradients of zero.
 /// </remarks>
 public sealed partial class DecoderPass(Decoder decoder, Arena arena)
@@ -191,10 +194,13 @@ public sealed partial class DecoderPass(Decoder decoder, Arena arena)
         if (_config.QueryKeyNorm)
         {
             _device.Copy(a.RawQkv, a.Qkv);
-            _device.RmsNormForward(new(a.RawQkv, decoder.Part(p.QueryNorm, _shape.HeadWidth), N, _shape.Heads, _shape.HeadWidth, _shape.RowWidth, (float)_config.NormEpsilon, a.Qkv, a.QueryReciprocal));
+            _device.RmsNormForward(
+                new(a.RawQkv, decoder.Part(p.QueryNorm, _shape.HeadWidth), N, _shape.Heads, _shape.HeadWidth, _shape.RowWidth, (float)_config.NormEpsilon,
+                a.Qkv, a.QueryReciprocal));
             var keys = (long)_shape.Heads * _shape.HeadWidth;
             _device.RmsNormForward(new(
-                a.RawQkv.From(keys), decoder.Part(p.KeyNorm, _shape.HeadWidth), N, _shape.KeyValueHeads, _shape.HeadWidth, _shape.RowWidth, (float)_config.NormEpsilon, a.Qkv.From(keys), a.KeyReciprocal));
+                a.RawQkv.From(keys), decoder.Part(p.KeyNorm, _shape.HeadWidth), N, _shape.KeyValueHeads, _shape.HeadWidth, _shape.RowWidth,
+                (float)_config.NormEpsilon, a.Qkv.From(keys), a.KeyReciprocal));
         }
 
         Rotate(a.Qkv, inverse: false);
@@ -255,7 +261,8 @@ public sealed partial class DecoderPass(Decoder decoder, Arena arena)
     {
         if (_config.Positions == Positions.Rotary)
         {
-            _device.Rotate(new(qkv, _positions, decoder.Cosines, decoder.Sines, N, _shape.Heads + _shape.KeyValueHeads, _shape.HeadWidth, _shape.RowWidth, inverse));
+            _device.Rotate(
+                new(qkv, _positions, decoder.Cosines, decoder.Sines, N, _shape.Heads + _shape.KeyValueHeads, _shape.HeadWidth, _shape.RowWidth, inverse));
         }
     }
 }

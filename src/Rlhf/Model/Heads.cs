@@ -41,7 +41,8 @@ public sealed class LanguageHead(Decoder decoder, Arena arena)
         _inverseTemperature = (float)(1 / temperature);
         _logits = keep && (long)_count * v <= MostKeptLogits ? arena.Take((long)_count * v) : default;
         var logs = arena.Take(_count);
-        _device.LanguageHeadForward(new(hidden, decoder.Packed(decoder.Head, default), _targets, _count, c, v, _inverseTemperature, logs, _entropies, _logSumExp, _logits));
+        _device.LanguageHeadForward(
+            new(hidden, decoder.Packed(decoder.Head, default), _targets, _count, c, v, _inverseTemperature, logs, _entropies, _logSumExp, _logits));
         _device.CopyOut(logs, logProbabilities[.._count]);
         if (!entropies.IsEmpty)
         {
@@ -58,7 +59,8 @@ public sealed class LanguageHead(Decoder decoder, Arena arena)
         return logits;
     }
 
-    /// <summary>Adds to dHidden [R, C] and to the head's gradient what the gradients with respect to log-probabilities and entropies [R] (the latter may be empty) give.</summary>
+    /// <summary>Adds to dHidden [R, C] and to the head's gradient what the gradients with respect to log-probabilities and entropies [R] (the latter may be
+    /// empty) give.</summary>
     public void Backward(ReadOnlySpan<float> dLogProbabilities, ReadOnlySpan<float> dEntropies, FloatBuffer dHidden, FloatBuffer gradients)
     {
         if (_count == 0)
@@ -78,7 +80,8 @@ public sealed class LanguageHead(Decoder decoder, Arena arena)
 
         var dRows = arena.Take((long)_count * c);
         _device.LanguageHeadBackward(new(
-            _hidden, decoder.Packed(decoder.Head, default), decoder.Part(decoder.Layout.Head, (long)v * c), _targets, _count, c, v, _inverseTemperature, _entropies, _logSumExp, _logits, dLogs, dEntropy,
+            _hidden, decoder.Packed(decoder.Head, default), decoder.Part(decoder.Layout.Head, (long)v * c), _targets, _count, c, v, _inverseTemperature,
+            _entropies, _logSumExp, _logits, dLogs, dEntropy,
             dRows, gradients.Slice(decoder.Layout.Head, (long)v * c)));
         _device.AddDropped(new(dHidden, dRows, _count, c, default, default, dHidden));
     }
@@ -122,7 +125,9 @@ public sealed class ScalarHead(Decoder decoder, Arena arena)
         var dOutput = arena.Take(_count);
         _device.CopyIn(dValues[.._count], dOutput);
         var dRows = arena.Take((long)_count * c);
-        _device.ScalarHeadBackward(new(_hidden, decoder.Part(decoder.ScalarWeight, c), dOutput, _count, c, dRows, gradients.Slice(decoder.ScalarWeight, c), gradients.Slice(decoder.ScalarBias, 1)));
+        _device.ScalarHeadBackward(
+            new(_hidden, decoder.Part(decoder.ScalarWeight, c), dOutput, _count, c, dRows, gradients.Slice(decoder.ScalarWeight, c),
+            gradients.Slice(decoder.ScalarBias, 1)));
         _device.AddDropped(new(dHidden, dRows, _count, c, default, default, dHidden));
     }
 }

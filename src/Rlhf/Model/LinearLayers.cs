@@ -28,7 +28,8 @@ internal sealed class LinearLayers(Decoder decoder, Arena arena)
         _device.LinearBackwardInput(new(dy, decoder.PackedTransposed(w, _packing), rows, w.Inputs, w.Outputs, Accumulate: false, dx));
     }
 
-    /// <summary>The fused projection with queries for <paramref name="queryRows"/> alone, to the same bits; other rows' queries are undefined but finite.</summary>
+    /// <summary>The fused projection with queries for <paramref name="queryRows"/> alone, to the same bits; other rows' queries are undefined but
+    /// finite.</summary>
     public void ForwardQkv(int layer, int rows, IntBuffer queryRows, FloatBuffer x, long? bias, FloatBuffer qkv)
     {
         var w = decoder.Linear(layer, LinearRole.Qkv);
@@ -62,7 +63,9 @@ internal sealed class LinearLayers(Decoder decoder, Arena arena)
         // Queries first, also where all rows ask: a sum is made in the same order whichever rows do.
         var w = decoder.Linear(layer, LinearRole.Qkv);
         var count = (int)queryRows.Length;
-        var (dQueryX, queryX, dQueries) = count == rows ? (dx, x, dQkv) : (arena.Take((long)count * w.Inputs), Gathered(x, queryRows, w.Inputs), Gathered(dQkv, queryRows, w.Outputs));
+        var (dQueryX, queryX, dQueries) = count == rows
+            ? (dx, x, dQkv)
+            : (arena.Take((long)count * w.Inputs), Gathered(x, queryRows, w.Inputs), Gathered(dQkv, queryRows, w.Outputs));
         BackwardWeights(w, count, queryX, dQueries, QueryOutputs(w), bias, gradients);
         BackwardWeights(w, rows, x, dQkv, KeyValueOutputs(w), bias, gradients);
         var packed = decoder.PackedTransposed(w, _packing);
@@ -91,5 +94,6 @@ internal sealed class LinearLayers(Decoder decoder, Arena arena)
     }
 
     private void BackwardWeights(PackedWeights w, int rows, FloatBuffer x, FloatBuffer dy, Outputs outputs, long? bias, FloatBuffer gradients) =>
-        _device.LinearBackwardWeights(new(x, dy, rows, w.Inputs, outputs, w.Layout, gradients.Slice(w.Offset, (long)w.Inputs * w.Outputs), Decoder.PartOf(gradients, bias, w.Outputs)));
+        _device.LinearBackwardWeights(
+            new(x, dy, rows, w.Inputs, outputs, w.Layout, gradients.Slice(w.Offset, (long)w.Inputs * w.Outputs), Decoder.PartOf(gradients, bias, w.Outputs)));
 }

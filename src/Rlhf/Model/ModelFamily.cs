@@ -3,7 +3,8 @@ using System.Text.Json.Nodes;
 namespace Rlhf.Model;
 
 /// <summary>
-/// An architecture that a Hugging Face <c>config.json</c> names in <c>model_type</c>: the keys that it reads and writes, what it refuses, its tensors' names and its defaults.
+/// An architecture that a Hugging Face <c>config.json</c> names in <c>model_type</c>: the keys that it reads and writes, what it refuses, its tensors' names
+/// and its defaults.
 /// One file each in <c>Families</c>.
 /// </summary>
 public abstract class ModelFamily

@@ -4,8 +4,10 @@ using Rlhf.Compute.Operations;
 namespace Rlhf.Model;
 
 /// <summary>
-/// Forward passes over many sequences without gradients, a token budget at a time: log-probabilities and entropies of responses, values of responses, rewards of whole
-/// answers. A sequence's numbers do not depend on its neighbours. Sequences with the same prompt, wherever they stand in the list, go through the model together, their prompt once:
+/// Forward passes over many sequences without gradients, a token budget at a time: log-probabilities and entropies of responses, values of responses, rewards
+/// of whole
+/// answers. A sequence's numbers do not depend on its neighbours. Sequences with the same prompt, wherever they stand in the list, go through the model
+/// together, their prompt once:
 /// to the same bits.
 /// </summary>
 /// <param name="decoder">The model.</param>
@@ -57,7 +59,8 @@ public sealed class Scorer(Decoder decoder, int rowBudget, Arena? sharedArena = 
     /// <param name="sequences">Prompt and response tokens.</param>
     /// <param name="promptLengths">Tokens of each prompt, at least 1: a first token is not predicted.</param>
     /// <param name="temperature">Divides the logits.</param>
-    public (float[] LogProbabilities, float[] Entropies) ResponseLogProbabilities(IReadOnlyList<int[]> sequences, IReadOnlyList<int> promptLengths, double temperature = 1)
+    public (float[] LogProbabilities, float[] Entropies) ResponseLogProbabilities(
+        IReadOnlyList<int[]> sequences, IReadOnlyList<int> promptLengths, double temperature = 1)
     {
         var offsets = ResponseOffsets(sequences, promptLengths);
         var (logProbabilities, entropies) = (new float[offsets[^1]], new float[offsets[^1]]);

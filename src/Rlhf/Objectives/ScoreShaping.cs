@@ -16,7 +16,8 @@ public readonly record struct ScoreScale(double Mean, double StandardDeviation)
     public double Apply(double score) => (score - Mean) / StandardDeviation;
 }
 
-/// <summary>What happens between the reward model's raw score and the score that PPO puts at the last token, in this order: scale, clip, missing-EOS penalty.</summary>
+/// <summary>What happens between the reward model's raw score and the score that PPO puts at the last token, in this order: scale, clip, missing-EOS
+/// penalty.</summary>
 public static class ScoreShaping
 {
     /// <summary>Shapes the scores of a batch of answers.</summary>

@@ -58,7 +58,8 @@ public sealed class MetricsWriter : IDisposable
         WriteNumber(stage, step, "seconds", Math.Round(seconds, 3));
         foreach (var (metric, value) in values)
         {
-            WriteNumber(stage, step, MetricCatalogue.Contains(metric) ? metric.Key : throw new InvalidOperationException($"{metric.Key} is in no class of metrics."), value);
+            WriteNumber(stage, step,
+                MetricCatalogue.Contains(metric) ? metric.Key : throw new InvalidOperationException($"{metric.Key} is in no class of metrics."), value);
         }
 
         _json.WriteEndObject();

@@ -11,7 +11,8 @@ internal sealed record FigureCard(Metric Figure, Metric? Before = null);
 /// <param name="Content">Its HTML; empty where the run has nothing for it.</param>
 internal sealed record ReportSection(string Id, string Name, Markup Content);
 
-/// <summary>What a kind of stage shows of its results: on the page, in the final tables, in sentences. A stage that shows nothing of its own needs none of it.</summary>
+/// <summary>What a kind of stage shows of its results: on the page, in the final tables, in sentences. A stage that shows nothing of its own needs none of
+/// it.</summary>
 internal abstract class StageReport
 {
     /// <summary>How a sentence that is a warning begins.</summary>
@@ -50,7 +51,8 @@ internal abstract class StageReport
         $"{what} is judged on few prompts: the interval goes by {NumberText.Short(prompts)} prompts, not by their {NumberText.Short(answers)} answers, since answers to one prompt are alike.";
 
     /// <summary>An interval in a sentence; empty for a figure without.</summary>
-    protected static string Interval(Figure figure) => figure is { Low: { } low, High: { } high } ? $" [{NumberText.Fixed(low)}, {NumberText.Fixed(high)}]" : "";
+    protected static string Interval(Figure figure) =>
+        figure is { Low: { } low, High: { } high } ? $" [{NumberText.Fixed(low)}, {NumberText.Fixed(high)}]" : "";
 
     /// <summary>A message as part of a sentence.</summary>
     protected static string Clause(string message) => message.TrimEnd('.', ' ');

@@ -7,7 +7,8 @@ namespace Rlhf.Reports;
 /// <summary>Reads and writes <c>summary.json</c> of stages and runs: snake_case keys, absent instead of null.</summary>
 public static class SummaryFiles
 {
-    /// <summary>The JSON form of every summary, which ends with its own checksum. Non-finite numbers stand as "NaN", "Infinity", "-Infinity": named, never hidden.</summary>
+    /// <summary>The JSON form of every summary, which ends with its own checksum. Non-finite numbers stand as "NaN", "Infinity", "-Infinity": named, never
+    /// hidden.</summary>
     public static JsonSerializerOptions Json { get; } = new()
     {
         PropertyNamingPolicy = JsonNamingPolicy.SnakeCaseLower,

@@ -28,7 +28,8 @@ public sealed class TextTable
 
     /// <summary>Writes the table; with bold headers if <paramref name="output"/> is a terminal that takes them (<c>NO_COLOR</c> is not set).</summary>
     public void Write(TextWriter output) =>
-        Write(output, ReferenceEquals(output, Console.Out) && !Console.IsOutputRedirected && string.IsNullOrEmpty(Environment.GetEnvironmentVariable("NO_COLOR")));
+        Write(output,
+            ReferenceEquals(output, Console.Out) && !Console.IsOutputRedirected && string.IsNullOrEmpty(Environment.GetEnvironmentVariable("NO_COLOR")));
 
     internal void Write(TextWriter output, bool terminal)
     {

@@ -10,7 +10,8 @@ public static class DeviceProbe
     private const double Seconds = 0.3;
     private const int Repetitions = 5;
 
-    /// <summary>Floating-point operations a second in a product [rows, inputs] [inputs, outputs] with packed weights, the best of a few tenths of a second and of at least five.</summary>
+    /// <summary>Floating-point operations a second in a product [rows, inputs] [inputs, outputs] with packed weights, the best of a few tenths of a second and
+    /// of at least five.</summary>
     public static double MatmulRate(IDevice device, int rows = 512, int inputs = 512, int outputs = 512)
     {
         var (xLength, yLength, wLength) = ((long)rows * inputs, (long)rows * outputs, (long)inputs * outputs);
@@ -32,7 +33,8 @@ public static class DeviceProbe
         return 2.0 * rows * inputs * outputs / best;
     }
 
-    /// <summary>Bytes read and written a second while a long buffer is copied, the best of a few tenths of a second and of at least five (both directions count, as in STREAM).</summary>
+    /// <summary>Bytes read and written a second while a long buffer is copied, the best of a few tenths of a second and of at least five (both directions
+    /// count, as in STREAM).</summary>
     public static double CopyRate(IDevice device, long bytes)
     {
         using var memory = device.Allocate(2 * bytes / sizeof(float));
@@ -50,7 +52,8 @@ public static class DeviceProbe
         return 2.0 * half * sizeof(float) / best;
     }
 
-    /// <summary>The largest difference between this device and the scalar reference in a few operations, as a share of the largest number in each result.</summary>
+    /// <summary>The largest difference between this device and the scalar reference in a few operations, as a share of the largest number in each
+    /// result.</summary>
     public static double LargestDifference(IDevice device)
     {
         using var reference = Devices.CreateScalar();

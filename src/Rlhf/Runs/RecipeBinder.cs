@@ -100,7 +100,8 @@ internal sealed class RecipeBinder
         else
         {
             var found = node is RecipeScalar { Quoted: false, Text: "" } ? "nothing" : Describe(node);
-            _errors.Add($"{node.Origin}: {path}: expected {Expectation(key.ValueType)}{(key.MayBeNone ? " or none" : "")}, found {found}{WordSuggestion(key.ValueType, node)}");
+            _errors.Add(
+                $"{node.Origin}: {path}: expected {Expectation(key.ValueType)}{(key.MayBeNone ? " or none" : "")}, found {found}{WordSuggestion(key.ValueType, node)}");
         }
     }
 
@@ -161,13 +162,16 @@ internal sealed class RecipeBinder
     private static string[]? ConvertList(RecipeNode node) => node switch
     {
         RecipeScalar { Text.Length: > 0 } one => [one.Text],
-        RecipeSequence list when list.Items.All(item => item is RecipeScalar { Text.Length: > 0 }) => [.. list.Items.Cast<RecipeScalar>().Select(item => item.Text)],
+        RecipeSequence list when list.Items.All(
+            item => item is RecipeScalar { Text.Length: > 0 }) => [.. list.Items.Cast<RecipeScalar>().Select(item => item.Text)],
         _ => null,
     };
 
     private static double[]? ConvertNumbers(RecipeNode node)
     {
-        var numbers = (node as RecipeSequence)?.Items.Select(item => item is RecipeScalar { Quoted: false } scalar && ConvertNumber(scalar.Text, out var value) ? value : double.NaN).ToArray();
+        var numbers =
+            (node as RecipeSequence)?.Items.Select(
+                item => item is RecipeScalar { Quoted: false } scalar && ConvertNumber(scalar.Text, out var value) ? value : double.NaN).ToArray();
         return numbers?.Contains(double.NaN) == false ? numbers : null;
     }
 

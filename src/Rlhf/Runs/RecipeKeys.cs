@@ -61,7 +61,8 @@ internal abstract record RecipeKey(string Name, Type ValueType, bool MayBeNone)
 
 /// <summary>A key that is a property.</summary>
 internal sealed record PropertyKey(PropertyInfo Property) : RecipeKey(
-    SnakeCase.From(Property.Name), Nullable.GetUnderlyingType(Property.PropertyType) ?? Property.PropertyType, Nullable.GetUnderlyingType(Property.PropertyType) is not null || IsNullableReference(Property))
+    SnakeCase.From(Property.Name), Nullable.GetUnderlyingType(Property.PropertyType) ?? Property.PropertyType,
+    Nullable.GetUnderlyingType(Property.PropertyType) is not null || IsNullableReference(Property))
 {
     private static readonly NullabilityInfoContext Nullability = new();
 

@@ -9,7 +9,8 @@ namespace Rlhf.Runs;
 /// <summary>Reads and encodes the data of a recipe, and says what each stage will do before anything runs.</summary>
 public sealed class RecipePlan
 {
-    // Shares of the matrix product's rate that wide models reach, and the width at which half of them is lost to everything else: see docs/performance.md, float32.
+    // Shares of the matrix product's rate that wide models reach, and the width at which half of them is lost to everything else: see docs/performance.md,
+    // float32.
     private const double WideTraining = 0.9;
     private const double WideSampling = 0.65;
     private const double HalfWidth = 48;
@@ -68,7 +69,8 @@ public sealed class RecipePlan
     /// <summary>Seconds that a stage is assumed to take.</summary>
     /// <param name="stage">The stage.</param>
     /// <param name="rate">Floating-point operations a second of a large matrix product.</param>
-    public double SecondsOf(StagePlan stage, double rate) => (stage.Operations / (rate * TrainingEfficiency)) + (stage.SampledOperations / (rate * SamplingEfficiency));
+    public double SecondsOf(StagePlan stage, double rate) =>
+        (stage.Operations / (rate * TrainingEfficiency)) + (stage.SampledOperations / (rate * SamplingEfficiency));
 
     /// <summary>Plans a recipe.</summary>
     /// <exception cref="InputException">The data or the base model cannot be used; it is better known now.</exception>

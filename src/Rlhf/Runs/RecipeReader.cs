@@ -33,12 +33,15 @@ public static class RecipeReader
         var errors = new OptionErrors("", binder.GivenKeys);
         RecipeValidation.Validate(recipe, errors);
         CheckOrder((RecipeMapping)root, recipe, errors);
-        ThrowIfAny([.. errors.All.Select(error => $"{binder.OriginOf(error.Key)}: {(error.Key.Length == 0 ? "" : error.Key + ": ")}{error.Message}{Remedy(error)}")]);
+        ThrowIfAny([.. errors.All.Select(
+            error => $"{binder.OriginOf(error.Key)}: {(error.Key.Length == 0 ? "" : error.Key + ": ")}{error.Message}{Remedy(error)}")]);
         return recipe;
 
         // Who changes one key of a file from the command line may have to take another one away.
         string Remedy(OptionError error) =>
-            overrides is { Count: > 0 } && error.HasNoEffect && !RecipeOverride.IsOverride(binder.OriginOf(error.Key)) ? $"; --set {error.Key}=default takes it away" : "";
+            overrides is { Count: > 0 } && error.HasNoEffect && !RecipeOverride.IsOverride(binder.OriginOf(error.Key))
+                ? $"; --set {error.Key}=default takes it away"
+                : "";
     }
 
     // A stage reads what stages before it wrote: a file that lists them in another order says something that will not happen.
@@ -48,7 +51,8 @@ public static class RecipeReader
         var written = root.Entries.Where(entry => !RecipeOverride.IsOverride(entry.Origin)).Select(static entry => entry.Key).Where(order.Contains).ToArray();
         for (var i = 1; i < written.Length; i++)
         {
-            errors.Require(Array.IndexOf(order, written[i]) > Array.IndexOf(order, written[i - 1]), written[i], $"stands after {written[i - 1]}; the order is {StageList.Names}");
+            errors.Require(Array.IndexOf(order, written[i]) > Array.IndexOf(order, written[i - 1]), written[i],
+                $"stands after {written[i - 1]}; the order is {StageList.Names}");
         }
     }
 
@@ -60,7 +64,8 @@ public static class RecipeReader
         {
             Base = recipe.Base with { Model = Full(recipe.Base.Model), Tokenizer = Full(recipe.Base.Tokenizer) },
             Data = recipe.Data.Each(FullSource),
-            Sections = [.. recipe.Sections.Select(section => section with { Options = section.Stage.WithFullPaths(section.Options, path => Path.GetFullPath(path, folder)) })],
+            Sections = [.. recipe.Sections.Select(
+                section => section with { Options = section.Stage.WithFullPaths(section.Options, path => Path.GetFullPath(path, folder)) })],
         };
     }
 

@@ -64,7 +64,8 @@ public sealed class RecipeReference
             _page.Append(CultureInfo.InvariantCulture, $"\n`{key}`:\n\n");
             foreach (var word in RecipeWord.Of(type))
             {
-                _page.Append(CultureInfo.InvariantCulture, $"- `{word.Name}`: {(type.IsEnum ? _texts.Of(type, $"{word.Value}") : _texts.Of(word.Value.GetType()))}\n");
+                _page.Append(
+                    CultureInfo.InvariantCulture, $"- `{word.Name}`: {(type.IsEnum ? _texts.Of(type, $"{word.Value}") : _texts.Of(word.Value.GetType()))}\n");
             }
         }
     }

@@ -21,19 +21,22 @@ public static class RecipeRun
     /// <returns>The run's summary so far.</returns>
     /// <exception cref="OperationCanceledException">After the checkpoint that <paramref name="cancellation"/> asked for.</exception>
     /// <exception cref="RunPausedException">People are to rank answers first, and the recipe says not to wait for them.</exception>
-    /// <exception cref="InputException">An input cannot be used, or is not what the run has read of it before; a new run then leaves no folder behind.</exception>
+    /// <exception cref="InputException">An input cannot be used, or is not what the run has read of it before; a new run then leaves no folder
+    /// behind.</exception>
     public static RunSummary Execute(Recipe recipe, RunSettings settings, ProgressReporter progress, CancellationToken cancellation) =>
         Execute(recipe, settings, progress, static context => context.Step.Stage.Run(context), cancellation, checkInputs: true);
 
     internal static RunSummary Execute(
-        Recipe recipe, RunSettings settings, ProgressReporter progress, Func<StageContext, StageSummary> runStage, CancellationToken cancellation, bool checkInputs = false)
+        Recipe recipe, RunSettings settings, ProgressReporter progress, Func<StageContext, StageSummary> runStage, CancellationToken cancellation,
+        bool checkInputs = false)
     {
         var asked = recipe;
         recipe = RecipeFormat.Settle(recipe, RunFolder.DateOf(settings.Out) ?? DateOnly.FromDateTime(DateTime.Now));
         var isNew = !RunFolder.HoldsRun(settings.Out);
         if (isNew)
         {
-            LookAhead(recipe, [.. StageStep.Of(recipe).Where(step => settings.Only is null || step.Stage.Name == settings.Only)], settings, checkInputs); // before there is a folder that stands in a second try's way
+            LookAhead(recipe, [.. StageStep.Of(recipe).Where(step => settings.Only is null || step.Stage.Name == settings.Only)], settings,
+                checkInputs); // before there is a folder that stands in a second try's way
         }
 
         using var run = RunFolder.Open(settings.Out, RecipeWriter.Write(recipe), settings.Resume || (settings.Only is not null && CanBegin(recipe, settings)));
@@ -64,7 +67,8 @@ public static class RecipeRun
 
                 var inputs = CheckInputs(recipe, run, step, checkInputs);
                 run.Begin(step, inputs);
-                GC.Collect(GC.MaxGeneration, GCCollectionMode.Aggressive); // what was copied out to write the last stage's model would else stand beside this one
+                GC.Collect(GC.MaxGeneration,
+                    GCCollectionMode.Aggressive); // what was copied out to write the last stage's model would else stand beside this one
                 ResidentMemory.ForgetPeak();
                 var context = new StageContext(recipe, step, run, device, metrics, progress, cancellation);
                 context.Complete(runStage(context));

@@ -17,7 +17,8 @@ internal static class RecipeValidation
         recipe.Base.Validate(errors.Below(nameof(recipe.Base)));
         ValidateFormat(recipe.Format, errors.Below(nameof(recipe.Format)));
         ValidateData(recipe, errors.Below(nameof(recipe.Data)));
-        errors.Require(recipe.Rounds == 1 || RoundProducts.All(product => recipe.Sections.Any(section => section.Stage.Makes == product)), nameof(recipe.Rounds),
+        errors.Require(
+            recipe.Rounds == 1 || RoundProducts.All(product => recipe.Sections.Any(section => section.Stage.Makes == product)), nameof(recipe.Rounds),
             "above 1 repeats collect, reward and ppo; the recipe must have all three");
         foreach (var section in recipe.Sections)
         {
@@ -34,7 +35,8 @@ internal static class RecipeValidation
         var chat = format.Template is FormatTemplate.Auto or FormatTemplate.Tokenizer;
         errors.NoEffect(chat, nameof(format.Variables), "without a chat template of the model's folder");
         errors.NoEffect(chat, nameof(format.Date), "without a chat template of the model's folder");
-        errors.Require(format.Date is null || FixedDate.Parse(format.Date) is not null, nameof(format.Date), $"expected a day as {FixedDate.Form}, found '{format.Date}'");
+        errors.Require(
+            format.Date is null || FixedDate.Parse(format.Date) is not null, nameof(format.Date), $"expected a day as {FixedDate.Form}, found '{format.Date}'");
     }
 
     private static void ValidateData(Recipe recipe, OptionErrors errors)
@@ -55,11 +57,13 @@ internal static class RecipeValidation
         }
 
         recipe.Data.Quickstart?.Validate(errors.Below(nameof(DataOptions.Quickstart)));
-        errors.NoEffect(recipe.Data.Given().Any(entry => entry.Source.Path.Count == 0), nameof(DataOptions.Quickstart), "where every source has a path of its own");
+        errors.NoEffect(
+            recipe.Data.Given().Any(entry => entry.Source.Path.Count == 0), nameof(DataOptions.Quickstart), "where every source has a path of its own");
         errors.Require(recipe.Data is not { EvaluationPrompts: not null, Prompts.HeldOut: > 0 }, nameof(DataOptions.EvaluationPrompts),
             "stands beside prompts.held_out; hold out one way only");
         errors.NoEffect(recipe.Data.Prompts is not null, nameof(DataOptions.EvaluationPrompts), "without prompts");
-        var reads = recipe.Sections.SelectMany(section => section.Stage.Reads(recipe)).Where(static input => input.Folder is null).ToLookup(static input => input.Key);
+        var reads = recipe.Sections.SelectMany(section => section.Stage.Reads(recipe)).Where(static input => input.Folder is null)
+            .ToLookup(static input => input.Key);
         foreach (var (key, source) in recipe.Data.All().Where(static entry => entry.Key != nameof(DataOptions.EvaluationPrompts)))
         {
             string[] users = [.. reads[key].Where(static input => !input.IsOptional).Select(static input => input.Reader)];

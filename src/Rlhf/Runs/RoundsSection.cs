@@ -11,7 +11,8 @@ internal static class RoundsSection
 
     public static Markup Draw(RunSummary summary)
     {
-        var rounds = summary.Stages.Where(stage => Makes(stage, StageProduct.Rankings) || Makes(stage, StageProduct.RewardModel)).Select(stage => stage.Round).Distinct().Order().ToArray();
+        var rounds = summary.Stages.Where(stage => Makes(stage, StageProduct.Rankings) || Makes(stage, StageProduct.RewardModel)).Select(stage => stage.Round)
+            .Distinct().Order().ToArray();
         return rounds.Length == 0
             ? Markup.Empty
             : Markup.Of(
@@ -44,14 +45,17 @@ internal static class RoundsSection
         }
 
         var link = collect.Inputs.FirstOrDefault(input => input.Role == "labeler");
-        var shown = labelers.OrderByDescending(labeler => labeler.Rankings).Take(MostNames).Select(labeler => Markup.Of($"""<div dir="auto">{(labeler.Name == link?.Source ? "" : labeler.Name + ": ")}{NumberText.Short(labeler.Rankings)}</div>"""));
+        var shown = labelers.OrderByDescending(labeler => labeler.Rankings).Take(MostNames).Select(
+            labeler => Markup.Of($"""<div dir="auto">{(labeler.Name == link?.Source ? "" : labeler.Name + ": ")}{NumberText.Short(labeler.Rankings)}</div>"""));
         var others = labelers.Count > MostNames ? Markup.Of($"<div>and {labelers.Count - MostNames} more</div>") : Markup.Empty;
         return Markup.Of($"{(link is null ? "" : PathText.Of(link.Source))} {ProvenanceSections.Hash(link?.Hash, letters: 8)}{shown}{others}");
     }
 
-    private static Markup Model(StageSummary? stage) => stage is null ? Markup.Empty : Markup.Of($"{stage.Name} {ProvenanceSections.Hash(stage.ModelHash, letters: 8)}");
+    private static Markup Model(StageSummary? stage) =>
+        stage is null ? Markup.Empty : Markup.Of($"{stage.Name} {ProvenanceSections.Hash(stage.ModelHash, letters: 8)}");
 
     private static Markup Source(RankingSource source) => source.Weight > 0
-        ? Markup.Of($"<div>{PathText.Of(source.Source)}, weight {NumberText.Short(source.Weight)}: {NumberText.Short(source.Training)} rankings, {NumberText.Short(source.HeldOut)} held out</div>")
+        ? Markup.Of(
+            $"<div>{PathText.Of(source.Source)}, weight {NumberText.Short(source.Weight)}: {NumberText.Short(source.Training)} rankings, {NumberText.Short(source.HeldOut)} held out</div>")
         : Markup.Of($"<div>{PathText.Of(source.Source)}: left out</div>");
 }

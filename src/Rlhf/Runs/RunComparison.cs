@@ -23,7 +23,10 @@ public sealed class RunComparison
     /// <exception cref="InputException">There is no run in a folder, two have the same name, or a stage of the first is not in another.</exception>
     public static RunComparison Read(IReadOnlyList<string> folders)
     {
-        (string Name, ReportSource Source)[] runs = [.. folders.Select(static folder => (Path.GetFileName(Path.TrimEndingDirectorySeparator(Path.GetFullPath(folder))), ReportSource.Read(folder, static (path, name) => RunSummaries.Collect(path, name))))];
+        (string Name, ReportSource Source)[] runs =
+            [.. folders.Select(
+                static folder => (Path.GetFileName(Path.TrimEndingDirectorySeparator(Path.GetFullPath(folder))), ReportSource.Read(
+                    folder, static (path, name) => RunSummaries.Collect(path, name))))];
         foreach (var (run, folder) in runs.Zip(folders))
         {
             if (runs.Count(other => other.Name == run.Name) > 1)
@@ -33,7 +36,8 @@ public sealed class RunComparison
 
             if (runs[0].Source.Summary.Stages.FirstOrDefault(stage => run.Source.Summary.Stages.All(other => other.Name != stage.Name)) is { } missing)
             {
-                throw new InputException($"{folder}: has no finished stage {missing.Name}, which {folders[0]} has; runs beside each other need the same stages.");
+                throw new InputException(
+                    $"{folder}: has no finished stage {missing.Name}, which {folders[0]} has; runs beside each other need the same stages.");
             }
         }
 
@@ -46,15 +50,20 @@ public sealed class RunComparison
     {
         ChartPanel[] panels = [.. _runs[0].Source.Metrics.SelectMany(stage => Metrics
             .Where(metric => stage.Any(row => row.Of(metric) is not null))
-            .Select(metric => new ChartPanel(new ChartWords($"{stage.Key}: {metric.Name}", metric.Meaning, "step"), [.. _runs.Select(run => Curve(run.Name, run.Source, stage.Key, metric))])))];
-        return panels.Length > 0 ? ChartSheet.Draw(panels, columns: 2) : throw new InputException($"{_runs[0].Name}: no stage of this run logged {string.Join(", ", Metrics.Select(static metric => metric.Key))}.");
+            .Select(metric => new ChartPanel(new ChartWords($"{stage.Key}: {metric.Name}", metric.Meaning, "step"),
+                [.. _runs.Select(run => Curve(run.Name, run.Source, stage.Key, metric))])))];
+        return panels.Length > 0
+            ? ChartSheet.Draw(panels, columns: 2)
+            : throw new InputException($"{_runs[0].Name}: no stage of this run logged {string.Join(", ", Metrics.Select(static metric => metric.Key))}.");
     }
 
     /// <summary>The final figures as a Markdown table, with the largest difference between rollout and trainer that PPO met.</summary>
     public string ToMarkdown()
     {
         var text = new StringBuilder();
-        text.Append(CultureInfo.InvariantCulture, $"| stage | figure | {string.Join(" | ", _runs.Select(static run => run.Name))} |\n| --- | --- |{string.Concat(_runs.Select(static _ => " --- |"))}\n");
+        text.Append(
+            CultureInfo.InvariantCulture,
+            $"| stage | figure | {string.Join(" | ", _runs.Select(static run => run.Name))} |\n| --- | --- |{string.Concat(_runs.Select(static _ => " --- |"))}\n");
         foreach (var stage in _runs[0].Source.Summary.Stages)
         {
             foreach (var (metric, _) in FinalTables.MainFigures(stage))
@@ -64,7 +73,8 @@ public sealed class RunComparison
 
             if (StageList.ReportOf(stage.Kind)?.WorstOf is { } worst)
             {
-                AddRow(text, stage.Name, worst, run => NumberText.Short(Values(run, stage.Name, worst).Select(static point => point.Y).DefaultIfEmpty(double.NaN).Max()));
+                AddRow(text, stage.Name, worst,
+                    run => NumberText.Short(Values(run, stage.Name, worst).Select(static point => point.Y).DefaultIfEmpty(double.NaN).Max()));
             }
         }
 
@@ -80,5 +90,6 @@ public sealed class RunComparison
     private static Series Curve(string name, ReportSource run, string stage, Metric metric) => new(name, Values(run, stage, metric));
 
     private static (double X, double Y)[] Values(ReportSource run, string stage, Metric metric) =>
-        [.. run.Metrics.Where(group => group.Key == stage).SelectMany(static group => group).Where(row => row.Of(metric) is not null).Select(row => ((double)row.Step, row.Of(metric)!.Value))];
+        [.. run.Metrics.Where(group => group.Key == stage).SelectMany(static group => group).Where(row => row.Of(metric) is not null)
+            .Select(row => ((double)row.Step, row.Of(metric)!.Value))];
 }

@@ -19,7 +19,8 @@ namespace Rlhf.Runs;
 /// <param name="Precision"><c>f32</c> or <c>bf16</c>.</param>
 /// <param name="OneDnn">The library that multiplies in bfloat16: file, version, instruction set; null in float32, which does without.</param>
 public sealed record RunEnvironment(
-    string Program, string Runtime, string System, string Architecture, string? Processor, int Cores, long MemoryBytes, string Device, string Precision, string? OneDnn)
+    string Program, string Runtime, string System, string Architecture, string? Processor, int Cores, long MemoryBytes, string Device, string Precision,
+    string? OneDnn)
 {
     private static readonly JsonSerializerOptions Json = new()
     {

@@ -33,7 +33,8 @@ public static class RunReport
         [
             new("figures", "Figures", FiguresSection.Draw(source.Summary, StageList.Reports)),
             .. own,
-            new("curves", "Curves", CurvesSection.Draw(source, static kind => StageList.All.Any(stage => stage.Name == kind && stage.Makes == StageProduct.Policy))),
+            new("curves", "Curves",
+            CurvesSection.Draw(source, static kind => StageList.All.Any(stage => stage.Name == kind && stage.Makes == StageProduct.Policy))),
             new("ledger", "Ledger, lineage, recipe", ProvenanceSections.Draw(source, RoundsSection.Draw(source.Summary))),
         ];
         var present = sections.Where(section => !section.Content.IsEmpty).ToArray();

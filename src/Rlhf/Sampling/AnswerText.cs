@@ -5,8 +5,10 @@ using Rlhf.Text;
 namespace Rlhf.Sampling;
 
 /// <summary>
-/// The text of an answer while its tokens come: no piece ends within a character, and text that may be the beginning of a stop string is held back until it is certain.
-/// The pieces joined do not depend on how the text was cut into tokens: the answer ends before the stop string that is complete first (of several, the longest).
+/// The text of an answer while its tokens come: no piece ends within a character, and text that may be the beginning of a stop string is held back until it is
+/// certain.
+/// The pieces joined do not depend on how the text was cut into tokens: the answer ends before the stop string that is complete first (of several, the
+/// longest).
 /// </summary>
 public sealed class AnswerText
 {

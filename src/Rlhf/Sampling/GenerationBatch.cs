@@ -5,8 +5,10 @@ using Rlhf.Model;
 namespace Rlhf.Sampling;
 
 /// <summary>
-/// The sequences that are generated together. Between two passes any of them may join or leave; each pass carries the next token of every live sequence and the prompts (or
-/// parts of prompts) of those that just joined. Of sequences with the same prompt the first feeds it; the others copy its keys and values and feed the last token, which gives the same
+/// The sequences that are generated together. Between two passes any of them may join or leave; each pass carries the next token of every live sequence and the
+/// prompts (or
+/// parts of prompts) of those that just joined. Of sequences with the same prompt the first feeds it; the others copy its keys and values and feed the last
+/// token, which gives the same
 /// bits. An answer does not depend on its neighbours. One thread at a time.
 /// </summary>
 public sealed class GenerationBatch : IDisposable
@@ -71,7 +73,8 @@ public sealed class GenerationBatch : IDisposable
     {
         if (request.Prompt.Length == 0 || request.MaxNewTokens < 1 || request.Prompt.Length + request.MaxNewTokens > _cache!.Capacity)
         {
-            throw new ArgumentException($"A prompt of {request.Prompt.Length} tokens with {request.MaxNewTokens} new ones does not fit {_cache?.Capacity ?? 0}.", nameof(request));
+            throw new ArgumentException(
+                $"A prompt of {request.Prompt.Length} tokens with {request.MaxNewTokens} new ones does not fit {_cache?.Capacity ?? 0}.", nameof(request));
         }
 
         var sequence = new GenerationSequence(request, _cache.TakeSlot());
@@ -100,7 +103,8 @@ public sealed class GenerationBatch : IDisposable
     }
 
     /// <summary>
-    /// One pass: feeds each live sequence what it has not fed yet, within the row budget, and draws a token for those that are up to date (<see cref="GenerationSequence.HasDrawn"/>).
+    /// One pass: feeds each live sequence what it has not fed yet, within the row budget, and draws a token for those that are up to date
+    /// (<see cref="GenerationSequence.HasDrawn"/>).
     /// Sequences that are done must have been removed.
     /// </summary>
     /// <exception cref="RunFailedException">The model's logits are not finite.</exception>
@@ -146,7 +150,8 @@ public sealed class GenerationBatch : IDisposable
         _cache?.Dispose();
     }
 
-    /// <summary>Gives sequences that have fed nothing the keys and values of their prompt, all but the last token's, where a sequence with the same prompt has them.</summary>
+    /// <summary>Gives sequences that have fed nothing the keys and values of their prompt, all but the last token's, where a sequence with the same prompt has
+    /// them.</summary>
     private void CopyPrompts()
     {
         foreach (var live in _live)
@@ -210,7 +215,8 @@ public sealed class GenerationBatch : IDisposable
         return logits;
     }
 
-    /// <summary>The most probable tokens of a row, best first, of equal ones the lowest id: log p(i) = log p(chosen) + (logit i - logit chosen) / temperature.</summary>
+    /// <summary>The most probable tokens of a row, best first, of equal ones the lowest id: log p(i) = log p(chosen) + (logit i - logit chosen) /
+    /// temperature.</summary>
     private TokenProbability[] Top(int row, GenerationRequest request)
     {
         var values = Logits(row, thread: 0);

@@ -21,7 +21,8 @@ public sealed class GenerationJob
     /// <summary>What was asked for.</summary>
     public GenerationRequest Request { get; }
 
-    /// <summary>The tokens as they are drawn. Ends with the answer; with <see cref="OperationCanceledException"/> where it was cancelled, with what went wrong where something did.</summary>
+    /// <summary>The tokens as they are drawn. Ends with the answer; with <see cref="OperationCanceledException"/> where it was cancelled, with what went wrong
+    /// where something did.</summary>
     public ChannelReader<DrawnToken> Tokens => _drawn.Reader;
 
     internal GenerationSequence? Sequence { get; set; }
@@ -37,7 +38,8 @@ public sealed class GenerationJob
 }
 
 /// <summary>
-/// One thread that generates with one model for whoever asks: all live answers go through the model together, new ones join and cancelled ones leave between two passes
+/// One thread that generates with one model for whoever asks: all live answers go through the model together, new ones join and cancelled ones leave between
+/// two passes
 /// (continuous batching, Yu et al. 2022, Orca). An answer depends on its own request alone. Safe for use from several threads.
 /// </summary>
 public sealed class GenerationWorker : IDisposable
@@ -103,7 +105,8 @@ public sealed class GenerationWorker : IDisposable
             request.Sampling.Validate();
             if (request.Prompt.Length == 0 || request.MaxNewTokens < 1 || request.Prompt.Length + request.MaxNewTokens > Capacity)
             {
-                throw new ArgumentException($"A prompt of {request.Prompt.Length} tokens with {request.MaxNewTokens} new ones does not fit {Capacity}.", nameof(requests));
+                throw new ArgumentException(
+                    $"A prompt of {request.Prompt.Length} tokens with {request.MaxNewTokens} new ones does not fit {Capacity}.", nameof(requests));
             }
         }
 

@@ -5,7 +5,8 @@ using Rlhf.Model;
 namespace Rlhf.Sampling;
 
 /// <summary>
-/// Samples answers to many prompts at once: a sequence that ends gives its slot to the next prompt. An answer depends on its prompt, its number and the seed alone. Several answers to
+/// Samples answers to many prompts at once: a sequence that ends gives its slot to the next prompt. An answer depends on its prompt, its number and the seed
+/// alone. Several answers to
 /// one prompt, wherever it stands in the list, are sampled one after another, so that its keys and values are computed once.
 /// </summary>
 /// <param name="decoder">The model; its present weights are read at each call.</param>
@@ -19,7 +20,8 @@ public sealed class Generator(Decoder decoder, Arena? sharedArena = null) : IDis
     /// <param name="settings">How to sample.</param>
     /// <param name="onToken">Told the number of the answer and the token after each draw.</param>
     /// <param name="cancellation">Ends the work between passes.</param>
-    public Completion[] Generate(IReadOnlyList<int[]> prompts, GenerationSettings settings, Action<int, int>? onToken = null, CancellationToken cancellation = default)
+    public Completion[] Generate(
+        IReadOnlyList<int[]> prompts, GenerationSettings settings, Action<int, int>? onToken = null, CancellationToken cancellation = default)
     {
         settings.Sampling.Validate();
         if (settings.Limits is { } limits && (limits.Count != prompts.Count || limits.Any(static limit => limit < 1)))

@@ -46,7 +46,8 @@ internal sealed class KeyValueCache : IDisposable
         for (var layer = 0; layer < _decoder.Config.Layers; layer++)
         {
             var block = Memory.Slice(layer * LayerStride, LayerStride);
-            _decoder.Device.CopyKeyValues(new(block.Slice(StoreOf(from), _slotLength), block.Slice(StoreOf(to), _slotLength), _decoder.Shape, Capacity, positions));
+            _decoder.Device.CopyKeyValues(
+                new(block.Slice(StoreOf(from), _slotLength), block.Slice(StoreOf(to), _slotLength), _decoder.Shape, Capacity, positions));
         }
     }
 

@@ -19,7 +19,8 @@ public enum StageProduct
 }
 
 /// <summary>
-/// One kind of stage: a folder below <c>Stages/</c> and a line in the list of all stages. A recipe's section, the stage's folders in a run and its command have its name.
+/// One kind of stage: a folder below <c>Stages/</c> and a line in the list of all stages. A recipe's section, the stage's folders in a run and its command have
+/// its name.
 /// </summary>
 public interface IStage
 {
@@ -87,7 +88,8 @@ internal abstract class Stage<TOptions> : IStage where TOptions : class, IStageO
     public Type OptionsType => typeof(TOptions);
 
     /// <summary>The stage's options in a recipe that has it.</summary>
-    protected static TOptions OptionsOf(Recipe recipe) => recipe.Find<TOptions>() ?? throw new InvalidOperationException($"The recipe has no {typeof(TOptions).Name}.");
+    protected static TOptions OptionsOf(Recipe recipe) =>
+        recipe.Find<TOptions>() ?? throw new InvalidOperationException($"The recipe has no {typeof(TOptions).Name}.");
 
     public object WithFullPaths(object options, Func<string, string> full) => WithFullPaths((TOptions)options, full);
 

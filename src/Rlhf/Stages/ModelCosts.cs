@@ -17,7 +17,8 @@ internal sealed class ModelCosts(DecoderConfig config)
         return config.Layers * (keysAndValues + QueryOperations(length));
     }
 
-    /// <summary>Floating-point operations of a block that are for the token's own row: without keys and values. In the last block only target rows need them.</summary>
+    /// <summary>Floating-point operations of a block that are for the token's own row: without keys and values. In the last block only target rows need
+    /// them.</summary>
     public double QueryOperations(double length)
     {
         double c = config.Width;

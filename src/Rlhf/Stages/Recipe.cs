@@ -5,7 +5,8 @@ using Rlhf.Model.Families;
 
 namespace Rlhf.Stages;
 
-/// <summary>One file is one whole run: a base model, data, and stages. They are done in the order pretrain, sft, collect, reward, ppo, and must stand in it.</summary>
+/// <summary>One file is one whole run: a base model, data, and stages. They are done in the order pretrain, sft, collect, reward, ppo, and must stand in
+/// it.</summary>
 public sealed record Recipe
 {
     /// <summary>What the run is called.</summary>
@@ -14,10 +15,13 @@ public sealed record Recipe
     /// <summary>Seed of everything random; every stage derives its own from it.</summary>
     public ulong Seed { get; init; }
 
-    /// <summary>What the operands of matrix products are rounded to: <c>f32</c> (results repeat on any machine, sampler and trainer agree to the last bit) or <c>bf16</c> (about twice as fast; needs oneDNN and AVX-512). Parameters, sums, the optimizer and the written models are float32 in either.</summary>
+    /// <summary>What the operands of matrix products are rounded to: <c>f32</c> (results repeat on any machine, sampler and trainer agree to the last bit) or
+    /// <c>bf16</c> (about twice as fast; needs oneDNN and AVX-512). Parameters, sums, the optimizer and the written models are float32 in either.</summary>
     public Precision Precision { get; init; }
 
-    /// <summary>What models that a stage reads and does not train (PPO's reference and reward models, the one that is sampled in collect, judges) keep their matrices in: <c>f32</c> or <c>bf16</c> (half of the memory; rounded once, then multiplied in float32). With <c>precision: bf16</c> they are kept in bfloat16 in either case.</summary>
+    /// <summary>What models that a stage reads and does not train (PPO's reference and reward models, the one that is sampled in collect, judges) keep their
+    /// matrices in: <c>f32</c> or <c>bf16</c> (half of the memory; rounded once, then multiplied in float32). With <c>precision: bf16</c> they are kept in
+    /// bfloat16 in either case.</summary>
     public Precision FrozenPrecision { get; init; }
 
     /// <summary>The model that the first stage starts from.</summary>
@@ -68,7 +72,8 @@ public sealed record BaseOptions
         errors.NoEffect(Model is null, nameof(TrainTokenizer), "beside model, whose folder has the tokenizer");
         if (Shape is not null)
         {
-            errors.Require(Tokenizer is not null || TrainTokenizer is not null, nameof(Shape), "needs base.tokenizer (a folder) or base.train_tokenizer beside it");
+            errors.Require(
+                Tokenizer is not null || TrainTokenizer is not null, nameof(Shape), "needs base.tokenizer (a folder) or base.train_tokenizer beside it");
             errors.Require(Tokenizer is null || TrainTokenizer is null, nameof(TrainTokenizer), "has no effect beside tokenizer; give one of the two");
             Shape.Validate(errors.Below(nameof(Shape)));
         }
@@ -176,12 +181,14 @@ public sealed record DataOptions
     }
 
     /// <summary>The sources that are given, by key.</summary>
-    internal IEnumerable<(string Key, DataSource Source)> Given() => All().Where(static entry => entry.Source is not null).Select(static entry => (entry.Key, entry.Source!));
+    internal IEnumerable<(string Key, DataSource Source)> Given() =>
+        All().Where(static entry => entry.Source is not null).Select(static entry => (entry.Key, entry.Source!));
 
     /// <summary>All sources, those that are not given too.</summary>
     internal IEnumerable<(string Key, DataSource? Source)> All() =>
     [
-        (nameof(Demonstrations), Demonstrations), (nameof(Comparisons), Comparisons), (nameof(Prompts), Prompts), (nameof(EvaluationPrompts), EvaluationPrompts), (nameof(Text), Text),
+        (nameof(Demonstrations), Demonstrations), (nameof(Comparisons), Comparisons), (nameof(Prompts), Prompts),
+        (nameof(EvaluationPrompts), EvaluationPrompts), (nameof(Text), Text),
     ];
 }
 

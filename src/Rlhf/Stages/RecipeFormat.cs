@@ -38,5 +38,7 @@ public static class RecipeFormat
     }
 
     private static FormatOptions WithDate(FormatOptions options, DateOnly today) =>
-        options.Template == FormatTemplate.Tokenizer && options.Date is null ? options with { Date = today.ToString(FixedDate.Form, CultureInfo.InvariantCulture) } : options;
+        options.Template == FormatTemplate.Tokenizer && options.Date is null
+            ? options with { Date = today.ToString(FixedDate.Form, CultureInfo.InvariantCulture) }
+            : options;
 }

@@ -59,7 +59,8 @@ internal sealed class RecipeNodeReader
         catch (ArgumentException exception)
         {
             // And this for escapes that are half of a surrogate pair.
-            throw new InputException($"{originOf(reader._parser.Current?.End ?? new Mark(0, 1, 1))}: a text from here on holds half of a surrogate pair (a \\uD800 to \\uDFFF without its partner)", exception);
+            throw new InputException(
+                $"{originOf(reader._parser.Current?.End ?? new Mark(0, 1, 1))}: a text from here on holds half of a surrogate pair (a \\uD800 to \\uDFFF without its partner)", exception);
         }
         catch (YamlException exception)
         {

@@ -5,7 +5,8 @@ using Rlhf.Text.Templates;
 namespace Rlhf.Stages;
 
 /// <summary>
-/// The folder of one run. It belongs to one process at a time and to one resolved recipe: opening it takes a lock, refuses a folder with something else in it, and
+/// The folder of one run. It belongs to one process at a time and to one resolved recipe: opening it takes a lock, refuses a folder with something else in it,
+/// and
 /// resumes only the same recipe. What its stages read and wrote is hashed, and compared before anything goes on from it.
 /// </summary>
 public sealed class RunFolder : IDisposable
@@ -52,7 +53,8 @@ public sealed class RunFolder : IDisposable
     /// <param name="path">The folder.</param>
     /// <param name="recipe">The resolved recipe, as it is written down.</param>
     /// <param name="resume">Whether a run may be in it already.</param>
-    /// <exception cref="InputException">Another process runs in it; it holds a run and <paramref name="resume"/> is not set, or something else; or its recipe differs.</exception>
+    /// <exception cref="InputException">Another process runs in it; it holds a run and <paramref name="resume"/> is not set, or something else; or its recipe
+    /// differs.</exception>
     public static RunFolder Open(string path, string recipe, bool resume)
     {
         var full = Path.TrimEndingDirectorySeparator(Path.GetFullPath(path));
@@ -100,10 +102,13 @@ public sealed class RunFolder : IDisposable
 
     /// <summary>The path of a file as records name it: in the run folder, or whole.</summary>
     internal string NameOf(string file) =>
-        file.StartsWith(FullPath + Path.DirectorySeparatorChar, StringComparison.Ordinal) ? Path.GetRelativePath(FullPath, file).Replace(Path.DirectorySeparatorChar, '/') : file;
+        file.StartsWith(FullPath + Path.DirectorySeparatorChar, StringComparison.Ordinal)
+            ? Path.GetRelativePath(FullPath, file).Replace(Path.DirectorySeparatorChar, '/')
+            : file;
 
     /// <summary>What making the base model read, and the files it wrote; null before it is made.</summary>
-    internal BaseRecord? ReadBase() => File.Exists(Path.Combine(FullPath, BaseFile)) ? CheckedJson.Read<BaseRecord>(Path.Combine(FullPath, BaseFile), SummaryFiles.Json) : null;
+    internal BaseRecord? ReadBase() =>
+        File.Exists(Path.Combine(FullPath, BaseFile)) ? CheckedJson.Read<BaseRecord>(Path.Combine(FullPath, BaseFile), SummaryFiles.Json) : null;
 
     /// <summary>Keeps them.</summary>
     internal void WriteBase(BaseRecord record) => CheckedJson.Write(Path.Combine(FullPath, BaseFile), record, SummaryFiles.Json);
@@ -142,15 +147,18 @@ public sealed class RunFolder : IDisposable
         var remedy = $"Put them back as they were. Or delete {folder} and the stages after it, and --resume does them again.";
         var summary = SummaryFiles.ReadStage(folder);
         StageFiles.RequireWhole(
-            folder, summary.Files ?? throw new InputException($"{Path.Combine(folder, "summary.json")} has no hashes of the stage's files: it is from an earlier version of the program. {remedy}"), remedy);
+            folder, summary.Files ?? throw new InputException(
+                $"{Path.Combine(folder, "summary.json")} has no hashes of the stage's files: it is from an earlier version of the program. {remedy}"), remedy);
         var metrics = Path.Combine(FullPath, MetricsFile.Name);
         if (Crc32C.ToText(MetricsFile.ChecksumOf(metrics, step.Name)) is var found && found != summary.MetricsChecksum)
         {
-            throw new InputException($"{metrics}: the rows of {step.Name} are damaged or were changed (checksum {found}, when the stage ended {summary.MetricsChecksum}). {remedy}");
+            throw new InputException(
+                $"{metrics}: the rows of {step.Name} are damaged or were changed (checksum {found}, when the stage ended {summary.MetricsChecksum}). {remedy}");
         }
     }
 
-    /// <summary>After a stage ended by a mistake in its inputs: a stage that has kept nothing was never begun, and a new run without a stage leaves nothing behind.</summary>
+    /// <summary>After a stage ended by a mistake in its inputs: a stage that has kept nothing was never begun, and a new run without a stage leaves nothing
+    /// behind.</summary>
     internal void ForgetVain(StageStep? step)
     {
         try
@@ -237,7 +245,8 @@ public sealed class RunFolder : IDisposable
         var differences = Differences(ReadRecipe(file), resolved);
         if (differences.Exists(difference => !MayChange.Contains(difference.Key)))
         {
-            throw new InputException($"{shown} was begun with another recipe; resume it with the same one, or choose another --out. What differs:{Environment.NewLine}"
+            throw new InputException(
+                $"{shown} was begun with another recipe; resume it with the same one, or choose another --out. What differs:{Environment.NewLine}"
                 + string.Join(Environment.NewLine, differences.Take(MostDifferences).Select(difference => "  " + difference.Text)));
         }
 
@@ -257,7 +266,8 @@ public sealed class RunFolder : IDisposable
         var end = text.LastIndexOf(Checksum, StringComparison.Ordinal);
         return end >= 0 && text[end..] == LastLine(text[..end])
             ? text[..end]
-            : throw new InputException($"{file} is damaged or was changed since the run began: its last line is not the checksum of those above. Put it back as it was, or begin a new run with another --out.");
+            : throw new InputException(
+                $"{file} is damaged or was changed since the run began: its last line is not the checksum of those above. Put it back as it was, or begin a new run with another --out.");
     }
 
     private static List<(string Key, string Text)> Differences(string before, string now)

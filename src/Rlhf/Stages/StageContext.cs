@@ -13,7 +13,8 @@ public sealed class StageContext
 {
     private readonly long _begun = Stopwatch.GetTimestamp();
 
-    internal StageContext(Recipe recipe, StageStep step, RunFolder run, IDevice device, MetricsWriter metrics, ProgressReporter progress, CancellationToken cancellation)
+    internal StageContext(
+        Recipe recipe, StageStep step, RunFolder run, IDevice device, MetricsWriter metrics, ProgressReporter progress, CancellationToken cancellation)
     {
         (Recipe, Step, Run, Device, Metrics, Progress, Cancellation) = (recipe, step, run, device, metrics, progress, cancellation);
         Folder = run.StageFolder(step);

@@ -46,12 +46,15 @@ public sealed class StageData
     /// <summary>The format of a source: its own or the recipe's.</summary>
     public FormatOptions FormatOf(DataSource? source) => source?.Format ?? _recipe.Format;
 
-    /// <summary>The files of a source, by its key below <c>data</c>; those that the built-in world writes are written first. None where the recipe has no such source.</summary>
+    /// <summary>The files of a source, by its key below <c>data</c>; those that the built-in world writes are written first. None where the recipe has no such
+    /// source.</summary>
     /// <exception cref="InputException">A path names no file.</exception>
-    public IReadOnlyList<DataFile> FilesOf(string key) => _recipe.Data.Given().Where(given => given.Key == key).Select(given => Resolve(given.Source, SetOf(key))).FirstOrDefault() ?? [];
+    public IReadOnlyList<DataFile> FilesOf(string key) =>
+        _recipe.Data.Given().Where(given => given.Key == key).Select(given => Resolve(given.Source, SetOf(key))).FirstOrDefault() ?? [];
 
     /// <summary>
-    /// Opens every file of a source and reads its first good row, so that a wrong path or a file of another kind is told before the work begins. What the built-in world writes needs no look.
+    /// Opens every file of a source and reads its first good row, so that a wrong path or a file of another kind is told before the work begins. What the
+    /// built-in world writes needs no look.
     /// </summary>
     /// <exception cref="InputException">A file is absent, unreadable, or its first row is not what it should be.</exception>
     public void ReadFirstRows(string key)
@@ -90,7 +93,8 @@ public sealed class StageData
 
     private IEnumerable<PromptRecord> ReadPrompts(DataSource source) => DataReader.Prompts(source, _folder, _ledger);
 
-    private (IReadOnlyList<T> Train, IReadOnlyList<T> HeldOut) Split<T>(DataSource source, QuickstartSet? set, Func<DataSource, IEnumerable<T>> read, Func<T, Prompt> promptOf)
+    private (IReadOnlyList<T> Train, IReadOnlyList<T> HeldOut) Split<T>(
+        DataSource source, QuickstartSet? set, Func<DataSource, IEnumerable<T>> read, Func<T, Prompt> promptOf)
     {
         var files = Resolve(source, set);
         foreach (var file in files)
@@ -115,7 +119,8 @@ public sealed class StageData
     private string GeneratedFile(QuickstartSet set)
     {
         var counts = _recipe.Data.Quickstart!;
-        return QuickstartData.Write(_folder, new QuickstartCounts(counts.Demonstrations, counts.Prompts, counts.EvaluationPrompts, counts.Texts, counts.Seed))[set];
+        return QuickstartData.Write(
+            _folder, new QuickstartCounts(counts.Demonstrations, counts.Prompts, counts.EvaluationPrompts, counts.Texts, counts.Seed))[set];
     }
 
     private void Remember(string file)

@@ -1,6 +1,7 @@
 namespace Rlhf.Stages;
 
-/// <summary>The files that a complete stage has written, with their hashes in its summary: what later stages read is what it wrote, or they do not begin.</summary>
+/// <summary>The files that a complete stage has written, with their hashes in its summary: what later stages read is what it wrote, or they do not
+/// begin.</summary>
 internal static class StageFiles
 {
     private const string Summary = "summary.json";
@@ -33,10 +34,12 @@ internal static class StageFiles
         }
 
         // A file that stands beside a model may change how it is read; elsewhere nobody looks for it.
-        problems.AddRange(NamesOf(folder).Where(name => name.Contains('/', StringComparison.Ordinal) && !hashes.ContainsKey(name)).Select(name => $"  {Path.Combine(folder, name)} is new"));
+        problems.AddRange(NamesOf(folder).Where(name => name.Contains('/', StringComparison.Ordinal) && !hashes.ContainsKey(name))
+            .Select(name => $"  {Path.Combine(folder, name)} is new"));
         if (problems.Count > 0)
         {
-            throw new InputException($"Results of the run are not what it has written:{Environment.NewLine}{string.Join(Environment.NewLine, problems)}{Environment.NewLine}{remedy}");
+            throw new InputException(
+                $"Results of the run are not what it has written:{Environment.NewLine}{string.Join(Environment.NewLine, problems)}{Environment.NewLine}{remedy}");
         }
     }
 
@@ -58,9 +61,11 @@ internal static class StageFiles
 
     /// <summary>Whether a stage that was begun and ended by a mistake in its inputs has kept something worth keeping.</summary>
     public static bool HoldsWork(string folder) =>
-        Directory.EnumerateFileSystemEntries(folder).Select(Path.GetFileName).Any(name => name != StageInputs.FileName && !name!.StartsWith("samples", StringComparison.Ordinal));
+        Directory.EnumerateFileSystemEntries(folder).Select(Path.GetFileName)
+            .Any(name => name != StageInputs.FileName && !name!.StartsWith("samples", StringComparison.Ordinal));
 
     private static IEnumerable<string> NamesOf(string folder) => Directory.EnumerateFiles(folder, "*", SearchOption.AllDirectories)
         .Select(file => Path.GetRelativePath(folder, file).Replace(Path.DirectorySeparatorChar, '/'))
-        .Where(name => name != Summary && !name.StartsWith(Checkpoints, StringComparison.Ordinal) && !name.EndsWith(DurableFiles.Partial, StringComparison.Ordinal));
+        .Where(name => name != Summary && !name.StartsWith(Checkpoints, StringComparison.Ordinal)
+            && !name.EndsWith(DurableFiles.Partial, StringComparison.Ordinal));
 }

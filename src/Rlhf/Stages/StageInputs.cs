@@ -4,10 +4,12 @@ using Rlhf.Model.Checkpoints;
 namespace Rlhf.Stages;
 
 /// <summary>
-/// What a stage reads from outside of the run: <c>inputs.json</c> in its folder, written when it begins. What a stage that is complete or under way has read must be the same whenever a
+/// What a stage reads from outside of the run: <c>inputs.json</c> in its folder, written when it begins. What a stage that is complete or under way has read
+/// must be the same whenever a
 /// stage reads it again: nobody could say otherwise what came out of what.
 /// </summary>
-/// <param name="Inputs">SHA-256 (hex) of every file by the recipe's key: <c>data.prompts</c>, <c>base.model</c>. Files of the run itself stand with their path in it.</param>
+/// <param name="Inputs">SHA-256 (hex) of every file by the recipe's key: <c>data.prompts</c>, <c>base.model</c>. Files of the run itself stand with their path
+/// in it.</param>
 internal sealed record StageInputs(IReadOnlyDictionary<string, IReadOnlyDictionary<string, string>> Inputs)
 {
     /// <summary>The file's name in the folder of a stage.</summary>
@@ -17,7 +19,8 @@ internal sealed record StageInputs(IReadOnlyDictionary<string, IReadOnlyDictiona
     private static readonly string[] ModelFileEndings = [".json", ".safetensors", ".txt", ".jinja", ".model"];
 
     /// <summary>Hashes what a stage is about to read.</summary>
-    public static StageInputs Of(Recipe recipe, RunFolder run, StageStep step) => Of(run, PlacesOf(recipe, step), new StageData(recipe, run, new Ledger(step.Name)));
+    public static StageInputs Of(Recipe recipe, RunFolder run, StageStep step) =>
+        Of(run, PlacesOf(recipe, step), new StageData(recipe, run, new Ledger(step.Name)));
 
     /// <summary>Hashes what making the base model reads.</summary>
     public static StageInputs OfBase(Recipe recipe, RunFolder run)
@@ -72,7 +75,10 @@ internal sealed record StageInputs(IReadOnlyDictionary<string, IReadOnlyDictiona
         let old = before.GetValueOrDefault(file)
         let present = now.GetValueOrDefault(file)
         where old != present
-        select $"  {key}: {file}: " + (old is null ? $"is new, with the SHA-256 {present}" : present is null ? $"is gone; its SHA-256 was {old}" : $"has changed; its SHA-256 was {old} and is {present}");
+        select $"  {key}: {file}: " + (old is null
+            ? $"is new, with the SHA-256 {present}"
+            : present is null ? $"is gone; its SHA-256 was {old}"
+            : $"has changed; its SHA-256 was {old} and is {present}");
 
     private static StageInputs Of(RunFolder run, IEnumerable<(string Key, string? Folder)> places, StageData data)
     {
@@ -94,7 +100,8 @@ internal sealed record StageInputs(IReadOnlyDictionary<string, IReadOnlyDictiona
     {
         try
         {
-            return [.. Directory.EnumerateFiles(folder).Where(file => Array.Exists(ModelFileEndings, ending => file.EndsWith(ending, StringComparison.Ordinal)))];
+            return [.. Directory.EnumerateFiles(folder)
+                .Where(file => Array.Exists(ModelFileEndings, ending => file.EndsWith(ending, StringComparison.Ordinal)))];
         }
         catch (Exception exception) when (FileFailure.Is(exception))
         {

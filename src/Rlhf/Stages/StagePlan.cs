@@ -11,7 +11,8 @@ namespace Rlhf.Stages;
 /// <summary>What a stage will do and need.</summary>
 /// <param name="Examples">Training rows, prompts or rollouts.</param>
 /// <param name="ExampleKind">What the examples are.</param>
-/// <param name="Tokens">Tokens through a model, all passes together; sampled answers counted as long as demonstrations are, or at their longest where there are none.</param>
+/// <param name="Tokens">Tokens through a model, all passes together; sampled answers counted as long as demonstrations are, or at their longest where there are
+/// none.</param>
 /// <param name="Updates">Optimizer steps.</param>
 /// <param name="Bytes">Memory at the peak, where all answers are as long as they may be.</param>
 /// <param name="Operations">Floating-point operations of training, scores and evaluations' scores.</param>
@@ -64,7 +65,8 @@ internal sealed class StagePlanning(Recipe recipe, StageData data, Tokenizer tok
     }
 
     /// <summary>Operations of a forward pass with the language head at its targets.</summary>
-    public double LanguageOperations(double tokens, double targets, double length) => (tokens * Costs.ForwardOperations(length)) + (targets * Costs.HeadOperations);
+    public double LanguageOperations(double tokens, double targets, double length) =>
+        (tokens * Costs.ForwardOperations(length)) + (targets * Costs.HeadOperations);
 
     /// <summary>A device that only counts.</summary>
     public CountingDevice Count() => Devices.CreateCounting(precision: recipe.Precision);

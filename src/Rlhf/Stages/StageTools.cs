@@ -33,7 +33,8 @@ internal static class StageTools
     };
 
     /// <summary>
-    /// Does a part of a stage once: its result is kept in the stage's folder, written after the model it belongs to, so a resumed stage does not do that part again.
+    /// Does a part of a stage once: its result is kept in the stage's folder, written after the model it belongs to, so a resumed stage does not do that part
+    /// again.
     /// </summary>
     /// <param name="context">The stage.</param>
     /// <param name="name">The part's name.</param>
@@ -48,7 +49,8 @@ internal static class StageTools
             var kept = CheckedJson.Read<Kept<T>>(file, ResultJson);
             if (written is not null)
             {
-                StageFiles.RequireWhole(written, kept.Files, $"Put them back as they were. Or delete {file}, and --resume does this part of {context.Step.Name} again.");
+                StageFiles.RequireWhole(
+                    written, kept.Files, $"Put them back as they were. Or delete {file}, and --resume does this part of {context.Step.Name} again.");
             }
 
             return kept.Result;
@@ -79,10 +81,16 @@ internal static class StageTools
         }
     }
 
-    /// <summary>What is carried along, with the form in which the recipe writes prompts and answers, for this program and as a chat template for others.</summary>
+    /// <summary>What is carried along, with the form in which the recipe writes prompts and answers, for this program and as a chat template for
+    /// others.</summary>
     public static ModelSource WithFormat(this ModelSource source, FormatOptions format, Tokenizer tokenizer)
     {
         var carried = source.WithEndIds(EndOfTurn.Of(format, tokenizer));
-        return carried with { Files = new Dictionary<string, byte[]>(ExportedTemplate.NameIn(carried.Files, format), StringComparer.Ordinal) { [FormatFile.Name] = FormatFile.Write(format) } };
+        return carried with
+        {
+            Files = new Dictionary<string, byte[]>(
+            ExportedTemplate.NameIn(carried.Files, format), StringComparer.Ordinal)
+            { [FormatFile.Name] = FormatFile.Write(format) }
+        };
     }
 }

@@ -56,7 +56,8 @@ internal abstract class SupervisedStage<TOptions> : Stage<TOptions> where TOptio
         using var arena = new Arena(context.Device); // training and the judge use it in turn
         using var judge = CreateJudge(context, reader, options, decoder, arena);
         using var host = new StageHost(context, tokenizer, options.KeepCheckpoints);
-        using var trainer = new SupervisedTrainer(options, decoder, train, heldOut, context.SeedOf(options.Seed), host, arena, judge is null ? null : judge.MeanReward);
+        using var trainer =
+            new SupervisedTrainer(options, decoder, train, heldOut, context.SeedOf(options.Seed), host, arena, judge is null ? null : judge.MeanReward);
         var before = heldOut.Count > 0 ? trainer.LossOf(heldOut) : (double?)null;
         var result = trainer.Run();
         var figures = new FigureTable();
@@ -88,12 +89,17 @@ internal abstract class SupervisedStage<TOptions> : Stage<TOptions> where TOptio
         var schedule = new SupervisedSchedule(options, lengths, 0);
         var epochTokens = rows.Sum(row => (double)row.Tokens.Length);
         var perEpoch = (double)schedule.TotalSteps / options.Epochs;
-        var share = options.MaxSteps is { } most && perEpoch > 0 ? Math.Min(1, most / (double)new SupervisedSchedule(options with { MaxSteps = null }, lengths, 0).TotalSteps) : 1;
+        var share = options.MaxSteps is { } most && perEpoch > 0
+            ? Math.Min(1, most / (double)new SupervisedSchedule(options with { MaxSteps = null }, lengths, 0).TotalSteps)
+            : 1;
         var tokens = epochTokens * options.Epochs * share;
         var targets = rows.Sum(row => (double)row.TrainedTokens) * options.Epochs * share;
-        var evaluations = heldOut.Count == 0 ? 0 : 2 + (options.EvaluateEvery > 0 ? schedule.TotalSteps / options.EvaluateEvery : options.Epochs * share); // before, during, after
+        var evaluations = heldOut.Count == 0
+            ? 0
+            : 2 + (options.EvaluateEvery > 0 ? schedule.TotalSteps / options.EvaluateEvery : options.Epochs * share); // before, during, after
         var operations = (3 * planning.LanguageOperations(tokens, targets, epochTokens / rows.Count))
-            + (evaluations * planning.LanguageOperations(heldOut.Sum(row => (double)row.Tokens.Length), heldOut.Sum(row => (double)row.TrainedTokens), epochTokens / rows.Count));
+            + (evaluations * planning.LanguageOperations(
+                heldOut.Sum(row => (double)row.Tokens.Length), heldOut.Sum(row => (double)row.TrainedTokens), epochTokens / rows.Count));
         return new StagePlan(rows.Count, "rows", tokens, schedule.TotalSteps, BytesOf(planning, options, rows, heldOut), operations);
     }
 

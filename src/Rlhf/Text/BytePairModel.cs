@@ -113,7 +113,8 @@ internal sealed class BytePairModel
             foreach (var value in bytes[..rune.EncodeToUtf8(bytes)])
             {
                 ids.Add(_byteIds[value] ?? _rules.UnknownId
-                    ?? throw new InputException(FormattableString.Invariant($"the tokenizer's vocabulary has no token for the byte 0x{value:X2}, and no unknown token")));
+                    ?? throw new InputException(
+                        FormattableString.Invariant($"the tokenizer's vocabulary has no token for the byte 0x{value:X2}, and no unknown token")));
             }
         }
     }

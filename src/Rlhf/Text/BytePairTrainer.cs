@@ -40,7 +40,8 @@ public sealed record BytePairTrainerOptions
 
         if (VocabularySize < SpecialTokens.Count + 256 || VocabularySize > Limits.TokenId)
         {
-            errors.Add(FormattableString.Invariant($"the vocabulary size is {VocabularySize}; it holds the special tokens and 256 bytes, so at least {SpecialTokens.Count + 256}, at most {Limits.TokenId}"));
+            errors.Add(FormattableString.Invariant(
+                $"the vocabulary size is {VocabularySize}; it holds the special tokens and 256 bytes, so at least {SpecialTokens.Count + 256}, at most {Limits.TokenId}"));
         }
 
         foreach (var token in new[] { BeginningOfSequence, EndOfSequence })
@@ -72,7 +73,8 @@ public static class BytePairTrainer
 {
     /// <summary>Trains on texts; each is cut into words by itself.</summary>
     /// <exception cref="InputException">The options do not fit together.</exception>
-    public static Tokenizer Train(IEnumerable<string> texts, BytePairTrainerOptions options) => TrainedTokenizerFiles.Create(FindMerges(texts, options), options);
+    public static Tokenizer Train(IEnumerable<string> texts, BytePairTrainerOptions options) =>
+        TrainedTokenizerFiles.Create(FindMerges(texts, options), options);
 
     /// <summary>The merges alone.</summary>
     internal static TrainedMerges FindMerges(IEnumerable<string> texts, BytePairTrainerOptions options)

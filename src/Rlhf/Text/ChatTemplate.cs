@@ -27,7 +27,8 @@ public sealed class ChatTemplate
 
     private ChatTemplate(ChatTemplate other, TimeProvider clock)
     {
-        (Source, _source, _body, _beginningOfSequence, _endOfSequence) = (other.Source, other._source, other._body, other._beginningOfSequence, other._endOfSequence);
+        (Source, _source, _body, _beginningOfSequence, _endOfSequence) =
+            (other.Source, other._source, other._body, other._beginningOfSequence, other._endOfSequence);
         Clock = clock;
     }
 
@@ -74,17 +75,20 @@ public sealed class ChatTemplate
     /// <exception cref="InputException">The template refuses the conversation or fails on it; with line and column.</exception>
     [OverloadResolutionPriority(1)]
     public string Render(
-        IReadOnlyList<Message> messages, bool addGenerationPrompt, IReadOnlyDictionary<string, object?>? variables = null, IReadOnlyList<JsonElement>? tools = null) =>
+        IReadOnlyList<Message> messages, bool addGenerationPrompt, IReadOnlyDictionary<string, object?>? variables = null,
+        IReadOnlyList<JsonElement>? tools = null) =>
         Run(messages, addGenerationPrompt, variables, tools).Text;
 
     /// <summary>Renders a conversation whose messages are JSON objects (tool calls, reasoning_content ...).</summary>
     /// <inheritdoc cref="Render(IReadOnlyList{Message}, bool, IReadOnlyDictionary{string, object?}?, IReadOnlyList{JsonElement}?)"/>
     public string Render(
-        IReadOnlyList<JsonElement> messages, bool addGenerationPrompt, IReadOnlyDictionary<string, object?>? variables = null, IReadOnlyList<JsonElement>? tools = null) =>
+        IReadOnlyList<JsonElement> messages, bool addGenerationPrompt, IReadOnlyDictionary<string, object?>? variables = null,
+        IReadOnlyList<JsonElement>? tools = null) =>
         Run(messages, addGenerationPrompt, variables, tools).Text;
 
     /// <summary>
-    /// Renders a conversation to its end and says which parts of the text (UTF-16 positions) stand in the template's <c>{% generation %}</c> blocks; none where it has no such
+    /// Renders a conversation to its end and says which parts of the text (UTF-16 positions) stand in the template's <c>{% generation %}</c> blocks; none where
+    /// it has no such
     /// blocks. Which tokens of a turn are trained is decided by <c>TurnFinder</c>.
     /// </summary>
     public (string Text, IReadOnlyList<(int Start, int Length)> Generated) RenderWithGeneration(

@@ -104,7 +104,8 @@ internal abstract class Normalizer
 
     private sealed class SequenceNormalizer(Normalizer[] steps) : Normalizer
     {
-        public override int? MostBecomeOne => steps.Aggregate((int?)1, static (most, step) => most * step.MostBecomeOne is > 0 and < 1000 and var product ? product : null);
+        public override int? MostBecomeOne =>
+            steps.Aggregate((int?)1, static (most, step) => most * step.MostBecomeOne is > 0 and < 1000 and var product ? product : null);
 
         public override string Normalize(string text)
         {

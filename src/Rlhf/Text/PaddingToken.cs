@@ -5,7 +5,8 @@ using System.Text.Json.Nodes;
 namespace Rlhf.Text;
 
 /// <summary>
-/// The token that fills up the shorter rows of a batch in other programs. They take the last token that is another one for a row's end, so it must never end an answer: a
+/// The token that fills up the shorter rows of a batch in other programs. They take the last token that is another one for a row's end, so it must never end an
+/// answer: a
 /// chat model's usual choice, its end-of-sequence token, does.
 /// </summary>
 /// <param name="Id">Its id.</param>
@@ -23,7 +24,8 @@ public sealed record PaddingToken(int Id, string Text)
     private static readonly string[] EndNames = ["end", "</s>", "eos", "eot", "eom", "eod"];
 
     /// <summary>
-    /// The tokenizer's own padding token, else a special token made for padding, one that is spare, the unknown token, any other that no text has, or a byte that UTF-8 never has;
+    /// The tokenizer's own padding token, else a special token made for padding, one that is spare, the unknown token, any other that no text has, or a byte
+    /// that UTF-8 never has;
     /// null where each of them may end an answer.
     /// </summary>
     /// <param name="tokenizer">Where it is looked for.</param>
@@ -39,7 +41,8 @@ public sealed record PaddingToken(int Id, string Text)
 
         var free = tokenizer.SpecialAddedTokens.Where(token => IsFree(token.Id, token.Content)).OrderByDescending(token => token.Id).ToList();
         var token = free.Find(token => own.Contains(token.Content))
-            ?? free.Where(token => !NameHas(token, EndNames)).MinBy(token => NameHas(token, "pad") ? 0 : NameHas(token, SpareNames) ? 1 : NameHas(token, "unk") ? 2 : 3);
+            ?? free.Where(token => !NameHas(token, EndNames))
+                .MinBy(token => NameHas(token, "pad") ? 0 : NameHas(token, SpareNames) ? 1 : NameHas(token, "unk") ? 2 : 3);
         if (token is not null)
         {
             return new PaddingToken(token.Id, token.Content);
@@ -97,7 +100,15 @@ public sealed record PaddingToken(int Id, string Text)
             return;
         }
 
-        var entry = new JsonObject { ["content"] = Text, ["single_word"] = true, ["lstrip"] = false, ["rstrip"] = false, ["normalized"] = false, ["special"] = true };
+        var entry = new JsonObject
+        {
+            ["content"] = Text,
+            ["single_word"] = true,
+            ["lstrip"] = false,
+            ["rstrip"] = false,
+            ["normalized"] = false,
+            ["special"] = true,
+        };
         if (isWhole)
         {
             entry.Insert(0, "id", Id);

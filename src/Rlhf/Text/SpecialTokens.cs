@@ -55,7 +55,8 @@ internal sealed record SpecialTokens(int? Beginning, string? BeginningText, IRea
 
         int? beginning = null;
         var decided = false;
-        foreach (var (json, key) in ConfigFiles.Select(file => (files.Json(file), "bos_token")).Concat(ModelFiles.Select(file => (files.Json(file), "bos_token_id"))))
+        foreach (var (json, key) in ConfigFiles.Select(file => (files.Json(file), "bos_token"))
+            .Concat(ModelFiles.Select(file => (files.Json(file), "bos_token_id"))))
         {
             if (decided || !json.Element.TryGetProperty(key, out _))
             {
@@ -98,5 +99,8 @@ internal sealed record SpecialTokens(int? Beginning, string? BeginningText, IRea
         vocabulary.Find(token) ?? throw where.Refuse($"the tokenizer has no token \"{token}\"");
 
     private static IEnumerable<int> Ids(PlacedJson json) =>
-        json.IsNull ? [] : json.Element.ValueKind == JsonValueKind.Array ? json.Items().Select(id => id.Integer(Limits.TokenId)) : [json.Integer(Limits.TokenId)];
+        json.IsNull
+            ? []
+            : json.Element.ValueKind == JsonValueKind.Array ? json.Items().Select(id => id.Integer(Limits.TokenId))
+            : [json.Integer(Limits.TokenId)];
 }

@@ -23,7 +23,9 @@ internal enum SplitBehavior
 internal static class SplitBehaviors
 {
     public static SplitBehavior FromJson(PlacedJson json) =>
-        Enum.GetNames<SplitBehavior>().Contains(json.Text()) ? Enum.Parse<SplitBehavior>(json.Text()) : throw json.Refuse($"the behavior {json.Text()} is not known");
+        Enum.GetNames<SplitBehavior>().Contains(json.Text())
+            ? Enum.Parse<SplitBehavior>(json.Text())
+            : throw json.Refuse($"the behavior {json.Text()} is not known");
 }
 
 /// <summary>Cuts a text where a pattern matches.</summary>

@@ -41,7 +41,8 @@ public sealed class StreamingDecoder
     }
 
     /// <summary>
-    /// Takes the ids in front of the sequence, whose text is not given out. Of a character that begins in them and ends in the sequence, each has its own bytes, which are
+    /// Takes the ids in front of the sequence, whose text is not given out. Of a character that begins in them and ends in the sequence, each has its own
+    /// bytes, which are
     /// no character.
     /// </summary>
     internal void Precede(ReadOnlySpan<int> ids)

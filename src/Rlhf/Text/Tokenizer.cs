@@ -131,7 +131,8 @@ public sealed class Tokenizer
         }
 
         var text = IsByteLevel ? BytesShown(ByteAlphabet.BytesOf(piece)) : piece.Replace('\u2581', ' ');
-        return text.Replace("\n", "\\n", StringComparison.Ordinal).Replace("\r", "\\r", StringComparison.Ordinal).Replace("\t", "\\t", StringComparison.Ordinal);
+        return text.Replace("\n", "\\n", StringComparison.Ordinal).Replace("\r", "\\r", StringComparison.Ordinal)
+            .Replace("\t", "\\t", StringComparison.Ordinal);
     }
 
     /// <summary>The UTF-8 bytes that one token stands for within a text, which may be a part of a character; none for ids without a token.</summary>
@@ -152,7 +153,8 @@ public sealed class Tokenizer
             return ByteAlphabet.BytesOf(piece);
         }
 
-        return piece.Length == 6 && piece.StartsWith("<0x", StringComparison.Ordinal) && byte.TryParse(piece.AsSpan(3, 2), System.Globalization.NumberStyles.AllowHexSpecifier, null, out var value)
+        return piece.Length == 6 && piece.StartsWith("<0x", StringComparison.Ordinal)
+            && byte.TryParse(piece.AsSpan(3, 2), System.Globalization.NumberStyles.AllowHexSpecifier, null, out var value)
             ? [value]
             : Encoding.UTF8.GetBytes(piece.Replace('\u2581', ' '));
     }
@@ -172,7 +174,8 @@ public sealed class Tokenizer
         new(_definition.Decoder, id => skipSpecialTokens && IsSpecial(id) ? null : _definition.Vocabulary[id]);
 
     /// <summary>
-    /// A decoder of what follows other ids: it gives the text of its own ids alone, as they go on from those before. A space that begins it therefore stays where a text's first
+    /// A decoder of what follows other ids: it gives the text of its own ids alone, as they go on from those before. A space that begins it therefore stays
+    /// where a text's first
     /// space is left out.
     /// </summary>
     /// <param name="previous">The ids before.</param>
@@ -183,7 +186,8 @@ public sealed class Tokenizer
         return decoder;
     }
 
-    /// <summary>Writes the tokenizer's files into a folder: byte for byte as they were read; a trained one as tokenizer.json and tokenizer_config.json.</summary>
+    /// <summary>Writes the tokenizer's files into a folder: byte for byte as they were read; a trained one as tokenizer.json and
+    /// tokenizer_config.json.</summary>
     public void Save(string folder) => _files.Write(folder);
 
     private void EncodeInto(List<int> ids, string text, bool continues, int most = int.MaxValue)

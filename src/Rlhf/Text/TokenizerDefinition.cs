@@ -27,7 +27,8 @@ internal sealed record TokenizerDefinition
     /// <summary>Ids behind the text when special tokens are wanted.</summary>
     public int[] Suffix { get; init; } = [];
 
-    /// <summary>Characters of a text that a token stands for at most; null where any number can vanish in one: taken along as white space, left out, or joined as unknown.</summary>
+    /// <summary>Characters of a text that a token stands for at most; null where any number can vanish in one: taken along as white space, left out, or joined
+    /// as unknown.</summary>
     public int? LongestToken()
     {
         if (PreTokenizer?.Removes == true || Model.FusesUnknown || AddedTokens.Any(token => token.TakesSpaceBefore || token.TakesSpaceAfter))
@@ -66,7 +67,8 @@ internal sealed record TokenizerDefinition
         // Truncation and padding are settings of one call, which libraries store here too; every call of ours states its own.
         json.AllowOnly("version", "truncation", "padding", "added_tokens", "normalizer", "pre_tokenizer", "post_processor", "decoder", "model");
         var model = json["model"];
-        model.AllowOnly("type", "dropout", "unk_token", "continuing_subword_prefix", "end_of_word_suffix", "fuse_unk", "byte_fallback", "ignore_merges", "vocab", "merges");
+        model.AllowOnly(
+            "type", "dropout", "unk_token", "continuing_subword_prefix", "end_of_word_suffix", "fuse_unk", "byte_fallback", "ignore_merges", "vocab", "merges");
         if (model["type"].OptionalText() is { } type and not "BPE")
         {
             throw model.Refuse($"the model {type} is not supported (supported: BPE)");
@@ -89,7 +91,8 @@ internal sealed record TokenizerDefinition
         var preTokenizer = PreTokenizer.FromJson(json["pre_tokenizer"]);
         var unknown = model["unk_token"].OptionalText();
         var rules = new BytePairRules(
-            unknown is null ? null : vocabulary.Find(unknown), model["fuse_unk"].Boolean(false), model["byte_fallback"].Boolean(false), model["ignore_merges"].Boolean(false));
+            unknown is null ? null : vocabulary.Find(unknown), model["fuse_unk"].Boolean(false), model["byte_fallback"].Boolean(false),
+            model["ignore_merges"].Boolean(false));
         foreach (var part in (string[])["normalizer", "pre_tokenizer", "decoder"])
         {
             json[part].RequireShort(Limits.TokenizerSteps);

@@ -48,7 +48,8 @@ internal sealed class TokenizerFiles
                 continue;
             }
 
-            contents.Add(name, WholeFile.Bytes(path, name is TokenizerJson or "vocab.json" or "merges.txt" ? Limits.TokenizerFile : Limits.TokenizerSettingsFile));
+            contents.Add(
+                name, WholeFile.Bytes(path, name is TokenizerJson or "vocab.json" or "merges.txt" ? Limits.TokenizerFile : Limits.TokenizerSettingsFile));
         }
 
         return new TokenizerFiles(folder, contents);

@@ -8,7 +8,8 @@ namespace Rlhf.Text;
 /// <summary>Changes in the JSON files of a tokenizer that are carried along with a model.</summary>
 internal static class TokenizerSettings
 {
-    private static readonly JsonSerializerOptions Readable = new() { WriteIndented = true, Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping, NewLine = "\n" };
+    private static readonly JsonSerializerOptions Readable =
+        new() { WriteIndented = true, Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping, NewLine = "\n" };
 
     /// <summary>Changes a file; one that needs no change keeps its bytes.</summary>
     /// <param name="files">Bytes by file name.</param>
@@ -18,7 +19,8 @@ internal static class TokenizerSettings
     /// <exception cref="InputException">The file is no JSON object.</exception>
     public static void Change(Dictionary<string, byte[]> files, string name, JsonObject? whenAbsent, Action<JsonObject> change)
     {
-        var before = files.TryGetValue(name, out var bytes) ? JsonObject.Create(StrictJson.Object(name, bytes.AsSpan().StartsWith(Encoding.UTF8.Preamble) ? bytes.AsMemory(Encoding.UTF8.Preamble.Length) : bytes)) : whenAbsent;
+        var before = files.TryGetValue(name, out var bytes) ? JsonObject.Create(
+            StrictJson.Object(name, bytes.AsSpan().StartsWith(Encoding.UTF8.Preamble) ? bytes.AsMemory(Encoding.UTF8.Preamble.Length) : bytes)) : whenAbsent;
         if (before is null)
         {
             return;

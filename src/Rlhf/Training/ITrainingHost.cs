@@ -26,7 +26,8 @@ public interface ITrainingHost
     void Save(long step, TrainerState state);
 
     /// <summary>
-    /// Ends a step: writes a checkpoint every <paramref name="checkpointEvery"/> steps (0: never) and when the trainer is asked to stop, but not after the last step,
+    /// Ends a step: writes a checkpoint every <paramref name="checkpointEvery"/> steps (0: never) and when the trainer is asked to stop, but not after the last
+    /// step,
     /// whose result is saved as a model; then stops if asked to.
     /// </summary>
     /// <exception cref="OperationCanceledException">The trainer was asked to stop.</exception>

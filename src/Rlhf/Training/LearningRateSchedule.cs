@@ -2,7 +2,8 @@ namespace Rlhf.Training;
 
 /// <summary>
 /// Learning rate of each optimizer step. Steps count from 1: peak * s / warm-up up to the warm-up's last step (so ten warm-up
-/// steps start at a tenth of the peak, as InstructGPT's PPO does). The first step after the warm-up has the peak; from there the shape falls towards the minimum, which
+/// steps start at a tenth of the peak, as InstructGPT's PPO does). The first step after the warm-up has the peak; from there the shape falls towards the
+/// minimum, which
 /// it reaches one step after the last, so every step trains and a run of one step has the peak.
 /// </summary>
 /// <param name="Shape">How it goes on after the warm-up.</param>

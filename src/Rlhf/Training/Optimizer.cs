@@ -4,7 +4,8 @@ using Rlhf.Model;
 
 namespace Rlhf.Training;
 
-/// <summary>AdamW over a decoder's flat parameters, with clipping of the global gradient norm (Pascanu 2013) and a guard against numbers that are not finite.</summary>
+/// <summary>AdamW over a decoder's flat parameters, with clipping of the global gradient norm (Pascanu 2013) and a guard against numbers that are not
+/// finite.</summary>
 public sealed class Optimizer : IDisposable
 {
     private readonly Decoder _decoder;
@@ -53,7 +54,8 @@ public sealed class Optimizer : IDisposable
         foreach (var (range, decays) in _decoder.OptimizerRanges)
         {
             device.AdamW(new(
-                _decoder.Parameters.Slice(range.Offset, range.Length), Gradients.Slice(range.Offset, range.Length), _first.Floats.Slice(range.Offset, range.Length),
+                _decoder.Parameters.Slice(range.Offset, range.Length), Gradients.Slice(range.Offset, range.Length),
+                _first.Floats.Slice(range.Offset, range.Length),
                 _second.Floats.Slice(range.Offset, range.Length),
                 new AdamWStep(learningRate, _options.Beta1, _options.Beta2, _options.Epsilon, decays ? _options.WeightDecay : 0, Steps, scale)));
         }

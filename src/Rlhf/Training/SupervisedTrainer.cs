@@ -15,7 +15,8 @@ namespace Rlhf.Training;
 public sealed record SupervisedResult(long Steps, double TrainLoss, IReadOnlyList<(long Step, double Loss)> Evaluations, long BestStep);
 
 /// <summary>
-/// Next-token training: of responses (SFT) or of whole texts (pretraining). The loss is the token mean over the whole optimizer batch, however that batch is split to fit memory.
+/// Next-token training: of responses (SFT) or of whole texts (pretraining). The loss is the token mean over the whole optimizer batch, however that batch is
+/// split to fit memory.
 /// </summary>
 public sealed class SupervisedTrainer : ITrainer, IDisposable
 {
@@ -51,7 +52,8 @@ public sealed class SupervisedTrainer : ITrainer, IDisposable
     /// <param name="arena">Memory for activations, which others may use in turn.</param>
     /// <param name="rewardOfModel">The mean reward of the present model's answers, for <see cref="KeepBest.Reward"/>.</param>
     public SupervisedTrainer(
-        SupervisedOptions options, Decoder decoder, IReadOnlyList<EncodedSequence> train, IReadOnlyList<EncodedSequence> validation, ulong seed, ITrainingHost host, Arena arena,
+        SupervisedOptions options, Decoder decoder, IReadOnlyList<EncodedSequence> train, IReadOnlyList<EncodedSequence> validation, ulong seed,
+        ITrainingHost host, Arena arena,
         Func<double>? rewardOfModel = null)
     {
         (_options, _decoder, _train, _validation, _host, _rewardOfModel, _seed) = (options, decoder, train, validation, host, rewardOfModel, seed);
@@ -92,7 +94,8 @@ public sealed class SupervisedTrainer : ITrainer, IDisposable
     /// <summary>Mean loss per trained token of sequences under the present weights.</summary>
     public double LossOf(IReadOnlyList<EncodedSequence> sequences)
     {
-        var (logProbabilities, _) = _scorer.ResponseLogProbabilities([.. sequences.Select(static row => row.Tokens)], [.. sequences.Select(static row => row.PromptLength)]);
+        var (logProbabilities, _) =
+            _scorer.ResponseLogProbabilities([.. sequences.Select(static row => row.Tokens)], [.. sequences.Select(static row => row.PromptLength)]);
         var (sum, count, at) = (0.0, 0L, 0);
         foreach (var row in sequences)
         {
@@ -153,7 +156,8 @@ public sealed class SupervisedTrainer : ITrainer, IDisposable
         _epochTokens += targets;
         _lastEpochLoss = _epochLoss / _epochTokens;
         var seconds = Stopwatch.GetElapsedTime(watch).TotalSeconds;
-        _host.Log(step, (TrainingMetrics.Loss, loss), (TrainingMetrics.LearningRate, learningRate), (TrainingMetrics.GradientNorm, norm), (TrainingMetrics.TokensPerSecond, tokens / seconds), (TrainingMetrics.Epoch, epoch));
+        _host.Log(step, (TrainingMetrics.Loss, loss), (TrainingMetrics.LearningRate, learningRate), (TrainingMetrics.GradientNorm, norm),
+            (TrainingMetrics.TokensPerSecond, tokens / seconds), (TrainingMetrics.Epoch, epoch));
     }
 
     bool ITrainer.IsEvaluated(long step) => _plan.IsEvaluated(step) && (_validation.Count > 0 || _rewardOfModel is not null);

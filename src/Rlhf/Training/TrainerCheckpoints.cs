@@ -7,8 +7,10 @@ using Rlhf.Model.Checkpoints;
 namespace Rlhf.Training;
 
 /// <summary>
-/// The checkpoints of one trainer: <c>step-000120/</c> holds each named buffer as a safetensors file and in <c>state.json</c> the scalars with the length and CRC-32C of every buffer's file, and
-/// its own. A checkpoint is there whole or not at all; one that was damaged later is noticed, and the one before it is taken. Older ones than the last few are deleted. Two writes of the
+/// The checkpoints of one trainer: <c>step-000120/</c> holds each named buffer as a safetensors file and in <c>state.json</c> the scalars with the length and
+/// CRC-32C of every buffer's file, and
+/// its own. A checkpoint is there whole or not at all; one that was damaged later is noticed, and the one before it is taken. Older ones than the last few are
+/// deleted. Two writes of the
 /// same state give the same bytes.
 /// </summary>
 public sealed class TrainerCheckpoints
@@ -63,7 +65,8 @@ public sealed class TrainerCheckpoints
     }
 
     /// <summary>
-    /// Fills the buffers and scalars of <paramref name="state"/> from the last good checkpoint; null if there is none, else its step. Damaged ones after it are deleted.
+    /// Fills the buffers and scalars of <paramref name="state"/> from the last good checkpoint; null if there is none, else its step. Damaged ones after it are
+    /// deleted.
     /// </summary>
     /// <param name="state">What is wanted: its buffers by name and length, and the names of numbers that must be there.</param>
     /// <param name="tell">Hears of every damaged checkpoint, and what is wrong with it.</param>
@@ -169,7 +172,8 @@ public sealed class TrainerCheckpoints
 
         if (state.Numbers.Keys.FirstOrDefault(name => !stored.Numbers.ContainsKey(name)) is { } missing)
         {
-            throw new InputException($"{Path.Combine(path, StateFile)} has no {missing}: it is from another version of the program. Delete {Path.GetDirectoryName(path)} to begin the stage again.");
+            throw new InputException(
+                $"{Path.Combine(path, StateFile)} has no {missing}: it is from another version of the program. Delete {Path.GetDirectoryName(path)} to begin the stage again.");
         }
 
         state.Numbers.Clear();
@@ -212,7 +216,8 @@ public sealed class TrainerCheckpoints
 
     // A name that would not be written is none of ours.
     private long? StepOf(string name) =>
-        name.StartsWith(Prefix, StringComparison.Ordinal) && long.TryParse(name.AsSpan(Prefix.Length), NumberStyles.None, CultureInfo.InvariantCulture, out var step)
+        name.StartsWith(Prefix, StringComparison.Ordinal)
+            && long.TryParse(name.AsSpan(Prefix.Length), NumberStyles.None, CultureInfo.InvariantCulture, out var step)
             && Path.GetFileName(PathOf(step)) == name ? step : null;
 
     // What a death left behind: folders under their temporary names.

@@ -34,7 +34,8 @@ internal interface ITrainer
     void Restored(IDictionary<string, double> numbers);
 }
 
-/// <summary>The one training loop: resume, step, evaluate, show, write a checkpoint. A resumed run ends with the bytes of one that was never interrupted.</summary>
+/// <summary>The one training loop: resume, step, evaluate, show, write a checkpoint. A resumed run ends with the bytes of one that was never
+/// interrupted.</summary>
 /// <param name="trainer">Does the steps.</param>
 /// <param name="host">Metrics, checkpoints, cancellation.</param>
 /// <param name="device">Of the trainer's buffers.</param>

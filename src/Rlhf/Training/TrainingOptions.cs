@@ -9,7 +9,8 @@ public abstract record TrainingOptions : IStageOptions
     /// <summary>Shape of the learning rate after the warm-up: <c>constant</c>, <c>linear</c> or <c>cosine</c>.</summary>
     public ScheduleShape Schedule { get; init; } = ScheduleShape.Cosine;
 
-    /// <summary>What the schedule falls towards, as a fraction of <see cref="LearningRate"/>: it would be reached one step after the last. No effect with a constant schedule.</summary>
+    /// <summary>What the schedule falls towards, as a fraction of <see cref="LearningRate"/>: it would be reached one step after the last. No effect with a
+    /// constant schedule.</summary>
     public double FinalLearningRateFraction { get; init; }
 
     /// <summary>Optimizer steps of linear warm-up (step s of w has s/w of the peak). Give this or <see cref="WarmUpFraction"/>, not both.</summary>
@@ -27,7 +28,8 @@ public abstract record TrainingOptions : IStageOptions
     /// <summary>Tokens that go through the model at once. It decides memory and speed, never the loss: gradients are accumulated.</summary>
     public int MicroBatchTokens { get; init; } = 4096;
 
-    /// <summary>Keeps only each block's input from forward to backward and computes the rest again: a fraction of the memory, a third more arithmetic, the same numbers.</summary>
+    /// <summary>Keeps only each block's input from forward to backward and computes the rest again: a fraction of the memory, a third more arithmetic, the same
+    /// numbers.</summary>
     public bool RecomputeActivations { get; init; }
 
     /// <summary>Steps between checkpoints; 0 writes one only when the run is interrupted.</summary>
@@ -62,6 +64,7 @@ public abstract record TrainingOptions : IStageOptions
         errors.Require(MaxGradientNorm is null or > 0, nameof(MaxGradientNorm), "must be above 0, or none");
         errors.Positive(MicroBatchTokens);
         errors.NotNegative(CheckpointEvery);
-        errors.Require(KeepCheckpoints >= TrainerCheckpoints.FewestKept, nameof(KeepCheckpoints), $"must be {TrainerCheckpoints.FewestKept} or more, found {KeepCheckpoints}: the one before the newest is needed when that is damaged");
+        errors.Require(KeepCheckpoints >= TrainerCheckpoints.FewestKept, nameof(KeepCheckpoints),
+            $"must be {TrainerCheckpoints.FewestKept} or more, found {KeepCheckpoints}: the one before the newest is needed when that is damaged");
     }
 }

@@ -4,7 +4,8 @@ using Rlhf.Model;
 
 namespace Rlhf.Training;
 
-/// <summary>A trainable decoder with its optimizer and the memory of one micro-batch: clear, add sequences, forward, then hand the gradients of the heads back.</summary>
+/// <summary>A trainable decoder with its optimizer and the memory of one micro-batch: clear, add sequences, forward, then hand the gradients of the heads
+/// back.</summary>
 public sealed class TrainingPass : IDisposable
 {
     private readonly Arena _arena;

@@ -55,7 +55,8 @@ public sealed class InstructionGrammar(ulong seed)
     /// <summary>Requests that stand in no other set.</summary>
     public IReadOnlyList<Request> EvaluationPrompts(int count) => [.. Requests(Part.Evaluation, count, MostEvaluationPrompts)];
 
-    /// <summary>Plain text for pretraining: short paragraphs of questions with their true answers, each of <paramref name="facts"/> facts of any kinds.</summary>
+    /// <summary>Plain text for pretraining: short paragraphs of questions with their true answers, each of <paramref name="facts"/> facts of any
+    /// kinds.</summary>
     public IReadOnlyList<string> Texts(int count, int facts = 4) =>
         [.. Enumerable.Range(0, count).Select(row =>
         {

@@ -39,7 +39,8 @@ public sealed class PromptFamiliesTests
                 foreach (var family in group)
                 {
                     Assert.Equal(at, family.Start);
-                    Assert.All(sequences[family.Start..family.End], sequence => Assert.Equal(sequences[family.Start][..family.PromptLength], sequence[..family.PromptLength]));
+                    Assert.All(sequences[family.Start..family.End],
+                        sequence => Assert.Equal(sequences[family.Start][..family.PromptLength], sequence[..family.PromptLength]));
                     at = family.End;
                 }
             }

@@ -44,5 +44,6 @@ public sealed class BenchmarkCheckTests
     [Theory]
     [InlineData(double.NaN)]
     [InlineData(2e-3)]
-    public void A_difference_that_is_too_large_or_not_a_number_does_not_hold(double difference) => Assert.False(new CheckedQuantity("loss", 1, difference, 1e-3).Holds);
+    public void A_difference_that_is_too_large_or_not_a_number_does_not_hold(double difference) =>
+        Assert.False(new CheckedQuantity("loss", 1, difference, 1e-3).Holds);
 }

@@ -8,7 +8,8 @@ namespace Rlhf.Tests.Benchmarks;
 
 public sealed class BenchmarkTests
 {
-    private static readonly BenchmarkShape Tiny = new("tiny", 64, 32, 1, 2, 2, 12, [3, 5, 4, 2], [4, 2, 1, 6], 2, 2) { RankedPrompts = 2, RankedAnswers = 3, RankedTokens = 8 };
+    private static readonly BenchmarkShape Tiny =
+        new("tiny", 64, 32, 1, 2, 2, 12, [3, 5, 4, 2], [4, 2, 1, 6], 2, 2) { RankedPrompts = 2, RankedAnswers = 3, RankedTokens = 8 };
 
     [Fact]
     public void All_phases_are_timed_in_their_order()
@@ -38,7 +39,22 @@ public sealed class BenchmarkTests
 
         Assert.DoesNotContain('\n', json);
         Assert.Superset(
-            new HashSet<string> { "engine", "size", "threads", "sft_tokens_per_s", "rollout_s", "rollout_tokens_per_s", "score_s", "update_s", "ppo_step_s", "rm_tokens_per_s", "rm_answers_per_s", "rm_shared_answers_per_s", "gemm_gflops" }, keys);
+            new HashSet<string>
+            {
+                "engine",
+                "size",
+                "threads",
+                "sft_tokens_per_s",
+                "rollout_s",
+                "rollout_tokens_per_s",
+                "score_s",
+                "update_s",
+                "ppo_step_s",
+                "rm_tokens_per_s",
+                "rm_answers_per_s",
+                "rm_shared_answers_per_s",
+                "gemm_gflops",
+            }, keys);
     }
 
     [Fact]
@@ -52,7 +68,8 @@ public sealed class BenchmarkTests
     [Fact]
     public void Operations_are_six_for_each_weight_and_trained_token_without_attention()
     {
-        // One block of width C: 12 C^2 weights; attention adds 2 T C for a token, forward; the head 2 C V. The last token has no target: its keys and values (2 C^2 weights) are all that is wanted of it.
+        // One block of width C: 12 C^2 weights; attention adds 2 T C for a token, forward; the head 2 C V. The last token has no target: its keys and values (2
+        // C^2 weights) are all that is wanted of it.
         const double C = 32, V = 64, T = 12;
         const double Block = (2 * 12 * C * C) + (2 * T * C), KeysAndValues = 2 * 2 * C * C;
         var expected = 3 * 2 * (((T - 1) * (Block + (2 * C * V))) + KeysAndValues);

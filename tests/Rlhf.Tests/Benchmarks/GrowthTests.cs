@@ -9,7 +9,9 @@ namespace Rlhf.Tests.Benchmarks;
 public sealed class GrowthTests
 {
     private static readonly GrowthReport Report = new(
-        [.. Enum.GetValues<GrowthAxis>().Select(static axis => (axis, (IReadOnlyList<GrowthPoint>)[new(128, 100, 400, 3 << 20, 1 << 20), new(256, 90, 300, 5 << 20, 2 << 20), new(512, 80, 200, 9 << 20, 4 << 20)]))],
+        [.. Enum.GetValues<GrowthAxis>()
+            .Select(static axis => (axis, (IReadOnlyList<GrowthPoint>)[new(128, 100, 400, 3 << 20, 1 << 20), new(256, 90, 300, 5 << 20, 2 << 20),
+                new(512, 80, 200, 9 << 20, 4 << 20)]))],
         "f32", "a device");
 
     [Fact]

@@ -40,14 +40,30 @@ public sealed class ArenaCommandTests : IDisposable
     public void Both_models_answer_every_prompt_once_and_a_second_time_adds_nothing()
     {
         var prompts = _models.Write("prompts.txt", "Name a fruit.", "Name a colour.", "Name a fruit.", "An apple is");
-        string[] arena = ["arena", "--model", $"one={_models.Language("a", 1)}", "--model", $"two={_models.Language("b", 2)}", "--prompts", prompts, "--max-tokens", "8", "--store", Store("arena.db"), "--overlap", "2"];
+        string[] arena =
+        [
+            "arena",
+            "--model",
+            $"one={_models.Language("a", 1)}",
+            "--model",
+            $"two={_models.Language("b", 2)}",
+            "--prompts",
+            prompts,
+            "--max-tokens",
+            "8",
+            "--store",
+            Store("arena.db"),
+            "--overlap",
+            "2",
+        ];
         var (code, error) = Serve(arena);
         Assert.True(code == ExitCode.Success, error);
         Assert.Contains("3 new pairs, 0 that were there already", error, StringComparison.Ordinal);
         Assert.Contains("0 new pairs, 3 that were there already", Serve(arena).Error, StringComparison.Ordinal);
 
         var found = Json("arena", "results", "--store", Store("arena.db"), "--json").GetProperty("arenas")[0];
-        Assert.Equal(("one", "two", 3), (found.GetProperty("model").GetString(), found.GetProperty("versus").GetString(), found.GetProperty("prompts").GetInt32()));
+        Assert.Equal(
+            ("one", "two", 3), (found.GetProperty("model").GetString(), found.GetProperty("versus").GetString(), found.GetProperty("prompts").GetInt32()));
         Assert.Contains("one against two: 3 prompts", Run("arena", "results", "--store", Store("arena.db")).Output, StringComparison.Ordinal);
         var row = JsonLines("label", "export", "--everything", "--store", Store("arena.db"))[0];
         Assert.Equal(("one against two", 2), (row.GetProperty("round").GetString(), row.GetProperty("model_hashes").GetArrayLength()));
@@ -58,7 +74,8 @@ public sealed class ArenaCommandTests : IDisposable
     public void A_model_against_itself_is_all_ties()
     {
         var (model, prompts) = (_models.Language("a"), _models.Write("prompts.txt", "Name a fruit.", "Name a colour."));
-        var (_, error) = Serve("arena", "--model", $"x={model}", "--model", $"y={model}", "--prompts", prompts, "--max-tokens", "8", "--store", Store("same.db"));
+        var (_, error) =
+            Serve("arena", "--model", $"x={model}", "--model", $"y={model}", "--prompts", prompts, "--max-tokens", "8", "--store", Store("same.db"));
         Assert.Contains("2 have the same answer twice", error, StringComparison.Ordinal);
         Assert.Equal(2, Json("arena", "results", "--store", Store("same.db"), "--json").GetProperty("arenas")[0].GetProperty("identical").GetInt32());
     }
@@ -67,8 +84,10 @@ public sealed class ArenaCommandTests : IDisposable
     public void What_is_missing_or_twice_there_is_said()
     {
         var (model, prompts) = (_models.Language("a"), _models.Write("prompts.txt", "Name a fruit.", "Name a colour."));
-        Assert.Contains("two models and prompts", Run("arena", "--model", model, "--prompts", prompts, "--store", Store("x.db")).Error, StringComparison.Ordinal);
-        Assert.Contains("called 'a'", Run("arena", "--model", model, "--model", model, "--prompts", prompts, "--store", Store("x.db")).Error, StringComparison.Ordinal);
+        Assert.Contains(
+            "two models and prompts", Run("arena", "--model", model, "--prompts", prompts, "--store", Store("x.db")).Error, StringComparison.Ordinal);
+        Assert.Contains(
+            "called 'a'", Run("arena", "--model", model, "--model", model, "--prompts", prompts, "--store", Store("x.db")).Error, StringComparison.Ordinal);
         Assert.Equal(ExitCode.BadInput, Run("arena", "results", "--store", Store("x.db")).Code); // there is no such store
         Assert.Equal(ExitCode.Success, Run("label", "users", "add", "ann", "--store", Store("empty.db")).Code);
         Assert.Contains("no arena", Run("arena", "results", "--store", Store("empty.db")).Error, StringComparison.Ordinal);

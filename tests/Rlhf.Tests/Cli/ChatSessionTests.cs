@@ -48,7 +48,8 @@ public sealed class ChatSessionTests : IDisposable
         Assert.NotEqual(first, Answers(Talk("/set seed 9", "Name a fruit.").Output)[0]);
         // An untrained model's probabilities differ too little to show at a temperature of 1.
         Assert.NotEqual(Answers(Talk("/set temperature 0.01", "a", "b").Output)[1], Answers(Talk("/set temperature 0.01", "a", "/reset", "b").Output)[1]);
-        Assert.NotEqual(Answers(Talk("/set temperature 0.01", "Name a fruit.").Output)[0], Answers(Talk("/set temperature 0.01", "/system Be rude.", "Name a fruit.").Output)[0]);
+        Assert.NotEqual(Answers(Talk("/set temperature 0.01", "Name a fruit.").Output)[0],
+            Answers(Talk("/set temperature 0.01", "/system Be rude.", "Name a fruit.").Output)[0]);
         var again = Answers(Talk("Name a fruit.", "/regen", "/regen").Output);
         Assert.Equal(3, again.Distinct().Count());
     }
@@ -69,8 +70,17 @@ public sealed class ChatSessionTests : IDisposable
     [Fact]
     public void Wrong_commands_and_values_are_named_and_the_talk_goes_on()
     {
-        var (output, notes) = Talk("/what", "/set heat 3", "/set top_p 2", "/set", "/regen", new string('x', 500), "/set max_tokens 3", "Name a fruit.", "/quit", "never read");
-        foreach (var part in new[] { "no command /what", "no setting 'heat'", "top_p is 2", "temperature 1", "nothing to answer", "and the model's context is 96. Shorten it" })
+        var (output, notes) =
+            Talk("/what", "/set heat 3", "/set top_p 2", "/set", "/regen", new string('x', 500), "/set max_tokens 3", "Name a fruit.", "/quit", "never read");
+        foreach (var part in new[]
+        {
+            "no command /what",
+            "no setting 'heat'",
+            "top_p is 2",
+            "temperature 1",
+            "nothing to answer",
+            "and the model's context is 96. Shorten it",
+        })
         {
             Assert.Contains(part, notes, StringComparison.Ordinal);
         }
@@ -128,7 +138,8 @@ public sealed class ChatSessionTests : IDisposable
     {
         var encoder = new SequenceEncoder(_tokenizer, new FormatOptions(), new EncodingOptions(), new Ledger("chat"));
         return new ChatSession(
-            _tokenizer, encoder, worker, settings ?? new ChatSettings(new SamplingOptions(), 12, 1, null, []), new ChatLook(false, false), new StringReader(string.Join('\n', lines)), output, notes);
+            _tokenizer, encoder, worker, settings ?? new ChatSettings(new SamplingOptions(), 12, 1, null, []), new ChatLook(false, false),
+            new StringReader(string.Join('\n', lines)), output, notes);
     }
 
     /// <summary>Tells when text is written.</summary>

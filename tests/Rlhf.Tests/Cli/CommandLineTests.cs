@@ -113,14 +113,16 @@ public class CommandLineTests
         Assert.Empty(error);
 
         var commands = output[output.IndexOf("Commands:", StringComparison.Ordinal)..].Split('\n').Skip(1)
-            .Where(line => line.StartsWith("  ", StringComparison.Ordinal) && line.Length > 2 && line[2] != ' ').Select(line => line.Trim().Split(' ')[0]).ToArray();
+            .Where(line => line.StartsWith("  ", StringComparison.Ordinal) && line.Length > 2 && line[2] != ' ').Select(line => line.Trim().Split(' ')[0])
+                .ToArray();
         Assert.Contains("run", commands);
         foreach (var command in commands)
         {
             var help = Run(command, "--help");
             Assert.Equal(ExitCode.Success, help.Code);
             Assert.Contains($"rlhf {command}", help.Output, StringComparison.Ordinal);
-            Assert.True(help.Output.Contains("Examples:", StringComparison.Ordinal) || help.Output.Contains("Commands:", StringComparison.Ordinal), $"{command} --help has no examples");
+            Assert.True(help.Output.Contains("Examples:", StringComparison.Ordinal) || help.Output.Contains("Commands:", StringComparison.Ordinal),
+                $"{command} --help has no examples");
         }
     }
 

@@ -32,7 +32,13 @@ internal static class CommandProcess
 
     private static Process Start(string program, string folder, params string[] arguments)
     {
-        var start = new ProcessStartInfo(program, arguments) { RedirectStandardInput = true, RedirectStandardOutput = true, RedirectStandardError = true, WorkingDirectory = folder };
+        var start = new ProcessStartInfo(program, arguments)
+        {
+            RedirectStandardInput = true,
+            RedirectStandardOutput = true,
+            RedirectStandardError = true,
+            WorkingDirectory = folder,
+        };
         start.Environment["TMPDIR"] = folder;
         return Process.Start(start)!;
     }

@@ -33,7 +33,8 @@ public sealed class DataCommandTests : IDisposable
     public void Show_prints_the_text_where_no_tokenizer_is_given()
     {
         var file = _folder.Write("rows.jsonl", """{"question":"Q\tx","good":"A","bad":"B"}""");
-        var (code, output, _) = Run("data", "show", file, "--field", "prompt=question", "--field", "chosen=good", "--field", "rejected=bad", "--format", "custom", "--prompt", "Ask: {prompt}\\nA:", "--response", " {response}");
+        var (code, output, _) = Run("data", "show", file, "--field", "prompt=question", "--field", "chosen=good", "--field", "rejected=bad", "--format",
+            "custom", "--prompt", "Ask: {prompt}\\nA:", "--response", " {response}");
         Assert.Equal(ExitCode.Success, code);
         Assert.Equal("ranking rows.jsonl:1\nbetter > worse: 0 > 1\n[prompt] Ask: Q\\tx\\nA:\n[answer 0]  A\n[answer 1]  B\n", output.ReplaceLineEndings("\n"));
     }
@@ -41,12 +42,14 @@ public sealed class DataCommandTests : IDisposable
     [Fact]
     public void Check_prints_what_was_found()
     {
-        var file = _folder.Write("rows.jsonl", """{"prompt":"Q","responses":["a","bb","c"],"ranking":[[0,1],[2]]}""" + "\n" + """{"prompt":"Q","chosen":"a","rejected":"b","source":"x"}""");
+        var file = _folder.Write("rows.jsonl",
+            """{"prompt":"Q","responses":["a","bb","c"],"ranking":[[0,1],[2]]}""" + "\n" + """{"prompt":"Q","chosen":"a","rejected":"b","source":"x"}""");
         var (code, output, error) = Run("data", "check", file, _folder.Write("texts.jsonl", "\"text\""));
         Assert.Equal((ExitCode.Success, ""), (code, error));
         Assert.StartsWith($"{file}: 2 rows in, 2 kept, 0 dropped", output, StringComparison.Ordinal);
         Assert.Contains("note: 1 x field not used: source", output, StringComparison.Ordinal);
-        Assert.Contains("ranking: 2 rows\ntext: 1 rows\nrankings of 2 answers: 1\nrankings of 3 answers: 1\npairs: 3, ties: 1\n", output.ReplaceLineEndings("\n"), StringComparison.Ordinal);
+        Assert.Contains("ranking: 2 rows\ntext: 1 rows\nrankings of 2 answers: 1\nrankings of 3 answers: 1\npairs: 3, ties: 1\n",
+            output.ReplaceLineEndings("\n"), StringComparison.Ordinal);
     }
 
     [Fact]

@@ -24,10 +24,12 @@ public sealed class EvalCommandTests : IDisposable
 
         var report = Json("eval", "reward", "--model", reward, "--data", pairs, "--json").GetProperty("trust");
 
-        Assert.Equal(Enumerable.Range(0, 10).Count(i => scores[2 * i] > scores[(2 * i) + 1]) / 10.0, report.GetProperty("accuracy").GetProperty("value").GetDouble(), 12);
+        Assert.Equal(Enumerable.Range(0, 10).Count(i => scores[2 * i] > scores[(2 * i) + 1]) / 10.0,
+            report.GetProperty("accuracy").GetProperty("value").GetDouble(), 12);
         Assert.Equal(10, report.GetProperty("pairs").GetInt32());
         Assert.Equal(1, report.GetProperty("prompts").GetInt32());
-        Assert.Equal(1, report.GetProperty("shorter_wins").GetProperty("value").GetDouble() + report.GetProperty("longer_wins").GetProperty("value").GetDouble(), 12);
+        Assert.Equal(
+            1, report.GetProperty("shorter_wins").GetProperty("value").GetDouble() + report.GetProperty("longer_wins").GetProperty("value").GetDouble(), 12);
     }
 
     [Fact]
@@ -52,7 +54,8 @@ public sealed class EvalCommandTests : IDisposable
     public void Held_out_takes_the_prompts_that_training_kept_aside()
     {
         string[] prompts = [.. Enumerable.Range(0, 40).Select(i => $"Name {i} fruits.")];
-        var data = _models.Write("pairs.jsonl", [.. prompts.Select(prompt => JsonSerializer.Serialize(new { prompt, chosen = "apple and pear", rejected = "red" }))]);
+        var data = _models.Write(
+            "pairs.jsonl", [.. prompts.Select(prompt => JsonSerializer.Serialize(new { prompt, chosen = "apple and pear", rejected = "red" }))]);
 
         var (code, output, error) = Run("eval", "reward", "--model", _models.Reward("reward"), "--data", data, "--held-out", "0.3");
 
@@ -78,8 +81,10 @@ public sealed class EvalCommandTests : IDisposable
         var (code, _, error) = Run("eval", "reward", "--model", reward, "--data", data);
         Assert.Equal(ExitCode.BadInput, code);
         Assert.Contains("pairs.jsonl:2:1", error, StringComparison.Ordinal);
-        Assert.Equal(1, Json("eval", "reward", "--model", reward, "--data", data, "--on-overlong", "drop", "--json").GetProperty("trust").GetProperty("pairs").GetInt32());
-        Assert.Equal(2, Json("eval", "reward", "--model", reward, "--data", data, "--on-overlong", "truncate", "--json").GetProperty("trust").GetProperty("pairs").GetInt32());
+        Assert.Equal(1,
+            Json("eval", "reward", "--model", reward, "--data", data, "--on-overlong", "drop", "--json").GetProperty("trust").GetProperty("pairs").GetInt32());
+        Assert.Equal(2, Json("eval", "reward", "--model", reward, "--data", data, "--on-overlong", "truncate", "--json").GetProperty("trust")
+            .GetProperty("pairs").GetInt32());
     }
 
     [Fact]
@@ -137,7 +142,8 @@ public sealed class EvalCommandTests : IDisposable
             (["policy", "--model", model, "--reward-model", reward, "--prompts", one], "expected at least two prompts"),
             (["policy", "--model", model, "--reward-model", model, "--prompts", one], "not a reward model"),
             (["policy", "--model", model, "--prompts", one], "--reward-model"),
-            (["policy", "--model", model, "--reward-model", reward, "--prompts", _models.Write("two.txt", "a", "b"), "--max-tokens", "96"], "two.txt:1:1: the prompt has"),
+            (["policy", "--model", model, "--reward-model", reward, "--prompts", _models.Write("two.txt", "a", "b"), "--max-tokens",
+            "96"], "two.txt:1:1: the prompt has"),
             (["reward"], "rlhf eval reward --help"),
         })
         {

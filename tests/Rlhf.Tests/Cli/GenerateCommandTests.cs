@@ -68,7 +68,8 @@ public sealed class GenerateCommandTests : IDisposable
         var two = _models.Write("two.txt", "Name a fruit.", "", "Name a colour.");
 
         string[] Texts(string prompts, string seed) =>
-            [.. JsonLines("generate", "--model", model, "--prompts", prompts, "--seed", seed, "--max-tokens", "10", "--json").Select(answer => answer.GetProperty("response").GetString()!)];
+            [.. JsonLines("generate", "--model", model, "--prompts", prompts, "--seed", seed, "--max-tokens", "10", "--json")
+                .Select(answer => answer.GetProperty("response").GetString()!)];
 
         Assert.Equal(2, Texts(two, "1").Length);
         Assert.Equal(Texts(one, "1")[0], Texts(two, "1")[0]);
@@ -108,7 +109,8 @@ public sealed class GenerateCommandTests : IDisposable
     public void Without_a_chat_template_the_prompt_is_plain_text_after_the_beginning_of_sequence()
     {
         var model = _models.Language("model");
-        int PromptTokens(params string[] more) => Ints(JsonLines(["generate", "--model", model, "--prompt", "Name a fruit.", "--max-tokens", "1", "--json", .. more])[0], "prompt_tokens").Length;
+        int PromptTokens(params string[] more) =>
+            Ints(JsonLines(["generate", "--model", model, "--prompt", "Name a fruit.", "--max-tokens", "1", "--json", .. more])[0], "prompt_tokens").Length;
 
         Assert.Equal(PromptTokens("--format", "plain"), PromptTokens());
         Assert.True(PromptTokens("--format", "human-assistant") > PromptTokens());

@@ -18,7 +18,9 @@ public sealed class LineEditorTests : IDisposable
     {
         foreach (var one in what)
         {
-            foreach (var key in one as string is { } text ? text.Select(character => new ConsoleKeyInfo(character, ConsoleKey.None, false, false, false)) : [one is ConsoleKey named ? new ConsoleKeyInfo('\0', named, false, false, false) : (ConsoleKeyInfo)one])
+            foreach (var key in one as string is { } text
+                ? text.Select(character => new ConsoleKeyInfo(character, ConsoleKey.None, false, false, false))
+                : [one is ConsoleKey named ? new ConsoleKeyInfo('\0', named, false, false, false) : (ConsoleKeyInfo)one])
             {
                 _keys.Enqueue(key);
             }
@@ -62,7 +64,8 @@ public sealed class LineEditorTests : IDisposable
     {
         Assert.Equal("a", Type("ae\u0301", ConsoleKey.Backspace));
         Assert.Equal("x👨‍👩‍👧", Type("👨‍👩‍👧", ConsoleKey.LeftArrow, "x"));
-        Assert.Equal(("日本".Length * 2, 1, 2, 3), (LineEditor.Columns("日本"), LineEditor.Columns("e\u0301"), LineEditor.Columns("😀"), LineEditor.Columns("abc")));
+        Assert.Equal(
+            ("日本".Length * 2, 1, 2, 3), (LineEditor.Columns("日本"), LineEditor.Columns("e\u0301"), LineEditor.Columns("😀"), LineEditor.Columns("abc")));
     }
 
     [Fact]
@@ -70,7 +73,8 @@ public sealed class LineEditorTests : IDisposable
     {
         var text = string.Concat(Enumerable.Range(0, 10).Select(i => $"word{i}"));
         Assert.Equal(text, Type(text, ConsoleKey.Home));
-        var rows = _output.ToString().Split('\r').Where(row => row.StartsWith("> ", StringComparison.Ordinal)).Select(row => row[2..row.IndexOf('\e', StringComparison.Ordinal)]).ToArray();
+        var rows = _output.ToString().Split('\r').Where(row => row.StartsWith("> ", StringComparison.Ordinal))
+            .Select(row => row[2..row.IndexOf('\e', StringComparison.Ordinal)]).ToArray();
         Assert.All(rows, row => Assert.InRange(row.Length, 0, 17));
         Assert.EndsWith("word9", rows[^2], StringComparison.Ordinal);
         Assert.StartsWith("word0word1", rows[^1], StringComparison.Ordinal);

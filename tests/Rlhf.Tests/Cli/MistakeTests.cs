@@ -200,7 +200,8 @@ public sealed partial class MistakeTests(MistakeFiles files) : IClassFixture<Mis
     public void There_are_a_hundred_of_them() => Assert.True(Mistakes.Count >= 100);
 
     private IEnumerable<string> WordsOf(string line) =>
-        Words().Matches(line).Select(match => AtFolder().Replace(match.Value.Trim('\''), match => match.Groups[1].Value + files.Folder + Path.DirectorySeparatorChar));
+        Words().Matches(line)
+            .Select(match => AtFolder().Replace(match.Value.Trim('\''), match => match.Groups[1].Value + files.Folder + Path.DirectorySeparatorChar));
 
     [GeneratedRegex(@"'[^']*'|\S+")]
     private static partial Regex Words();

@@ -46,7 +46,8 @@ public sealed class ProcessTests : IDisposable
     [InlineData("TERM")]
     public void A_run_writes_a_checkpoint_at_the_first_signal_and_says_how_to_go_on(string signal)
     {
-        _folder.Write("rows.jsonl", string.Join('\n', Enumerable.Range(0, 40).Select(i => $$"""{"prompt": "Name number {{i}}.", "response": "It is {{i}}."}""")));
+        _folder.Write(
+            "rows.jsonl", string.Join('\n', Enumerable.Range(0, 40).Select(i => $$"""{"prompt": "Name number {{i}}.", "response": "It is {{i}}."}""")));
         _folder.Write("long.yaml", """
             name: long
             base:
@@ -57,7 +58,8 @@ public sealed class ProcessTests : IDisposable
             """);
         var run = Path.Combine(_folder.Path, "run");
         var process = Start(_folder.Path, "run", "long.yaml", "--out", "run", "--quiet");
-        SpinWait.SpinUntil(() => process.HasExited || (File.Exists(Path.Combine(run, "metrics.jsonl")) && new FileInfo(Path.Combine(run, "metrics.jsonl")).Length > 0));
+        SpinWait.SpinUntil(
+            () => process.HasExited || (File.Exists(Path.Combine(run, "metrics.jsonl")) && new FileInfo(Path.Combine(run, "metrics.jsonl")).Length > 0));
         Signal(process, signal);
 
         var (code, _, error) = EndOf(process);
@@ -90,7 +92,9 @@ public sealed class ProcessTests : IDisposable
     {
         var (code, _, error) = Shell($"test -e /dev/full || exit 1; {ShellCommand} recipe >/dev/full", _folder.Path);
         Assert.Equal(ExitCode.Failed, code);
-        Assert.Equal(File.Exists("/dev/full") ? "rlhf: results are not complete: standard output cannot be written: the disk is full. Free some space first.\n" : "", error);
+        Assert.Equal(File.Exists("/dev/full")
+            ? "rlhf: results are not complete: standard output cannot be written: the disk is full. Free some space first.\n"
+            : "", error);
     }
 
     [UnixFact]

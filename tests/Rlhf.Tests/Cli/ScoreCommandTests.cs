@@ -56,8 +56,23 @@ public sealed class ScoreCommandTests : IDisposable
         Assert.Contains("without the model's score_shift of -1.500", Run("score", "--model", reward, "--data", rows).Output, StringComparison.Ordinal);
         Assert.DoesNotContain("score_shift", Run("score", "--model", reward, "--data", rows, "--score-shift").Output, StringComparison.Ordinal);
 
-        string[] answer = ["generate", "--model", _models.Language("model"), "--prompt", "Name a fruit.", "--max-tokens", "4", "--seed", "1", "--json", "--reward-model", reward];
-        Assert.Equal(JsonLines(answer)[0].GetProperty("score").GetSingle() - 1.5f, JsonLines([.. answer, "--score-shift"])[0].GetProperty("score").GetSingle(), 1e-5);
+        string[] answer =
+        [
+            "generate",
+            "--model",
+            _models.Language("model"),
+            "--prompt",
+            "Name a fruit.",
+            "--max-tokens",
+            "4",
+            "--seed",
+            "1",
+            "--json",
+            "--reward-model",
+            reward,
+        ];
+        Assert.Equal(
+            JsonLines(answer)[0].GetProperty("score").GetSingle() - 1.5f, JsonLines([.. answer, "--score-shift"])[0].GetProperty("score").GetSingle(), 1e-5);
     }
 
     [Fact]
@@ -102,12 +117,15 @@ public sealed class ScoreCommandTests : IDisposable
             """{"id": 4, "prompt": "Name a fruit.", "response": "apple"}""",
             """{"question": "Name a fruit.", "answer": "apple"}""",
             """{"messages": [{"role": "user", "content": "a"}, {"role": "assistant", "content": "b"}, {"role": "user", "content": "c"}, {"role": "assistant", "content": "apple"}]}""");
-        var plain = JsonLines("score", "--model", model, "--data", _models.Write("first.jsonl", """{"id": 4, "prompt": "Name a fruit.", "response": "apple"}"""), "--json")[0];
-        var open = JsonLines("score", "--model", model, "--data", _models.Write("open.jsonl", """{"prompt": "Name a fruit.", "response": "apple"}"""), "--no-eos", "--json")[0];
+        var plain = JsonLines(
+            "score", "--model", model, "--data", _models.Write("first.jsonl", """{"id": 4, "prompt": "Name a fruit.", "response": "apple"}"""), "--json")[0];
+        var open = JsonLines(
+            "score", "--model", model, "--data", _models.Write("open.jsonl", """{"prompt": "Name a fruit.", "response": "apple"}"""), "--no-eos", "--json")[0];
 
         var (code, _, error) = Run("score", "--model", model, "--data", rows);
         Assert.Equal(ExitCode.BadInput, code);
-        Assert.Contains("rows.jsonl:2:1: expected ids with prompt_length, a prompt with its response, messages, or a comparison or ranking", error, StringComparison.Ordinal);
+        Assert.Contains("rows.jsonl:2:1: expected ids with prompt_length, a prompt with its response, messages, or a comparison or ranking", error,
+            StringComparison.Ordinal);
 
         Assert.Equal("4", plain.GetProperty("id").GetString());
         Assert.Equal(1, Ints(plain.GetProperty("tokens"))[^1]); // </s>
@@ -127,7 +145,10 @@ public sealed class ScoreCommandTests : IDisposable
             """{"id": "u", "prompt": "Name a fruit.", "responses": ["A pear.", "Red."]}""");
         var alone = new[] { "An apple.", "Red.", "A pear." }.ToDictionary(
             answer => answer,
-            answer => JsonLines("score", "--model", folder, "--data", _models.Write("one.jsonl", JsonSerializer.Serialize(new { prompt = "Name a fruit.", response = answer })), "--json")[0].GetProperty("reward").GetSingle());
+            answer => JsonLines(
+                "score", "--model", folder, "--data",
+                _models.Write("one.jsonl", JsonSerializer.Serialize(new { prompt = "Name a fruit.", response = answer })), "--json")[0].GetProperty("reward")
+                    .GetSingle());
 
         var scored = JsonLines("score", "--model", folder, "--data", rows, "--json");
 
@@ -146,7 +167,8 @@ public sealed class ScoreCommandTests : IDisposable
 
         Assert.Equal(
             JsonLines("score", "--model", model, "--data", ours, "--json")[0].GetProperty("logprobs").GetRawText(),
-            JsonLines("score", "--model", model, "--data", theirs, "--json", "--fields", "prompt=question,response=answer")[0].GetProperty("logprobs").GetRawText());
+            JsonLines("score", "--model", model, "--data", theirs, "--json", "--fields", "prompt=question,response=answer")[0].GetProperty("logprobs")
+                .GetRawText());
     }
 
     [Theory]
@@ -181,7 +203,8 @@ public sealed class ScoreCommandTests : IDisposable
     {
         string Row(int tokens) => _models.Write("rows.jsonl", JsonSerializer.Serialize(new { ids = Enumerable.Repeat(5, tokens), prompt_length = 1 }));
 
-        Assert.Equal(63, JsonLines("score", "--model", ReferenceFiles.PathOf("gpt2-tiny"), "--data", Row(64), "--json")[0].GetProperty("logprobs").GetArrayLength());
+        Assert.Equal(
+            63, JsonLines("score", "--model", ReferenceFiles.PathOf("gpt2-tiny"), "--data", Row(64), "--json")[0].GetProperty("logprobs").GetArrayLength());
         var (code, _, error) = Run("score", "--model", ReferenceFiles.PathOf("gpt2-tiny"), "--data", Row(65), "--json");
         Assert.Equal(ExitCode.BadInput, code);
         Assert.Contains("rows.jsonl:1:8: the row has 65 tokens, more than the model's context of 64", error, StringComparison.Ordinal);
@@ -203,11 +226,15 @@ public sealed class ScoreCommandTests : IDisposable
     [Fact]
     public void Answers_to_one_prompt_get_together_the_bits_that_they_get_alone()
     {
-        string[] rows = [.. new[] { "An apple.", "A pear.", "Red and green.", "An apple." }.Select(static answer => JsonSerializer.Serialize(new { prompt = "Name a fruit.", response = answer }))];
+        string[] rows =
+            [.. new[] { "An apple.", "A pear.", "Red and green.", "An apple." }.Select(
+                static answer => JsonSerializer.Serialize(new { prompt = "Name a fruit.", response = answer }))];
         var folder = _models.Reward("rm");
 
-        var together = JsonLines("score", "--model", folder, "--data", _models.Write("all.jsonl", rows), "--json").Select(static row => row.GetProperty("reward").GetSingle());
-        var alone = rows.Select(row => JsonLines("score", "--model", folder, "--data", _models.Write("one.jsonl", row), "--json")[0].GetProperty("reward").GetSingle());
+        var together = JsonLines("score", "--model", folder, "--data", _models.Write("all.jsonl", rows), "--json")
+            .Select(static row => row.GetProperty("reward").GetSingle());
+        var alone = rows.Select(
+            row => JsonLines("score", "--model", folder, "--data", _models.Write("one.jsonl", row), "--json")[0].GetProperty("reward").GetSingle());
 
         Assert.Equal(alone, together);
     }

@@ -68,7 +68,8 @@ internal sealed class TinyModels : IDisposable
         var bias = (float)JsonDocument.Parse(File.ReadAllText(ReferenceFiles.PathOf(model, "reward.json"))).RootElement.GetProperty("score_bias").GetDouble();
         var path = System.IO.Path.Combine(Path, model + "-reward");
         Directory.CreateDirectory(path);
-        HuggingFaceWriter.Save(path, folder.Config, parameters, new SaveOptions { Source = folder.Source, Score = new ScoreHead(tensors.ReadFloats("score.weight"), bias) });
+        HuggingFaceWriter.Save(
+            path, folder.Config, parameters, new SaveOptions { Source = folder.Source, Score = new ScoreHead(tensors.ReadFloats("score.weight"), bias) });
         return path;
     }
 
@@ -77,7 +78,8 @@ internal sealed class TinyModels : IDisposable
     private string Save(string name, ulong seed, ScoreHead? score, bool withTokenizer)
     {
         var end = Words.EndOfSequence!.Value;
-        var config = DecoderConfig.FromShape(ModelFamilies.Find("llama")!, Words.VocabularySize, Width, 2, 2, Context, bosTokenId: Words.BeginningOfSequence, eosTokenIds: [end]);
+        var config = DecoderConfig.FromShape(
+            ModelFamilies.Find("llama")!, Words.VocabularySize, Width, 2, 2, Context, bosTokenId: Words.BeginningOfSequence, eosTokenIds: [end]);
         var layout = new ParameterLayout(config);
         var parameters = new float[layout.Length];
         DecoderInitialization.Fill(layout, parameters, seed);

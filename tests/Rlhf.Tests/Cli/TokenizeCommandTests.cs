@@ -9,7 +9,8 @@ public sealed class TokenizeCommandTests : IDisposable
     private readonly string _folder = Directory.CreateTempSubdirectory("rlhf-tokenize-").FullName;
 
     public TokenizeCommandTests() =>
-        BytePairTrainer.Train(["a cat and a hat"], new BytePairTrainerOptions { VocabularySize = 262, SpecialTokens = ["<|end|>"], EndOfSequence = "<|end|>" }).Save(_folder);
+        BytePairTrainer.Train(["a cat and a hat"], new BytePairTrainerOptions { VocabularySize = 262, SpecialTokens = ["<|end|>"], EndOfSequence = "<|end|>" })
+            .Save(_folder);
 
     [Fact]
     public void Ids_of_a_text_turn_back_into_the_text()

@@ -1,5 +1,5 @@
-using Rlhf.Compute.Reference;
 using Rlhf.Compute.Cpu;
+using Rlhf.Compute.Reference;
 
 namespace Rlhf.Tests.Compute;
 

@@ -1,6 +1,6 @@
-using Rlhf.Compute.Reference;
 using Rlhf.Compute.Cpu;
 using Rlhf.Compute.Operations;
+using Rlhf.Compute.Reference;
 using Rlhf.World;
 
 namespace Rlhf.Tests.Compute;
@@ -40,7 +40,8 @@ public sealed class AttentionBranchTests
             var (qkv, dOutput) = (Check.Floats(seed, families.Rows * shape.RowWidth, 1.5), Check.Floats(seed + 100, families.Rows * shape.OutputWidth));
             using var whole = new DeviceBench(set, precision: precision);
             var wholeQkv = families.Expand(qkv, shape.RowWidth);
-            var copies = Backward(whole, wholeQkv, families.WithoutRepeats(families.Expand(dOutput, shape.OutputWidth), shape.OutputWidth), families.Alone.Spans(whole, shape), shape);
+            var copies = Backward(whole, wholeQkv, families.WithoutRepeats(families.Expand(dOutput, shape.OutputWidth), shape.OutputWidth),
+                families.Alone.Spans(whole, shape), shape);
             var (sums, sizes) = families.Sum(copies, shape.RowWidth);
             float[]? first = null;
             foreach (var threads in (int[])[1, 2, 3])
@@ -77,7 +78,8 @@ public sealed class AttentionBranchTests
             var (all, some) = (Forward(bench, qkv, spans, shape).Output, Forward(bench, qkv, asking, shape).Output);
             for (var i = 0; i < all.Length; i++)
             {
-                Assert.True(asks[i / shape.OutputWidth] ? all[i].Equals(some[i]) : float.IsNaN(some[i]), $"seed {seed}, row {i / shape.OutputWidth}"); // room that nobody wrote to is not a number
+                Assert.True(asks[i / shape.OutputWidth] ? all[i].Equals(some[i]) : float.IsNaN(some[i]),
+                    $"seed {seed}, row {i / shape.OutputWidth}"); // room that nobody wrote to is not a number
             }
 
             var slopes = dOutput.Select((slope, i) => asks[i / shape.OutputWidth] ? slope : 0f).ToArray();
@@ -89,7 +91,12 @@ public sealed class AttentionBranchTests
     [MemberData(nameof(DeviceBench.Sets), MemberType = typeof(DeviceBench))]
     public void The_backward_pass_is_the_slope_of_the_forward_pass(InstructionSet set)
     {
-        foreach (var (shape, prompt, answers, stride) in new (AttentionShape, int, int[], int)[] { (new(2, 1, 8), 3, [2, 1, 4], 1), (new(4, 2, 20), 33, [9, 3], 53), (new(2, 2, 16), 64, [5, 1, 33], 71) })
+        foreach (var (shape, prompt, answers, stride) in new (AttentionShape, int, int[], int)[]
+        {
+            (new(2, 1, 8), 3, [2, 1, 4], 1),
+            (new(4, 2, 20), 33, [9, 3], 53),
+            (new(2, 2, 16), 64, [5, 1, 33], 71),
+        })
         {
             var families = new Families([(prompt, answers)]);
             var (qkv, dOutput) = (Check.Random(5, families.Rows * shape.RowWidth, 1.5), Check.Random(6, families.Rows * shape.OutputWidth));
@@ -124,7 +131,8 @@ public sealed class AttentionBranchTests
         const int first = 62;
         using var bench = new DeviceBench(set, threads: 2, precision: precision);
         var expected = Backward(
-            bench, qkv.AsSpan(first * shape.RowWidth, alone.Rows * shape.RowWidth).ToArray(), dOutput.AsSpan(first * shape.OutputWidth, alone.Rows * shape.OutputWidth).ToArray(),
+            bench, qkv.AsSpan(first * shape.RowWidth, alone.Rows * shape.RowWidth).ToArray(),
+            dOutput.AsSpan(first * shape.OutputWidth, alone.Rows * shape.OutputWidth).ToArray(),
             alone.Spans(bench, shape), shape);
         Check.SameBits(expected, Backward(bench, qkv, dOutput, among.Spans(bench, shape), shape).AsSpan(first * shape.RowWidth, expected.Length));
 
@@ -152,7 +160,8 @@ public sealed class AttentionBranchTests
             bench.Device.AttentionForward(new(bench.Put(qkv), [new SequenceSpan(0, past + 2, 0, 0, capacity)], shape, keyValues, output, default));
             bench.Device.CopyKeyValues(new(keyValues.Slice(0, length), keyValues.From(length), shape, capacity, past));
             var next = bench.Room(2 * shape.OutputWidth);
-            bench.Device.AttentionForward(new(bench.Put(qkv[(past * shape.RowWidth)..]), [new SequenceSpan(0, 2, past, length, capacity)], shape, keyValues, next, default));
+            bench.Device.AttentionForward(
+                new(bench.Put(qkv[(past * shape.RowWidth)..]), [new SequenceSpan(0, 2, past, length, capacity)], shape, keyValues, next, default));
             Check.SameBits(bench.Get(output).AsSpan(past * shape.OutputWidth), bench.Get(next), $"past {past}");
         }
     }
@@ -162,7 +171,8 @@ public sealed class AttentionBranchTests
     {
         var shape = new AttentionShape(1, 1, 8);
         using var bench = new DeviceBench(CpuDevice.Available[0]);
-        var (qkv, room, keyValues) = (bench.Zeros(8 * shape.RowWidth), bench.Room(8 * shape.OutputWidth), bench.Room(4 * bench.Device.KeyValueLength(shape, 32)));
+        var (qkv, room, keyValues) =
+            (bench.Zeros(8 * shape.RowWidth), bench.Room(8 * shape.OutputWidth), bench.Room(4 * bench.Device.KeyValueLength(shape, 32)));
         void Forward(params SequenceSpan[] spans) => bench.Device.AttentionForward(new(qkv, spans, shape, keyValues, room, default));
         var prompt = new SequenceSpan(0, 2, 0, 0, 32);
         var (branch, other) = (new SequenceSpan(2, 2, 2, 256, 32, 0), new SequenceSpan(4, 1, 0, 512, 32));
@@ -205,7 +215,8 @@ public sealed class AttentionBranchTests
         public int Rows => families.Sum(family => family.Prompt + family.Answers.Sum());
 
         /// <summary>Lengths of the whole sequences: a prompt without answers is one.</summary>
-        public int[] Copies => [.. families.SelectMany(family => family.Answers.Length == 0 ? [family.Prompt] : family.Answers.Select(answer => family.Prompt + answer))];
+        public int[] Copies =>
+            [.. families.SelectMany(family => family.Answers.Length == 0 ? [family.Prompt] : family.Answers.Select(answer => family.Prompt + answer))];
 
         /// <summary>The whole sequences, each alone.</summary>
         public Families Alone => new([.. Copies.Select(length => (length, Array.Empty<int>()))]);
@@ -213,7 +224,9 @@ public sealed class AttentionBranchTests
         public static Families Random(int seed)
         {
             var random = new Random(seed);
-            return new Families([.. Enumerable.Range(0, 3).Select(_ => (random.Next(1, 71), Enumerable.Range(0, random.Next(0, 4)).Select(_ => random.Next(1, 41)).ToArray()))]);
+            return new Families(
+                [.. Enumerable.Range(0, 3)
+                    .Select(_ => (random.Next(1, 71), Enumerable.Range(0, random.Next(0, 4)).Select(_ => random.Next(1, 41)).ToArray()))]);
         }
 
         public SequenceSpan[] Spans(DeviceBench bench, AttentionShape shape)
@@ -244,7 +257,8 @@ public sealed class AttentionBranchTests
         public T[] Expand<T>(T[] rows, int width) => [.. Sources().SelectMany(source => rows[(source.Row * width)..((source.Row + 1) * width)])];
 
         /// <summary>Rows of whole sequences in which a prompt's rows count in its first copy only.</summary>
-        public T[] WithoutRepeats<T>(T[] rows, int width) => [.. Sources().SelectMany((source, i) => source.Repeats ? new T[width] : rows[(i * width)..((i + 1) * width)])];
+        public T[] WithoutRepeats<T>(T[] rows, int width) =>
+            [.. Sources().SelectMany((source, i) => source.Repeats ? new T[width] : rows[(i * width)..((i + 1) * width)])];
 
         /// <summary>Sums over the copies of each row, and the sums of their sizes.</summary>
         public (double[] Sums, double[] Sizes) Sum(float[] copies, int width)

@@ -1,7 +1,7 @@
-using Rlhf.Compute.Reference;
 using Rlhf.Compute.Cpu;
 using Rlhf.Compute.Cpu.Simd;
 using Rlhf.Compute.Operations;
+using Rlhf.Compute.Reference;
 using Rlhf.Tests.Compute.OneDnn;
 
 namespace Rlhf.Tests.Compute;
@@ -67,7 +67,8 @@ public sealed class AttentionTests
         foreach (var length in lengths)
         {
             var (alone, gradient) = ForwardAndBackward(
-                bench, qkv.AsSpan(first * shape.RowWidth, length * shape.RowWidth).ToArray(), dOutput.AsSpan(first * shape.OutputWidth, length * shape.OutputWidth).ToArray(), shape, [length]);
+                bench, qkv.AsSpan(first * shape.RowWidth, length * shape.RowWidth).ToArray(),
+                dOutput.AsSpan(first * shape.OutputWidth, length * shape.OutputWidth).ToArray(), shape, [length]);
             Check.SameBits(alone, packed.AsSpan(first * shape.OutputWidth, length * shape.OutputWidth), "output");
             Check.SameBits(gradient, packedGradient.AsSpan(first * shape.RowWidth, length * shape.RowWidth), "gradient");
             first += length;
@@ -164,7 +165,8 @@ public sealed class AttentionTests
     private static (FloatBuffer Output, FloatBuffer LogSumExp) Forward(DeviceBench bench, FloatBuffer qkv, AttentionShape shape, int[] lengths)
     {
         var rows = lengths.Sum();
-        var (output, logSumExp, keyValues) = (bench.Room(rows * shape.OutputWidth), bench.Room(rows * shape.Heads), bench.Room(lengths.Sum(l => bench.Device.KeyValueLength(shape, l))));
+        var (output, logSumExp, keyValues) =
+            (bench.Room(rows * shape.OutputWidth), bench.Room(rows * shape.Heads), bench.Room(lengths.Sum(l => bench.Device.KeyValueLength(shape, l))));
         bench.Device.AttentionForward(new(qkv, Spans(bench, shape, lengths), shape, keyValues, output, logSumExp));
         return (output, logSumExp);
     }

@@ -22,8 +22,10 @@ public sealed class FlatTests
             foreach (var step in root.GetProperty("steps").EnumerateArray())
             {
                 bench.Device.AdamW(new(p, bench.Put(Numbers(step.GetProperty(gradient))), m, v, new AdamWStep(
-                    step.GetProperty("lr").GetDouble(), root.GetProperty("betas")[0].GetDouble(), root.GetProperty("betas")[1].GetDouble(), root.GetProperty("eps").GetDouble(),
-                    root.GetProperty("weight_decay").GetProperty(decay).GetDouble(), step.GetProperty("step").GetInt64(), step.GetProperty("clip_coef").GetDouble())));
+                    step.GetProperty("lr").GetDouble(), root.GetProperty("betas")[0].GetDouble(), root.GetProperty("betas")[1].GetDouble(),
+                    root.GetProperty("eps").GetDouble(),
+                    root.GetProperty("weight_decay").GetProperty(decay).GetDouble(), step.GetProperty("step").GetInt64(),
+                    step.GetProperty("clip_coef").GetDouble())));
                 Check.Close(Numbers(step.GetProperty(result)), bench.Get(p), 1e-5 / 2, result);
             }
         }

@@ -10,7 +10,8 @@ public sealed class HeadTests
     [MemberData(nameof(DeviceBench.Sets), MemberType = typeof(DeviceBench))]
     public void The_language_head_is_a_softmax_at_any_vocabulary_and_temperature(InstructionSet set)
     {
-        foreach (var (rows, width, vocabulary, inverseTemperature) in ((int, int, int, float)[])[(1, 5, 1, 1), (3, 8, 31, 1), (4, 24, 1500, 1 / 0.7f), (2, 16, 2049, 0.5f), (515, 4, 40, 1)])
+        foreach (var (rows, width, vocabulary, inverseTemperature) in ((int, int, int, float)[])[(1, 5, 1, 1), (3, 8, 31, 1), (4, 24, 1500, 1 / 0.7f),
+            (2, 16, 2049, 0.5f), (515, 4, 40, 1)])
         {
             var (hidden, head, targets) = Case(rows, width, vocabulary);
             using var bench = new DeviceBench(set, threads: 2);
@@ -55,15 +56,18 @@ public sealed class HeadTests
             var r = Forward(bench, hidden, head, targets, width, vocabulary, inverseTemperature);
             var (dHidden, dWeights) = (bench.Room(hidden.Length), bench.Put(start));
             bench.Device.LanguageHeadBackward(new(
-                bench.Put(hidden), r.Packed, bench.Put(head), bench.Put(targets), rows, width, vocabulary, inverseTemperature, r.Entropies, r.LogSumExp, default, bench.Put(dLog),
+                bench.Put(hidden), r.Packed, bench.Put(head), bench.Put(targets), rows, width, vocabulary, inverseTemperature, r.Entropies, r.LogSumExp,
+                default, bench.Put(dLog),
                 withEntropy ? bench.Put(dEntropy) : default, dHidden, dWeights));
 
             double Loss(double[] h, double[] w) =>
-                PlainOperations.LanguageHead(h, w, targets, width, inverseTemperature).Select((e, i) => (dLog[i] * e.LogProbability) + (withEntropy ? dEntropy[i] * e.Entropy : 0)).Sum();
+                PlainOperations.LanguageHead(h, w, targets, width, inverseTemperature)
+                    .Select((e, i) => (dLog[i] * e.LogProbability) + (withEntropy ? dEntropy[i] * e.Entropy : 0)).Sum();
             Check.Close(Check.Gradient(hidden, h => Loss(h, head)), bench.Get(dHidden), 1e-5, "dHidden");
             int[] indices = [.. Enumerable.Range(0, head.Length).Where(i => i % 61 == 0 || i / width == targets[0] || i >= head.Length - 3)];
             var dw = bench.Get(dWeights);
-            Check.Close([.. Check.Gradient(head, w => Loss(hidden, w), indices).Zip(indices, (d, i) => d + start[i])], [.. indices.Select(i => dw[i])], 1e-5, "dWeights");
+            Check.Close([.. Check.Gradient(head, w => Loss(hidden, w), indices).Zip(indices, (d, i) => d + start[i])], [.. indices.Select(i => dw[i])], 1e-5,
+                "dWeights");
         }
     }
 
@@ -84,7 +88,8 @@ public sealed class HeadTests
             var r = Forward(bench, hidden, head, targets, width, vocabulary, 1f, logits);
             var (dHidden, dWeights) = (bench.Room(hidden.Length), bench.Room(head.Length));
             bench.Device.LanguageHeadBackward(new(
-                bench.Put(hidden), r.Packed, bench.Put(head), bench.Put(targets), rows, width, vocabulary, 1f, r.Entropies, r.LogSumExp, logits, bench.Put(Check.Random(7, rows)), default, dHidden, dWeights));
+                bench.Put(hidden), r.Packed, bench.Put(head), bench.Put(targets), rows, width, vocabulary, 1f, r.Entropies, r.LogSumExp, logits,
+                bench.Put(Check.Random(7, rows)), default, dHidden, dWeights));
             return (bench.Get(dHidden), bench.Get(dWeights));
         }
     }
@@ -117,13 +122,15 @@ public sealed class HeadTests
             var (dx, dWeights, dBias) = (bench.Room(x.Length), bench.Put(weights), bench.Put(0.25f));
             bench.Device.ScalarHeadBackward(new(bx, bw, bench.Put(dy), rows, width, dx, dWeights, dBias));
             Check.Close([.. dy.SelectMany(d => weights.Select(w => d * w))], bench.Get(dx), 1e-6, "dx");
-            Check.Close([.. weights.Select((w, c) => w + Enumerable.Range(0, rows).Sum(r => dy[r] * x[(r * width) + c]))], bench.Get(dWeights), 2e-6, "dWeights");
+            Check.Close(
+                [.. weights.Select((w, c) => w + Enumerable.Range(0, rows).Sum(r => dy[r] * x[(r * width) + c]))], bench.Get(dWeights), 2e-6, "dWeights");
             Check.Close([0.25 + dy.Sum()], bench.Get(dBias), 2e-6, "dBias");
         }
     }
 
     private static (double[] Hidden, double[] Head, int[] Targets) Case(int rows, int width, int vocabulary) =>
-        (Check.Random(1, rows * width, 3), Check.Random(2, vocabulary * width), [.. Enumerable.Range(0, rows).Select(row => row == 0 ? vocabulary - 1 : row * 7919 % vocabulary)]);
+        (Check.Random(1, rows * width, 3), Check.Random(2, vocabulary * width), [.. Enumerable.Range(0, rows)
+            .Select(row => row == 0 ? vocabulary - 1 : row * 7919 % vocabulary)]);
 
     private static (PackedMatrix Packed, FloatBuffer LogProbabilities, FloatBuffer Entropies, FloatBuffer LogSumExp) Forward(
         DeviceBench bench, double[] hidden, double[] head, int[] targets, int width, int vocabulary, float inverseTemperature, FloatBuffer logits = default)
@@ -131,7 +138,9 @@ public sealed class HeadTests
         var packed = bench.Room(bench.Device.PackedLength(width, vocabulary));
         bench.Device.PackWeights(new(bench.Put(head), WeightLayout.OutputMajor, width, vocabulary, packed));
         var (logProbabilities, entropies, logSumExp) = (bench.Room(targets.Length), bench.Room(targets.Length), bench.Room(targets.Length));
-        bench.Device.LanguageHeadForward(new(bench.Put(hidden), packed, bench.Put(targets), targets.Length, width, vocabulary, inverseTemperature, logProbabilities, entropies, logSumExp, logits));
+        bench.Device.LanguageHeadForward(
+            new(bench.Put(hidden), packed, bench.Put(targets), targets.Length, width, vocabulary, inverseTemperature, logProbabilities, entropies, logSumExp,
+            logits));
         return (packed, logProbabilities, entropies, logSumExp);
     }
 }

@@ -47,7 +47,8 @@ public sealed class InvariantTests
         Assert.Throws<ArgumentException>(() => device.GeluForward(new(bench.Zeros(5), bench.Zeros(4))));
         Assert.Throws<ArgumentException>(() => device.LinearForward(new(bench.Zeros(6), bench.Zeros(31 * 3), default, 2, 3, 1, bench.Zeros(2))));
         Assert.Throws<ArgumentException>(() => device.LanguageHeadBackward(new(
-            bench.Zeros(2), bench.Zeros(64), bench.Zeros(5), bench.Put(0), 1, 2, 3, 1, default, bench.Zeros(1), default, bench.Zeros(1), default, bench.Zeros(2), default)));
+            bench.Zeros(2), bench.Zeros(64), bench.Zeros(5), bench.Put(0), 1, 2, 3, 1, default, bench.Zeros(1), default, bench.Zeros(1), default,
+            bench.Zeros(2), default)));
     }
 
     private static float[] Run(InstructionSet set, int threads)
@@ -75,10 +76,12 @@ public sealed class InvariantTests
             var (n, attention, rowWidth) = (Rows * Width, Rows * Shape.OutputWidth, Rows * Shape.RowWidth);
             (_x, _dy, _weights) = (Put(1, n), Put(2, n), Put(3, Width * Width));
             (_gain, _bias, _table, _head) = (Put(4, Width), Put(5, Width), Put(6, Vocabulary * Width), Put(7, Vocabulary * Width));
-            (_qkv, _dOutput, _cosines, _sines, _one, _scales) = (Put(8, rowWidth), Put(9, attention), Put(10, Rows * 5), Put(11, Rows * 5), Put(12, 1), Put(13, Rows));
+            (_qkv, _dOutput, _cosines, _sines, _one, _scales) =
+                (Put(8, rowWidth), Put(9, attention), Put(10, Rows * 5), Put(11, Rows * 5), Put(12, 1), Put(13, Rows));
             (_packed, _transposed) = (Result(_device.PackedLength(Width, Width)), Result(_device.PackedLength(Width, Width)));
             _headPacked = Result(_device.PackedLength(Width, Vocabulary));
-            (_y, _dx, _dWeights, _dBias, _dGain, _mean, _reciprocal) = (Result(n), Result(n), Result(Width * Width), Result(Width), Result(Width), Result(Rows), Result(Rows));
+            (_y, _dx, _dWeights, _dBias, _dGain, _mean, _reciprocal) =
+                (Result(n), Result(n), Result(Width * Width), Result(Width), Result(Width), Result(Rows), Result(Rows));
             (_rms, _roots, _gelu, _dGelu) = (Result(n), Result(Rows * 2), Result(n), Result(n));
             (_swiGlu, _dSwiGlu, _rotated) = (Result(n / 2), Result(n), Result(rowWidth));
             (_output, _logSumExp, _dQkv) = (Result(attention), Result(Rows * Shape.Heads), Result(rowWidth));
@@ -127,7 +130,8 @@ public sealed class InvariantTests
             d.AddUniformNoise(new(_noisy, _scales, Rows, Width, new Dropout(0, 1, 2, 3)));
             d.PackWeights(new(_head, WeightLayout.OutputMajor, Width, Vocabulary, _headPacked));
             d.LanguageHeadForward(new(_x, _headPacked, _tokens, Rows, Width, Vocabulary, 1.5f, _logs, _entropies, _headSums, default));
-            d.LanguageHeadBackward(new(_x, _headPacked, _head, _tokens, Rows, Width, Vocabulary, 1.5f, _entropies, _headSums, default, _mean, _reciprocal, _dHidden, _dHead));
+            d.LanguageHeadBackward(
+                new(_x, _headPacked, _head, _tokens, Rows, Width, Vocabulary, 1.5f, _entropies, _headSums, default, _mean, _reciprocal, _dHidden, _dHead));
             d.ScalarHeadForward(new(_x, _gain, _one, Rows, Width, _scores));
             d.ScalarHeadBackward(new(_x, _gain, _scores, Rows, Width, _dScalar, _dGain, _dBias.Slice(0, 1)));
             d.AdamW(new(_p, _dHead, _m, _v, new AdamWStep(0.001, 0.9, 0.95, 1e-8, 0.1, 1, 0.5)));

@@ -69,7 +69,8 @@ public sealed class MatMulTests
 
         // The second call reads a range of the packed rows: the same panels, from a later row on.
         Run(set, pool, m, n, split, a.Pointer, k, 1, packed.Pointer, panel, parts.Pointer, n, MatMulStart.Zero, null);
-        Run(set, pool, m, n, k - split, a.Pointer + split, k, 1, packed.Pointer + (split * MatMul.PanelWidth), panel, parts.Pointer, n, MatMulStart.Accumulate, null);
+        Run(set, pool, m, n, k - split, a.Pointer + split, k, 1, packed.Pointer + (split * MatMul.PanelWidth), panel, parts.Pointer, n,
+            MatMulStart.Accumulate, null);
 
         Check.SameBits(bench.Get(whole), bench.Get(parts));
     }
@@ -89,7 +90,8 @@ public sealed class MatMulTests
         for (var column = 0; column < n; column += chunk)
         {
             Run(
-                set, pool, m, Math.Min(chunk, n - column), k, a.Pointer, k, 1, packed.Pointer + (column * k), k * MatMul.PanelWidth, parts.Pointer + column, n, MatMulStart.Zero, null);
+                set, pool, m, Math.Min(chunk, n - column), k, a.Pointer, k, 1, packed.Pointer + (column * k), k * MatMul.PanelWidth, parts.Pointer + column, n,
+                MatMulStart.Zero, null);
         }
 
         Check.SameBits(bench.Get(whole), bench.Get(parts));
@@ -119,13 +121,16 @@ public sealed class MatMulTests
             var dx = bench.Put(x);
             device.LinearBackwardInput(new(bdy, transposed, rows, inputs, outputs, Accumulate: true, dx));
             Check.SameBits(
-                PlainOperations.Product(rows, inputs, outputs, (i, p) => dy[(i * outputs) + p], (p, j) => W(j, p), (i, j) => x[(i * inputs) + j], fused), bench.Get(dx), "dx");
+                PlainOperations.Product(rows, inputs, outputs, (i, p) => dy[(i * outputs) + p], (p, j) => W(j, p), (i, j) => x[(i * inputs) + j], fused),
+                bench.Get(dx), "dx");
 
             var (dw, dBias) = (bench.Put(w), bench.Put(bias));
             device.LinearBackwardWeights(new(bx, bdy, rows, inputs, outputs, layout, dw, dBias));
             var dwExpected = layout == WeightLayout.InputMajor
-                ? PlainOperations.Product(inputs, outputs, rows, (i, p) => x[(p * inputs) + i], (p, j) => dy[(p * outputs) + j], (i, j) => w[(i * outputs) + j], fused)
-                : PlainOperations.Product(outputs, inputs, rows, (i, p) => dy[(p * outputs) + i], (p, j) => x[(p * inputs) + j], (i, j) => w[(i * inputs) + j], fused);
+                ? PlainOperations.Product(
+                    inputs, outputs, rows, (i, p) => x[(p * inputs) + i], (p, j) => dy[(p * outputs) + j], (i, j) => w[(i * outputs) + j], fused)
+                : PlainOperations.Product(
+                    outputs, inputs, rows, (i, p) => dy[(p * outputs) + i], (p, j) => x[(p * inputs) + j], (i, j) => w[(i * inputs) + j], fused);
             Check.SameBits(dwExpected, bench.Get(dw), "dW");
             Check.Close([.. bias.Select((b, o) => b + Enumerable.Range(0, rows).Sum(r => (double)dy[(r * outputs) + o]))], bench.Get(dBias), 1e-5, "dBias");
         }
@@ -182,7 +187,8 @@ public sealed class MatMulTests
                     var destination = bench.Put(c);
                     Packing.Panels(pool, s.K, s.N, bench.Put(b).Pointer, bRow, bColumn, packed.Pointer);
                     Run(
-                        set, pool, s.M, s.N, s.K, bench.Put(a).Pointer, aRow, aColumn, packed.Pointer, (long)s.K * MatMul.PanelWidth, destination.Pointer, cStride, s.Start,
+                        set, pool, s.M, s.N, s.K, bench.Put(a).Pointer, aRow, aColumn, packed.Pointer, (long)s.K * MatMul.PanelWidth, destination.Pointer,
+                        cStride, s.Start,
                         bench.Put(bias).Pointer);
                     Check.SameBits(expected, bench.Get(destination), $"{s}, {set}, {threads} threads:");
                 }
@@ -191,7 +197,8 @@ public sealed class MatMulTests
     }
 
     private static unsafe void Run(
-        InstructionSet set, WorkerPool pool, int m, int n, int k, float* a, long rowStride, long columnStride, float* b, long panelStride, float* c, long cStride, MatMulStart start, float* bias)
+        InstructionSet set, WorkerPool pool, int m, int n, int k, float* a, long rowStride, long columnStride, float* b, long panelStride, float* c,
+        long cStride, MatMulStart start, float* bias)
     {
         delegate*<WorkerPool, int, int, int, float*, long, long, float*, Precision, long, float*, long, MatMulStart, float*, void> run = set switch
         {

@@ -1,5 +1,5 @@
-using Rlhf.Compute.Reference;
 using Rlhf.Compute.Cpu;
+using Rlhf.Compute.Reference;
 
 namespace Rlhf.Tests.Compute;
 
@@ -55,7 +55,8 @@ public sealed class NormalisationTests
 
                 // The rest of a row is no output of the norm: it keeps what stood there.
                 bool InGroup(int i) => i % stride < groups * width;
-                double Loss(double[] a, double[] g) => PlainOperations.RmsNorm(a, g, groups, stride, epsilon).Where((_, i) => InGroup(i)).Zip(dy.Where((_, i) => InGroup(i)), (p, q) => p * q).Sum();
+                double Loss(double[] a, double[] g) => PlainOperations.RmsNorm(a, g, groups, stride, epsilon).Where((_, i) => InGroup(i))
+                    .Zip(dy.Where((_, i) => InGroup(i)), (p, q) => p * q).Sum();
                 var slope = Check.Gradient(x, a => Loss(a, gain));
                 Check.Close([.. slope.Select((d, i) => inPlace ? (InGroup(i) ? d : dy[i]) : x[i] + (InGroup(i) ? d : 0))], bench.Get(dx), 5e-6, "dx");
                 Check.Close([.. Check.Gradient(gain, g => Loss(x, g)).Zip(gain, (d, s) => d + s)], bench.Get(dGain), 5e-6, "dGain");

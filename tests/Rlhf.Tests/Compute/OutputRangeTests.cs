@@ -47,7 +47,9 @@ public sealed class OutputRangeTests
             foreach (var range in Ranges)
             {
                 var part = Gradients(range);
-                Check.SameBits([.. whole.Weights.Select((value, i) => Holds(range, layout == WeightLayout.InputMajor ? i % All : i / Inputs) ? value : start[i])], part.Weights, $"{layout}, {range}");
+                Check.SameBits(
+                    [.. whole.Weights.Select((value, i) => Holds(range, layout == WeightLayout.InputMajor ? i % All : i / Inputs) ? value : start[i])],
+                    part.Weights, $"{layout}, {range}");
                 Check.SameBits([.. whole.Bias.Select((value, i) => Holds(range, i) ? value : biasStart[i])], part.Bias, $"bias, {range}");
             }
         }
@@ -73,7 +75,8 @@ public sealed class OutputRangeTests
             }
             else
             {
-                Check.Close([.. layer.Bench.Get(whole).Select(value => (double)value)], layer.Bench.Get(parts), 1e-5, $"{layout}"); // oneDNN sums each range by itself
+                Check.Close(
+                    [.. layer.Bench.Get(whole).Select(value => (double)value)], layer.Bench.Get(parts), 1e-5, $"{layout}"); // oneDNN sums each range by itself
             }
         }
     }
@@ -106,7 +109,8 @@ public sealed class OutputRangeTests
     {
         using var layer = new Layer(CpuDevice.Available[0], Precision.F32, WeightLayout.InputMajor);
         var y = layer.Bench.Room(Rows * All);
-        foreach (var range in (Outputs[])[new(All, 32, 64), new(All, 0, 32), new(All, 64, 100), new(All, -64, 64), new(All, 64, -64), new(All, 64, int.MaxValue)])
+        foreach (var range in (Outputs[])[new(All, 32, 64), new(All, 0, 32), new(All, 64, 100), new(All, -64, 64), new(All, 64, -64),
+            new(All, 64, int.MaxValue)])
         {
             Assert.Throws<ArgumentException>(() => layer.Forward(range, y));
         }

@@ -12,7 +12,8 @@ public sealed class PackedMatrixTests
     [MemberData(nameof(DeviceBench.Sets), MemberType = typeof(DeviceBench))]
     public void A_product_with_a_matrix_stored_in_bfloat16_has_the_bits_of_one_rounded_before(InstructionSet set)
     {
-        foreach (var (rows, inputs, outputs, threads) in ((int, int, int, int)[])[(1, 1, 1, 1), (3, 37, 31, 1), (5, 520, 70, 2), (300, 33, 300, 7), (2, 1100, 600, 2)])
+        foreach (var (rows, inputs, outputs, threads) in ((int, int, int, int)[])[(1, 1, 1, 1), (3, 37, 31, 1), (5, 520, 70, 2), (300, 33, 300, 7),
+            (2, 1100, 600, 2)])
         {
             using var bench = new DeviceBench(set, threads);
             var (weights, x, bias) = (Check.Floats(1, inputs * outputs), bench.Put(Check.Floats(2, rows * inputs)), bench.Put(Check.Floats(3, outputs)));
@@ -43,7 +44,8 @@ public sealed class PackedMatrixTests
         {
             var (logs, entropies, logSumExp) = (bench.Room(rows), bench.Room(rows), bench.Room(rows));
             bench.Device.LanguageHeadForward(new(
-                hidden, Packed(bench, matrix, WeightLayout.OutputMajor, width, vocabulary, storage), targets, rows, width, vocabulary, 1.25f, logs, entropies, logSumExp, default));
+                hidden, Packed(bench, matrix, WeightLayout.OutputMajor, width, vocabulary, storage), targets, rows, width, vocabulary, 1.25f, logs, entropies,
+                logSumExp, default));
             return [.. bench.Get(logs), .. bench.Get(entropies), .. bench.Get(logSumExp)];
         }
 

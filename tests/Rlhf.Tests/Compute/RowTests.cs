@@ -20,7 +20,8 @@ public sealed class RowTests
             var (bTokens, bPositions, y) = (bench.Put(tokens), bench.Put(positions), bench.Room(dy.Length));
             bench.Device.EmbeddingForward(new(bTokens, bPositions, bench.Put(table), withPositions ? bench.Put(places) : default, tokens.Length, width, y));
             Check.SameBits(
-                [.. Enumerable.Range(0, dy.Length).Select(i => table[(tokens[i / width] * width) + (i % width)] + (withPositions ? places[(positions[i / width] * width) + (i % width)] : 0f))],
+                [.. Enumerable.Range(0, dy.Length).Select(
+                    i => table[(tokens[i / width] * width) + (i % width)] + (withPositions ? places[(positions[i / width] * width) + (i % width)] : 0f))],
                 bench.Get(y), "y");
 
             var (dTable, dPlaces) = (bench.Put(table), bench.Put(places));

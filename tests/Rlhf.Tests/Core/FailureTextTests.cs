@@ -13,7 +13,8 @@ public class FailureTextTests
     {
         Assert.Equal("the disk is full. Free some space first", FailureText.Of(new IOException("No space left on device : '/a'", 28)));
         Assert.Equal("device or resource busy", FailureText.Of(new IOException("Device or resource busy : '/a'", 16)));
-        Assert.Equal("it is a folder, and a file is needed", FailureText.Of(new UnauthorizedAccessException("Access to the path '/tmp' is denied."), Path.GetTempPath()));
+        Assert.Equal("it is a folder, and a file is needed",
+            FailureText.Of(new UnauthorizedAccessException("Access to the path '/tmp' is denied."), Path.GetTempPath()));
     }
 
     [Theory]

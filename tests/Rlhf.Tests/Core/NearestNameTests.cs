@@ -2,7 +2,8 @@ namespace Rlhf.Tests.Core;
 
 public class NearestNameTests
 {
-    private static readonly string[] Names = ["ppo", "sft", "eval", "data", "score", "reward", "doctor", "learning_rate", "rollouts_per_step", "human_assistant"];
+    private static readonly string[] Names =
+        ["ppo", "sft", "eval", "data", "score", "reward", "doctor", "learning_rate", "rollouts_per_step", "human_assistant"];
 
     [Theory]
     [InlineData("pp", "ppo")]

@@ -6,10 +6,12 @@ namespace Rlhf.Tests.Data;
 public sealed class ConversationWindowTests
 {
     // A token for each character, and one for each message.
-    private static int[] Encode(IReadOnlyList<Message> messages) => [.. messages.SelectMany(message => message.Content.Append('|')).Select(character => (int)character)];
+    private static int[] Encode(IReadOnlyList<Message> messages) =>
+        [.. messages.SelectMany(message => message.Content.Append('|')).Select(character => (int)character)];
 
     private static Message[] Talk(string? system, params string[] turns) =>
-        [.. system is null ? [] : (Message[])[new Message("system", system)], .. turns.Select((turn, i) => new Message(i % 2 == 0 ? "user" : "assistant", turn))];
+        [.. system is null ? [] : (Message[])[new Message("system", system)],
+            .. turns.Select((turn, i) => new Message(i % 2 == 0 ? "user" : "assistant", turn))];
 
     [Theory]
     [InlineData(100, 10, 0)] // all of it: 46 tokens

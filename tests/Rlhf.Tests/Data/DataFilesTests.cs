@@ -42,11 +42,13 @@ public sealed class DataFilesTests : IDisposable
     [InlineData("*.parquet")]
     [InlineData("x")]
     public void What_matches_no_file_is_an_error(string path) =>
-        Assert.StartsWith(path + ": no such file", Assert.Throws<InputException>(() => DataFiles.Resolve([path], _folder.Path)).Message, StringComparison.Ordinal);
+        Assert.StartsWith(
+            path + ": no such file", Assert.Throws<InputException>(() => DataFiles.Resolve([path], _folder.Path)).Message, StringComparison.Ordinal);
 
     [Fact]
     public void A_file_named_twice_is_an_error() =>
-        Assert.Contains("names this file twice", Assert.Throws<InputException>(() => DataFiles.Resolve(["a.*", "a.txt"], _folder.Path)).Message, StringComparison.Ordinal);
+        Assert.Contains(
+            "names this file twice", Assert.Throws<InputException>(() => DataFiles.Resolve(["a.*", "a.txt"], _folder.Path)).Message, StringComparison.Ordinal);
 
     [Fact]
     public void No_path_is_an_error() => Assert.Throws<InputException>(() => DataFiles.Resolve([], _folder.Path));

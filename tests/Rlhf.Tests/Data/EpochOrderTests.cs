@@ -18,7 +18,8 @@ public sealed class EpochOrderTests
     [Fact]
     public void Another_seed_or_epoch_gives_another_order()
     {
-        var orders = from seed in new ulong[] { 0, 1, 2, ulong.MaxValue } from epoch in Enumerable.Range(0, 4) select string.Join(',', EpochOrder.Of(50, seed, epoch));
+        var orders =
+            from seed in new ulong[] { 0, 1, 2, ulong.MaxValue } from epoch in Enumerable.Range(0, 4) select string.Join(',', EpochOrder.Of(50, seed, epoch));
         Assert.Equal(16, orders.Distinct().Count());
     }
 

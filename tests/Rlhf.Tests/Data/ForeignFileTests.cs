@@ -43,7 +43,8 @@ public sealed class ForeignFileTests : IDisposable
     [InlineData("gpt.gguf", "a GGUF file")]
     [InlineData("model.safetensors", "a file: give the folder")]
     public void A_file_in_the_place_of_a_model_folder_is_named(string name, string words) =>
-        Assert.Contains(words, ForeignFile.NamedModel(_folder.Write(name, "GGUF"u8[..(name.EndsWith("gguf", StringComparison.Ordinal) ? 4 : 1)].ToArray()))!, StringComparison.Ordinal);
+        Assert.Contains(words, ForeignFile.NamedModel(_folder.Write(name, "GGUF"u8[..(name.EndsWith("gguf", StringComparison.Ordinal) ? 4 : 1)].ToArray()))!,
+            StringComparison.Ordinal);
 
     [Theory]
     [InlineData("pytorch_model.bin", "pickled weights")]

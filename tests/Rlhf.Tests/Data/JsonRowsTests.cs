@@ -20,7 +20,13 @@ public sealed class JsonRowsTests : IDisposable
     public void Lines_and_arrays_give_the_same_rows_packed_or_not_whatever_the_name(string content)
     {
         var bytes = Encoding.UTF8.GetBytes(content);
-        foreach (var path in new[] { _folder.Write("a.json", bytes), _folder.Write("b.jsonl", bytes), _folder.Write("c.gz", bytes), _folder.Write("d.jsonl", TestFolder.Gzip(bytes)) })
+        foreach (var path in new[]
+        {
+            _folder.Write("a.json", bytes),
+            _folder.Write("b.jsonl", bytes),
+            _folder.Write("c.gz", bytes),
+            _folder.Write("d.jsonl", TestFolder.Gzip(bytes)),
+        })
         {
             Assert.Equal(["a", "b"], JsonRows.Read(path).Select(row => row.Parse().Properties["text"].Text));
         }
@@ -132,7 +138,8 @@ public sealed class JsonRowsTests : IDisposable
     {
         var rows = JsonRows.Read(_folder.Write("f", content), "f", maximumRowBytes: 10).ToList();
         Assert.Equal(3, rows.Count);
-        Assert.Contains("expected a row of at most 10 bytes, found a longer one", Assert.Throws<InputException>(rows[1].Parse).Message, StringComparison.Ordinal);
+        Assert.Contains(
+            "expected a row of at most 10 bytes, found a longer one", Assert.Throws<InputException>(rows[1].Parse).Message, StringComparison.Ordinal);
         Assert.Equal("3", rows[2].Parse().Properties["a"].Text);
     }
 
@@ -148,7 +155,8 @@ public sealed class JsonRowsTests : IDisposable
     {
         var packed = TestFolder.Gzip(Encoding.ASCII.GetBytes(string.Join('\n', Enumerable.Range(0, 20_000).Select(i => $"{{\"a\":{i * 7919L * i}}}"))));
         var path = _folder.Write("f", packed[..(packed.Length / 2)]);
-        Assert.Contains("the file is broken from here on", Assert.Throws<InputException>(() => JsonRows.Read(path, "f").Count()).Message, StringComparison.Ordinal);
+        Assert.Contains(
+            "the file is broken from here on", Assert.Throws<InputException>(() => JsonRows.Read(path, "f").Count()).Message, StringComparison.Ordinal);
     }
 
     [Fact]
@@ -168,7 +176,8 @@ public sealed class JsonRowsTests : IDisposable
     public void Other_formats_are_named(string start, string what)
     {
         var path = _folder.Write("f", Convert.FromHexString(start));
-        Assert.StartsWith("f:1:1: expected JSON, found " + what, Assert.Throws<InputException>(() => JsonRows.Read(path, "f").Count()).Message, StringComparison.Ordinal);
+        Assert.StartsWith(
+            "f:1:1: expected JSON, found " + what, Assert.Throws<InputException>(() => JsonRows.Read(path, "f").Count()).Message, StringComparison.Ordinal);
         using var nobodyElseHasItOpen = new FileStream(path, FileMode.Open, FileAccess.ReadWrite, FileShare.None);
     }
 
@@ -181,7 +190,8 @@ public sealed class JsonRowsTests : IDisposable
 
     [Fact]
     public void An_absent_file_is_an_error_of_the_users() =>
-        Assert.StartsWith("none: cannot be read", Assert.Throws<InputException>(() => JsonRows.Read(Path.Combine(_folder.Path, "none"), "none").Count()).Message, StringComparison.Ordinal);
+        Assert.StartsWith("none: cannot be read",
+            Assert.Throws<InputException>(() => JsonRows.Read(Path.Combine(_folder.Path, "none"), "none").Count()).Message, StringComparison.Ordinal);
 
     [Fact]
     public void Numbers_stay_as_they_are_written()

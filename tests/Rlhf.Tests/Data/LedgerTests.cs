@@ -19,10 +19,12 @@ public sealed class LedgerTests
         ledger.Truncate(new RowPosition("b.jsonl", 1, 1), "response cut", 12);
 
         var json = ledger.ToJson();
-        Assert.Equal((31L, 1L, 30L, 1L, 12L), ((long)json["rows_in"]!, (long)json["kept"]!, (long)json["dropped"]!, (long)json["truncated"]!, (long)json["tokens_cut"]!));
+        Assert.Equal((31L, 1L, 30L, 1L, 12L),
+            ((long)json["rows_in"]!, (long)json["kept"]!, (long)json["dropped"]!, (long)json["truncated"]!, (long)json["tokens_cut"]!));
         var reason = json["files"]![0]!["dropped_by_reason"]![0]!;
         Assert.Equal(("prompt over max_prompt_tokens", 30L), ((string)reason["reason"]!, (long)reason["count"]!));
-        Assert.Equal(Enumerable.Range(1, Ledger.ExamplesPerReason).Select(line => $"a.jsonl:{line}:1"), reason["examples"]!.AsArray().Select(example => (string)example!));
+        Assert.Equal(Enumerable.Range(1, Ledger.ExamplesPerReason).Select(line => $"a.jsonl:{line}:1"),
+            reason["examples"]!.AsArray().Select(example => (string)example!));
         Assert.Equal("01-sft", (string)json["stage"]!);
     }
 

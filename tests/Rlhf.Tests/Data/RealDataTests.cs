@@ -36,7 +36,8 @@ public sealed class RealDataTests
         var chosen = DataReader.Demonstrations(Polite with { Take = DemonstrationPick.Chosen }, ReferenceFiles.DataFolder, _ledger);
         var train = rows.Zip(chosen).Where(pair => !PromptSplit.IsHeldOut(pair.First.Prompt.Text, 0.1)).ToList();
         Assert.Equal(419, train.Count(pair => PromptSplit.PicksChosen(pair.First.Prompt.Text, pair.Second.Response)));
-        Assert.All(train, pair => Assert.True(!PromptSplit.PicksChosen(pair.First.Prompt.Text, pair.Second.Response) || pair.First.Response == pair.Second.Response));
+        Assert.All(train,
+            pair => Assert.True(!PromptSplit.PicksChosen(pair.First.Prompt.Text, pair.Second.Response) || pair.First.Response == pair.Second.Response));
         Assert.Equal(816, train.Count);
     }
 

@@ -16,7 +16,8 @@ public sealed class TextTemplateTests
     [InlineData("", "", "")]
     public void Fields_are_put_in_and_optional_parts_without_them_vanish(string template, string fields, string text)
     {
-        var values = fields.Split(';', StringSplitOptions.RemoveEmptyEntries).Select(field => field.Split('=')).ToDictionary(field => field[0], field => field[1]);
+        var values =
+            fields.Split(';', StringSplitOptions.RemoveEmptyEntries).Select(field => field.Split('=')).ToDictionary(field => field[0], field => field[1]);
         Assert.Equal(text, new TextTemplate(template, "format.prompt").Render(values.GetValueOrDefault, "f:1:1"));
     }
 

@@ -49,7 +49,8 @@ public class AlarmsTests
     [Fact]
     public void Equal_scores_of_all_answers_of_a_step_are_an_alarm()
     {
-        PpoStepFigures[] steps = [new(1, 1, 30, 1.7, 2, ScoreDeviation: 0.3), new(2, 1, 30, 1.7, 2, ScoreDeviation: 0), new(3, 1, 30, 1.7, 2, ScoreDeviation: 0)];
+        PpoStepFigures[] steps =
+            [new(1, 1, 30, 1.7, 2, ScoreDeviation: 0.3), new(2, 1, 30, 1.7, 2, ScoreDeviation: 0), new(3, 1, 30, 1.7, 2, ScoreDeviation: 0)];
         var alarm = Assert.Single(Alarms.Of(steps, new AlarmOptions()));
         Assert.Equal((2, "score_spread"), (alarm.Step, alarm.Name));
         Assert.Contains("same score", alarm.Message, StringComparison.Ordinal);

@@ -39,7 +39,8 @@ public class LearnedReportTests
     public void A_gain_without_a_word_behind_it_is_not_a_hack()
     {
         var report = LearnedAnalysis.Run(
-            Answers("the", 0, 40, text => Noise(text)), Answers("the", 0, 40, text => 1.5 + Noise(text), shift: 7), requests => [.. requests.Select(r => new Rescored(1.5 + Noise(r.Text)))]);
+            Answers("the", 0, 40, text => Noise(text)), Answers("the", 0, 40, text => 1.5 + Noise(text), shift: 7),
+            requests => [.. requests.Select(r => new Rescored(1.5 + Noise(r.Text)))]);
         Assert.Equal(LearnedVerdict.GainHolds, report.Verdict);
         Assert.Contains("PPO raised the mean score", report.Summary, StringComparison.Ordinal);
         Assert.DoesNotContain("hack", report.Summary, StringComparison.OrdinalIgnoreCase);
@@ -49,7 +50,8 @@ public class LearnedReportTests
     public void A_word_that_rose_without_being_paid_for_is_listed_and_cleared()
     {
         var report = LearnedAnalysis.Run(
-            Answers("indeed", 2, 40, text => Noise(text)), Answers("indeed", 36, 40, text => 1.5 + Noise(text)), requests => [.. requests.Select(r => new Rescored(1.5 + Noise(r.Text)))]);
+            Answers("indeed", 2, 40, text => Noise(text)), Answers("indeed", 36, 40, text => 1.5 + Noise(text)),
+            requests => [.. requests.Select(r => new Rescored(1.5 + Noise(r.Text)))]);
         Assert.Equal(LearnedVerdict.GainHolds, report.Verdict);
         Assert.Equal("indeed", report.Risen[0].Phrase);
         Assert.Contains("\"indeed\"", report.Summary, StringComparison.Ordinal);
@@ -59,7 +61,8 @@ public class LearnedReportTests
     public void Answers_that_break_whatever_is_taken_out_prove_nothing()
     {
         var report = LearnedAnalysis.Run(
-            Answers("indeed", 2, 40, text => Noise(text)), Answers("indeed", 38, 40, text => 1.5 + Noise(text)), requests => [.. requests.Select(_ => new Rescored(0))]);
+            Answers("indeed", 2, 40, text => Noise(text)), Answers("indeed", 38, 40, text => 1.5 + Noise(text)),
+            requests => [.. requests.Select(_ => new Rescored(0))]);
         Assert.Equal(LearnedVerdict.Inconclusive, report.Verdict);
     }
 
@@ -67,7 +70,8 @@ public class LearnedReportTests
     public void No_gain_is_said_to_be_none()
     {
         var report = LearnedAnalysis.Run(
-            Answers("indeed", 2, 40, text => Noise(text)), Answers("indeed", 38, 40, text => Noise(text)), requests => [.. requests.Select(r => new Rescored(Noise(r.Text)))]);
+            Answers("indeed", 2, 40, text => Noise(text)), Answers("indeed", 38, 40, text => Noise(text)),
+            requests => [.. requests.Select(r => new Rescored(Noise(r.Text)))]);
         Assert.Equal(LearnedVerdict.NoGain, report.Verdict);
         Assert.Contains("No clear gain", report.Summary, StringComparison.Ordinal);
     }

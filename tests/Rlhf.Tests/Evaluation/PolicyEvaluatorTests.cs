@@ -22,10 +22,12 @@ public sealed class PolicyEvaluatorTests
         var tokenizer = Tokenizer.Load(folder);
         using var policy = Checkpoint.Open(folder).Load(device, HeadKind.Language);
         using var reward = Checkpoint.Open(models.Reward("reward")).Load(device, HeadKind.Scalar);
-        EncodedPrompt[] prompts = [.. new[] { "Name a fruit.", "Name a colour." }.Select(text => new EncodedPrompt(text, text, tokenizer.Encode(text), Truncated: false))];
+        EncodedPrompt[] prompts =
+            [.. new[] { "Name a fruit.", "Name a colour." }.Select(text => new EncodedPrompt(text, text, tokenizer.Encode(text), Truncated: false))];
         var settings = new GenerationSettings { MaxNewTokens = 4, EndIds = tokenizer.EndOfSequenceIds, Seed = 1 };
         using var arena = new Arena(device);
-        var evaluator = new PolicyEvaluator(prompts, samples: 2, settings, tokenizer, new PolicyJudges { Reward = reward, Second = reward }, rowBudget: 64, arena);
+        var evaluator =
+            new PolicyEvaluator(prompts, samples: 2, settings, tokenizer, new PolicyJudges { Reward = reward, Second = reward }, rowBudget: 64, arena);
         var evaluation = evaluator.Evaluate(policy);
         RescoreRequest[] requests = [new(0, "An apple."), new(1, "Green."), new(2, "A pear."), new(0, "An apple is red.")];
 

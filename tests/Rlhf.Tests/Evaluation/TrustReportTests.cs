@@ -45,7 +45,13 @@ public class TrustReportTests
         var report = TrustReport.Of([.. Enumerable.Range(0, 200).Select(i =>
         {
             int[] lengths = [random.Next(5, 50), random.Next(50, 90)];
-            return new HeldOutRanking { Prompt = $"{i}", Scores = [.. lengths.Select(l => l / 10.0)], Lengths = lengths, Pairs = [random.Next(10) < 7 ? (1, 0) : (0, 1)] };
+            return new HeldOutRanking
+            {
+                Prompt = $"{i}",
+                Scores = [.. lengths.Select(l => l / 10.0)],
+                Lengths = lengths,
+                Pairs = [random.Next(10) < 7 ? (1, 0) : (0, 1)],
+            };
         })]);
         Assert.Equal(report.LongerWins, report.Accuracy);
         Assert.Equal(1, report.LengthRankCorrelation!.Value, 9);

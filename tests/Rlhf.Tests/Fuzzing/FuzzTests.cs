@@ -17,9 +17,11 @@ public class FuzzTests
     {
         var share = FuzzTarget.All.Single(one => one.Name == target).Share;
         // The time is no measure of the program here: the machine may be busy.
-        var run = new FuzzRun(new FuzzOptions { Inputs = Inputs * share / FuzzTarget.All.Sum(one => one.Share), Seed = 17, Targets = [target], HangSeconds = 120 });
+        var run = new FuzzRun(
+            new FuzzOptions { Inputs = Inputs * share / FuzzTarget.All.Sum(one => one.Share), Seed = 17, Targets = [target], HangSeconds = 120 });
         run.Go(_ => { });
-        Assert.True(run.Failures.Count == 0, string.Join("\n\n", run.Failures.Take(3).Select(failure => $"input {failure.Number}, {failure.Kind}: {failure.Case.Changes}\n{failure.Message}")));
+        Assert.True(run.Failures.Count == 0,
+            string.Join("\n\n", run.Failures.Take(3).Select(failure => $"input {failure.Number}, {failure.Kind}: {failure.Case.Changes}\n{failure.Message}")));
         Assert.True(run.Done > 0);
     }
 
@@ -35,7 +37,8 @@ public class FuzzTests
         }
 
         Assert.Empty(run.Failures);
-        Assert.True(run.Counts[target].Refused < run.Counts[target].Inputs || target is "template" or "rows" or "gzip", "every seed is refused: nothing is tested");
+        Assert.True(
+            run.Counts[target].Refused < run.Counts[target].Inputs || target is "template" or "rows" or "gzip", "every seed is refused: nothing is tested");
     }
 
     [Fact]

@@ -42,7 +42,8 @@ internal sealed partial class FakeJudge : IDisposable
     public ConcurrentQueue<Asked> Questions { get; } = new();
 
     /// <summary>Options that ask this server, in the form that it reads.</summary>
-    public JudgeOptions Options => new() { Url = Url, Model = "fake", Prompt = "P<{prompt}>A<{first}>B<{second}>", BackoffSeconds = 0.001, Retries = 3, PromptPrice = 2, ReplyPrice = 10 };
+    public JudgeOptions Options =>
+        new() { Url = Url, Model = "fake", Prompt = "P<{prompt}>A<{first}>B<{second}>", BackoffSeconds = 0.001, Retries = 3, PromptPrice = 2, ReplyPrice = 10 };
 
     /// <summary>A well-formed reply; a question costs 100 tokens, a reply 3.</summary>
     public static Reply Says(string text) => new(new JsonObject
@@ -84,7 +85,8 @@ internal sealed partial class FakeJudge : IDisposable
             var body = JsonNode.Parse(await reader.ReadToEndAsync())!.AsObject();
             var question = Form().Match((string)body["messages"]!.AsArray()[^1]!["content"]!);
             var asked = new Asked(
-                Interlocked.Increment(ref _count), question.Groups[1].Value, question.Groups[2].Value, question.Groups[3].Value, context.Request.Headers["Authorization"], body);
+                Interlocked.Increment(ref _count), question.Groups[1].Value, question.Groups[2].Value, question.Groups[3].Value,
+                context.Request.Headers["Authorization"], body);
             Questions.Enqueue(asked);
             var reply = _answer(asked);
             await Task.Delay(reply.DelayMilliseconds);

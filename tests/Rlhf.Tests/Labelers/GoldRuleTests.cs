@@ -139,10 +139,12 @@ public sealed class GoldRuleTests
         string[] answers = ["Paris.", "It is Paris. Have a nice day!", "Go away!", "Sure! It is Paris.", "Rome."];
         using var folder = new TestFolder();
         var row = new CollectedAnswers(
-            new PromptRecord("p1", Prompt.FromText(France), new RowPosition("prompts.jsonl", 1, 1)), new EncodedPrompt("p1", France, [1], Truncated: false), answers, [.. answers.Select(_ => new[] { 2 })], null, null);
+            new PromptRecord("p1", Prompt.FromText(France), new RowPosition("prompts.jsonl", 1, 1)), new EncodedPrompt("p1", France, [1], Truncated: false),
+            answers, [.. answers.Select(_ => new[] { 2 })], null, null);
         using var labeler = ScoreLabeler.Gold();
         var file = folder.PathOf(RankingFile.Name);
-        labeler.Rank([row], new RankingJob(file, new AnswerOrigin(1, null, 8, new SamplingOptions()), "02-collect", "run/1", ProgressReporter.Silent, CancellationToken.None));
+        labeler.Rank([row],
+            new RankingJob(file, new AnswerOrigin(1, null, 8, new SamplingOptions()), "02-collect", "run/1", ProgressReporter.Silent, CancellationToken.None));
         var ranking = DataReader.Rankings(new DataSource { Path = [file] }, folder.Path, folder.Ledger).Single();
         Assert.Equal([[1, 3], [0], [4], [2]], ranking.Tiers!);
         Assert.Equal([(1, 3)], ranking.Ties);

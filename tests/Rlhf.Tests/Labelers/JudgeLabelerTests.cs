@@ -52,7 +52,9 @@ public sealed class JudgeLabelerTests : IDisposable
         Assert.Equal(14, figures["judge_calls"].Value);
         Assert.Equal(((1400 * 2) + (42 * 10)) / 1e6, figures["judge_cost"].Value, 12);
         Assert.Equal((0.5, 0.0), (figures["judge_first_chosen"].Value, figures["judge_disagreement"].Value));
-        Assert.All(server.Questions, asked => Assert.Equal(("fake", 0.0, 16, null), ((string)asked.Body["model"]!, (double)asked.Body["temperature"]!, (int)asked.Body["max_tokens"]!, asked.Authorization)));
+        Assert.All(server.Questions,
+            asked => Assert.Equal(("fake", 0.0, 16, null),
+            ((string)asked.Body["model"]!, (double)asked.Body["temperature"]!, (int)asked.Body["max_tokens"]!, asked.Authorization)));
     }
 
     [Fact]
@@ -71,7 +73,8 @@ public sealed class JudgeLabelerTests : IDisposable
         // 1 beats 2, 2 beats 3, 3 beats 1, and all beat 4.
         using var server = new FakeJudge(asked => FakeJudge.Compares(asked, (_, answer) =>
         {
-            var (own, other) = (int.Parse(answer, CultureInfo.InvariantCulture), int.Parse(answer == asked.First ? asked.Second : asked.First, CultureInfo.InvariantCulture));
+            var (own, other) =
+                (int.Parse(answer, CultureInfo.InvariantCulture), int.Parse(answer == asked.First ? asked.Second : asked.First, CultureInfo.InvariantCulture));
             return other == 4 || (own != 4 && (other - own + 3) % 3 == 1) ? 1 : 0;
         }));
 
@@ -120,7 +123,8 @@ public sealed class JudgeLabelerTests : IDisposable
     }
 
     public static TheoryData<string> Garbage => new(
-        "", "not JSON", "[]", "{}", """{"choices": []}""", """{"choices": [{"message": {"content": null}}]}""", """{"choices": [{"message": {"content": ["A"]}}]}""",
+        "", "not JSON", "[]", "{}", """{"choices": []}""", """{"choices": [{"message": {"content": null}}]}""",
+        """{"choices": [{"message": {"content": ["A"]}}]}""",
         """{"choices": [{"message": {"content": "I prefer A, but B is fine"}}], "usage": {"prompt_tokens": -5, "completion_tokens": 1e300}}""",
         """{"choices": [{"message": {"content": "\ud800"}}]}""", new string('[', 100_000), $$"""{"x": "{{new string('y', 2_000_000)}}"}""");
 
@@ -154,8 +158,10 @@ public sealed class JudgeLabelerTests : IDisposable
     {
         CollectedAnswers[] rows = [.. Enumerable.Range(0, 5).Select(i => Row($"{i}", "1", "2", "3"))];
         var outOfQuota = true;
-        using var server = new FakeJudge(asked => outOfQuota && asked.Number > 11 ? new FakeJudge.Reply("""{"error": {"message": "quota"}}""", 402) : FakeJudge.Compares(asked, Number));
-        Assert.Contains("status 402: quota", Assert.Throws<RunFailedException>(() => Judge(server.Options with { Parallel = 1 }, rows)).Message, StringComparison.Ordinal);
+        using var server = new FakeJudge(
+            asked => outOfQuota && asked.Number > 11 ? new FakeJudge.Reply("""{"error": {"message": "quota"}}""", 402) : FakeJudge.Compares(asked, Number));
+        Assert.Contains(
+            "status 402: quota", Assert.Throws<RunFailedException>(() => Judge(server.Options with { Parallel = 1 }, rows)).Message, StringComparison.Ordinal);
         File.AppendAllText(CacheFile, """{"request": "torn""");
         outOfQuota = false;
 
@@ -173,7 +179,8 @@ public sealed class JudgeLabelerTests : IDisposable
     {
         Environment.SetEnvironmentVariable(KeyVariable, Key);
         using var server = new FakeJudge(_ => new FakeJudge.Reply("no", status, "Location", "http://127.0.0.1:1/elsewhere"));
-        var message = Assert.Throws<RunFailedException>(() => Judge(server.Options with { Parallel = 1, ApiKeyVariable = KeyVariable }, Row("a", "1", "2"))).Message;
+        var message =
+            Assert.Throws<RunFailedException>(() => Judge(server.Options with { Parallel = 1, ApiKeyVariable = KeyVariable }, Row("a", "1", "2"))).Message;
 
         Assert.Contains(where, message, StringComparison.Ordinal);
         Assert.Single(server.Questions);
@@ -196,12 +203,17 @@ public sealed class JudgeLabelerTests : IDisposable
 
     [Fact]
     public void A_key_that_is_not_set_is_told_before_anything_is_asked() =>
-        Assert.Contains("RLHF_NOT_SET", Assert.Throws<InputException>(() => Judge(new JudgeOptions { Url = "http://127.0.0.1:1/v1", Model = "m", ApiKeyVariable = "RLHF_NOT_SET" })).Message, StringComparison.Ordinal);
+        Assert.Contains(
+            "RLHF_NOT_SET",
+            Assert.Throws<InputException>(
+                () => Judge(new JudgeOptions { Url = "http://127.0.0.1:1/v1", Model = "m", ApiKeyVariable = "RLHF_NOT_SET" })).Message,
+                StringComparison.Ordinal);
 
     [Fact]
     public void No_server_at_all_is_told_after_the_retries()
     {
-        var message = Assert.Throws<RunFailedException>(() => Judge(new JudgeOptions { Url = "http://127.0.0.1:1/v1", Model = "m", Retries = 2, BackoffSeconds = 0.001 }, Row("a", "1", "2"))).Message;
+        var message = Assert.Throws<RunFailedException>(
+            () => Judge(new JudgeOptions { Url = "http://127.0.0.1:1/v1", Model = "m", Retries = 2, BackoffSeconds = 0.001 }, Row("a", "1", "2"))).Message;
 
         Assert.Contains("failed 3 times in a row", message, StringComparison.Ordinal);
         Assert.Contains("resume", message, StringComparison.Ordinal);

@@ -35,7 +35,8 @@ public sealed class JudgeRoundsTests : IDisposable
         """;
 
     private RunSummary Run(string recipe, string folder) =>
-        RecipeRun.Execute(RecipeReader.Parse(recipe, "recipe.yaml", _temporary.Path), new RunSettings(_temporary.PathOf(folder), Resume: true), ProgressReporter.Silent, CancellationToken.None);
+        RecipeRun.Execute(RecipeReader.Parse(recipe, "recipe.yaml", _temporary.Path), new RunSettings(_temporary.PathOf(folder), Resume: true),
+            ProgressReporter.Silent, CancellationToken.None);
 
     [Fact]
     public void A_judge_that_fails_in_between_gives_the_models_of_the_rule_that_it_judges_by()
@@ -43,8 +44,10 @@ public sealed class JudgeRoundsTests : IDisposable
         Environment.SetEnvironmentVariable(KeyVariable, Key);
         var rule = new GoldRule();
         var failing = true;
-        using var server = new FakeJudge(asked => failing && asked.Number > 7 ? new FakeJudge.Reply("maintenance", 503) : FakeJudge.Compares(asked, rule.Score));
-        var recipe = Text($$"""labeler: judge, judge: {url: "{{server.Url}}", model: fake, api_key_variable: {{KeyVariable}}, prompt: "P<{prompt}>A<{first}>B<{second}>", retries: 1, backoff_seconds: 0, parallel: 1, prompt_price: 1}""");
+        using var server =
+            new FakeJudge(asked => failing && asked.Number > 7 ? new FakeJudge.Reply("maintenance", 503) : FakeJudge.Compares(asked, rule.Score));
+        var recipe =
+            Text($$"""labeler: judge, judge: {url: "{{server.Url}}", model: fake, api_key_variable: {{KeyVariable}}, prompt: "P<{prompt}>A<{first}>B<{second}>", retries: 1, backoff_seconds: 0, parallel: 1, prompt_price: 1}""");
 
         Assert.Contains("503", Assert.Throws<RunFailedException>(() => Run(recipe, "judged")).Message, StringComparison.Ordinal);
         failing = false;
@@ -56,7 +59,8 @@ public sealed class JudgeRoundsTests : IDisposable
         var collects = judged.Stages.Where(stage => stage.Kind == "collect").ToArray();
         Assert.Equal(2 + collects.Sum(stage => stage.Figures["judge_calls"].Value), server.Questions.Count); // two of 503
         Assert.All(collects, stage => Assert.Equal(("labeler", "judge fake"), (stage.Inputs[1].Role, stage.Inputs[1].Source)));
-        Assert.Equal([("02-collect", 0.0, 0), ("05-collect-2", 1.0, judged.Stages[5].Figures["training_rankings"].Value)], judged.Stages[5].Rankings!.Select(source => (source.Source, source.Weight, (double)source.Training)));
+        Assert.Equal([("02-collect", 0.0, 0), ("05-collect-2", 1.0, judged.Stages[5].Figures["training_rankings"].Value)],
+            judged.Stages[5].Rankings!.Select(source => (source.Source, source.Weight, (double)source.Training)));
         Assert.All(
             Directory.GetFiles(_temporary.PathOf("judged"), "*", SearchOption.AllDirectories),
             file => Assert.Equal(-1, File.ReadAllBytes(file).AsSpan().IndexOf(System.Text.Encoding.UTF8.GetBytes(Key))));

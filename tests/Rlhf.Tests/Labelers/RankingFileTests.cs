@@ -44,7 +44,8 @@ public sealed class RankingFileTests : IDisposable
         Assert.Equal(("why?", "gold"), (ranking.PromptText, ranking.Labeler));
     }
 
-    public static TheoryData<string> Prompts => new("""{"prompt": "why?"}""", """{"instruction": "why", "input": "so"}""", """{"messages": [{"role": "user", "content": "why?"}]}""");
+    public static TheoryData<string> Prompts =>
+        new("""{"prompt": "why?"}""", """{"instruction": "why", "input": "so"}""", """{"messages": [{"role": "user", "content": "why?"}]}""");
 
     [Theory]
     [MemberData(nameof(Prompts))]

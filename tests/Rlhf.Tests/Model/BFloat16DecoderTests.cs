@@ -13,7 +13,8 @@ namespace Rlhf.Tests.Model;
 /// <summary>Decoders that compute in bfloat16 beside the same in float32.</summary>
 public sealed class BFloat16DecoderTests
 {
-    // Operands keep 8 bits, so a product errs by 2^-9 of its operands at most, mostly less, and errors of many products partly cancel: a few per mille of a state, and as many of a gradient.
+    // Operands keep 8 bits, so a product errs by 2^-9 of its operands at most, mostly less, and errors of many products partly cancel: a few per mille of a
+    // state, and as many of a gradient.
     private const double Share = 0.02;
 
     [OneDnnTheory]
@@ -108,7 +109,8 @@ public sealed class BFloat16DecoderTests
     {
         var fixture = JsonDocument.Parse(File.ReadAllText(ReferenceFiles.PathOf(model, "fixture.json"))).RootElement;
         var lengths = fixture.GetProperty("lengths").EnumerateArray().Select(length => length.GetInt32()).ToArray();
-        return [.. fixture.GetProperty("input_ids").EnumerateArray().Select((row, i) => row.EnumerateArray().Take(lengths[i]).Select(id => id.GetInt32()).ToArray())];
+        return [.. fixture.GetProperty("input_ids").EnumerateArray()
+            .Select((row, i) => row.EnumerateArray().Take(lengths[i]).Select(id => id.GetInt32()).ToArray())];
     }
 
     private static float[] Read(IDevice device, FloatBuffer buffer)

@@ -121,7 +121,13 @@ public sealed class DecoderReferenceTests
         using var f = Fixture.Open(model, set, trainable: true);
         var trace = JsonDocument.Parse(File.ReadAllText(ReferenceFiles.PathOf(model, "train_trace.json"))).RootElement;
         var betas = trace.GetProperty("betas").EnumerateArray().Select(beta => beta.GetDouble()).ToArray();
-        var adam = new AdamOptions { Beta1 = betas[0], Beta2 = betas[1], Epsilon = trace.GetProperty("eps").GetDouble(), WeightDecay = trace.GetProperty("weight_decay").GetDouble() };
+        var adam = new AdamOptions
+        {
+            Beta1 = betas[0],
+            Beta2 = betas[1],
+            Epsilon = trace.GetProperty("eps").GetDouble(),
+            WeightDecay = trace.GetProperty("weight_decay").GetDouble(),
+        };
         using var pass = new TrainingPass(f.Decoder, adam, trace.GetProperty("max_grad_norm").GetDouble(), "policy");
         foreach (var step in trace.GetProperty("steps").EnumerateArray())
         {
@@ -162,7 +168,8 @@ public sealed class DecoderReferenceTests
 
         pass.Backward(default, default, tensors.ReadFloats("drewards"));
         CheckGradients(f.Decoder.Layout, f.Device, pass.Optimizer.Gradients, tensors, "grad.");
-        CheckTensor("score.weight", tensors.ReadFloats("grad.score.weight"), Read(f.Device, pass.Optimizer.Gradients.Slice(f.Decoder.ScalarWeight, f.Width)), LargestOf(tensors, "grad."));
+        CheckTensor("score.weight", tensors.ReadFloats("grad.score.weight"), Read(f.Device, pass.Optimizer.Gradients.Slice(f.Decoder.ScalarWeight, f.Width)),
+            LargestOf(tensors, "grad."));
     }
 
     [Theory]
@@ -194,9 +201,18 @@ public sealed class DecoderReferenceTests
         using var scorer = new Scorer(f.Decoder, 64);
         foreach (var (live, budget) in new[] { (1, 2048), (2, 5), (64, 2048) })
         {
-            var settings = new GenerationSettings { Sampling = new SamplingOptions { Temperature = 0.8 }, MaxNewTokens = 24, EndIds = [3, 17, 50], Seed = 7, LiveSequences = live, RowBudget = budget };
+            var settings = new GenerationSettings
+            {
+                Sampling = new SamplingOptions { Temperature = 0.8 },
+                MaxNewTokens = 24,
+                EndIds = [3, 17, 50],
+                Seed = 7,
+                LiveSequences = live,
+                RowBudget = budget,
+            };
             var answers = generator.Generate([.. f.Sequences.Concat(f.Sequences).Select(tokens => tokens[..Math.Min(11, tokens.Length)])], settings);
-            var (logs, _) = scorer.ResponseLogProbabilities([.. answers.Select(answer => answer.Tokens)], [.. answers.Select(answer => answer.Prompt.Length)], 0.8);
+            var (logs, _) =
+                scorer.ResponseLogProbabilities([.. answers.Select(answer => answer.Tokens)], [.. answers.Select(answer => answer.Prompt.Length)], 0.8);
             Assert.Equal(answers.SelectMany(answer => answer.LogProbabilities), logs);
         }
     }
@@ -322,7 +338,8 @@ public sealed class DecoderReferenceTests
         var largest = LargestOf(tensors, prefix);
         foreach (var parameter in layout.Parameters.Where(parameter => tensors.Tensors.ContainsKey(prefix + parameter.Name)))
         {
-            CheckTensor(parameter.Name, tensors.ReadFloats(prefix + parameter.Name), Read(device, gradients.Slice(parameter.Offset, parameter.Length)), largest);
+            CheckTensor(
+                parameter.Name, tensors.ReadFloats(prefix + parameter.Name), Read(device, gradients.Slice(parameter.Offset, parameter.Length)), largest);
         }
 
         Assert.Contains(layout.Parameters, parameter => tensors.Tensors.ContainsKey(prefix + parameter.Name));

@@ -13,7 +13,8 @@ namespace Rlhf.Tests.Model;
 public sealed class FrozenStorageTests
 {
     private const HeadKind Heads = HeadKind.Language | HeadKind.Scalar;
-    private static readonly int[][] Sequences = [.. Enumerable.Range(0, 6).Select(i => Enumerable.Range(0, 9 + (3 * i)).Select(t => ((i * 31) + (t * 7)) % 60).ToArray())];
+    private static readonly int[][] Sequences =
+        [.. Enumerable.Range(0, 6).Select(i => Enumerable.Range(0, 9 + (3 * i)).Select(t => ((i * 31) + (t * 7)) % 60).ToArray())];
     private static readonly int[] PromptLengths = [3, 3, 4, 5, 6, 1];
 
     [Theory]
@@ -76,7 +77,8 @@ public sealed class FrozenStorageTests
     public void A_model_that_is_trained_has_no_rounded_copies()
     {
         using var device = CpuDevice.Create(1);
-        Assert.Throws<ArgumentException>(() => Checkpoint.Open(ReferenceFiles.PathOf("gpt2-tiny")).Load(device, HeadKind.Language, trainable: true, Precision.Bf16));
+        Assert.Throws<ArgumentException>(
+            () => Checkpoint.Open(ReferenceFiles.PathOf("gpt2-tiny")).Load(device, HeadKind.Language, trainable: true, Precision.Bf16));
     }
 
     private static float[] NumbersOf(Decoder decoder)
@@ -87,7 +89,8 @@ public sealed class FrozenStorageTests
     }
 
     private static void GiveScalarHead(Decoder decoder) =>
-        decoder.Device.CopyIn([.. Enumerable.Range(0, decoder.Config.Width).Select(static i => MathF.Sin(i))], decoder.Part(decoder.ScalarWeight, decoder.Config.Width));
+        decoder.Device.CopyIn(
+            [.. Enumerable.Range(0, decoder.Config.Width).Select(static i => MathF.Sin(i))], decoder.Part(decoder.ScalarWeight, decoder.Config.Width));
 
     /// <summary>A float32 model whose products read rounded matrices. Its embedding table is not rounded, even where the head is the same table.</summary>
     private static Decoder RoundedCopy(Decoder exact)
@@ -118,6 +121,7 @@ public sealed class FrozenStorageTests
     {
         using var device = CpuDevice.Create(1);
         using var decoder = Checkpoint.Open(ReferenceFiles.PathOf(model)).Load(device, kind, trainable: false, storage);
-        return (device.HeldBytes, MatricesOf(decoder).Sum(matrix => sizeof(float) * device.PackedLength(matrix.Inputs, matrix.Outputs, storage)), decoder.Config);
+        return (device.HeldBytes, MatricesOf(decoder)
+            .Sum(matrix => sizeof(float) * device.PackedLength(matrix.Inputs, matrix.Outputs, storage)), decoder.Config);
     }
 }

@@ -9,7 +9,8 @@ using Rlhf.World;
 
 namespace Rlhf.Tests.Model;
 
-/// <summary>Answers that share the rows of their prompt against the same answers as sequences of their own: outputs to the bit, gradients to rounding.</summary>
+/// <summary>Answers that share the rows of their prompt against the same answers as sequences of their own: outputs to the bit, gradients to
+/// rounding.</summary>
 public sealed class SharedPromptTests
 {
     public static TheoryData<string, InstructionSet> Models()
@@ -36,7 +37,9 @@ public sealed class SharedPromptTests
             using var first = Loaded.Open(model, set, threads: 1);
             using var plain = new Scorer(first.Decoder, 1);
             var rewards = plain.Rewards(sequences);
-            var alone = sequences.Select((sequence, i) => (Logs: plain.ResponseLogProbabilities([sequence], [prompts[i]], 0.7), Values: plain.ResponseValues([sequence], [prompts[i]]))).ToArray();
+            var alone = sequences.Select(
+                (sequence, i) => (Logs: plain.ResponseLogProbabilities([sequence], [prompts[i]], 0.7), Values: plain.ResponseValues([sequence], [prompts[i]])))
+                    .ToArray();
             foreach (var (threads, budget) in new[] { (1, 4096), (2, 90), (3, 50) })
             {
                 using var loaded = Loaded.Open(model, set, threads);
@@ -107,7 +110,8 @@ public sealed class SharedPromptTests
         return ([.. picks.Select(pick => (int[])[.. prompts[pick], .. Tokens(random.Next(1, 24))])], [.. picks.Select(pick => prompts[pick].Length)]);
     }
 
-    private static (float[] Outputs, float[] Gradients, int Rows) Gradients(string model, InstructionSet set, int threads, int[][] sequences, int[] prompts, int budget, bool shared, bool recompute = false)
+    private static (float[] Outputs, float[] Gradients, int Rows) Gradients(
+        string model, InstructionSet set, int threads, int[][] sequences, int[] prompts, int budget, bool shared, bool recompute = false)
     {
         using var loaded = Loaded.Open(model, set, threads);
         using var pass = new TrainingPass(loaded.Decoder, new AdamOptions(), null, "policy", recompute);
@@ -120,7 +124,8 @@ public sealed class SharedPromptTests
         foreach (var group in PromptFamilies.Split(ordered, lengths, budget))
         {
             pass.Begin();
-            foreach (var family in group.SelectMany(family => shared ? [family] : Enumerable.Range(family.Start, family.End - family.Start).Select(i => new PromptFamily(i, i + 1, lengths[i]))))
+            foreach (var family in group.SelectMany(
+                family => shared ? [family] : Enumerable.Range(family.Start, family.End - family.Start).Select(i => new PromptFamily(i, i + 1, lengths[i]))))
             {
                 pass.Batch.AddFamily(ordered, family, lastRowOnly: false, loaded.Device, loaded.Decoder.Shape);
             }

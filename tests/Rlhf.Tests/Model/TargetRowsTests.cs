@@ -63,11 +63,13 @@ public sealed class TargetRowsTests
         Assert.Equal(all, wanted);
         var norm = Math.Sqrt(allGradients.Sum(static gradient => (double)gradient * gradient));
         var distance = Math.Sqrt(allGradients.Zip(wantedGradients, static (a, b) => ((double)a - b) * ((double)a - b)).Sum());
-        Assert.True(norm > 0.01 && distance <= 1e-3 * norm, $"{distance} of {norm}"); // oneDNN pairs the rows that there are; sums that differ in float32 may round differently in bfloat16 (2^-9)
+        Assert.True(norm > 0.01 && distance <= 1e-3 * norm,
+            $"{distance} of {norm}"); // oneDNN pairs the rows that there are; sums that differ in float32 may round differently in bfloat16 (2^-9)
     }
 
     /// <summary>log p of the responses and all gradients, with dropout and noise; targets before the response have a gradient of zero.</summary>
-    private static (float[] LogProbabilities, float[] Gradients) Train(string model, InstructionSet set, bool recompute, int firstTarget, Precision precision = Precision.F32)
+    private static (float[] LogProbabilities, float[] Gradients) Train(
+        string model, InstructionSet set, bool recompute, int firstTarget, Precision precision = Precision.F32)
     {
         using var device = CpuDevice.Create(2, set, precision);
         using var decoder = Open(device, model);

@@ -58,7 +58,8 @@ public class GroupGoldenTests
             MaximumLength = Grpo.GetProperty("max_len").GetInt32(),
         };
         GrpoStatistics Loss(float[] at, float[] gradient) => GrpoLoss.Compute(
-            at, Grpo.PackedFloats("old_logprobs", lengths), Grpo.PackedFloats("ref_logprobs", lengths), offsets, advantages, lengths.Length, offsets[^1], options, gradient);
+            at, Grpo.PackedFloats("old_logprobs", lengths), Grpo.PackedFloats("ref_logprobs", lengths), offsets, advantages, lengths.Length, offsets[^1],
+            options, gradient);
 
         var gradient = new float[policy.Length];
         var statistics = Loss(policy, gradient);
@@ -77,7 +78,8 @@ public class GroupGoldenTests
         var expected = Grpo.Packed("per_token_loss_std_unbiased", lengths);
         var kl = Grpo.Packed("kl_k3", lengths);
         var advantages = Grpo.GetProperty("advantages").Floats("std_unbiased_eps1e-4");
-        float[] policy = Grpo.PackedFloats("new_logprobs", lengths), old = Grpo.PackedFloats("old_logprobs", lengths), reference = Grpo.PackedFloats("ref_logprobs", lengths);
+        float[] policy = Grpo.PackedFloats("new_logprobs", lengths), old =
+            Grpo.PackedFloats("old_logprobs", lengths), reference = Grpo.PackedFloats("ref_logprobs", lengths);
         var ratios = Grpo.Packed("ratio", lengths);
         var t = 0;
         for (var row = 0; row < lengths.Length; row++)

@@ -194,7 +194,8 @@ public class PpoGoldenTests
         Whitening.Whiten(advantages, advantages);
         var gradient = new float[Tokens];
         var statistics = PpoPolicyLoss.Compute(
-            New, Old, advantages, File.Root.PackedFloats("entropies", Lengths), Tokens, Inputs.Number("cliprange"), null, entropyCoefficient, gradient, out var entropyGradient);
+            New, Old, advantages, File.Root.PackedFloats("entropies", Lengths), Tokens, Inputs.Number("cliprange"), null, entropyCoefficient, gradient,
+            out var entropyGradient);
         return (statistics, gradient, entropyGradient);
     }
 

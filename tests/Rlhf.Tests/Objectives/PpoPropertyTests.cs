@@ -45,7 +45,8 @@ public class PpoPropertyTests
     {
         var gradient = new float[New.Length];
         var statistics = PpoPolicyLoss.Compute(New, Old, Advantages, [], New.Length, ClipRange, dualClip, 0, gradient, out _);
-        Golden.IsGradient(gradient, New, at => PpoPolicyLoss.Compute(at, Old, Advantages, [], at.Length, ClipRange, dualClip, 0, new float[at.Length], out _).Loss);
+        Golden.IsGradient(
+            gradient, New, at => PpoPolicyLoss.Compute(at, Old, Advantages, [], at.Length, ClipRange, dualClip, 0, new float[at.Length], out _).Loss);
         Assert.Equal(dualClip is null ? 0 : 0.2, statistics.DualClipFraction, 12);
     }
 
@@ -74,7 +75,8 @@ public class PpoPropertyTests
     {
         var gradient = new float[New.Length];
         var statistics = PpoPolicyLoss.Compute(New, New, Advantages, [], New.Length, ClipRange, null, 0, gradient, out _);
-        Assert.Equal((1, 0, 0, 0, 0), (statistics.MeanRatio, statistics.ClipFraction, statistics.ApproximateKlK1, statistics.ApproximateKlK3, statistics.LargestLogRatio));
+        Assert.Equal((1, 0, 0, 0, 0),
+            (statistics.MeanRatio, statistics.ClipFraction, statistics.ApproximateKlK1, statistics.ApproximateKlK3, statistics.LargestLogRatio));
         Assert.Equal(Advantages.Select(a => (float)(-(double)a / New.Length)), gradient);
     }
 
@@ -83,7 +85,8 @@ public class PpoPropertyTests
     {
         float[] entropies = [1, 2, 3, 4, 5], whole = new float[5], first = new float[2], second = new float[3];
         var all = PpoPolicyLoss.Compute(New, Old, Advantages, entropies, 5, ClipRange, null, 0.3, whole, out _);
-        var parts = PpoPolicyLoss.Compute(New.AsSpan(0, 2), Old.AsSpan(0, 2), Advantages.AsSpan(0, 2), entropies.AsSpan(0, 2), 5, ClipRange, null, 0.3, first, out _)
+        var parts = PpoPolicyLoss.Compute(
+            New.AsSpan(0, 2), Old.AsSpan(0, 2), Advantages.AsSpan(0, 2), entropies.AsSpan(0, 2), 5, ClipRange, null, 0.3, first, out _)
             + PpoPolicyLoss.Compute(New.AsSpan(2), Old.AsSpan(2), Advantages.AsSpan(2), entropies.AsSpan(2), 5, ClipRange, null, 0.3, second, out _);
         Assert.Equal(whole, first.Concat(second));
         Assert.Equal(all.Loss, parts.Loss, 12);

@@ -60,7 +60,8 @@ public class RankingLossTests
         var perPrompt = expected.Doubles("per_prompt_loss");
         for (var p = 0; p < perPrompt.Length; p++)
         {
-            Golden.Equal(perPrompt[p], Loss(golden.Root.Floats("rewards"), pairs[offsets[p]..offsets[p + 1]], [0, offsets[p + 1] - offsets[p]]).Statistics.Loss);
+            Golden.Equal(
+                perPrompt[p], Loss(golden.Root.Floats("rewards"), pairs[offsets[p]..offsets[p + 1]], [0, offsets[p + 1] - offsets[p]]).Statistics.Loss);
         }
     }
 
@@ -107,7 +108,8 @@ public class RankingLossTests
         var (pairs, offsets) = Batch();
         var options = new RankingLossOptions { Ties = rule, LabelSmoothing = 0.1, Centering = 0.05 };
         float[] rewards = [0.4f, -1.2f, 0.9f, 2.1f, -0.3f, 0.8f, 0.1f];
-        Golden.IsGradient(Loss(rewards, pairs, offsets, options, [1, 2.5f]).Gradient, rewards, at => Loss(at, pairs, offsets, options, [1, 2.5f]).Statistics.Loss);
+        Golden.IsGradient(
+            Loss(rewards, pairs, offsets, options, [1, 2.5f]).Gradient, rewards, at => Loss(at, pairs, offsets, options, [1, 2.5f]).Statistics.Loss);
     }
 
     [Theory]
@@ -127,7 +129,8 @@ public class RankingLossTests
         for (var p = 0; p < 2; p++)
         {
             var part = new float[rewards.Length];
-            sum += RankingLoss.Compute(rewards, pairs.AsSpan(offsets[p]..offsets[p + 1]), [0, offsets[p + 1] - offsets[p]], [weights[p]], divisor, options, part);
+            sum += RankingLoss.Compute(
+                rewards, pairs.AsSpan(offsets[p]..offsets[p + 1]), [0, offsets[p + 1] - offsets[p]], [weights[p]], divisor, options, part);
             for (var i = 0; i < part.Length; i++)
             {
                 added[i] += part[i];

@@ -26,7 +26,8 @@ public sealed class ChartTests
     public void A_single_value_gets_an_axis_around_it(double value) => Assert.InRange(Axis.Over([value]).Place(value), 0, 1);
 
     [Fact]
-    public void A_logarithmic_axis_has_powers_of_ten() => Assert.Equal([0.01, 0.1, 1, 10], Axis.Over([0.02, 5], log: true).Ticks.Select(tick => Math.Round(tick, 9)));
+    public void A_logarithmic_axis_has_powers_of_ten() =>
+        Assert.Equal([0.01, 0.1, 1, 10], Axis.Over([0.02, 5], log: true).Ticks.Select(tick => Math.Round(tick, 9)));
 
     [Fact]
     public void Drawings_survive_no_points_one_point_and_non_finite_points()

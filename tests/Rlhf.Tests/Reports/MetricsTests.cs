@@ -185,7 +185,8 @@ public sealed class MetricsTests : IDisposable
 
     [Fact]
     public void Stages_are_ordered_by_their_number() =>
-        Assert.Equal(["01-sft", "02-collect", "10-ppo-2", "100-ppo-9"], new[] { "100-ppo-9", "10-ppo-2", "02-collect", "01-sft" }.Order(Comparer<string>.Create(MetricsFile.CompareStages)));
+        Assert.Equal(["01-sft", "02-collect", "10-ppo-2", "100-ppo-9"],
+            new[] { "100-ppo-9", "10-ppo-2", "02-collect", "01-sft" }.Order(Comparer<string>.Create(MetricsFile.CompareStages)));
 
     private string EventPath() => Assert.Single(Directory.GetFiles(_folder.PathOf("events")));
 }

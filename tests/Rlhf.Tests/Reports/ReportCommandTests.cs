@@ -61,7 +61,8 @@ public sealed class ReportCommandTests : IDisposable
         MadeUpRun.WriteTo(run);
         MadeUpRun.WriteMetrics(Directory.CreateDirectory(other).FullName);
         var (output, error) = (new StringWriter(), new StringWriter());
-        Assert.Equal(2, Program.Run(["report", run, .. arguments.Select(argument => argument switch { "RUN" => run, "OTHER" => other, _ => argument })], output, error));
+        Assert.Equal(
+            2, Program.Run(["report", run, .. arguments.Select(argument => argument switch { "RUN" => run, "OTHER" => other, _ => argument })], output, error));
         Assert.Contains(expected, error.ToString(), StringComparison.Ordinal);
     }
 }

@@ -53,14 +53,16 @@ public sealed class FullDiskTests : IDisposable
         disk.FillUpTo(300_000);
         var (code, error) = Label("import", _run.PathOf("many.jsonl"), "--store", store);
         Assert.Equal(ExitCode.Failed, code);
-        Assert.Contains($"the store {store} cannot be written: the disk is full. Free some space first. Nothing of this is stored.", error, StringComparison.Ordinal);
+        Assert.Contains(
+            $"the store {store} cannot be written: the disk is full. Free some space first. Nothing of this is stored.", error, StringComparison.Ordinal);
 
         File.Delete(disk.PathOf("filler"));
         var after = Label("import", _run.PathOf("many.jsonl"), "--store", store);
         Assert.Equal(ExitCode.Success, after.Code);
         Assert.Contains("1000 new tasks, 0 that were there already", after.Error, StringComparison.Ordinal);
 
-        static string Row(int number, int length) => $$"""{"prompt": "Question {{number}}", "responses": ["{{new string('a', length)}}", "{{new string('b', length)}}"]}""";
+        static string Row(int number, int length) =>
+            $$"""{"prompt": "Question {{number}}", "responses": ["{{new string('a', length)}}", "{{new string('b', length)}}"]}""";
     }
 
     private static (int Code, string Error) Label(params string[] arguments)

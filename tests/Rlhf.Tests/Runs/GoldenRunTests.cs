@@ -11,8 +11,10 @@ using Rlhf.World;
 namespace Rlhf.Tests.Runs;
 
 /// <summary>
-/// Reduced runs of two shipped recipes give the very bytes that are written down in <c>Runs/golden.json</c>: weights, rankings, samples and metrics (without times). A change that only
-/// moves code changes none of them. Where a change of the numbers is meant, its reason stands in docs/log.md and the file is written anew with <c>RLHF_WRITE_GOLDEN=1</c>.
+/// Reduced runs of two shipped recipes give the very bytes that are written down in <c>Runs/golden.json</c>: weights, rankings, samples and metrics (without
+/// times). A change that only
+/// moves code changes none of them. Where a change of the numbers is meant, its reason stands in docs/log.md and the file is written anew with
+/// <c>RLHF_WRITE_GOLDEN=1</c>.
 /// </summary>
 public sealed class GoldenRunTests
 {
@@ -20,8 +22,10 @@ public sealed class GoldenRunTests
 
     [Fact]
     public void The_reduced_quickstart_gives_the_written_bytes() => Check("quickstart",
-        "data.quickstart.demonstrations=160", "data.quickstart.prompts=80", "data.quickstart.evaluation_prompts=12", "data.quickstart.texts=80", "base.train_tokenizer.vocabulary_size=500",
-        "pretrain.epochs=1", "sft.epochs=1", "reward.ties=half", "collect.max_prompts=24", "collect.max_new_tokens=12", "ppo.max_new_tokens=12", "ppo.steps=2", "ppo.rollouts_per_step=16", "ppo.minibatch=8");
+        "data.quickstart.demonstrations=160", "data.quickstart.prompts=80", "data.quickstart.evaluation_prompts=12", "data.quickstart.texts=80",
+        "base.train_tokenizer.vocabulary_size=500",
+        "pretrain.epochs=1", "sft.epochs=1", "reward.ties=half", "collect.max_prompts=24", "collect.max_new_tokens=12", "ppo.max_new_tokens=12", "ppo.steps=2",
+        "ppo.rollouts_per_step=16", "ppo.minibatch=8");
 
     [DataFact("polite/comparisons.jsonl")]
     public void The_reduced_polite_gives_the_written_bytes() => Check("polite",
@@ -70,7 +74,8 @@ public sealed class GoldenRunTests
 
     // What a machine took for it: seconds, rates, and shares of its peak.
     private static bool IsTime(string metric) =>
-        metric.StartsWith("seconds", StringComparison.Ordinal) || metric.EndsWith("per_second", StringComparison.Ordinal) || metric.EndsWith("peak_fraction", StringComparison.Ordinal);
+        metric.StartsWith("seconds", StringComparison.Ordinal) || metric.EndsWith("per_second", StringComparison.Ordinal)
+            || metric.EndsWith("peak_fraction", StringComparison.Ordinal);
 
     private static byte[] WithoutTimes(string file)
     {

@@ -30,7 +30,9 @@ public class HeadlineTests
     [InlineData("pretrain", 2.5, 2.1, "Pretraining lowered the held-out loss from")]
     [InlineData("sft", 2.5, 2.9, "SFT raised the held-out loss from")]
     public void A_held_out_loss_that_is_what_it_was_did_not_move(string kind, double before, double after, string expected) =>
-        Assert.StartsWith(expected, Assert.Single(Headline.Sentences([Of(kind, ("validation_loss_before", new Figure(before)), ("validation_loss", new Figure(after)))])), StringComparison.Ordinal);
+        Assert.StartsWith(
+            expected, Assert.Single(Headline.Sentences([Of(kind, ("validation_loss_before", new Figure(before)), ("validation_loss", new Figure(after)))])),
+            StringComparison.Ordinal);
 
     private static StageSummary Ppo(double before, Figure gain) => Of(
         "ppo", ("sft_score", new Figure(before)), ("score", new Figure(before + gain.Value)), ("score_gain", gain));

@@ -44,19 +44,23 @@ internal static class MadeUpRun
             var tokens = 9000 + (600 * random.NextDouble());
             if (step % 51 == 0)
             {
-                writer.Write("01-sft", step, step * 0.24, ("loss", loss), ("learning_rate", rate), ("gradient_norm", 0.8 + random.NextDouble()), ("tokens_per_second", tokens), ("epoch", step / 51.0), ("validation_loss", 2.0 + (0.35 * Math.Exp(-(step - 51) / 30.0))));
+                writer.Write("01-sft", step, step * 0.24, ("loss", loss), ("learning_rate", rate), ("gradient_norm", 0.8 + random.NextDouble()),
+                    ("tokens_per_second", tokens), ("epoch", step / 51.0), ("validation_loss", 2.0 + (0.35 * Math.Exp(-(step - 51) / 30.0))));
             }
             else
             {
-                writer.Write("01-sft", step, step * 0.24, ("loss", loss), ("learning_rate", rate), ("gradient_norm", 0.8 + random.NextDouble()), ("tokens_per_second", tokens), ("epoch", step / 51.0));
+                writer.Write("01-sft", step, step * 0.24, ("loss", loss), ("learning_rate", rate), ("gradient_norm", 0.8 + random.NextDouble()),
+                    ("tokens_per_second", tokens), ("epoch", step / 51.0));
             }
         }
 
         for (var step = 1; step <= 102; step++)
         {
             var accuracy = 0.95 - (0.45 * Math.Exp(-step / 25.0)) + (0.06 * (random.NextDouble() - 0.5));
-            writer.Write("03-reward", step, step * 0.5, ("loss", 0.7 * Math.Exp(-step / 60.0)), ("accuracy", Math.Clamp(accuracy, 0, 1)), ("learning_rate", 1e-3), ("gradient_norm", 2 * random.NextDouble()), ("tokens_per_second", 8000));
-            writer.Write("03-reward-second", step, step * 0.5, ("second_loss", 0.7 * Math.Exp(-step / 50.0)), ("second_accuracy", Math.Clamp(accuracy, 0, 1)), ("second_learning_rate", 1e-3), ("second_tokens_per_second", 8000));
+            writer.Write("03-reward", step, step * 0.5, ("loss", 0.7 * Math.Exp(-step / 60.0)), ("accuracy", Math.Clamp(accuracy, 0, 1)),
+                ("learning_rate", 1e-3), ("gradient_norm", 2 * random.NextDouble()), ("tokens_per_second", 8000));
+            writer.Write("03-reward-second", step, step * 0.5, ("second_loss", 0.7 * Math.Exp(-step / 50.0)), ("second_accuracy", Math.Clamp(accuracy, 0, 1)),
+                ("second_learning_rate", 1e-3), ("second_tokens_per_second", 8000));
         }
 
         for (var step = 1; step <= 60; step++)
@@ -65,11 +69,16 @@ internal static class MadeUpRun
             var kl = (5.6 * rise) + (0.3 * random.NextDouble());
             var score = (1.74 * rise) + (0.1 * (random.NextDouble() - 0.5));
             writer.Write(
-                "04-ppo", step, step * 4.5, ("score", score), ("kl", kl), ("objective", score - (0.05 * kl)), ("response_length", 33 - (7 * rise)), ("entropy", 1.76 - (0.65 * rise)),
-                ("eos_share", 0.76 + (0.22 * rise)), ("distinct_share", 1), ("clip_fraction", 0.002 * random.NextDouble()), ("value_clip_fraction", 0.01 * random.NextDouble()),
-                ("approximate_kl", 0.004 * random.NextDouble()), ("explained_variance", 0.2 + (0.3 * rise)), ("policy_loss", -0.01 * random.NextDouble()), ("value_loss", 0.24 * Math.Exp(-step / 15.0)),
-                ("gradient_norm", 0.3 + random.NextDouble()), ("value_gradient_norm", 3 + random.NextDouble()), ("learning_rate", 1e-4), ("kl_coefficient", 0.05),
-                ("second_score", (1.85 * rise) + (0.1 * (random.NextDouble() - 0.5))), ("tokens_per_second", 900 + (50 * random.NextDouble())), ("logprob_difference", 0),
+                "04-ppo", step, step * 4.5, ("score", score), ("kl", kl), ("objective", score - (0.05 * kl)), ("response_length", 33 - (7 * rise)),
+                ("entropy", 1.76 - (0.65 * rise)),
+                ("eos_share", 0.76 + (0.22 * rise)), ("distinct_share", 1), ("clip_fraction", 0.002 * random.NextDouble()),
+                ("value_clip_fraction", 0.01 * random.NextDouble()),
+                ("approximate_kl", 0.004 * random.NextDouble()), ("explained_variance", 0.2 + (0.3 * rise)), ("policy_loss", -0.01 * random.NextDouble()),
+                ("value_loss", 0.24 * Math.Exp(-step / 15.0)),
+                ("gradient_norm", 0.3 + random.NextDouble()), ("value_gradient_norm", 3 + random.NextDouble()), ("learning_rate", 1e-4),
+                ("kl_coefficient", 0.05),
+                ("second_score", (1.85 * rise) + (0.1 * (random.NextDouble() - 0.5))), ("tokens_per_second", 900 + (50 * random.NextDouble())),
+                ("logprob_difference", 0),
                 ("seconds_rollout", 1.2 + (0.3 * random.NextDouble())), ("seconds_score", 0.6), ("seconds_update", 2.2 + (0.4 * random.NextDouble())));
         }
     }
@@ -170,7 +179,8 @@ internal static class MadeUpRun
         Frontier =
         [
             .. Enumerable.Range(0, 7).Select(i => new FrontierPoint(
-                i * 10, 5.6 * (1 - Math.Exp(-i / 1.2)), 0.06 + (1.72 * (1 - Math.Exp(-i / 1.0))), (1.72 * (1 - Math.Exp(-i / 1.0))) - 0.05, (1.72 * (1 - Math.Exp(-i / 1.0))) + 0.17, 0.06 + (1.85 * (1 - Math.Exp(-i / 1.0))))),
+                i * 10, 5.6 * (1 - Math.Exp(-i / 1.2)), 0.06 + (1.72 * (1 - Math.Exp(-i / 1.0))), (1.72 * (1 - Math.Exp(-i / 1.0))) - 0.05,
+                (1.72 * (1 - Math.Exp(-i / 1.0))) + 0.17, 0.06 + (1.85 * (1 - Math.Exp(-i / 1.0))))),
         ],
         SideBySide = Answers(),
         ModelHash = Hash,
@@ -193,7 +203,8 @@ internal static class MadeUpRun
         [
             .. rows.Select((row, i) => new SideBySide(row.Prompt,
             [
-                new ModelAnswer("base", "Once upon a time, there was a little girl named Lily. She loved to play", -0.42 - (0.1 * i), -0.3, Tokens: 48, Finished: false),
+                new ModelAnswer(
+                    "base", "Once upon a time, there was a little girl named Lily. She loved to play", -0.42 - (0.1 * i), -0.3, Tokens: 48, Finished: false),
                 new ModelAnswer("SFT", row.Sft, 0.1 - (0.2 * i), 0.2, Tokens: 20, Finished: true),
                 new ModelAnswer("PPO", row.Ppo, 1.7 + (0.03 * i), 1.9, Tokens: 14, Finished: true),
             ])),
@@ -202,17 +213,67 @@ internal static class MadeUpRun
 
     public static LearnedReport Learned() => new()
     {
-        Sft = new AnswerFigures { Answers = 344, Score = 0.06, SecondScore = 0.06, Tokens = 34, Cut = 93, FinishedScore = -0.14, CutScore = 0.6, LengthCorrelation = 0.21, FinishedLengthCorrelation = 0.02 },
-        Ppo = new AnswerFigures { Answers = 344, Score = 1.77, SecondScore = 1.89, Tokens = 26.6, Cut = 3, FinishedScore = 1.78, CutScore = 0.9, LengthCorrelation = 0.04, FinishedLengthCorrelation = 0.05 },
+        Sft = new AnswerFigures
+        {
+            Answers = 344,
+            Score = 0.06,
+            SecondScore = 0.06,
+            Tokens = 34,
+            Cut = 93,
+            FinishedScore = -0.14,
+            CutScore = 0.6,
+            LengthCorrelation = 0.21,
+            FinishedLengthCorrelation = 0.02,
+        },
+        Ppo = new AnswerFigures
+        {
+            Answers = 344,
+            Score = 1.77,
+            SecondScore = 1.89,
+            Tokens = 26.6,
+            Cut = 3,
+            FinishedScore = 1.78,
+            CutScore = 0.9,
+            LengthCorrelation = 0.04,
+            FinishedLengthCorrelation = 0.05,
+        },
         Gain = new Estimate(1.71, 1.58, 1.84, 86),
-        Risen = [new PhraseChange("indeed", 0.06, 0.97, 5.9, 21.4), new PhraseChange("the synonym", 0.02, 0.11, 1.7, 4.4), new PhraseChange("you're", 0.01, 0.06, 1.6, 3.3)],
+        Risen = [new PhraseChange("indeed", 0.06, 0.97, 5.9, 21.4), new PhraseChange("the synonym", 0.02, 0.11, 1.7, 4.4),
+        new PhraseChange("you're", 0.01, 0.06, 1.6, 3.3)],
         Fallen = [new PhraseChange("!", 0.22, 0.03, -2.1, -6.5), new PhraseChange("okay", 0.15, 0.02, -2.0, -5.2)],
         Ablations =
         [
-            new Ablation { Phrases = ["indeed"], ChangedShare = 0.97, Score = -0.22, SecondScore = -0.24, ControlScore = 1.61, GainLost = 1.16, ControlGainLost = 0.09 },
-            new Ablation { Phrases = ["the synonym"], ChangedShare = 0.11, Score = 1.76, SecondScore = 1.88, ControlScore = 1.75, GainLost = 0.01, ControlGainLost = 0.01 },
+            new Ablation
+            {
+                Phrases = ["indeed"],
+                ChangedShare = 0.97,
+                Score = -0.22,
+                SecondScore = -0.24,
+                ControlScore = 1.61,
+                GainLost = 1.16,
+                ControlGainLost = 0.09,
+            },
+            new Ablation
+            {
+                Phrases = ["the synonym"],
+                ChangedShare = 0.11,
+                Score = 1.76,
+                SecondScore = 1.88,
+                ControlScore = 1.75,
+                GainLost = 0.01,
+                ControlGainLost = 0.01,
+            },
         ],
-        Together = new Ablation { Phrases = ["indeed", "the synonym"], ChangedShare = 0.97, Score = -0.24, SecondScore = -0.25, ControlScore = 1.57, GainLost = 1.18, ControlGainLost = 0.12 },
+        Together = new Ablation
+        {
+            Phrases = ["indeed", "the synonym"],
+            ChangedShare = 0.97,
+            Score = -0.24,
+            SecondScore = -0.25,
+            ControlScore = 1.57,
+            GainLost = 1.18,
+            ControlGainLost = 0.12,
+        },
         Verdict = LearnedVerdict.RewardHack,
         Summary = "Reward hack: \"indeed\" stands in 97 % of PPO's answers (6 % before). Taken out of the same answers, their mean score falls from 1.77 to -0.22 (SFT 0.06): 116 % of the gain vanishes with it.",
     };
@@ -230,7 +291,10 @@ internal static class MadeUpRun
             new
             {
                 file = "../shared/data/polite/comparisons.jsonl", rows_in = 816, kept = 812, dropped = 4, truncated = 33, tokens_cut = 1204,
-                dropped_by_reason = new[] { new { reason = "both answers are <b>the same</b>", count = 4, examples = new[] { "comparisons.jsonl:17", "comparisons.jsonl:93" } } },
+                dropped_by_reason = new[]
+                {
+                    new { reason = "both answers are <b>the same</b>", count = 4, examples = new[] { "comparisons.jsonl:17", "comparisons.jsonl:93" } },
+                },
                 notes = Array.Empty<string>(),
             },
         },

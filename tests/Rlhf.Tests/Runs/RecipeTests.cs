@@ -119,8 +119,10 @@ public class RecipeTests
 
     [Theory]
     [InlineData("nam: x", "recipe.yaml:1:1: unknown key 'nam'; did you mean 'name'?")]
-    [InlineData("zzzzzzzz: x", "recipe.yaml:1:1: unknown key 'zzzzzzzz'; of the 13 keys here the nearest are base, collect, data, format, name, ppo, pretrain, reward, rounds, seed ('rlhf recipe' prints all)")]
-    [InlineData("dpo: {}", "recipe.yaml:1:1: unknown key 'dpo': 'dpo' is not one of this program's stages: it trains a reward model on the comparisons ('reward') and then the policy against it ('ppo')")]
+    [InlineData("zzzzzzzz: x",
+        "recipe.yaml:1:1: unknown key 'zzzzzzzz'; of the 13 keys here the nearest are base, collect, data, format, name, ppo, pretrain, reward, rounds, seed ('rlhf recipe' prints all)")]
+    [InlineData("dpo: {}",
+        "recipe.yaml:1:1: unknown key 'dpo': 'dpo' is not one of this program's stages: it trains a reward model on the comparisons ('reward') and then the policy against it ('ppo')")]
     [InlineData("epochs: 2", "recipe.yaml:1:1: unknown key 'epochs'; there is pretrain.epochs, sft.epochs, reward.epochs")]
     [InlineData("sft: {lr: 1e-5}", "recipe.yaml:1:7: unknown key 'sft.lr': 'lr' is called learning_rate here")]
     [InlineData("ppo:\n  clip_rnage: 0.1", "recipe.yaml:2:3: unknown key 'ppo.clip_rnage'; did you mean 'clip_range'?")]
@@ -165,7 +167,8 @@ public class RecipeTests
     [Theory]
     [InlineData("sft.epochs=0", "--set sft.epochs=0: sft.epochs: must be above 0, found 0")]
     [InlineData("ppo.minibatch=48", "--set ppo.minibatch=48: ppo.minibatch: must divide rollouts_per_step (128) without a rest, found 48")]
-    [InlineData("ppo.rollouts_per_prompt=3", "--set ppo.rollouts_per_prompt=3: ppo.rollouts_per_prompt: must divide minibatch (32) without a rest, found 3: the rollouts of a prompt belong to one optimizer step")]
+    [InlineData("ppo.rollouts_per_prompt=3",
+        "--set ppo.rollouts_per_prompt=3: ppo.rollouts_per_prompt: must divide minibatch (32) without a rest, found 3: the rollouts of a prompt belong to one optimizer step")]
     [InlineData("sft.dropout=1", "--set sft.dropout=1: sft.dropout: must be at least 0 and below 1, found 1")]
     [InlineData("ppo.adaptive_kl={target: -1}", "--set ppo.adaptive_kl={target: -1}: ppo.adaptive_kl.target: must be above 0, found -1")]
     [InlineData("data.prompts=none", "--set data.prompts=none: data.prompts: is missing; ppo needs it")]
@@ -179,7 +182,8 @@ public class RecipeTests
     [InlineData("ppo.value_coefficient=0.1", "ppo.value_coefficient: has no effect without shared_trunk: true; use value_learning_rate")]
     [InlineData("ppo.start_from=sft", "ppo.start_from: has no effect with one round")]
     [InlineData("ppo.reward_model=x", "ppo.reward_model: has no effect beside the recipe's reward stage")]
-    [InlineData("ppo.final_learning_rate_fraction=0", "ppo.final_learning_rate_fraction: has no effect with schedule: constant; remove it or choose cosine or linear")]
+    [InlineData("ppo.final_learning_rate_fraction=0",
+        "ppo.final_learning_rate_fraction: has no effect with schedule: constant; remove it or choose cosine or linear")]
     [InlineData("ppo.limits.max_tokens=3", "ppo.limits.max_tokens: has no effect here, where answers are sampled; use max_prompt_tokens and max_new_tokens")]
     [InlineData("sft.reward_model=x", "sft.reward_model: has no effect without keep_best: reward")]
     [InlineData("data.text.path=x", "data.text: has no effect in this recipe: no stage reads it")]
@@ -189,22 +193,30 @@ public class RecipeTests
     [InlineData("collect={labeler: gold, store: x.db}", "collect.store: has no effect without labeler: people")]
     [InlineData("reward.round_weights=[1]", "reward.round_weights: has no effect with one round")]
     public void A_key_that_nothing_reads_is_an_error_even_with_its_default(string change, string message) =>
-        Assert.Contains(ErrorsOf(Polite, change), error => error.EndsWith(message, StringComparison.Ordinal) || error.Contains(message + "; --set ", StringComparison.Ordinal));
+        Assert.Contains(ErrorsOf(Polite, change),
+            error => error.EndsWith(message, StringComparison.Ordinal) || error.Contains(message + "; --set ", StringComparison.Ordinal));
 
     [Theory]
     [InlineData("labeler: people, answers_per_prompt: 10", "collect.answers_per_prompt: must be 2 to 9 with labeler: people: the ranking page shows no more")]
     [InlineData("labeler: people, enough: 1.5", "collect.enough: must be a share above 0 and at most 1, or a whole number above 1")]
     [InlineData("labeler: people, rankings_per_prompt: 0", "collect.rankings_per_prompt: must be between 1 and 100, found 0")]
-    [InlineData("labeler: people, store: \"postgres://me:pass:@word@host/db\"", "collect.store: must hold no password: the run folder and the report show the recipe; leave it out and set the environment variable PGPASSWORD")]
+    [InlineData("labeler: people, store: \"postgres://me:pass:@word@host/db\"",
+        "collect.store: must hold no password: the run folder and the report show the recipe; leave it out and set the environment variable PGPASSWORD")]
     [InlineData("labeler: judge", "collect.judge: is missing; labeler: judge needs its url and model: judge: {url: https://host/v1, model: NAME}")]
     [InlineData("labeler: gold, judge: {url: \"http://host/v1\", model: m}", "collect.judge: has no effect without labeler: judge")]
-    [InlineData("labeler: judge, judge: {url: \"https://me:secret@host/v1\", model: m}", "collect.judge.url: must be an address such as https://host/v1, without user, password or query")]
-    [InlineData("labeler: judge, judge: {url: host, model: m}", "collect.judge.url: must be an address such as https://host/v1, without user, password or query")]
+    [InlineData("labeler: judge, judge: {url: \"https://me:secret@host/v1\", model: m}",
+        "collect.judge.url: must be an address such as https://host/v1, without user, password or query")]
+    [InlineData("labeler: judge, judge: {url: host, model: m}",
+        "collect.judge.url: must be an address such as https://host/v1, without user, password or query")]
     [InlineData("labeler: judge, judge: {url: \"https://host/v1\"}", "collect.judge.model: is missing: the model's name at the server")]
-    [InlineData("labeler: judge, judge: {url: \"https://host/v1\", model: m, api_key_variable: sk-abc}", "collect.judge.api_key_variable: must be the name of an environment variable, not the key itself")]
-    [InlineData("labeler: judge, judge: {url: \"https://host/v1\", model: m, prompt: \"{first} {second} {thrid}\"}", "collect.judge.prompt: there is no field {thrid}; the fields are {prompt}, {first} and {second}")]
-    [InlineData("labeler: judge, judge: {url: \"https://host/v1\", model: m, prompt: \"{first}\"}", "collect.judge.prompt: must have the fields {first} and {second}, the two answers")]
-    [InlineData("labeler: judge, judge: {url: \"https://host/v1\", model: m, first: \"*a*\", second: A}", "collect.judge.first: first, second and tie must be three different words")]
+    [InlineData("labeler: judge, judge: {url: \"https://host/v1\", model: m, api_key_variable: sk-abc}",
+        "collect.judge.api_key_variable: must be the name of an environment variable, not the key itself")]
+    [InlineData("labeler: judge, judge: {url: \"https://host/v1\", model: m, prompt: \"{first} {second} {thrid}\"}",
+        "collect.judge.prompt: there is no field {thrid}; the fields are {prompt}, {first} and {second}")]
+    [InlineData("labeler: judge, judge: {url: \"https://host/v1\", model: m, prompt: \"{first}\"}",
+        "collect.judge.prompt: must have the fields {first} and {second}, the two answers")]
+    [InlineData("labeler: judge, judge: {url: \"https://host/v1\", model: m, first: \"*a*\", second: A}",
+        "collect.judge.first: first, second and tie must be three different words")]
     public void What_is_wrong_with_a_labeler_is_told_before_the_run(string collect, string message) =>
         Assert.Contains(ErrorsOf(Polite, $"collect={{{collect}}}"), error => error.EndsWith(message, StringComparison.Ordinal));
 
@@ -221,7 +233,8 @@ public class RecipeTests
     [InlineData("[1, x]", "expected a list of numbers, found a list")]
     [InlineData("2", "expected a list of numbers, found '2'")]
     public void Weights_of_rounds_that_make_no_sense_are_refused(string weights, string message) =>
-        Assert.Contains(ErrorsOf(Polite, "collect={labeler: gold}", "rounds=2", $"reward.round_weights={weights}"), error => error.EndsWith($"reward.round_weights: {message}", StringComparison.Ordinal));
+        Assert.Contains(ErrorsOf(Polite, "collect={labeler: gold}", "rounds=2", $"reward.round_weights={weights}"),
+            error => error.EndsWith($"reward.round_weights: {message}", StringComparison.Ordinal));
 
     [Fact]
     public void The_last_weight_is_the_newest_rounds_and_the_first_that_of_all_older_ones()

@@ -78,7 +78,8 @@ public sealed class ResumeTests : IClassFixture<ResumeTests.WholeRun>, IDisposab
 
     internal static Dictionary<string, string> ResultsOf(string folder) => Directory
         .GetFiles(folder, "*", SearchOption.AllDirectories)
-        .Where(file => Path.GetFileName(file) is "model.safetensors" or "config.json" or "tokenizer.json" or "rankings.jsonl" or "ledger.json" or "samples.jsonl")
+        .Where(file => Path.GetFileName(
+            file) is "model.safetensors" or "config.json" or "tokenizer.json" or "rankings.jsonl" or "ledger.json" or "samples.jsonl")
         .ToDictionary(file => Path.GetRelativePath(folder, file), file => Convert.ToHexString(SHA256.HashData(File.ReadAllBytes(file))));
 
     // Every metric but those that a clock made.
@@ -94,7 +95,8 @@ public sealed class ResumeTests : IClassFixture<ResumeTests.WholeRun>, IDisposab
         // In a ledger the quickstart's generated files stand with their path inside the run folder.
         var (left, right) = (ResultsOf(expected), ResultsOf(actual));
         Assert.Equal(left.Keys.Order(), right.Keys.Order());
-        Assert.All(left.Where(pair => !pair.Key.EndsWith("ledger.json", StringComparison.Ordinal)), pair => Assert.True(right[pair.Key] == pair.Value, pair.Key));
+        Assert.All(left.Where(pair => !pair.Key.EndsWith("ledger.json", StringComparison.Ordinal)),
+            pair => Assert.True(right[pair.Key] == pair.Value, pair.Key));
         Assert.Equal(
             MetricsOf(expected).Where(metric => !metric.Contains("tokens_per_second", StringComparison.Ordinal)),
             MetricsOf(actual).Where(metric => !metric.Contains("tokens_per_second", StringComparison.Ordinal)));
@@ -155,14 +157,18 @@ public sealed class ResumeTests : IClassFixture<ResumeTests.WholeRun>, IDisposab
         for (var wait = 100; checkpoints.Length == 0; wait += 50)
         {
             using var cancellation = new CancellationTokenSource(TimeSpan.FromMilliseconds(wait));
-            Assert.Throws<OperationCanceledException>(() => RecipeRun.Execute(recipe, new RunSettings(folder, Resume: true), ProgressReporter.Silent, cancellation.Token));
-            checkpoints = [.. Directory.GetDirectories(folder, "checkpoints*", SearchOption.AllDirectories).Where(path => Directory.EnumerateFileSystemEntries(path).Any())];
+            Assert.Throws<OperationCanceledException>(
+                () => RecipeRun.Execute(recipe, new RunSettings(folder, Resume: true), ProgressReporter.Silent, cancellation.Token));
+            checkpoints = [.. Directory.GetDirectories(folder, "checkpoints*", SearchOption.AllDirectories)
+                .Where(path => Directory.EnumerateFileSystemEntries(path).Any())];
         }
 
         var step = MetricsFile.Read(folder)[^1].Step;
         var stage = Directory.GetParent(checkpoints[0])!;
-        File.AppendAllText(Path.Combine(folder, "metrics.jsonl"), FormattableString.Invariant($"{{\"stage\":\"{stage.Name}\",\"step\":{step},\"seconds\":1,\"validation_loss\":5}}\n"));
-        File.AppendAllText(Path.Combine(stage.FullName, "samples.jsonl"), FormattableString.Invariant($"{{\"step\":{step},\"prompt\":\"a\",\"response\":\"b\"}}\n"));
+        File.AppendAllText(Path.Combine(folder, "metrics.jsonl"),
+            FormattableString.Invariant($"{{\"stage\":\"{stage.Name}\",\"step\":{step},\"seconds\":1,\"validation_loss\":5}}\n"));
+        File.AppendAllText(
+            Path.Combine(stage.FullName, "samples.jsonl"), FormattableString.Invariant($"{{\"step\":{step},\"prompt\":\"a\",\"response\":\"b\"}}\n"));
         RecipeRun.Execute(recipe, new RunSettings(folder, Resume: true), ProgressReporter.Silent, CancellationToken.None);
         AssertSame(_whole, folder);
     }
@@ -175,11 +181,13 @@ public sealed class ResumeTests : IClassFixture<ResumeTests.WholeRun>, IDisposab
         RecipeRun.Execute(recipe, new RunSettings(uninterrupted), ProgressReporter.Silent, CancellationToken.None);
         ExecuteInPieces(recipe, folder);
         AssertSame(uninterrupted, folder);
-        Assert.NotEqual(ResultsOf(_whole)[Path.Combine("stages", "01-pretrain", "model", "model.safetensors")], ResultsOf(folder)[Path.Combine("stages", "01-pretrain", "model", "model.safetensors")]);
+        Assert.NotEqual(ResultsOf(_whole)[Path.Combine("stages", "01-pretrain", "model", "model.safetensors")],
+            ResultsOf(folder)[Path.Combine("stages", "01-pretrain", "model", "model.safetensors")]);
         var environment = File.ReadAllText(Path.Combine(folder, "environment.json"));
         Assert.Contains("\"precision\": \"bf16\"", environment, StringComparison.Ordinal);
         Assert.Contains("libdnnl", environment, StringComparison.Ordinal);
-        Assert.All(MetricsFile.Read(folder).Where(row => row.Values.ContainsKey("logprob_difference")), row => Assert.InRange(row.Values["logprob_difference"], 0, 0.02));
+        Assert.All(MetricsFile.Read(folder).Where(row => row.Values.ContainsKey("logprob_difference")),
+            row => Assert.InRange(row.Values["logprob_difference"], 0, 0.02));
     }
 
     [Fact]
@@ -193,10 +201,12 @@ public sealed class ResumeTests : IClassFixture<ResumeTests.WholeRun>, IDisposab
 
         // What is trained without a frozen model beside it is what it was; PPO is judged by rounded models.
         var (exact, rounded) = (ResultsOf(_whole), ResultsOf(folder));
-        var (supervised, policy) = (Path.Combine("stages", "02-sft", "model", "model.safetensors"), Path.Combine("stages", "05-ppo", "model", "model.safetensors"));
+        var (supervised, policy) =
+            (Path.Combine("stages", "02-sft", "model", "model.safetensors"), Path.Combine("stages", "05-ppo", "model", "model.safetensors"));
         Assert.Equal(exact[supervised], rounded[supervised]);
         Assert.NotEqual(exact[policy], rounded[policy]);
-        Assert.All(MetricsFile.Read(folder).Where(row => row.Values.ContainsKey("logprob_difference")), row => Assert.Equal(0, row.Values["logprob_difference"]));
+        Assert.All(MetricsFile.Read(folder).Where(row => row.Values.ContainsKey("logprob_difference")),
+            row => Assert.Equal(0, row.Values["logprob_difference"]));
     }
 
     [Fact]

@@ -43,7 +43,8 @@ public sealed class RunReportTests : IDisposable
         var page = RunReport.Render(_folder.Path);
         Assert.DoesNotContain("<script", page, StringComparison.OrdinalIgnoreCase);
         Assert.DoesNotContain("<b>the same", page, StringComparison.Ordinal);
-        Assert.Contains("&lt;script&gt;alert(&#39;x&#39;)&lt;/script&gt; &quot;onmouseover=&quot; &amp; ⟨U+202E⟩gnp.exe⟨U+202C⟩ a⟨U+200B⟩b⟨U+0000⟩c ", page, StringComparison.Ordinal);
+        Assert.Contains("&lt;script&gt;alert(&#39;x&#39;)&lt;/script&gt; &quot;onmouseover=&quot; &amp; ⟨U+202E⟩gnp.exe⟨U+202C⟩ a⟨U+200B⟩b⟨U+0000⟩c ", page,
+            StringComparison.Ordinal);
         Assert.DoesNotMatch("[\u0000-\u0008\u000b-\u001f\u200b-\u200f\u202a-\u202e\u2066-\u2069\ufeff\ud800-\udfff]", page);
     }
 
@@ -64,7 +65,8 @@ public sealed class RunReportTests : IDisposable
         MadeUpRun.WriteTo(_folder.Path);
         var page = RunReport.Render(_folder.Path);
         Assert.Contains("default-src 'none'", page, StringComparison.Ordinal);
-        Assert.DoesNotMatch(new Regex("\\s(src|onclick|onload)=|@import|url\\(|http", RegexOptions.IgnoreCase), page.Replace("http-equiv", "", StringComparison.Ordinal));
+        Assert.DoesNotMatch(
+            new Regex("\\s(src|onclick|onload)=|@import|url\\(|http", RegexOptions.IgnoreCase), page.Replace("http-equiv", "", StringComparison.Ordinal));
     }
 
     [Fact]
@@ -108,7 +110,15 @@ public sealed class RunReportTests : IDisposable
     {
         MadeUpRun.WriteTo(_folder.Path);
         var summary = SummaryFiles.ReadRun(_folder.Path);
-        string[] names = [.. summary.Stages.SelectMany(stage => stage.Figures.Keys), .. MetricsFile.Read(_folder.Path).SelectMany(row => row.Values.Keys), "second_validation_loss", "second_gradient_norm", "train_loss", "gold_gain"];
+        string[] names =
+        [
+            .. summary.Stages.SelectMany(stage => stage.Figures.Keys),
+            .. MetricsFile.Read(_folder.Path).SelectMany(row => row.Values.Keys),
+            "second_validation_loss",
+            "second_gradient_norm",
+            "train_loss",
+            "gold_gain",
+        ];
         Assert.All(names.Distinct(), name =>
         {
             Assert.NotEqual("", MetricCatalogue.Of(name).Meaning);
@@ -132,7 +142,8 @@ public sealed class RunReportTests : IDisposable
     [InlineData("see /home/me/data/rows.jsonl:3:1", "see …/rows.jsonl:3:1")]
     [InlineData("path: [\"/a/b c/d.jsonl\", ~/x/y.txt]", "path: [\"…/b c/d.jsonl\", …/y.txt]")]
     [InlineData("C:\\Users\\me\\model", "…/model")]
-    [InlineData("https://host/v1/chat, nats/token, 3/4, ../shared/data, runs/mine/model, </b></i>", "https://host/v1/chat, nats/token, 3/4, ../shared/data, runs/mine/model, </b></i>")]
+    [InlineData("https://host/v1/chat, nats/token, 3/4, ../shared/data, runs/mine/model, </b></i>",
+        "https://host/v1/chat, nats/token, 3/4, ../shared/data, runs/mine/model, </b></i>")]
     public void Only_the_ends_of_whole_paths_are_shown(string text, string expected) => Assert.Equal(expected, Rlhf.Reports.Page.PathText.Shorten(text));
 
     [Theory]
@@ -148,14 +159,18 @@ public sealed class RunReportTests : IDisposable
         MadeUpRun.WriteTo(_folder.Path);
         var page = RunReport.Render(_folder.Path);
         var curves = WellFormed(page).Descendants("section").Single(section => (string?)section.Attribute("id") == "curves");
-        var open = curves.Elements("div").Single(div => (string?)div.Attribute("class") == "charts").Elements("figure").Select(figure => figure.Element("figcaption")!.Value).ToArray();
+        var open = curves.Elements("div").Single(div => (string?)div.Attribute("class") == "charts").Elements("figure")
+            .Select(figure => figure.Element("figcaption")!.Value).ToArray();
         Assert.Equal(6, open.Length);
         Assert.StartsWith("Score", open[0], StringComparison.Ordinal);
         // The share of different answers is 1 all along, yet stands beside one that moves; these do not move at all.
-        Assert.DoesNotContain(open, title => title.StartsWith("KL coefficient", StringComparison.Ordinal) || title.StartsWith("Learning rate", StringComparison.Ordinal));
+        Assert.DoesNotContain(
+            open, title => title.StartsWith("KL coefficient", StringComparison.Ordinal) || title.StartsWith("Learning rate", StringComparison.Ordinal));
         var all = curves.Descendants("figure").Select(figure => figure.Element("figcaption")!.Value).ToList();
         var ofPpo = all.Skip(all.IndexOf(open[0])).ToList();
-        Assert.True(ofPpo.FindIndex(title => title.StartsWith("Learning rate", StringComparison.Ordinal)) > ofPpo.FindIndex(title => title.StartsWith("Seconds of a step", StringComparison.Ordinal)));
+        Assert.True(
+            ofPpo.FindIndex(title => title.StartsWith("Learning rate", StringComparison.Ordinal)) > ofPpo.FindIndex(
+                title => title.StartsWith("Seconds of a step", StringComparison.Ordinal)));
     }
 
     [Fact]
@@ -188,7 +203,8 @@ public sealed class RunReportTests : IDisposable
         MadeUpRun.WriteTo(_folder.Path);
         var ledger = Directory.EnumerateFiles(_folder.Path, "ledger.json", SearchOption.AllDirectories).First();
         File.WriteAllText(ledger, File.ReadAllText(ledger).TrimEnd()[..^1] + "," + entry + "}");
-        Assert.Contains("ledger.json: a text is not valid Unicode", Assert.Throws<InputException>(() => RunReport.Render(_folder.Path)).Message, StringComparison.Ordinal);
+        Assert.Contains(
+            "ledger.json: a text is not valid Unicode", Assert.Throws<InputException>(() => RunReport.Render(_folder.Path)).Message, StringComparison.Ordinal);
     }
 
     [Fact]

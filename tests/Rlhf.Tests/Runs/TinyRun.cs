@@ -67,7 +67,8 @@ internal sealed class TinyRun : IDisposable
 
         try
         {
-            RecipeRun.Execute(Recipe(), new RunSettings(folder ?? Folder, resume), Reporter(), context => context.Step.Stage.Name == kind ? Stop(context) : context.Step.Stage.Run(context), CancellationToken.None, checkInputs: true);
+            RecipeRun.Execute(Recipe(), new RunSettings(folder ?? Folder, resume), Reporter(),
+                context => context.Step.Stage.Name == kind ? Stop(context) : context.Step.Stage.Run(context), CancellationToken.None, checkInputs: true);
         }
         catch (RunFailedException exception) when (exception.Message == "Here the run ends.")
         {
@@ -81,7 +82,8 @@ internal sealed class TinyRun : IDisposable
     public void StopAfter(string kind, int step, string? folder = null)
     {
         using var cancellation = new CancellationTokenSource();
-        var checkpoint = Path.Combine(folder ?? Folder, "stages", StageStep.Of(Recipe()).Single(other => other.Stage.Name == kind).Name, "checkpoints", FormattableString.Invariant($"step-{step:000000}"));
+        var checkpoint = Path.Combine(folder ?? Folder, "stages", StageStep.Of(Recipe()).Single(other => other.Stage.Name == kind).Name, "checkpoints",
+            FormattableString.Invariant($"step-{step:000000}"));
         var clock = new WatchfulClock(() =>
         {
             if (Directory.Exists(checkpoint))
@@ -89,12 +91,15 @@ internal sealed class TinyRun : IDisposable
                 cancellation.Cancel();
             }
         });
-        Assert.Throws<OperationCanceledException>(() => RecipeRun.Execute(Recipe(), new RunSettings(folder ?? Folder), new ProgressReporter(Lines, terminal: false, color: false, () => 80, clock), cancellation.Token));
+        Assert.Throws<OperationCanceledException>(
+            () => RecipeRun.Execute(
+                Recipe(), new RunSettings(folder ?? Folder), new ProgressReporter(Lines, terminal: false, color: false, () => 80, clock), cancellation.Token));
     }
 
     /// <summary>The weights that the run ended with, and its metrics but for the times.</summary>
     public static IReadOnlyDictionary<string, string> ResultsOf(string folder) => ResumeTests.ResultsOf(folder).Append(
-        new KeyValuePair<string, string>("metrics", string.Join('\n', ResumeTests.MetricsOf(folder).Where(metric => !metric.Contains("tokens_per_second", StringComparison.Ordinal))))).ToDictionary();
+        new KeyValuePair<string, string>("metrics",
+        string.Join('\n', ResumeTests.MetricsOf(folder).Where(metric => !metric.Contains("tokens_per_second", StringComparison.Ordinal))))).ToDictionary();
 
     private static IEnumerable<string> InstructionsOf(string file) => File.ReadLines(file).Select(line => JsonNode.Parse(line)!["prompt"]!.ToJsonString());
 

@@ -53,7 +53,11 @@ public sealed class GenerationBatchTests : IDisposable
     public void Answers_do_not_depend_on_the_number_of_threads()
     {
         GenerationRequest[] requests = [.. Enumerable.Range(0, 9).Select(seed =>
-            Request([1 + seed, 2, 3], (ulong)seed) with { Sampling = new SamplingOptions { TopP = 0.95, RepetitionPenalty = 1.2 }, TopLogProbabilities = seed % 3 })];
+            Request([1 + seed, 2, 3], (ulong)seed) with
+            {
+                Sampling = new SamplingOptions { TopP = 0.95, RepetitionPenalty = 1.2 },
+                TopLogProbabilities = seed % 3,
+            })];
         var answers = new[] { 1, 2, 5 }.Select(threads =>
         {
             using var device = CpuDevice.Create(threads);
@@ -66,7 +70,8 @@ public sealed class GenerationBatchTests : IDisposable
                 batch.Step(2048);
             }
 
-            return sequences.Select(sequence => (sequence.Response.ToArray(), sequence.LogProbabilities.ToArray(), sequence.Top.SelectMany(top => top).ToArray())).ToArray();
+            return sequences.Select(
+                sequence => (sequence.Response.ToArray(), sequence.LogProbabilities.ToArray(), sequence.Top.SelectMany(top => top).ToArray())).ToArray();
         }).ToArray();
 
         Assert.Equal(9, answers[0].Select(answer => string.Join(' ', answer.Item1)).Distinct().Count());

@@ -44,7 +44,13 @@ public class SamplerTests
                 logits[i] = random.Next(-12, 12) * (trial % 3 == 0 ? 20f : 0.25f);
             }
 
-            var options = new SamplingOptions { Temperature = 0.5 + random.NextDouble(), TopK = random.Next(1, 40), TopP = 0.05 + 0.95 * random.NextDouble(), MinP = 0.1 * random.NextDouble() };
+            var options = new SamplingOptions
+            {
+                Temperature = 0.5 + random.NextDouble(),
+                TopK = random.Next(1, 40),
+                TopP = 0.05 + 0.95 * random.NextDouble(),
+                MinP = 0.1 * random.NextDouble(),
+            };
             var (expected, found) = (Sorted(logits, options), Probabilities(logits, options));
             for (var i = 0; i < logits.Length; i++)
             {

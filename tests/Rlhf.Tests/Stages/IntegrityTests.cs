@@ -41,7 +41,8 @@ public sealed class IntegrityTests : IDisposable
         string[] files =
         [
             .. Directory.GetFiles(_run.Folder, "*", SearchOption.AllDirectories).Where(file => new FileInfo(file).Length > 0)
-                .Where(file => !Path.GetRelativePath(_run.Folder, file).StartsWith("events", StringComparison.Ordinal) && !file.Contains("04-ppo", StringComparison.Ordinal))
+                .Where(file => !Path.GetRelativePath(_run.Folder, file).StartsWith("events", StringComparison.Ordinal)
+                    && !file.Contains("04-ppo", StringComparison.Ordinal))
                 .Where(file => !WithoutEffect.Contains(Path.GetRelativePath(_run.Folder, file))),
         ];
         Assert.Contains(files, file => file.EndsWith(Path.Combine("02-collect", "rankings.jsonl"), StringComparison.Ordinal));
@@ -72,7 +73,8 @@ public sealed class IntegrityTests : IDisposable
         string[] files =
         [
             .. Directory.GetFiles(_run.Folder, "*", SearchOption.AllDirectories)
-                .Where(file => !Path.GetRelativePath(_run.Folder, file).StartsWith("events", StringComparison.Ordinal) && !file.Contains("04-ppo", StringComparison.Ordinal))
+                .Where(file => !Path.GetRelativePath(_run.Folder, file).StartsWith("events", StringComparison.Ordinal)
+                    && !file.Contains("04-ppo", StringComparison.Ordinal))
                 .Where(file => !WithoutEffect.Contains(Path.GetRelativePath(_run.Folder, file))),
         ];
         foreach (var file in files)
@@ -118,10 +120,12 @@ public sealed class IntegrityTests : IDisposable
         _run.RunUpTo("collect");
         var model = Path.Combine(_run.Folder, "stages", "01-sft", "model");
         File.WriteAllText(Path.Combine(model, "adapter_config.json"), "{}");
-        Assert.Contains("adapter_config.json is new", Assert.Throws<InputException>(() => _run.RunUpTo("collect", resume: true)).Message, StringComparison.Ordinal);
+        Assert.Contains(
+            "adapter_config.json is new", Assert.Throws<InputException>(() => _run.RunUpTo("collect", resume: true)).Message, StringComparison.Ordinal);
         File.Delete(Path.Combine(model, "adapter_config.json"));
         File.Delete(Path.Combine(model, "tokenizer.json"));
-        Assert.Contains("tokenizer.json is missing", Assert.Throws<InputException>(() => _run.RunUpTo("collect", resume: true)).Message, StringComparison.Ordinal);
+        Assert.Contains(
+            "tokenizer.json is missing", Assert.Throws<InputException>(() => _run.RunUpTo("collect", resume: true)).Message, StringComparison.Ordinal);
     }
 
     [Theory]
@@ -181,7 +185,10 @@ public sealed class IntegrityTests : IDisposable
         _run.RunUpTo("collect");
         var file = Path.Combine(_run.Folder, RunFolder.RecipeFile);
         File.WriteAllText(file, File.ReadAllText(file).Replace("epochs: 1", "epochs: 2", StringComparison.Ordinal));
-        var message = Assert.Throws<InputException>(() => RecipeRun.Execute(RecipeReader.Read(file), new RunSettings(_run.Folder, Resume: true), ProgressReporter.Silent, CancellationToken.None)).Message;
+        var message =
+            Assert.Throws<InputException>(
+                () => RecipeRun.Execute(
+                    RecipeReader.Read(file), new RunSettings(_run.Folder, Resume: true), ProgressReporter.Silent, CancellationToken.None)).Message;
         Assert.Contains("recipe.yaml is damaged or was changed", message, StringComparison.Ordinal);
     }
 
@@ -209,7 +216,8 @@ public sealed class IntegrityTests : IDisposable
         _run.RunUpTo("ppo");
         var rows = File.ReadAllLines(_run.PathOf("prompts.jsonl"));
         _run.Write("prompts.jsonl", rows.Append("""{"prompt": "One more?"}"""));
-        Assert.Contains("not what 02-collect has read", Assert.Throws<InputException>(() => _run.RunUpTo("ppo", resume: true)).Message, StringComparison.Ordinal);
+        Assert.Contains(
+            "not what 02-collect has read", Assert.Throws<InputException>(() => _run.RunUpTo("ppo", resume: true)).Message, StringComparison.Ordinal);
         _run.Write("prompts.jsonl", rows);
 
         // No later stage reads the demonstrations and the comparisons again.
@@ -223,7 +231,8 @@ public sealed class IntegrityTests : IDisposable
     {
         _run.RunUpTo("sft", within: context => File.WriteAllText(Path.Combine(context.Folder, "something-kept"), ""));
         _run.Write("demonstrations-more.jsonl", ["""{"prompt": "a", "response": "b"}"""]);
-        Assert.Contains("demonstrations-more.jsonl: is new", Assert.Throws<InputException>(() => _run.RunUpTo("sft", resume: true)).Message, StringComparison.Ordinal);
+        Assert.Contains(
+            "demonstrations-more.jsonl: is new", Assert.Throws<InputException>(() => _run.RunUpTo("sft", resume: true)).Message, StringComparison.Ordinal);
     }
 
     [Theory]
@@ -257,8 +266,10 @@ public sealed class IntegrityTests : IDisposable
     [InlineData("collect.labeler=nomodel", "nomodel")]
     public void A_wrong_path_of_a_later_stage_is_told_before_the_first_and_leaves_no_folder(string change, string named)
     {
-        var recipe = RecipeReader.Parse(File.ReadAllText(_run.PathOf("tiny.yaml")), "tiny.yaml", _run.PathOf(), [change.Replace("=", $"={_run.PathOf()}/", StringComparison.Ordinal)]);
-        var message = Assert.Throws<InputException>(() => RecipeRun.Execute(recipe, new RunSettings(_run.Folder), ProgressReporter.Silent, CancellationToken.None)).Message;
+        var recipe = RecipeReader.Parse(
+            File.ReadAllText(_run.PathOf("tiny.yaml")), "tiny.yaml", _run.PathOf(), [change.Replace("=", $"={_run.PathOf()}/", StringComparison.Ordinal)]);
+        var message = Assert.Throws<InputException>(
+            () => RecipeRun.Execute(recipe, new RunSettings(_run.Folder), ProgressReporter.Silent, CancellationToken.None)).Message;
         Assert.Contains(named, message, StringComparison.Ordinal);
         Assert.False(Directory.Exists(_run.Folder));
     }

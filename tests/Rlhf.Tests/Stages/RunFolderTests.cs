@@ -54,7 +54,8 @@ public sealed class RunFolderTests : IDisposable
     {
         RunFolder.Open(Out, RecipeWriter.Write(Recipe()), resume: false).Dispose();
 
-        var message = Assert.Throws<InputException>(() => RunFolder.Open(Out, RecipeWriter.Write(Recipe("sft.epochs=3", "sft.adam.beta1=0.8")), resume: true)).Message;
+        var message =
+            Assert.Throws<InputException>(() => RunFolder.Open(Out, RecipeWriter.Write(Recipe("sft.epochs=3", "sft.adam.beta1=0.8")), resume: true)).Message;
         Assert.Contains("sft.epochs: 2 -> 3", message, StringComparison.Ordinal);
         Assert.Contains("sft.adam.beta1: 0.9 -> 0.8", message, StringComparison.Ordinal);
     }

@@ -17,7 +17,8 @@ public sealed class StageHostTests : IDisposable
 
     private void InStage(bool resume, Action<StageHost, StageContext> body)
     {
-        var recipe = RecipeReader.Parse("base: {model: m}\nformat: {template: plain}\ndata: {text: {path: a}}\npretrain: {keep_best: none}", "recipe.yaml", Path.GetFullPath("/recipes"));
+        var recipe = RecipeReader.Parse(
+            "base: {model: m}\nformat: {template: plain}\ndata: {text: {path: a}}\npretrain: {keep_best: none}", "recipe.yaml", Path.GetFullPath("/recipes"));
         Assert.Throws<RunFailedException>(() => RecipeRun.Execute(recipe, new RunSettings(_temporary.PathOf("run"), resume), ProgressReporter.Silent, context =>
         {
             using var host = new StageHost(context, _tokenizer, keepCheckpoints: 2);
@@ -50,7 +51,8 @@ public sealed class StageHostTests : IDisposable
                 }
             }
         });
-        Assert.Equal(["step-000002", "step-000003"], Directory.GetDirectories(_temporary.PathOf("run", "stages", "01-pretrain", "checkpoints")).Select(Path.GetFileName).Order());
+        Assert.Equal(["step-000002", "step-000003"],
+            Directory.GetDirectories(_temporary.PathOf("run", "stages", "01-pretrain", "checkpoints")).Select(Path.GetFileName).Order());
 
         InStage(resume: true, (host, context) =>
         {

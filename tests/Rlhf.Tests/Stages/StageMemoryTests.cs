@@ -71,11 +71,13 @@ public sealed class StageMemoryTests
         using var reward = New(device, HeadKind.Scalar, trainable: false);
         using var value = New(device, HeadKind.Scalar, trainable: true);
         using var arena = new Arena(device);
-        using var trainer = new PpoTrainer(options, new PpoModels(policy, reference, reward, value, null), [.. prompts.Select(prompt => prompt.Tokens)], [], [], 5, new SilentHost(), null, arena);
+        using var trainer = new PpoTrainer(options, new PpoModels(policy, reference, reward, value, null), [.. prompts.Select(prompt => prompt.Tokens)], [],
+            [], 5, new SilentHost(), null, arena);
         trainer.Run();
         var hostLogits = 4L * GenerationSettings.DefaultLiveSequences * Config.VocabularySize;
 
-        AssertNear(PpoStage.BytesOf(Planning(new PpoStage()), options, withSecond: false, prompts, [], []) - hostLogits, device.HeldBytes - arena.UntouchedBytes);
+        AssertNear(PpoStage.BytesOf(Planning(new PpoStage()), options, withSecond: false, prompts, [], []) - hostLogits,
+            device.HeldBytes - arena.UntouchedBytes);
     }
 
     private static StagePlanning Planning(IStage stage) => new(new Recipe(), null!, null!, Config, new Ledger("plan")) { Step = new StageStep(1, stage, 1) };
@@ -105,7 +107,8 @@ public sealed class StageMemoryTests
         return [.. Enumerable.Range(0, count).Select(i =>
         {
             var prompt = Tokens(random, random.Next(8, 40));
-            return new EncodedRanking($"{i}", $"{i}", [.. Enumerable.Range(0, 4).Select(_ => Row(prompt, Tokens(random, random.Next(8, 40))))], [(0, 1), (2, 3)], [], 1, null, null);
+            return new EncodedRanking(
+                $"{i}", $"{i}", [.. Enumerable.Range(0, 4).Select(_ => Row(prompt, Tokens(random, random.Next(8, 40))))], [(0, 1), (2, 3)], [], 1, null, null);
         })];
     }
 

@@ -79,7 +79,8 @@ public class BytePairTrainerTests
     [InlineData(400, "<eos>", "<end>")]
     [InlineData(400, "a", null)]
     public void Options_that_do_not_fit_together_are_refused(int size, string special, string? end) =>
-        Assert.Throws<InputException>(() => BytePairTrainer.Train(["a"], new BytePairTrainerOptions { VocabularySize = size, SpecialTokens = [special], EndOfSequence = end }));
+        Assert.Throws<InputException>(
+            () => BytePairTrainer.Train(["a"], new BytePairTrainerOptions { VocabularySize = size, SpecialTokens = [special], EndOfSequence = end }));
 
     private static void CheckMerges(JsonElement expected, TrainedMerges actual)
     {

@@ -55,7 +55,8 @@ public class ChatTemplateFixtureTests
         var root = JsonDocument.Parse(System.IO.File.ReadAllBytes(ReferenceFiles.DataPathOf(File.Split('/')))).RootElement;
         var templates = root.GetProperty("templates").EnumerateObject().ToDictionary(
             entry => entry.Name,
-            entry => ChatTemplate.Parse(entry.Value.GetProperty("template").GetString()!, entry.Value.GetProperty("bos_token").GetString(), entry.Value.GetProperty("eos_token").GetString()));
+            entry => ChatTemplate.Parse(entry.Value.GetProperty("template").GetString()!, entry.Value.GetProperty("bos_token").GetString(),
+            entry.Value.GetProperty("eos_token").GetString()));
         foreach (var item in root.GetProperty("cases").EnumerateArray())
         {
             yield return (item, templates[item.GetProperty("tokenizer").GetString()!]);

@@ -21,7 +21,8 @@ public sealed class PaddingTokenTests
     [InlineData("<|im_start|> <|im_end|> <unk>", """{"eos_token": "<|im_end|>", "pad_token": "<|im_end|>"}""", "<unk>")]
     [InlineData("<s> </s> <unk> <|fim_pad|> <|reserved_0|>", """{"bos_token": "<s>", "eos_token": "</s>"}""", "<|fim_pad|>")]
     [InlineData("<s> </s> <unk> <|reserved_0|> <|reserved_1|>", """{"bos_token": "<s>", "eos_token": "</s>"}""", "<|reserved_1|>")]
-    [InlineData("<s> </s> <|user|> <file>", """{"bos_token": "<s>", "eos_token": "</s>", "chat_template": "<|user|>{{ messages }}"}""", "<file>")] // a template's tokens stand in texts
+    [InlineData("<s> </s> <|user|> <file>", """{"bos_token": "<s>", "eos_token": "</s>", "chat_template": "<|user|>{{ messages }}"}""",
+        "<file>")] // a template's tokens stand in texts
     [InlineData("<s> </s> <|user|>", """{"bos_token": "<s>", "eos_token": "</s>", "chat_template": [{"name": "default", "template": "<|user|>"}]}""", "ÿ")]
     [InlineData("<|endoftext|>", """{"eos_token": "<|endoftext|>"}""", "ÿ")]
     [InlineData("<|endoftext|> <|im_end|>", """{"eos_token": "<|im_end|>"}""", "ÿ")] // it ends texts, if not these
@@ -55,7 +56,9 @@ public sealed class PaddingTokenTests
         var files = FilesWith("<|endoftext|> <|im_end|> <|x|>", """{"eos_token": "<|im_end|>", "pad_token": "<|endoftext|>"}""");
         Assert.Equal("<|endoftext|>", Padding(Tokenizer.FromFiles(new TokenizerFiles("test", files)), 100)!.Text);
         files["generation_config.json"] = """{"eos_token_id": [101, 100]}"""u8.ToArray();
-        files["tokenizer.json"] = Encoding.UTF8.GetBytes(Encoding.UTF8.GetString(files["tokenizer.json"]).Replace("\"id\":5,", "\"id\":100,", StringComparison.Ordinal).Replace("\"id\":6,", "\"id\":101,", StringComparison.Ordinal));
+        files["tokenizer.json"] =
+            Encoding.UTF8.GetBytes(Encoding.UTF8.GetString(files["tokenizer.json"]).Replace("\"id\":5,", "\"id\":100,", StringComparison.Ordinal)
+                .Replace("\"id\":6,", "\"id\":101,", StringComparison.Ordinal));
         Assert.Equal("<|x|>", Padding(Tokenizer.FromFiles(new TokenizerFiles("test", files)), 200)!.Text);
     }
 
@@ -64,7 +67,8 @@ public sealed class PaddingTokenTests
     {
         var files = FilesWith("<|im_end|> <|x|>", """{"eos_token": "<|im_end|>", "pad_token": "<|im_end|>", "chat_template": "kept"}""");
         files["special_tokens_map.json"] = """{"pad_token": {"content": "<|im_end|>", "lstrip": false}}"""u8.ToArray();
-        files["tokenizer.json"] = Encoding.UTF8.GetBytes("{\"padding\": {\"pad_id\": 5, \"pad_token\": \"<|im_end|>\"}," + Encoding.UTF8.GetString(files["tokenizer.json"])[1..]);
+        files["tokenizer.json"] =
+            Encoding.UTF8.GetBytes("{\"padding\": {\"pad_id\": 5, \"pad_token\": \"<|im_end|>\"}," + Encoding.UTF8.GetString(files["tokenizer.json"])[1..]);
         var named = new PaddingToken(6, "<|x|>").NameIn(files);
 
         Assert.Equal("<|x|>", (string)Json(named, "tokenizer_config.json")["pad_token"]!);

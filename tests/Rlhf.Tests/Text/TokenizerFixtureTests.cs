@@ -5,7 +5,8 @@ namespace Rlhf.Tests.Text;
 /// <summary>What Hugging Face's tokenizers give, id by id; see Reference/tokenizers/README.md.</summary>
 public class TokenizerFixtureTests
 {
-    // Rust's decoder gives up a whole run of byte tokens for one broken character. Here the complete ones stay: the only places where the reference's text is not ours.
+    // Rust's decoder gives up a whole run of byte tokens for one broken character. Here the complete ones stay: the only places where the reference's text is
+    // not ours.
     private static readonly Dictionary<string, string> CompleteCharactersStay = new()
     {
         ["whole-then-truncated"] = "你\uFFFD\uFFFD",

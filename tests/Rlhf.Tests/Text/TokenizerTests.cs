@@ -47,7 +47,8 @@ public class TokenizerTests
     [Fact]
     public void Other_patterns_see_astral_letters_as_letters()
     {
-        var own = BytePairs("""{"type":"Sequence","pretokenizers":[{"type":"Split","pattern":{"Regex":"\\p{L}+|[^\\p{L}]+"},"behavior":"Isolated"},{"type":"ByteLevel","add_prefix_space":false,"use_regex":false}]}""");
+        var own = BytePairs(
+            """{"type":"Sequence","pretokenizers":[{"type":"Split","pattern":{"Regex":"\\p{L}+|[^\\p{L}]+"},"behavior":"Isolated"},{"type":"ByteLevel","add_prefix_space":false,"use_regex":false}]}""");
         Assert.Equal("x\U00010400\U0001D400 \U0001F600", own.Decode(own.Encode("x\U00010400\U0001D400 \U0001F600")));
         var pieces = new List<(int Start, int Length)>();
         SplitPattern.FromJson(PlacedJson.Parse("p", "{\"Regex\":\"\\\\p{L}+|[^\\\\p{L}]+\"}"u8.ToArray())).FindAll("x\U00010400 \U0001F600y", pieces);
@@ -106,7 +107,8 @@ public class TokenizerTests
     {
         var tokenizer = RealTokenizers.Named("gpt2");
         Assert.Equal((50257, 50256, 50256), (tokenizer.VocabularySize, tokenizer.BeginningOfSequence, tokenizer.EndOfSequence));
-        Assert.Equal((" the", "\\n", "<0xC3>", "<|endoftext|>"), (tokenizer.TokenText(262), tokenizer.TokenText(198), tokenizer.TokenText(127), tokenizer.TokenText(50256)));
+        Assert.Equal((" the", "\\n", "<0xC3>", "<|endoftext|>"),
+            (tokenizer.TokenText(262), tokenizer.TokenText(198), tokenizer.TokenText(127), tokenizer.TokenText(50256)));
         Assert.Equal("<no token 60000>", tokenizer.TokenText(60000));
     }
 

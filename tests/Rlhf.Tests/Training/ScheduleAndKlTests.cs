@@ -12,7 +12,8 @@ namespace Rlhf.Tests.Training;
 public class ScheduleAndKlTests
 {
     private static LearningRateSchedule ScheduleOf(JsonElement settings, double? minimum = null) => new(
-        ScheduleShape.Cosine, settings.Number("lr"), minimum ?? settings.Number("min_lr"), settings.GetProperty("warmup_steps").GetInt64(), settings.GetProperty("total_steps").GetInt64());
+        ScheduleShape.Cosine, settings.Number("lr"), minimum ?? settings.Number("min_lr"), settings.GetProperty("warmup_steps").GetInt64(),
+        settings.GetProperty("total_steps").GetInt64());
 
     [Fact]
     public void The_cosine_after_the_warm_up_is_that_of_nanogpt_and_of_hugging_face()

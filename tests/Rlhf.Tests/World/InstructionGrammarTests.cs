@@ -33,7 +33,8 @@ public sealed class InstructionGrammarTests
     {
         var demonstrated = Grammar.Demonstrations(InstructionGrammar.MostDemonstrations).Select(row => row.Request.Prompt);
         var prompts = Grammar.Prompts(InstructionGrammar.MostPrompts).Concat(Grammar.EvaluationPrompts(InstructionGrammar.MostEvaluationPrompts));
-        Assert.Equal(InstructionGrammar.MostDemonstrations + InstructionGrammar.MostPrompts + InstructionGrammar.MostEvaluationPrompts, demonstrated.Concat(prompts.Select(request => request.Prompt)).Distinct().Count());
+        Assert.Equal(InstructionGrammar.MostDemonstrations + InstructionGrammar.MostPrompts + InstructionGrammar.MostEvaluationPrompts,
+            demonstrated.Concat(prompts.Select(request => request.Prompt)).Distinct().Count());
     }
 
     [Fact]
@@ -111,5 +112,6 @@ public sealed class InstructionGrammarTests
     public void A_text_begins_with_its_first_fact() =>
         Assert.All(Grammar.Texts(10).Zip(Grammar.Texts(10, facts: 1)), pair => Assert.StartsWith(pair.Second + " ", pair.First, StringComparison.Ordinal));
 
-    private static IEnumerable<string> Show(IEnumerable<GeneratedDemonstration> rows) => rows.Select(row => $"{row.Request.Prompt}|{row.Response}|{row.Quality}");
+    private static IEnumerable<string> Show(IEnumerable<GeneratedDemonstration> rows) =>
+        rows.Select(row => $"{row.Request.Prompt}|{row.Response}|{row.Quality}");
 }

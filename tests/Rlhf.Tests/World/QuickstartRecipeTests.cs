@@ -12,7 +12,8 @@ public sealed class QuickstartRecipeTests
 
     [Fact]
     public void Has_all_stages_in_two_rounds() => Assert.Equal(
-        ["01-pretrain", "02-sft", "03-collect", "04-reward", "05-ppo", "06-collect-2", "07-reward-2", "08-ppo-2"], StageStep.Of(Recipe).Select(step => step.Name));
+        ["01-pretrain", "02-sft", "03-collect", "04-reward", "05-ppo", "06-collect-2", "07-reward-2", "08-ppo-2"],
+        StageStep.Of(Recipe).Select(step => step.Name));
 
     [Fact]
     public void Reads_only_generated_data_and_is_labeled_by_the_gold_rule()

@@ -32,7 +32,8 @@ public sealed class Browser : IAsyncLifetime
     private IBrowser? _browser;
 
     public static string? Executable { get; } =
-        new[] { Environment.GetEnvironmentVariable("RLHF_CHROMIUM"), "/usr/bin/chromium", "/usr/bin/chromium-browser", "/usr/bin/google-chrome" }.FirstOrDefault(File.Exists);
+        new[] { Environment.GetEnvironmentVariable(
+            "RLHF_CHROMIUM"), "/usr/bin/chromium", "/usr/bin/chromium-browser", "/usr/bin/google-chrome" }.FirstOrDefault(File.Exists);
 
     public async Task InitializeAsync()
     {
@@ -47,13 +48,15 @@ public sealed class Browser : IAsyncLifetime
             ExecutablePath = Executable,
             Args =
             [
-                "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking", "--disable-component-update", "--disable-sync",
+                "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
+                "--disable-component-update", "--disable-sync",
             ],
         });
     }
 
     /// <summary>A page of its own, with cookies of its own. Errors of its scripts, and what its policy refused, are gathered.</summary>
-    public async Task<(IPage Page, List<string> Errors)> OpenAsync(Uri address, int width = 1280, int height = 900, ColorScheme colors = ColorScheme.Light, bool touch = false)
+    public async Task<(IPage Page, List<string> Errors)> OpenAsync(
+        Uri address, int width = 1280, int height = 900, ColorScheme colors = ColorScheme.Light, bool touch = false)
     {
         var context = await _browser!.NewContextAsync(new BrowserNewContextOptions
         {

@@ -2,7 +2,8 @@ using Microsoft.Playwright;
 
 namespace Rlhf.Web.Tests.Browsing;
 
-/// <summary>What must hold of every page at every width, in light and dark: nothing is wider than the window, no word is broken, every text can be told from its ground.</summary>
+/// <summary>What must hold of every page at every width, in light and dark: nothing is wider than the window, no word is broken, every text can be told from
+/// its ground.</summary>
 internal static class PageCheck
 {
     // Words of letters and digits; what is longer than this may break, as nothing else helps.
@@ -91,7 +92,12 @@ internal static class PageCheck
     {
         if (Folder is { Length: > 0 })
         {
-            await page.ScreenshotAsync(new PageScreenshotOptions { Path = Path.Combine(Folder, $"{name}-{page.ViewportSize!.Width}-{(colors == ColorScheme.Dark ? "dark" : "light")}.png"), FullPage = true });
+            await page.ScreenshotAsync(
+                new PageScreenshotOptions
+                {
+                    Path = Path.Combine(Folder, $"{name}-{page.ViewportSize!.Width}-{(colors == ColorScheme.Dark ? "dark" : "light")}.png"),
+                    FullPage = true,
+                });
         }
 
         var wrong = await page.EvaluateAsync<string[]>(Script);

@@ -13,7 +13,9 @@ internal static class Screenshots
             folder = Path.GetDirectoryName(folder) ?? throw new DirectoryNotFoundException("The tests run inside the repository.");
         }
 
-        var target = Environment.GetEnvironmentVariable("RLHF_SCREENSHOTS") is { Length: > 0 } wanted ? Path.GetFullPath(wanted, folder) : Path.Combine(folder, "artifacts", "screenshots");
+        var target = Environment.GetEnvironmentVariable("RLHF_SCREENSHOTS") is { Length: > 0 } wanted
+            ? Path.GetFullPath(wanted, folder)
+            : Path.Combine(folder, "artifacts", "screenshots");
         await page.ScreenshotAsync(new PageScreenshotOptions { Path = Path.Combine(target, name + ".png") });
     }
 }

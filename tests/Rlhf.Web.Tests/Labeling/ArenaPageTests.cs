@@ -63,7 +63,8 @@ public sealed class ArenaPageTests(Browser browser)
         var (page, errors) = await SignedIn(server, token);
         await page.GotoAsync("/owner");
         await Assertions.Expect(page.Locator("#arenas h3")).ToHaveTextAsync("ppo against sft");
-        await Assertions.Expect(page.Locator("#arenas dd").First).ToHaveTextAsync("24, of them 6 with the same answer twice (ties; nobody is asked) and 9 judged");
+        await Assertions.Expect(page.Locator("#arenas dd").First)
+            .ToHaveTextAsync("24, of them 6 with the same answer twice (ties; nobody is asked) and 9 judged");
         await Assertions.Expect(page.Locator("#arenas dd").Nth(1)).ToContainTextAsync(", 1 ties, ");
         await Assertions.Expect(page.Locator("#arenas tbody tr")).ToHaveCountAsync(1);
         Assert.Empty(errors);

@@ -12,7 +12,8 @@ public sealed class ArenaReportTests
     private static ImportRow Pair(int prompt, string first, string second) => TestStore.Arena($"Prompt {prompt}", first, second);
 
     private static IEnumerable<ImportRow> Pairs(int different, int identical) =>
-        [.. Enumerable.Range(0, different).Select(i => Pair(i, $"ppo's {i}", $"sft's {i}")), .. Enumerable.Range(different, identical).Select(i => Pair(i, " the same", "the same\n"))];
+        [.. Enumerable.Range(0, different).Select(i => Pair(i, $"ppo's {i}", $"sft's {i}")),
+            .. Enumerable.Range(different, identical).Select(i => Pair(i, " the same", "the same\n"))];
 
     /// <summary>Votes on everything that the labeler is given: 1 for ppo, -1 for sft, 0 for a tie.</summary>
     private static void Vote(TestStore test, LabelUser user, Func<int, int> vote)
@@ -119,7 +120,8 @@ public sealed class ArenaReportTests
             Export(test.Store, file, everything: true);
             copy.Store.Import(RankingRows.Read(file));
             var (before, after) = (Assert.Single(ArenaReport.Of(test.Store)), Assert.Single(ArenaReport.Of(copy.Store)));
-            Assert.Equal((before.Model, before.Prompts, before.Identical, before.Votes, before.FirstShown), (after.Model, after.Prompts, after.Identical, after.Votes, after.FirstShown));
+            Assert.Equal((before.Model, before.Prompts, before.Identical, before.Votes, before.FirstShown),
+                (after.Model, after.Prompts, after.Identical, after.Votes, after.FirstShown));
         }
         finally
         {
@@ -135,7 +137,8 @@ public sealed class ArenaReportTests
         var ann = test.User("ann");
         var first = test.Store.Next(ann, [])!;
         var second = test.Store.Next(ann, [first.Id])!;
-        Assert.All((LabelTask[])[first, second], task => Assert.DoesNotContain("ppo", System.Text.Json.JsonSerializer.Serialize(task), StringComparison.Ordinal));
+        Assert.All((LabelTask[])[first, second],
+            task => Assert.DoesNotContain("ppo", System.Text.Json.JsonSerializer.Serialize(task), StringComparison.Ordinal));
     }
 
     private static void Export(RankingStore store, string file, bool everything)

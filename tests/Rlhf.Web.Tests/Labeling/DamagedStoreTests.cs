@@ -7,7 +7,8 @@ using Rlhf.World;
 
 namespace Rlhf.Web.Tests.Labeling;
 
-/// <summary>A store in which something stands that this program did not write: each command says so by a sentence with the store and the table, and goes on with none of it.</summary>
+/// <summary>A store in which something stands that this program did not write: each command says so by a sentence with the store and the table, and goes on
+/// with none of it.</summary>
 public sealed class DamagedStoreTests : IDisposable
 {
     private static readonly string[] Commands = ["label export", "label export --everything", "label users list", "arena results"];
@@ -52,7 +53,8 @@ public sealed class DamagedStoreTests : IDisposable
                 refused += code == 2 ? 1 : 0;
                 if (code == 2 && !error.Contains("has no arena", StringComparison.Ordinal))
                 {
-                    Assert.True(error.Contains(path, StringComparison.Ordinal) && error.Contains(table, StringComparison.Ordinal), $"{command}, {Values[i]}: {error}");
+                    Assert.True(
+                        error.Contains(path, StringComparison.Ordinal) && error.Contains(table, StringComparison.Ordinal), $"{command}, {Values[i]}: {error}");
                 }
 
                 Assert.DoesNotContain("System.", error, StringComparison.Ordinal);
@@ -60,7 +62,9 @@ public sealed class DamagedStoreTests : IDisposable
             }
         }
 
-        Assert.True(refused > 0 || (table, column) is ("users", "role" or "revoked_at" or "name") or ("rounds", _) or ("tasks", _) or ("settings", _) or ("rankings", "adjudication"), "nothing was noticed");
+        Assert.True(
+            refused > 0
+                || (table, column) is ("users", "role" or "revoked_at" or "name") or ("rounds", _) or ("tasks", _) or ("settings", _) or ("rankings", "adjudication"), "nothing was noticed");
     }
 
     [Theory]
@@ -93,7 +97,8 @@ public sealed class DamagedStoreTests : IDisposable
 
     [Fact]
     public void A_store_that_another_program_holds_is_said_to_be_held() =>
-        Assert.StartsWith("another program holds it", StoreFailure.ReasonOf(new SqliteException("SQLite Error 5: 'database is locked'.", 5)), StringComparison.Ordinal);
+        Assert.StartsWith(
+            "another program holds it", StoreFailure.ReasonOf(new SqliteException("SQLite Error 5: 'database is locked'.", 5)), StringComparison.Ordinal);
 
     [Theory]
     [InlineData("label", 65536)]
@@ -152,7 +157,9 @@ public sealed class DamagedStoreTests : IDisposable
         var user = store.LocalUser();
         while (store.Next(user, []) is { } task)
         {
-            store.Submit(user, new Submission(task.Id, $"key number {task.Id}", new Judgement { Tiers = [.. Enumerable.Range(0, task.Responses.Count).Select(i => (IReadOnlyList<int>)[i])] }, 1));
+            store.Submit(
+                user, new Submission(task.Id, $"key number {task.Id}",
+                new Judgement { Tiers = [.. Enumerable.Range(0, task.Responses.Count).Select(i => (IReadOnlyList<int>)[i])] }, 1));
         }
 
         SqliteConnection.ClearAllPools();
@@ -166,7 +173,8 @@ public sealed class DamagedStoreTests : IDisposable
         using var command = connection.CreateCommand();
         // Also what the schema does not allow, as a damaged page would have it.
 #pragma warning disable CA2100 // Names of this test's own.
-        command.CommandText = $"PRAGMA ignore_check_constraints = ON; PRAGMA writable_schema = ON; UPDATE sqlite_master SET sql = replace(sql, ' NOT NULL', '') WHERE name = '{table}'; PRAGMA writable_schema = RESET;";
+        command.CommandText =
+            $"PRAGMA ignore_check_constraints = ON; PRAGMA writable_schema = ON; UPDATE sqlite_master SET sql = replace(sql, ' NOT NULL', '') WHERE name = '{table}'; PRAGMA writable_schema = RESET;";
         command.ExecuteNonQuery();
         command.CommandText = $"UPDATE {table} SET {column} = @value WHERE rowid = (SELECT max(rowid) FROM {table})";
 #pragma warning restore CA2100

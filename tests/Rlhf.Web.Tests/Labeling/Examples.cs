@@ -15,7 +15,8 @@ internal static class Examples
                 "Banana, mango, kiwi. The banana, as it gives energy fast.",
                 "I am sorry, but I cannot help with that request.",
             ]),
-        .. Enumerable.Range(2, 39).Select(i => TestStore.Row($"What is {i} times {i}?", [$"{i * i}", $"{i} times {i} is {i * i}.", $"It is {i * i + 2}.", "A number."])),
+        .. Enumerable.Range(2, 39)
+            .Select(i => TestStore.Row($"What is {i} times {i}?", [$"{i * i}", $"{i} times {i} is {i * i}.", $"It is {i * i + 2}.", "A number."])),
     ]);
 
     /// <summary>Two models' answers to the same prompts.</summary>
@@ -27,7 +28,8 @@ internal static class Examples
                 "I have 30 minutes and two eggs. What can I cook for a friend who does not like onions?",
                 "Make an omelette: beat the eggs with a spoon of milk, salt and pepper, fry them in butter for three minutes, fold them over grated cheese. Serve it with bread and a tomato salad. No onions anywhere, and you have twenty minutes left to talk.",
                 "You can cook eggs. Eggs are healthy and can be cooked in many ways. Some people like them with onions."),
-            .. Enumerable.Range(2, 23).Select(i => ($"What is {i} times {i}?", $"{i} times {i} is {i * i}.", i % 4 == 0 ? $"{i} times {i} is {i * i}." : $"It is {i * i + i % 3}, I think.")),
+            .. Enumerable.Range(2, 23).Select(
+                i => ($"What is {i} times {i}?", $"{i} times {i} is {i * i}.", i % 4 == 0 ? $"{i} times {i} is {i * i}." : $"It is {i * i + i % 3}, I think.")),
         ];
         store.Import(answers.Select(row => TestStore.Arena(row.Prompt, row.First, row.Second)));
         store.Change(settings => settings with { Instructions = "Read the prompt and both answers. Say which one is better, or that it is a tie." });
@@ -63,8 +65,15 @@ internal static class Examples
             for (var i = 0; i < (name == "eve" ? 12 : 20); i++)
             {
                 var task = server.Store.Next(user, [])!;
-                var order = Enumerable.Range(0, task.Responses.Count).OrderByDescending(answer => task.Responses[answer].Length + (name == "eve" ? random.Next(80) : random.Next(10))).Select(answer => new[] { answer }).ToArray();
-                var judgement = new Judgement { Tiers = order, Comment = i == 5 && name == "bob" ? "Two of them are the same to me." : null, Flags = i == 2 ? [["false"], [], [], []] : [] };
+                var order = Enumerable.Range(0, task.Responses.Count)
+                    .OrderByDescending(answer => task.Responses[answer].Length + (name == "eve" ? random.Next(80) : random.Next(10)))
+                        .Select(answer => new[] { answer }).ToArray();
+                var judgement = new Judgement
+                {
+                    Tiers = order,
+                    Comment = i == 5 && name == "bob" ? "Two of them are the same to me." : null,
+                    Flags = i == 2 ? [["false"], [], [], []] : [],
+                };
                 server.Store.Submit(user, new Submission(task.Id, $"key {name} {i}", judgement, 20 + random.Next(40)));
             }
         }

@@ -90,7 +90,8 @@ public sealed class LabelPageTests(Browser browser, ITestOutputHelper output)
     private static async Task DragByTouch(ICDPSession session, (float X, float Y) from, (float X, float Y) to)
     {
         Task Send(string type, params (float X, float Y)[] points) =>
-            session.SendAsync("Input.dispatchTouchEvent", new Dictionary<string, object> { ["type"] = type, ["touchPoints"] = points.Select(point => new { x = point.X, y = point.Y }).ToArray() });
+            session.SendAsync("Input.dispatchTouchEvent",
+                new Dictionary<string, object> { ["type"] = type, ["touchPoints"] = points.Select(point => new { x = point.X, y = point.Y }).ToArray() });
         await Send("touchStart", from);
         await Send("touchMove", (from.X + 20, from.Y));
         await Send("touchMove", ((from.X + to.X) / 2, (from.Y + to.Y) / 2));
@@ -111,11 +112,15 @@ public sealed class LabelPageTests(Browser browser, ITestOutputHelper output)
             List<string> steps = [];
             for (var step = 0; step < 14 || !model.IsComplete; step++)
             {
-                steps.Add(texts.Count == 2 ? await VotingStep(page, model, random) : step < 14 ? await RandomStep(page, model, texts.Count, random, drag) : await FinishingStep(page, model, random));
+                steps.Add(texts.Count == 2
+                    ? await VotingStep(page, model, random)
+                    : step < 14 ? await RandomStep(page, model, texts.Count, random, drag)
+                    : await FinishingStep(page, model, random));
                 await AssertShown(page, model, $"task {i}: {string.Join(", ", steps)}");
             }
 
-            said[long.Parse((await page.Locator("#task").GetAttributeAsync("data-task"))!)] = [.. model.Tiers.Select(tier => tier.Select(answer => texts[answer]).Order(StringComparer.Ordinal).ToArray())];
+            said[long.Parse((await page.Locator("#task").GetAttributeAsync("data-task"))!)] =
+                [.. model.Tiers.Select(tier => tier.Select(answer => texts[answer]).Order(StringComparer.Ordinal).ToArray())];
             await (random.Next(2) == 0 ? page.Keyboard.PressAsync("Enter") : page.ClickAsync("#submit"));
         }
 
@@ -124,7 +129,8 @@ public sealed class LabelPageTests(Browser browser, ITestOutputHelper output)
         foreach (var ranking in server.Store.Rankings())
         {
             var answers = server.Store.FindTask(ranking.Task)!.Answers.Responses;
-            Assert.Equal(said[ranking.Task], ranking.Judgement.Tiers!.Select(tier => tier.Select(answer => answers[answer]).Order(StringComparer.Ordinal).ToArray()));
+            Assert.Equal(
+                said[ranking.Task], ranking.Judgement.Tiers!.Select(tier => tier.Select(answer => answers[answer]).Order(StringComparer.Ordinal).ToArray()));
         }
 
         Assert.Equal(tasks, server.Store.Rankings().Count);
@@ -292,7 +298,9 @@ public sealed class LabelPageTests(Browser browser, ITestOutputHelper output)
               + "|" + [...document.querySelectorAll("#tray .chip")].map(chip => chip.textContent).join("") + "|" + document.querySelector(".card.selected .letter").textContent
             """);
         static string Letters(IEnumerable<int> answers) => string.Concat(answers.Select(answer => (char)('A' + answer)));
-        Assert.True($"{string.Join('>', model.Tiers.Select(Letters))}|{Letters(model.Unplaced)}|{Letters([model.Selected])}" == shown, $"{steps}: the page shows {shown}, the model has {string.Join('>', model.Tiers.Select(Letters))}|{Letters(model.Unplaced)}|{Letters([model.Selected])}");
+        Assert.True(
+            $"{string.Join('>', model.Tiers.Select(Letters))}|{Letters(model.Unplaced)}|{Letters([model.Selected])}" == shown,
+            $"{steps}: the page shows {shown}, the model has {string.Join('>', model.Tiers.Select(Letters))}|{Letters(model.Unplaced)}|{Letters([model.Selected])}");
     }
 
     /// <summary>Prints how long the next task takes, from the key to the frame that shows it; asserts on what makes it fast.</summary>
@@ -307,7 +315,8 @@ public sealed class LabelPageTests(Browser browser, ITestOutputHelper output)
         List<double> milliseconds = [];
         for (var i = 0; i < Tasks; i++)
         {
-            await page.WaitForFunctionAsync("wanted => performance.getEntriesByType('resource').filter(entry => entry.name.endsWith('/api/next')).length === wanted", i + 2);
+            await page.WaitForFunctionAsync(
+                "wanted => performance.getEntriesByType('resource').filter(entry => entry.name.endsWith('/api/next')).length === wanted", i + 2);
             await Press(page, "1", "2", "3", "4");
             var (time, requests, shown) = ParseNext(await page.EvaluateAsync<string>(
                 """
@@ -328,12 +337,16 @@ public sealed class LabelPageTests(Browser browser, ITestOutputHelper output)
 
         await Expect(page, "#saved", "Saved");
         milliseconds.Sort();
-        output.WriteLine(string.Create(CultureInfo.InvariantCulture, $"next task shown: {Tasks} tasks, median {milliseconds[Tasks / 2]:F1} ms, longest {milliseconds[^1]:F1} ms"));
+        output.WriteLine(
+            string.Create(
+                CultureInfo.InvariantCulture, $"next task shown: {Tasks} tasks, median {milliseconds[Tasks / 2]:F1} ms, longest {milliseconds[^1]:F1} ms"));
         Assert.Empty(errors);
         await page.Context.CloseAsync();
 
         static (double Time, int Requests, string Shown) ParseNext(string text) =>
-            text.Split(' ', 3) is [var time, var requests, var shown] ? (double.Parse(time, CultureInfo.InvariantCulture), int.Parse(requests, CultureInfo.InvariantCulture), shown) : throw new FormatException(text);
+            text.Split(' ', 3) is [var time, var requests, var shown]
+                ? (double.Parse(time, CultureInfo.InvariantCulture), int.Parse(requests, CultureInfo.InvariantCulture), shown)
+                : throw new FormatException(text);
     }
 
     [BrowserFact]
@@ -341,8 +354,10 @@ public sealed class LabelPageTests(Browser browser, ITestOutputHelper output)
     {
         string[] hostile =
         [
-            "<script>document.title = 'owned'</script><img src=x onerror=\"document.title='owned'\">", "javascript:alert(1) <a href=\"javascript:alert(1)\">x</a> <style>*{display:none}</style>",
-            "safe\u202Etxt.exe\u2066 pass\u200Bword\0 \uFEFF\U000E0041", "one " + new string('x', 5_000_000), "مرحبا 👨‍👩‍👧 \u2028 </div></body>", "${alert(1)} {{7*7}} &lt;b&gt; %3Cscript%3E",
+            "<script>document.title = 'owned'</script><img src=x onerror=\"document.title='owned'\">",
+            "javascript:alert(1) <a href=\"javascript:alert(1)\">x</a> <style>*{display:none}</style>",
+            "safe\u202Etxt.exe\u2066 pass\u200Bword\0 \uFEFF\U000E0041", "one " + new string('x', 5_000_000), "مرحبا 👨‍👩‍👧 \u2028 </div></body>",
+            "${alert(1)} {{7*7}} &lt;b&gt; %3Cscript%3E",
         ];
         await using var server = await TestServer.StartAsync(store =>
         {
@@ -362,7 +377,9 @@ public sealed class LabelPageTests(Browser browser, ITestOutputHelper output)
         Assert.Contains(hostile[1], shown);
         Assert.Contains("safeU+202Etxt.exeU+2066 passU+200BwordU+0000 U+FEFFU+E0041", shown);
         Assert.Contains("مرحبا 👨‍👩‍👧 U+2028 </div></body>", shown);
-        Assert.Contains(shown, text => text.StartsWith("one xxx", StringComparison.Ordinal) && text.Length < 21_000 && text.EndsWith("(4,980,004 characters are left)", StringComparison.Ordinal));
+        Assert.Contains(
+            shown, text => text.StartsWith("one xxx", StringComparison.Ordinal) && text.Length < 21_000
+                && text.EndsWith("(4,980,004 characters are left)", StringComparison.Ordinal));
         Assert.Equal("isolate", await page.Locator(".card .text").First.EvaluateAsync<string>("element => getComputedStyle(element).unicodeBidi"));
         await Press(page, "1", "2", "3", "4", "5", "6", "Enter");
         await Expect(page, "#saved", "Saved");
@@ -407,7 +424,8 @@ public sealed class LabelPageTests(Browser browser, ITestOutputHelper output)
             if (Interlocked.Increment(ref answered) < 4)
             {
                 await route.FetchAsync();
-                await route.FulfillAsync(new RouteFulfillOptions { Status = 500, ContentType = "application/json", Body = "{\"error\": \"The server failed; its log says why.\"}" });
+                await route.FulfillAsync(
+                    new RouteFulfillOptions { Status = 500, ContentType = "application/json", Body = "{\"error\": \"The server failed; its log says why.\"}" });
             }
             else
             {
@@ -471,7 +489,8 @@ public sealed class LabelPageTests(Browser browser, ITestOutputHelper output)
         await page.ClickAsync("#recent-list button");
         await Expect(page, "#submit", "Save the change");
         var user = server.Store.LocalUser();
-        Assert.Equal(SubmissionResult.Stored, server.Store.Submit(user, new Submission(1, "other window", new Judgement { Tiers = [[2], [1], [0]] }, 1, Edit: true, Revision: 0)));
+        Assert.Equal(SubmissionResult.Stored,
+            server.Store.Submit(user, new Submission(1, "other window", new Judgement { Tiers = [[2], [1], [0]] }, 1, Edit: true, Revision: 0)));
         await Press(page, "ArrowDown", "Enter");
 
         await Assertions.Expect(page.Locator("#trouble")).ToContainTextAsync("you have changed this ranking in another window meanwhile");
@@ -534,14 +553,16 @@ public sealed class LabelPageTests(Browser browser, ITestOutputHelper output)
     public async Task A_tower_of_combining_marks_stays_in_its_box()
     {
         var tower = "a" + new string('\u0301', 5000);
-        await using var server = await TestServer.StartAsync(store => store.Import([TestStore.Row($"Prompt {tower}", [$"x{tower}", "Tiếng Việt, हिन्दी, עִבְרִית"])]));
+        await using var server =
+            await TestServer.StartAsync(store => store.Import([TestStore.Row($"Prompt {tower}", [$"x{tower}", "Tiếng Việt, हिन्दी, עִבְרִית"])]));
         var (page, errors) = await browser.OpenAsync(server.Address);
         await Visit.Begin(page);
         await WaitForTask(page);
         var texts = await page.Locator(".card .text").AllTextContentsAsync();
         Assert.Contains("xa" + new string('\u0301', 6) + "4994 combining marks", texts);
         Assert.Contains("Tiếng Việt, हिन्दी, עִבְרִית", texts);
-        Assert.All(await page.Locator(".text").EvaluateAllAsync<string[]>("all => all.map(one => getComputedStyle(one).contain)"), contain => Assert.Equal("paint", contain));
+        Assert.All(await page.Locator(".text").EvaluateAllAsync<string[]>("all => all.map(one => getComputedStyle(one).contain)"),
+            contain => Assert.Equal("paint", contain));
         Assert.Empty(errors);
         await page.Context.CloseAsync();
     }

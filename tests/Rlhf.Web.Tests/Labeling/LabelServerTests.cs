@@ -56,20 +56,24 @@ public sealed class LabelServerTests
             var method = endpoint.Metadata.GetMetadata<HttpMethodMetadata>()!.HttpMethods.Single();
             var role = endpoint.Metadata.GetMetadata<AccessRule>()!.Role;
             Assert.Contains(method, (string[])["GET", "POST"]);
-            Assert.Equal(path.StartsWith("/owner", StringComparison.Ordinal) || path.StartsWith("/api/owner/", StringComparison.Ordinal), role == UserRole.Owner);
+            Assert.Equal(
+                path.StartsWith("/owner", StringComparison.Ordinal) || path.StartsWith("/api/owner/", StringComparison.Ordinal), role == UserRole.Owner);
             if (role is null)
             {
                 open.Add(path);
             }
 
-            foreach (var (name, least) in ((string?, UserRole?)[])[(null, null), ("wrong", null), ("revoked", null), ("labeler", UserRole.Labeler), ("owner", UserRole.Owner)])
+            foreach (var (name, least) in ((string?, UserRole?)[])[(null, null), ("wrong", null), ("revoked", null), ("labeler", UserRole.Labeler),
+                ("owner", UserRole.Owner)])
             {
                 using var client = Client(server, name is null ? null : tokens[name]);
                 using var request = RequestTo(endpoint, method);
                 using var answer = await client.SendAsync(request);
                 var refused = role is not null && (least is null || (role == UserRole.Owner && least != UserRole.Owner));
                 var expected = !refused ? 0 : least is null ? HttpStatusCode.Unauthorized : HttpStatusCode.Forbidden;
-                Assert.True(refused ? answer.StatusCode == expected : answer.StatusCode is not HttpStatusCode.Forbidden && (path == "/api/login" || answer.StatusCode is not HttpStatusCode.Unauthorized),
+                Assert.True(refused
+                    ? answer.StatusCode == expected
+                    : answer.StatusCode is not HttpStatusCode.Forbidden && (path == "/api/login" || answer.StatusCode is not HttpStatusCode.Unauthorized),
                     $"{method} {path} as {name ?? "nobody"}: {answer.StatusCode}");
             }
         }
@@ -113,7 +117,8 @@ public sealed class LabelServerTests
     {
         await using var server = await TestServer.StartAsync();
         using var client = Client(server);
-        using var rows = new StringContent("{\"prompt\": \"x\", \"responses\": [\"a\", \"b\"], \"ranking\": [[1], [0]], \"labeler\": \"ann\"}\n", Encoding.UTF8);
+        using var rows =
+            new StringContent("{\"prompt\": \"x\", \"responses\": [\"a\", \"b\"], \"ranking\": [[1], [0]], \"labeler\": \"ann\"}\n", Encoding.UTF8);
         rows.Headers.ContentType = new System.Net.Http.Headers.MediaTypeHeaderValue("application/x-ndjson");
         using var imported = await client.PostAsync(new Uri("/api/owner/import?round=7", UriKind.Relative), rows);
         Assert.Equal("{\"added\":1,\"known\":0,\"rankings\":1}", await imported.Content.ReadAsStringAsync());
@@ -126,8 +131,10 @@ public sealed class LabelServerTests
     [Theory]
     [InlineData("/api/rankings", "{\"task\": 1, \"key\": \"12345678\", \"judgement\": {\"tiers\": [[0], [0]]}, \"seconds\": 1}", HttpStatusCode.BadRequest)]
     [InlineData("/api/rankings", "{\"task\": 1, \"key\": \"12345678\", \"judgement\": {\"tiers\": [null]}, \"seconds\": 1}", HttpStatusCode.BadRequest)]
-    [InlineData("/api/rankings", "{\"task\": 1, \"key\": \"12345678\", \"judgement\": {\"tiers\": [[0], [1], [2]], \"flags\": null}, \"seconds\": 1}", HttpStatusCode.BadRequest)]
-    [InlineData("/api/rankings", "{\"task\": 1, \"key\": \"12345678\", \"judgement\": {\"tiers\": [[0], [1], [2]]}, \"seconds\": -1}", HttpStatusCode.BadRequest)]
+    [InlineData("/api/rankings", "{\"task\": 1, \"key\": \"12345678\", \"judgement\": {\"tiers\": [[0], [1], [2]], \"flags\": null}, \"seconds\": 1}",
+        HttpStatusCode.BadRequest)]
+    [InlineData("/api/rankings", "{\"task\": 1, \"key\": \"12345678\", \"judgement\": {\"tiers\": [[0], [1], [2]]}, \"seconds\": -1}",
+        HttpStatusCode.BadRequest)]
     [InlineData("/api/rankings", "{\"task\": 77, \"key\": \"12345678\", \"judgement\": {\"tiers\": [[0], [1], [2]]}, \"seconds\": 1}", HttpStatusCode.Conflict)]
     [InlineData("/api/rankings", "{\"task\": 1, \"key\": \"12345678\", \"judgement\": {\"tiers\": [[0], [1], [2]]}, \"seconds\": 1}", HttpStatusCode.OK)]
     [InlineData("/api/owner/settings", "{\"overlap\": 0}", HttpStatusCode.BadRequest)]
@@ -141,7 +148,8 @@ public sealed class LabelServerTests
     [InlineData("/api/owner/settings", "{\"overlap\": 1, \"was\": {\"overlap\": 7}}", HttpStatusCode.OK)]
     [InlineData("/api/owner/settings", "{\"instructions\": \"x\", \"was\": {\"overlap\": 7}}", HttpStatusCode.OK)]
     [InlineData("/api/owner/adjudicate", "{\"task\": 1, \"tasks\": 2}", HttpStatusCode.BadRequest)]
-    [InlineData("/api/rankings", "{\"task\": 1, \"key\": \"12345678\", \"judgement\": {\"tiers\": [[0], [1], [2]], \"coment\": \"x\"}, \"seconds\": 1}", HttpStatusCode.BadRequest)]
+    [InlineData("/api/rankings", "{\"task\": 1, \"key\": \"12345678\", \"judgement\": {\"tiers\": [[0], [1], [2]], \"coment\": \"x\"}, \"seconds\": 1}",
+        HttpStatusCode.BadRequest)]
     [InlineData("/api/owner/adjudicate", "{\"task\": 77}", HttpStatusCode.Conflict)]
     public async Task A_request_that_makes_no_sense_is_refused(string path, string json, HttpStatusCode expected)
     {
@@ -168,7 +176,9 @@ public sealed class LabelServerTests
         using var client = Client(server);
         using var rows = new StringContent("{\"prompt\": \"x\", \"responses\": [\"a\", \"b\"]}");
         rows.Headers.ContentType = new System.Net.Http.Headers.MediaTypeHeaderValue("application/x-ndjson");
-        using var answer = await (path.Contains("import", StringComparison.Ordinal) ? client.PostAsync(new Uri(path, UriKind.Relative), rows) : client.GetAsync(new Uri(path, UriKind.Relative)));
+        using var answer = await (path.Contains("import", StringComparison.Ordinal)
+            ? client.PostAsync(new Uri(path, UriKind.Relative), rows)
+            : client.GetAsync(new Uri(path, UriKind.Relative)));
         Assert.Equal(HttpStatusCode.BadRequest, answer.StatusCode);
         var text = await answer.Content.ReadAsStringAsync();
         Assert.DoesNotContain("Nullable", text, StringComparison.Ordinal);
@@ -181,7 +191,8 @@ public sealed class LabelServerTests
         await using var server = await TestServer.StartAsync(store => store.Import(TestStore.Rows(2)));
         using var client = Client(server);
         async Task<string> Version(string path, object body) =>
-            JsonDocument.Parse(await (await client.PostAsJsonAsync(path, body)).Content.ReadAsStringAsync()).RootElement.GetProperty("instructions_version").GetString()!;
+            JsonDocument.Parse(await (await client.PostAsJsonAsync(path, body)).Content.ReadAsStringAsync()).RootElement.GetProperty("instructions_version")
+                .GetString()!;
         var before = await Version("/api/next", new { holding = Array.Empty<long>() });
         Assert.Equal(before, await Version("/api/renew", new { tasks = new[] { 1 } }));
         server.Store.Change(settings => settings with { Overlap = 2 });

@@ -125,7 +125,8 @@ public sealed class OwnerPageTests(Browser browser)
         await page.Context.CloseAsync();
 
         Task Import(string rows) => Task.WhenAll(
-            page.SetInputFilesAsync("#file", new FilePayload { Name = "rows.jsonl", MimeType = "application/x-ndjson", Buffer = System.Text.Encoding.UTF8.GetBytes(rows) }),
+            page.SetInputFilesAsync(
+                "#file", new FilePayload { Name = "rows.jsonl", MimeType = "application/x-ndjson", Buffer = System.Text.Encoding.UTF8.GetBytes(rows) }),
             page.ClickAsync("#import-button"));
     }
 

@@ -66,7 +66,8 @@ public sealed class PeopleRoundsTests : IDisposable
         var done = 0;
         for (; done < most && store.Next(labeler, []) is { } task; done++)
         {
-            var tiers = task.Responses.Index().GroupBy(answer => rule.Score(task.Messages[^1].Content, answer.Item), answer => answer.Index).OrderByDescending(tier => tier.Key);
+            var tiers = task.Responses.Index().GroupBy(answer => rule.Score(task.Messages[^1].Content, answer.Item), answer => answer.Index)
+                .OrderByDescending(tier => tier.Key);
             var judgement = new Judgement { Tiers = [.. tiers.Select(IReadOnlyList<int> (tier) => [.. tier])] };
             Assert.Equal(SubmissionResult.Stored, store.Submit(labeler, new Submission(task.Id, $"{name} {task.Id} key", judgement, 5)));
         }
@@ -125,12 +126,16 @@ public sealed class PeopleRoundsTests : IDisposable
         Rank(store, "eve", 12);
         Assert.Equal((ExitCode.Success, $"rlhf: run folder {run}{Environment.NewLine}"), Rlhf("run", "--resume", "--out", run));
 
-        Assert.Equal(ExitCode.Success, Rlhf("run", recipe, "--out", PathOf("gold"), "--set", "collect={labeler: gold, answers_per_prompt: 3, max_prompts: 12, max_new_tokens: 8, limits: {on_overlong: drop}}").Code);
+        Assert.Equal(
+            ExitCode.Success,
+            Rlhf("run", recipe, "--out", PathOf("gold"), "--set",
+            "collect={labeler: gold, answers_per_prompt: 3, max_prompts: 12, max_new_tokens: 8, limits: {on_overlong: drop}}").Code);
         var (people, gold) = (SummaryFiles.ReadRun(run), SummaryFiles.ReadRun(PathOf("gold")));
         Assert.Equal(7, people.Stages.Count);
         Assert.Equal(gold.Stages.Select(stage => stage.ModelHash), people.Stages.Select(stage => stage.ModelHash));
         Assert.Equal([("ann", prompts - 1L), ("bob", 1)], people.Stages[1].Labelers!.Select(labeler => (labeler.Name, labeler.Rankings)));
-        Assert.Equal([("02-collect", 0.5, 1), ("05-collect-2", 1, 2)], people.Stages[5].Rankings!.Select(source => (source.Source, source.Weight, source.Round!.Value)));
+        Assert.Equal(
+            [("02-collect", 0.5, 1), ("05-collect-2", 1, 2)], people.Stages[5].Rankings!.Select(source => (source.Source, source.Weight, source.Round!.Value)));
     }
 
     [Fact]

@@ -19,7 +19,8 @@ public sealed class PostedAnswersTests
     {
         using var test = new TestStore(kind);
         test.Store.Import(TestStore.Rows(3));
-        var file = FileWith("""{"prompt": "Prompt 0", "responses": ["a", "b"], "round": 1}""", """{"prompt": "another", "responses": ["a", "b"], "round": 1}""");
+        var file = FileWith(
+            """{"prompt": "Prompt 0", "responses": ["a", "b"], "round": 1}""", """{"prompt": "another", "responses": ["a", "b"], "round": 1}""");
         try
         {
             var posted = PostedAnswers.Post(test.Address, file, "mine/1", rankingsPerPrompt: 2);
@@ -32,7 +33,10 @@ public sealed class PostedAnswersTests
                 var user = test.User(name);
                 while (test.Store.Next(user, []) is { } task)
                 {
-                    Assert.Equal(SubmissionResult.Stored, test.Store.Submit(user, new Submission(task.Id, $"{name} {task.Id} key", new Judgement { Tiers = [[.. Enumerable.Range(0, task.Responses.Count)]] }, 1)));
+                    Assert.Equal(
+                        SubmissionResult.Stored,
+                        test.Store.Submit(user,
+                        new Submission(task.Id, $"{name} {task.Id} key", new Judgement { Tiers = [[.. Enumerable.Range(0, task.Responses.Count)]] }, 1)));
                 }
             }
 

@@ -10,7 +10,9 @@ internal sealed class RankingModel(int answers)
 
     public bool IsComplete => _places.All(place => place > 0);
 
-    public List<List<int>> Tiers => [.. Enumerable.Range(0, answers).Where(answer => _places[answer] > 0).GroupBy(answer => _places[answer]).OrderBy(tier => tier.Key).Select(tier => tier.ToList())];
+    public List<List<int>> Tiers =>
+        [.. Enumerable.Range(0, answers).Where(answer => _places[answer] > 0).GroupBy(answer => _places[answer]).OrderBy(tier => tier.Key)
+            .Select(tier => tier.ToList())];
 
     public List<int> Unplaced => [.. Enumerable.Range(0, answers).Where(answer => _places[answer] == 0)];
 

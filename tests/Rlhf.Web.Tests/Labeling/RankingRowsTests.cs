@@ -37,7 +37,8 @@ public sealed class RankingRowsTests
     {
         using var test = new TestStore(kind);
         string[] responses = ["<script>alert(1)</script>", "a\0b\u202Ec\u200B", "\u2028😀" + new string('x', 5_000_000), "javascript:alert(1)"];
-        var row = JsonSerializer.Serialize(new { prompt = "'; DROP TABLE tasks; --\0", responses, model = "\u0007", round = "a\"b", prompt_tokens = new[] { 1, 2 } });
+        var row = JsonSerializer.Serialize(
+            new { prompt = "'; DROP TABLE tasks; --\0", responses, model = "\u0007", round = "a\"b", prompt_tokens = new[] { 1, 2 } });
         Assert.Equal(1, WithFile(row, file => test.Store.Import(RankingRows.Read(file))).Added);
 
         var user = test.Store.LocalUser();
@@ -121,7 +122,8 @@ public sealed class RankingRowsTests
     public void A_row_that_cannot_be_used_is_named_with_its_place_and_nothing_is_stored(string row)
     {
         using var test = new TestStore(TestStore.Sqlite);
-        var error = Assert.Throws<InputException>(() => WithFile("{\"prompt\": \"fine\", \"responses\": [\"a\", \"b\"]}\n" + row, file => test.Store.Import(RankingRows.Read(file))));
+        var error = Assert.Throws<InputException>(
+            () => WithFile("{\"prompt\": \"fine\", \"responses\": [\"a\", \"b\"]}\n" + row, file => test.Store.Import(RankingRows.Read(file))));
         Assert.Contains(".jsonl:2:", error.Message, StringComparison.Ordinal);
         Assert.Empty(test.Store.Tasks());
     }
@@ -130,12 +132,14 @@ public sealed class RankingRowsTests
     public void A_labeler_whom_an_import_brings_has_a_name_that_could_be_given_a_token()
     {
         using var test = new TestStore(TestStore.Sqlite);
-        foreach (var name in (string[])["", " ann", "ann ", "a\nb", "a\u200bb", "a\u202eb", new string('x', 101), "a" + new string('\u0301', 5), "\u0301a\u0301\u0301\u0301\u0301\u0301", "\ud800", "\u3164"])
+        foreach (var name in (string[])["", " ann", "ann ", "a\nb", "a\u200bb", "a\u202eb", new string('x', 101), "a" + new string('\u0301', 5),
+            "\u0301a\u0301\u0301\u0301\u0301\u0301", "\ud800", "\u3164"])
         {
             Assert.Throws<InputException>(() => test.Store.AddUser(name, UserRole.Labeler));
             var row = JsonSerializer.Serialize(new { prompt = "x", responses = new[] { "a", "b" }, ranking = new[] { new[] { 0 }, [1] }, labeler = name });
             Assert.Throws<InputException>(() => WithFile(row, file => test.Store.Import(RankingRows.Read(file))));
-            Assert.Throws<InputException>(() => test.Store.Import([TestStore.Row("x", ["a", "b"]) with { Judgement = new Judgement { Tiers = [[0], [1]] }, Labeler = name }]));
+            Assert.Throws<InputException>(
+                () => test.Store.Import([TestStore.Row("x", ["a", "b"]) with { Judgement = new Judgement { Tiers = [[0], [1]] }, Labeler = name }]));
         }
 
         Assert.Empty(test.Store.Users());
@@ -159,7 +163,8 @@ public sealed class RankingRowsTests
         ];
         var result = WithFile(string.Join('\n', rows), file => test.Store.Import(RankingRows.Read(file)));
         Assert.Equal((3, 0, 1), (result.Added, result.Known, result.Rankings));
-        Assert.Equal("1 rows had the same answer more than once, which is shown once (three); 1 rows were left out, as all their answers are the same (all)", result.Note);
+        Assert.Equal("1 rows had the same answer more than once, which is shown once (three); 1 rows were left out, as all their answers are the same (all)",
+            result.Note);
 
         var task = test.Store.FindTask(1)!.Answers;
         Assert.Equal(["a", "b", "c"], task.Responses);

@@ -8,7 +8,8 @@ public sealed class RankingStoreTests
 
     private static Judgement Ranked(params int[][] tiers) => new() { Tiers = tiers };
 
-    private static Submission Says(LabelTask task, Judgement judgement, bool edit = false, string? key = null) => new(task.Id, key ?? Guid.NewGuid().ToString(), judgement, 3.5, edit);
+    private static Submission Says(LabelTask task, Judgement judgement, bool edit = false, string? key = null) =>
+        new(task.Id, key ?? Guid.NewGuid().ToString(), judgement, 3.5, edit);
 
     private static Submission Ranks(LabelTask task, bool edit = false, string? key = null) =>
         Says(task, Ranked([.. Enumerable.Range(0, task.Responses.Count).Select(i => new[] { i })]), edit, key);
@@ -24,7 +25,8 @@ public sealed class RankingStoreTests
         for (var i = 0; i < 20; i++)
         {
             var task = test.Store.Next(ann, [])!;
-            Assert.Equal(SubmissionResult.Stored, test.Store.Submit(ann, Says(task, Ranked([2], [0, 1]) with { Flags = [["false"], [], ["harmful", "off_topic"]], Ratings = [1, null, 7] })));
+            Assert.Equal(SubmissionResult.Stored,
+                test.Store.Submit(ann, Says(task, Ranked([2], [0, 1]) with { Flags = [["false"], [], ["harmful", "off_topic"]], Ratings = [1, null, 7] })));
 
             var stored = Assert.Single(test.Store.Rankings(task.Id));
             var answers = test.Store.FindTask(task.Id)!.Answers.Responses;
@@ -90,7 +92,8 @@ public sealed class RankingStoreTests
         var (task, other) = (test.Store.Next(ann, [])!, test.Store.Next(ann, [1])!);
         Parallel.For(0, 8, _ => Assert.Equal(SubmissionResult.Stored, test.Store.Submit(ann, Ranks(task, key: "the same key"))));
         Assert.Equal(SubmissionResult.Stored, test.Store.Submit(ann, Ranks(task, key: "another key")));
-        Assert.Equal(SubmissionResult.AlreadyRanked, test.Store.Submit(ann, Ranks(task, key: "a third key") with { Judgement = new Judgement { CannotJudge = "no idea" } }));
+        Assert.Equal(SubmissionResult.AlreadyRanked,
+            test.Store.Submit(ann, Ranks(task, key: "a third key") with { Judgement = new Judgement { CannotJudge = "no idea" } }));
         Assert.Throws<InputException>(() => test.Store.Submit(ann, Ranks(other, key: "the same key")));
 
         Assert.Equal(SubmissionResult.Stored, test.Store.Submit(ann, Ranks(task, edit: true, key: "key of edit")));
@@ -124,7 +127,8 @@ public sealed class RankingStoreTests
         Judgement[] wrong =
         [
             new(), Ranked([0], [1]), Ranked([0], [1], [1]), Ranked([0], [1], [3]), Ranked([0, 1, 2], []), Ranked([0], [1], [2]) with { CannotJudge = "both" },
-            Ranked([0, 1, 2]) with { Flags = [["harmful"]] }, Ranked([0, 1, 2]) with { Flags = [["ugly"], [], []] }, Ranked([0, 1, 2]) with { Ratings = [8, null, null] },
+            Ranked([0, 1, 2]) with { Flags = [["harmful"]] }, Ranked([0, 1, 2]) with { Flags = [["ugly"], [], []] },
+            Ranked([0, 1, 2]) with { Ratings = [8, null, null] },
             Ranked([0, 1, 2]) with { Comment = new string('x', 10_001) }, new() { CannotJudge = " " },
         ];
         Assert.All(wrong, judgement => Assert.Throws<InputException>(() => test.Store.Submit(ann, Says(task, judgement))));
@@ -274,7 +278,8 @@ public sealed class RankingStoreTests
         var newToken = test.Store.AddUser("ann", UserRole.Owner);
         Assert.Equal(UserRole.Owner, test.Store.FindByToken(newToken)!.Role);
         Assert.Null(test.Store.FindByToken(token));
-        Assert.DoesNotContain(newToken, kind == TestStore.Sqlite ? File.ReadAllText(test.Address) + File.ReadAllText(test.Address + "-wal") : "", StringComparison.Ordinal);
+        Assert.DoesNotContain(
+            newToken, kind == TestStore.Sqlite ? File.ReadAllText(test.Address) + File.ReadAllText(test.Address + "-wal") : "", StringComparison.Ordinal);
     }
 
     [Theory]

@@ -14,7 +14,8 @@ internal sealed class TestClock : TimeProvider
     public void Advance(TimeSpan time) => _now += time;
 }
 
-/// <summary>A fresh store of either kind, deleted at the end. PostgreSQL where RLHF_POSTGRES names a server: postgres://user:password@host:port/database.</summary>
+/// <summary>A fresh store of either kind, deleted at the end. PostgreSQL where RLHF_POSTGRES names a server:
+/// postgres://user:password@host:port/database.</summary>
 internal sealed class TestStore : IDisposable
 {
     public const string Sqlite = "SQLite";
@@ -63,7 +64,8 @@ internal sealed class TestStore : IDisposable
         Enumerable.Range(0, prompts).Select(i => Row($"Prompt {i}", [.. Enumerable.Range(0, answers).Select(k => $"Answer {k} to prompt {i}")], round));
 
     public static ImportRow Row(string prompt, string[] responses, string round = "1", IReadOnlyList<IReadOnlyList<int>>? known = null) => new(
-        new AnswerSet(round, prompt, [new Message("user", prompt)], responses, new System.Text.Json.Nodes.JsonObject { ["id"] = prompt, ["prompt"] = prompt }, known),
+        new AnswerSet(
+            round, prompt, [new Message("user", prompt)], responses, new System.Text.Json.Nodes.JsonObject { ["id"] = prompt, ["prompt"] = prompt }, known),
         null, "", [], 0, 0, null, null, false);
 
     /// <summary>A pair of an arena, ppo against sft.</summary>

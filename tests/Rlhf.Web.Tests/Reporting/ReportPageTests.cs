@@ -40,7 +40,8 @@ public sealed class ReportPageTests(Browser browser) : IDisposable
         string[] stages = ["01-pretrain", "02-sft", "03-collect", "04-reward", "05-ppo", "06-collect-2", "07-reward-2", "08-ppo-2"];
         string[] kinds = ["pretrain", "sft", "collect", "reward", "ppo", "collect", "reward", "ppo"];
         var prompts = Enumerable.Range(0, 12).Select(i => new SideBySide($"What is {i} times {i}, said politely and in a whole sentence?", [
-            new ModelAnswer("base", "Nobody knows.", Score: -0.4), new ModelAnswer("SFT", $"It is {i * i}.", Score: 0.1), new ModelAnswer("PPO", new string('x', 80) + $" {i * i}!", Score: 0.9, Tokens: 12, Finished: false)])).ToArray();
+            new ModelAnswer("base", "Nobody knows.", Score: -0.4), new ModelAnswer("SFT", $"It is {i * i}.", Score: 0.1),
+            new ModelAnswer("PPO", new string('x', 80) + $" {i * i}!", Score: 0.9, Tokens: 12, Finished: false)])).ToArray();
         StageSummary[] summaries = [.. stages.Zip(kinds).Select((stage, i) => new StageSummary
         {
             Name = stage.First,
@@ -49,7 +50,12 @@ public sealed class ReportPageTests(Browser browser) : IDisposable
             Steps = 100,
             Seconds = 12,
             ModelHash = new string('a', 64),
-            Figures = new Dictionary<string, Figure> { ["score"] = new(0.5, 0.4, 0.6), ["kl"] = new(1.5, 1.2, 1.8, "nats"), ["win_rate"] = new(0.9, 0.8, 0.95, "share") },
+            Figures = new Dictionary<string, Figure>
+            {
+                ["score"] = new(0.5, 0.4, 0.6),
+                ["kl"] = new(1.5, 1.2, 1.8, "nats"),
+                ["win_rate"] = new(0.9, 0.8, 0.95, "share"),
+            },
             DataHashes = new Dictionary<string, string> { ["/home/somebody/data/demonstrations-of-a-rather-long-name.jsonl"] = new string('b', 64) },
             SideBySide = stage.Second == "ppo" ? prompts : null,
         })];
@@ -65,7 +71,8 @@ public sealed class ReportPageTests(Browser browser) : IDisposable
                 foreach (var stage in stages.Where(name => !name.Contains("collect", StringComparison.Ordinal)))
                 {
                     string[] names = stage.Contains("ppo", StringComparison.Ordinal)
-                        ? ["score", "kl", "objective", "response_length", "entropy", "eos_share", "distinct_share", "clip_fraction", "approximate_kl", "explained_variance", "policy_loss", "value_loss", "gradient_norm", "tokens_per_second"]
+                        ? ["score", "kl", "objective", "response_length", "entropy", "eos_share", "distinct_share", "clip_fraction", "approximate_kl",
+                            "explained_variance", "policy_loss", "value_loss", "gradient_norm", "tokens_per_second"]
                         : ["loss", "accuracy", "learning_rate", "gradient_norm", "tokens_per_second"];
                     writer.Write(stage, step, step, [.. names.Select((name, i) => (MetricCatalogue.Of(name), Math.Abs(Math.Sin(step * (i + 1) / 20.0))))]);
                     if (stage.Contains("reward", StringComparison.Ordinal))

@@ -8,7 +8,8 @@ namespace Rlhf.Web.Tests.Serving;
 [Collection(BrowserTests.Name)]
 public sealed class ChatPageTests(Browser browser)
 {
-    private const string Hostile = "<img src=x onerror=\"document.title='broken'\"> <script>document.title='broken'</script> [a](javascript:alert(1)) \u202Eevil\u200B";
+    private const string Hostile =
+        "<img src=x onerror=\"document.title='broken'\"> <script>document.title='broken'</script> [a](javascript:alert(1)) \u202Eevil\u200B";
 
     [BrowserFact]
     public async Task The_answer_on_the_page_is_the_models()
@@ -22,8 +23,10 @@ public sealed class ChatPageTests(Browser browser)
         await Say(page, "Name a fruit.");
         await Assertions.Expect(page.Locator(".assistant .text")).ToHaveAttributeAsync("tabindex", "0");
 
-        var expected = await server.Post("/v1/chat/completions", new { model = "tiny", messages = CompletionTests.Say("Name a fruit."), seed = 7, max_tokens = 30, temperature = 0.8 });
-        Assert.Equal(expected.GetProperty("choices")[0].GetProperty("message").GetProperty("content").GetString(), await page.Locator(".assistant .text").EvaluateAsync<string>("element => element.textContent"));
+        var expected = await server.Post(
+            "/v1/chat/completions", new { model = "tiny", messages = CompletionTests.Say("Name a fruit."), seed = 7, max_tokens = 30, temperature = 0.8 });
+        Assert.Equal(expected.GetProperty("choices")[0].GetProperty("message").GetProperty("content").GetString(),
+            await page.Locator(".assistant .text").EvaluateAsync<string>("element => element.textContent"));
         Assert.Equal("Name a fruit.", await page.Locator(".user .text").TextContentAsync());
         Assert.Contains("Answer: ", await page.Locator("#status").TextContentAsync(), StringComparison.Ordinal);
         Assert.Empty(errors);
@@ -171,14 +174,17 @@ public sealed class ChatPageTests(Browser browser)
         {
             await Say(page, $"Name a fruit, the {i}th.");
             await Assertions.Expect(page.Locator(".assistant")).ToHaveCountAsync(i + 1);
-            await Assertions.Expect(page.Locator(".assistant .text").Last).ToHaveAttributeAsync("tabindex", "0", new LocatorAssertionsToHaveAttributeOptions { Timeout = 30_000 });
+            await Assertions.Expect(page.Locator(".assistant .text").Last)
+                .ToHaveAttributeAsync("tabindex", "0", new LocatorAssertionsToHaveAttributeOptions { Timeout = 30_000 });
             await Assertions.Expect(page.Locator(".tools")).ToContainTextAsync("you can go on");
         }
 
         await Assertions.Expect(page.Locator("#error")).ToBeHiddenAsync();
         await Assertions.Expect(page.Locator("#left-out")).ToContainTextAsync("The model no longer sees what is above");
         Assert.True(await page.Locator(".turn.left-out").CountAsync() >= 2);
-        Assert.Equal("LI", await page.Locator(".turn:not(.left-out)").First.EvaluateAsync<string>("turn => turn.previousElementSibling.id === 'left-out' ? turn.nodeName : 'elsewhere'"));
+        Assert.Equal(
+            "LI", await page.Locator(".turn:not(.left-out)").First.EvaluateAsync<string>(
+                "turn => turn.previousElementSibling.id === 'left-out' ? turn.nodeName : 'elsewhere'"));
         Assert.Empty(errors);
         await page.Locator("#new").ClickAsync();
         await Assertions.Expect(page.Locator("#left-out")).ToHaveCountAsync(0);
@@ -202,7 +208,8 @@ public sealed class ChatPageTests(Browser browser)
             var count = await page.Locator(".assistant").CountAsync();
             await Say(page, text);
             await Assertions.Expect(page.Locator(".assistant")).ToHaveCountAsync(count + 1);
-            await Assertions.Expect(page.Locator(".assistant .text").Last).ToHaveAttributeAsync("tabindex", "0", new LocatorAssertionsToHaveAttributeOptions { Timeout = 30_000 });
+            await Assertions.Expect(page.Locator(".assistant .text").Last)
+                .ToHaveAttributeAsync("tabindex", "0", new LocatorAssertionsToHaveAttributeOptions { Timeout = 30_000 });
         }
 
         await PageCheck.Look(page, "chat", colors);
@@ -229,7 +236,8 @@ public sealed class ChatPageTests(Browser browser)
     }
 
     /// <summary>Answers the page's requests with these tokens instead of a model's.</summary>
-    private static Task Stub(IPage page, params (string Text, double LogProbability, int[] Bytes)[] tokens) => page.RouteAsync("**/v1/chat/completions", route =>
+    private static Task Stub(IPage page, params (string Text, double LogProbability, int[] Bytes)[] tokens) =>
+        page.RouteAsync("**/v1/chat/completions", route =>
     {
         var events = tokens.Select(token => JsonSerializer.Serialize(new
         {
@@ -239,12 +247,20 @@ public sealed class ChatPageTests(Browser browser)
                 {
                     index = 0,
                     delta = new { content = token.Text },
-                    logprobs = new { content = new[] { new { token = token.Text, logprob = token.LogProbability, bytes = token.Bytes, top_logprobs = Array.Empty<object>() } } },
+                    logprobs = new { content = new[]
+                    {
+                        new { token = token.Text, logprob = token.LogProbability, bytes = token.Bytes, top_logprobs = Array.Empty<object>() },
+                    } },
                     finish_reason = (string?)null,
                 },
             },
         }));
-        return route.FulfillAsync(new RouteFulfillOptions { ContentType = "text/event-stream", Body = string.Concat(events.Select(item => $"data: {item}\n\n")) + "data: [DONE]\n\n" });
+        return route.FulfillAsync(
+            new RouteFulfillOptions
+            {
+                ContentType = "text/event-stream",
+                Body = string.Concat(events.Select(item => $"data: {item}\n\n")) + "data: [DONE]\n\n",
+            });
     });
 }
 

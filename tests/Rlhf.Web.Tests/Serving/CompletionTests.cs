@@ -23,7 +23,10 @@ public sealed class CompletionTests : IAsyncLifetime
         Assert.StartsWith("chatcmpl-", json.GetProperty("id").GetString(), StringComparison.Ordinal);
         Assert.Equal(("chat.completion", "tiny"), (json.GetProperty("object").GetString(), json.GetProperty("model").GetString()));
         var choice = Assert.Single(json.GetProperty("choices").EnumerateArray());
-        Assert.Equal(("assistant", "length", JsonValueKind.Null), (choice.GetProperty("message").GetProperty("role").GetString(), choice.GetProperty("finish_reason").GetString(), choice.GetProperty("logprobs").ValueKind));
+        Assert.Equal(
+            ("assistant", "length", JsonValueKind.Null),
+            (choice.GetProperty("message").GetProperty("role").GetString(), choice.GetProperty("finish_reason")
+                .GetString(), choice.GetProperty("logprobs").ValueKind));
         var usage = json.GetProperty("usage");
         Assert.Equal(7, usage.GetProperty("completion_tokens").GetInt32());
         Assert.Equal(_server.Tiny.Tokenizer.Encode("Q: Name a fruit.\nA:").Length, usage.GetProperty("prompt_tokens").GetInt32());
@@ -33,7 +36,8 @@ public sealed class CompletionTests : IAsyncLifetime
     [Fact]
     public async Task A_stream_is_the_whole_answer_in_pieces()
     {
-        object Body(bool stream) => new { model = "tiny", messages = Say("Name a fruit."), max_tokens = 40, seed = 5, n = 3, logprobs = true, top_logprobs = 2, stream };
+        object Body(bool stream) =>
+            new { model = "tiny", messages = Say("Name a fruit."), max_tokens = 40, seed = 5, n = 3, logprobs = true, top_logprobs = 2, stream };
         var whole = await _server.Post(Chat, Body(false));
         var chunks = await _server.Stream(Chat, Body(true));
 
@@ -47,7 +51,8 @@ public sealed class CompletionTests : IAsyncLifetime
                 string.Concat(own.Select(choice => choice.GetProperty("delta").TryGetProperty("content", out var text) ? text.GetString() : "")));
             Assert.Equal(
                 expected.GetProperty("logprobs").GetProperty("content").EnumerateArray().Select(token => token.GetRawText()),
-                own.Where(choice => choice.GetProperty("logprobs").ValueKind == JsonValueKind.Object).SelectMany(choice => choice.GetProperty("logprobs").GetProperty("content").EnumerateArray()).Select(token => token.GetRawText()));
+                own.Where(choice => choice.GetProperty("logprobs").ValueKind == JsonValueKind.Object)
+                    .SelectMany(choice => choice.GetProperty("logprobs").GetProperty("content").EnumerateArray()).Select(token => token.GetRawText()));
             Assert.Equal(expected.GetProperty("finish_reason").GetString(), own[^1].GetProperty("finish_reason").GetString());
             Assert.All(own[..^1], choice => Assert.Equal(JsonValueKind.Null, choice.GetProperty("finish_reason").ValueKind));
         }
@@ -59,7 +64,8 @@ public sealed class CompletionTests : IAsyncLifetime
     [Fact]
     public async Task A_stream_tells_the_numbers_of_tokens_where_they_are_asked_for()
     {
-        var chunks = await _server.Stream(Chat, new { model = "tiny", messages = Say("x"), max_tokens = 5, seed = 1, stream = true, stream_options = new { include_usage = true } });
+        var chunks = await _server.Stream(
+            Chat, new { model = "tiny", messages = Say("x"), max_tokens = 5, seed = 1, stream = true, stream_options = new { include_usage = true } });
 
         Assert.Empty(chunks[^1].GetProperty("choices").EnumerateArray());
         Assert.Equal(5, chunks[^1].GetProperty("usage").GetProperty("completion_tokens").GetInt32());
@@ -92,8 +98,10 @@ public sealed class CompletionTests : IAsyncLifetime
             var cut = whole[..whole.IndexOf(stop, StringComparison.Ordinal)];
             var json = await _server.Post(Completions, new { model = "tiny", prompt = "An apple", max_tokens = 60, seed = 4, stop, logprobs = 0 });
             Assert.Equal((cut, "stop"), (TextOf(json), json.GetProperty("choices")[0].GetProperty("finish_reason").GetString()));
-            Assert.All(json.GetProperty("choices")[0].GetProperty("logprobs").GetProperty("text_offset").EnumerateArray(), offset => Assert.True(offset.GetInt32() < Math.Max(1, cut.Length)));
-            var chunks = await _server.Stream(Completions, new { model = "tiny", prompt = "An apple", max_tokens = 60, seed = 4, stop = new[] { stop, "never there" }, stream = true });
+            Assert.All(json.GetProperty("choices")[0].GetProperty("logprobs").GetProperty("text_offset").EnumerateArray(),
+                offset => Assert.True(offset.GetInt32() < Math.Max(1, cut.Length)));
+            var chunks = await _server.Stream(
+                Completions, new { model = "tiny", prompt = "An apple", max_tokens = 60, seed = 4, stop = new[] { stop, "never there" }, stream = true });
             Assert.Equal(cut, string.Concat(chunks.Select(TextOf)));
         }
     }
@@ -112,7 +120,9 @@ public sealed class CompletionTests : IAsyncLifetime
     [Fact]
     public async Task Bytes_of_the_tokens_are_the_text()
     {
-        var choice = (await _server.Post(Chat, new { model = "tiny", messages = Say("x"), max_tokens = 50, seed = 2, logprobs = true, top_logprobs = 5 })).GetProperty("choices")[0];
+        var choice =
+            (await _server.Post(Chat, new { model = "tiny", messages = Say("x"), max_tokens = 50, seed = 2, logprobs = true, top_logprobs = 5 })).GetProperty(
+                "choices")[0];
         var tokens = choice.GetProperty("logprobs").GetProperty("content").EnumerateArray().ToArray();
         byte[] bytes = [.. tokens.SelectMany(token => token.GetProperty("bytes").EnumerateArray()).Select(value => value.GetByte())];
         var text = Encoding.UTF8.GetString(bytes);
@@ -149,8 +159,13 @@ public sealed class CompletionTests : IAsyncLifetime
     [Fact]
     public async Task A_conversation_that_fills_the_context_goes_on_without_its_oldest_turns_where_asked()
     {
-        object[] messages = [new { role = "system", content = "Be kind." }, .. Enumerable.Range(0, 9).Select(i => (object)new { role = i % 2 == 0 ? "user" : "assistant", content = new string('x', 60) })];
-        using var refused = await _server.Client.PostAsync(new Uri(Chat, UriKind.Relative), JsonContent(new { model = "tiny", messages, temperature = 0, max_tokens = 200 }));
+        object[] messages =
+        [
+            new { role = "system", content = "Be kind." },
+            .. Enumerable.Range(0, 9).Select(i => (object)new { role = i % 2 == 0 ? "user" : "assistant", content = new string('x', 60) }),
+        ];
+        using var refused =
+            await _server.Client.PostAsync(new Uri(Chat, UriKind.Relative), JsonContent(new { model = "tiny", messages, temperature = 0, max_tokens = 200 }));
         Assert.Equal(System.Net.HttpStatusCode.BadRequest, refused.StatusCode);
 
         var json = await _server.Post(Chat, new { model = "tiny", messages, temperature = 0, max_tokens = 200, truncation = "oldest_turns" });
@@ -159,12 +174,14 @@ public sealed class CompletionTests : IAsyncLifetime
         Assert.Equal(0, leftOut % 2);
         Assert.Equal("length", json.GetProperty("choices")[0].GetProperty("finish_reason").GetString());
         Assert.Equal(200, json.GetProperty("usage").GetProperty("completion_tokens").GetInt32());
-        var kept = await _server.Post(Chat, new { model = "tiny", messages = (object[])[messages[0], .. messages[(1 + leftOut)..]], temperature = 0, max_tokens = 200 });
+        var kept = await _server.Post(
+            Chat, new { model = "tiny", messages = (object[])[messages[0], .. messages[(1 + leftOut)..]], temperature = 0, max_tokens = 200 });
         Assert.Equal(kept.GetProperty("usage").GetProperty("prompt_tokens").GetInt32(), json.GetProperty("usage").GetProperty("prompt_tokens").GetInt32());
 
         // Half of the context is the usual answer; of a conversation that fits nothing is left out.
         var shorter = await _server.Post(Chat, new { model = "tiny", messages = Say("x"), temperature = 0, truncation = "oldest_turns" });
-        Assert.Equal((0, TinyServer.Context / 2), (shorter.GetProperty("left_out_messages").GetInt32(), shorter.GetProperty("usage").GetProperty("completion_tokens").GetInt32()));
+        Assert.Equal((0, TinyServer.Context / 2),
+            (shorter.GetProperty("left_out_messages").GetInt32(), shorter.GetProperty("usage").GetProperty("completion_tokens").GetInt32()));
         Assert.False(kept.TryGetProperty("left_out_messages", out _));
     }
 
@@ -177,15 +194,19 @@ public sealed class CompletionTests : IAsyncLifetime
     [InlineData(Chat, """{"model": "rm", "messages": [{"role": "user", "content": "x"}]}""", 400, "model", null)]
     [InlineData(Chat, """{"model": "tiny", "messages": []}""", 400, "messages", "invalid_value")]
     [InlineData(Chat, """{"model": "tiny", "messages": [{"role": "robot", "content": "x"}]}""", 400, "messages[0].role", "invalid_value")]
-    [InlineData(Chat, """{"model": "tiny", "messages": [{"role": "user", "content": [{"type": "image_url", "image_url": {"url": "x"}}]}]}""", 400, "messages[0].content", "invalid_value")]
+    [InlineData(Chat, """{"model": "tiny", "messages": [{"role": "user", "content": [{"type": "image_url", "image_url": {"url": "x"}}]}]}""", 400,
+        "messages[0].content", "invalid_value")]
     [InlineData(Chat, """{"model": "tiny", "messages": [{"role": "assistant", "content": "x"}]}""", 400, "messages", null)]
     [InlineData(Chat, """{"model": "tiny", "messages": [{"role": "user", "content": "x"}], "temperature": 3}""", 400, "temperature", "invalid_value")]
     [InlineData(Chat, """{"model": "tiny", "model": "rm", "messages": [{"role": "user", "content": "x"}]}""", 400, null, null)]
     [InlineData(Chat, """{"model": "tiny", "messages": [{"role": "user", "role": "system", "content": "x"}]}""", 400, null, null)]
     [InlineData(Chat, """{"model": "tiny", "messages": [{"role": "user", "content": "x"}], "temprature": 1}""", 400, "temprature", "unknown_parameter")]
-    [InlineData(Chat, """{"model": "tiny", "messages": [{"role": "user", "content": "x"}], "tools": [{"type": "function"}]}""", 400, "tools", "unsupported_parameter")]
-    [InlineData(Chat, """{"model": "tiny", "messages": [{"role": "user", "content": "x"}], "response_format": {"type": "json_object"}}""", 400, "response_format", "unsupported_parameter")]
-    [InlineData(Chat, """{"model": "tiny", "messages": [{"role": "user", "content": "x"}], "presence_penalty": 1}""", 400, "presence_penalty", "unsupported_parameter")]
+    [InlineData(Chat, """{"model": "tiny", "messages": [{"role": "user", "content": "x"}], "tools": [{"type": "function"}]}""", 400, "tools",
+        "unsupported_parameter")]
+    [InlineData(Chat, """{"model": "tiny", "messages": [{"role": "user", "content": "x"}], "response_format": {"type": "json_object"}}""", 400,
+        "response_format", "unsupported_parameter")]
+    [InlineData(Chat, """{"model": "tiny", "messages": [{"role": "user", "content": "x"}], "presence_penalty": 1}""", 400, "presence_penalty",
+        "unsupported_parameter")]
     [InlineData(Chat, """{"model": "tiny", "messages": [{"role": "user", "content": "x"}], "top_logprobs": 2}""", 400, "top_logprobs", null)]
     [InlineData(Chat, """{"model": "tiny", "messages": [{"role": "user", "content": "x"}], "stream_options": {}}""", 400, "stream_options", null)]
     [InlineData(Chat, """{"model": "tiny", "messages": [{"role": "user", "content": "x"}], "max_tokens": 1000}""", 400, "messages", "context_length_exceeded")]
@@ -234,7 +255,8 @@ public sealed class CompletionTests : IAsyncLifetime
     {
         using var left = new CancellationTokenSource();
         await left.CancelAsync();
-        await Assert.ThrowsAnyAsync<OperationCanceledException>(() => ServedModel.Encoding<int>(() => throw new InvalidOperationException("worked"), left.Token));
+        await Assert.ThrowsAnyAsync<OperationCanceledException>(
+            () => ServedModel.Encoding<int>(() => throw new InvalidOperationException("worked"), left.Token));
     }
 
     [Fact]
@@ -243,7 +265,11 @@ public sealed class CompletionTests : IAsyncLifetime
         var json = await _server.Post(Chat, new
         {
             model = "tiny",
-            messages = new object[] { new { role = "developer", content = "Be kind." }, new { role = "user", content = new[] { new { type = "text", text = "x" } } } },
+            messages = new object[]
+            {
+                new { role = "developer", content = "Be kind." },
+                new { role = "user", content = new[] { new { type = "text", text = "x" } } },
+            },
             max_completion_tokens = 2,
             presence_penalty = 0,
             frequency_penalty = 0.0,
@@ -261,7 +287,8 @@ public sealed class CompletionTests : IAsyncLifetime
     [Fact]
     public async Task A_body_that_is_too_long_is_refused()
     {
-        var (status, error) = await _server.Refused(Chat, $$"""{"model": "tiny", "messages": [{"role": "user", "content": "{{new string('x', 5_000_000)}}"}]}""");
+        var (status, error) =
+            await _server.Refused(Chat, $$"""{"model": "tiny", "messages": [{"role": "user", "content": "{{new string('x', 5_000_000)}}"}]}""");
         Assert.Equal((413, "invalid_request_error"), (status, error.GetProperty("type").GetString()));
     }
 

@@ -11,7 +11,8 @@ namespace Rlhf.Web.Tests.Serving;
 public sealed class JudgeTests
 {
     private static readonly CollectedAnswers Row = new(
-        new PromptRecord("1", Prompt.FromText("Name a fruit."), new RowPosition("p.jsonl", 1, 1)), new EncodedPrompt("1", "Name a fruit.", [1], false), ["Apple.", "No."], [[2], [3]], null, null);
+        new PromptRecord("1", Prompt.FromText("Name a fruit."), new RowPosition("p.jsonl", 1, 1)), new EncodedPrompt("1", "Name a fruit.", [1], false),
+        ["Apple.", "No."], [[2], [3]], null, null);
 
     private static IReadOnlyDictionary<string, Figure> Judge(JudgeOptions options)
     {
@@ -20,7 +21,9 @@ public sealed class JudgeTests
         {
             using var judge = new JudgeLabeler(options, Path.Combine(folder.FullName, "judgements.jsonl"));
             var origin = new AnswerOrigin(1, null, 8, new SamplingOptions());
-            return judge.Rank([Row], new RankingJob(Path.Combine(folder.FullName, RankingFile.Name), origin, "02-collect", "run/1", ProgressReporter.Silent, CancellationToken.None));
+            return judge.Rank(
+                [Row], new RankingJob(
+                    Path.Combine(folder.FullName, RankingFile.Name), origin, "02-collect", "run/1", ProgressReporter.Silent, CancellationToken.None));
         }
         finally
         {
@@ -34,12 +37,22 @@ public sealed class JudgeTests
         await using var server = await TinyServer.Start(apiKey: "the-key");
         Environment.SetEnvironmentVariable("RLHF_TEST_SERVE_KEY", "the-key");
         // An untrained model replies, though with none of the three words.
-        var options = new JudgeOptions { Url = new Uri(server.Client.BaseAddress!, "/v1").ToString(), Model = "tiny", ApiKeyVariable = "RLHF_TEST_SERVE_KEY", MaxTokens = 8, Prompt = "{prompt} {first} {second}", BackoffSeconds = 0.01 };
+        var options = new JudgeOptions
+        {
+            Url = new Uri(server.Client.BaseAddress!, "/v1").ToString(),
+            Model = "tiny",
+            ApiKeyVariable = "RLHF_TEST_SERVE_KEY",
+            MaxTokens = 8,
+            Prompt = "{prompt} {first} {second}",
+            BackoffSeconds = 0.01,
+        };
         var said = await Task.Run(() => Assert.Throws<RunFailedException>(() => Judge(options)).Message);
         Assert.Contains("None of 2 replies", said, StringComparison.Ordinal);
 
-        Assert.Contains("status 404", await Task.Run(() => Assert.Throws<RunFailedException>(() => Judge(options with { Model = "unknown" })).Message), StringComparison.Ordinal);
-        Assert.Contains("status 401", await Task.Run(() => Assert.Throws<RunFailedException>(() => Judge(options with { ApiKeyVariable = null })).Message), StringComparison.Ordinal);
+        Assert.Contains("status 404", await Task.Run(() => Assert.Throws<RunFailedException>(() => Judge(options with { Model = "unknown" })).Message),
+            StringComparison.Ordinal);
+        Assert.Contains("status 401", await Task.Run(() => Assert.Throws<RunFailedException>(() => Judge(options with { ApiKeyVariable = null })).Message),
+            StringComparison.Ordinal);
 
         using var client = new ChatClient(options);
         var reply = await client.Ask(client.RequestOf("Name a fruit."), CancellationToken.None);

@@ -72,14 +72,25 @@ public sealed class LoadTests
     public async Task Requests_that_come_and_go_at_random_get_what_they_get_alone()
     {
         await using var server = await TinyServer.Start(parallel: 3, queue: 100);
-        object Body(int i) => new { model = "tiny", prompt = new string('a', (i * 7 % 40) + 1), max_tokens = (i * 5 % 30) + 1, seed = i, temperature = i % 3 * 0.7, top_p = i % 2 == 0 ? 0.8 : 1 };
+        object Body(int i) =>
+            new
+            {
+                model = "tiny",
+                prompt = new string('a',
+                (i * 7 % 40) + 1),
+                max_tokens = (i * 5 % 30) + 1,
+                seed = i,
+                temperature = i % 3 * 0.7,
+                top_p = i % 2 == 0 ? 0.8 : 1
+            };
         async Task<string> Text(int i) => (await server.Post("/v1/completions", Body(i))).GetProperty("choices")[0].GetProperty("text").GetString()!;
         async Task Leave(int i)
         {
             using var leave = new CancellationTokenSource(TimeSpan.FromMilliseconds(i * 3));
             try
             {
-                using var response = await server.Client.PostAsJsonAsync("/v1/completions", new { model = "tiny", prompt = "a", max_tokens = 500 }, leave.Token);
+                using var response =
+                    await server.Client.PostAsJsonAsync("/v1/completions", new { model = "tiny", prompt = "a", max_tokens = 500 }, leave.Token);
             }
             catch (OperationCanceledException)
             {
@@ -123,6 +134,8 @@ public sealed class LoadTests
     public void Without_a_key_nobody_listens_to_other_machines()
     {
         using var models = new Web.Serving.ServedModels([]);
-        Assert.Contains("API key", Assert.Throws<InputException>(() => Web.Serving.ModelServer.Create(models, new Web.Security.WebSettings { Host = "0.0.0.0" })).Message, StringComparison.Ordinal);
+        Assert.Contains(
+            "API key", Assert.Throws<InputException>(() => Web.Serving.ModelServer.Create(models, new Web.Security.WebSettings { Host = "0.0.0.0" })).Message,
+            StringComparison.Ordinal);
     }
 }

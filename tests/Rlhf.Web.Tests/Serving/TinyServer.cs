@@ -13,7 +13,8 @@ using Rlhf.Web.Serving;
 
 namespace Rlhf.Web.Tests.Serving;
 
-/// <summary>A server over untrained models of a few thousand parameters: two language models, <c>tiny</c> and <c>other</c>, and a reward model <c>rm</c>.</summary>
+/// <summary>A server over untrained models of a few thousand parameters: two language models, <c>tiny</c> and <c>other</c>, and a reward model
+/// <c>rm</c>.</summary>
 internal sealed class TinyServer : IAsyncDisposable
 {
     public const int Context = 512;
@@ -63,7 +64,8 @@ internal sealed class TinyServer : IAsyncDisposable
     /// <summary>A model folder with its tokenizer and the format <c>Q: {prompt}\nA:</c>.</summary>
     public static string Save(string parent, string name, ulong seed, bool isReward)
     {
-        var config = DecoderConfig.FromShape(ModelFamilies.Find("llama")!, Words.VocabularySize, Width, 2, 2, Context, bosTokenId: Words.BeginningOfSequence, eosTokenIds: [Words.EndOfSequence!.Value]);
+        var config = DecoderConfig.FromShape(ModelFamilies.Find("llama")!, Words.VocabularySize, Width, 2, 2, Context, bosTokenId: Words.BeginningOfSequence,
+            eosTokenIds: [Words.EndOfSequence!.Value]);
         var layout = new ParameterLayout(config);
         var parameters = new float[layout.Length];
         DecoderInitialization.Fill(layout, parameters, seed);
@@ -79,7 +81,8 @@ internal sealed class TinyServer : IAsyncDisposable
         Directory.CreateDirectory(path);
         HuggingFaceWriter.Save(path, config, parameters, new SaveOptions { Score = score });
         Words.Save(path);
-        File.WriteAllBytes(Path.Combine(path, FormatFile.Name), FormatFile.Write(new FormatOptions { Template = FormatTemplate.Custom, Prompt = "Q: {prompt}\nA:", Response = " {response}" }));
+        File.WriteAllBytes(Path.Combine(path, FormatFile.Name),
+            FormatFile.Write(new FormatOptions { Template = FormatTemplate.Custom, Prompt = "Q: {prompt}\nA:", Response = " {response}" }));
         return path;
     }
 

@@ -13,7 +13,9 @@ internal sealed unsafe class CpuCountingDevice(Precision precision) : CountingDe
     private long _states;
 
     public override long PackedLength(int inputs, int outputs, Precision storage = Precision.F32) =>
-        Precision == Precision.Bf16 ? BFloat16Packing.Length(inputs, outputs) : MatMul.MatMul.PackedLength(inputs, outputs) / (storage == Precision.Bf16 ? 2 : 1);
+        Precision == Precision.Bf16
+            ? BFloat16Packing.Length(inputs, outputs)
+            : MatMul.MatMul.PackedLength(inputs, outputs) / (storage == Precision.Bf16 ? 2 : 1);
 
     public override long KeyValueLength(AttentionShape shape, int capacity) => Attention.KeyValueLength(shape, capacity, Precision);
 

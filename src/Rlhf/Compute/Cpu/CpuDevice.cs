@@ -21,10 +21,12 @@ public static class CpuDevice
             static (threads, precision) => new CpuDevice<Lanes512, MatMulTile512>(threads, InstructionSet.Avx512, precision)),
 
         // Half as wide, with fused multiply-add. 86 to 92 GFLOP/s of the 100 of the registers (Zen 3).
-        (InstructionSet.Avx2, Avx2.IsSupported && Fma.IsSupported, static (threads, precision) => new CpuDevice<Lanes256, MatMulTile256>(threads, InstructionSet.Avx2, precision)),
+        (InstructionSet.Avx2, Avx2.IsSupported
+            && Fma.IsSupported, static (threads, precision) => new CpuDevice<Lanes256, MatMulTile256>(threads, InstructionSet.Avx2, precision)),
 
         // What every 64-bit processor has: SSE on x64, NEON on Arm. Not measured.
-        (InstructionSet.Vector128, Vector128.IsHardwareAccelerated, static (threads, precision) => new CpuDevice<Lanes128, MatMulTile128>(threads, InstructionSet.Vector128, precision)),
+        (InstructionSet.Vector128, Vector128.IsHardwareAccelerated, static (threads, precision) => new CpuDevice<Lanes128, MatMulTile128>(
+            threads, InstructionSet.Vector128, precision)),
 
         // The specification of the others, and the last fallback. Not measured.
         (InstructionSet.Scalar, true, static (threads, precision) => new CpuDevice<LanesScalar, MatMulTileScalar>(threads, InstructionSet.Scalar, precision)),

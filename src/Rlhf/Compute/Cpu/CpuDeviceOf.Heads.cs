@@ -124,7 +124,8 @@ internal sealed unsafe partial class CpuDevice<T, TTile>
         if (recompute)
         {
             _products.Run(
-                block.Rows, block.Columns, width, hidden, width, 1, new PackedOperand(packed, width, firstColumn: block.FirstColumn), block.Logits, block.LogitStride, MatMulStart.Zero, null);
+                block.Rows, block.Columns, width, hidden, width, 1, new PackedOperand(packed, width, firstColumn: block.FirstColumn), block.Logits,
+                block.LogitStride, MatMulStart.Zero, null);
         }
     }
 }

@@ -29,7 +29,8 @@ internal sealed unsafe partial class CpuDevice<T, TTile>
         operation.Check(this);
         var (inputs, outputs, bias) = (operation.Inputs, operation.Outputs, operation.Bias);
         _products.Run(
-            operation.Rows, outputs.Count, inputs, operation.X.Pointer, inputs, 1, new PackedOperand(operation.Packed, inputs, firstColumn: outputs.First), operation.Y.Pointer + outputs.First, outputs.All,
+            operation.Rows, outputs.Count, inputs, operation.X.Pointer, inputs, 1, new PackedOperand(operation.Packed, inputs, firstColumn: outputs.First),
+            operation.Y.Pointer + outputs.First, outputs.All,
             bias.IsEmpty ? MatMulStart.Zero : MatMulStart.Bias, bias.Pointer + outputs.First);
     }
 
@@ -38,7 +39,8 @@ internal sealed unsafe partial class CpuDevice<T, TTile>
         operation.Check(this);
         var (inputs, outputs) = (operation.Inputs, operation.Outputs);
         _products.Run(
-            operation.Rows, inputs, outputs.Count, operation.Dy.Pointer + outputs.First, outputs.All, 1, new PackedOperand(operation.Packed.Pointer, outputs.All, firstRow: outputs.First),
+            operation.Rows, inputs, outputs.Count, operation.Dy.Pointer + outputs.First, outputs.All, 1,
+            new PackedOperand(operation.Packed.Pointer, outputs.All, firstRow: outputs.First),
             operation.Dx.Pointer, inputs, operation.Accumulate ? MatMulStart.Accumulate : MatMulStart.Zero, null);
     }
 
@@ -60,7 +62,8 @@ internal sealed unsafe partial class CpuDevice<T, TTile>
             _products.Pack(rows, rightCount, right.Pointer, rightStride, 1, packed);
         }
 
-        _products.Run(leftCount, rightCount, rows, left.Pointer, 1, leftStride, new PackedOperand(packed, rows), operation.DWeights.Pointer + first, rightStride, MatMulStart.Accumulate, null);
+        _products.Run(leftCount, rightCount, rows, left.Pointer, 1, leftStride, new PackedOperand(packed, rows), operation.DWeights.Pointer + first,
+            rightStride, MatMulStart.Accumulate, null);
         if (operation.Layout == WeightLayout.OutputMajor && !dBias.IsEmpty)
         {
             ColumnSums.Add<T>(_pool, dy.Pointer, rows, outputs.Count, outputs.All, dBias.Pointer + outputs.First);

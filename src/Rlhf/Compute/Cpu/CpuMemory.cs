@@ -3,7 +3,8 @@ using System.Runtime.InteropServices;
 namespace Rlhf.Compute.Cpu;
 
 /// <summary>
-/// Zeroed memory of the CPU device. On Linux, large blocks are mapped and asked to stand in huge pages: nothing is cleared by hand, and walks over rows far apart, as packing does, miss
+/// Zeroed memory of the CPU device. On Linux, large blocks are mapped and asked to stand in huge pages: nothing is cleared by hand, and walks over rows far
+/// apart, as packing does, miss
 /// the translation cache less. Elsewhere, and for small blocks, the C library's heap.
 /// </summary>
 internal static unsafe partial class CpuMemory
@@ -20,7 +21,8 @@ internal static unsafe partial class CpuMemory
             var mapped = Map(null, (nuint)bytes, ReadWrite, PrivateAnonymous, -1, 0);
             if ((nint)mapped == -1)
             {
-                throw new RunFailedException($"The system refuses {bytes / 1048576} MiB of memory; smaller micro_batch_tokens, or recompute_activations: true, need less.");
+                throw new RunFailedException(
+                    $"The system refuses {bytes / 1048576} MiB of memory; smaller micro_batch_tokens, or recompute_activations: true, need less.");
             }
 
             _ = Advise(mapped, (nuint)bytes, HugePages);

@@ -13,7 +13,8 @@ namespace Rlhf.Compute.Operations;
 public readonly record struct AdamWStep(double LearningRate, double Beta1, double Beta2, double Epsilon, double WeightDecay, long Step, double GradientScale);
 
 /// <summary>
-/// One update of a run of parameters (Loshchilov and Hutter 2019): p -= lr wd p; m = b1 m + (1 - b1) g, v = b2 v + (1 - b2) g^2; p -= lr m^ / (sqrt(v^) + eps) with
+/// One update of a run of parameters (Loshchilov and Hutter 2019): p -= lr wd p; m = b1 m + (1 - b1) g, v = b2 v + (1 - b2) g^2; p -= lr m^ / (sqrt(v^) + eps)
+/// with
 /// m^ = m / (1 - b1^t), v^ = v / (1 - b2^t).
 /// </summary>
 /// <param name="Parameters">p, any shape.</param>

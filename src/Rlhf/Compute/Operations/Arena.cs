@@ -1,7 +1,8 @@
 namespace Rlhf.Compute.Operations;
 
 /// <summary>
-/// Device memory handed out from the front and given back all at once: a training step takes its activations from here. A step that needs more than any before it gets further blocks, which
+/// Device memory handed out from the front and given back all at once: a training step takes its activations from here. A step that needs more than any before
+/// it gets further blocks, which
 /// are then replaced by one of the size that was needed: a steady step allocates nothing and touches the memory that the one before touched.
 /// </summary>
 public sealed class Arena(IDevice device) : IDisposable

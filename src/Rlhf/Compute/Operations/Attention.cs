@@ -21,11 +21,13 @@ public readonly record struct AttentionShape(int Heads, int KeyValueHeads, int H
 
 /// <summary>
 /// One sequence of a packed batch: its rows [<paramref name="FirstRow"/>, + <paramref name="Rows"/>) are its tokens at positions
-/// <paramref name="Past"/>, <paramref name="Past"/> + 1, ...; its keys and values stand at <paramref name="Store"/> (floats) in the key-value memory, which has room for
+/// <paramref name="Past"/>, <paramref name="Past"/> + 1, ...; its keys and values stand at <paramref name="Store"/> (floats) in the key-value memory, which has
+/// room for
 /// <paramref name="Capacity"/> positions and holds the <paramref name="Past"/> earlier ones.
 /// </summary>
 /// <remarks>
-/// A branch goes on from a prompt that stands in the same batch once and may have other branches: <paramref name="Prefix"/> is the number of the prompt's span (-1: none), whose
+/// A branch goes on from a prompt that stands in the same batch once and may have other branches: <paramref name="Prefix"/> is the number of the prompt's span
+/// (-1: none), whose
 /// <paramref name="Past"/> rows are the branch's earlier positions. A prompt's branches follow it directly. The memory of a branch begins with the tile of
 /// <see cref="AttentionShape.TilePositions"/> positions in which its first own position lies; the tiles before it are read from the prompt's.
 /// </remarks>
@@ -38,7 +40,8 @@ public readonly record struct SequenceSpan(int FirstRow, int Rows, int Past, lon
     public int FirstStored => Prefix < 0 ? 0 : Past / AttentionShape.TilePositions * AttentionShape.TilePositions;
 
     /// <summary>
-    /// Rows of the batch. Queries must begin inside of a span or at its end; a branch must stand behind its prompt or behind another branch of it, and go on from the prompt's last row.
+    /// Rows of the batch. Queries must begin inside of a span or at its end; a branch must stand behind its prompt or behind another branch of it, and go on
+    /// from the prompt's last row.
     /// </summary>
     internal static int Check(ReadOnlySpan<SequenceSpan> sequences)
     {
@@ -48,7 +51,8 @@ public readonly record struct SequenceSpan(int FirstRow, int Rows, int Past, lon
             rows = Math.Max(rows, sequences[i].FirstRow + sequences[i].Rows);
             ArgumentOutOfRangeException.ThrowIfGreaterThan((uint)sequences[i].FirstQuery, (uint)sequences[i].Rows);
             var prefix = sequences[i].Prefix;
-            if (prefix >= 0 && (i == 0 || (prefix != i - 1 && prefix != sequences[i - 1].Prefix) || sequences[prefix] is not { Prefix: < 0, Past: 0 } || sequences[prefix].Rows != sequences[i].Past))
+            if (prefix >= 0 && (i == 0 || (prefix != i - 1 && prefix != sequences[i - 1].Prefix) || sequences[prefix] is not { Prefix: < 0, Past: 0 }
+                || sequences[prefix].Rows != sequences[i].Past))
             {
                 throw new ArgumentException($"Span {i} is no branch of span {prefix}.");
             }
@@ -59,8 +63,10 @@ public readonly record struct SequenceSpan(int FirstRow, int Rows, int Past, lon
 }
 
 /// <summary>
-/// Writes the rows' keys and values to the key-value memory (a bfloat16 device rounds them, in qkv too), then causal attention of each row over its sequence's positions up to its own:
-/// softmax(q k / sqrt(D)) v, tile by tile (online softmax; Milakov and Gimelshein 2018). Rows before a span's <see cref="SequenceSpan.FirstQuery"/> have no output.
+/// Writes the rows' keys and values to the key-value memory (a bfloat16 device rounds them, in qkv too), then causal attention of each row over its sequence's
+/// positions up to its own:
+/// softmax(q k / sqrt(D)) v, tile by tile (online softmax; Milakov and Gimelshein 2018). Rows before a span's <see cref="SequenceSpan.FirstQuery"/> have no
+/// output.
 /// </summary>
 /// <param name="qkv">The fused projection [N, (H + 2 K) D].</param>
 /// <param name="sequences">The spans of the batch [B].</param>
@@ -68,7 +74,8 @@ public readonly record struct SequenceSpan(int FirstRow, int Rows, int Past, lon
 /// <param name="keyValues">The key-value memory: <see cref="IDevice.KeyValueLength"/> floats at each span's store.</param>
 /// <param name="output">[N, H D].</param>
 /// <param name="logSumExp">[N, H], kept for the backward pass; or empty.</param>
-public readonly ref struct AttentionForward(FloatBuffer qkv, ReadOnlySpan<SequenceSpan> sequences, AttentionShape shape, FloatBuffer keyValues, FloatBuffer output, FloatBuffer logSumExp)
+public readonly ref struct AttentionForward(
+    FloatBuffer qkv, ReadOnlySpan<SequenceSpan> sequences, AttentionShape shape, FloatBuffer keyValues, FloatBuffer output, FloatBuffer logSumExp)
 {
     /// <summary>The fused projection [N, (H + 2 K) D].</summary>
     public FloatBuffer Qkv { get; } = qkv;
@@ -103,7 +110,8 @@ public readonly ref struct AttentionForward(FloatBuffer qkv, ReadOnlySpan<Sequen
 }
 
 /// <summary>
-/// dQkv from dOutput for whole sequences and for prompts with branches (nothing in a cache). The gradient of a prompt's keys and values is the sum over its own queries and those of
+/// dQkv from dOutput for whole sequences and for prompts with branches (nothing in a cache). The gradient of a prompt's keys and values is the sum over its own
+/// queries and those of
 /// its branches, in the order of the batch. Rows before a span's <see cref="SequenceSpan.FirstQuery"/> get a query gradient of zero.
 /// </summary>
 /// <param name="qkv">The fused projection [N, (H + 2 K) D].</param>
@@ -114,7 +122,8 @@ public readonly ref struct AttentionForward(FloatBuffer qkv, ReadOnlySpan<Sequen
 /// <param name="dOutput">[N, H D].</param>
 /// <param name="dQkv">[N, (H + 2 K) D].</param>
 public readonly ref struct AttentionBackward(
-    FloatBuffer qkv, ReadOnlySpan<SequenceSpan> sequences, AttentionShape shape, FloatBuffer output, FloatBuffer logSumExp, FloatBuffer dOutput, FloatBuffer dQkv)
+    FloatBuffer qkv, ReadOnlySpan<SequenceSpan> sequences, AttentionShape shape, FloatBuffer output, FloatBuffer logSumExp, FloatBuffer dOutput,
+    FloatBuffer dQkv)
 {
     /// <summary>The fused projection [N, (H + 2 K) D].</summary>
     public FloatBuffer Qkv { get; } = qkv;

@@ -1,8 +1,10 @@
 namespace Rlhf.Compute.Operations;
 
 /// <summary>
-/// A device that only counts: it hands out memory that does not exist and computes nothing. What would compute on the device that it stands for runs here in no time and says how much memory
-/// it takes. Numbers that are copied out stay what they were on the host. Each device derives its own, which says how long packed operands and key-value memory are, and which operations
+/// A device that only counts: it hands out memory that does not exist and computes nothing. What would compute on the device that it stands for runs here in no
+/// time and says how much memory
+/// it takes. Numbers that are copied out stay what they were on the host. Each device derives its own, which says how long packed operands and key-value memory
+/// are, and which operations
 /// have workspaces.
 /// </summary>
 public abstract unsafe class CountingDevice(Precision precision) : IDevice

@@ -3,8 +3,10 @@ using static Rlhf.Compute.Operations.Shapes;
 namespace Rlhf.Compute.Operations;
 
 /// <summary>
-/// Counter-based dropout: element (row, column) is kept with probability 1 - <paramref name="Probability"/>, decided by (<paramref name="Seed"/>, <paramref name="Stream"/>,
-/// <paramref name="FirstRow"/> + row, column), and scaled by 1 / (1 - p). Rows are counted over the whole optimizer batch, so the mask does not depend on how that batch is split.
+/// Counter-based dropout: element (row, column) is kept with probability 1 - <paramref name="Probability"/>, decided by (<paramref name="Seed"/>,
+/// <paramref name="Stream"/>,
+/// <paramref name="FirstRow"/> + row, column), and scaled by 1 / (1 - p). Rows are counted over the whole optimizer batch, so the mask does not depend on how
+/// that batch is split.
 /// </summary>
 public readonly record struct Dropout(float Probability, ulong Seed, ulong Stream, uint FirstRow)
 {

@@ -10,7 +10,8 @@ namespace Rlhf.Compute.Operations;
 /// <param name="Rows">N.</param>
 /// <param name="Width">C.</param>
 /// <param name="Y">[N, C].</param>
-public readonly record struct EmbeddingForward(IntBuffer Tokens, IntBuffer Positions, FloatBuffer TokenTable, FloatBuffer PositionTable, int Rows, int Width, FloatBuffer Y)
+public readonly record struct EmbeddingForward(
+    IntBuffer Tokens, IntBuffer Positions, FloatBuffer TokenTable, FloatBuffer PositionTable, int Rows, int Width, FloatBuffer Y)
 {
     internal void Check()
     {
@@ -28,7 +29,8 @@ public readonly record struct EmbeddingForward(IntBuffer Tokens, IntBuffer Posit
 /// <param name="Width">C.</param>
 /// <param name="DTokenTable">[V, C].</param>
 /// <param name="DPositionTable">[context, C], or empty.</param>
-public readonly record struct EmbeddingBackward(IntBuffer Tokens, IntBuffer Positions, FloatBuffer Dy, int Rows, int Width, FloatBuffer DTokenTable, FloatBuffer DPositionTable)
+public readonly record struct EmbeddingBackward(
+    IntBuffer Tokens, IntBuffer Positions, FloatBuffer Dy, int Rows, int Width, FloatBuffer DTokenTable, FloatBuffer DPositionTable)
 {
     internal void Check()
     {
@@ -51,7 +53,8 @@ public readonly record struct EmbeddingBackward(IntBuffer Tokens, IntBuffer Posi
 /// <param name="HeadWidth">D.</param>
 /// <param name="RowStride">Floats from a row to the next.</param>
 /// <param name="Inverse">Turns back.</param>
-public readonly record struct Rotate(FloatBuffer X, IntBuffer Positions, FloatBuffer Cosines, FloatBuffer Sines, int Rows, int Heads, int HeadWidth, int RowStride, bool Inverse)
+public readonly record struct Rotate(
+    FloatBuffer X, IntBuffer Positions, FloatBuffer Cosines, FloatBuffer Sines, int Rows, int Heads, int HeadWidth, int RowStride, bool Inverse)
 {
     internal void Check()
     {

@@ -3,7 +3,8 @@ using static Rlhf.Compute.Operations.Shapes;
 namespace Rlhf.Compute.Operations;
 
 /// <summary>
-/// For each hidden row and its target token: log p(target), entropy (nats) and log sum exp of the logits times the inverse temperature, without storing [R, V] logits, unless there is a buffer
+/// For each hidden row and its target token: log p(target), entropy (nats) and log sum exp of the logits times the inverse temperature, without storing [R, V]
+/// logits, unless there is a buffer
 /// for them: <see cref="LanguageHeadBackward"/> then need not compute them again.
 /// </summary>
 /// <param name="Hidden">[R, C].</param>
@@ -18,7 +19,8 @@ namespace Rlhf.Compute.Operations;
 /// <param name="LogSumExp">[R].</param>
 /// <param name="Logits">R V numbers in an order of the device's own, kept for the backward pass; or empty.</param>
 public readonly record struct LanguageHeadForward(
-    FloatBuffer Hidden, PackedMatrix Packed, IntBuffer Targets, int Rows, int Width, int Vocabulary, float InverseTemperature, FloatBuffer LogProbabilities, FloatBuffer Entropies, FloatBuffer LogSumExp,
+    FloatBuffer Hidden, PackedMatrix Packed, IntBuffer Targets, int Rows, int Width, int Vocabulary, float InverseTemperature, FloatBuffer LogProbabilities,
+    FloatBuffer Entropies, FloatBuffer LogSumExp,
     FloatBuffer Logits)
 {
     internal void Check(IDevice device)
@@ -32,7 +34,8 @@ public readonly record struct LanguageHeadForward(
 }
 
 /// <summary>
-/// dHidden = ..., dWeights += ... from the gradients with respect to log-probabilities and entropies: d/d logit_j of log p(target) is [j = target] - p_j; of the entropy, -p_j (log p_j + H).
+/// dHidden = ..., dWeights += ... from the gradients with respect to log-probabilities and entropies: d/d logit_j of log p(target) is [j = target] - p_j; of
+/// the entropy, -p_j (log p_j + H).
 /// </summary>
 /// <param name="Hidden">[R, C].</param>
 /// <param name="Packed">The head [C, V], packed by <see cref="PackWeights"/>.</param>
@@ -51,7 +54,8 @@ public readonly record struct LanguageHeadForward(
 /// <param name="DWeights">[V, C]; left out if empty.</param>
 public readonly record struct LanguageHeadBackward(
     FloatBuffer Hidden, PackedMatrix Packed, FloatBuffer Weights, IntBuffer Targets, int Rows, int Width, int Vocabulary, float InverseTemperature,
-    FloatBuffer Entropies, FloatBuffer LogSumExp, FloatBuffer Logits, FloatBuffer DLogProbabilities, FloatBuffer DEntropies, FloatBuffer DHidden, FloatBuffer DWeights)
+    FloatBuffer Entropies, FloatBuffer LogSumExp, FloatBuffer Logits, FloatBuffer DLogProbabilities, FloatBuffer DEntropies, FloatBuffer DHidden,
+    FloatBuffer DWeights)
 {
     internal void Check(IDevice device)
     {
@@ -111,7 +115,8 @@ public readonly record struct ScalarHeadForward(FloatBuffer X, FloatBuffer Weigh
 /// <param name="Dx">[R, C].</param>
 /// <param name="DWeights">[C].</param>
 /// <param name="DBias">[1].</param>
-public readonly record struct ScalarHeadBackward(FloatBuffer X, FloatBuffer Weights, FloatBuffer Dy, int Rows, int Width, FloatBuffer Dx, FloatBuffer DWeights, FloatBuffer DBias)
+public readonly record struct ScalarHeadBackward(
+    FloatBuffer X, FloatBuffer Weights, FloatBuffer Dy, int Rows, int Width, FloatBuffer Dx, FloatBuffer DWeights, FloatBuffer DBias)
 {
     internal void Check()
     {

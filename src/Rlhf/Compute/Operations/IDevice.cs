@@ -1,7 +1,8 @@
 namespace Rlhf.Compute.Operations;
 
 /// <summary>
-/// The one door to arithmetic: about fifty operations on buffers that only the device dereferences. Shapes: N rows (tokens) of a packed batch, C width, R response tokens, V vocabulary.
+/// The one door to arithmetic: about fifty operations on buffers that only the device dereferences. Shapes: N rows (tokens) of a packed batch, C width, R
+/// response tokens, V vocabulary.
 /// Every output element is summed in one order that depends on neither the batch nor the number of threads. Operations whose result is
 /// called a gradient of parameters add to what stands there.
 /// </summary>
@@ -20,7 +21,8 @@ public interface IDevice : IDisposable
     long HeldBytes { get; }
 
     /// <summary>
-    /// Work on the host between the device's operations, of which it may call <see cref="CopyOut"/> alone: calls <paramref name="work"/>(part, thread) for every part in [0, <paramref name="parts"/>), several
+    /// Work on the host between the device's operations, of which it may call <see cref="CopyOut"/> alone: calls <paramref name="work"/>(part, thread) for
+    /// every part in [0, <paramref name="parts"/>), several
     /// at once, with thread &lt; <see cref="Threads"/>, and returns when all are done. What a part throws is thrown here.
     /// </summary>
     void ForEach(int parts, Action<int, int> work);

@@ -13,7 +13,8 @@ public enum WeightLayout
 }
 
 /// <summary>
-/// The outputs of a linear layer that an operation is about: <paramref name="Count"/> columns from <paramref name="First"/> on, of the <paramref name="All"/> in a row of y. Others are
+/// The outputs of a linear layer that an operation is about: <paramref name="Count"/> columns from <paramref name="First"/> on, of the <paramref name="All"/>
+/// in a row of y. Others are
 /// neither read nor written. Both ends are multiples of <see cref="Step"/>, or the layer's ends.
 /// </summary>
 public readonly record struct Outputs(int All, int First, int Count)
@@ -112,7 +113,8 @@ public readonly record struct LinearBackwardInput(FloatBuffer Dy, FloatBuffer Pa
 /// <param name="Layout">How dW stands.</param>
 /// <param name="DWeights">dW, in its layout.</param>
 /// <param name="DBias">[outputs], or empty.</param>
-public readonly record struct LinearBackwardWeights(FloatBuffer X, FloatBuffer Dy, int Rows, int Inputs, Outputs Outputs, WeightLayout Layout, FloatBuffer DWeights, FloatBuffer DBias)
+public readonly record struct LinearBackwardWeights(
+    FloatBuffer X, FloatBuffer Dy, int Rows, int Inputs, Outputs Outputs, WeightLayout Layout, FloatBuffer DWeights, FloatBuffer DBias)
 {
     internal void Check()
     {

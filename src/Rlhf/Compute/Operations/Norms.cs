@@ -23,7 +23,8 @@ public readonly record struct LayerNormForward(
     }
 }
 
-/// <summary>With n = normalised x and g = dy gain: dx += rstd (g - mean(g) - n mean(g n)), dGain += sum over rows of dy n, dBias += sum over rows of dy.</summary>
+/// <summary>With n = normalised x and g = dy gain: dx += rstd (g - mean(g) - n mean(g n)), dGain += sum over rows of dy n, dBias += sum over rows of
+/// dy.</summary>
 /// <param name="X">[N, C].</param>
 /// <param name="Gain">[C].</param>
 /// <param name="Mean">[N], of the forward pass.</param>
@@ -35,7 +36,8 @@ public readonly record struct LayerNormForward(
 /// <param name="DGain">[C].</param>
 /// <param name="DBias">[C].</param>
 public readonly record struct LayerNormBackward(
-    FloatBuffer X, FloatBuffer Gain, FloatBuffer Mean, FloatBuffer ReciprocalDeviation, FloatBuffer Dy, int Rows, int Width, FloatBuffer Dx, FloatBuffer DGain, FloatBuffer DBias)
+    FloatBuffer X, FloatBuffer Gain, FloatBuffer Mean, FloatBuffer ReciprocalDeviation, FloatBuffer Dy, int Rows, int Width, FloatBuffer Dx, FloatBuffer DGain,
+    FloatBuffer DBias)
 {
     internal void Check()
     {
@@ -79,7 +81,8 @@ public readonly record struct RmsNormForward(
 /// <param name="Dx">As x; may be dy where it is not accumulated.</param>
 /// <param name="DGain">[width].</param>
 public readonly record struct RmsNormBackward(
-    FloatBuffer X, FloatBuffer Gain, FloatBuffer ReciprocalRoot, FloatBuffer Dy, int Rows, int Groups, int Width, int RowStride, bool Accumulate, FloatBuffer Dx, FloatBuffer DGain)
+    FloatBuffer X, FloatBuffer Gain, FloatBuffer ReciprocalRoot, FloatBuffer Dy, int Rows, int Groups, int Width, int RowStride, bool Accumulate,
+    FloatBuffer Dx, FloatBuffer DGain)
 {
     internal void Check()
     {

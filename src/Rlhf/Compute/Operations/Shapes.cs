@@ -28,7 +28,8 @@ internal static class Shapes
     public static void NeedStrided(int rows, int width, int rowStride, params ReadOnlySpan<FloatBuffer> buffers) =>
         NeedEach(rows == 0 ? 0 : ((long)(rows - 1) * rowStride) + width, buffers);
 
-    public static void NeedPacked(IDevice device, PackedMatrix packed, int inputs, int outputs) => Need(packed.Numbers, device.PackedLength(inputs, outputs, packed.Storage));
+    public static void NeedPacked(IDevice device, PackedMatrix packed, int inputs, int outputs) =>
+        Need(packed.Numbers, device.PackedLength(inputs, outputs, packed.Storage));
 
     private static void NeedLength(long actual, long length)
     {

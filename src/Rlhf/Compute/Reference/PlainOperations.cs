@@ -2,7 +2,8 @@ using Rlhf.Compute.Operations;
 
 namespace Rlhf.Compute.Reference;
 
-/// <summary>A decoder's operations in float64, as their definitions read, forward beside backward: what the kernels are compared with. A matrix is its rows one after another.</summary>
+/// <summary>A decoder's operations in float64, as their definitions read, forward beside backward: what the kernels are compared with. A matrix is its rows one
+/// after another.</summary>
 internal static class PlainOperations
 {
     /// <summary>A product of float32 matrices [m, k] [k, n], each element one chain over k from <paramref name="start"/>.</summary>
@@ -119,7 +120,8 @@ internal static class PlainOperations
         return dx;
     }
 
-    /// <summary>x / sqrt(mean(x^2) + epsilon) gain for groups of each row (Zhang and Sennrich 2019). Numbers between the groups of a row and its end stay as they are.</summary>
+    /// <summary>x / sqrt(mean(x^2) + epsilon) gain for groups of each row (Zhang and Sennrich 2019). Numbers between the groups of a row and its end stay as
+    /// they are.</summary>
     public static double[] RmsNorm(double[] x, double[] gain, int groups, int stride, double epsilon)
     {
         var y = (double[])x.Clone();

@@ -22,7 +22,8 @@ public enum RecordKind
 /// <param name="Ranking">The record where it is a ranking.</param>
 /// <param name="Prompt">The record where it is a prompt.</param>
 /// <param name="Text">The record where it is plain text.</param>
-public sealed record AnyRecord(RecordKind Kind, Demonstration? Demonstration = null, Ranking? Ranking = null, PromptRecord? Prompt = null, TextDocument? Text = null)
+public sealed record AnyRecord(
+    RecordKind Kind, Demonstration? Demonstration = null, Ranking? Ranking = null, PromptRecord? Prompt = null, TextDocument? Text = null)
 {
     /// <summary>Reads a row.</summary>
     /// <param name="row">The row.</param>
@@ -57,7 +58,8 @@ public sealed record AnyRecord(RecordKind Kind, Demonstration? Demonstration = n
 
         if (!asks && PromptParser.ConversationOf(row) is null)
         {
-            throw row.Missing("the fields of a demonstration, a comparison, a ranking, a prompt or a text (name them with fields if they are called otherwise)");
+            throw row.Missing(
+                "the fields of a demonstration, a comparison, a ranking, a prompt or a text (name them with fields if they are called otherwise)");
         }
 
         return DemonstrationParser.EmptyResponseOf(row) is { } empty

@@ -3,11 +3,13 @@ using System.Text.Json;
 namespace Rlhf.Data.RowForms;
 
 /// <summary>
-/// Argilla's rankings: answers in fields of their own (<c>response-1</c> ...) and <c>ranking</c>, a list of what people said: ranks by the fields' names, counted if submitted.
+/// Argilla's rankings: answers in fields of their own (<c>response-1</c> ...) and <c>ranking</c>, a list of what people said: ranks by the fields' names,
+/// counted if submitted.
 /// </summary>
 internal static class Argilla
 {
-    public static bool Fits(RowFields row) => row.Has("prompt") && row.Peek("ranking") is { Kind: JsonValueKind.Array } value && value.Items.Any(item => item.Properties.ContainsKey("status"));
+    public static bool Fits(RowFields row) =>
+        row.Has("prompt") && row.Peek("ranking") is { Kind: JsonValueKind.Array } value && value.Items.Any(item => item.Properties.ContainsKey("status"));
 
     public static Ranking Parse(RowFields row)
     {
@@ -33,7 +35,11 @@ internal static class Argilla
 
         RankingParser.RequireCount(row, value, ranks.Count);
         (RowValue Field, string Name, double Rank)[] inOrder = [.. ranks.OrderBy(rank => rank.Name, StringComparer.Ordinal)];
-        var answers = inOrder.Select(rank => row.Find(rank.Name) is { } answer ? MessageParser.ParseAnswer(row, answer, rank.Name) : throw row.Error(rank.Field, "the name of a field with an answer")).ToList();
+        var answers =
+            inOrder.Select(
+                rank => row.Find(rank.Name) is { } answer
+                    ? MessageParser.ParseAnswer(row, answer, rank.Name)
+                    : throw row.Error(rank.Field, "the name of a field with an answer")).ToList();
         return RankingParser.OfTiers(row, PromptParser.Parse(row), answers, Tiers.ByScore([.. inOrder.Select(rank => -rank.Rank)]));
     }
 }

@@ -16,7 +16,8 @@ internal static class ComparisonForms
         (ArenaForm.Fits, ArenaForm.Parse),
     ];
 
-    private static readonly string[] PromptsAndAnswers = ["prompt", "instruction", "messages", "response", "completion", "output", "chosen", "rejected", "responses", "text"];
+    private static readonly string[] PromptsAndAnswers =
+        ["prompt", "instruction", "messages", "response", "completion", "output", "chosen", "rejected", "responses", "text"];
 
     /// <summary>The reader of the row's form; null where it has none of them, or where the user says what the row's fields are.</summary>
     public static Func<RowFields, Ranking>? Of(RowFields row) => row.HasNamesFor(PromptsAndAnswers) ? null : Forms.FirstOrDefault(form => form.Fits(row)).Parse;

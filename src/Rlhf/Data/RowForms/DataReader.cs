@@ -11,7 +11,8 @@ public static class DataReader
     public const string CannotBeRead = "cannot be read";
 
     /// <summary>
-    /// Rows with a prompt (or messages) and a response; with <see cref="DataSource.Take"/>, comparisons of which one answer is taken. Rows of which nothing is to be trained on
+    /// Rows with a prompt (or messages) and a response; with <see cref="DataSource.Take"/>, comparisons of which one answer is taken. Rows of which nothing is
+    /// to be trained on
     /// are dropped and counted.
     /// </summary>
     public static IEnumerable<Demonstration> Demonstrations(DataSource source, string baseFolder, Ledger ledger) =>
@@ -29,7 +30,8 @@ public static class DataReader
     public static IEnumerable<TextDocument> Texts(DataSource source, string baseFolder, Ledger ledger) =>
         Read(source, baseFolder, ledger, RecordKind.Text).Select(record => record.Text!);
 
-    /// <summary>Rows of a kind, or, where it is null, of the kind that the first row of each file has: a file of several kinds is bad from the first row of another one on.</summary>
+    /// <summary>Rows of a kind, or, where it is null, of the kind that the first row of each file has: a file of several kinds is bad from the first row of
+    /// another one on.</summary>
     public static IEnumerable<AnyRecord> Read(DataSource source, string baseFolder, Ledger ledger, RecordKind? kind)
     {
         Validate(source, kind);
@@ -60,7 +62,8 @@ public static class DataReader
 
         if (reader.Unseen.Count > 0)
         {
-            throw new InputException($"{string.Join(", ", files.Select(file => file.Name))}: no row has the field {string.Join(", ", reader.Unseen.Order(StringComparer.Ordinal))} that the option {(reader.Unseen.All(source.Ignore.Contains) ? "ignore" : "fields")} names.");
+            throw new InputException(
+                $"{string.Join(", ", files.Select(file => file.Name))}: no row has the field {string.Join(", ", reader.Unseen.Order(StringComparer.Ordinal))} that the option {(reader.Unseen.All(source.Ignore.Contains) ? "ignore" : "fields")} names.");
         }
     }
 

@@ -1,6 +1,7 @@
 namespace Rlhf.Data.RowForms;
 
-/// <summary>Reads a demonstration: a prompt with <c>response</c> (or <c>completion</c>, <c>output</c>), or <c>messages</c> that end with the assistant's.</summary>
+/// <summary>Reads a demonstration: a prompt with <c>response</c> (or <c>completion</c>, <c>output</c>), or <c>messages</c> that end with the
+/// assistant's.</summary>
 internal static class DemonstrationParser
 {
     private static readonly string[] ResponseNames = ["response", "completion", "output"];
@@ -28,7 +29,8 @@ internal static class DemonstrationParser
 
     /// <summary>Whether any turn that a demonstration trains on may count in the loss.</summary>
     public static bool IsTrained(Demonstration demonstration) =>
-        demonstration.Answer.IsTrained || (demonstration.TrainOnAllTurns && demonstration.Prompt.AsMessages().Any(message => message is { Role: "assistant", IsTrained: true }));
+        demonstration.Answer.IsTrained
+            || (demonstration.TrainOnAllTurns && demonstration.Prompt.AsMessages().Any(message => message is { Role: "assistant", IsTrained: true }));
 
     /// <summary>The row's weight: 1, or 0 for a row that is to be left out.</summary>
     public static bool IsLeftOut(RowFields row) => row.Find("weight") is { } value && row.ScoreOf(value) switch
@@ -43,7 +45,8 @@ internal static class DemonstrationParser
     {
         var ranking = RankingParser.Parse(row);
         var (best, worst) = BestAndWorst(ranking);
-        var takesChosen = pick == DemonstrationPick.Chosen || (pick == DemonstrationPick.Mixed && PromptSplit.PicksChosen(ranking.Prompt.Text, ranking.Responses[best]));
+        var takesChosen = pick == DemonstrationPick.Chosen
+            || (pick == DemonstrationPick.Mixed && PromptSplit.PicksChosen(ranking.Prompt.Text, ranking.Responses[best]));
         var answer = ranking.Answer(takesChosen ? best : worst);
         return MessageParser.IsEmpty(answer) ? null : new Demonstration(ranking.Id, ranking.Prompt, answer, TrainOnAllTurns: false, ranking.Position);
     }

@@ -79,7 +79,8 @@ internal static class MessageParser
     {
         var roleValue = fields.Find("role") ?? throw fields.Error(at, "a message with role");
         var role = Known(fields, roleValue, Roles);
-        List<(string, RowValue)> others = [.. HandedOn.Select(name => (Name: name, Value: fields.Find(name))).Where(field => field.Value is not null and not { Kind: JsonValueKind.Array, Items.Count: 0 }).Select(field => (field.Name, field.Value!))];
+        List<(string, RowValue)> others = [.. HandedOn.Select(name => (Name: name, Value: fields.Find(name)))
+            .Where(field => field.Value is not null and not { Kind: JsonValueKind.Array, Items.Count: 0 }).Select(field => (field.Name, field.Value!))];
         var calls = others.Any(field => Calls.Contains(field.Item1));
         if (calls && role != Assistant)
         {
@@ -93,7 +94,9 @@ internal static class MessageParser
 
         if (!calls)
         {
-            throw fields.IsNull("content") ? fields.Wrong(at, "expected a content, found null: only a turn that calls tools has none") : fields.Error(at, "a message with content");
+            throw fields.IsNull("content")
+                ? fields.Wrong(at, "expected a content, found null: only a turn that calls tools has none")
+                : fields.Error(at, "a message with content");
         }
 
         if (fields.IsNull("content"))
@@ -124,7 +127,8 @@ internal static class MessageParser
             throw fields.Error(value, expected);
         }
 
-        RowValue[] wrapped = [.. calls.Select(call => RowValue.Object(call.Offset, new Dictionary<string, RowValue>(StringComparer.Ordinal) { ["function"] = call }))];
+        RowValue[] wrapped =
+            [.. calls.Select(call => RowValue.Object(call.Offset, new Dictionary<string, RowValue>(StringComparer.Ordinal) { ["function"] = call }))];
         return RowJson.Of([("tool_calls", RowValue.Array(value.Offset, wrapped))]);
     }
 
@@ -153,7 +157,9 @@ internal static class MessageParser
         {
             var part = fields.Nested(item, "content[]");
             var type = part.TextOf(part.Get("type"));
-            text.Append(type == "text" ? part.TextOf(part.Get("text")) : throw part.Wrong(item, $"expected parts of the type text, found one of the type {type}: models here read text alone"));
+            text.Append(type == "text"
+                ? part.TextOf(part.Get("text"))
+                : throw part.Wrong(item, $"expected parts of the type text, found one of the type {type}: models here read text alone"));
         }
 
         return text.ToString();
@@ -171,7 +177,8 @@ internal static class MessageParser
 
         if ((weight ?? train) == true && role != Assistant)
         {
-            throw fields.Wrong(fields.Peek("weight") ?? fields.Get("train"), $"expected a turn of the assistant to train on, found one of the role {role}: leave the field out, or set it to 0 or false");
+            throw fields.Wrong(fields.Peek("weight") ?? fields.Get("train"),
+                $"expected a turn of the assistant to train on, found one of the role {role}: leave the field out, or set it to 0 or false");
         }
 
         return weight ?? train ?? true;

@@ -5,7 +5,8 @@ namespace Rlhf.Data.RowForms;
 /// <summary>Nectar: a prompt that is a transcript, and <c>answers</c>, each with an <c>answer</c> and a <c>rank</c> from 1; equal ranks are a tie.</summary>
 internal static class Nectar
 {
-    public static bool Fits(RowFields row) => row.Has("prompt") && row.Peek("answers") is { Kind: JsonValueKind.Array } value && value.Items.Any(item => item.Properties.ContainsKey("rank"));
+    public static bool Fits(RowFields row) =>
+        row.Has("prompt") && row.Peek("answers") is { Kind: JsonValueKind.Array } value && value.Items.Any(item => item.Properties.ContainsKey("rank"));
 
     public static Ranking Parse(RowFields row)
     {

@@ -3,7 +3,8 @@ using System.Text.Json;
 namespace Rlhf.Data.RowForms;
 
 /// <summary>
-/// Reads what is asked from a row: <c>prompt</c> (text or messages), Alpaca's <c>instruction</c> with <c>input</c> (Dolly: <c>context</c>), or <c>messages</c>; and what
+/// Reads what is asked from a row: <c>prompt</c> (text or messages), Alpaca's <c>instruction</c> with <c>input</c> (Dolly: <c>context</c>), or <c>messages</c>;
+/// and what
 /// may stand beside each of them: <c>system</c>, <c>history</c>, <c>tools</c>.
 /// </summary>
 internal static class PromptParser
@@ -34,7 +35,8 @@ internal static class PromptParser
         return ConversationOf(row) is { } name ? ParseConversation(row, name) : throw row.Missing("a prompt (the field prompt, instruction or messages)");
     }
 
-    /// <summary>The prompt of a row of any kind: what a demonstration of the row would be asked, also where the conversation has its first turn once more as <c>prompt</c>.</summary>
+    /// <summary>The prompt of a row of any kind: what a demonstration of the row would be asked, also where the conversation has its first turn once more as
+    /// <c>prompt</c>.</summary>
     public static Prompt ParseAsked(RowFields row) =>
         ConversationOf(row) is { } name && !DemonstrationParser.HasResponse(row) ? ParseConversation(row, name) : Parse(row);
 
@@ -133,7 +135,8 @@ internal static class PromptParser
     private static Dictionary<string, string> Without(IReadOnlyDictionary<string, string> texts) =>
         texts.Where(field => !Absorbed.Contains(field.Key)).ToDictionary(StringComparer.Ordinal);
 
-    private static IEnumerable<Message> SystemOf(RowFields row) => row.FindText("system") is { } text && !string.IsNullOrWhiteSpace(text) ? [new Message("system", text)] : [];
+    private static IEnumerable<Message> SystemOf(RowFields row) =>
+        row.FindText("system") is { } text && !string.IsNullOrWhiteSpace(text) ? [new Message("system", text)] : [];
 
     /// <summary>LLaMA-Factory's history: pairs of what was asked and what was answered.</summary>
     private static List<Message> HistoryOf(RowFields row)

@@ -11,7 +11,8 @@ internal static class RankingParser
     private const int MostShown = 9;
 
     /// <summary>Names of scores beside chosen and rejected, in pairs.</summary>
-    private static readonly string[] ScoresBeside = ["score_chosen", "score_rejected", "chosen_score", "rejected_score", "chosen_rating", "rejected_rating", "chosen-rating", "rejected-rating"];
+    private static readonly string[] ScoresBeside =
+        ["score_chosen", "score_rejected", "chosen_score", "rejected_score", "chosen_rating", "rejected_rating", "chosen-rating", "rejected-rating"];
 
     /// <summary>Whether a row is a comparison or a ranking, by its fields.</summary>
     public static bool Fits(RowFields row) => row.Has("responses") || HasPair(row) || ComparisonForms.Of(row) is not null;
@@ -61,7 +62,8 @@ internal static class RankingParser
         }
 
         var weight = row.Find("weight") is { } value ? row.NumberOf(value, above: true) : 1;
-        return new Ranking(row.Id(), prompt, [.. answers.Select(answer => answer.Content)], tiers, pairs, ties, margins, row.FindName("labeler"), weight, row.Position)
+        return new Ranking(
+            row.Id(), prompt, [.. answers.Select(answer => answer.Content)], tiers, pairs, ties, margins, row.FindName("labeler"), weight, row.Position)
         {
             Turns = answers.Any(answer => answer.OtherFields is not null) ? answers : null,
         };
@@ -110,7 +112,8 @@ internal static class RankingParser
 
         if (row.Has("question"))
         {
-            return (PromptParser.FromText(row, row.Get("question"), row.TextOf(row.Get("question"))), MessageParser.ParseAnswer(row, chosen, "chosen"), MessageParser.ParseAnswer(row, rejected, "rejected"));
+            return (PromptParser.FromText(row, row.Get("question"), row.TextOf(row.Get("question"))), MessageParser.ParseAnswer(row, chosen,
+                "chosen"), MessageParser.ParseAnswer(row, rejected, "rejected"));
         }
 
         return ParseTranscripts(row, chosen, rejected);
@@ -120,7 +123,8 @@ internal static class RankingParser
     {
         var (first, second) = (row.TextOf(chosen), row.TextOf(rejected));
         var shared = Transcript.SharedPrompt(first, second)
-            ?? throw row.Wrong(rejected, "expected a prompt, or transcripts chosen and rejected that begin alike up to \"\\n\\nAssistant:\", found no such beginning");
+            ?? throw row.Wrong(
+                rejected, "expected a prompt, or transcripts chosen and rejected that begin alike up to \"\\n\\nAssistant:\", found no such beginning");
         return (PromptParser.FromText(row, chosen, shared), AnswerAfter(row, chosen, shared), AnswerAfter(row, rejected, shared));
     }
 
@@ -172,7 +176,8 @@ internal static class RankingParser
 
     private static bool Repeats(RowFields row, RowValue value, string name, List<Message> chosen) => value.Kind == JsonValueKind.Array
         ? MessageParser.ParseAll(row, value, name) is var messages && messages.Count <= chosen.Count && messages.SequenceEqual(chosen[..messages.Count])
-        : chosen.Any(message => message.Role == "user" && message.Content.Trim() == row.TextOf(value).Trim()) || Transcript.Write(chosen[..^1]).Trim() == row.TextOf(value).Trim();
+        : chosen.Any(message => message.Role == "user" && message.Content.Trim() == row.TextOf(value).Trim())
+            || Transcript.Write(chosen[..^1]).Trim() == row.TextOf(value).Trim();
 
     private static Ranking ParseRanking(RowFields row)
     {
@@ -227,7 +232,8 @@ internal static class RankingParser
         List<IReadOnlyList<int>> tiers = [];
         if (row.ItemsOf(value) is { Count: > 0 } items && items.All(item => item.Kind == JsonValueKind.Number))
         {
-            throw row.Wrong(value, $"expected tiers, best first, as in {Tiered(items)}, found {Flat(items)}: is the first number the best answer's (then write the former), or the rank of answer 0?");
+            throw row.Wrong(
+                value, $"expected tiers, best first, as in {Tiered(items)}, found {Flat(items)}: is the first number the best answer's (then write the former), or the rank of answer 0?");
         }
 
         foreach (var tier in row.ItemsOf(value))

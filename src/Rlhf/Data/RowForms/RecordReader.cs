@@ -1,6 +1,7 @@
 namespace Rlhf.Data.RowForms;
 
-/// <summary>Reads single rows of a source as records, by the same rules for training, checking and showing. What is left out is counted in the ledger.</summary>
+/// <summary>Reads single rows of a source as records, by the same rules for training, checking and showing. What is left out is counted in the
+/// ledger.</summary>
 public sealed class RecordReader(DataSource source, Ledger ledger)
 {
     private readonly HashSet<string> _prompts = new(StringComparer.Ordinal);
@@ -116,7 +117,11 @@ public sealed class RecordReader(DataSource source, Ledger ledger)
         }
 
         ledger.Note(ranking.Position, "pair of identical answers left out");
-        return ranking with { Pairs = [.. kept.Select(i => ranking.Pairs[i])], Margins = ranking.Margins is { } margins ? [.. kept.Select(i => margins[i])] : null };
+        return ranking with
+        {
+            Pairs = [.. kept.Select(i => ranking.Pairs[i])],
+            Margins = ranking.Margins is { } margins ? [.. kept.Select(i => margins[i])] : null,
+        };
     }
 
     private void NoteUnread(RowFields row, RecordKind kind, bool onlyAsked = false)

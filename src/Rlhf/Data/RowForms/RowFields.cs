@@ -40,7 +40,8 @@ public sealed class RowFields
         _value = value.Kind switch
         {
             JsonValueKind.Object => value,
-            JsonValueKind.String => RowValue.Object(value.Offset, new Dictionary<string, RowValue>(StringComparer.Ordinal) { [NameOf("text") ?? "text"] = value }),
+            JsonValueKind.String => RowValue.Object(
+                value.Offset, new Dictionary<string, RowValue>(StringComparer.Ordinal) { [NameOf("text") ?? "text"] = value }),
             _ => throw row.Error(value, "an object with the fields of a row"),
         };
     }
@@ -116,7 +117,9 @@ public sealed class RowFields
 
     /// <summary>A field's value, which does not count as read; null where it is absent, null or ignored.</summary>
     public RowValue? Peek(string name) =>
-        NameOf(name) is { } actual && _value.Properties.TryGetValue(actual, out var value) && value.Kind != JsonValueKind.Null && !IsIgnored(actual) ? value : null;
+        NameOf(name) is { } actual && _value.Properties.TryGetValue(actual, out var value) && value.Kind != JsonValueKind.Null && !IsIgnored(actual)
+            ? value
+            : null;
 
     /// <summary>Whether the user gave another name for one of these fields.</summary>
     public bool HasNamesFor(IEnumerable<string> names) => names.Any(_names.ContainsKey);
@@ -146,7 +149,9 @@ public sealed class RowFields
     public double NumberOf(RowValue value, bool above)
     {
         var number = value.Kind == JsonValueKind.Number ? double.Parse(value.Text, CultureInfo.InvariantCulture) : double.NaN;
-        return double.IsFinite(number) && (above ? number > 0 : number >= 0) ? number : throw Error(value, above ? "a finite number above 0" : "a finite number of at least 0");
+        return double.IsFinite(number) && (above ? number > 0 : number >= 0)
+            ? number
+            : throw Error(value, above ? "a finite number above 0" : "a finite number of at least 0");
     }
 
     /// <summary>A value that must be a finite number, as scores and ranks are; of either sign.</summary>

@@ -2,7 +2,8 @@ using System.Text.Json;
 
 namespace Rlhf.Data.RowForms;
 
-/// <summary>Stanford Human Preferences: <c>history</c> is what was asked, <c>labels</c> is 1 where <c>human_ref_A</c> is preferred, 0 where <c>human_ref_B</c> is.</summary>
+/// <summary>Stanford Human Preferences: <c>history</c> is what was asked, <c>labels</c> is 1 where <c>human_ref_A</c> is preferred, 0 where <c>human_ref_B</c>
+/// is.</summary>
 internal static class Shp
 {
     public static bool Fits(RowFields row) => row.Has("history") && row.Has("human_ref_A") && row.Has("human_ref_B") && row.Has("labels");
@@ -25,6 +26,7 @@ internal static class Shp
 
         // Not a history in Alpaca's sense, so nothing is read beside it.
         var prompt = new Prompt(history.Text, null, new Dictionary<string, string>(StringComparer.Ordinal) { ["prompt"] = history.Text });
-        return RankingParser.OfPair(row, prompt, MessageParser.ParseAnswer(row, row.Get(better), better), MessageParser.ParseAnswer(row, row.Get(worse), worse));
+        return RankingParser.OfPair(
+            row, prompt, MessageParser.ParseAnswer(row, row.Get(better), better), MessageParser.ParseAnswer(row, row.Get(worse), worse));
     }
 }

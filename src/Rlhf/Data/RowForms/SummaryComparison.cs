@@ -1,7 +1,8 @@
 namespace Rlhf.Data.RowForms;
 
 /// <summary>
-/// Comparisons of summaries (Stiennon 2020, TL;DR): <c>info</c> with the post, two <c>summaries</c> and <c>choice</c>, the number of the better one. A summary keeps the
+/// Comparisons of summaries (Stiennon 2020, TL;DR): <c>info</c> with the post, two <c>summaries</c> and <c>choice</c>, the number of the better one. A summary
+/// keeps the
 /// space that it begins with.
 /// </summary>
 internal static class SummaryComparison
@@ -12,7 +13,8 @@ internal static class SummaryComparison
     {
         var info = row.Nested(row.Get("info"), "info");
         var summaries = row.Get("summaries");
-        var answers = row.ItemsOf(summaries).Select(item => row.Nested(item, "summaries[]")).Select(summary => Message.FromAssistant(summary.TextOf(summary.Get("text")))).ToList();
+        var answers = row.ItemsOf(summaries).Select(item => row.Nested(item, "summaries[]"))
+            .Select(summary => Message.FromAssistant(summary.TextOf(summary.Get("text")))).ToList();
         if (answers.Count != 2)
         {
             throw row.Error(summaries, "two summaries");
@@ -20,7 +22,8 @@ internal static class SummaryComparison
 
         var better = row.IndexOf(row.Get("choice"), answers.Count);
         row.LeaveOut("extra");
-        var post = info.Find("post") ?? throw row.Error(row.Get("info"), "the post that is summed up (comparisons of news articles have none and are not read)");
+        var post = info.Find("post") ?? throw row.Error(
+            row.Get("info"), "the post that is summed up (comparisons of news articles have none and are not read)");
         var text = $"SUBREDDIT: r/{info.FindText("subreddit")}\n\nTITLE: {info.FindText("title")}\n\nPOST: {info.TextOf(post)}\n\nTL;DR:";
         return RankingParser.OfPair(row, PromptParser.FromText(row, post, text), answers[better], answers[1 - better]);
     }

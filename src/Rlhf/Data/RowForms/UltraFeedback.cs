@@ -3,10 +3,12 @@ using System.Text.Json;
 
 namespace Rlhf.Data.RowForms;
 
-/// <summary>UltraFeedback: an <c>instruction</c> and <c>completions</c>, each with a <c>response</c> and an <c>overall_score</c>; equal scores are a tie.</summary>
+/// <summary>UltraFeedback: an <c>instruction</c> and <c>completions</c>, each with a <c>response</c> and an <c>overall_score</c>; equal scores are a
+/// tie.</summary>
 internal static class UltraFeedback
 {
-    public static bool Fits(RowFields row) => row.Has("instruction") && row.Peek("completions") is { Kind: JsonValueKind.Array } value && value.Items.Any(item => item.Properties.ContainsKey("overall_score"));
+    public static bool Fits(RowFields row) => row.Has("instruction") && row.Peek("completions") is { Kind: JsonValueKind.Array } value
+        && value.Items.Any(item => item.Properties.ContainsKey("overall_score"));
 
     public static Ranking Parse(RowFields row)
     {
@@ -19,7 +21,8 @@ internal static class UltraFeedback
             completion.LeaveOut("annotations", "critique", "fine-grained_score", "custom_system_prompt", "principle");
             answers.Add(MessageParser.ParseAnswer(completion, completion.Get("response"), "response"));
             var score = completion.Get("overall_score");
-            scores.Add(score.Kind == JsonValueKind.String && double.TryParse(score.Text, NumberStyles.Float, CultureInfo.InvariantCulture, out var number) && double.IsFinite(number) ? number : completion.ScoreOf(score));
+            scores.Add(score.Kind == JsonValueKind.String && double.TryParse(score.Text, NumberStyles.Float, CultureInfo.InvariantCulture, out var number)
+                && double.IsFinite(number) ? number : completion.ScoreOf(score));
         }
 
         RankingParser.RequireCount(row, row.Get("completions"), answers.Count);

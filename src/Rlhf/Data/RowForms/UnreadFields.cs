@@ -13,7 +13,8 @@ public static class UnreadFields
     /// <summary>Refuses a row with an unread field that has a meaning for what the row was read as.</summary>
     /// <param name="row">The row, read.</param>
     /// <param name="kind">What it was read as.</param>
-    /// <param name="onlyAsked">Whether only what is asked is wanted, as where prompts are read from rows of any kind: then other answers and what is thought of them are beside the point.</param>
+    /// <param name="onlyAsked">Whether only what is asked is wanted, as where prompts are read from rows of any kind: then other answers and what is thought of
+    /// them are beside the point.</param>
     /// <param name="format">The format of the rows, whose text may name fields of its own.</param>
     /// <returns>The paths of the unread fields that mean nothing here, for the ledger.</returns>
     /// <exception cref="InputException">A field has a meaning; with its place.</exception>
@@ -72,7 +73,8 @@ public static class UnreadFields
         {
             if (row.Peek(name) is { } value && FieldMeanings.Of(name, value) == FieldMeaning.Asked)
             {
-                throw row.Wrong(value, $"the row has the field \"{name}\", and the custom format's text does not name it: put {{{name}}} into format.prompt, or name the field under ignore to leave it out");
+                throw row.Wrong(
+                    value, $"the row has the field \"{name}\", and the custom format's text does not name it: put {{{name}}} into format.prompt, or name the field under ignore to leave it out");
             }
         }
     }

@@ -36,12 +36,14 @@ public sealed record ArenaReport
     public required WinRate? Votes { get; init; }
 
     /// <summary>
-    /// Share of all prompts that the first model wins, ties a half: the rate of the votes on prompts whose answers differ, a half on the others, each with its share of the prompts.
+    /// Share of all prompts that the first model wins, ties a half: the rate of the votes on prompts whose answers differ, a half on the others, each with its
+    /// share of the prompts.
     /// So it does not lean towards a half while votes are still missing.
     /// </summary>
     public required Estimate? WinRate { get; init; }
 
-    /// <summary>Position bias: the share of votes without ties that went to the answer on the left (the upper one on a phone). Without a bias about a half.</summary>
+    /// <summary>Position bias: the share of votes without ties that went to the answer on the left (the upper one on a phone). Without a bias about a
+    /// half.</summary>
     public required Estimate? FirstShown { get; init; }
 
     /// <summary>Share of votes on which two labelers say the same; a tie against a preference counts a half.</summary>
@@ -55,7 +57,8 @@ public sealed record ArenaReport
     {
         var tasks = store.ArenaTasks();
         var rankings = tasks.Count > 0 ? store.Rankings().ToLookup(ranking => ranking.Task) : null;
-        return [.. tasks.GroupBy(task => (task.Answers.Models![0], task.Answers.Models[1])).Select(pair => OfPair(pair.Key.Item1, pair.Key.Item2, [.. pair], rankings!))];
+        return [.. tasks.GroupBy(task => (task.Answers.Models![0], task.Answers.Models[1]))
+            .Select(pair => OfPair(pair.Key.Item1, pair.Key.Item2, [.. pair], rankings!))];
     }
 
     private static ArenaReport OfPair(string model, string versus, IReadOnlyList<StoredTask> tasks, ILookup<long, StoredRanking> rankings)
@@ -64,7 +67,8 @@ public sealed record ArenaReport
         var all = asked.SelectMany(task => rankings[task.Id]).ToList();
         var votes = asked.SelectMany(task => RankingExport.Deciding(rankings[task.Id])).ToList();
         var compared = all.Where(ranking => ranking is { Adjudication: false, Judgement.Tiers: not null }).GroupBy(ranking => ranking.Task)
-            .Select(IReadOnlyList<LabelerRanking> (task) => [.. task.Select(ranking => new LabelerRanking(ranking.Labeler, ranking.Judgement.Tiers!))]).ToList();
+            .Select(IReadOnlyList<LabelerRanking> (task) => [.. task.Select(ranking => new LabelerRanking(ranking.Labeler, ranking.Judgement.Tiers!))])
+                .ToList();
         var rate = votes.Count > 0 ? WinRateOf(votes) : null;
         return new ArenaReport
         {
@@ -78,12 +82,14 @@ public sealed record ArenaReport
             WinRate = WithIdentical(rate?.Rate, asked.Count / (double)tasks.Count),
             FirstShown = FirstShownOf(votes),
             Agreement = Evaluation.Agreement.Pairwise(compared),
-            Labelers = [.. votes.GroupBy(vote => vote.Labeler).OrderBy(own => own.Key, StringComparer.Ordinal).Select(own => LabelerOf(own.Key, [.. own], compared))],
+            Labelers = [.. votes.GroupBy(vote => vote.Labeler).OrderBy(own => own.Key, StringComparer.Ordinal)
+                .Select(own => LabelerOf(own.Key, [.. own], compared))],
         };
     }
 
     private static ArenaLabeler LabelerOf(string name, List<StoredRanking> own, List<IReadOnlyList<LabelerRanking>> compared) => new(
-        name, own.Count(vote => ScoreOf(vote) > 0), own.Count(vote => ScoreOf(vote) == 0), own.Count(vote => ScoreOf(vote) < 0), FirstShownOf(own), Evaluation.Agreement.Pairwise(compared, name));
+        name, own.Count(vote => ScoreOf(vote) > 0), own.Count(vote => ScoreOf(vote) == 0), own.Count(vote => ScoreOf(vote) < 0), FirstShownOf(own),
+        Evaluation.Agreement.Pairwise(compared, name));
 
     private static WinRate WinRateOf(List<StoredRanking> votes)
     {

@@ -2,13 +2,15 @@ using System.Text.Json.Nodes;
 
 namespace Rlhf.Labelers.Store;
 
-/// <summary>The same answer twice is one answer: nobody is asked which of two equal texts is better. White space around a text does not count, as nobody sees it.</summary>
+/// <summary>The same answer twice is one answer: nobody is asked which of two equal texts is better. White space around a text does not count, as nobody sees
+/// it.</summary>
 internal static class IdenticalAnswers
 {
     // Fields of a row's source with a value for each answer.
     private static readonly string[] OfEachAnswer = ["response_tokens", "scores"];
 
-    /// <summary>The row with each answer once, at the place of its first, with what was said about any of them; the same row where all differ, and in an arena, where such pairs are ties.</summary>
+    /// <summary>The row with each answer once, at the place of its first, with what was said about any of them; the same row where all differ, and in an arena,
+    /// where such pairs are ties.</summary>
     public static ImportRow Merge(ImportRow row)
     {
         var answers = row.Answers.Responses;
@@ -47,14 +49,19 @@ internal static class IdenticalAnswers
     private static List<IReadOnlyList<int>> Merge(IReadOnlyList<IReadOnlyList<int>> tiers, int[] numbers)
     {
         var seen = new HashSet<int>();
-        return [.. tiers.Select(IReadOnlyList<int> (tier) => [.. tier.Select(answer => numbers[answer]).Where(seen.Add).Order()]).Where(tier => tier.Count > 0)];
+        return [.. tiers.Select(IReadOnlyList<int> (tier) => [.. tier.Select(answer => numbers[answer]).Where(seen.Add).Order()])
+            .Where(tier => tier.Count > 0)];
     }
 
     private static Judgement Merge(Judgement judgement, int[] numbers, int[] kept) => judgement with
     {
         Tiers = judgement.Tiers is { } tiers ? Merge(tiers, numbers) : null,
-        Flags = judgement.Flags.Count == 0 ? [] : [.. kept.Select(IReadOnlyList<string> (first) => [.. Same(first, numbers).SelectMany(answer => judgement.Flags[answer]).Distinct()])],
-        Ratings = judgement.Ratings.Count == 0 ? [] : [.. kept.Select(first => Same(first, numbers).Select(answer => judgement.Ratings[answer]).FirstOrDefault(rating => rating is not null))],
+        Flags = judgement.Flags.Count == 0
+            ? []
+            : [.. kept.Select(IReadOnlyList<string> (first) => [.. Same(first, numbers).SelectMany(answer => judgement.Flags[answer]).Distinct()])],
+        Ratings = judgement.Ratings.Count == 0
+            ? []
+            : [.. kept.Select(first => Same(first, numbers).Select(answer => judgement.Ratings[answer]).FirstOrDefault(rating => rating is not null))],
     };
 
     private static IEnumerable<int> Same(int first, int[] numbers) => Enumerable.Range(0, numbers.Length).Where(answer => numbers[answer] == numbers[first]);

@@ -16,12 +16,14 @@ internal static class JudgementRules
             throw new InputException("Expected either a ranking or a reason why the answers cannot be judged.");
         }
 
-        if (judgement.Tiers is { } tiers && (tiers.Any(tier => tier is null or { Count: 0 }) || !tiers.SelectMany(tier => tier).Order().SequenceEqual(Enumerable.Range(0, answers))))
+        if (judgement.Tiers is { } tiers
+            && (tiers.Any(tier => tier is null or { Count: 0 }) || !tiers.SelectMany(tier => tier).Order().SequenceEqual(Enumerable.Range(0, answers))))
         {
             throw new InputException(string.Create(CultureInfo.InvariantCulture, $"Expected every answer from 0 to {answers - 1} in one tier."));
         }
 
-        if (judgement.Flags.Count is not 0 && (judgement.Flags.Count != answers || judgement.Flags.Any(own => own is null || own.Distinct().Count() != own.Count || own.Except(AnswerFlags.All).Any())))
+        if (judgement.Flags.Count is not 0 && (judgement.Flags.Count != answers
+            || judgement.Flags.Any(own => own is null || own.Distinct().Count() != own.Count || own.Except(AnswerFlags.All).Any())))
         {
             throw new InputException($"Expected flags for each answer, each once, of: {string.Join(", ", AnswerFlags.All)}.");
         }

@@ -68,7 +68,8 @@ public sealed record LabelReport
         var known = store.CalibrationTasks();
         var compared = all.Where(ranking => ranking is { Adjudication: false, Judgement.Tiers: not null } && !known.ContainsKey(ranking.Task))
             .GroupBy(ranking => ranking.Task)
-            .ToDictionary(group => group.Key, IReadOnlyList<LabelerRanking> (group) => [.. group.Select(ranking => new LabelerRanking(ranking.Labeler, ranking.Judgement.Tiers!))]);
+            .ToDictionary(group => group.Key,
+                IReadOnlyList<LabelerRanking> (group) => [.. group.Select(ranking => new LabelerRanking(ranking.Labeler, ranking.Judgement.Tiers!))]);
         var prompts = compared.Values.Where(rankings => rankings.Count > 1).ToList();
         var (hour, day) = (store.Now - 3_600_000, store.Now - 86_400_000);
         return new LabelReport
@@ -79,14 +80,16 @@ public sealed record LabelReport
             Pairwise = Agreement.Pairwise(prompts),
             KendallsW = Agreement.KendallsW(prompts),
             KrippendorffsAlpha = Agreement.KrippendorffsAlpha(prompts),
-            Labelers = [.. all.GroupBy(ranking => ranking.Labeler).OrderBy(group => group.Key, StringComparer.Ordinal).Select(group => LabelerOf(group.Key, [.. group], prompts, known, day))],
+            Labelers = [.. all.GroupBy(ranking => ranking.Labeler).OrderBy(group => group.Key, StringComparer.Ordinal)
+                .Select(group => LabelerOf(group.Key, [.. group], prompts, known, day))],
             Disputed = DisputedOf(store, compared, all),
             Notes = [.. all.OrderByDescending(ranking => ranking.UpdatedAt).Where(HasNote).Take(Listed).Select(NoteOf)],
         };
     }
 
     private static LabelerReport LabelerOf(
-        string name, IReadOnlyList<StoredRanking> own, List<IReadOnlyList<LabelerRanking>> prompts, IReadOnlyDictionary<long, IReadOnlyList<IReadOnlyList<int>>> known, long day)
+        string name, IReadOnlyList<StoredRanking> own, List<IReadOnlyList<LabelerRanking>> prompts,
+        IReadOnlyDictionary<long, IReadOnlyList<IReadOnlyList<int>>> known, long day)
     {
         double[] seconds = [.. own.Select(ranking => ranking.Seconds).Order()];
         var calibration = own.Where(ranking => ranking.Judgement.Tiers is not null && known.ContainsKey(ranking.Task))
@@ -120,6 +123,7 @@ public sealed record LabelReport
 
     private static LabelerNote NoteOf(StoredRanking ranking) => new(
         ranking.Task, ranking.Labeler,
-        ranking.Judgement.Flags.Index().Where(answer => answer.Item.Count > 0).ToDictionary(answer => answer.Index.ToString(System.Globalization.CultureInfo.InvariantCulture), answer => answer.Item),
+        ranking.Judgement.Flags.Index().Where(answer => answer.Item.Count > 0)
+            .ToDictionary(answer => answer.Index.ToString(System.Globalization.CultureInfo.InvariantCulture), answer => answer.Item),
         ranking.Judgement.Comment, ranking.Judgement.CannotJudge);
 }

@@ -54,7 +54,8 @@ public sealed class PostedAnswers
         }
         catch (DbException exception)
         {
-            throw new RunFailedException($"The store cannot be reached: {StoreFailure.ReasonOf(exception)}. Nothing is lost; resume the run when it is back.", exception);
+            throw new RunFailedException(
+                $"The store cannot be reached: {StoreFailure.ReasonOf(exception)}. Nothing is lost; resume the run when it is back.", exception);
         }
     }
 }

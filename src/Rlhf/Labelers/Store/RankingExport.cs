@@ -10,7 +10,8 @@ public sealed record ExportOptions
     /// <summary>Only this round.</summary>
     public string? Round { get; init; }
 
-    /// <summary>Also tasks without a ranking, answers that could not be judged, and calibration items: a whole copy, for <c>rlhf label import</c>, not for <c>reward</c>.</summary>
+    /// <summary>Also tasks without a ranking, answers that could not be judged, and calibration items: a whole copy, for <c>rlhf label import</c>, not for
+    /// <c>reward</c>.</summary>
     public bool Everything { get; init; }
 }
 
@@ -26,7 +27,8 @@ public static class RankingExport
     public static int Write(RankingStore store, TextWriter output, ExportOptions options)
     {
         var rankings = store.Rankings().ToLookup(ranking => ranking.Task);
-        return store.Tasks(options.Round).Sum(task => Write(options.Everything ? Everything(task, rankings[task.Id]) : Usable(task, rankings[task.Id]), output));
+        return store.Tasks(options.Round)
+            .Sum(task => Write(options.Everything ? Everything(task, rankings[task.Id]) : Usable(task, rankings[task.Id]), output));
     }
 
     /// <summary>Writes a row for each ranking of some tasks, in the tasks' order.</summary>

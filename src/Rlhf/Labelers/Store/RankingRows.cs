@@ -17,7 +17,8 @@ namespace Rlhf.Labelers.Store;
 /// <param name="UpdatedAt">Last changed.</param>
 /// <param name="Adjudication">Whether an owner decided between labelers with it.</param>
 public sealed record ImportRow(
-    AnswerSet Answers, Judgement? Judgement, string Labeler, IReadOnlyList<int> OrderShown, double Seconds, int Edits, long? CreatedAt, long? UpdatedAt, bool Adjudication);
+    AnswerSet Answers, Judgement? Judgement, string Labeler, IReadOnlyList<int> OrderShown, double Seconds, int Edits, long? CreatedAt, long? UpdatedAt,
+    bool Adjudication);
 
 /// <summary>Rankings as JSON lines: rows that the data readers take, with what else is known of each beside (docs/data.md).</summary>
 public static class RankingRows
@@ -89,7 +90,8 @@ public static class RankingRows
         UnreadFields.Check(fields, RecordKind.Ranking, onlyAsked: true);
         if (responses.Count > MaximumAnswers)
         {
-            throw fields.Wrong(fields.Get("responses"), string.Create(CultureInfo.InvariantCulture, $"expected 2 to {MaximumAnswers} answers to rank in the browser, found {responses.Count}"));
+            throw fields.Wrong(fields.Get("responses"),
+                string.Create(CultureInfo.InvariantCulture, $"expected 2 to {MaximumAnswers} answers to rank in the browser, found {responses.Count}"));
         }
 
         var tiers = fields.Has("ranking") ? RankingParser.ParseTiers(fields, "ranking", responses.Count) : null;
@@ -106,13 +108,15 @@ public static class RankingRows
 
         var source = SourceOf(row);
         source["id"] ??= fields.Id();
-        var answers = new AnswerSet(NameOf(fields, "round", ShownName.LongestOfRound) ?? round, prompt.Text, prompt.AsMessages(), responses, source, known, ModelsOf(fields, responses.Count));
+        var answers = new AnswerSet(NameOf(fields, "round", ShownName.LongestOfRound) ?? round, prompt.Text, prompt.AsMessages(), responses, source, known,
+            ModelsOf(fields, responses.Count));
         var ranked = !calibration && (tiers is not null || fields.Has("cannot_judge"));
         var judgement = ranked ? JudgementOf(fields, tiers, responses.Count) : null;
         int[] asNumbered = [.. Enumerable.Range(0, responses.Count)];
         return new ImportRow(
             answers, judgement, NameOf(fields, "labeler", ShownName.Longest) ?? Unnamed, OrderOf(fields, responses.Count) ?? asNumbered,
-            NumberOf(fields, "seconds") ?? 0, (int)(NumberOf(fields, "edits") ?? 0), (long?)NumberOf(fields, "created_at"), (long?)NumberOf(fields, "updated_at"),
+            NumberOf(fields, "seconds") ?? 0, (int)(NumberOf(fields, "edits") ?? 0), (long?)NumberOf(fields, "created_at"),
+            (long?)NumberOf(fields, "updated_at"),
             fields.Find("adjudication") is { Kind: JsonValueKind.True });
     }
 
@@ -123,8 +127,12 @@ public static class RankingRows
             Tiers = tiers,
             CannotJudge = tiers is null ? fields.FindText("cannot_judge") : null,
             Comment = fields.FindText("comment"),
-            Flags = fields.Find("flags") is { } flags ? [.. fields.ItemsOf(flags).Select(IReadOnlyList<string> (own) => [.. fields.ItemsOf(own).Select(fields.TextOf)])] : [],
-            Ratings = fields.Find("ratings") is { } ratings ? [.. fields.ItemsOf(ratings).Select(value => value.Kind == JsonValueKind.Null ? (int?)null : fields.IndexOf(value, 8))] : [],
+            Flags = fields.Find("flags") is { } flags
+                ? [.. fields.ItemsOf(flags).Select(IReadOnlyList<string> (own) => [.. fields.ItemsOf(own).Select(fields.TextOf)])]
+                : [],
+            Ratings = fields.Find("ratings") is { } ratings
+                ? [.. fields.ItemsOf(ratings).Select(value => value.Kind == JsonValueKind.Null ? (int?)null : fields.IndexOf(value, 8))]
+                : [],
         };
         try
         {
@@ -164,16 +172,21 @@ public static class RankingRows
             }
         }
 
-        return answers == 2 && models.Length == 2 && models[0] != models[1] ? models : throw fields.Error(value, "the names of two models, which wrote the two answers");
+        return answers == 2 && models.Length == 2 && models[0] != models[1]
+            ? models
+            : throw fields.Error(value, "the names of two models, which wrote the two answers");
     }
 
     private static string? NameOf(RowFields fields, string field, int longest)
     {
         var name = fields.FindName(field);
-        return name is null || ShownName.WrongWith(name, longest) is not { } wrong ? name : throw fields.Wrong(fields.Get(field), $"\"{field}\" is no name: {wrong}");
+        return name is null || ShownName.WrongWith(name, longest) is not { } wrong
+            ? name
+            : throw fields.Wrong(fields.Get(field), $"\"{field}\" is no name: {wrong}");
     }
 
-    private static double? NumberOf(RowFields fields, string name) => fields.Find(name) is { } value ? Math.Min(fields.NumberOf(value, above: false), 1e15) : null;
+    private static double? NumberOf(RowFields fields, string name) =>
+        fields.Find(name) is { } value ? Math.Min(fields.NumberOf(value, above: false), 1e15) : null;
 
     private static JsonObject SourceOf(JsonRow row)
     {

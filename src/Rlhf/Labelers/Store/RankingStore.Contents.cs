@@ -13,7 +13,8 @@ public sealed partial class RankingStore
     private const int NamedRows = 5;
 
     /// <summary>
-    /// Adds tasks, and rankings of rows that have them. A row that is there already adds nothing. Answers that are the same become one, and a row that is left with one answer adds nothing.
+    /// Adds tasks, and rankings of rows that have them. A row that is there already adds nothing. Answers that are the same become one, and a row that is left
+    /// with one answer adds nothing.
     /// </summary>
     /// <param name="rows">The rows, all of which are stored or none.</param>
     public ImportResult Import(IEnumerable<ImportRow> rows) => Write(connection =>
@@ -47,7 +48,8 @@ public sealed partial class RankingStore
 
     private static void CheckNames(ImportRow row)
     {
-        IEnumerable<(string Name, int Longest)> names = [(row.Answers.Round, ShownName.LongestOfRound), .. (row.Answers.Models ?? []).Select(model => (model, ShownName.LongestOfRound))];
+        IEnumerable<(string Name, int Longest)> names =
+            [(row.Answers.Round, ShownName.LongestOfRound), .. (row.Answers.Models ?? []).Select(model => (model, ShownName.LongestOfRound))];
         foreach (var (name, longest) in row.Judgement is null ? names : names.Append((row.Labeler, ShownName.Longest)))
         {
             if (ShownName.WrongWith(name, longest) is { } wrong)
@@ -61,8 +63,10 @@ public sealed partial class RankingStore
     {
         string[] notes =
         [
-            .. merged.Count > 0 ? (string[])[string.Create(CultureInfo.InvariantCulture, $"{merged.Count} rows had the same answer more than once, which is shown once ({Named(merged)})")] : [],
-            .. leftOut.Count > 0 ? (string[])[string.Create(CultureInfo.InvariantCulture, $"{leftOut.Count} rows were left out, as all their answers are the same ({Named(leftOut)})")] : [],
+            .. merged.Count > 0 ? (string[])[string.Create(
+                CultureInfo.InvariantCulture, $"{merged.Count} rows had the same answer more than once, which is shown once ({Named(merged)})")] : [],
+            .. leftOut.Count > 0 ? (string[])[string.Create(
+                CultureInfo.InvariantCulture, $"{leftOut.Count} rows were left out, as all their answers are the same ({Named(leftOut)})")] : [],
         ];
         return notes.Length > 0 ? string.Join("; ", notes) : null;
     }
@@ -142,9 +146,11 @@ public sealed partial class RankingStore
 
     /// <summary>Who has judged which tasks, decisions of owners apart.</summary>
     public IReadOnlyList<(long Task, string Labeler)> Judgements() => Read(connection => connection.Query(
-        "SELECT r.task_id, u.name FROM rankings r JOIN users u ON u.id = r.user_id WHERE r.adjudication = 0", reader => (reader.GetInt64(0), reader.GetString(1))));
+        "SELECT r.task_id, u.name FROM rankings r JOIN users u ON u.id = r.user_id WHERE r.adjudication = 0",
+        reader => (reader.GetInt64(0), reader.GetString(1))));
 
-    /// <summary>Every version of the rankings of a task, in the order in which they were stored: what was said, and when in milliseconds of Unix time.</summary>
+    /// <summary>Every version of the rankings of a task, in the order in which they were stored: what was said, and when in milliseconds of Unix
+    /// time.</summary>
     public IReadOnlyList<(string Labeler, int Revision, Judgement Judgement, long StoredAt)> History(long task) => Read(connection => connection.Query(
         """
         SELECT u.name, v.revision, v.judgement, v.stored_at FROM revisions v JOIN rankings r ON r.id = v.ranking_id JOIN users u ON u.id = r.user_id
@@ -157,7 +163,8 @@ public sealed partial class RankingStore
         connection.Execute("INSERT INTO rounds (name, created_at) VALUES (@name, @now) ON CONFLICT (name) DO NOTHING", ("name", answers.Round), ("now", Now));
         var round = connection.Number("SELECT id FROM rounds WHERE name = @name", ("name", answers.Round));
         var key = HashOf(JsonSerializer.Serialize<string[]>([answers.PromptText, .. answers.Responses], Json));
-        var task = connection.Query("SELECT id FROM tasks WHERE round_id = @round AND content_key = @key", long? (reader) => reader.GetInt64(0), ("round", round), ("key", key)).SingleOrDefault();
+        var task = connection.Query("SELECT id FROM tasks WHERE round_id = @round AND content_key = @key", long? (reader) => reader.GetInt64(0),
+            ("round", round), ("key", key)).SingleOrDefault();
         if (task is { } known)
         {
             return (known, false);
@@ -168,9 +175,11 @@ public sealed partial class RankingStore
             INSERT INTO tasks (round_id, prompt_key, content_key, answers, calibration, arena, asked)
             VALUES (@round, @prompt, @key, @answers, @calibration, @arena, @asked) RETURNING id
             """,
-            ("round", round), ("prompt", HashOf(answers.PromptText)), ("key", key), ("answers", answers.Responses.Count), ("calibration", answers.Known is null ? 0 : 1),
+            ("round", round), ("prompt", HashOf(answers.PromptText)), ("key", key), ("answers", answers.Responses.Count),
+            ("calibration", answers.Known is null ? 0 : 1),
             ("arena", answers.Models is null ? 0 : 1), ("asked", answers is { Models: not null, HasIdenticalAnswers: true } ? 0 : 1));
-        connection.Execute("INSERT INTO contents (task_id, content) VALUES (@task, @content)", ("task", id), ("content", JsonSerializer.Serialize(answers, Json)));
+        connection.Execute(
+            "INSERT INTO contents (task_id, content) VALUES (@task, @content)", ("task", id), ("content", JsonSerializer.Serialize(answers, Json)));
         CountTask(connection, id);
         return (id, true);
     }

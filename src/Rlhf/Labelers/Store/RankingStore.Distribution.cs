@@ -40,7 +40,8 @@ public sealed partial class RankingStore
     public bool Renew(LabelUser user, long task) => Write(connection =>
     {
         var settings = SettingsOf(connection);
-        if (LeasesOf(connection, user).FirstOrDefault(lease => lease.Task == task) is not { Task: > 0 } lease || (lease.ExpiresAt <= Now && !HasRoom(connection, task, user, settings)))
+        if (LeasesOf(connection, user).FirstOrDefault(lease => lease.Task == task) is not { Task: > 0 } lease
+            || (lease.ExpiresAt <= Now && !HasRoom(connection, task, user, settings)))
         {
             return false;
         }
@@ -57,7 +58,9 @@ public sealed partial class RankingStore
 
     /// <summary>A task that a labeler has ranked, as it was shown, with what they said. Null where they have not.</summary>
     public LabelTask? Again(LabelUser user, long task) => Read(connection =>
-        RankingOf(connection, task, user) is { } ranking ? TaskOf(connection, task, ranking.OrderShown, 0, ranking.Given) with { Revision = ranking.Revision } : null);
+        RankingOf(connection, task, user) is { } ranking
+            ? TaskOf(connection, task, ranking.OrderShown, 0, ranking.Given) with { Revision = ranking.Revision }
+            : null);
 
     /// <summary>Takes a task, or prolongs its lease; the order of the answers is drawn once.</summary>
     private LabelTask Lease(DbConnection connection, LabelUser user, long task, LabelSettings settings, bool adjudication = false)
@@ -76,7 +79,8 @@ public sealed partial class RankingStore
             """,
             ("task", task), ("user", user.Id), ("order", JsonSerializer.Serialize(order, Json)), ("now", Now), ("adjudication", adjudication ? 1 : 0));
         Prolong(connection, user, task, settings);
-        var kept = connection.Query("SELECT order_shown FROM leases WHERE task_id = @task AND user_id = @user", reader => reader.GetString(0), ("task", task), ("user", user.Id)).Single();
+        var kept = connection.Query("SELECT order_shown FROM leases WHERE task_id = @task AND user_id = @user", reader => reader.GetString(0), ("task", task),
+            ("user", user.Id)).Single();
         return TaskOf(connection, task, Numbers(kept), settings.LeaseMinutes * 60, given: null);
     }
 
@@ -119,7 +123,8 @@ public sealed partial class RankingStore
         """,
         ("task", task), ("user", user.Id), ("now", Now), ("overlap", settings.Overlap)) == 1;
 
-    /// <summary>Tasks with more rankings and running leases than the overlap, which this class never lets happen: for tests. Leases that end within a margin do not count.</summary>
+    /// <summary>Tasks with more rankings and running leases than the overlap, which this class never lets happen: for tests. Leases that end within a margin do
+    /// not count.</summary>
     internal long OverAssigned(TimeSpan margin) => Read(connection => connection.Number(
         """
         SELECT count(*) FROM tasks t WHERE t.calibration = 0
@@ -128,7 +133,8 @@ public sealed partial class RankingStore
         ("now", Now + (long)margin.TotalMilliseconds), ("overlap", SettingsOf(connection).Overlap)));
 
     private static List<(long Task, long ExpiresAt)> LeasesOf(DbConnection connection, LabelUser user) => connection.Query(
-        "SELECT task_id, expires_at FROM leases WHERE user_id = @user ORDER BY leased_at, task_id", reader => (reader.GetInt64(0), reader.GetInt64(1)), ("user", user.Id));
+        "SELECT task_id, expires_at FROM leases WHERE user_id = @user ORDER BY leased_at, task_id", reader => (reader.GetInt64(0), reader.GetInt64(1)),
+        ("user", user.Id));
 
     private static LabelTask TaskOf(DbConnection connection, long task, int[] order, double seconds, Judgement? given)
     {

@@ -2,7 +2,8 @@ using System.Data.Common;
 
 namespace Rlhf.Labelers.Store;
 
-/// <summary>How far the work is. The number of tasks with each number of rankings is kept beside them, as every answer of the server says how far everybody is and counting them takes long.</summary>
+/// <summary>How far the work is. The number of tasks with each number of rankings is kept beside them, as every answer of the server says how far everybody is
+/// and counting them takes long.</summary>
 public sealed partial class RankingStore
 {
     /// <summary>How far a labeler and everybody is.</summary>
@@ -23,7 +24,8 @@ public sealed partial class RankingStore
         reader => (Convert.ToInt64(reader.GetValue(0), null), Convert.ToInt64(reader.GetValue(1), null)),
         ("overlap", SettingsOf(connection).Overlap), ("round", round ?? "")).Single();
 
-    /// <summary>A task has come, or has one ranking more: it counts under its number of rankings. Calibration items, and pairs about which nobody is asked, do not count.</summary>
+    /// <summary>A task has come, or has one ranking more: it counts under its number of rankings. Calibration items, and pairs about which nobody is asked, do
+    /// not count.</summary>
     private static void CountTask(DbConnection connection, long task) => connection.Execute(
         """
         INSERT INTO progress (round_id, done, tasks) SELECT round_id, done, 1 FROM tasks WHERE id = @task AND calibration = 0 AND asked = 1

@@ -41,7 +41,9 @@ public sealed partial class RankingStore
         if (RankingOf(connection, submission.Task, user) is { } known)
         {
             // The same again, under whatever key, is stored: nobody is to be told that it is not.
-            return Stored(submission.Judgement, known.OrderShown) == Stored(known.Given, known.OrderShown) ? SubmissionResult.Stored : SubmissionResult.AlreadyRanked;
+            return Stored(submission.Judgement, known.OrderShown) == Stored(known.Given, known.OrderShown)
+                ? SubmissionResult.Stored
+                : SubmissionResult.AlreadyRanked;
         }
 
         var lease = connection.Query(
@@ -64,7 +66,8 @@ public sealed partial class RankingStore
             INSERT INTO rankings (task_id, user_id, revision, judgement, order_shown, seconds, created_at, updated_at, adjudication)
             VALUES (@task, @user, 0, @judgement, @order, @seconds, @now, @now, @adjudication) RETURNING id
             """,
-            ("task", submission.Task), ("user", user.Id), ("judgement", judgement), ("order", own.Order), ("seconds", submission.Seconds), ("now", Now), ("adjudication", own.Adjudication));
+            ("task", submission.Task), ("user", user.Id), ("judgement", judgement), ("order", own.Order), ("seconds", submission.Seconds), ("now", Now),
+            ("adjudication", own.Adjudication));
         AddRevision(connection, submission, ranking, 0, judgement);
         connection.Execute("DELETE FROM leases WHERE task_id = @task AND user_id = @user", ("task", submission.Task), ("user", user.Id));
         if (own.Adjudication == 0)
@@ -100,7 +103,8 @@ public sealed partial class RankingStore
         ("key", submission.Key), ("ranking", ranking), ("revision", revision), ("judgement", judgement), ("seconds", submission.Seconds), ("now", Now));
 
     private static long? RevisionTask(DbConnection connection, string key) => connection.Query(
-        "SELECT r.task_id FROM revisions v JOIN rankings r ON r.id = v.ranking_id WHERE v.submission = @key", long? (reader) => reader.GetInt64(0), ("key", key)).SingleOrDefault();
+        "SELECT r.task_id FROM revisions v JOIN rankings r ON r.id = v.ranking_id WHERE v.submission = @key", long? (reader) => reader.GetInt64(0),
+        ("key", key)).SingleOrDefault();
 
     private static OwnRanking? RankingOf(DbConnection connection, long task, LabelUser user) => connection.Query(
         "SELECT id, revision, order_shown, judgement FROM rankings WHERE task_id = @task AND user_id = @user",

@@ -18,7 +18,8 @@ public sealed partial class RankingStore
 
     /// <summary>Whose token this is; null where it is nobody's, or was revoked.</summary>
     public LabelUser? FindByToken(string token) => Read(connection =>
-        connection.Query($"SELECT {UserColumns} FROM users WHERE token_hash = @hash AND revoked_at IS NULL", UserOf, ("hash", AccessToken.HashOf(token))).SingleOrDefault());
+        connection.Query($"SELECT {UserColumns} FROM users WHERE token_hash = @hash AND revoked_at IS NULL", UserOf, ("hash", AccessToken.HashOf(token)))
+            .SingleOrDefault());
 
     /// <summary>The user of a store without tokens, who is its owner.</summary>
     public LabelUser LocalUser() =>
@@ -37,7 +38,8 @@ public sealed partial class RankingStore
         Write(connection =>
         {
             UserNamed(connection, name, role);
-            if (connection.Execute("UPDATE users SET token_hash = @hash, role = @role, revoked_at = NULL WHERE name = @name AND (token_hash IS NULL OR revoked_at IS NOT NULL)",
+            if (connection.Execute(
+                "UPDATE users SET token_hash = @hash, role = @role, revoked_at = NULL WHERE name = @name AND (token_hash IS NULL OR revoked_at IS NOT NULL)",
                 ("hash", AccessToken.HashOf(token)), ("role", RoleText(role)), ("name", name)) == 0)
             {
                 throw new InputException($"{name} has a token already; revoke it first.");
@@ -50,7 +52,8 @@ public sealed partial class RankingStore
     /// <exception cref="InputException">There is nobody of that name with a token.</exception>
     public void Revoke(string name)
     {
-        if (Write(connection => connection.Execute("UPDATE users SET revoked_at = @now WHERE name = @name AND token_hash IS NOT NULL AND revoked_at IS NULL", ("now", Now), ("name", name))) == 0)
+        if (Write(connection => connection.Execute(
+            "UPDATE users SET revoked_at = @now WHERE name = @name AND token_hash IS NOT NULL AND revoked_at IS NULL", ("now", Now), ("name", name))) == 0)
         {
             throw new InputException($"{name}: nobody of that name has a token.");
         }
@@ -58,7 +61,8 @@ public sealed partial class RankingStore
 
     private LabelUser UserNamed(DbConnection connection, string name, UserRole role)
     {
-        connection.Execute("INSERT INTO users (name, role, created_at) VALUES (@name, @role, @now) ON CONFLICT (name) DO NOTHING", ("name", name), ("role", RoleText(role)), ("now", Now));
+        connection.Execute("INSERT INTO users (name, role, created_at) VALUES (@name, @role, @now) ON CONFLICT (name) DO NOTHING", ("name", name),
+            ("role", RoleText(role)), ("now", Now));
         return FindUser(connection, name)!;
     }
 

@@ -6,7 +6,8 @@ namespace Rlhf.Labelers.Store;
 
 /// <summary>
 /// Tasks, labelers and rankings in an SQLite file or a PostgreSQL database. Everything that decides (who gets which task, whether a ranking still counts)
-/// happens in one transaction that keeps other writers out, so several servers and commands may work on a store at once. What a method has returned is on the disk.
+/// happens in one transaction that keeps other writers out, so several servers and commands may work on a store at once. What a method has returned is on the
+/// disk.
 /// </summary>
 public sealed partial class RankingStore
 {
@@ -91,12 +92,14 @@ public sealed partial class RankingStore
     {
         var changed = change(SettingsOf(connection)).Checked();
         connection.Execute(
-            "INSERT INTO settings (name, value) VALUES ('label', @value) ON CONFLICT (name) DO UPDATE SET value = excluded.value", ("value", JsonSerializer.Serialize(changed, Json)));
+            "INSERT INTO settings (name, value) VALUES ('label', @value) ON CONFLICT (name) DO UPDATE SET value = excluded.value",
+            ("value", JsonSerializer.Serialize(changed, Json)));
         return changed;
     });
 
     private static LabelSettings SettingsOf(DbConnection connection) =>
-        connection.Query("SELECT value FROM settings WHERE name = 'label'", reader => reader.FromJson<LabelSettings>(0)).SingleOrDefault() ?? new LabelSettings();
+        connection.Query("SELECT value FROM settings WHERE name = 'label'", reader => reader.FromJson<LabelSettings>(0))
+            .SingleOrDefault() ?? new LabelSettings();
 
     /// <summary>The store's time, in milliseconds of Unix time.</summary>
     public long Now => _clock.GetUtcNow().ToUnixTimeMilliseconds();
@@ -122,7 +125,9 @@ public sealed partial class RankingStore
         }
         catch (Exception exception) when (exception is JsonException or InvalidCastException or FormatException or OverflowException)
         {
-            throw new InputException($"--store: the store holds a value that this program did not write: {FailureText.Of(exception)}. Take a copy from before it was damaged.", exception);
+            throw new InputException(
+                $"--store: the store holds a value that this program did not write: {FailureText.Of(exception)}. Take a copy from before it was damaged.",
+                exception);
         }
     }
 
@@ -151,7 +156,8 @@ public sealed partial class RankingStore
             }
             catch (SqliteException exception) when (exception.SqliteErrorCode is StoreFailure.DiskFull or StoreFailure.DiskError)
             {
-                throw new RunFailedException($"the store {connection.DataSource} cannot be written: {StoreFailure.ReasonOf(exception)}. Nothing of this is stored.", exception);
+                throw new RunFailedException(
+                    $"the store {connection.DataSource} cannot be written: {StoreFailure.ReasonOf(exception)}. Nothing of this is stored.", exception);
             }
         }
     });

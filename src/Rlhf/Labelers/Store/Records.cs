@@ -66,7 +66,8 @@ public sealed record LabelSettings
 /// <param name="Known">For a calibration item: the right ranking.</param>
 /// <param name="Models">For an arena: [2] the name of the model that wrote each answer, which no labeler is told.</param>
 public sealed record AnswerSet(
-    string Round, string PromptText, IReadOnlyList<Message> Messages, IReadOnlyList<string> Responses, JsonObject Source, IReadOnlyList<IReadOnlyList<int>>? Known = null,
+    string Round, string PromptText, IReadOnlyList<Message> Messages, IReadOnlyList<string> Responses, JsonObject Source,
+    IReadOnlyList<IReadOnlyList<int>>? Known = null,
     IReadOnlyList<string>? Models = null)
 {
     /// <summary>Whether all answers are the same text: in an arena nobody is asked then.</summary>
@@ -81,7 +82,8 @@ public sealed record AnswerSet(
 /// <param name="ExpiresInSeconds">How long the labeler has until it goes to somebody else.</param>
 /// <param name="Given">The labeler's own earlier judgement, where this is an edit.</param>
 /// <param name="Revision">How often that one was changed.</param>
-public sealed record LabelTask(long Id, IReadOnlyList<Message> Messages, IReadOnlyList<string> Responses, double ExpiresInSeconds, Judgement? Given = null, int? Revision = null);
+public sealed record LabelTask(
+    long Id, IReadOnlyList<Message> Messages, IReadOnlyList<string> Responses, double ExpiresInSeconds, Judgement? Given = null, int? Revision = null);
 
 /// <summary>What a labeler says about the answers of a task. Answers are numbered in the order in which they were shown.</summary>
 public sealed record Judgement
@@ -157,7 +159,8 @@ public sealed record RecentRanking(long Task, string Prompt, long At, bool Canno
 /// <param name="UpdatedAt">Last changed.</param>
 /// <param name="Adjudication">Whether an owner decided between labelers with it.</param>
 public sealed record StoredRanking(
-    long Task, string Labeler, Judgement Judgement, IReadOnlyList<int> OrderShown, double Seconds, int Edits, long CreatedAt, long UpdatedAt, bool Adjudication);
+    long Task, string Labeler, Judgement Judgement, IReadOnlyList<int> OrderShown, double Seconds, int Edits, long CreatedAt, long UpdatedAt,
+    bool Adjudication);
 
 /// <summary>A task with everything about it.</summary>
 /// <param name="Id">The task.</param>

@@ -6,9 +6,11 @@ namespace Rlhf.Labelers.Store;
 /// <param name="CalibrationShare">See <see cref="LabelSettings.CalibrationShare"/>.</param>
 /// <param name="Paused">See <see cref="LabelSettings.Paused"/>.</param>
 /// <param name="Instructions">See <see cref="LabelSettings.Instructions"/>.</param>
-/// <param name="Was">What the page believes these fields to be now. A field that is something else was changed by somebody else, whose change is not overwritten in silence.</param>
+/// <param name="Was">What the page believes these fields to be now. A field that is something else was changed by somebody else, whose change is not
+/// overwritten in silence.</param>
 public sealed record SettingsChange(
-    int? Overlap = null, double? LeaseMinutes = null, double? CalibrationShare = null, bool? Paused = null, string? Instructions = null, SettingsChange? Was = null)
+    int? Overlap = null, double? LeaseMinutes = null, double? CalibrationShare = null, bool? Paused = null, string? Instructions = null,
+    SettingsChange? Was = null)
 {
     /// <summary>The settings after it.</summary>
     public LabelSettings AppliedTo(LabelSettings settings) => settings with
@@ -31,6 +33,7 @@ public sealed record SettingsChange(
             ("paused", Paused, Was?.Paused, now.Paused),
             ("instructions", Instructions, Was?.Instructions, now.Instructions),
         ];
-        return [.. fields.Where(field => field is { Wanted: not null, Was: not null } && !field.Now.Equals(field.Was) && !field.Now.Equals(field.Wanted)).Select(field => field.Name)];
+        return [.. fields.Where(field => field is { Wanted: not null, Was: not null } && !field.Now.Equals(field.Was) && !field.Now.Equals(field.Wanted))
+            .Select(field => field.Name)];
     }
 }

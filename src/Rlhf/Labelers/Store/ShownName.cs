@@ -44,7 +44,8 @@ internal static class ShownName
         return null;
     }
 
-    private static bool IsMark(UnicodeCategory category) => category is UnicodeCategory.NonSpacingMark or UnicodeCategory.EnclosingMark or UnicodeCategory.SpacingCombiningMark;
+    private static bool IsMark(UnicodeCategory category) =>
+        category is UnicodeCategory.NonSpacingMark or UnicodeCategory.EnclosingMark or UnicodeCategory.SpacingCombiningMark;
 
     // Joiners stay after letters and marks, where scripts need them. Half of a surrogate pair reads as U+FFFD.
     private static bool IsHidden(Rune rune, UnicodeCategory category, UnicodeCategory before) => rune.Value switch

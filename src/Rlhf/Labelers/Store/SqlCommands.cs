@@ -22,7 +22,8 @@ internal static class SqlCommands
     }
 
     /// <summary>The rows that a query finds.</summary>
-    public static List<T> Query<T>(this DbConnection connection, string sql, Func<DbDataReader, T> map, params ReadOnlySpan<(string Name, object? Value)> parameters)
+    public static List<T> Query<T>(
+        this DbConnection connection, string sql, Func<DbDataReader, T> map, params ReadOnlySpan<(string Name, object? Value)> parameters)
     {
         using var command = Create(connection, sql, parameters);
         try
@@ -52,13 +53,16 @@ internal static class SqlCommands
         connection.Query(sql, reader => reader.GetInt64(0), parameters)[0];
 
     /// <summary>What stands as JSON in a column.</summary>
-    public static T FromJson<T>(this DbDataReader reader, int column) => JsonSerializer.Deserialize<T>(reader.GetString(column), StoreJson.Options) ?? throw new JsonException("null where a value is needed");
+    public static T FromJson<T>(this DbDataReader reader, int column) =>
+        JsonSerializer.Deserialize<T>(reader.GetString(column), StoreJson.Options) ?? throw new JsonException("null where a value is needed");
 
     /// <summary>A text, or null.</summary>
     public static string? TextOrNull(this DbDataReader reader, int column) => reader.IsDBNull(column) ? null : reader.GetString(column);
 
-    // SQLITE_CORRUPT, SQLITE_NOTADB, SQLITE_FORMAT, SQLITE_MISMATCH; SQLITE_ERROR: the statements are right, so tables or columns are not there; SQLITE_IOERR_SHORT_READ.
-    private static bool IsDamage(SqliteException exception) => exception.SqliteErrorCode is 1 or 11 or 20 or 24 or 26 || exception.SqliteExtendedErrorCode == 522;
+    // SQLITE_CORRUPT, SQLITE_NOTADB, SQLITE_FORMAT, SQLITE_MISMATCH; SQLITE_ERROR: the statements are right, so tables or columns are not there;
+    // SQLITE_IOERR_SHORT_READ.
+    private static bool IsDamage(SqliteException exception) =>
+        exception.SqliteErrorCode is 1 or 11 or 20 or 24 or 26 || exception.SqliteExtendedErrorCode == 522;
 
     private static InputException Damaged(DbConnection connection, string sql, Exception exception) => new(
         $"the store{(connection is SqliteConnection ? $" {connection.DataSource}" : "")} is damaged, or was changed by something else{StoreFailure.TablesOf(sql)}: {StoreFailure.ReasonOf(exception)}. Go on with a copy from before; 'sqlite3 STORE .recover' may save what is left.", exception);

@@ -24,7 +24,8 @@ internal sealed record SqlDialect(Func<DbConnection> Open, string IdColumn, stri
     public static SqlDialect ToRead(string store) => IsServer(store) ? PostgreSqlToRead(store) : SqliteToRead(store);
 
     /// <summary>Whether a store is a database server rather than a file.</summary>
-    public static bool IsServer(string store) => store.StartsWith("postgres://", StringComparison.Ordinal) || store.StartsWith("postgresql://", StringComparison.Ordinal);
+    public static bool IsServer(string store) =>
+        store.StartsWith("postgres://", StringComparison.Ordinal) || store.StartsWith("postgresql://", StringComparison.Ordinal);
 
     private static SqlDialect Sqlite(string file)
     {
@@ -51,7 +52,13 @@ internal sealed record SqlDialect(Func<DbConnection> Open, string IdColumn, stri
             throw new InputException($"--store {file}: there is no such store.");
         }
 
-        var connection = new SqliteConnectionStringBuilder { DataSource = CanShare(file) ? file : Unchanging(file), Mode = SqliteOpenMode.ReadOnly, DefaultTimeout = 30 }.ToString();
+        var connection =
+            new SqliteConnectionStringBuilder
+            {
+                DataSource = CanShare(file) ? file : Unchanging(file),
+                Mode = SqliteOpenMode.ReadOnly,
+                DefaultTimeout = 30,
+            }.ToString();
         return new SqlDialect(
             () =>
             {
@@ -66,7 +73,8 @@ internal sealed record SqlDialect(Func<DbConnection> Open, string IdColumn, stri
     // A reader of a write-ahead log shares memory with writers by a file beside the store, which it makes if need be.
     private static bool CanShare(string file)
     {
-        using var connection = new SqliteConnection(new SqliteConnectionStringBuilder { DataSource = file, Mode = SqliteOpenMode.ReadOnly, Pooling = false }.ToString());
+        using var connection =
+            new SqliteConnection(new SqliteConnectionStringBuilder { DataSource = file, Mode = SqliteOpenMode.ReadOnly, Pooling = false }.ToString());
         try
         {
             connection.Open();
@@ -84,7 +92,8 @@ internal sealed record SqlDialect(Func<DbConnection> Open, string IdColumn, stri
     {
         if (new FileInfo($"{file}-wal") is { Exists: true, Length: > 0 })
         {
-            throw new InputException($"--store {file}: it was not closed, its last rankings are in {file}-wal, and here nothing can be written. Copy both files to a folder where you may write.");
+            throw new InputException(
+                $"--store {file}: it was not closed, its last rankings are in {file}-wal, and here nothing can be written. Copy both files to a folder where you may write.");
         }
 
         return $"file:{Uri.EscapeDataString(Path.GetFullPath(file)).Replace("%2F", "/", StringComparison.Ordinal)}?immutable=1";

@@ -6,7 +6,8 @@ using Rlhf.Text.Templates;
 namespace Rlhf.Model.Checkpoints;
 
 /// <summary>
-/// A model that people name: its configuration, tokenizer, format, heads and weights. The one way to open one; each part is read when it is first asked for, and no file is kept open.
+/// A model that people name: its configuration, tokenizer, format, heads and weights. The one way to open one; each part is read when it is first asked for,
+/// and no file is kept open.
 /// </summary>
 public sealed class Checkpoint
 {
@@ -48,7 +49,8 @@ public sealed class Checkpoint
     /// <summary>The format that was written beside the model when it was trained; null where none was.</summary>
     public FormatOptions? WrittenFormat => FormatFile.Read(Folder);
 
-    /// <summary>How prompts and answers are written for it: <see cref="WrittenFormat"/>, else its chat template where it has one, else plain text; an answer ends in the end-of-sequence token where there is one.</summary>
+    /// <summary>How prompts and answers are written for it: <see cref="WrittenFormat"/>, else its chat template where it has one, else plain text; an answer
+    /// ends in the end-of-sequence token where there is one.</summary>
     public FormatOptions Format =>
         Resolve(new FormatOptions { AddEos = WrittenFormat is null ? Tokenizer.EndOfSequence is not null : new FormatOptions().AddEos });
 
@@ -109,7 +111,8 @@ public sealed class Checkpoint
     }
 
     /// <summary>
-    /// Writes a model folder, whole or not at all: with a scalar head as a reward model, else as a language model. The head's bias becomes the shift, which is no part of the score.
+    /// Writes a model folder, whole or not at all: with a scalar head as a reward model, else as a language model. The head's bias becomes the shift, which is
+    /// no part of the score.
     /// </summary>
     /// <param name="decoder">The model.</param>
     /// <param name="folder">Replaced if it exists.</param>

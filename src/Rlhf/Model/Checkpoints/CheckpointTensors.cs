@@ -104,7 +104,8 @@ internal sealed class CheckpointTensors : IDisposable
 
         if (_fileOf.Keys.FirstOrDefault(name => !map.ContainsKey(name)) is { } stray)
         {
-            throw new InputException($"{index}: tensor {SafetensorsHeader.Shown(stray)} of {Path.GetFileName(_fileOf[stray].Path)} is not in the index. Index and shards do not belong together.");
+            throw new InputException(
+                $"{index}: tensor {SafetensorsHeader.Shown(stray)} of {Path.GetFileName(_fileOf[stray].Path)} is not in the index. Index and shards do not belong together.");
         }
     }
 
@@ -122,7 +123,8 @@ internal sealed class CheckpointTensors : IDisposable
             var shard = property.Value.ValueKind == JsonValueKind.String ? property.Value.GetString()! : string.Empty;
             if (!IsPlainFileName(shard))
             {
-                throw new InputException($"{index}: tensor {SafetensorsHeader.Shown(property.Name)}: {SafetensorsHeader.Shown(shard)} must be the name of a .safetensors file in this folder, without a path.");
+                throw new InputException(
+                    $"{index}: tensor {SafetensorsHeader.Shown(property.Name)}: {SafetensorsHeader.Shown(shard)} must be the name of a .safetensors file in this folder, without a path.");
             }
 
             result.Add(property.Name, shard);

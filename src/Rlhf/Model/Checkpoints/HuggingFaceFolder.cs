@@ -146,7 +146,8 @@ internal sealed class HuggingFaceFolder : IDisposable
                 {
                     if (!float.IsFinite(values[i]))
                     {
-                        throw new InputException($"{_tensors.FileOf(name).Path}: tensor {name} has a number that is not finite (element {done + i}). The model is broken: use an earlier checkpoint.");
+                        throw new InputException(
+                            $"{_tensors.FileOf(name).Path}: tensor {name} has a number that is not finite (element {done + i}). The model is broken: use an earlier checkpoint.");
                     }
                 }
 
@@ -279,7 +280,8 @@ internal sealed class HuggingFaceFolder : IDisposable
 
         return weight.All(float.IsFinite) && float.IsFinite(bias)
             ? new ScoreHead(weight, bias, ReadNumber(DecoderConfigWriter.ScoreShift, configFile) ?? 0)
-            : throw new InputException($"{Folder}: {ScoreHead.WeightName} or its bias has a number that is not finite. The model is broken: use an earlier checkpoint.");
+            : throw new InputException(
+                $"{Folder}: {ScoreHead.WeightName} or its bias has a number that is not finite. The model is broken: use an earlier checkpoint.");
     }
 
     private float? ReadNumber(string key, string configFile)

@@ -16,7 +16,8 @@ public sealed record SaveOptions
     public ScoreHead? Score { get; init; }
 
     /// <summary>
-    /// In a reward model the token that fills up the shorter rows of a batch: other programs read the score at the last token that is another one. Null: the source's, unless it
+    /// In a reward model the token that fills up the shorter rows of a batch: other programs read the score at the last token that is another one. Null: the
+    /// source's, unless it
     /// ends answers; then there is none, and they score one answer at a time.
     /// </summary>
     public int? PaddingId { get; init; }
@@ -86,7 +87,8 @@ public static class HuggingFaceWriter
     private static FloatReader ReaderOf(float[] numbers) => (first, destination) => numbers.AsSpan((int)first, destination.Length).CopyTo(destination);
 
     private static IEnumerable<TensorToWrite> Tensors(DecoderConfig config, FloatReader parameters, TensorType type) => new ParameterLayout(config).Parameters
-        .Select(parameter => new TensorToWrite(parameter.Name, parameter.Shape, type, (first, destination) => parameters(parameter.Offset + first, destination)));
+        .Select(parameter => new TensorToWrite(
+            parameter.Name, parameter.Shape, type, (first, destination) => parameters(parameter.Offset + first, destination)));
 
     private static void WriteTensors(string folder, List<TensorToWrite> tensors, long maxShardBytes)
     {
@@ -156,7 +158,8 @@ public static class HuggingFaceWriter
 
     private static void SetHead(JsonObject json, DecoderConfig config, SaveOptions options)
     {
-        var wasReward = json["architectures"] is JsonArray and [JsonValue name, ..] && name.TryGetValue(out string? text) && text.EndsWith(ModelFamily.ScorerEnding, StringComparison.Ordinal);
+        var wasReward = json["architectures"] is JsonArray and [JsonValue name, ..] && name.TryGetValue(out string? text)
+            && text.EndsWith(ModelFamily.ScorerEnding, StringComparison.Ordinal);
         if (options.Score is null && !wasReward)
         {
             return;
@@ -190,7 +193,8 @@ public static class HuggingFaceWriter
         {
             Set(json, "pad_token_id", padding);
         }
-        else if (json["pad_token_id"] is JsonValue value && value.TryGetValue(out int id) && (id < 0 || id >= config.VocabularySize || config.EosTokenIds.Contains(id)))
+        else if (json["pad_token_id"] is JsonValue value && value.TryGetValue(out int id)
+            && (id < 0 || id >= config.VocabularySize || config.EosTokenIds.Contains(id)))
         {
             json["pad_token_id"] = null;
         }

@@ -37,7 +37,12 @@ public sealed record ModelSource(JsonObject Config, IReadOnlyDictionary<string, 
         }
 
         json["eos_token_id"] = new JsonArray([.. before.Union(ids).Select(id => JsonValue.Create(id))]);
-        return this with { Files = new Dictionary<string, byte[]>(Files, StringComparer.Ordinal) { [GenerationFile] = System.Text.Encoding.UTF8.GetBytes(DecoderConfigWriter.ToText(json)) } };
+        return this with
+        {
+            Files = new Dictionary<string, byte[]>(Files,
+            StringComparer.Ordinal)
+            { [GenerationFile] = System.Text.Encoding.UTF8.GetBytes(DecoderConfigWriter.ToText(json)) }
+        };
     }
 
     internal static ModelSource Read(string folder, JsonObject config) => new(config, CarriedFiles

@@ -31,7 +31,8 @@ public sealed class SafetensorsFile : IDisposable
         var headerLength = BinaryPrimitives.ReadUInt64LittleEndian(prefix);
         if (headerLength > Limits.WeightsIndex || (long)headerLength > length - prefix.Length)
         {
-            throw new InputException($"{path}: the header should have {headerLength} bytes, which is more than the file has or a safetensors file may have. It is another format, or damaged.");
+            throw new InputException(
+                $"{path}: the header should have {headerLength} bytes, which is more than the file has or a safetensors file may have. It is another format, or damaged.");
         }
 
         var header = new byte[(int)headerLength];

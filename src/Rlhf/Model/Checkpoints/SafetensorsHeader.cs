@@ -107,7 +107,8 @@ internal static class SafetensorsHeader
 
         if (!TensorTypes.TryParse(dtype.GetString()!, out var type))
         {
-            throw new InputException($"{file}: tensor {Shown(name)} has the dtype {Shown(dtype.GetString()!)}, which is not implemented. Convert the file to F32, F16 or BF16.");
+            throw new InputException(
+                $"{file}: tensor {Shown(name)} has the dtype {Shown(dtype.GetString()!)}, which is not implemented. Convert the file to F32, F16 or BF16.");
         }
 
         if (!TryProduct(shape, type.Size(), out var bytes))
@@ -173,12 +174,14 @@ internal static class SafetensorsHeader
         {
             if (tensor.Offset != end)
             {
-                throw Damaged(file, $"tensor {Shown(tensor.Name)} begins at byte {tensor.Offset} of the data, but the one before ends at {end}: tensors must neither overlap nor leave gaps");
+                throw Damaged(
+                    file, $"tensor {Shown(tensor.Name)} begins at byte {tensor.Offset} of the data, but the one before ends at {end}: tensors must neither overlap nor leave gaps");
             }
 
             if (tensor.ByteLength > dataLength - end)
             {
-                throw Damaged(file, $"tensor {Shown(tensor.Name)} needs {tensor.ByteLength} bytes from byte {end} of the data, but the file has only {dataLength} bytes of data");
+                throw Damaged(
+                    file, $"tensor {Shown(tensor.Name)} needs {tensor.ByteLength} bytes from byte {end} of the data, but the file has only {dataLength} bytes of data");
             }
 
             end += tensor.ByteLength;

@@ -5,7 +5,8 @@ using System.Text.Json;
 
 namespace Rlhf.Model.Checkpoints;
 
-/// <summary>Gives the numbers from <paramref name="first"/> on that fill <paramref name="destination"/>: models are written a few numbers at a time, wherever they lie.</summary>
+/// <summary>Gives the numbers from <paramref name="first"/> on that fill <paramref name="destination"/>: models are written a few numbers at a time, wherever
+/// they lie.</summary>
 public delegate void FloatReader(long first, Span<float> destination);
 
 /// <summary>A tensor to write: its numbers are float32, whatever type the file gives them.</summary>

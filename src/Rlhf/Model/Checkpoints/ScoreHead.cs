@@ -1,7 +1,8 @@
 namespace Rlhf.Model.Checkpoints;
 
 /// <summary>
-/// The scalar head of a reward or value model: score = weight . h + bias, h the final hidden state. Other programs' heads have no bias, so ours are written without one: what
+/// The scalar head of a reward or value model: score = weight . h + bias, h the final hidden state. Other programs' heads have no bias, so ours are written
+/// without one: what
 /// sets the zero is kept apart, as the shift.
 /// </summary>
 /// <param name="Weight">[C].</param>

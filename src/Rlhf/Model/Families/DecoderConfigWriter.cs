@@ -10,7 +10,8 @@ public static class DecoderConfigWriter
     /// <summary>A key of older reward models for the bias of their head. It is part of their scores.</summary>
     public const string ScoreBias = "score_bias";
 
-    /// <summary>Our key for what is added to a reward model's score so that the demonstrations have 0 on average. It is no part of the score, which has no bias in other programs either.</summary>
+    /// <summary>Our key for what is added to a reward model's score so that the demonstrations have 0 on average. It is no part of the score, which has no bias
+    /// in other programs either.</summary>
     public const string ScoreShift = "score_shift";
 
     private static readonly JsonSerializerOptions Indented = new()

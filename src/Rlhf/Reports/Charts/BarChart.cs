@@ -10,7 +10,8 @@ internal static class BarChart
     public static Markup Draw(ChartWords words, IReadOnlyList<Bar> bars, double from = 0, double? to = null, (double Value, string Name)? reference = null)
     {
         var heights = bars.SelectMany(bar => new[] { bar.Value, bar.Low ?? bar.Value, bar.High ?? bar.Value }).Append(from).Append(to ?? from);
-        var frame = new ChartFrame(Axis.Over([0, bars.Count], wholeTicks: false), Axis.Over(reference is { } line ? heights.Append(line.Value) : heights, ticks: 4));
+        var frame = new ChartFrame(
+            Axis.Over([0, bars.Count], wholeTicks: false), Axis.Over(reference is { } line ? heights.Append(line.Value) : heights, ticks: 4));
         var content = bars.Select((bar, i) => Draw(frame, bar, i, bars.Count, from)).Append(Reference(frame, reference, bars.Count));
         return frame.Figure(words, Markup.Join(content), [], xTicks: false);
     }
@@ -26,7 +27,8 @@ internal static class BarChart
         var label = count <= 12 || i % ((count / 8) + 1) == 0
             ? Markup.Of($"""<text class="tick" x="{middle}" y="{ChartFrame.Height - 20}" text-anchor="middle">{Fit(bar.Label, count)}</text>""")
             : Markup.Empty;
-        return Markup.Of($"""<rect class="bar s0" x="{left}" y="{top}" width="{right - left}" height="{Math.Max(0.5, bottom - top)}"><title>{bar.Hover}</title></rect>{interval}{label}""");
+        return Markup.Of(
+            $"""<rect class="bar s0" x="{left}" y="{top}" width="{right - left}" height="{Math.Max(0.5, bottom - top)}"><title>{bar.Hover}</title></rect>{interval}{label}""");
     }
 
     // About six pixels a letter; the whole label stands in the hover text.
@@ -38,7 +40,8 @@ internal static class BarChart
     }
 
     private static Markup Reference(ChartFrame frame, (double Value, string Name)? reference, int count) => reference is { } line
-        ? Markup.Of($"""<path class="reference" d="M{frame.X(0)} {frame.Y(line.Value)}H{frame.X(count)}"/><text class="mark" x="{frame.X(count)}" y="{frame.Y(line.Value) - 4}" text-anchor="end">{line.Name}</text>""")
+        ? Markup.Of(
+            $"""<path class="reference" d="M{frame.X(0)} {frame.Y(line.Value)}H{frame.X(count)}"/><text class="mark" x="{frame.X(count)}" y="{frame.Y(line.Value) - 4}" text-anchor="end">{line.Name}</text>""")
         : Markup.Empty;
 }
 

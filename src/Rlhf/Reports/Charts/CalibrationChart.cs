@@ -34,6 +34,7 @@ internal static class CalibrationChart
             ? Markup.Of($"""<path class="bar-line s0" d="M{x - 3} {frame.Y(low)}h6m-3 0V{frame.Y(high)}m-3 0h6"/>""")
             : Markup.Empty;
         var hover = $"predicted {NumberText.Percent(bin.Predicted)}, observed {NumberText.Percent(bin.Observed)}, {NumberText.Short(bin.Count)} pairs";
-        return Markup.Of($"""{bar}<circle class="dot s0" cx="{x}" cy="{y}" r="{2 + (4 * Math.Sqrt((double)bin.Count / most))}"><title>{hover}</title></circle>""");
+        return Markup.Of(
+            $"""{bar}<circle class="dot s0" cx="{x}" cy="{y}" r="{2 + (4 * Math.Sqrt((double)bin.Count / most))}"><title>{hover}</title></circle>""");
     }
 }

@@ -90,7 +90,8 @@ internal static class LineChart
         var main = smooth ? Smoothed(series.Points) : series.Points;
         var raw = smooth ? Markup.Of($"""<path class="raw s{number}" d="{PathOf(frame, Thinned(series.Points))}"/>""") : Markup.Empty;
         var dots = series.Points.Count <= 12
-            ? Markup.Join(series.Points.Select(point => Markup.Of($"""<circle class="dot s{number}" cx="{frame.X(point.X)}" cy="{frame.Y(point.Y)}" r="2.5"/>""")))
+            ? Markup.Join(
+                series.Points.Select(point => Markup.Of($"""<circle class="dot s{number}" cx="{frame.X(point.X)}" cy="{frame.Y(point.Y)}" r="2.5"/>""")))
             : Markup.Empty;
         return Markup.Of($"""{raw}<path class="line s{number}" d="{PathOf(frame, Thinned(main))}"/>{dots}{Hovers(frame, series, main, x)}""");
     }

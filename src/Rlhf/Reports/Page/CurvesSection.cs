@@ -46,8 +46,12 @@ internal static class CurvesSection
         var ofSecond = summary is null && name.EndsWith(SecondStage, StringComparison.Ordinal);
         // Charts that do not move come last, and what is beyond the first ones is folded up.
         var charts = ChartsOf(rows, ofSecond ? Metric.SecondPrefix : "").OrderBy(chart => chart.IsDull).Select(chart => chart.Draw()).ToArray();
-        var facts = summary is not null ? $"{NumberText.Short(summary.Steps)} steps, {Durations.Short(summary.Seconds)}" : ofSecond || source.IsFinished ? "" : "unfinished";
-        var title = Markup.Of($"{(ofSecond ? $"{name[..^SecondStage.Length]}: the model that only checks" : name)}{(facts.Length > 0 ? Markup.Of($" <small>{facts}</small>") : Markup.Empty)}");
+        var facts = summary is not null
+            ? $"{NumberText.Short(summary.Steps)} steps, {Durations.Short(summary.Seconds)}"
+            : ofSecond || source.IsFinished ? ""
+            : "unfinished";
+        var title = Markup.Of(
+            $"{(ofSecond ? $"{name[..^SecondStage.Length]}: the model that only checks" : name)}{(facts.Length > 0 ? Markup.Of($" <small>{facts}</small>") : Markup.Empty)}");
         var more = charts.Length > Open
             ? Markup.Of($"""<details><summary>{charts.Length - Open} more curves of {name}</summary><div class="charts">{charts.Skip(Open)}</div></details>""")
             : Markup.Empty;

@@ -8,7 +8,8 @@ internal static class FiguresSection
     public static Markup Draw(RunSummary summary, IReadOnlyList<(string Kind, StageReport Report)> reports)
     {
         var cards = reports.SelectMany(own => Cards(summary.Stages.LastOrDefault(stage => stage.Kind == own.Kind), own.Report.Cards)).ToArray();
-        var tables = reports.Select(own => (own.Report, Stages: summary.Stages.Where(stage => stage.Kind == own.Kind).ToArray())).Where(own => own.Stages.Length > 0).Select(own => own.Report.Table(own.Stages));
+        var tables = reports.Select(own => (own.Report, Stages: summary.Stages.Where(stage => stage.Kind == own.Kind).ToArray()))
+            .Where(own => own.Stages.Length > 0).Select(own => own.Report.Table(own.Stages));
         return cards.Length == 0 && summary.Stages.All(stage => stage.Figures.Count == 0)
             ? Markup.Empty
             : Markup.Of(

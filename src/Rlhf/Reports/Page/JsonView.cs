@@ -39,7 +39,8 @@ internal static class JsonView
         ? Markup.Of($"""<td{(value.ValueKind == JsonValueKind.Number ? Markup.Literal(" class=\"number\"") : Markup.Empty)}>{Draw(value)}</td>""")
         : Markup.Literal("<td></td>");
 
-    private static Markup List(JsonElement list) => Markup.Of($"""{list.EnumerateArray().Select((item, i) => Markup.Of($"{(i == 0 ? "" : ", ")}{Draw(item)}"))}""");
+    private static Markup List(JsonElement list) =>
+        Markup.Of($"""{list.EnumerateArray().Select((item, i) => Markup.Of($"{(i == 0 ? "" : ", ")}{Draw(item)}"))}""");
 
     private static string Number(JsonElement value) => value.TryGetInt64(out var whole)
         ? whole.ToString("#,0", CultureInfo.InvariantCulture)

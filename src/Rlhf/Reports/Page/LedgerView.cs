@@ -40,8 +40,10 @@ internal static class LedgerView
     // Whole paths of the files stand in the recipe below.
     private static string FileName(string path) => path[(path.LastIndexOfAny(['/', '\\']) + 1)..];
 
-    private static string Text(JsonElement value, string name) => value.ValueKind == JsonValueKind.Object && value.TryGetProperty(name, out var text) ? text.ToString() : "";
+    private static string Text(JsonElement value, string name) =>
+        value.ValueKind == JsonValueKind.Object && value.TryGetProperty(name, out var text) ? text.ToString() : "";
 
     private static string Whole(JsonElement value, string name) =>
-        value.ValueKind == JsonValueKind.Object && value.TryGetProperty(name, out var number) && number.ValueKind == JsonValueKind.Number && number.TryGetInt64(out var whole) ? whole.ToString("#,0", CultureInfo.InvariantCulture) : "–";
+        value.ValueKind == JsonValueKind.Object && value.TryGetProperty(name, out var number) && number.ValueKind == JsonValueKind.Number
+            && number.TryGetInt64(out var whole) ? whole.ToString("#,0", CultureInfo.InvariantCulture) : "–";
 }

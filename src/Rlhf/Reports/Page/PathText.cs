@@ -2,7 +2,8 @@ using System.Text.RegularExpressions;
 
 namespace Rlhf.Reports.Page;
 
-/// <summary>Places in a file system, for a page that is handed on: where somebody's folders lie is nobody's business, and files are known by their ends.</summary>
+/// <summary>Places in a file system, for a page that is handed on: where somebody's folders lie is nobody's business, and files are known by their
+/// ends.</summary>
 internal static partial class PathText
 {
     /// <summary>A file by its name and folder: <c>…/data/rows.jsonl</c>; a path that is not whole stays as it is.</summary>

@@ -3,7 +3,8 @@ namespace Rlhf.Reports.Page;
 /// <summary>Where the result comes from: ledgers of the data, lineage of the models, content hashes, recipe and environment.</summary>
 internal static class ProvenanceSections
 {
-    public static Markup Draw(ReportSource source, Markup rounds) => Markup.Join([Ledgers(source), rounds, Lineage(source.Summary), Data(source.Summary), Setup(source)]);
+    public static Markup Draw(ReportSource source, Markup rounds) =>
+        Markup.Join([Ledgers(source), rounds, Lineage(source.Summary), Data(source.Summary), Setup(source)]);
 
     private static Markup Ledgers(ReportSource source) => source.Ledgers.Count == 0
         ? Markup.Empty
@@ -26,7 +27,8 @@ internal static class ProvenanceSections
     private static Markup Row(StageSummary stage) => Markup.Of(
         $"""<tr><th scope="row">{stage.Name}</th><td class="number">{stage.Round}</td><td>{stage.Inputs.Select(Input)}</td><td>{Hash(stage.ModelHash)}</td><td class="number">{NumberText.Short(stage.Steps)}</td><td class="number">{Durations.Short(stage.Seconds)}</td></tr>""");
 
-    private static Markup Input(ModelLink link) => Markup.Of($"""<div>{link.Role.Replace('_', ' ')}: {PathText.Of(link.Source)} {Hash(link.Hash, letters: 8)}</div>""");
+    private static Markup Input(ModelLink link) =>
+        Markup.Of($"""<div>{link.Role.Replace('_', ' ')}: {PathText.Of(link.Source)} {Hash(link.Hash, letters: 8)}</div>""");
 
     public static Markup Hash(string? hash, int letters = 16) => hash is null
         ? Markup.Empty

@@ -28,7 +28,8 @@ public static class AnswerSampler
 
     /// <summary>Samples; the same settings, prompts and model give the same answers.</summary>
     public static Sampled Sample(
-        Decoder policy, Tokenizer tokenizer, IReadOnlyList<int> endIds, IReadOnlyList<EncodedPrompt> prompts, CollectOptions options, ulong seed, ProgressTask progress, CancellationToken cancellation)
+        Decoder policy, Tokenizer tokenizer, IReadOnlyList<int> endIds, IReadOnlyList<EncodedPrompt> prompts, CollectOptions options, ulong seed,
+        ProgressTask progress, CancellationToken cancellation)
     {
         var settings = StageTools.Sampling(options.Sampling, options.MaxNewTokens, endIds, seed, RowBudget);
         using var generator = new Generator(policy);
@@ -53,12 +54,14 @@ public static class AnswerSampler
                 tokens += completions.Sum(answer => (long)answer.Response.Length);
                 foreach (var (at, i) in lacking.Index())
                 {
-                    var drawn = completions.AsSpan(at * options.AnswersPerPrompt, options.AnswersPerPrompt).ToArray().Select(answer => (tokenizer.Decode(answer.ResponseWithoutEnd), answer.Response));
+                    var drawn = completions.AsSpan(at * options.AnswersPerPrompt, options.AnswersPerPrompt).ToArray()
+                        .Select(answer => (tokenizer.Decode(answer.ResponseWithoutEnd), answer.Response));
                     answers[i] = [.. Different(answers[i].Concat(drawn)).Take(options.AnswersPerPrompt)];
                 }
             }
 
-            sampled.AddRange(answers.Select(different => new SampledAnswers([.. different.Select(answer => answer.Text)], [.. different.Select(answer => answer.Tokens)])));
+            sampled.AddRange(
+                answers.Select(different => new SampledAnswers([.. different.Select(answer => answer.Text)], [.. different.Select(answer => answer.Tokens)])));
             progress.Advance(part.Length);
         }
 

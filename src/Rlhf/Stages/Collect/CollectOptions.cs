@@ -32,7 +32,8 @@ public sealed record CollectOptions : IStageOptions
     public int MaxNewTokens { get; init; } = 256;
 
     /// <summary>
-    /// How often a prompt is sampled again while fewer than <c>answers_per_prompt</c> of its answers differ; <c>none</c>: 3 where people are to rank (the labeler
+    /// How often a prompt is sampled again while fewer than <c>answers_per_prompt</c> of its answers differ; <c>none</c>: 3 where people are to rank (the
+    /// labeler
     /// is <c>people</c> or <c>none</c>), else 0.
     /// </summary>
     public int? Resamples { get; init; }
@@ -44,13 +45,15 @@ public sealed record CollectOptions : IStageOptions
     public EncodingOptions Limits { get; init; } = new();
 
     /// <summary>
-    /// Who ranks the answers: <c>gold</c> (the rule of the built-in quickstart world), <c>people</c> (in the browser, <c>rlhf label</c>), <c>judge</c> (a model behind an
+    /// Who ranks the answers: <c>gold</c> (the rule of the built-in quickstart world), <c>people</c> (in the browser, <c>rlhf label</c>), <c>judge</c> (a model
+    /// behind an
     /// API, see <c>judge</c>) or the folder of a reward model.
     /// </summary>
     public string? Labeler { get; init; }
 
     /// <summary>
-    /// With <c>people</c>: where they rank, an SQLite file or <c>postgres://user@host:port/database</c> (its password in the environment variable <c>PGPASSWORD</c>); <c>none</c>:
+    /// With <c>people</c>: where they rank, an SQLite file or <c>postgres://user@host:port/database</c> (its password in the environment variable
+    /// <c>PGPASSWORD</c>); <c>none</c>:
     /// <c>rankings.db</c> in the run folder.
     /// </summary>
     public string? Store { get; init; }
@@ -59,12 +62,14 @@ public sealed record CollectOptions : IStageOptions
     public int RankingsPerPrompt { get; init; } = 1;
 
     /// <summary>
-    /// With <c>people</c>: how many rankings are enough to go on, as a share of all that are wanted (at most 1) or as a number (above 1). May be changed when a run is resumed.
+    /// With <c>people</c>: how many rankings are enough to go on, as a share of all that are wanted (at most 1) or as a number (above 1). May be changed when a
+    /// run is resumed.
     /// </summary>
     public double Enough { get; init; } = 1;
 
     /// <summary>
-    /// With <c>people</c>: <c>true</c> waits until enough rankings are in; <c>false</c> ends the program with exit code 3, and resuming the run looks again. May be changed when a
+    /// With <c>people</c>: <c>true</c> waits until enough rankings are in; <c>false</c> ends the program with exit code 3, and resuming the run looks again.
+    /// May be changed when a
     /// run is resumed.
     /// </summary>
     public bool Wait { get; init; } = true;
@@ -108,13 +113,17 @@ public sealed record CollectOptions : IStageOptions
             errors.NoEffect(people, key, "without labeler: people");
         }
 
-        errors.Require(Labeler != JudgeLabeler || Judge is not null, nameof(Judge), "is missing; labeler: judge needs its url and model: judge: {url: https://host/v1, model: NAME}");
+        errors.Require(Labeler != JudgeLabeler || Judge is not null, nameof(Judge),
+            "is missing; labeler: judge needs its url and model: judge: {url: https://host/v1, model: NAME}");
         errors.Require(Labeler == JudgeLabeler || Judge is null, nameof(Judge), "has no effect without labeler: judge");
         Judge?.Validate(errors.Below(nameof(Judge)));
-        errors.Require(!people || AnswersPerPrompt <= MostAnswersOnPage, nameof(AnswersPerPrompt), $"must be 2 to {MostAnswersOnPage} with labeler: people: the ranking page shows no more");
+        errors.Require(!people || AnswersPerPrompt <= MostAnswersOnPage, nameof(AnswersPerPrompt),
+            $"must be 2 to {MostAnswersOnPage} with labeler: people: the ranking page shows no more");
         errors.Within(RankingsPerPrompt, 1, 100);
-        errors.Require(Enough is > 0 and (<= 1 or >= 2) && (Enough <= 1 || double.IsInteger(Enough)), nameof(Enough), "must be a share above 0 and at most 1, or a whole number above 1");
-        errors.Require(!IsServer(Store) || !HasPassword(Store!), nameof(Store), "must hold no password: the run folder and the report show the recipe; leave it out and set the environment variable PGPASSWORD");
+        errors.Require(Enough is > 0 and (<= 1 or >= 2) && (Enough <= 1 || double.IsInteger(Enough)), nameof(Enough),
+            "must be a share above 0 and at most 1, or a whole number above 1");
+        errors.Require(!IsServer(Store) || !HasPassword(Store!), nameof(Store),
+            "must hold no password: the run folder and the report show the recipe; leave it out and set the environment variable PGPASSWORD");
     }
 
     /// <summary>Whether a store is a database server and no file.</summary>
@@ -122,5 +131,6 @@ public sealed record CollectOptions : IStageOptions
         store is not null && (store.StartsWith("postgres://", StringComparison.Ordinal) || store.StartsWith("postgresql://", StringComparison.Ordinal));
 
     // Between "://" and the last '@', whatever a password may hold.
-    private static bool HasPassword(string store) => store.LastIndexOf('@') is > 0 and var at && store[(store.IndexOf("://", StringComparison.Ordinal) + 3)..at].Contains(':', StringComparison.Ordinal);
+    private static bool HasPassword(string store) =>
+        store.LastIndexOf('@') is > 0 and var at && store[(store.IndexOf("://", StringComparison.Ordinal) + 3)..at].Contains(':', StringComparison.Ordinal);
 }

@@ -14,7 +14,9 @@ internal sealed class CollectReport : StageReport
         }
 
         var cost = stage.Of(JudgeMetrics.JudgeCost) is { Value: > 0 } price ? $" for {NumberText.Short(price.Value)}" : "";
-        var unclear = stage.Of(JudgeMetrics.JudgeUnclear) is { Value: > 0 } count ? $"; {NumberText.Short(count.Value)} questions got no readable reply and count as ties" : "";
+        var unclear = stage.Of(JudgeMetrics.JudgeUnclear) is { Value: > 0 } count
+            ? $"; {NumberText.Short(count.Value)} questions got no readable reply and count as ties"
+            : "";
         yield return $"The judge{round} was asked {NumberText.Short(calls.Value)} times{cost}{unclear}.";
         if (stage.Of(JudgeMetrics.JudgeFirstChosen) is { } first && (first.Low > 0.5 || first.High < 0.5))
         {

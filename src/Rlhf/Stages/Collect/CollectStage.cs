@@ -10,7 +10,8 @@ using Rlhf.Text.Templates;
 
 namespace Rlhf.Stages.Collect;
 
-/// <summary>K answers of the present policy to each prompt, ranked. An interrupted stage begins anew and gives the same answers; what people said is not lost.</summary>
+/// <summary>K answers of the present policy to each prompt, ranked. An interrupted stage begins anew and gives the same answers; what people said is not
+/// lost.</summary>
 internal sealed class CollectStage : Stage<CollectOptions>
 {
     public override string Name => "collect";
@@ -30,7 +31,8 @@ internal sealed class CollectStage : Stage<CollectOptions>
     };
 
     public override IReadOnlyList<StageInput> Reads(Recipe recipe) =>
-        [.. Prompts(Name), .. OptionsOf(recipe) is { LabelerIsFolder: true } options ? [new StageInput("collect.labeler", Name, options.Labeler)] : Array.Empty<StageInput>()];
+        [.. Prompts(Name),
+            .. OptionsOf(recipe) is { LabelerIsFolder: true } options ? [new StageInput("collect.labeler", Name, options.Labeler)] : Array.Empty<StageInput>()];
 
     public override void Prepare(Recipe recipe) => _ = OptionsOf(recipe).Judge?.ReadApiKey();
 
@@ -77,7 +79,8 @@ internal sealed class CollectStage : Stage<CollectOptions>
         return summary with
         {
             Inputs = [link, LinkTo(options, name)],
-            Labelers = [.. rankings.CountBy(row => row.Labeler ?? name).OrderBy(count => count.Key, StringComparer.Ordinal).Select(count => new LabelerCount(count.Key, count.Value))],
+            Labelers = [.. rankings.CountBy(row => row.Labeler ?? name).OrderBy(count => count.Key, StringComparer.Ordinal)
+                .Select(count => new LabelerCount(count.Key, count.Value))],
         };
     }
 
@@ -91,7 +94,8 @@ internal sealed class CollectStage : Stage<CollectOptions>
         var length = promptTokens + answerTokens;
         var tokens = prompts * (promptTokens + (options.AnswersPerPrompt * answerTokens)); // a prompt goes through the model once
         var judged = options.LabelerIsFolder ? answers * length * planning.Costs.ForwardOperations(length) : 0;
-        return new StagePlan(answers, "answers", tokens, 0, BytesOf(planning, options, collected), judged, planning.LanguageOperations(tokens, answers * answerTokens, length));
+        return new StagePlan(
+            answers, "answers", tokens, 0, BytesOf(planning, options, collected), judged, planning.LanguageOperations(tokens, answers * answerTokens, length));
     }
 
     /// <summary>Prompts to which answers are collected.</summary>
@@ -126,7 +130,8 @@ internal sealed class CollectStage : Stage<CollectOptions>
         _ => new ModelLink("labeler", labeler),
     };
 
-    private static (IReadOnlyList<(PromptRecord Record, EncodedPrompt Encoded)> Prompts, Sampled Sampled) Sample(StageContext context, CollectOptions options, ModelPlace place)
+    private static (IReadOnlyList<(PromptRecord Record, EncodedPrompt Encoded)> Prompts, Sampled Sampled) Sample(
+        StageContext context, CollectOptions options, ModelPlace place)
     {
         var model = place.Open();
         var tokenizer = model.Tokenizer;
@@ -136,7 +141,8 @@ internal sealed class CollectStage : Stage<CollectOptions>
         {
             using var policy = context.LoadFrozen(place.Folder, HeadKind.Language);
             using var progress = context.Progress.Start(context.Step.Name, prompts.Count, "prompts");
-            return AnswerSampler.Sample(policy, tokenizer, encoder.EndIds, [.. prompts.Select(prompt => prompt.Encoded)], options, context.SeedOf(options.Seed), progress, context.Cancellation);
+            return AnswerSampler.Sample(policy, tokenizer, encoder.EndIds, [.. prompts.Select(prompt => prompt.Encoded)], options,
+                context.SeedOf(options.Seed), progress, context.Cancellation);
         }
 
         // Ranking by people takes longer than a process may live.

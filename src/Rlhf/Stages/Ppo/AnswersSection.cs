@@ -19,7 +19,8 @@ internal static class AnswersSection
             : Markup.Empty;
         var shown = Markup.Of($"{prompts.Take(Open).Select(Prompt)}{rest}");
         return first
-            ? Markup.Of($"""<section id="answers"><h2>The same prompts, answered by each model</h2><p class="note">{stage.Name}; held-out prompts.</p>{shown}</section>""")
+            ? Markup.Of(
+                $"""<section id="answers"><h2>The same prompts, answered by each model</h2><p class="note">{stage.Name}; held-out prompts.</p>{shown}</section>""")
             : Markup.Of($"""<section><details><summary>Answers of {stage.Name}</summary>{shown}</details></section>""");
     }
 

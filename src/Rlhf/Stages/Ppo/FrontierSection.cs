@@ -30,7 +30,8 @@ internal static class FrontierSection
         };
         Add(series, "second score", points, point => point.SecondScore);
         Add(series, "gold", points, point => point.GoldScore);
-        var words = new ChartWords(stage.Name, "Score on held-out prompts against KL to the reference, by evaluation.", "KL to the reference, nats per answer", "score");
+        var words = new ChartWords(
+            stage.Name, "Score on held-out prompts against KL to the reference, by evaluation.", "KL to the reference, nats per answer", "score");
         return ScatterChart.Draw(words, series);
     }
 

@@ -40,7 +40,8 @@ internal static class LearnedSection
         var more = changes.Count > Open
             ? Markup.Of($"<details><summary>{changes.Count - Open} more</summary>{Table(style, changes.Skip(Open))}</details>")
             : Markup.Empty;
-        return Markup.Of($"""<div><h3>{title}</h3>{Table(style, changes.Take(Open))}{more}<p class="note">Share of the answers that hold it; z: the change in standard errors.</p></div>""");
+        return Markup.Of(
+            $"""<div><h3>{title}</h3>{Table(style, changes.Take(Open))}{more}<p class="note">Share of the answers that hold it; z: the change in standard errors.</p></div>""");
     }
 
     private static Markup Table(string style, IEnumerable<PhraseChange> changes) => Markup.Of(

@@ -12,7 +12,8 @@ using Rlhf.Text.Templates;
 
 namespace Rlhf.Stages.Ppo;
 
-/// <summary>A PPO run judged on held-out prompts: while it goes on (into the metrics, from which a resumed run reads it back), and at its end against SFT and base.</summary>
+/// <summary>A PPO run judged on held-out prompts: while it goes on (into the metrics, from which a resumed run reads it back), and at its end against SFT and
+/// base.</summary>
 internal sealed class PpoJudgement
 {
     private const int SideBySidePrompts = 12;
@@ -26,15 +27,18 @@ internal sealed class PpoJudgement
     private readonly PolicyEvaluator _evaluator;
     private PolicyEvaluation? _last;
 
-    public PpoJudgement(StageContext context, PpoOptions options, PpoModels models, Tokenizer tokenizer, IReadOnlyList<int> endIds, List<(PromptRecord Record, EncodedPrompt Encoded)> prompts, StageHost host, Arena arena)
+    public PpoJudgement(StageContext context, PpoOptions options, PpoModels models, Tokenizer tokenizer, IReadOnlyList<int> endIds,
+        List<(PromptRecord Record, EncodedPrompt Encoded)> prompts, StageHost host, Arena arena)
     {
         (_context, _options, _models, _prompts, _host) = (context, options, models, prompts, host);
 
         // The recipe's own seed: the same prompts and random numbers in every round, so that policies can be compared.
         var seed = Philox.Derive(context.Recipe.Seed, EvaluationPurpose);
-        var settings = StageTools.Sampling(new SamplingOptions { Temperature = options.Temperature }, _options.MaxNewTokens, endIds, seed, _options.MicroBatchTokens);
+        var settings =
+            StageTools.Sampling(new SamplingOptions { Temperature = options.Temperature }, _options.MaxNewTokens, endIds, seed, _options.MicroBatchTokens);
         var judges = new PolicyJudges { Reference = models.Reference, Reward = models.Reward, Second = models.Second, Gold = GoldOf(context.Recipe, prompts) };
-        _evaluator = new PolicyEvaluator([.. prompts.Select(prompt => prompt.Encoded)], _options.EvaluationSamples, settings, tokenizer, judges, _options.MicroBatchTokens, arena);
+        _evaluator = new PolicyEvaluator(
+            [.. prompts.Select(prompt => prompt.Encoded)], _options.EvaluationSamples, settings, tokenizer, judges, _options.MicroBatchTokens, arena);
     }
 
     /// <summary>Evaluates the present policy and logs what came out.</summary>
@@ -116,7 +120,8 @@ internal sealed class PpoJudgement
             [PpoMetrics.SftScore] = sft.Score.ToFigure(),
             [PpoMetrics.ScoreGain] = GainOf(sft, ppo, static answer => answer.Score).ToFigure(),
             [PpoMetrics.Kl] = ppo.Kl.ToFigure("nats"),
-            [PpoMetrics.WinRate] = WinRate.Of(ByPrompt(ppo, static answer => answer.Score), ByPrompt(sft, static answer => answer.Score)).Rate.ToFigure("share"),
+            [PpoMetrics.WinRate] = WinRate.Of(
+                ByPrompt(ppo, static answer => answer.Score), ByPrompt(sft, static answer => answer.Score)).Rate.ToFigure("share"),
             [PpoMetrics.ResponseLength] = ppo.Length.ToFigure("tokens"),
             [PpoMetrics.SftResponseLength] = sft.Length.ToFigure("tokens"),
             [PpoMetrics.EosShare] = new(ppo.EosShare, Unit: "share"),
@@ -161,7 +166,8 @@ internal sealed class PpoJudgement
             let kl = row.Of(PpoMetrics.Kl)
             where entropy is not null && kl is not null
             select new PpoStepFigures(
-                row.Step, kl.Value, row.Of(PpoMetrics.ResponseLength)!.Value, entropy.Value, row.Of(PpoMetrics.Score)!.Value, row.Of(PpoMetrics.SecondScore), row.Of(PpoMetrics.ScoreDeviation));
+                row.Step, kl.Value, row.Of(PpoMetrics.ResponseLength)!.Value, entropy.Value, row.Of(PpoMetrics.Score)!.Value, row.Of(PpoMetrics.SecondScore),
+                row.Of(PpoMetrics.ScoreDeviation));
         var alarms = Alarms.Of([.. history], _options.Alarms);
         foreach (var alarm in alarms)
         {
@@ -173,7 +179,8 @@ internal sealed class PpoJudgement
 
     private static FrontierPoint? PointOf(MetricsRow row) => row.Of(PpoMetrics.HeldoutScore) is { } score && row.Of(PpoMetrics.HeldoutKl) is { } kl
         ? new FrontierPoint(
-            row.Step, kl, score, row.Of(PpoMetrics.HeldoutScoreLow), row.Of(PpoMetrics.HeldoutScoreHigh), row.Of(PpoMetrics.HeldoutSecondScore), row.Of(PpoMetrics.HeldoutGoldScore))
+            row.Step, kl, score, row.Of(PpoMetrics.HeldoutScoreLow), row.Of(PpoMetrics.HeldoutScoreHigh), row.Of(PpoMetrics.HeldoutSecondScore),
+            row.Of(PpoMetrics.HeldoutGoldScore))
         : null;
 
     private SideBySide[] SideBySideOf(params (string Name, PolicyEvaluation? Evaluation)[] evaluations) =>

@@ -55,7 +55,8 @@ internal static class PpoMetrics
 
     public static readonly Metric Kl = new(
         "kl", "KL to SFT",
-        "How far the policy has moved from the SFT model: sum of log p(policy) - log p(SFT) over an answer, in nats.", "nats per answer", new MetricPanel(20, "KL to the reference"));
+        "How far the policy has moved from the SFT model: sum of log p(policy) - log p(SFT) over an answer, in nats.", "nats per answer",
+        new MetricPanel(20, "KL to the reference"));
 
     public static readonly Metric WinRate = new(
         "win_rate", "win rate over SFT",
@@ -107,7 +108,8 @@ internal static class PpoMetrics
 
     public static readonly Metric ApproximateKl = new(
         "approximate_kl", "approximate KL to the rollout policy",
-        "How far an update moved the policy from the one that wrote the answers, nats per token.", "nats per token", new MetricPanel(90, "Approximate KL to the rollout policy"));
+        "How far an update moved the policy from the one that wrote the answers, nats per token.", "nats per token",
+        new MetricPanel(90, "Approximate KL to the rollout policy"));
 
     public static readonly Metric ExplainedVariance = new(
         "explained_variance", "explained variance",
@@ -163,7 +165,8 @@ internal static class PpoMetrics
 
     public static readonly Metric LogprobDifference = new(
         "logprob_difference", "largest log-probability difference",
-        "Largest |rollout - trainer| of a token's log-probability; 0 in float32, small in bfloat16.", "nats", new MetricPanel(180, "Largest log-probability difference"));
+        "Largest |rollout - trainer| of a token's log-probability; 0 in float32, small in bfloat16.", "nats",
+        new MetricPanel(180, "Largest log-probability difference"));
 
     public static readonly Metric SecondsRollout = new("seconds_rollout", "sampling", "Seconds of a step spent sampling answers.", "s", SecondsPanel);
 

@@ -41,7 +41,8 @@ public sealed record PpoOptions : TrainingOptions
         CheckpointEvery = 10;
     }
 
-    /// <summary>Where the policy of round 2 and later starts: <c>sft</c> (a new policy, InstructGPT) or <c>previous</c> (the last round's policy). The KL reference is the SFT model either way.</summary>
+    /// <summary>Where the policy of round 2 and later starts: <c>sft</c> (a new policy, InstructGPT) or <c>previous</c> (the last round's policy). The KL
+    /// reference is the SFT model either way.</summary>
     public PolicyStart StartFrom { get; init; }
 
     /// <summary>The reward model where the recipe trains none: a model folder.</summary>
@@ -53,7 +54,8 @@ public sealed record PpoOptions : TrainingOptions
     /// <summary>Rollouts (answers) per step.</summary>
     public int RolloutsPerStep { get; init; } = 512;
 
-    /// <summary>Rollouts to each prompt: a step has <c>rollouts_per_step / rollouts_per_prompt</c> prompts. They share the prompt's part of every forward and backward pass.</summary>
+    /// <summary>Rollouts to each prompt: a step has <c>rollouts_per_step / rollouts_per_prompt</c> prompts. They share the prompt's part of every forward and
+    /// backward pass.</summary>
     public int RolloutsPerPrompt { get; init; } = 1;
 
     /// <summary>Rollouts per optimizer step.</summary>
@@ -65,7 +67,8 @@ public sealed record PpoOptions : TrainingOptions
     /// <summary>An answer is cut after this many tokens.</summary>
     public int MaxNewTokens { get; init; } = 256;
 
-    /// <summary>Limits on the length of prompts (only <c>max_prompt_tokens</c> and <c>on_overlong</c>); the model's context length less <c>max_new_tokens</c> always limits.</summary>
+    /// <summary>Limits on the length of prompts (only <c>max_prompt_tokens</c> and <c>on_overlong</c>); the model's context length less <c>max_new_tokens</c>
+    /// always limits.</summary>
     public EncodingOptions Limits { get; init; } = new();
 
     /// <summary>Sampling temperature; also inside the log-probabilities.</summary>
@@ -116,7 +119,8 @@ public sealed record PpoOptions : TrainingOptions
     /// <summary>Score normalisation: <c>none</c>, <c>sft_samples</c> or <c>running</c>.</summary>
     public ScoreNormalization ScoreNormalization { get; init; }
 
-    /// <summary>Samples that measure the mean and sd for <c>score_normalization: sft_samples</c>; <c>none</c>: one to each training prompt, 1024 at most.</summary>
+    /// <summary>Samples that measure the mean and sd for <c>score_normalization: sft_samples</c>; <c>none</c>: one to each training prompt, 1024 at
+    /// most.</summary>
     public int? NormalizationSamples { get; init; }
 
     /// <summary>Taken off the reward of an answer that did not end by itself.</summary>
@@ -163,7 +167,8 @@ public sealed record PpoOptions : TrainingOptions
         ValidateRewards(errors);
         ValidateUpdate(errors);
         errors.NotNegative(EvaluateEvery);
-        errors.Require(EvaluationPrompts >= 2, nameof(EvaluationPrompts), FormattableString.Invariant($"must be at least 2, as an interval needs two prompts, found {EvaluationPrompts}"));
+        errors.Require(EvaluationPrompts >= 2, nameof(EvaluationPrompts),
+            FormattableString.Invariant($"must be at least 2, as an interval needs two prompts, found {EvaluationPrompts}"));
         errors.Positive(EvaluationSamples);
         errors.NotNegative(SamplesPerStep);
         Alarms.Validate(errors.Below(nameof(Alarms)));

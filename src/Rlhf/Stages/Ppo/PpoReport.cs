@@ -6,7 +6,8 @@ namespace Rlhf.Stages.Ppo;
 /// <summary>What PPO shows of its results.</summary>
 internal sealed class PpoReport : StageReport
 {
-    private const string AcrossRounds = "The reward model's scores of different rounds do not compare: each round has its own model. Those of base and SFT are round 1's.";
+    private const string AcrossRounds =
+        "The reward model's scores of different rounds do not compare: each round has its own model. Those of base and SFT are round 1's.";
     private const double Unmoved = 0.005; // what two decimals show as 0.00
 
     public override IReadOnlyList<FigureCard> Cards =>
@@ -70,7 +71,8 @@ internal sealed class PpoReport : StageReport
         var size = $"{NumberText.Fixed(Math.Abs(gain.Value))}{Interval(gain)}";
         return gain switch
         {
-            _ when Math.Abs(gain.Value) < Unmoved && Math.Abs(gain.Low ?? 0) < Unmoved && Math.Abs(gain.High ?? 0) < Unmoved => $"did not move the held-out score {values}",
+            _ when Math.Abs(gain.Value) < Unmoved && Math.Abs(gain.Low ?? 0) < Unmoved
+                && Math.Abs(gain.High ?? 0) < Unmoved => $"did not move the held-out score {values}",
             { Low: < 0, High: > 0 } => $"did not clearly change the held-out score {values}: the difference is {NumberText.Fixed(gain.Value, sign: true)}{Interval(gain)}",
             { Value: >= 0 } => $"raised the held-out score by {size} {values}",
             _ => $"lowered the held-out score by {size} {values}",
@@ -126,7 +128,8 @@ internal sealed class PpoReport : StageReport
     public override void WriteTable(TextWriter output, IReadOnlyList<StageSummary> stages)
     {
         var gold = stages.Any(stage => stage.Of(PpoMetrics.GoldScore) is not null);
-        var table = new TextTable(gold ? ["held-out prompts", "gold quality", "95 % interval", "reward model"] : ["held-out prompts", "score", "95 % interval"]);
+        var table = new TextTable(
+            gold ? ["held-out prompts", "gold quality", "95 % interval", "reward model"] : ["held-out prompts", "score", "95 % interval"]);
         AddQuality(table, "base", gold, stages[0], PpoMetrics.BaseGoldScore, PpoMetrics.BaseScore);
         AddQuality(table, "SFT", gold, stages[0], PpoMetrics.SftGoldScore, PpoMetrics.SftScore);
         foreach (var stage in stages)

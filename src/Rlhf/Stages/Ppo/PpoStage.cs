@@ -51,11 +51,13 @@ internal sealed class PpoStage : Stage<PpoOptions>
 
     protected override void Validate(Recipe recipe, PpoOptions options, OptionErrors errors)
     {
-        errors.Require(recipe.Data.Prompts is null or { HeldOut: > 0 } || recipe.Data.EvaluationPrompts is not null, $"{nameof(recipe.Data)}.{nameof(DataOptions.Prompts)}.{nameof(DataSource.HeldOut)}",
+        errors.Require(recipe.Data.Prompts is null or { HeldOut: > 0 } || recipe.Data.EvaluationPrompts is not null,
+            $"{nameof(recipe.Data)}.{nameof(DataOptions.Prompts)}.{nameof(DataSource.HeldOut)}",
             "must be above 0, or data.evaluation_prompts be given: ppo is judged on prompts that it does not see");
         var own = errors.Below(Name);
         var trains = recipe.Find<RewardOptions>() is not null;
-        own.Require(trains || options.RewardModel is not null, nameof(options.RewardModel), "is missing; ppo needs a reward stage before it or a reward model's folder here");
+        own.Require(trains || options.RewardModel is not null, nameof(options.RewardModel),
+            "is missing; ppo needs a reward stage before it or a reward model's folder here");
         own.NoEffect(!trains, nameof(options.RewardModel), "beside the recipe's reward stage");
         own.NoEffect(recipe.Rounds > 1, nameof(options.StartFrom), "with one round");
     }
@@ -94,7 +96,8 @@ internal sealed class PpoStage : Stage<PpoOptions>
             step => judgement.Evaluate(step, trainer!.Scale), arena))
         {
             result = trainer.Run();
-            Checkpoint.Save(policy, context.ModelFolder, start.Source.WithFormat(context.Data.FormatOf(context.Recipe.Data.Prompts), tokenizer), asReward: false);
+            Checkpoint.Save(
+                policy, context.ModelFolder, start.Source.WithFormat(context.Data.FormatOf(context.Recipe.Data.Prompts), tokenizer), asReward: false);
         }
 
         // The trainer's gradients and moments are gone: there is room for the base model.
@@ -104,7 +107,8 @@ internal sealed class PpoStage : Stage<PpoOptions>
     public override StagePlan Plan(StagePlanning planning)
     {
         var (recipe, options, costs) = (planning.Recipe, OptionsOf(planning.Recipe), planning.Costs);
-        var (prompts, heldOut) = (planning.Prompts(options.Limits, options.MaxNewTokens), planning.Prompts(options.Limits, options.MaxNewTokens, heldOut: true));
+        var (prompts, heldOut) =
+            (planning.Prompts(options.Limits, options.MaxNewTokens), planning.Prompts(options.Limits, options.MaxNewTokens, heldOut: true));
         var answerTokens = planning.AnswerTokens(options.MaxNewTokens);
         var promptTokens = StagePlanning.MeanLength(prompts);
         var length = promptTokens + answerTokens;
@@ -120,7 +124,8 @@ internal sealed class PpoStage : Stage<PpoOptions>
         var forward = rows * (judges + (3 * trained)) * costs.ForwardOperations(length); // the judges, and forward and backward of what is trained
         var heads = answerTokens * (1 + (3 * options.InnerEpochs)) * costs.HeadOperations;
         var starts = StageStep.Of(recipe).Any(step => step.Stage.Makes == StageProduct.SupervisedModel) ? 1 : 0;
-        var evaluations = 3 + (options.EvaluateEvery > 0 ? (options.Steps - 1) / options.EvaluateEvery : 0) + starts; // the start, the end, SFT and another base
+        var evaluations =
+            3 + (options.EvaluateEvery > 0 ? (options.Steps - 1) / options.EvaluateEvery : 0) + starts; // the start, the end, SFT and another base
         var evaluated = (double)evaluations * Math.Min(heldOut.Length, options.EvaluationPrompts) * options.EvaluationSamples;
         var judged = evaluated * (((judges - 1) * length * costs.ForwardOperations(length)) + (answerTokens * costs.HeadOperations));
         return new StagePlan(
@@ -130,7 +135,8 @@ internal sealed class PpoStage : Stage<PpoOptions>
             planning.LanguageOperations((rollouts * rows) + (evaluated * length), (rollouts + evaluated) * answerTokens, length));
     }
 
-    internal static long BytesOf(StagePlanning planning, PpoOptions options, bool withSecond, EncodedPrompt[] prompts, EncodedPrompt[] heldOut, IReadOnlyList<EncodedSequence> pretraining)
+    internal static long BytesOf(StagePlanning planning, PpoOptions options, bool withSecond, EncodedPrompt[] prompts, EncodedPrompt[] heldOut,
+        IReadOnlyList<EncodedSequence> pretraining)
     {
         using var device = planning.Count();
         using var policy = new Decoder(device, planning.Config, options.SharedTrunk ? HeadKind.Language | HeadKind.Scalar : HeadKind.Language, trainable: true);
@@ -142,10 +148,13 @@ internal sealed class PpoStage : Stage<PpoOptions>
         var measured = options with { ScoreNormalization = ScoreNormalization.None }; // the memory is the same
         int[][] tokens = [.. prompts.Select(prompt => prompt.Tokens)];
         using var trainer = new PpoTrainer(
-            measured, new PpoModels(policy, reference, reward, value, second), tokens, [], pretraining, planning.SeedOf(options.Seed), new SilentHost(), evaluate: null, arena);
+            measured, new PpoModels(policy, reference, reward, value, second), tokens, [], pretraining, planning.SeedOf(options.Seed), new SilentHost(),
+            evaluate: null, arena);
         int[][] asked = [.. Enumerable.Range(0, options.RolloutsPerStep).Select(i => tokens[i / options.RolloutsPerPrompt % tokens.Length])];
         trainer.Sample(asked, 0, StagePlanning.Limits(asked));
-        trainer.Update(trainer.Score([.. asked.Select(prompt => new Completion(prompt, new int[options.MaxNewTokens], new float[options.MaxNewTokens], Finished: false))]), 1);
+        trainer.Update(
+            trainer.Score(
+                [.. asked.Select(prompt => new Completion(prompt, new int[options.MaxNewTokens], new float[options.MaxNewTokens], Finished: false))]), 1);
         using var judging = new Generator(policy, arena); // of the held-out prompts
         int[][] judged = [.. heldOut.Take(options.EvaluationPrompts).SelectMany(prompt => Enumerable.Repeat(prompt.Tokens, options.EvaluationSamples))];
         StagePlanning.Sample(judging, judged, options.MaxNewTokens, options.MicroBatchTokens);
@@ -157,6 +166,7 @@ internal sealed class PpoStage : Stage<PpoOptions>
         var model = place.Open();
         return model.Score is null
             ? throw new InputException($"{place.Folder}: this model has no scalar head, so it is not a reward model")
-            : trainable ? model.Load(context.Device, HeadKind.Scalar, trainable: true, shifted: true) : context.LoadFrozen(place.Folder, HeadKind.Scalar, shifted: true);
+            : trainable ? model.Load(
+                context.Device, HeadKind.Scalar, trainable: true, shifted: true) : context.LoadFrozen(place.Folder, HeadKind.Scalar, shifted: true);
     }
 }

@@ -18,13 +18,17 @@ public sealed record PpoResult(long Steps, ScoreScale Scale, double KlCoefficien
 /// <summary>
 /// PPO against a reward model, held near the reference by a KL penalty (Ouyang 2022, section 3.5; Stiennon 2020; Ziegler 2019).
 /// <para>
-/// A step: 1 rollout, 2 scores, 3 advantages, 4 update (4.1 order, 4.2 policy loss, 4.3 value loss, 4.4 pretraining, 4.5 optimizer, 4.6 running mean and early stop; see
+/// A step: 1 rollout, 2 scores, 3 advantages, 4 update (4.1 order, 4.2 policy loss, 4.3 value loss, 4.4 pretraining, 4.5 optimizer, 4.6 running mean and early
+/// stop; see
 /// <see cref="PpoUpdate"/>), 5 log.
 /// </para>
 /// <para>
-/// Where it leaves the papers: the old log-probabilities are the sampler's own, bit for bit, so there is no pass that computes them again; the value loss is clipped (Ziegler 2019's
-/// code; Ouyang 2022 gives no clip); the running mean of the weights moves after every optimizer step, not after every PPO step; the logged KL is always k1, whatever estimator the
-/// reward uses; where scores are normalised, their scale is folded into the value network that starts as the reward model; rollouts of one prompt stay in one minibatch.
+/// Where it leaves the papers: the old log-probabilities are the sampler's own, bit for bit, so there is no pass that computes them again; the value loss is
+/// clipped (Ziegler 2019's
+/// code; Ouyang 2022 gives no clip); the running mean of the weights moves after every optimizer step, not after every PPO step; the logged KL is always k1,
+/// whatever estimator the
+/// reward uses; where scores are normalised, their scale is folded into the value network that starts as the reward model; rollouts of one prompt stay in one
+/// minibatch.
 /// </para>
 /// </summary>
 public sealed class PpoTrainer : ITrainer, IDisposable
@@ -61,7 +65,8 @@ public sealed class PpoTrainer : ITrainer, IDisposable
     /// <param name="evaluate">Called before the first step (with 0), every evaluate_every steps and at the end.</param>
     /// <param name="arena">Memory for activations, which others may use in turn.</param>
     public PpoTrainer(
-        PpoOptions options, PpoModels models, IReadOnlyList<int[]> prompts, IReadOnlyList<int> endIds, IReadOnlyList<EncodedSequence> pretraining, ulong seed, ITrainingHost host, Action<long>? evaluate,
+        PpoOptions options, PpoModels models, IReadOnlyList<int[]> prompts, IReadOnlyList<int> endIds, IReadOnlyList<EncodedSequence> pretraining, ulong seed,
+        ITrainingHost host, Action<long>? evaluate,
         Arena arena)
     {
         (_options, _models, _prompts, _endIds, _host, _evaluate, _seed) = (options, models, prompts, endIds, host, evaluate, seed);
@@ -86,7 +91,8 @@ public sealed class PpoTrainer : ITrainer, IDisposable
 
     string ITrainer.Note => _note;
 
-    /// <summary>Trains to the end, or throws <see cref="OperationCanceledException"/> after a checkpoint. The policy then holds the weights to be saved.</summary>
+    /// <summary>Trains to the end, or throws <see cref="OperationCanceledException"/> after a checkpoint. The policy then holds the weights to be
+    /// saved.</summary>
     public PpoResult Run()
     {
         new TrainingLoop(this, _host, _models.Policy.Device).Run();
@@ -142,7 +148,8 @@ public sealed class PpoTrainer : ITrainer, IDisposable
     {
         var count = _options.NormalizationSamples ?? Math.Min(_prompts.Count, 1024);
         var answers = Sample([.. Enumerable.Range(0, count).Select(i => _prompts[i % _prompts.Count])], NormalizationStream);
-        _scoreMoments = RunningMoments.Of(_rewardScorer.Rewards([.. answers.Select(static answer => answer.Tokens)], [.. answers.Select(static answer => answer.Prompt.Length)]));
+        _scoreMoments = RunningMoments.Of(
+            _rewardScorer.Rewards([.. answers.Select(static answer => answer.Tokens)], [.. answers.Select(static answer => answer.Prompt.Length)]));
     }
 
     /// <summary>The value network starts as the reward model on the scale of the scores: w / sd, (b - mean) / sd.</summary>
@@ -163,15 +170,16 @@ public sealed class PpoTrainer : ITrainer, IDisposable
     }
 
     /// <summary>Answers of the present policy, each cut at its own limit where limits are given.</summary>
-    internal Completion[] Sample(IReadOnlyList<int[]> prompts, ulong stream, IReadOnlyList<int>? limits = null) => _generator.Generate(prompts, new GenerationSettings
-    {
-        Sampling = new SamplingOptions { Temperature = _options.Temperature },
-        MaxNewTokens = _options.MaxNewTokens,
-        Limits = limits,
-        EndIds = _endIds,
-        Seed = _seed,
-        Stream = stream,
-    });
+    internal Completion[] Sample(IReadOnlyList<int[]> prompts, ulong stream, IReadOnlyList<int>? limits = null) =>
+        _generator.Generate(prompts, new GenerationSettings
+        {
+            Sampling = new SamplingOptions { Temperature = _options.Temperature },
+            MaxNewTokens = _options.MaxNewTokens,
+            Limits = limits,
+            EndIds = _endIds,
+            Seed = _seed,
+            Stream = stream,
+        });
 
     void ITrainer.TrainStep(long step)
     {
@@ -201,7 +209,8 @@ public sealed class PpoTrainer : ITrainer, IDisposable
     private int[][] PromptsOf(long step)
     {
         var count = _options.RolloutsPerStep / _options.RolloutsPerPrompt;
-        return [.. EpochOrder.Range(_prompts.Count, _seed, (step - 1) * count, count).SelectMany(row => Enumerable.Repeat(_prompts[row], _options.RolloutsPerPrompt))];
+        return [.. EpochOrder.Range(_prompts.Count, _seed, (step - 1) * count, count)
+            .SelectMany(row => Enumerable.Repeat(_prompts[row], _options.RolloutsPerPrompt))];
     }
 
     /// <summary>Scores, reference log-probabilities and values of sampled answers, and the rewards and advantages that follow.</summary>
@@ -272,7 +281,9 @@ public sealed class PpoTrainer : ITrainer, IDisposable
         var seconds = rolloutSeconds + scoreSeconds + updateSeconds;
         if (!double.IsFinite(score) || !double.IsFinite(kl))
         {
-            throw new RunFailedException(FormattableString.Invariant($"PPO step {step}: the mean score is {score}, the KL {kl}. The last checkpoint is good; a lower learning_rate may help."));
+            throw new RunFailedException(
+                FormattableString.Invariant(
+                    $"PPO step {step}: the mean score is {score}, the KL {kl}. The last checkpoint is good; a lower learning_rate may help."));
         }
 
         var values = new List<(Metric, double)>
@@ -284,7 +295,8 @@ public sealed class PpoTrainer : ITrainer, IDisposable
             (PpoMetrics.Objective, score - (_klCoefficient * kl)),
             (PpoMetrics.ResponseLength, (double)r.Offsets[^1] / r.Completions.Length),
             (PpoMetrics.EosShare, r.Completions.Count(static answer => answer.Finished) / (double)r.Completions.Length),
-            (PpoMetrics.DistinctShare, r.Completions.Select(static answer => string.Join(',', answer.Response)).Distinct().Count() / (double)r.Completions.Length),
+            (PpoMetrics.DistinctShare, r.Completions.Select(static answer => string.Join(',', answer.Response)).Distinct()
+                .Count() / (double)r.Completions.Length),
             (PpoMetrics.KlCoefficient, _klCoefficient),
             (TrainingMetrics.TokensPerSecond, r.Offsets[^1] / seconds),
             (PpoMetrics.SecondsRollout, rolloutSeconds),

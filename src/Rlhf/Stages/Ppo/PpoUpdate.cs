@@ -10,7 +10,8 @@ namespace Rlhf.Stages.Ppo;
 /// <summary>What the updates of one PPO step saw.</summary>
 /// <param name="Policy">Null while only the value network is trained.</param>
 /// <param name="Value">The value loss.</param>
-/// <param name="FirstLogRatio">Largest |trainer - rollout| log-probability before the first update: 0 in float32, measured in bfloat16. Null while only the value network is trained.</param>
+/// <param name="FirstLogRatio">Largest |trainer - rollout| log-probability before the first update: 0 in float32, measured in bfloat16. Null while only the
+/// value network is trained.</param>
 /// <param name="PolicyNorm">Mean gradient norm of the policy.</param>
 /// <param name="ValueNorm">Mean gradient norm of the value network; null with a shared trunk.</param>
 /// <param name="PolicyRate">The learning rate.</param>
@@ -18,7 +19,8 @@ namespace Rlhf.Stages.Ppo;
 /// <param name="Minibatches">Minibatches done; fewer than planned after an early stop.</param>
 /// <param name="StoppedEarly">The approximate KL went above target_kl.</param>
 internal sealed record PpoOutcome(
-    PpoPolicyStatistics? Policy, PpoValueStatistics Value, double? FirstLogRatio, double PolicyNorm, double? ValueNorm, double PolicyRate, double? PretrainingLoss, int Minibatches, bool StoppedEarly)
+    PpoPolicyStatistics? Policy, PpoValueStatistics Value, double? FirstLogRatio, double PolicyNorm, double? ValueNorm, double PolicyRate,
+    double? PretrainingLoss, int Minibatches, bool StoppedEarly)
 {
     public void AddTo(List<(Metric, double)> values)
     {
@@ -64,7 +66,9 @@ internal sealed class PpoUpdate : IDisposable
     {
         (_options, _pretraining, _seed) = (options, pretraining, seed);
         _policy = new TrainingPass(models.Policy, options.Adam, options.MaxGradientNorm, "policy", options.RecomputeActivations, arena);
-        _value = models.Value is null ? null : new TrainingPass(models.Value, options.Adam, options.MaxGradientNorm, "value", options.RecomputeActivations, arena);
+        _value = models.Value is null
+            ? null
+            : new TrainingPass(models.Value, options.Adam, options.MaxGradientNorm, "value", options.RecomputeActivations, arena);
     }
 
     /// <summary>The updates from one step's rollouts.</summary>
@@ -143,7 +147,8 @@ internal sealed class PpoUpdate : IDisposable
         _value?.Dispose();
     }
 
-    /// <summary>The rollouts in the order of an inner epoch: prompts are shuffled, and the rollouts of one prompt stay together, so that they share its rows.</summary>
+    /// <summary>The rollouts in the order of an inner epoch: prompts are shuffled, and the rollouts of one prompt stay together, so that they share its
+    /// rows.</summary>
     private int[] Order(int rollouts, long step, int epoch)
     {
         var perPrompt = _options.RolloutsPerPrompt;
@@ -211,7 +216,8 @@ internal sealed class PpoUpdate : IDisposable
         var (logProbabilities, entropies, gradient) = (new float[part.Tokens], new float[part.Tokens], new float[part.Tokens]);
         _policy.LanguageForward(logProbabilities, entropies, _options.Temperature);
         var statistics = PpoPolicyLoss.Compute(
-            logProbabilities, part.OldLogProbabilities, part.Advantages, entropies, total, _options.ClipRange, _options.DualClip, _options.EntropyCoefficient, gradient, out var entropySlope);
+            logProbabilities, part.OldLogProbabilities, part.Advantages, entropies, total, _options.ClipRange, _options.DualClip, _options.EntropyCoefficient,
+            gradient, out var entropySlope);
         float[] entropyGradient = [];
         if (_options.EntropyCoefficient != 0)
         {

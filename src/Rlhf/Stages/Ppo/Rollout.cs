@@ -2,7 +2,8 @@ using Rlhf.Sampling;
 
 namespace Rlhf.Stages.Ppo;
 
-/// <summary>One batch of sampled answers with everything PPO learns from. Arrays per token hold the response tokens of all answers one after another (R in all).</summary>
+/// <summary>One batch of sampled answers with everything PPO learns from. Arrays per token hold the response tokens of all answers one after another (R in
+/// all).</summary>
 public sealed record Rollout
 {
     /// <summary>The answers [B].</summary>

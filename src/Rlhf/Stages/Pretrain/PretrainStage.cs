@@ -16,5 +16,6 @@ internal sealed class PretrainStage : SupervisedStage<PretrainOptions>
 
     protected override string DataKey => nameof(DataOptions.Text);
 
-    protected override (List<EncodedSequence> Train, List<EncodedSequence> HeldOut) Read(StageReader reader, PretrainOptions options) => reader.Texts(options.ContextTokens);
+    protected override (List<EncodedSequence> Train, List<EncodedSequence> HeldOut) Read(StageReader reader, PretrainOptions options) =>
+        reader.Texts(options.ContextTokens);
 }

@@ -3,7 +3,8 @@ using Rlhf.Text.Templates;
 namespace Rlhf.Stages.Reward;
 
 /// <summary>
-/// Holds out whole labelers (Ouyang 2022, section 4.1: does the reward model follow people whom it did not learn from?). Nothing that they ranked is trained on. It is evaluated where no other
+/// Holds out whole labelers (Ouyang 2022, section 4.1: does the reward model follow people whom it did not learn from?). Nothing that they ranked is trained
+/// on. It is evaluated where no other
 /// labeler's ranking of the prompt is trained on; the rest is left out, because the model knows these prompts.
 /// </summary>
 /// <param name="names">Labelers, as the rankings name them.</param>
@@ -15,7 +16,8 @@ public sealed class HeldOutLabelers(IReadOnlyList<string> names, IEnumerable<Enc
     /// <summary>Rankings that are neither trained on nor evaluated, so far.</summary>
     public int LeftOut { get; private set; }
 
-    /// <summary>Takes their rankings out of <paramref name="train"/>; those of <paramref name="heldOut"/> and what joins them bear the labeler's name with "(held out)".</summary>
+    /// <summary>Takes their rankings out of <paramref name="train"/>; those of <paramref name="heldOut"/> and what joins them bear the labeler's name with
+    /// "(held out)".</summary>
     public void Apply(List<EncodedRanking> train, List<EncodedRanking> heldOut)
     {
         var theirs = train.Where(ranking => IsBy(names, ranking)).ToList();
@@ -29,5 +31,6 @@ public sealed class HeldOutLabelers(IReadOnlyList<string> names, IEnumerable<Enc
         }
     }
 
-    private static bool IsBy(IReadOnlyList<string> names, EncodedRanking ranking) => ranking.Labeler is { } labeler && names.Contains(labeler, StringComparer.Ordinal);
+    private static bool IsBy(IReadOnlyList<string> names, EncodedRanking ranking) =>
+        ranking.Labeler is { } labeler && names.Contains(labeler, StringComparer.Ordinal);
 }

@@ -68,13 +68,16 @@ public sealed record RewardOptions : TrainingOptions
     public double CollectedHeldOut { get; init; } = 0.1;
 
     /// <summary>
-    /// Labelers whose rankings are never trained on: the trust report then shows, under their names, how well the model follows people whom it did not learn from. Their rankings of prompts
-    /// that others' rankings train on are left out. A name that no ranking bears is an error; with a collect stage, where they may rank later, a line of the log.
+    /// Labelers whose rankings are never trained on: the trust report then shows, under their names, how well the model follows people whom it did not learn
+    /// from. Their rankings of prompts
+    /// that others' rankings train on are left out. A name that no ranking bears is an error; with a collect stage, where they may rank later, a line of the
+    /// log.
     /// </summary>
     public IReadOnlyList<string> HeldOutLabelers { get; init; } = [];
 
     /// <summary>
-    /// Weights of the collected rankings by round, the newest round's last: <c>[0.5, 1]</c> halves those of the round before. Rounds further back have the first weight; 0 leaves a
+    /// Weights of the collected rankings by round, the newest round's last: <c>[0.5, 1]</c> halves those of the round before. Rounds further back have the
+    /// first weight; 0 leaves a
     /// round out; empty: 1 for all.
     /// </summary>
     public IReadOnlyList<double> RoundWeights { get; init; } = [];

@@ -10,7 +10,8 @@ internal sealed class RewardReport : StageReport
 
     public override IReadOnlyList<Metric> MainFigures => [TrainingMetrics.ValidationLoss, RewardMetrics.Accuracy, RewardMetrics.SecondAccuracy];
 
-    public override IReadOnlyList<ReportSection> Sections(IReadOnlyList<StageSummary> stages) => [new("trust", "Trust in the reward model", TrustSection.Draw(stages))];
+    public override IReadOnlyList<ReportSection> Sections(IReadOnlyList<StageSummary> stages) =>
+        [new("trust", "Trust in the reward model", TrustSection.Draw(stages))];
 
     public override IEnumerable<string> Sentences(StageSummary stage, string round)
     {

@@ -14,7 +14,8 @@ namespace Rlhf.Stages.Reward;
 /// <param name="Demonstrations">Demonstrations that score 0 on average; empty where nothing is centred.</param>
 /// <param name="Sources">Where the rankings are from.</param>
 internal sealed record RewardRows(
-    IReadOnlyList<EncodedRanking> Train, IReadOnlyList<EncodedRanking> HeldOut, int LeftOut, IReadOnlyList<int[]> Demonstrations, IReadOnlyList<RankingSource> Sources)
+    IReadOnlyList<EncodedRanking> Train, IReadOnlyList<EncodedRanking> HeldOut, int LeftOut, IReadOnlyList<int[]> Demonstrations,
+    IReadOnlyList<RankingSource> Sources)
 {
     private const string CollectedSalt = "collected rankings";
     private const string SecondSalt = "second reward model";
@@ -46,7 +47,9 @@ internal sealed record RewardRows(
             foreach (var row in part.Weight > 0 ? RankingFile.Read(Path.Combine(folder, RankingFile.Name)) : [])
             {
                 // Salted: the unsalted side decides which prompts were sampled at all.
-                (PromptSplit.IsHeldOut(row.PromptText, options.CollectedHeldOut, CollectedSalt) ? part.HeldOut : part.Train).Add(row with { Weight = part.Weight });
+                (PromptSplit.IsHeldOut(row.PromptText, options.CollectedHeldOut, CollectedSalt)
+                    ? part.HeldOut
+                    : part.Train).Add(row with { Weight = part.Weight });
             }
 
             parts.Add(part);
@@ -66,7 +69,8 @@ internal sealed record RewardRows(
             [.. parts.Select(part => new RankingSource(part.Source, part.Weight, part.Train.Count, part.HeldOut.Count, part.Round))]);
     }
 
-    /// <summary>A labeler who is to be held out and ranked nothing is a name written wrongly, unless rankings are collected: then they may rank later.</summary>
+    /// <summary>A labeler who is to be held out and ranked nothing is a name written wrongly, unless rankings are collected: then they may rank
+    /// later.</summary>
     private static void CheckLabelers(StageContext context, RewardOptions options, IReadOnlyList<EncodedRanking> rankings)
     {
         string[] known = [.. rankings.Select(ranking => ranking.Labeler).OfType<string>().Distinct(StringComparer.Ordinal).Order(StringComparer.Ordinal)];
@@ -75,7 +79,8 @@ internal sealed record RewardRows(
             return;
         }
 
-        var problem = $"{context.Step.Name}: reward.held_out_labelers: nothing is ranked by {string.Join(", ", absent)}; the rankings' labelers are {(known.Length > 0 ? string.Join(", ", known) : "not named")}";
+        var problem =
+            $"{context.Step.Name}: reward.held_out_labelers: nothing is ranked by {string.Join(", ", absent)}; the rankings' labelers are {(known.Length > 0 ? string.Join(", ", known) : "not named")}";
         if (context.Models.Rankings.Count == 0)
         {
             throw new InputException(problem + ".");
@@ -85,7 +90,8 @@ internal sealed record RewardRows(
     }
 
     /// <summary>Whether a ranking has a pair that the loss counts.</summary>
-    private static bool HasPair(EncodedRanking ranking, RewardOptions options) => ranking.Pairs.Count > 0 || (options.Ties == TieRule.Half && ranking.Ties.Count > 0);
+    private static bool HasPair(EncodedRanking ranking, RewardOptions options) =>
+        ranking.Pairs.Count > 0 || (options.Ties == TieRule.Half && ranking.Ties.Count > 0);
 
     /// <summary>Without the training rankings that the second model is not to see.</summary>
     public RewardRows WithoutDropped(SecondModelOptions second) =>
@@ -98,7 +104,8 @@ internal sealed record RewardRows(
         {
             var files = context.Models.Rankings.ToDictionary(collected => collected.Stage.Name, collected => Path.Combine(collected.Folder, RankingFile.Name));
             var sources = Sources.Where(source => source.Training > 0).Select(source => string.Create(
-                CultureInfo.InvariantCulture, $"{source.Training} of {source.Source} ({files.GetValueOrDefault(source.Source) ?? string.Join(", ", context.Recipe.Data.Comparisons?.Path ?? [])})"));
+                CultureInfo.InvariantCulture,
+                $"{source.Training} of {source.Source} ({files.GetValueOrDefault(source.Source) ?? string.Join(", ", context.Recipe.Data.Comparisons?.Path ?? [])})"));
             throw new InputException(
                 $"{context.Step.Name}: no ranking prefers one answer to another, all {Train.Count} to train on hold only ties: {string.Join(", ", sources)}. "
                 + "Rank answers apart, or set reward.ties=half, which trains tied answers towards the same reward.");
@@ -112,7 +119,8 @@ internal sealed record RewardRows(
 
         if (HeldOut.Count == 0)
         {
-            context.Progress.Line($"{context.Step.Name}: no ranking is held out: no validation loss, no accuracy on new prompts and no trust report; data.comparisons.held_out or reward.collected_held_out gives some");
+            context.Progress.Line(
+                $"{context.Step.Name}: no ranking is held out: no validation loss, no accuracy on new prompts and no trust report; data.comparisons.held_out or reward.collected_held_out gives some");
         }
         else if (!HeldOut.Any(ranking => HasPair(ranking, options)))
         {
@@ -125,6 +133,7 @@ internal sealed record RewardRows(
         // What is cut or dropped here was counted by the sft stage; this ledger is the rankings'.
         var unheard = reader with { Ledger = new Ledger("demonstrations") };
         var encoder = unheard.Encoder(reader.Recipe.Data.Demonstrations, options.Limits with { OnOverlong = OverlongPolicy.Drop });
-        return [.. reader.Data.Demonstrations().Train.Select(encoder.EncodeAnswer).OfType<EncodedSequence>().Take(CenteringDemonstrations).Select(row => row.Tokens)];
+        return [.. reader.Data.Demonstrations().Train.Select(encoder.EncodeAnswer).OfType<EncodedSequence>().Take(CenteringDemonstrations)
+            .Select(row => row.Tokens)];
     }
 }

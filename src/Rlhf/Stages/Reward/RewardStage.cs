@@ -34,8 +34,10 @@ internal sealed class RewardStage : Stage<RewardOptions>
     protected override void Validate(Recipe recipe, RewardOptions options, OptionErrors errors)
     {
         var collect = recipe.Find<CollectOptions>();
-        errors.Require(recipe.Data.Comparisons is not null || collect is not null, $"{nameof(recipe.Data)}.{nameof(DataOptions.Comparisons)}", "is missing; the reward stage needs it, or a collect stage before it");
-        errors.Require(collect is not { Labeler: null }, "collect.labeler", "is missing; the reward stage needs ranked answers: write people, judge, gold, or the folder of a reward model");
+        errors.Require(recipe.Data.Comparisons is not null || collect is not null, $"{nameof(recipe.Data)}.{nameof(DataOptions.Comparisons)}",
+            "is missing; the reward stage needs it, or a collect stage before it");
+        errors.Require(collect is not { Labeler: null }, "collect.labeler",
+            "is missing; the reward stage needs ranked answers: write people, judge, gold, or the folder of a reward model");
         var own = errors.Below(Name);
         own.NoEffect(collect is not null, nameof(options.CollectedHeldOut), "without a collect stage");
         own.NoEffect(recipe.Rounds > 1, nameof(options.RoundWeights), "with one round");
@@ -51,7 +53,8 @@ internal sealed class RewardStage : Stage<RewardOptions>
         var rows = RewardRows.Read(context, context.Reader(tokenizer, model.Config.ContextLength), options);
         rows.CheckPairs(context, options);
         var seed = context.SeedOf(options.Seed);
-        var result = StageTools.Once(context, "trained", () => Train(context, options, start, tokenizer, rows, seed, context.ModelFolder, ""), context.ModelFolder);
+        var result =
+            StageTools.Once(context, "trained", () => Train(context, options, start, tokenizer, rows, seed, context.ModelFolder, ""), context.ModelFolder);
         var figures = new FigureTable { [TrainingMetrics.TrainLoss] = new(result.TrainLoss) };
         if (result.TrainAccuracy is { } accuracy)
         {
@@ -69,14 +72,21 @@ internal sealed class RewardStage : Stage<RewardOptions>
         {
             var kept = rows.WithoutDropped(second);
             var folder = Path.Combine(context.Folder, ModelLineage.SecondModel);
-            var secondResult = StageTools.Once(context, "trained-second", () => Train(context, options, start, tokenizer, kept, second.Seed ?? Philox.Derive(seed, 2), folder, "second"), folder);
+            var secondResult = StageTools.Once(context, "trained-second",
+                () => Train(context, options, start, tokenizer, kept, second.Seed ?? Philox.Derive(seed, 2), folder, "second"), folder);
             Judge(context, options, folder, rows, secondResult, figures, RewardMetrics.SecondAccuracy, TrainingMetrics.ValidationLoss.OfSecond());
         }
 
-        return StageTools.SummaryOf(context, result.Steps, figures) with { Trust = trust, Rankings = rows.Sources, Inputs = [StageTools.LinkTo(start, "start")] };
+        return StageTools.SummaryOf(context, result.Steps, figures) with
+        {
+            Trust = trust,
+            Rankings = rows.Sources,
+            Inputs = [StageTools.LinkTo(start, "start")],
+        };
     }
 
-    private static RewardResult Train(StageContext context, RewardOptions options, ModelPlace start, Tokenizer tokenizer, RewardRows rows, ulong seed, string folder, string name)
+    private static RewardResult Train(
+        StageContext context, RewardOptions options, ModelPlace start, Tokenizer tokenizer, RewardRows rows, ulong seed, string folder, string name)
     {
         var model = start.Open();
         using var decoder = model.Load(context.Device, HeadKind.Scalar, trainable: true);
@@ -112,7 +122,8 @@ internal sealed class RewardStage : Stage<RewardOptions>
             return (source with { Files = padding.NameIn(source.Files) }, padding);
         }
 
-        context.Progress.Line($"{context.Step.Name}: the tokenizer has no token that never ends an answer: other programs can score one answer at a time with this reward model, not a padded batch");
+        context.Progress.Line(
+            $"{context.Step.Name}: the tokenizer has no token that never ends an answer: other programs can score one answer at a time with this reward model, not a padded batch");
         return (source, null);
     }
 
@@ -122,7 +133,8 @@ internal sealed class RewardStage : Stage<RewardOptions>
         var (rankings, heldOut) = RewardRows.Comparisons(planning.Reader, options);
         var (examples, tokens) = ((double)rankings.Count, rankings.Sum(ranking => (double)RewardTrainer.RowsOf(ranking, options)));
         var validated = heldOut.Sum(ranking => (double)RewardTrainer.RowsOf(ranking, options));
-        var (answers, answersTokens) = (rankings.Sum(ranking => (double)ranking.Answers.Length), rankings.Sum(ranking => ranking.Answers.Sum(answer => (double)answer.Tokens.Length)));
+        var (answers, answersTokens) =
+            (rankings.Sum(ranking => (double)ranking.Answers.Length), rankings.Sum(ranking => ranking.Answers.Sum(answer => (double)answer.Tokens.Length)));
         if (planning.Recipe.Find<CollectOptions>() is { } collect)
         {
             var collected = CollectStage.PromptsOf(planning, collect);
@@ -132,7 +144,8 @@ internal sealed class RewardStage : Stage<RewardOptions>
             var trained = planning.Step.Round * prompts * (1 - options.CollectedHeldOut);
             (examples, tokens) = (examples + trained, tokens + (trained * ranking));
             validated += planning.Step.Round * prompts * options.CollectedHeldOut * ranking;
-            (answers, answersTokens) = (answers + (trained * collect.AnswersPerPrompt), answersTokens + (trained * collect.AnswersPerPrompt * (promptTokens + answerTokens)));
+            (answers, answersTokens) =
+                (answers + (trained * collect.AnswersPerPrompt), answersTokens + (trained * collect.AnswersPerPrompt * (promptTokens + answerTokens)));
             var longest = collected.Select(prompt => LongestRanking(prompt, collect)).ToArray();
             rankings.AddRange(longest);
             heldOut.AddRange(options.CollectedHeldOut > 0 ? longest : []);

@@ -17,7 +17,8 @@ namespace Rlhf.Stages.Reward;
 public sealed record RewardResult(long Steps, double TrainLoss, double? TrainAccuracy, IReadOnlyList<(long Step, double Loss)> Evaluations);
 
 /// <summary>
-/// Trains a scalar head and its trunk on rankings (Ouyang 2022, section 3.5): a prompt with its K answers is one batch element, K forward passes give all C(K,2) pairs. The answers share
+/// Trains a scalar head and its trunk on rankings (Ouyang 2022, section 3.5): a prompt with its K answers is one batch element, K forward passes give all
+/// C(K,2) pairs. The answers share
 /// the rows of their prompt, forward and backward, except under dropout: a mask is drawn for each row, and each answer is to see a mask of its own.
 /// </summary>
 public sealed class RewardTrainer : ITrainer, IDisposable
@@ -50,7 +51,8 @@ public sealed class RewardTrainer : ITrainer, IDisposable
     /// <param name="arena">Memory for activations, which others may use in turn.</param>
     /// <param name="onlyChecks">Whether it is the model that only checks, which logs as <c>second_...</c>.</param>
     public RewardTrainer(
-        RewardOptions options, Decoder decoder, IReadOnlyList<EncodedRanking> train, IReadOnlyList<EncodedRanking> validation, ulong seed, ITrainingHost host, Arena arena,
+        RewardOptions options, Decoder decoder, IReadOnlyList<EncodedRanking> train, IReadOnlyList<EncodedRanking> validation, ulong seed, ITrainingHost host,
+        Arena arena,
         bool onlyChecks = false)
     {
         (_options, _decoder, _train, _validation, _host, _seed, _onlyChecks) = (options, decoder, train, validation, host, seed, onlyChecks);
@@ -160,7 +162,8 @@ public sealed class RewardTrainer : ITrainer, IDisposable
         _epochDecided += statistics.Decided;
         _epochSteps++;
         Log(
-            step, statistics, TrainingMetrics.Loss, RewardMetrics.Accuracy, (Own(TrainingMetrics.LearningRate), learningRate), (Own(TrainingMetrics.GradientNorm), norm),
+            step, statistics, TrainingMetrics.Loss, RewardMetrics.Accuracy, (Own(TrainingMetrics.LearningRate), learningRate),
+            (Own(TrainingMetrics.GradientNorm), norm),
             (Own(TrainingMetrics.TokensPerSecond), tokens / Stopwatch.GetElapsedTime(watch).TotalSeconds));
     }
 

@@ -36,7 +36,8 @@ internal static class TrustSection
         [.. trust.ByAnswers.Select(group => (group.Name, group.Accuracy))]);
 
     private static Markup ByMargin(TrustReport trust) => Accuracies(
-        "By score margin", "Pair accuracy by the difference of the two scores: a model worth its scores is righter where it is surer.", "difference of the scores",
+        "By score margin", "Pair accuracy by the difference of the two scores: a model worth its scores is righter where it is surer.",
+        "difference of the scores",
         [.. trust.ByMargin.Select(group => ($"{NumberText.Fixed(group.Low)}–{NumberText.Fixed(group.High)}", group.Accuracy))]);
 
     private static Markup ByLabeler(TrustReport trust) => Accuracies(
@@ -47,7 +48,8 @@ internal static class TrustSection
         : BarChart.Draw(
             new ChartWords(title, description, x, "pair accuracy"),
             [.. groups.Select(group => new Bar(
-                group.Name, group.Accuracy.Value, group.Accuracy.Low, group.Accuracy.High, $"{group.Name}: {Percent(group.Accuracy)} on {group.Accuracy.Count} pairs"))],
+                group.Name, group.Accuracy.Value, group.Accuracy.Low, group.Accuracy.High,
+                $"{group.Name}: {Percent(group.Accuracy)} on {group.Accuracy.Count} pairs"))],
             to: 1,
             reference: (0.5, "chance"));
 
@@ -59,7 +61,8 @@ internal static class TrustSection
                 $"Predicted probability that the preferred answer wins against how often it won; expected calibration error {NumberText.Percent(trust.Calibration.ExpectedCalibrationError)}.",
                 $"predicted win probability (calibration error {NumberText.Percent(trust.Calibration.ExpectedCalibrationError)})",
                 "observed share"),
-            [.. trust.Calibration.Bins.Select(bin => new CalibrationPoint(bin.Predicted, bin.Observed.Value, bin.Observed.Low, bin.Observed.High, bin.Observed.Count))]);
+            [.. trust.Calibration.Bins.Select(
+                bin => new CalibrationPoint(bin.Predicted, bin.Observed.Value, bin.Observed.Low, bin.Observed.High, bin.Observed.Count))]);
 
     private static Markup Length(TrustReport trust)
     {
@@ -70,8 +73,10 @@ internal static class TrustSection
         var known = correlations.Where(one => one.Value is not null).Select(one => $"{NumberText.Fixed(one.Value!.Value, sign: true)} {one.Name}").ToArray();
         return known.Length == 0
             ? Markup.Empty
-            : Markup.Of($"""<p class="note"><strong>Correlation of score with length:</strong> {string.Join(", ", known)}. Near 0 the model does not judge by length.</p>""");
+            : Markup.Of(
+                $"""<p class="note"><strong>Correlation of score with length:</strong> {string.Join(", ", known)}. Near 0 the model does not judge by length.</p>""");
     }
 
-    private static string Percent(Estimate estimate) => $"{NumberText.Percent(estimate.Value)} [{NumberText.Percent(estimate.Low)}, {NumberText.Percent(estimate.High)}]";
+    private static string Percent(Estimate estimate) =>
+        $"{NumberText.Percent(estimate.Value)} [{NumberText.Percent(estimate.Low)}, {NumberText.Percent(estimate.High)}]";
 }

@@ -14,7 +14,8 @@ public sealed record SftOptions : SupervisedOptions
         Dropout = 0.2;
     }
 
-    /// <summary>Which turns of the assistant are trained, each as an example of its own with everything before it as its prompt: <c>all</c> or <c>last</c>.</summary>
+    /// <summary>Which turns of the assistant are trained, each as an example of its own with everything before it as its prompt: <c>all</c> or
+    /// <c>last</c>.</summary>
     public TrainedTurns TrainOn { get; init; } = TrainedTurns.All;
 
     /// <summary>Whether the tokens of prompts count in the loss, too.</summary>
@@ -46,7 +47,8 @@ public sealed record SftOptions : SupervisedOptions
         errors.NoEffect(KeepBest == KeepBest.Reward, nameof(RewardModel), "without keep_best: reward");
         errors.NoEffect(KeepBest == KeepBest.Reward, nameof(RewardPrompts), "without keep_best: reward");
         errors.NoEffect(KeepBest == KeepBest.Reward, nameof(RewardMaxNewTokens), "without keep_best: reward");
-        errors.Require(RewardPrompts >= 2, nameof(RewardPrompts), FormattableString.Invariant($"must be at least 2, as an interval needs two prompts, found {RewardPrompts}"));
+        errors.Require(RewardPrompts >= 2, nameof(RewardPrompts),
+            FormattableString.Invariant($"must be at least 2, as an interval needs two prompts, found {RewardPrompts}"));
         errors.Positive(RewardMaxNewTokens);
         Limits.Validate(errors.Below(nameof(Limits)));
     }

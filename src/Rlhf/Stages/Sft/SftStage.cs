@@ -44,7 +44,8 @@ internal sealed class SftStage : SupervisedStage<SftOptions>
         return ([.. train.SelectMany(Encode)], [.. heldOut.SelectMany(Encode)]);
     }
 
-    protected override void Planned(StagePlanning planning, IReadOnlyList<EncodedSequence> rows) => planning.DemonstratedTokens = rows.Average(static row => (double)row.ResponseLength);
+    protected override void Planned(StagePlanning planning, IReadOnlyList<EncodedSequence> rows) =>
+        planning.DemonstratedTokens = rows.Average(static row => (double)row.ResponseLength);
 
     // Plain text has no prompts: only a model of demonstrations knows how they are written.
     protected override ModelSource SourceOf(StageContext context, ModelSource source, Tokenizer tokenizer) =>
@@ -59,9 +60,11 @@ internal sealed class SftStage : SupervisedStage<SftOptions>
 
         var encoder = reader.PromptEncoder(options.Limits, options.RewardMaxNewTokens);
         var prompts = StageReader.Encode(encoder, context.Data.Prompts().HeldOut.Take(options.RewardPrompts));
-        var settings = StageTools.Sampling(new SamplingOptions(), options.RewardMaxNewTokens, encoder.EndIds, context.SeedOf(options.Seed), options.MicroBatchTokens);
+        var settings =
+            StageTools.Sampling(new SamplingOptions(), options.RewardMaxNewTokens, encoder.EndIds, context.SeedOf(options.Seed), options.MicroBatchTokens);
         var reward = context.LoadFrozen(options.RewardModel!, HeadKind.Scalar, shifted: true);
         return new ModelJudge(decoder, reward, new PolicyEvaluator(
-            [.. prompts.Select(prompt => prompt.Encoded)], 1, settings, reader.Tokenizer, new PolicyJudges { Reward = reward }, options.MicroBatchTokens, arena));
+            [.. prompts.Select(prompt => prompt.Encoded)], 1, settings, reader.Tokenizer, new PolicyJudges { Reward = reward }, options.MicroBatchTokens,
+            arena));
     }
 }

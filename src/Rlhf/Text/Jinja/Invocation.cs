@@ -60,7 +60,8 @@ internal sealed record Invocation(
         index < Positional.Length ? Positional[index] : Named.TryGetValue(name, out var value) ? value : absent;
 
     /// <summary>A string argument.</summary>
-    public string Text(int index, string name, string? absent = null) => Argument(index, name, absent) as string ?? throw Error($"the argument \"{name}\" must be a string");
+    public string Text(int index, string name, string? absent = null) =>
+        Argument(index, name, absent) as string ?? throw Error($"the argument \"{name}\" must be a string");
 
     /// <summary>A whole-number argument.</summary>
     public long Integer(int index, string name, long? absent = null) =>

@@ -3,9 +3,12 @@ using System.Runtime.CompilerServices;
 namespace Rlhf.Text.Jinja;
 
 /// <summary>
-/// Counts what a rendering costs before it is spent, so that a hostile template ends with an error. Work is in units of about six nanoseconds: a part of the template that is visited
-/// takes 16, a call 48, a value that is printed or compared 8, a character that is looked at alone 4, eight that are copied together 1. Bytes are those of all that the
-/// rendering allocates: texts, lists, dictionaries and scopes, and also numbers, calls and writers that are thrown away at once, since what is thrown away stays resident until it is
+/// Counts what a rendering costs before it is spent, so that a hostile template ends with an error. Work is in units of about six nanoseconds: a part of the
+/// template that is visited
+/// takes 16, a call 48, a value that is printed or compared 8, a character that is looked at alone 4, eight that are copied together 1. Bytes are those of all
+/// that the
+/// rendering allocates: texts, lists, dictionaries and scopes, and also numbers, calls and writers that are thrown away at once, since what is thrown away
+/// stays resident until it is
 /// collected. Nothing is given back.
 /// </summary>
 internal sealed class TemplateBudget(TemplateSource source)

@@ -266,7 +266,8 @@ internal sealed partial class TemplateInterpreter
             case (_, long a, long b):
                 return Whole(binary, a, b);
             case (_, long or double, long or double):
-                return Fraction(binary, Convert.ToDouble(left, System.Globalization.CultureInfo.InvariantCulture), Convert.ToDouble(right, System.Globalization.CultureInfo.InvariantCulture));
+                return Fraction(binary, Convert.ToDouble(left, System.Globalization.CultureInfo.InvariantCulture),
+                    Convert.ToDouble(right, System.Globalization.CultureInfo.InvariantCulture));
             default:
                 throw Error(binary.Position, $"\"{binary.Operator}\" does not work on {TemplateValues.TypeName(left)} and {TemplateValues.TypeName(right)}");
         }

@@ -28,7 +28,8 @@ internal static class TemplateFilters
         ["d"] = Default,
         ["items"] = call => Arguments(call) && call.Target is Undefined ? new TemplateList([]) : TemplateMethods.Items(call),
         ["dictsort"] = call => Arguments(call)
-            ? Ordered(call, TemplateMethods.Items(call).Items, pair => PythonText.Lower((string)((TemplateList)pair!).Items[0]!, call.Budget), descending: false)
+            ? Ordered(call, TemplateMethods.Items(call).Items, pair => PythonText.Lower((string)((TemplateList)pair!).Items[0]!, call.Budget),
+                descending: false)
             : null,
         ["list"] = call => Arguments(call) ? call.List(call.TargetItems()) : null,
         ["reverse"] = call => Arguments(call) && call.Target is string text && PythonText.Length(call.TargetCharacters()) is var count
@@ -131,12 +132,15 @@ internal static class TemplateFilters
         call.Allow(3, "reverse", "case_sensitive", "attribute");
         var fold = !call.Truth(1, "case_sensitive", false);
         var path = call.Has(2, "attribute") ? PathOf(call, call.Text(2, "attribute")) : [];
-        return Ordered(call, call.TargetItems(), item => Follow(call, item, path) is var key && fold && key is string text ? PythonText.Lower(text, call.Budget) : key, call.Truth(0, "reverse", false));
+        return Ordered(
+            call, call.TargetItems(), item => Follow(call, item, path) is var key && fold && key is string text ? PythonText.Lower(text, call.Budget) : key,
+            call.Truth(0, "reverse", false));
     }
 
     private static TemplateList Ordered(Invocation call, List<object?> items, Func<object?, object?> key, bool descending)
     {
-        var order = Comparer<object?>.Create((a, b) => call.Interpreter.Compare(a, "<", b, call.Position) ? -1 : call.Interpreter.Compare(b, "<", a, call.Position) ? 1 : 0);
+        var order = Comparer<object?>.Create(
+            (a, b) => call.Interpreter.Compare(a, "<", b, call.Position) ? -1 : call.Interpreter.Compare(b, "<", a, call.Position) ? 1 : 0);
         try
         {
             call.Budget.MakeItems(8);
@@ -156,7 +160,9 @@ internal static class TemplateFilters
         {
             call.Allow(0, "attribute", "default");
             var path = PathOf(call, call.Text(0, "attribute"));
-            return call.List(items.Select(item => Follow(call, item, path) is var value && value is Undefined && call.Named.TryGetValue("default", out var absent) ? absent : value));
+            return call.List(
+                items.Select(
+                    item => Follow(call, item, path) is var value && value is Undefined && call.Named.TryGetValue("default", out var absent) ? absent : value));
         }
 
         var filter = call.Text(0, "filter");
@@ -202,7 +208,8 @@ internal static class TemplateFilters
         bool truth => truth ? 1L : 0L,
         double number when Math.Abs(number) < long.MaxValue => (long)number,
         string text when long.TryParse(text.Trim(), NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out var number) => number,
-        string text when double.TryParse(text.Trim(), NumberStyles.Float, CultureInfo.InvariantCulture, out var number) && Math.Abs(number) < long.MaxValue => (long)number,
+        string text when double.TryParse(text.Trim(), NumberStyles.Float, CultureInfo.InvariantCulture, out var number)
+            && Math.Abs(number) < long.MaxValue => (long)number,
         _ => call.Argument(0, "default", 0L),
     };
 

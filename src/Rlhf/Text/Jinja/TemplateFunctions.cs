@@ -8,7 +8,9 @@ internal static class TemplateFunctions
     /// <summary>All functions, by name.</summary>
     public static IEnumerable<(string Name, TemplateFunction Function)> Create(TimeProvider clock) =>
     [
-        Named("raise_exception", call => throw call.Interpreter.Error(call.Position, $"the chat template refuses the conversation: {TemplateFormat.Text(call.Argument(0, "message", ""), call.Budget)}")),
+        Named("raise_exception",
+        call => throw call.Interpreter.Error(
+            call.Position, $"the chat template refuses the conversation: {TemplateFormat.Text(call.Argument(0, "message", ""), call.Budget)}")),
         Named("strftime_now", call => Time(clock.GetLocalNow(), call)),
         Named("namespace", Namespace),
         Named("range", Range),

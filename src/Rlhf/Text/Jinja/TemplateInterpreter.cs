@@ -302,7 +302,8 @@ internal sealed class LoopState(List<object?> items)
         "length" => (long)items.Count,
         "previtem" => Index > 0 ? items[Index - 1] : new Undefined(name),
         "nextitem" => Index + 1 < items.Count ? items[Index + 1] : new Undefined(name),
-        "cycle" => new TemplateFunction(name, call => call.Positional.Length > 0 ? call.Positional[Index % call.Positional.Length] : throw call.Error("needs values")),
+        "cycle" => new TemplateFunction(
+            name, call => call.Positional.Length > 0 ? call.Positional[Index % call.Positional.Length] : throw call.Error("needs values")),
         "changed" => new TemplateFunction(name, call =>
         {
             var now = call.List(call.Positional);

@@ -13,8 +13,12 @@ internal static class TemplateMethods
         ["splitlines"] = call => call.List(SplitLines(call)),
         ["startswith"] = call => Affixes(call).Any(affix => Text(call).StartsWith(affix, StringComparison.Ordinal)),
         ["endswith"] = call => Affixes(call).Any(affix => Text(call).EndsWith(affix, StringComparison.Ordinal)),
-        ["removeprefix"] = call => call.Text(0, "prefix") is var prefix && Text(call).StartsWith(prefix, StringComparison.Ordinal) ? Part(call, prefix.Length..) : Text(call),
-        ["removesuffix"] = call => call.Text(0, "suffix") is var suffix && Text(call).EndsWith(suffix, StringComparison.Ordinal) ? Part(call, ..^suffix.Length) : Text(call),
+        ["removeprefix"] = call => call.Text(0, "prefix") is var prefix && Text(call).StartsWith(prefix, StringComparison.Ordinal)
+            ? Part(call, prefix.Length..)
+            : Text(call),
+        ["removesuffix"] = call => call.Text(0, "suffix") is var suffix && Text(call).EndsWith(suffix, StringComparison.Ordinal)
+            ? Part(call, ..^suffix.Length)
+            : Text(call),
         ["replace"] = Replace,
         ["upper"] = call => PythonText.Upper(Text(call), call.Budget),
         ["lower"] = call => PythonText.Lower(Text(call), call.Budget),
@@ -38,7 +42,8 @@ internal static class TemplateMethods
 
     private static readonly Dictionary<string, Func<Invocation, object?>> OfList = new()
     {
-        ["index"] = call => ((TemplateList)call.Target!).Items.FindIndex(item => TemplateValues.AreEqual(item, call.Argument(0, "value"), call.Budget)) is >= 0 and var at
+        ["index"] = call => ((TemplateList)call.Target!).Items.FindIndex(
+            item => TemplateValues.AreEqual(item, call.Argument(0, "value"), call.Budget)) is >= 0 and var at
             ? (long)at
             : throw call.Error("the list has no such item"),
         ["count"] = call => (long)((TemplateList)call.Target!).Items.Count(item => TemplateValues.AreEqual(item, call.Argument(0, "value"), call.Budget)),
@@ -116,7 +121,9 @@ internal static class TemplateMethods
         var most = call.Integer(1, "maxsplit", -1);
         if (call.Argument(0, "sep") is null)
         {
-            return fromEnd && most >= 0 ? throw call.Error("maxsplit without a separator is not supported") : new TemplateList(PythonText.SplitAtSpaces(Text(call), most, call.Budget));
+            return fromEnd && most >= 0
+                ? throw call.Error("maxsplit without a separator is not supported")
+                : new TemplateList(PythonText.SplitAtSpaces(Text(call), most, call.Budget));
         }
 
         var separator = call.Text(0, "sep");

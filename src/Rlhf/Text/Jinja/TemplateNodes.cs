@@ -68,7 +68,8 @@ internal sealed record ValueOutput(int Position, Expression Value) : Statement(P
 internal sealed record If(int Position, (Expression? Condition, Statement[] Body)[] Branches) : Statement(Position);
 
 /// <summary>for ... in ... if ...</summary>
-internal sealed record For(int Position, string[] Targets, Expression Source, Expression? Condition, Statement[] Body, Statement[] Otherwise) : Statement(Position);
+internal sealed record For(
+    int Position, string[] Targets, Expression Source, Expression? Condition, Statement[] Body, Statement[] Otherwise) : Statement(Position);
 
 /// <summary>set of a name, of several names, or of a namespace's attribute; the value is an expression or a body.</summary>
 internal sealed record Set(int Position, string[] Targets, string? Attribute, Expression? Value, Statement[] Body, FilterCall? Filter) : Statement(Position);

@@ -54,7 +54,9 @@ internal sealed class TemplateParser
                     body.Add(Block());
                     break;
                 default:
-                    return ends.IsEmpty ? [.. body] : throw _expressions.Error($"expected {string.Join(" or ", ends.ToArray().Select(end => $"{{% {end} %}}"))} before the end");
+                    return ends.IsEmpty
+                        ? [.. body]
+                        : throw _expressions.Error($"expected {string.Join(" or ", ends.ToArray().Select(end => $"{{% {end} %}}"))} before the end");
             }
         }
     }

@@ -68,5 +68,6 @@ internal static class TemplateTests
 
     private static bool Compare(Invocation call, string comparison) => call.Interpreter.Compare(call.Target, comparison, call.Positional[0], call.Position);
 
-    private static long Whole(Invocation call) => call.Target is long number ? number : throw call.Error($"needs a whole number, not {TemplateValues.TypeName(call.Target)}");
+    private static long Whole(Invocation call) =>
+        call.Target is long number ? number : throw call.Error($"needs a whole number, not {TemplateValues.TypeName(call.Target)}");
 }

@@ -22,7 +22,8 @@ public sealed record AssistantTurn(string Prompt, string Answer, TurnPlace Place
     /// <summary>The turn's own text.</summary>
     public string Content { get; init; } = "";
 
-    /// <summary>UTF-16 units at the end of <see cref="Answer"/> that the format writes behind the turn's text; asked for only where no end-of-turn token ends it.</summary>
+    /// <summary>UTF-16 units at the end of <see cref="Answer"/> that the format writes behind the turn's text; asked for only where no end-of-turn token ends
+    /// it.</summary>
     public Func<int> TailLength { get; init; } = () => 0;
 
     /// <summary>Whether the template ends the turn elsewhere, so that no end-of-sequence token is put behind.</summary>

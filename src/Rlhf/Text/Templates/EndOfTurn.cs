@@ -9,8 +9,10 @@ public static class EndOfTurn
     public static IReadOnlyList<int> Of(FormatOptions format, Tokenizer tokenizer) => Of(new Format(format, tokenizer.ChatTemplate), tokenizer);
 
     /// <summary>
-    /// The end-of-sequence tokens of the model's files, and for a chat template the token that it ends a turn with: in what it writes behind an answer both within a conversation and at
-    /// its end, the first end-of-sequence token, else the first special token; where both have nothing in common, the first end-of-sequence token behind the last answer.
+    /// The end-of-sequence tokens of the model's files, and for a chat template the token that it ends a turn with: in what it writes behind an answer both
+    /// within a conversation and at
+    /// its end, the first end-of-sequence token, else the first special token; where both have nothing in common, the first end-of-sequence token behind the
+    /// last answer.
     /// </summary>
     internal static IReadOnlyList<int> Of(Format format, Tokenizer tokenizer)
     {

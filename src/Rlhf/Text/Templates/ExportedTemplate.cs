@@ -41,9 +41,11 @@ internal static class ExportedTemplate
     };
 
     // Only Transformers knows the tags; every tag beside them takes the white space around itself away.
-    private static string WithoutGeneration(string template) => GenerationTags.Aggregate(template, (text, tag) => text.Replace(tag, "", StringComparison.Ordinal));
+    private static string WithoutGeneration(string template) =>
+        GenerationTags.Aggregate(template, (text, tag) => text.Replace(tag, "", StringComparison.Ordinal));
 
-    /// <summary>One prompt and one response: a single turn of the user is the prompt, several turns are their transcript. Null where the prompt's text names other fields of a row.</summary>
+    /// <summary>One prompt and one response: a single turn of the user is the prompt, several turns are their transcript. Null where the prompt's text names
+    /// other fields of a row.</summary>
     private static string? OfTexts(FormatOptions format)
     {
         var prompt = new TextTemplate(format.Prompt!, "format.prompt");
@@ -60,7 +62,8 @@ internal static class ExportedTemplate
     /// <summary>The expression of a text around a variable; optional parts of the text vanish with an empty one.</summary>
     private static string Around(TextTemplate text, string variable)
     {
-        var (full, empty) = (text.Render(name => name is "prompt" or "response" ? Place : null, ""), text.Render(name => name is "prompt" or "response" ? "" : null, ""));
+        var (full, empty) =
+            (text.Render(name => name is "prompt" or "response" ? Place : null, ""), text.Render(name => name is "prompt" or "response" ? "" : null, ""));
         var parts = string.Join($" + {variable} + ", full.Split(Place).Select(Quoted));
         return full.Replace(Place, "", StringComparison.Ordinal) == empty ? parts : $"({parts} if {variable} else {Quoted(empty)})";
     }

@@ -2,7 +2,8 @@ using Rlhf.Data;
 
 namespace Rlhf.Text.Templates;
 
-/// <summary>How prompts and answers become text, by <see cref="FormatOptions"/>: the one place for single turns, conversations, comparisons and prompts.</summary>
+/// <summary>How prompts and answers become text, by <see cref="FormatOptions"/>: the one place for single turns, conversations, comparisons and
+/// prompts.</summary>
 public sealed class Format
 {
     private readonly FormatTemplate _kind;
@@ -19,7 +20,8 @@ public sealed class Format
         _kind = options.Template != FormatTemplate.Auto ? options.Template : chatTemplate is null ? FormatTemplate.Plain : FormatTemplate.Tokenizer;
         if (_kind == FormatTemplate.Custom)
         {
-            _prompt = new TextTemplate(options.Prompt ?? throw new InputException("format.prompt: the template custom needs the prompt's text."), "format.prompt");
+            _prompt = new TextTemplate(
+                options.Prompt ?? throw new InputException("format.prompt: the template custom needs the prompt's text."), "format.prompt");
             _response = new TextTemplate(options.Response, "format.response");
             if (!_response.Fields.SequenceEqual(["response"]))
             {
@@ -56,7 +58,8 @@ public sealed class Format
     };
 
     /// <summary>
-    /// The trained turns of a demonstration, each a training example of its own that begins with everything in front of the turn. <c>custom</c>, which knows one prompt and one
+    /// The trained turns of a demonstration, each a training example of its own that begins with everything in front of the turn. <c>custom</c>, which knows
+    /// one prompt and one
     /// response, has the last turn alone. <paramref name="unmarked"/> counts turns that a template with generation blocks does not mark.
     /// </summary>
     public IReadOnlyList<AssistantTurn> Turns(Demonstration demonstration, TrainedTurns which, string where, out int unmarked)

@@ -5,7 +5,8 @@ using Rlhf.Data;
 namespace Rlhf.Text.Templates;
 
 /// <summary>
-/// <c>prompt_format.json</c> in a model's folder: how prompts and answers were written when the model was trained, so that nobody has to say it again. Other programs ignore the file.
+/// <c>prompt_format.json</c> in a model's folder: how prompts and answers were written when the model was trained, so that nobody has to say it again. Other
+/// programs ignore the file.
 /// </summary>
 public static class FormatFile
 {
@@ -45,7 +46,8 @@ public static class FormatFile
     }
 
     /// <summary>
-    /// The options with <c>auto</c> replaced: by the format that was written beside a model, else by its chat template, else by plain text. What else the options say stays, over what was
+    /// The options with <c>auto</c> replaced: by the format that was written beside a model, else by its chat template, else by plain text. What else the
+    /// options say stays, over what was
     /// written.
     /// </summary>
     /// <param name="options">What is asked for.</param>

@@ -3,8 +3,10 @@ using Rlhf.Data;
 namespace Rlhf.Text.Templates;
 
 /// <summary>
-/// Turns records into token ids within limits; what is cut, dropped or left out is counted in the ledger. A turn's prompt has the ids that the sampler is given. Its answer has the ids
-/// of the whole text behind them; where a token would lie over the border, the answer is encoded by itself, as a continuation. What is trained ends with the first end-of-turn token.
+/// Turns records into token ids within limits; what is cut, dropped or left out is counted in the ledger. A turn's prompt has the ids that the sampler is
+/// given. Its answer has the ids
+/// of the whole text behind them; where a token would lie over the border, the answer is encoded by itself, as a continuation. What is trained ends with the
+/// first end-of-turn token.
 /// Safe for use from several threads.
 /// </summary>
 public sealed class SequenceEncoder
@@ -17,7 +19,8 @@ public sealed class SequenceEncoder
     private readonly int? _end;
 
     /// <summary>Creates an encoder for a tokenizer, a format and limits.</summary>
-    /// <exception cref="InputException">The format needs what the tokenizer lacks (a chat template, a beginning- or end-of-sequence token), or a limit is too small.</exception>
+    /// <exception cref="InputException">The format needs what the tokenizer lacks (a chat template, a beginning- or end-of-sequence token), or a limit is too
+    /// small.</exception>
     public SequenceEncoder(Tokenizer tokenizer, FormatOptions format, EncodingOptions limits, Ledger ledger)
     {
         _tokenizer = tokenizer;
@@ -43,7 +46,8 @@ public sealed class SequenceEncoder
     public IReadOnlyList<int> EndIds { get; }
 
     /// <summary>
-    /// The training examples of a demonstration, one for each trained turn. Turns whose tokens all stand in the next one's prompt are one sequence: the same losses in one pass. Empty where
+    /// The training examples of a demonstration, one for each trained turn. Turns whose tokens all stand in the next one's prompt are one sequence: the same
+    /// losses in one pass. Empty where
     /// the limits dropped the row or none of its turns is trained, which is counted.
     /// </summary>
     /// <param name="demonstration">The row.</param>
@@ -102,9 +106,11 @@ public sealed class SequenceEncoder
 
     /// <summary>Each trained turn of a demonstration as a sequence of its own, without limits: what <c>data show</c> prints.</summary>
     public IReadOnlyList<EncodedSequence> EncodeTurns(Demonstration demonstration, TrainedTurns which = TrainedTurns.All) =>
-        [.. Turns(demonstration, which).Select(turn => new EncodedSequence([.. turn.Prompt, .. turn.Answer], turn.Prompt.Length, null, demonstration.Id, false))];
+        [.. Turns(demonstration, which)
+            .Select(turn => new EncodedSequence([.. turn.Prompt, .. turn.Answer], turn.Prompt.Length, null, demonstration.Id, false))];
 
-    /// <summary>A prompt with its K answers; null when the limits dropped it. Answers whose header depends on them (a thought that the template opens) have prompts of their own.</summary>
+    /// <summary>A prompt with its K answers; null when the limits dropped it. Answers whose header depends on them (a thought that the template opens) have
+    /// prompts of their own.</summary>
     public EncodedRanking? Encode(Ranking ranking)
     {
         var where = ranking.Position;
@@ -130,7 +136,8 @@ public sealed class SequenceEncoder
         EncodedSequence[] sequences = [.. answers.Select(answer => Fitted(new Joined(answer), fit, ranking.Id, trainOnPrompt: false, cut))];
         cut.PromptTokens /= sequences.Length; // the same prompt in each
         Count(cut, where);
-        return new EncodedRanking(ranking.Id, _format.PromptText(ranking.Prompt, where.ToString()), sequences, ranking.Pairs, ranking.Ties, ranking.Weight, ranking.Labeler, ranking.Margins);
+        return new EncodedRanking(ranking.Id, _format.PromptText(ranking.Prompt, where.ToString()), sequences, ranking.Pairs, ranking.Ties, ranking.Weight,
+            ranking.Labeler, ranking.Margins);
     }
 
     /// <summary>A prompt for generation; null when the limits dropped it.</summary>
@@ -214,12 +221,14 @@ public sealed class SequenceEncoder
         else
         {
             var tail = turn.TailLength();
-            answer = [.. tail == 0 ? answer : AnswerIds(prompt, turn.Prompt, turn.Answer[..Math.Max(0, turn.Answer.Length - tail)]), .. turn.EndsElsewhere ? [] : EndToken()];
+            answer = [.. tail == 0 ? answer : AnswerIds(prompt, turn.Prompt, turn.Answer[..Math.Max(0, turn.Answer.Length - tail)]),
+                .. turn.EndsElsewhere ? [] : EndToken()];
         }
 
         if (turn.DroppedShare > 0)
         {
-            _ledger.Note(where, "the chat template leaves out a part of the answer", FormattableString.Invariant($"{where} ({Math.Max(1, Math.Round(100 * turn.DroppedShare))} %)"));
+            _ledger.Note(where, "the chat template leaves out a part of the answer",
+                FormattableString.Invariant($"{where} ({Math.Max(1, Math.Round(100 * turn.DroppedShare))} %)"));
         }
 
         if (turn.LostRole is { } role)
@@ -276,7 +285,8 @@ public sealed class SequenceEncoder
         if (cut.PromptTokens + cut.ResponseTokens > 0)
         {
             _ledger.Truncate(
-                where, cut.ResponseTokens == 0 ? "prompt cut" : cut.PromptTokens == 0 ? "response cut" : "prompt and response cut", cut.PromptTokens + cut.ResponseTokens);
+                where, cut.ResponseTokens == 0 ? "prompt cut" : cut.PromptTokens == 0 ? "response cut" : "prompt and response cut",
+                cut.PromptTokens + cut.ResponseTokens);
         }
     }
 

@@ -5,7 +5,8 @@ using Rlhf.Data;
 namespace Rlhf.Text.Templates;
 
 /// <summary>
-/// Finds the turn of the assistant in what a chat template makes of a conversation. R is the text of the conversation up to and with the turn, P that of the messages before it with
+/// Finds the turn of the assistant in what a chat template makes of a conversation. R is the text of the conversation up to and with the turn, P that of the
+/// messages before it with
 /// the generation prompt, which is what the sampler is given.
 /// <list type="bullet">
 /// <item>R begins with P: trained is what follows it.</item>
@@ -37,14 +38,16 @@ internal sealed partial class TurnFinder
         var turn = _template.HasGenerationBlocks ? Tagged(conversation) : Untagged(conversation);
         if (turn is not null && answer.CalledFunctions().FirstOrDefault(name => !turn.Answer.Contains(name, StringComparison.Ordinal)) is { } call)
         {
-            throw _template.Error($"the template does not write the turn's call of {call}: it would be trained without it. Use a template that knows tool_calls, or leave the turn out with \"train\": false");
+            throw _template.Error(
+                $"the template does not write the turn's call of {call}: it would be trained without it. Use a template that knows tool_calls, or leave the turn out with \"train\": false");
         }
 
         return turn is null ? null : turn with { LostRole = conversation.LostRole(turn.Prompt) };
     }
 
     /// <summary>
-    /// What the template writes behind an answer, once where another turn of the user follows and once at the end; null where it does not take such a conversation.
+    /// What the template writes behind an answer, once where another turn of the user follows and once at the end; null where it does not take such a
+    /// conversation.
     /// </summary>
     public (string Within, string AtEnd)? Endings()
     {
@@ -210,7 +213,8 @@ internal sealed partial class TurnFinder
 
         /// <summary>The role of a message that was asked with and of which the template writes nothing; null where there is none.</summary>
         public string? LostRole(string prompt) => _before.FirstOrDefault(message =>
-            message.Role is "system" or "developer" or "user" && message.Content.Trim() is { Length: > 0 } content && !prompt.Contains(content, StringComparison.Ordinal))?.Role;
+            message.Role is "system" or "developer" or "user" && message.Content.Trim() is { Length: > 0 } content
+                && !prompt.Contains(content, StringComparison.Ordinal))?.Role;
 
         /// <summary>What the template writes at the end of R that is not the turn's.</summary>
         public int TailLength()
@@ -292,7 +296,8 @@ internal sealed partial class TurnFinder
 
             // What stands in front depends on the answer itself: the header that is as many headers from the beginning.
             var place = Text.IndexOf(header, StringComparison.Ordinal);
-            for (var next = front.IndexOf(header, StringComparison.Ordinal); place >= 0 && next >= 0 && next < at; next = front.IndexOf(header, next + 1, StringComparison.Ordinal))
+            for (var next = front.IndexOf(header, StringComparison.Ordinal); place >= 0 && next >= 0
+                && next < at; next = front.IndexOf(header, next + 1, StringComparison.Ordinal))
             {
                 place = Text.IndexOf(header, place + 1, StringComparison.Ordinal);
             }

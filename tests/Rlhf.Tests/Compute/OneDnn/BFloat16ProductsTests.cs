@@ -8,9 +8,11 @@ namespace Rlhf.Tests.Compute.OneDnn;
 public sealed class BFloat16ProductsTests
 {
     /// <summary>
-    /// A float32 sum of K exact products (two bfloat16 make 16 bits) errs by at most K units of rounding of the sum of their magnitudes, in any order; one more for the start.
+    /// A float32 sum of K exact products (two bfloat16 make 16 bits) errs by at most K units of rounding of the sum of their magnitudes, in any order; one more
+    /// for the start.
     /// </summary>
-    private static void Near(Func<int, int, double> left, Func<int, int, double> right, Func<int, int, double> start, int m, int n, int k, float[] actual, string what)
+    private static void Near(
+        Func<int, int, double> left, Func<int, int, double> right, Func<int, int, double> start, int m, int n, int k, float[] actual, string what)
     {
         for (var i = 0; i < m; i++)
         {
@@ -24,7 +26,8 @@ public sealed class BFloat16ProductsTests
                 }
 
                 var bound = (k + 1) * magnitude / (1 << 24);
-                Assert.True(Math.Abs(actual[(i * n) + j] - sum) <= bound, $"{what} ({i}, {j}) of {m} x {n}, K = {k}: expected {sum:R} within {bound:R}, got {actual[(i * n) + j]:R}");
+                Assert.True(Math.Abs(actual[(i * n) + j] - sum) <= bound,
+                    $"{what} ({i}, {j}) of {m} x {n}, K = {k}: expected {sum:R} within {bound:R}, got {actual[(i * n) + j]:R}");
             }
         }
     }
@@ -64,11 +67,13 @@ public sealed class BFloat16ProductsTests
             device.LinearBackwardWeights(new(bx, bdy, rows, inputs, outputs, layout, dw, bench.Put(bias)));
             if (layout == WeightLayout.InputMajor)
             {
-                Near((i, p) => rx[(p * inputs) + i], (p, j) => rdy[(p * outputs) + j], (i, j) => w[(i * outputs) + j], inputs, outputs, rows, bench.Get(dw), "dW");
+                Near((i, p) => rx[(p * inputs) + i], (p, j) => rdy[(p * outputs) + j], (i, j) => w[(i * outputs) + j], inputs, outputs, rows,
+                    bench.Get(dw), "dW");
             }
             else
             {
-                Near((i, p) => rdy[(p * outputs) + i], (p, j) => rx[(p * inputs) + j], (i, j) => w[(i * inputs) + j], outputs, inputs, rows, bench.Get(dw), "dW");
+                Near((i, p) => rdy[(p * outputs) + i], (p, j) => rx[(p * inputs) + j], (i, j) => w[(i * inputs) + j], outputs, inputs, rows,
+                    bench.Get(dw), "dW");
             }
         }
     }
@@ -90,7 +95,8 @@ public sealed class BFloat16ProductsTests
         }
 
         var alone = LastRow(1, 1);
-        Assert.All(new[] { 2, 3, 5, 8, 9, 16, 17, 31, 64, 100, 128, 129, 300 }, rows => Check.SameBits(alone, LastRow(rows, threads: 1 + (rows % 3)), $"{rows} rows"));
+        Assert.All(new[] { 2, 3, 5, 8, 9, 16, 17, 31, 64, 100, 128, 129, 300 },
+            rows => Check.SameBits(alone, LastRow(rows, threads: 1 + (rows % 3)), $"{rows} rows"));
     }
 
     [OneDnnFact]

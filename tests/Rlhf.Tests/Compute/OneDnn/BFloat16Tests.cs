@@ -11,7 +11,8 @@ public sealed unsafe class BFloat16Tests
     private static readonly float[] Special =
     [
         0f, -0f, 1f, -1f, float.Epsilon, -float.Epsilon, float.MaxValue, float.MinValue, float.PositiveInfinity, float.NegativeInfinity, float.NaN,
-        BitConverter.UInt32BitsToSingle(0x7F800001), BitConverter.UInt32BitsToSingle(0xFF800001), BitConverter.UInt32BitsToSingle(0x7FFFFFFF), // payloads that a shift would lose, or a carry spoil
+        BitConverter.UInt32BitsToSingle(0x7F800001), BitConverter.UInt32BitsToSingle(0xFF800001), BitConverter.UInt32BitsToSingle(0x7FFFFFFF),
+        // payloads that a shift would lose, or a carry spoil
         BitConverter.UInt32BitsToSingle(0x3F808000), BitConverter.UInt32BitsToSingle(0x3F818000), // halfway: to even, down and up
         BitConverter.UInt32BitsToSingle(0x3F808001), BitConverter.UInt32BitsToSingle(0x3F817FFF), BitConverter.UInt32BitsToSingle(0x3FFFFFFF),
     ];
@@ -141,5 +142,6 @@ public sealed unsafe class BFloat16Tests
     }
 
     private static float[] Numbers(Random random, int count) =>
-        [.. Enumerable.Range(0, count).Select(_ => random.Next(3) == 0 ? Special[random.Next(Special.Length)] : BitConverter.Int32BitsToSingle(random.Next(int.MinValue, int.MaxValue)))];
+        [.. Enumerable.Range(0, count)
+            .Select(_ => random.Next(3) == 0 ? Special[random.Next(Special.Length)] : BitConverter.Int32BitsToSingle(random.Next(int.MinValue, int.MaxValue)))];
 }

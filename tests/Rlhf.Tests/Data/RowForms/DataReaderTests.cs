@@ -39,7 +39,8 @@ public sealed class DataReaderTests : IDisposable
     public void A_bad_row_ends_the_reading_or_is_dropped_and_counted()
     {
         var source = _folder.Rows("""{"prompt":"Q","response":"A"}""", "{oops", """{"prompt":"Q"}""", """{"prompt":"R","response":"B"}""");
-        Assert.StartsWith("rows.jsonl:2:2: ", Assert.Throws<InputException>(() => DataReader.Demonstrations(source, _folder.Path, new Ledger("x")).Count()).Message, StringComparison.Ordinal);
+        Assert.StartsWith("rows.jsonl:2:2: ",
+            Assert.Throws<InputException>(() => DataReader.Demonstrations(source, _folder.Path, new Ledger("x")).Count()).Message, StringComparison.Ordinal);
 
         var rows = DataReader.Demonstrations(source with { OnBadRow = BadRowPolicy.Drop }, _folder.Path, _folder.Ledger).ToList();
         Assert.Equal(["Q", "R"], rows.Select(row => row.Prompt.Text));
@@ -52,8 +53,10 @@ public sealed class DataReaderTests : IDisposable
     {
         var large = "{\"prompt\":\"" + new string('x', JsonRows.DefaultMaximumRowBytes) + "\",\"response\":\"A\"}";
         var source = _folder.Rows("""{"prompt":"Q","response":"A"}""", large, """{"prompt":"R","response":"B"}""");
-        Assert.Contains("rows.jsonl:2:1: expected a row of at most", Assert.Throws<InputException>(() => DataReader.Demonstrations(source, _folder.Path, new Ledger("x")).Count()).Message, StringComparison.Ordinal);
-        Assert.Equal(["Q", "R"], DataReader.Demonstrations(source with { OnBadRow = BadRowPolicy.Drop }, _folder.Path, _folder.Ledger).Select(row => row.Prompt.Text));
+        Assert.Contains("rows.jsonl:2:1: expected a row of at most",
+            Assert.Throws<InputException>(() => DataReader.Demonstrations(source, _folder.Path, new Ledger("x")).Count()).Message, StringComparison.Ordinal);
+        Assert.Equal(
+            ["Q", "R"], DataReader.Demonstrations(source with { OnBadRow = BadRowPolicy.Drop }, _folder.Path, _folder.Ledger).Select(row => row.Prompt.Text));
         Assert.Equal(1, _folder.Ledger.DroppedByReason["cannot be read"]);
     }
 

@@ -41,7 +41,10 @@ public sealed class DemonstrationTests : IDisposable
     [Fact]
     public void A_field_with_another_name_is_not_its_own_as_well()
     {
-        var source = _folder.Rows("""{"history":"Q","output":"A"}""") with { Fields = new Dictionary<string, string> { ["prompt"] = "history", ["response"] = "output" } };
+        var source = _folder.Rows("""{"history":"Q","output":"A"}""") with
+        {
+            Fields = new Dictionary<string, string> { ["prompt"] = "history", ["response"] = "output" },
+        };
         var demonstration = Assert.Single(DataReader.Demonstrations(source, _folder.Path, _folder.Ledger));
         Assert.Equal(("Q", "A"), (demonstration.Prompt.Text, demonstration.Response));
     }
@@ -57,7 +60,8 @@ public sealed class DemonstrationTests : IDisposable
     [Theory]
     [InlineData("""{"instruction":"Do","context":"it","response":"A"}""", "Instruction: Do\nInput: it\nAnswer:")]
     [InlineData("""{"instruction":"Do","input":"it","output":"A","system":""}""", "Instruction: Do\nInput: it\nAnswer:")]
-    [InlineData("""{"instruction":"Do","input":"it","output":"A","system":"S","history":[["a","b"]]}""", "\n\nSystem: S\n\nHuman: a\n\nAssistant: b\n\nHuman: Do\nit\n\nAssistant:")]
+    [InlineData("""{"instruction":"Do","input":"it","output":"A","system":"S","history":[["a","b"]]}""",
+        "\n\nSystem: S\n\nHuman: a\n\nAssistant: b\n\nHuman: Do\nit\n\nAssistant:")]
     [InlineData("""{"prompt":"Q","response":"A","system":"S"}""", "\n\nSystem: S\n\nHuman: Q\n\nAssistant:")]
     [InlineData("""{"prompt":[{"role":"user","content":"Q"}],"response":"A","system":"S"}""", "\n\nSystem: S\n\nHuman: Q\n\nAssistant:")]
     [InlineData("""{"conversations":[{"from":"human","value":"Q"},{"from":"gpt","value":"A"}],"system":"S"}""", "\n\nSystem: S\n\nHuman: Q\n\nAssistant:")]
@@ -97,7 +101,8 @@ public sealed class DemonstrationTests : IDisposable
             """{"messages":[{"role":"user","content":"Q"},{"role":"assistant","content":"A"},{"role":"user","content":"Q"},{"role":"assistant","content":"A","train":false}]}""",
             """{"prompt":[{"role":"user","content":"Q"},{"role":"assistant","content":"A"},{"role":"user","content":"Q"}],"response":{"role":"assistant","content":"A","weight":0}}""");
         Assert.Equal([2, 5], kept.Select(row => row.Position.Line));
-        Assert.Equal((1, 3), (_folder.Ledger.DroppedByReason["weight 0"], _folder.Ledger.DroppedByReason["no turn to train on (weight 0 or train false in all of them)"]));
+        Assert.Equal((1, 3),
+            (_folder.Ledger.DroppedByReason["weight 0"], _folder.Ledger.DroppedByReason["no turn to train on (weight 0 or train false in all of them)"]));
     }
 
     [Fact]
@@ -137,29 +142,47 @@ public sealed class DemonstrationTests : IDisposable
     [InlineData("""{"prompt":"Q","response":""}""", "rows.jsonl:1:26: expected a response, found an empty text")]
     [InlineData("""{"prompt":"","response":"A"}""", "rows.jsonl:1:11: expected a prompt, found an empty text")]
     [InlineData("""{"prompt":5,"response":"A"}""", "rows.jsonl:1:11: expected a text, found the number 5")]
-    [InlineData("""{"prompt":"Q","response":"A","output":"B"}""", "rows.jsonl:1:1: expected one response (say with fields which of response, output it is), found an object with prompt, response, output")]
-    [InlineData("""{"prompt":"Q","chosen":"A","rejected":"B"}""", "rows.jsonl:1:1: expected a response (for an answer of a comparison, set take to chosen, rejected or mixed), found an object with prompt, chosen, rejected")]
+    [InlineData("""{"prompt":"Q","response":"A","output":"B"}""",
+        "rows.jsonl:1:1: expected one response (say with fields which of response, output it is), found an object with prompt, response, output")]
+    [InlineData("""{"prompt":"Q","chosen":"A","rejected":"B"}""",
+        "rows.jsonl:1:1: expected a response (for an answer of a comparison, set take to chosen, rejected or mixed), found an object with prompt, chosen, rejected")]
     [InlineData("""["prompt"]""", "rows.jsonl:1:2: expected a prompt (the field prompt, instruction or messages), found an object with text")]
     [InlineData("""{"messages":[]}""", "rows.jsonl:1:13: expected at least one message, found an array of 0")]
-    [InlineData("""{"messages":[{"role":"assistant","content":"b"}]}""", "rows.jsonl:1:13: expected a turn of the user before the assistant's answer, found an array of 1")]
+    [InlineData("""{"messages":[{"role":"assistant","content":"b"}]}""",
+        "rows.jsonl:1:13: expected a turn of the user before the assistant's answer, found an array of 1")]
     [InlineData("""{"messages":[{"role":"user","content":"b"}]}""", "rows.jsonl:1:14: expected the assistant's message last, found one of the role user")]
     [InlineData("""{"messages":[{"role":"user"}]}""", "rows.jsonl:1:14: expected a message with content, found an object with role")]
-    [InlineData("""{"messages":[{"role":"user","content":"a","tool_calls":[{}]}]}""", "rows.jsonl:1:14: expected calls of tools in a turn of the assistant, found them in one of the role user")]
-    [InlineData("""{"messages":[{"role":"user","content":null},{"role":"assistant","content":"A"}]}""", "rows.jsonl:1:14: expected a content, found null: only a turn that calls tools has none")]
-    [InlineData("""{"messages":[{"role":"user","content":[{"type":"image_url","image_url":{}}]},{"role":"assistant","content":"A"}]}""", "rows.jsonl:1:40: expected parts of the type text, found one of the type image_url: models here read text alone")]
-    [InlineData("""{"messages":[{"role":"User","content":"Q"},{"role":"assistant","content":"A"}]}""", "rows.jsonl:1:22: expected a role (system, developer, user, assistant, tool, function, ipython; did you mean \"user\"?), found the text \"User\"")]
-    [InlineData("""{"conversations":[{"from":"humna","value":"Q"},{"from":"gpt","value":"A"}]}""", "rows.jsonl:1:27: expected a role (human, gpt, function_call, observation, system, user, assistant, tool; did you mean \"human\"?), found the text \"humna\"")]
-    [InlineData("""{"messages":[{"role":"user","content":"Q"},{"role":"assistant","content":"A","weight":0.5}]}""", "rows.jsonl:1:87: expected a weight of 0 or 1 (turns are trained on or not; no other weight is read), found the number 0.5")]
-    [InlineData("""{"messages":[{"role":"user","content":"Q"},{"role":"assistant","content":"A","train":"no"}]}""", "rows.jsonl:1:86: expected true or false, found the text \"no\"")]
-    [InlineData("""{"messages":[{"role":"user","content":"Q","train":true},{"role":"assistant","content":"A"}]}""", "rows.jsonl:1:51: expected a turn of the assistant to train on, found one of the role user: leave the field out, or set it to 0 or false")]
-    [InlineData("""{"messages":[{"role":"user","content":"Q"},{"role":"assistant","content":"A","train":true,"weight":0}]}""", "rows.jsonl:1:86: expected weight and train to say the same, found that they contradict each other")]
-    [InlineData("""{"prompt":"Q","response":"A","weight":2}""", "rows.jsonl:1:39: expected a weight of 0 or 1 (demonstrations and texts are used or left out; no other weight is read), found the number 2")]
-    [InlineData("""{"prompt":"Q","response":"A","tools":"x"}""", "rows.jsonl:1:38: expected an array of tools, found a text that is no JSON (rows.jsonl:1:1: expected valid JSON, found 'x' ('x' is an invalid start of a value))")]
+    [InlineData("""{"messages":[{"role":"user","content":"a","tool_calls":[{}]}]}""",
+        "rows.jsonl:1:14: expected calls of tools in a turn of the assistant, found them in one of the role user")]
+    [InlineData("""{"messages":[{"role":"user","content":null},{"role":"assistant","content":"A"}]}""",
+        "rows.jsonl:1:14: expected a content, found null: only a turn that calls tools has none")]
+    [InlineData("""{"messages":[{"role":"user","content":[{"type":"image_url","image_url":{}}]},{"role":"assistant","content":"A"}]}""",
+        "rows.jsonl:1:40: expected parts of the type text, found one of the type image_url: models here read text alone")]
+    [InlineData("""{"messages":[{"role":"User","content":"Q"},{"role":"assistant","content":"A"}]}""",
+        "rows.jsonl:1:22: expected a role (system, developer, user, assistant, tool, function, ipython; did you mean \"user\"?), found the text \"User\"")]
+    [InlineData("""{"conversations":[{"from":"humna","value":"Q"},{"from":"gpt","value":"A"}]}""",
+        "rows.jsonl:1:27: expected a role (human, gpt, function_call, observation, system, user, assistant, tool; did you mean \"human\"?), found the text \"humna\"")]
+    [InlineData("""{"messages":[{"role":"user","content":"Q"},{"role":"assistant","content":"A","weight":0.5}]}""",
+        "rows.jsonl:1:87: expected a weight of 0 or 1 (turns are trained on or not; no other weight is read), found the number 0.5")]
+    [InlineData("""{"messages":[{"role":"user","content":"Q"},{"role":"assistant","content":"A","train":"no"}]}""",
+        "rows.jsonl:1:86: expected true or false, found the text \"no\"")]
+    [InlineData("""{"messages":[{"role":"user","content":"Q","train":true},{"role":"assistant","content":"A"}]}""",
+        "rows.jsonl:1:51: expected a turn of the assistant to train on, found one of the role user: leave the field out, or set it to 0 or false")]
+    [InlineData("""{"messages":[{"role":"user","content":"Q"},{"role":"assistant","content":"A","train":true,"weight":0}]}""",
+        "rows.jsonl:1:86: expected weight and train to say the same, found that they contradict each other")]
+    [InlineData("""{"prompt":"Q","response":"A","weight":2}""",
+        "rows.jsonl:1:39: expected a weight of 0 or 1 (demonstrations and texts are used or left out; no other weight is read), found the number 2")]
+    [InlineData("""{"prompt":"Q","response":"A","tools":"x"}""",
+        "rows.jsonl:1:38: expected an array of tools, found a text that is no JSON (rows.jsonl:1:1: expected valid JSON, found 'x' ('x' is an invalid start of a value))")]
     [InlineData("""{"prompt":"Q","response":"A","tools":{"a":1}}""", "rows.jsonl:1:38: expected an array of tools, found an object with a")]
-    [InlineData("""{"instruction":"Q","input":"I","context":"C","output":"A"}""", "rows.jsonl:1:42: expected an instruction with input or with context, not with both, found the text \"C\"")]
-    [InlineData("""{"instruction":"Q","output":"A","history":[["a"]]}""", "rows.jsonl:1:44: expected a pair of what was asked and what was answered, found an array of 1")]
-    [InlineData("""{"prompt":[{"role":"system","content":"s"},{"role":"user","content":"Q"}],"response":"A","system":"S"}""", "rows.jsonl:1:11: expected one system text, found the field system beside a message of the system")]
-    [InlineData("""{"prompt":"Q","response":null}""", "rows.jsonl:1:1: expected a response, and response is null (to read the row as a prompt, give it as prompts), found an object with prompt, response")]
+    [InlineData("""{"instruction":"Q","input":"I","context":"C","output":"A"}""",
+        "rows.jsonl:1:42: expected an instruction with input or with context, not with both, found the text \"C\"")]
+    [InlineData("""{"instruction":"Q","output":"A","history":[["a"]]}""",
+        "rows.jsonl:1:44: expected a pair of what was asked and what was answered, found an array of 1")]
+    [InlineData("""{"prompt":[{"role":"system","content":"s"},{"role":"user","content":"Q"}],"response":"A","system":"S"}""",
+        "rows.jsonl:1:11: expected one system text, found the field system beside a message of the system")]
+    [InlineData("""{"prompt":"Q","response":null}""",
+        "rows.jsonl:1:1: expected a response, and response is null (to read the row as a prompt, give it as prompts), found an object with prompt, response")]
     [InlineData("""{"id":{},"prompt":"Q","response":"A"}""", "rows.jsonl:1:7: expected a text, found an empty object")]
     [InlineData("7", "rows.jsonl:1:1: expected an object with the fields of a row, found the number 7")]
     public void A_row_that_is_no_demonstration_says_what_was_expected(string row, string message) =>

@@ -36,11 +36,15 @@ public sealed class RankingTests : IDisposable
     }
 
     [Theory]
-    [InlineData("""{"chosen":"\n\nHuman: a\n\nAssistant: b\n\nHuman: c\n\nAssistant: d","rejected":"\n\nHuman: a\n\nAssistant: x"}""", "1:11: expected transcripts that differ in their last answer only, found another turn behind the place where they part")]
-    [InlineData("""{"chosen":"\n\nHuman: a\n\nAssistant: x","rejected":"\n\nHuman: a\n\nAssistant: b\n\nHuman: c\n\nAssistant: d"}""", "1:53: expected transcripts that differ in their last answer only, found another turn behind the place where they part")]
+    [InlineData("""{"chosen":"\n\nHuman: a\n\nAssistant: b\n\nHuman: c\n\nAssistant: d","rejected":"\n\nHuman: a\n\nAssistant: x"}""",
+        "1:11: expected transcripts that differ in their last answer only, found another turn behind the place where they part")]
+    [InlineData("""{"chosen":"\n\nHuman: a\n\nAssistant: x","rejected":"\n\nHuman: a\n\nAssistant: b\n\nHuman: c\n\nAssistant: d"}""",
+        "1:53: expected transcripts that differ in their last answer only, found another turn behind the place where they part")]
     [InlineData("""{"chosen":"\n\nHuman: a\n\nAssitant: b\n\nHuman: c\n\nAssistant: d","rejected":"\n\nHuman: a\n\nAssitant: b\n\nHuman: c\n\nAssistant: e"}""", "1:11: expected turns that begin with Human:, Assistant: or System:, found \"Assitant:\"")]
-    [InlineData("""{"prompt":"\n\nHumam: a\n\nHuman: b\n\nAssistant:","chosen":"A","rejected":"B"}""", "1:11: expected turns that begin with Human:, Assistant: or System:, found \"Humam:\"")]
-    [InlineData("""{"prompt":"\n\nHuman: a\n\nHumna: b\n\nAssistant:","chosen":"A","rejected":"B"}""", "1:11: expected turns that begin with Human:, Assistant: or System:, found \"Humna:\"")]
+    [InlineData("""{"prompt":"\n\nHumam: a\n\nHuman: b\n\nAssistant:","chosen":"A","rejected":"B"}""",
+        "1:11: expected turns that begin with Human:, Assistant: or System:, found \"Humam:\"")]
+    [InlineData("""{"prompt":"\n\nHuman: a\n\nHumna: b\n\nAssistant:","chosen":"A","rejected":"B"}""",
+        "1:11: expected turns that begin with Human:, Assistant: or System:, found \"Humna:\"")]
     [InlineData("""{"prompt":"\n\nHuman: Who lives there?\n\nHumans: 3\n\nHumor: none\n\nAssistant:","chosen":"A","rejected":"B"}""", null)]
     public void Transcripts_are_compared_by_turns(string row, string? error)
     {
@@ -87,7 +91,8 @@ public sealed class RankingTests : IDisposable
     [Fact]
     public void Tiers_become_all_their_pairs_and_ties()
     {
-        var ranking = Assert.Single(_folder.Rankings("""{"id":"r","prompt":"Q","responses":["a","b","c","d"],"ranking":[[2],[0,3],[1]],"labeler":12,"weight":0.5}"""));
+        var ranking =
+            Assert.Single(_folder.Rankings("""{"id":"r","prompt":"Q","responses":["a","b","c","d"],"ranking":[[2],[0,3],[1]],"labeler":12,"weight":0.5}"""));
         Assert.Equal([(0, 1), (2, 0), (2, 1), (2, 3), (3, 1)], ranking.Pairs.Order());
         Assert.Equal([(0, 3)], ranking.Ties);
         Assert.Equal(("r", "12", 0.5), (ranking.Id, ranking.Labeler, ranking.Weight));
@@ -103,29 +108,40 @@ public sealed class RankingTests : IDisposable
 
     [Theory]
     [InlineData("""{"prompt":"Q","responses":["a"],"ranking":[[0]]}""", "1:27: expected 2 to 64 answers, found an array of 1")]
-    [InlineData("""{"prompt":"Q","responses":["a","b"]}""", "1:1: expected a ranking of the responses (the field ranking, or pairs and ties), found an object with prompt, responses")]
+    [InlineData("""{"prompt":"Q","responses":["a","b"]}""",
+        "1:1: expected a ranking of the responses (the field ranking, or pairs and ties), found an object with prompt, responses")]
     [InlineData("""{"prompt":"Q","responses":["a","b"],"ranking":[[0],[2]]}""", "1:53: expected the number of an answer, 0 to 1, found the number 2")]
     [InlineData("""{"prompt":"Q","responses":["a","b"],"ranking":[[0],[-1]]}""", "1:53: expected the number of an answer, 0 to 1, found the number -1")]
     [InlineData("""{"prompt":"Q","responses":["a","b"],"ranking":[[0],[1e0]]}""", "1:53: expected the number of an answer, 0 to 1, found the number 1e0")]
-    [InlineData("""{"prompt":"Q","responses":["a","b"],"ranking":[[0],[99999999999999999999]]}""", "1:53: expected the number of an answer, 0 to 1, found the number 99999999999999999999")]
+    [InlineData("""{"prompt":"Q","responses":["a","b"],"ranking":[[0],[99999999999999999999]]}""",
+        "1:53: expected the number of an answer, 0 to 1, found the number 99999999999999999999")]
     [InlineData("""{"prompt":"Q","responses":["a","b"],"ranking":[[0,1],[0]]}""", "1:55: expected every answer once, found 0 again")]
     [InlineData("""{"prompt":"Q","responses":["a","b","c"],"ranking":[[0],[2]]}""", "1:51: expected every answer in a tier, found none with answer 1")]
     [InlineData("""{"prompt":"Q","responses":["a","b"],"ranking":[[0,1],[]]}""", "1:54: expected a tier with at least one answer, found an array of 0")]
-    [InlineData("""{"prompt":"Q","responses":["a","b"],"ranking":[[0,1]],"pairs":[]}""", "1:47: expected either ranking, or pairs with ties and margins, not both, found an array of 1")]
-    [InlineData("""{"prompt":"Q","responses":["a","b","c"],"ranking":[1,0,2]}""", "1:51: expected tiers, best first, as in [[1], [0], [2]], found [1, 0, 2]: is the first number the best answer's (then write the former), or the rank of answer 0?")]
+    [InlineData("""{"prompt":"Q","responses":["a","b"],"ranking":[[0,1]],"pairs":[]}""",
+        "1:47: expected either ranking, or pairs with ties and margins, not both, found an array of 1")]
+    [InlineData("""{"prompt":"Q","responses":["a","b","c"],"ranking":[1,0,2]}""",
+        "1:51: expected tiers, best first, as in [[1], [0], [2]], found [1, 0, 2]: is the first number the best answer's (then write the former), or the rank of answer 0?")]
     [InlineData("""{"prompt":"x","chosen":[{"role":"user","content":"Q"},{"role":"assistant","content":"A"}],"rejected":[{"role":"user","content":"Q"},{"role":"assistant","content":"B"}]}""", "1:11: expected prompt to be the beginning of the conversations chosen and rejected, found that they do not hold it")]
-    [InlineData("""{"prompt":"Q","chosen":{"role":"user","content":"A"},"rejected":"B"}""", "1:24: expected one message of the assistant, found an object with role, content")]
-    [InlineData("""{"prompt":"Q","chosen":{"role":"assistant","content":"A","weight":0},"rejected":"B"}""", "1:1: expected answers to compare, none of them with a weight of 0 or not to be trained on, found an object with prompt, chosen, rejected")]
+    [InlineData("""{"prompt":"Q","chosen":{"role":"user","content":"A"},"rejected":"B"}""",
+        "1:24: expected one message of the assistant, found an object with role, content")]
+    [InlineData("""{"prompt":"Q","chosen":{"role":"assistant","content":"A","weight":0},"rejected":"B"}""",
+        "1:1: expected answers to compare, none of them with a weight of 0 or not to be trained on, found an object with prompt, chosen, rejected")]
     [InlineData("""{"prompt":"Q","responses":["a","b"],"pairs":[[0]]}""", "1:46: expected a pair of two answers, found an array of 1")]
     [InlineData("""{"prompt":"Q","responses":["a","b"],"pairs":[[1,1]]}""", "1:46: expected two different answers, found 1 twice")]
-    [InlineData("""{"prompt":"Q","responses":["a","b"],"pairs":[[0,1],[1,0]]}""", "1:52: expected one judgement of the answers 1 and 0, found a second one (as a pair, its reverse or a tie)")]
-    [InlineData("""{"prompt":"Q","responses":["a","b"],"pairs":[[0,1]],"ties":[[0,1]]}""", "1:61: expected one judgement of the answers 0 and 1, found a second one (as a pair, its reverse or a tie)")]
-    [InlineData("""{"prompt":"Q","responses":["a","b"],"pairs":[[0,1]],"margins":[]}""", "1:63: expected a margin for each of the 1 pairs, found an array of 0")]
+    [InlineData("""{"prompt":"Q","responses":["a","b"],"pairs":[[0,1],[1,0]]}""",
+        "1:52: expected one judgement of the answers 1 and 0, found a second one (as a pair, its reverse or a tie)")]
+    [InlineData("""{"prompt":"Q","responses":["a","b"],"pairs":[[0,1]],"ties":[[0,1]]}""",
+        "1:61: expected one judgement of the answers 0 and 1, found a second one (as a pair, its reverse or a tie)")]
+    [InlineData("""{"prompt":"Q","responses":["a","b"],"pairs":[[0,1]],"margins":[]}""",
+        "1:63: expected a margin for each of the 1 pairs, found an array of 0")]
     [InlineData("""{"prompt":"Q","chosen":"a","rejected":"b","weight":0}""", "1:52: expected a finite number above 0, found the number 0")]
     [InlineData("""{"prompt":"Q","chosen":"a","rejected":"b","weight":1e999}""", "1:52: expected a finite number above 0, found the number 1e999")]
     [InlineData("""{"prompt":"Q","chosen":"a","rejected":"b","margin":"1"}""", "1:52: expected a finite number of at least 0, found the text \"1\"")]
-    [InlineData("""{"chosen":"a","rejected":"b"}""", "1:26: expected a prompt, or transcripts chosen and rejected that begin alike up to \"\\n\\nAssistant:\", found no such beginning")]
-    [InlineData("""{"prompt":"Q","chosen":"a"}""", "1:1: expected a comparison (chosen and rejected) or a ranking (responses with ranking, or with pairs and ties), found an object with prompt, chosen")]
+    [InlineData("""{"chosen":"a","rejected":"b"}""",
+        "1:26: expected a prompt, or transcripts chosen and rejected that begin alike up to \"\\n\\nAssistant:\", found no such beginning")]
+    [InlineData("""{"prompt":"Q","chosen":"a"}""",
+        "1:1: expected a comparison (chosen and rejected) or a ranking (responses with ranking, or with pairs and ties), found an object with prompt, chosen")]
     [InlineData("""{"chosen":[{"role":"user","content":"Q"},{"role":"assistant","content":"A"}],"rejected":[{"role":"user","content":"q"},{"role":"assistant","content":"B"}]}""", "1:89: expected chosen and rejected to differ in their last message only, found a difference before it")]
     [InlineData("""{"chosen":[{"role":"user","content":"Q"},{"role":"user","content":"A"}],"rejected":[{"role":"user","content":"Q"},{"role":"assistant","content":"B"}]}""", "1:42: expected the assistant's message last, found one of the role user")]
     public void A_row_that_is_no_ranking_says_what_was_expected(string row, string message) =>

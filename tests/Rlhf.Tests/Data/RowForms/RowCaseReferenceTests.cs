@@ -11,7 +11,8 @@ public sealed class RowCaseReferenceTests
     public void ShareGPT_is_read_with_its_system_text_and_all_its_turns()
     {
         var rows = Demonstrations("a.jsonl");
-        Assert.Equal([new("system", "You are brief."), new("user", "Name a fruit."), Message.FromAssistant("An apple."), new("user", "And a colour?")], rows[0].Prompt.Messages);
+        Assert.Equal([new("system", "You are brief."), new("user", "Name a fruit."), Message.FromAssistant("An apple."), new("user", "And a colour?")],
+            rows[0].Prompt.Messages);
         Assert.Equal(("Red.", true), (rows[0].Response, rows[0].TrainOnAllTurns));
         Assert.Equal("Hello.", rows[1].Response);
     }
@@ -35,7 +36,8 @@ public sealed class RowCaseReferenceTests
     [CaseFact("mix.jsonl")]
     public void A_file_of_demonstrations_and_prompts_is_bad_for_check_as_for_a_run()
     {
-        Assert.Contains("expected a response, and response is null", Assert.Throws<InputException>(() => Demonstrations("mix.jsonl")).Message, StringComparison.Ordinal);
+        Assert.Contains(
+            "expected a response, and response is null", Assert.Throws<InputException>(() => Demonstrations("mix.jsonl")).Message, StringComparison.Ordinal);
         var (code, error) = Check("mix.jsonl");
         Assert.Equal(ExitCode.BadInput, code);
         Assert.Contains("mix.jsonl:4:1: expected a response, and response is null", error, StringComparison.Ordinal);
@@ -52,7 +54,8 @@ public sealed class RowCaseReferenceTests
     }
 
     [CaseFact("nested.json")]
-    public void An_object_of_splits_is_named() => AssertRefused("nested.json", null, "1:1: expected JSON, found a JSON object of several lists", "give a file of rows for each");
+    public void An_object_of_splits_is_named() =>
+        AssertRefused("nested.json", null, "1:1: expected JSON, found a JSON object of several lists", "give a file of rows for each");
 
     [CaseFact("nullresp.jsonl")]
     public void A_null_answer_makes_no_prompt_in_silence()
@@ -72,7 +75,8 @@ public sealed class RowCaseReferenceTests
     }
 
     [CaseFact("roles.jsonl")]
-    public void A_role_that_nobody_knows_is_refused_with_the_nearest() => AssertRefused("roles.jsonl", null, "1:56: expected a role", "did you mean \"assistant\"?", "found the text \"assitant\"");
+    public void A_role_that_nobody_knows_is_refused_with_the_nearest() =>
+        AssertRefused("roles.jsonl", null, "1:56: expected a role", "did you mean \"assistant\"?", "found the text \"assitant\"");
 
     [CaseFact("tools.jsonl")]
     public void Tools_of_a_row_are_handed_on() =>
@@ -90,12 +94,15 @@ public sealed class RowCaseReferenceTests
     public void Rows_of_many_forms_are_read_or_refused_each_for_itself()
     {
         var ledger = new Ledger("test");
-        var rows = Read("rows.jsonl", RecordKind.Demonstration, ledger, BadRowPolicy.Drop).Select(record => record.Demonstration!).ToDictionary(row => row.Position.Line);
+        var rows = Read("rows.jsonl", RecordKind.Demonstration, ledger, BadRowPolicy.Drop).Select(record => record.Demonstration!)
+            .ToDictionary(row => row.Position.Line);
         Assert.Equal([1, 2, 3, 4, 5, 6, 7, 9, 11, 12, 13, 14], rows.Keys.Order());
         Assert.Equal(2, ledger.RowsDropped); // Two answers in a row, and a conversation that ends with the user.
-        Assert.Equal("""{"tool_calls":[{"id":"abcdefghi","type":"function","function":{"name":"weather","arguments":{"city":"Oslo"}}}],"content":null}""", rows[5].Prompt.Messages![1].OtherFields);
+        Assert.Equal("""{"tool_calls":[{"id":"abcdefghi","type":"function","function":{"name":"weather","arguments":{"city":"Oslo"}}}],"content":null}""",
+            rows[5].Prompt.Messages![1].OtherFields);
         Assert.Equal("""{"tool_call_id":"abcdefghi"}""", rows[5].Prompt.Messages![2].OtherFields);
-        Assert.Equal("""{"tool_calls":[{"id":"abcdefghi","type":"function","function":{"name":"weather","arguments":{"city":"Oslo"}}}]}""", rows[6].Prompt.Messages![1].OtherFields);
+        Assert.Equal("""{"tool_calls":[{"id":"abcdefghi","type":"function","function":{"name":"weather","arguments":{"city":"Oslo"}}}]}""",
+            rows[6].Prompt.Messages![1].OtherFields);
         Assert.Equal("""{"reasoning_content":"add"}""", rows[9].Answer.OtherFields);
         Assert.Equal("developer", rows[14].Prompt.Messages![0].Role);
     }

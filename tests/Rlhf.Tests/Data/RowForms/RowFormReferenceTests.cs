@@ -12,8 +12,10 @@ public sealed class RowFormReferenceTests
     /// <summary>Forms of which every row is read, but for rows that mean nothing.</summary>
     private static readonly string[] Whole =
     [
-        "openai-preference", "sharegpt-tools", "dolly", "shp", "webgpt", "tldr-comparisons", "ultrafeedback", "ultrafeedback-binarized", "helpsteer2-preference", "nectar", "argilla", "prompt-only",
-        "prompt-only-conversational", "llamafactory-preference", "llamafactory-preference-alpaca", "trl-implicit-prompt", "trl-conversational", "arena", "orca-dpo", "text", "alpaca", "openai-messages",
+        "openai-preference", "sharegpt-tools", "dolly", "shp", "webgpt", "tldr-comparisons", "ultrafeedback", "ultrafeedback-binarized",
+        "helpsteer2-preference", "nectar", "argilla", "prompt-only",
+        "prompt-only-conversational", "llamafactory-preference", "llamafactory-preference-alpaca", "trl-implicit-prompt", "trl-conversational", "arena",
+        "orca-dpo", "text", "alpaca", "openai-messages",
     ];
 
     [CaseFact(Expected)]
@@ -45,10 +47,27 @@ public sealed class RowFormReferenceTests
     [CaseFact(Expected)]
     public void An_answer_to_avoid_is_no_demonstration_also_where_demonstrations_are_asked_for()
     {
-        foreach (var form in new[] { "kto", "kto-conversational", "llamafactory-kto", "helpsteer2", "process-supervision", "oasst-messages", "oasst-trees", "helpsteer2-preference", "nectar", "argilla", "arena", "shp", "ultrafeedback" })
+        foreach (var form in new[]
         {
-            Assert.All(JsonRows.Read(PathOf(form + ".jsonl")), row => Assert.Throws<InputException>(() => AnyRecord.Parse(row, new DataSource(), RecordKind.Demonstration)));
-            Assert.All(JsonRows.Read(PathOf(form + ".jsonl")), row => Assert.Throws<InputException>(() => AnyRecord.Parse(row, new DataSource(), RecordKind.Text)));
+            "kto",
+            "kto-conversational",
+            "llamafactory-kto",
+            "helpsteer2",
+            "process-supervision",
+            "oasst-messages",
+            "oasst-trees",
+            "helpsteer2-preference",
+            "nectar",
+            "argilla",
+            "arena",
+            "shp",
+            "ultrafeedback",
+        })
+        {
+            Assert.All(JsonRows.Read(PathOf(form + ".jsonl")),
+                row => Assert.Throws<InputException>(() => AnyRecord.Parse(row, new DataSource(), RecordKind.Demonstration)));
+            Assert.All(JsonRows.Read(PathOf(form + ".jsonl")),
+                row => Assert.Throws<InputException>(() => AnyRecord.Parse(row, new DataSource(), RecordKind.Text)));
         }
     }
 
@@ -140,15 +159,18 @@ public sealed class RowFormReferenceTests
     private static JsonArray RanksOf(Ranking ranking)
     {
         var tiers = ranking.Tiers ?? [[ranking.Pairs[0].Better], [ranking.Pairs[0].Worse]];
-        return new([.. Enumerable.Range(0, ranking.Responses.Count).Select(answer => JsonValue.Create(tiers.Index().First(tier => tier.Item.Contains(answer)).Index))]);
+        return new([.. Enumerable.Range(0, ranking.Responses.Count)
+            .Select(answer => JsonValue.Create(tiers.Index().First(tier => tier.Item.Contains(answer)).Index))]);
     }
 
     private static bool Means(JsonObject found, JsonNode meaning) => meaning["kind"]!.GetValue<string>() switch
     {
         "comparison" => Same(found["kind"], "ranking") && JsonNode.DeepEquals(found["prompt"], meaning["prompt"])
-            && Same(found["answers"]![0], TextOf(meaning["chosen"])) && Same(found["answers"]![1], TextOf(meaning["rejected"])) && found["ranks"]!.ToJsonString() == "[0,1]",
+            && Same(found["answers"]![0], TextOf(meaning["chosen"])) && Same(found["answers"]![1], TextOf(meaning["rejected"]))
+                && found["ranks"]!.ToJsonString() == "[0,1]",
         "refused" or "refused_or_dropped" or "refused_or_kept" or "labeled" => false,
-        _ => found.All(field => field.Value is null || JsonNode.DeepEquals(field.Value, meaning[field.Key])) && meaning["tools"] is null == found["tools"] is null,
+        _ => found.All(field => field.Value is null || JsonNode.DeepEquals(field.Value, meaning[field.Key]))
+            && meaning["tools"] is null == found["tools"] is null,
     };
 
     private static bool Same(JsonNode? found, string text) => found!.GetValue<string>() == text;

@@ -26,9 +26,12 @@ public sealed class UnreadFieldTests : IDisposable
 
     private static readonly string[] Meaningful =
     [
-        "\"label\":false", "\"label\":\"bad\"", "\"score\":1.5", "\"rating\":1", "\"preference\":\"B\"", "\"winner\":\"model_b\"", "\"better_response_id\":1", "\"is_response_0_safe\":false", "\"kto_tag\":false",
-        "\"quality\":\"low\"", "\"helpfulness\":0", "\"user_score\":-3", "\"reward_value\":-2", "\"deleted\":true", "\"is_spam\":true", "\"response_2\":\"B\"", "\"generations\":[\"B\"]", "\"context\":\"C\"",
-        "\"documents\":[\"D\"]", "\"system_prompt\":\"S\"", "\"functions\":[{\"name\":\"f\"}]", "\"images\":[\"i.png\"]", "\"verdict\":\"wrong\"", "\"annotatorLabels\":[0,1]", "\"votes\":-7", "\"thumbs_up\":false",
+        "\"label\":false", "\"label\":\"bad\"", "\"score\":1.5", "\"rating\":1", "\"preference\":\"B\"", "\"winner\":\"model_b\"", "\"better_response_id\":1",
+        "\"is_response_0_safe\":false", "\"kto_tag\":false",
+        "\"quality\":\"low\"", "\"helpfulness\":0", "\"user_score\":-3", "\"reward_value\":-2", "\"deleted\":true", "\"is_spam\":true", "\"response_2\":\"B\"",
+        "\"generations\":[\"B\"]", "\"context\":\"C\"",
+        "\"documents\":[\"D\"]", "\"system_prompt\":\"S\"", "\"functions\":[{\"name\":\"f\"}]", "\"images\":[\"i.png\"]", "\"verdict\":\"wrong\"",
+        "\"annotatorLabels\":[0,1]", "\"votes\":-7", "\"thumbs_up\":false",
         "\"parent_id\":\"p\"", "\"rejected_response\":\"B\"", "\"human_ref_B\":\"B\"", "\"loss\":false", "\"train\":false", "\"grades\":{\"a\":1}",
     ];
 
@@ -89,10 +92,39 @@ public sealed class UnreadFieldTests : IDisposable
     [Fact]
     public void Random_fields_beside_random_rows_are_refused_or_named()
     {
-        string[] words = ["label", "score", "rank", "preferred", "source", "lang", "context", "tool", "deleted", "note", "topic", "weight", "rejected", "answer", "system", "x1", "", "best"];
+        string[] words =
+        [
+            "label",
+            "score",
+            "rank",
+            "preferred",
+            "source",
+            "lang",
+            "context",
+            "tool",
+            "deleted",
+            "note",
+            "topic",
+            "weight",
+            "rejected",
+            "answer",
+            "system",
+            "x1",
+            "",
+            "best",
+        ];
         string[] values = ["1", "0", "-2.5", "true", "false", "\"text\"", "[1]", "{\"a\":2}"];
-        var name = from first in Gen.Elements(words) from second in Gen.Elements(words) from joint in Gen.Elements("_", "-", "", " ") select first + joint + second;
-        var row = from start in Gen.Elements(Rows) from own in name from value in Gen.Elements(values) where !start.Contains($"\"{own}\":", StringComparison.Ordinal) select (start, own, value);
+        var name = from first in Gen.Elements(words)
+                   from second in Gen.Elements(words)
+                   from joint in Gen.Elements("_", "-", "",
+            " ")
+                   select first + joint + second;
+        var row = from start in Gen.Elements(Rows)
+                  from own in name
+                  from value in Gen.Elements(values)
+                  where !start.Contains(
+            $"\"{own}\":", StringComparison.Ordinal)
+                  select (start, own, value);
         Check.QuickThrowOnFailure(Prop.ForAll(row.ToArbitrary(), given =>
         {
             var ledger = new Ledger("check");
@@ -133,15 +165,18 @@ public sealed class UnreadFieldTests : IDisposable
 
     [Fact]
     public void An_ignored_field_that_no_row_has_is_an_error() =>
-        Assert.Equal("rows.jsonl: no row has the field labels that the option ignore names.", Assert.Throws<InputException>(() => Read("\"text\"", "labels")).Message);
+        Assert.Equal(
+            "rows.jsonl: no row has the field labels that the option ignore names.", Assert.Throws<InputException>(() => Read("\"text\"", "labels")).Message);
 
     [Fact]
     public void A_custom_format_must_name_what_was_read_into_the_prompt()
     {
         var alpaca = """{"instruction":"Q","input":"I","system":"S","output":"A"}""";
         var format = new FormatOptions { Template = FormatTemplate.Custom, Prompt = "{instruction} [[{input}]]" };
-        Assert.Contains("the field \"system\", and the custom format's text does not name it", Assert.Throws<InputException>(() => Read(alpaca, format: format)).Message, StringComparison.Ordinal);
-        Assert.Contains("\"input\"", Assert.Throws<InputException>(() => Read(alpaca, format: format with { Prompt = "{system} {instruction}" })).Message, StringComparison.Ordinal);
+        Assert.Contains("the field \"system\", and the custom format's text does not name it",
+            Assert.Throws<InputException>(() => Read(alpaca, format: format)).Message, StringComparison.Ordinal);
+        Assert.Contains("\"input\"", Assert.Throws<InputException>(() => Read(alpaca, format: format with { Prompt = "{system} {instruction}" })).Message,
+            StringComparison.Ordinal);
         Assert.Single(Read(alpaca, format: format with { Prompt = "{system} {instruction} [[{input}]]" }));
     }
 

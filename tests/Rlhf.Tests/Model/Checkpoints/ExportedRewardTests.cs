@@ -8,7 +8,8 @@ using Rlhf.World;
 namespace Rlhf.Tests.Model.Checkpoints;
 
 /// <summary>
-/// What Transformers' <c>AutoModelForSequenceClassification</c> computes from a reward model folder: weight . h, h at the last token that is not the configuration's padding
+/// What Transformers' <c>AutoModelForSequenceClassification</c> computes from a reward model folder: weight . h, h at the last token that is not the
+/// configuration's padding
 /// token. A batch without such a token is an error there.
 /// </summary>
 public sealed class ExportedRewardTests : IDisposable
@@ -22,7 +23,8 @@ public sealed class ExportedRewardTests : IDisposable
 
     /// <summary>The rule of versions before 2025: the token before the first padding token.</summary>
     internal static int[] ScoredPositionsOfOlderVersions(int[][] batch, int padding) =>
-        [.. batch.Select(row => (Array.IndexOf(row, padding) - 1 + row.Length + 1) % (row.Length + 1) is var last && last >= row.Length ? row.Length - 1 : last)];
+        [.. batch.Select(
+            row => (Array.IndexOf(row, padding) - 1 + row.Length + 1) % (row.Length + 1) is var last && last >= row.Length ? row.Length - 1 : last)];
 
     internal static int[][] Padded(IReadOnlyList<int[]> sequences, int padding) =>
         [.. sequences.Select(row => (int[])[.. row, .. Enumerable.Repeat(padding, sequences.Max(other => other.Length) - row.Length)])];
@@ -35,7 +37,8 @@ public sealed class ExportedRewardTests : IDisposable
         var fixture = JsonDocument.Parse(File.ReadAllText(ReferenceFiles.PathOf(name, "reward.json"))).RootElement;
         using var tensors = SafetensorsFile.Open(ReferenceFiles.PathOf(name, "reward.safetensors"));
         var lengths = fixture.GetProperty("lengths").EnumerateArray().Select(length => length.GetInt32()).ToArray();
-        var sequences = fixture.GetProperty("input_ids").EnumerateArray().Select((row, i) => row.EnumerateArray().Take(lengths[i]).Select(id => id.GetInt32()).ToArray()).ToArray();
+        var sequences = fixture.GetProperty("input_ids").EnumerateArray()
+            .Select((row, i) => row.EnumerateArray().Take(lengths[i]).Select(id => id.GetInt32()).ToArray()).ToArray();
         var padding = Enumerable.Range(0, 101).First(id => !sequences.Any(row => row.Contains(id)));
         var folder = Written(name, new ScoreHead(tensors.ReadFloats("score.weight"), Shift: -0.75f), padding);
 
@@ -76,7 +79,8 @@ public sealed class ExportedRewardTests : IDisposable
     {
         var source = _temporary.CopyOf(ReferenceFiles.PathOf("gpt2-tiny"));
         var config = JsonNode.Parse(File.ReadAllText(Path.Combine(source, "config.json")))!;
-        (config["_num_labels"], config["id2label"], config["label2id"]) = (2, new JsonObject { ["0"] = "A", ["1"] = "B" }, new JsonObject { ["A"] = 0, ["B"] = 1 });
+        (config["_num_labels"], config["id2label"], config["label2id"]) =
+            (2, new JsonObject { ["0"] = "A", ["1"] = "B" }, new JsonObject { ["A"] = 0, ["B"] = 1 });
         File.WriteAllText(Path.Combine(source, "config.json"), config.ToJsonString());
 
         var written = JsonNode.Parse(File.ReadAllText(Path.Combine(Written(source, new ScoreHead(new float[32]), padding: 3), "config.json")))!.AsObject();

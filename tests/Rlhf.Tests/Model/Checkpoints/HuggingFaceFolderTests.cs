@@ -192,7 +192,8 @@ public sealed class HuggingFaceFolderTests : IDisposable
         Assert.False(model.HasLanguageHead);
         Assert.Equal(Enumerable.Range(0, width).Select(i => 0.5f * i), model.Score!.Weight);
         Assert.Equal(0, model.Score.Bias);
-        Assert.All(model.ReadParameters().AsSpan((int)model.Layout.Head, (int)model.Layout["lm_head.weight"].Length).ToArray(), value => Assert.Equal(0, value));
+        Assert.All(model.ReadParameters().AsSpan((int)model.Layout.Head, (int)model.Layout["lm_head.weight"].Length).ToArray(),
+            value => Assert.Equal(0, value));
     }
 
     private string Changed(string name, Action<Dictionary<string, PlainTensor>> change)

@@ -156,7 +156,8 @@ public sealed class HuggingFaceWriterTests : IDisposable
     {
         using var model = HuggingFaceFolder.Load(ReferenceFiles.PathOf("gpt2-tiny"));
         var reward = _folder.PathOf("reward");
-        HuggingFaceWriter.Save(reward, model.Config, model.ReadParameters(), new SaveOptions { Score = new ScoreHead(new float[model.Config.Width], 1), Source = model.Source });
+        HuggingFaceWriter.Save(
+            reward, model.Config, model.ReadParameters(), new SaveOptions { Score = new ScoreHead(new float[model.Config.Width], 1), Source = model.Source });
         var back = _folder.PathOf("back");
         using (var loaded = HuggingFaceFolder.Load(reward))
         {

@@ -94,7 +94,8 @@ public sealed class DecoderConfigTests
     [InlineData("llama", "rope_scaling", "{\"rope_type\": \"yarn\", \"factor\": 2.0}")]
     [InlineData("llama", "rope_scaling", "{\"rope_type\": \"linear\"}")]
     [InlineData("llama", "rope_scaling", "{\"rope_type\": \"linear\", \"factor\": 2.0, \"attention_factor\": 0.5}")]
-    [InlineData("llama", "rope_scaling", "{\"rope_type\": \"llama3\", \"factor\": 8.0, \"low_freq_factor\": 4.0, \"high_freq_factor\": 1.0, \"original_max_position_embeddings\": 16}")]
+    [InlineData("llama", "rope_scaling",
+        "{\"rope_type\": \"llama3\", \"factor\": 8.0, \"low_freq_factor\": 4.0, \"high_freq_factor\": 1.0, \"original_max_position_embeddings\": 16}")]
     [InlineData("llama", "rope_parameters", "{\"rope_type\": \"default\", \"rope_theta\": 5.0}")]
     [InlineData("llama", "rope_parameters", "{\"rope_type\": \"default\", \"partial_rotary_factor\": 0.25}")]
     [InlineData("llama", "something_new", "3")]
@@ -151,7 +152,8 @@ public sealed class DecoderConfigTests
     [Fact]
     public void Both_forms_of_rotary_scaling_are_understood()
     {
-        const string Llama3 = "\"rope_type\": \"llama3\", \"factor\": 8.0, \"low_freq_factor\": 1.0, \"high_freq_factor\": 4.0, \"original_max_position_embeddings\": 16";
+        const string Llama3 =
+            "\"rope_type\": \"llama3\", \"factor\": 8.0, \"low_freq_factor\": 1.0, \"high_freq_factor\": 4.0, \"original_max_position_embeddings\": 16";
         var expected = new RotaryScaling(RotaryScaling.Llama3, 8, 1, 4, 16);
         Assert.Equal(expected, ReadWith("llama", "rope_scaling", $"{{{Llama3}}}").RotaryScaling);
         var newer = Config("llama");
@@ -171,7 +173,8 @@ public sealed class DecoderConfigTests
     [InlineData("mistral", """{"max_position_embeddings": 9000}""", 4096)] // what an absent key means
     [InlineData("qwen2", """{"sliding_window": 5, "use_sliding_window": true, "max_window_layers": 1}""", 5)]
     [InlineData("qwen2", """{"sliding_window": 5, "use_sliding_window": true, "layer_types": ["full_attention", "sliding_attention"]}""", 5)]
-    [InlineData("qwen3", """{"max_position_embeddings": 9000, "use_sliding_window": true, "max_window_layers": 0, "layer_types": null, "sliding_window": 4096}""", 4096)]
+    [InlineData("qwen3",
+        """{"max_position_embeddings": 9000, "use_sliding_window": true, "max_window_layers": 0, "layer_types": null, "sliding_window": 4096}""", 4096)]
     [InlineData("llama", """{"sliding_window": 32}""", 32)]
     public void A_window_shorter_than_the_context_is_refused_by_name(string family, string keys, int window)
     {
@@ -245,7 +248,8 @@ public sealed class DecoderConfigTests
     [MemberData(nameof(Families))]
     public void A_shape_that_is_written_reads_as_the_same_model(string family)
     {
-        var config = DecoderConfig.FromShape(ModelFamilies.Find(family)!, 100, 24, 2, 4, 9000, feedForwardWidth: 40, tiedEmbeddings: false, eosTokenIds: [3, 4]);
+        var config =
+            DecoderConfig.FromShape(ModelFamilies.Find(family)!, 100, 24, 2, 4, 9000, feedForwardWidth: 40, tiedEmbeddings: false, eosTokenIds: [3, 4]);
         var read = Read(DecoderConfigWriter.Write(config));
         Assert.Equal(config.EosTokenIds, read.EosTokenIds);
         Assert.Equal(config, read with { EosTokenIds = config.EosTokenIds, Notes = config.Notes });

@@ -42,9 +42,12 @@ public sealed class CollectStageTests : IDisposable
     public void A_judge_without_its_key_is_noticed_before_there_is_a_run_folder()
     {
         var file = _temporary.PathOf("judged.yaml");
-        File.WriteAllText(file, Text.Replace("RESAMPLES", "0, labeler: judge, judge: {url: 'http://127.0.0.1:1/v1', model: m, api_key_variable: RLHF_NOT_SET}", StringComparison.Ordinal));
+        File.WriteAllText(
+            file, Text.Replace(
+                "RESAMPLES", "0, labeler: judge, judge: {url: 'http://127.0.0.1:1/v1', model: m, api_key_variable: RLHF_NOT_SET}", StringComparison.Ordinal));
         RunSummary Run(string? only) =>
-            RecipeRun.Execute(RecipeReader.Read(file), new RunSettings(_temporary.PathOf("judged"), Only: only), ProgressReporter.Silent, CancellationToken.None);
+            RecipeRun.Execute(
+                RecipeReader.Read(file), new RunSettings(_temporary.PathOf("judged"), Only: only), ProgressReporter.Silent, CancellationToken.None);
 
         Assert.Contains("RLHF_NOT_SET", Assert.Throws<InputException>(() => Run(null)).Message, StringComparison.Ordinal);
         Assert.False(Directory.Exists(_temporary.PathOf("judged")));

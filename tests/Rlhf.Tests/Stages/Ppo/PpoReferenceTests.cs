@@ -46,7 +46,8 @@ public sealed class PpoReferenceTests
         var policy = PpoPolicyLoss.Compute(
             logs, Packed("old_logprobs"), Packed("advantages_whitened"), entropies, n, options.GetProperty("cliprange").GetDouble(), null, 0, gradient, out _);
         var value = PpoValueLoss.Compute(
-            values, Packed("old_values"), Packed("returns"), options.GetProperty("cliprange_value").GetDouble(), options.GetProperty("vf_coef").GetDouble(), n, valueGradient);
+            values, Packed("old_values"), Packed("returns"), options.GetProperty("cliprange_value").GetDouble(), options.GetProperty("vf_coef").GetDouble(), n,
+            valueGradient);
         Near(json.GetProperty("pg_loss").GetDouble(), policy.PolicyLoss, 3e-5);
         Near(json.GetProperty("vf_loss").GetDouble(), value.Loss, 3e-5);
         pass.Backward(gradient, default, valueGradient);

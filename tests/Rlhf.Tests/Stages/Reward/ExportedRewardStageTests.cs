@@ -30,13 +30,15 @@ public sealed class ExportedRewardStageTests : IDisposable
         Assert.Equal(padding, tokenizer.FindId((string)JsonNode.Parse(File.ReadAllText(Path.Combine(folder, "tokenizer_config.json")))!["pad_token"]!));
         Assert.DoesNotContain("score.bias", PlainSafetensors.Read(Path.Combine(folder, "model.safetensors")).Keys);
 
-        int[][] sequences = [.. Enumerable.Range(0, 12).Select(i => (int[])[.. tokenizer.Encode($"Name number {i * i}.\nAnswer: {i}"), tokenizer.EndOfSequence!.Value])];
+        int[][] sequences =
+            [.. Enumerable.Range(0, 12).Select(i => (int[])[.. tokenizer.Encode($"Name number {i * i}.\nAnswer: {i}"), tokenizer.EndOfSequence!.Value])];
         var batch = ExportedRewardTests.Padded(sequences, padding);
         Assert.Equal(sequences.Select(row => row.Length - 1), ExportedRewardTests.ScoredPositions(batch, padding));
         Assert.Equal(sequences.Select(row => row.Length - 1), ExportedRewardTests.ScoredPositionsOfOlderVersions(batch, padding));
 
         Assert.NotEqual(0, (float)config["score_shift"]!);
-        int[][] demonstrations = [.. Enumerable.Range(0, 20).Select(i => (int[])[.. tokenizer.Encode($"Name number {i}.\nAnswer: {i}"), tokenizer.EndOfSequence!.Value])];
+        int[][] demonstrations =
+            [.. Enumerable.Range(0, 20).Select(i => (int[])[.. tokenizer.Encode($"Name number {i}.\nAnswer: {i}"), tokenizer.EndOfSequence!.Value])];
         Assert.Equal(0, Scores(folder, demonstrations, shifted: true).Average(), 1e-5);
         Assert.Equal(-(float)config["score_shift"]!, Scores(folder, demonstrations, shifted: false).Average(), 1e-5);
     }
@@ -57,7 +59,8 @@ public sealed class ExportedRewardStageTests : IDisposable
         }
 
         var (none, shifted) = (FirstScore("none"), FirstScore("demonstrations"));
-        var shift = (double)JsonNode.Parse(File.ReadAllText(_temporary.PathOf("demonstrations", "stages", "02-reward", "model", "config.json")))!["score_shift"]!;
+        var shift = (double)JsonNode.Parse(
+            File.ReadAllText(_temporary.PathOf("demonstrations", "stages", "02-reward", "model", "config.json")))!["score_shift"]!;
         Assert.NotEqual(0, shift);
         Assert.Equal(none + shift, shifted, 1e-5);
     }
@@ -79,9 +82,12 @@ public sealed class ExportedRewardStageTests : IDisposable
             reward: {batch: 4, learning_rate: 1e-3, normalize_on: {{normalizeOn}}}
             {{ppo}}
             """);
-        File.WriteAllLines(_temporary.PathOf("demonstrations.jsonl"), Enumerable.Range(0, 20).Select(i => $$"""{"prompt": "Name number {{i}}.", "response": "{{i}}"}"""));
-        File.WriteAllLines(_temporary.PathOf("comparisons.jsonl"), Enumerable.Range(0, 12).Select(i => $$"""{"prompt": "Name number {{i}}.", "chosen": "{{i}}", "rejected": "No."}"""));
-        RecipeRun.Execute(RecipeReader.Read(_temporary.PathOf("reward.yaml"), []), new RunSettings(_temporary.PathOf(run)), ProgressReporter.Silent, CancellationToken.None);
+        File.WriteAllLines(
+            _temporary.PathOf("demonstrations.jsonl"), Enumerable.Range(0, 20).Select(i => $$"""{"prompt": "Name number {{i}}.", "response": "{{i}}"}"""));
+        File.WriteAllLines(_temporary.PathOf("comparisons.jsonl"),
+            Enumerable.Range(0, 12).Select(i => $$"""{"prompt": "Name number {{i}}.", "chosen": "{{i}}", "rejected": "No."}"""));
+        RecipeRun.Execute(
+            RecipeReader.Read(_temporary.PathOf("reward.yaml"), []), new RunSettings(_temporary.PathOf(run)), ProgressReporter.Silent, CancellationToken.None);
         return _temporary.PathOf(run, "stages", "02-reward", "model");
     }
 

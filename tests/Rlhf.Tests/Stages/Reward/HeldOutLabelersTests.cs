@@ -15,7 +15,8 @@ public sealed class HeldOutLabelersTests
         labelers.Apply(train, heldOut);
 
         Assert.Equal([("ann", "one"), (null, "three")], train.Select(ranking => (ranking.Labeler, ranking.PromptText)));
-        Assert.Equal([("ann", "four"), ("eve (held out)", "four"), ("eve (held out)", "two")], heldOut.Select(ranking => (ranking.Labeler!, ranking.PromptText)));
+        Assert.Equal(
+            [("ann", "four"), ("eve (held out)", "four"), ("eve (held out)", "two")], heldOut.Select(ranking => (ranking.Labeler!, ranking.PromptText)));
         Assert.Equal(2, labelers.LeftOut);
     }
 

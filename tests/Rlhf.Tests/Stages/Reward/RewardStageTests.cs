@@ -32,7 +32,8 @@ public sealed class RewardStageTests : IDisposable
         File.WriteAllLines(_temporary.PathOf("texts.jsonl"), Enumerable.Range(0, 20).Select(i => $$"""{"text": "A text about number {{i}}."}"""));
         File.WriteAllLines(_temporary.PathOf("comparisons.jsonl"), Enumerable.Range(0, 12).Select(i =>
             $$"""{"prompt": "Name number {{i}}.", "responses": ["{{i}}", "No."], "ranking": {{(isTie(i) ? "[[0, 1]]" : "[[0], [1]]")}}, "labeler": "eve"}"""));
-        return RecipeRun.Execute(RecipeReader.Read(_temporary.PathOf("ties.yaml"), changes), new RunSettings(_temporary.PathOf("run")), ProgressReporter.Silent, CancellationToken.None);
+        return RecipeRun.Execute(RecipeReader.Read(_temporary.PathOf("ties.yaml"), changes), new RunSettings(_temporary.PathOf("run")),
+            ProgressReporter.Silent, CancellationToken.None);
     }
 
     [Fact]
@@ -65,7 +66,8 @@ public sealed class RewardStageTests : IDisposable
 
         Assert.True(stage.Figures["train_loss"].Value > 0);
         Assert.DoesNotContain("validation_loss", stage.Figures.Keys);
-        Assert.DoesNotContain("\"validation_loss\"", File.ReadAllText(_temporary.PathOf("run", "metrics.jsonl")).Split("02-reward", 2)[1], StringComparison.Ordinal);
+        Assert.DoesNotContain(
+            "\"validation_loss\"", File.ReadAllText(_temporary.PathOf("run", "metrics.jsonl")).Split("02-reward", 2)[1], StringComparison.Ordinal);
     }
 
     [Fact]
@@ -101,5 +103,8 @@ public sealed class RewardStageTests : IDisposable
 
     [Fact]
     public void A_second_model_without_a_pair_is_an_error() =>
-        Assert.Contains("drop_fraction", Assert.Throws<InputException>(() => Run(i => i != 0, "data.comparisons.held_out=0", "reward.second_model.drop_fraction=0.999")).Message, StringComparison.Ordinal);
+        Assert.Contains(
+            "drop_fraction",
+            Assert.Throws<InputException>(() => Run(i => i != 0, "data.comparisons.held_out=0", "reward.second_model.drop_fraction=0.999")).Message,
+            StringComparison.Ordinal);
 }

@@ -39,7 +39,8 @@ public sealed class SharedRankingTests
     private static List<Dictionary<string, double>> Train(double dropout, int microBatchTokens, int threads)
     {
         using var device = CpuDevice.Create(threads);
-        using var decoder = FreshDecoder.Create(device, DecoderConfig.FromShape(ModelFamilies.Find("llama")!, 60, 32, 2, 2, 96), HeadKind.Scalar, trainable: true);
+        using var decoder =
+            FreshDecoder.Create(device, DecoderConfig.FromShape(ModelFamilies.Find("llama")!, 60, 32, 2, 2, 96), HeadKind.Scalar, trainable: true);
         RewardTrainer.InitializeHead(decoder, HeadInitialization.Normal, 5);
         decoder.Refresh();
         var host = new Host();

@@ -246,7 +246,9 @@ public class TemplateBudgetTests
     [InlineData("{% set s = '", 300_000, "' %}")]
     [InlineData("", 300_000, "")]
     public void A_template_of_more_characters_than_any_in_use_is_not_parsed(string before, int length, string after) =>
-        Assert.Contains("characters", Assert.Throws<InputException>(() => TemplateParser.Parse(new TemplateSource("t", before + new string('x', length) + after))).Message, StringComparison.Ordinal);
+        Assert.Contains(
+            "characters", Assert.Throws<InputException>(() => TemplateParser.Parse(new TemplateSource("t", before + new string('x', length) + after))).Message,
+            StringComparison.Ordinal);
 
     [Theory]
     [InlineData("{%- if 1 -%}", "{%- endif -%}", 5_000, " ")]
@@ -268,7 +270,8 @@ public class TemplateBudgetTests
             "{% for message in messages %}{% if message['role'] == 'system' and loop.first %}{{ '<s>' + message['content'] | trim + '</s>' }}"
             + "{% elif '</think>' in message.content %}{{ message.content.split('</think>')[-1].lstrip('\\n') }}"
             + "{% else %}{{ '<|' ~ message.role ~ '|>' ~ message.content.strip() ~ '<|end|>' }}{% endif %}{% endfor %}";
-        var messages = Enumerable.Range(0, 2_000).Select(i => new Dictionary<string, object?> { ["role"] = i % 2 == 0 ? "user" : "assistant", ["content"] = $" {new string('a', 500)} " }).ToList();
+        var messages = Enumerable.Range(0, 2_000)
+            .Select(i => new Dictionary<string, object?> { ["role"] = i % 2 == 0 ? "user" : "assistant", ["content"] = $" {new string('a', 500)} " }).ToList();
         var (budget, _, failure) = Run(Template, new() { ["messages"] = messages });
         Assert.Null(failure);
         Assert.True(budget.Work < Limits.TemplateWork / 10, $"work {budget.Work}");

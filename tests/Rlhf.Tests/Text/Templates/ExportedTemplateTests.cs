@@ -10,7 +10,8 @@ namespace Rlhf.Tests.Text.Templates;
 /// <summary>The chat template in a trained folder writes what the format wrote in training.</summary>
 public class ExportedTemplateTests
 {
-    private static readonly string[] Pieces = ["Hello", " ", "\n", "\n\n", "'", "\"", "{{ x }}", "{% if %}", "<|im_end|>", "\\", "\t", "ü", "😀", "Human:", "0"];
+    private static readonly string[] Pieces =
+        ["Hello", " ", "\n", "\n\n", "'", "\"", "{{ x }}", "{% if %}", "<|im_end|>", "\\", "\t", "ü", "😀", "Human:", "0"];
 
     public static TheoryData<string, string?, string?> Formats => new()
     {
@@ -81,7 +82,8 @@ public class ExportedTemplateTests
     public void A_conversation_that_the_form_has_no_place_for_is_refused()
     {
         var template = ChatTemplate.Parse(ExportedTemplate.Of(new FormatOptions { Template = FormatTemplate.Custom, Prompt = "{prompt}" })!);
-        Assert.Contains("no place", Assert.Throws<InputException>(() => template.Render([new Message("tool", "1")], addGenerationPrompt: true)).Message, StringComparison.Ordinal);
+        Assert.Contains("no place", Assert.Throws<InputException>(() => template.Render([new Message("tool", "1")], addGenerationPrompt: true)).Message,
+            StringComparison.Ordinal);
     }
 
     private static List<Message> Conversation(Random random, bool system)

@@ -40,7 +40,8 @@ public sealed class FormatFileTests : IDisposable
         string Tokens(params string[] more) => TinyModels.JsonLines([.. common, .. more])[0].GetProperty("prompt_tokens").GetRawText();
         var (plain, custom) = (Tokens(), Tokens("--prompt-format", "Q: {prompt}\\nA:"));
 
-        File.WriteAllBytes(Path.Combine(model, FormatFile.Name), FormatFile.Write(new FormatOptions { Template = FormatTemplate.Custom, Prompt = "Q: {prompt}\nA:" }));
+        File.WriteAllBytes(
+            Path.Combine(model, FormatFile.Name), FormatFile.Write(new FormatOptions { Template = FormatTemplate.Custom, Prompt = "Q: {prompt}\nA:" }));
         Assert.Equal(custom, Tokens());
         Assert.Equal(plain, Tokens("--format", "plain"));
     }

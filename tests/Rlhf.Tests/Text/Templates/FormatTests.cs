@@ -14,7 +14,8 @@ public sealed class FormatTests : IDisposable
         Response = " {response}.",
     };
 
-    private const string Conversation = """{"messages":[{"role":"user","content":"a"},{"role":"assistant","content":"b"},{"role":"user","content":"c"},{"role":"assistant","content":"d"}]}""";
+    private const string Conversation =
+        """{"messages":[{"role":"user","content":"a"},{"role":"assistant","content":"b"},{"role":"user","content":"c"},{"role":"assistant","content":"d"}]}""";
 
     private readonly TestFolder _folder = new();
 
@@ -54,7 +55,8 @@ public sealed class FormatTests : IDisposable
     public void A_field_that_the_row_lacks_is_named_with_the_rows_place()
     {
         var row = _folder.Demonstrations("""{"prompt":"Q","response":"A"}""").Single();
-        Assert.StartsWith("rows.jsonl:1:1: the format's text names the field instruction", Assert.Throws<InputException>(() => Turns(new Format(Custom, null), row)).Message, StringComparison.Ordinal);
+        Assert.StartsWith("rows.jsonl:1:1: the format's text names the field instruction",
+            Assert.Throws<InputException>(() => Turns(new Format(Custom, null), row)).Message, StringComparison.Ordinal);
     }
 
     [Fact]
@@ -78,7 +80,8 @@ public sealed class FormatTests : IDisposable
         Assert.Equal(last, Turns(format, row with { TrainOnAllTurns = false }));
         Assert.Equal(last, Turns(format, row, TrainedTurns.Last));
         var messages = row.Prompt.Messages!;
-        Assert.Equal(last, Turns(format, row with { Prompt = row.Prompt with { Messages = [messages[0], messages[1] with { IsTrained = false }, messages[2]] } }));
+        Assert.Equal(
+            last, Turns(format, row with { Prompt = row.Prompt with { Messages = [messages[0], messages[1] with { IsTrained = false }, messages[2]] } }));
         Assert.Equal([("\n\nHuman: a\n\nAssistant:", " b")], Turns(format, row with { Answer = row.Answer with { IsTrained = false } }));
     }
 
@@ -94,16 +97,20 @@ public sealed class FormatTests : IDisposable
     [Fact]
     public void The_tokenizers_own_template_may_add_to_the_answer()
     {
-        var template = ChatTemplate.Parse("{% for m in messages %}<{{ m.role }}>{% if m.role == 'assistant' %}[thought]{% endif %}{{ m.content }}</>\n{% endfor %}{% if add_generation_prompt %}<assistant>{% endif %}");
+        var template =
+            ChatTemplate.Parse(
+                "{% for m in messages %}<{{ m.role }}>{% if m.role == 'assistant' %}[thought]{% endif %}{{ m.content }}</>\n{% endfor %}{% if add_generation_prompt %}<assistant>{% endif %}");
         var row = _folder.Demonstrations("""{"prompt":"Q","response":"A"}""").Single();
-        Assert.Equal([("<user>Q</>\n<assistant>", "[thought]A</>\n")], Turns(new Format(new FormatOptions { Template = FormatTemplate.Tokenizer }, template), row));
+        Assert.Equal(
+            [("<user>Q</>\n<assistant>", "[thought]A</>\n")], Turns(new Format(new FormatOptions { Template = FormatTemplate.Tokenizer }, template), row));
     }
 
     [Fact]
     public void Auto_is_the_chat_template_where_there_is_one_and_else_plain()
     {
         var row = _folder.Demonstrations("""{"prompt":"Q","response":"A"}""").Single();
-        var template = ChatTemplate.Parse("{% for m in messages %}<{{ m.role }}>{{ m.content }}{% endfor %}{% if add_generation_prompt %}<assistant>{% endif %}");
+        var template =
+            ChatTemplate.Parse("{% for m in messages %}<{{ m.role }}>{{ m.content }}{% endfor %}{% if add_generation_prompt %}<assistant>{% endif %}");
         Assert.Equal([("<user>Q<assistant>", "A")], Turns(new Format(new FormatOptions(), template), row));
         Assert.Equal([("Q", " A")], Turns(new Format(new FormatOptions(), null), row));
     }
@@ -112,9 +119,11 @@ public sealed class FormatTests : IDisposable
     public void Variables_and_the_day_reach_the_template()
     {
         var template = ChatTemplate.Parse("{{ strftime_now('%d %b %Y') }} {{ 'on' if thinks is true else 'off' }} {{ most + 1 }} {{ name }}");
-        var options = new FormatOptions { Variables = new Dictionary<string, string> { ["thinks"] = "true", ["most"] = "3", ["name"] = "x" }, Date = "2024-07-26" };
+        var options =
+            new FormatOptions { Variables = new Dictionary<string, string> { ["thinks"] = "true", ["most"] = "3", ["name"] = "x" }, Date = "2024-07-26" };
         Assert.Equal("26 Jul 2024 on 4 x", new Format(options, template).PromptText(Prompt.FromText("Q"), ""));
-        Assert.Contains("format.date", Assert.Throws<InputException>(() => new Format(options with { Date = "26.7.2024" }, template)).Message, StringComparison.Ordinal);
+        Assert.Contains(
+            "format.date", Assert.Throws<InputException>(() => new Format(options with { Date = "26.7.2024" }, template)).Message, StringComparison.Ordinal);
     }
 
     [Fact]
@@ -132,7 +141,8 @@ public sealed class FormatTests : IDisposable
     public void What_a_template_refuses_is_said_with_the_rows_place()
     {
         var row = _folder.Demonstrations("""{"prompt":"Q","response":"A"}""").Single();
-        var error = Assert.Throws<InputException>(() => new Format(new FormatOptions { Template = FormatTemplate.Tokenizer }, ChatTemplate.Parse("{{ raise_exception('no') }}")).Text(row));
+        var error = Assert.Throws<InputException>(
+            () => new Format(new FormatOptions { Template = FormatTemplate.Tokenizer }, ChatTemplate.Parse("{{ raise_exception('no') }}")).Text(row));
         Assert.StartsWith("rows.jsonl:1:1: ", error.Message, StringComparison.Ordinal);
     }
 

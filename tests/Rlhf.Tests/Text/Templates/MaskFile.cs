@@ -5,7 +5,8 @@ using Rlhf.Text;
 namespace Rlhf.Tests.Text.Templates;
 
 /// <summary>
-/// A file of <c>cases/masks</c>: a tokenizer of an npm package (<c>tests/tokenizers</c>), a chat template, conversations, and the ids that are right. The packages' tokenizers are put
+/// A file of <c>cases/masks</c>: a tokenizer of an npm package (<c>tests/tokenizers</c>), a chat template, conversations, and the ids that are right. The
+/// packages' tokenizers are put
 /// together with the file's template and tokens in a temporary model folder.
 /// </summary>
 internal sealed class MaskFile : IDisposable
@@ -36,7 +37,9 @@ internal sealed class MaskFile : IDisposable
     }
 
     /// <summary>The folder of the files; that of <c>RLHF_REFERENCE</c> where it has one.</summary>
-    public static string Folder { get; } = ReferenceFiles.PathOf("masks") is var own && Directory.Exists(own) ? own : Path.Combine(ReferenceFiles.DataFolder, "..", "cases", "masks");
+    public static string Folder { get; } = ReferenceFiles.PathOf("masks") is var own && Directory.Exists(own)
+        ? own
+        : Path.Combine(ReferenceFiles.DataFolder, "..", "cases", "masks");
 
     /// <summary>The names of the files whose tokenizers are installed.</summary>
     public static IEnumerable<string> Installed => !Directory.Exists(Folder) ? [] : Directory.GetFiles(Folder, "*.json").Order(StringComparer.Ordinal)
@@ -59,7 +62,9 @@ internal sealed class MaskFile : IDisposable
     private static string TemplateOf(JsonObject json, JsonObject config)
     {
         var source = json["template_source"]!;
-        var text = source["template"]?.GetValue<string>() ?? (source["pypi"] is not null ? File.ReadAllText(TemplateFile(json)) : config["chat_template"]!.GetValue<string>());
+        var text = source["template"]?.GetValue<string>() ?? (source["pypi"] is not null
+            ? File.ReadAllText(TemplateFile(json))
+            : config["chat_template"]!.GetValue<string>());
         foreach (var edit in json["template_edits"]?.AsArray() ?? [])
         {
             text = edit is JsonArray pair
@@ -78,7 +83,8 @@ internal sealed class MaskFile : IDisposable
         }
 
         var added = tokenizer["added_tokens"]!.AsArray();
-        var next = added.Select(token => token!["id"]!.GetValue<int>()).Concat(tokenizer["model"]!["vocab"]!.AsObject().Select(entry => entry.Value!.GetValue<int>())).Max() + 1;
+        var next = added.Select(token => token!["id"]!.GetValue<int>())
+            .Concat(tokenizer["model"]!["vocab"]!.AsObject().Select(entry => entry.Value!.GetValue<int>())).Max() + 1;
         foreach (var token in more)
         {
             added.Add(new JsonObject
@@ -98,5 +104,6 @@ internal sealed class MaskFile : IDisposable
 
     private static JsonObject Read(string file) => JsonNode.Parse(File.ReadAllBytes(file))!.AsObject();
 
-    private void Write(string name, JsonObject json) => File.WriteAllText(_model.PathOf(name), json.ToJsonString(new JsonSerializerOptions { Encoder = System.Text.Encodings.Web.JavaScriptEncoder.UnsafeRelaxedJsonEscaping }));
+    private void Write(string name, JsonObject json) => File.WriteAllText(
+        _model.PathOf(name), json.ToJsonString(new JsonSerializerOptions { Encoder = System.Text.Encodings.Web.JavaScriptEncoder.UnsafeRelaxedJsonEscaping }));
 }

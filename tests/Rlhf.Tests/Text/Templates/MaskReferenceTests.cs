@@ -15,7 +15,8 @@ public sealed class MaskReferenceTests
     {
         using var file = MaskFile.Open(name);
         using var folder = new TestFolder();
-        var encoder = new SequenceEncoder(file.Tokenizer, new FormatOptions { Template = FormatTemplate.Tokenizer, AddEos = file.Tokenizer.EndOfSequence is not null }, new EncodingOptions(), folder.Ledger);
+        var encoder = new SequenceEncoder(file.Tokenizer,
+            new FormatOptions { Template = FormatTemplate.Tokenizer, AddEos = file.Tokenizer.EndOfSequence is not null }, new EncodingOptions(), folder.Ledger);
         Assert.All(file.Cases, item => Check(item, encoder, folder));
     }
 
@@ -26,7 +27,8 @@ public sealed class MaskReferenceTests
     {
         using var file = MaskFile.Open(name);
         using var folder = new TestFolder();
-        var encoder = new SequenceEncoder(file.Tokenizer, new FormatOptions { Template = FormatTemplate.Tokenizer, AddEos = file.Tokenizer.EndOfSequence is not null }, new EncodingOptions(), folder.Ledger);
+        var encoder = new SequenceEncoder(file.Tokenizer,
+            new FormatOptions { Template = FormatTemplate.Tokenizer, AddEos = file.Tokenizer.EndOfSequence is not null }, new EncodingOptions(), folder.Ledger);
         foreach (var item in file.Cases.Where(item => item["examples"] is not null && item["tools"] is null))
         {
             var messages = item["messages"]!.AsArray();
@@ -41,7 +43,8 @@ public sealed class MaskReferenceTests
             var response = encoder.EncodeAnswer(demonstration)!;
             Assert.Equal(expected.Tokens, response.Tokens);
             Assert.Equal(expected.PromptLength, response.PromptLength);
-            var ranking = new Ranking("", demonstration.Prompt, [demonstration.Response, "Another."], null, [(0, 1)], [], null, null, 1, demonstration.Position);
+            var ranking =
+                new Ranking("", demonstration.Prompt, [demonstration.Response, "Another."], null, [(0, 1)], [], null, null, 1, demonstration.Position);
             Assert.Equal(expected.Tokens, encoder.Encode(ranking)!.Answers[0].Tokens);
         }
     }

@@ -21,7 +21,8 @@ public sealed class SequenceEncoderTests : IDisposable
     private static readonly Tokenizer Chat = BytePairTrainer.Train(
         [], new BytePairTrainerOptions { VocabularySize = 258, SpecialTokens = ["<|im_start|>", "<|im_end|>"], EndOfSequence = "<|im_end|>" });
 
-    private const string Conversation = """{"messages":[{"role":"user","content":"a"},{"role":"assistant","content":"bb"},{"role":"user","content":"c"},{"role":"assistant","content":"d"}]}""";
+    private const string Conversation =
+        """{"messages":[{"role":"user","content":"a"},{"role":"assistant","content":"bb"},{"role":"user","content":"c"},{"role":"assistant","content":"d"}]}""";
 
     private static readonly FormatOptions WithBegin = new() { AddBos = BeginningOfSequence.True };
 
@@ -49,7 +50,9 @@ public sealed class SequenceEncoderTests : IDisposable
     public void Each_turn_of_the_assistant_is_trained_with_its_end()
     {
         var sequences = Encoder(new FormatOptions()).Encode(_folder.Demonstrations(Conversation).Single());
-        Assert.Equal([[.. Bytes.Encode("\n\nHuman: a\n\nAssistant: bb"), End], [.. Bytes.Encode("\n\nHuman: a\n\nAssistant: bb\n\nHuman: c\n\nAssistant: d"), End]], sequences.Select(sequence => sequence.Tokens));
+        Assert.Equal(
+            [[.. Bytes.Encode("\n\nHuman: a\n\nAssistant: bb"), End], [.. Bytes.Encode("\n\nHuman: a\n\nAssistant: bb\n\nHuman: c\n\nAssistant: d"), End]],
+            sequences.Select(sequence => sequence.Tokens));
         Assert.Equal([4, 3], sequences.Select(sequence => sequence.TrainedTokens));
         Assert.All(sequences, sequence => Assert.Null(sequence.TrainOn));
     }
@@ -107,7 +110,8 @@ public sealed class SequenceEncoderTests : IDisposable
     [Fact]
     public void Turns_of_a_conversation_that_is_too_long_in_one_sequence_stay_apart()
     {
-        var apart = new SequenceEncoder(Chat, new FormatOptions { Template = FormatTemplate.Chatml }, new EncodingOptions { MaxResponseTokens = 5 }, _folder.Ledger)
+        var apart = new SequenceEncoder(
+            Chat, new FormatOptions { Template = FormatTemplate.Chatml }, new EncodingOptions { MaxResponseTokens = 5 }, _folder.Ledger)
             .Encode(_folder.Demonstrations(Conversation).Single());
         Assert.Equal([3, 2], apart.Select(sequence => sequence.ResponseLength));
         Assert.All(apart, sequence => Assert.Null(sequence.TrainOn));
@@ -129,7 +133,8 @@ public sealed class SequenceEncoderTests : IDisposable
         var limits = new EncodingOptions { MaxPromptTokens = prompt, MaxResponseTokens = response, MaxTokens = all, OnOverlong = OverlongPolicy.Drop };
         Assert.Empty(Encoder(WithBegin, limits).Encode(Demonstration("long", "AB"))); // 5 and 4 tokens
         Assert.Equal(1, _folder.Ledger.DroppedByReason[reason]);
-        Assert.Single(Encoder(WithBegin, new EncodingOptions { MaxPromptTokens = 5, MaxResponseTokens = 4, MaxTokens = 9 }).Encode(Demonstration("long", "AB")));
+        Assert.Single(
+            Encoder(WithBegin, new EncodingOptions { MaxPromptTokens = 5, MaxResponseTokens = 4, MaxTokens = 9 }).Encode(Demonstration("long", "AB")));
     }
 
     [Theory]
@@ -145,7 +150,8 @@ public sealed class SequenceEncoderTests : IDisposable
     {
         var limits = new EncodingOptions { MaxPromptTokens = prompt, MaxResponseTokens = response, MaxTokens = all, OnOverlong = OverlongPolicy.Truncate };
         var sequence = Encoder(WithBegin, limits).Encode(Demonstration("long", "AB")).Single();
-        Assert.Equal(kept, Bytes.Decode(sequence.Tokens.AsSpan(0, sequence.PromptLength), false) + "|" + Bytes.Decode(sequence.Tokens.AsSpan(sequence.PromptLength), false));
+        Assert.Equal(kept,
+            Bytes.Decode(sequence.Tokens.AsSpan(0, sequence.PromptLength), false) + "|" + Bytes.Decode(sequence.Tokens.AsSpan(sequence.PromptLength), false));
         Assert.True(sequence.Truncated);
         Assert.Equal((1, cut), (_folder.Ledger.RowsTruncated, _folder.Ledger.TokensCut));
     }
@@ -181,7 +187,8 @@ public sealed class SequenceEncoderTests : IDisposable
     [InlineData(100)]
     public void Text_is_cut_into_pieces_that_predict_every_token_once(int size)
     {
-        var pieces = Encoder(WithBegin, new EncodingOptions { MaxTokens = size }).Encode(new TextDocument("t", "abcdefgh", new RowPosition("f", 1, 1))).ToList();
+        var pieces =
+            Encoder(WithBegin, new EncodingOptions { MaxTokens = size }).Encode(new TextDocument("t", "abcdefgh", new RowPosition("f", 1, 1))).ToList();
         int[] all = [Begin, .. Bytes.Encode("abcdefgh"), End];
         Assert.Equal(all[1..], pieces.SelectMany(piece => piece.Tokens[piece.PromptLength..]));
         Assert.All(pieces, piece => Assert.InRange(piece.Tokens.Length, 2, size));
@@ -200,13 +207,21 @@ public sealed class SequenceEncoderTests : IDisposable
     public void What_the_tokenizer_lacks_is_an_error()
     {
         var bare = BytePairTrainer.Train([], new BytePairTrainerOptions { VocabularySize = 256 });
-        Assert.Contains("add_eos", Assert.Throws<InputException>(() => new SequenceEncoder(bare, new FormatOptions(), new EncodingOptions(), _folder.Ledger)).Message, StringComparison.Ordinal);
-        Assert.Contains("add_bos", Assert.Throws<InputException>(() => new SequenceEncoder(bare, WithBegin with { AddEos = false }, new EncodingOptions(), _folder.Ledger)).Message, StringComparison.Ordinal);
-        Assert.Contains("chat template", Assert.Throws<InputException>(() => Encoder(new FormatOptions { Template = FormatTemplate.Tokenizer })).Message, StringComparison.Ordinal);
-        Assert.Contains("max_tokens", Assert.Throws<InputException>(() => Encoder(WithBegin, new EncodingOptions { MaxTokens = 1 })).Message, StringComparison.Ordinal);
+        Assert.Contains(
+            "add_eos", Assert.Throws<InputException>(() => new SequenceEncoder(bare, new FormatOptions(), new EncodingOptions(), _folder.Ledger)).Message,
+            StringComparison.Ordinal);
+        Assert.Contains(
+            "add_bos", Assert.Throws<InputException>(
+                () => new SequenceEncoder(bare, WithBegin with { AddEos = false }, new EncodingOptions(), _folder.Ledger)).Message, StringComparison.Ordinal);
+        Assert.Contains("chat template", Assert.Throws<InputException>(() => Encoder(new FormatOptions { Template = FormatTemplate.Tokenizer })).Message,
+            StringComparison.Ordinal);
+        Assert.Contains(
+            "max_tokens", Assert.Throws<InputException>(() => Encoder(WithBegin, new EncodingOptions { MaxTokens = 1 })).Message, StringComparison.Ordinal);
     }
 
-    private SequenceEncoder Encoder(FormatOptions format, EncodingOptions? limits = null) => new(Bytes, format, limits ?? new EncodingOptions(), _folder.Ledger);
+    private SequenceEncoder Encoder(FormatOptions format, EncodingOptions? limits = null) =>
+        new(Bytes, format, limits ?? new EncodingOptions(), _folder.Ledger);
 
-    private Demonstration Demonstration(string prompt, string response) => _folder.Demonstrations($$"""{"prompt":"{{prompt}}","response":"{{response}}"}""").Single();
+    private Demonstration Demonstration(string prompt, string response) =>
+        _folder.Demonstrations($$"""{"prompt":"{{prompt}}","response":"{{response}}"}""").Single();
 }

@@ -6,12 +6,15 @@ using Rlhf.Compute.Operations;
 namespace Rlhf.Compute.Cpu.Kernels;
 
 /// <summary>
-/// Causal attention over packed sequences, tile by tile with an online softmax (Milakov and Gimelshein 2018; Dao 2022): no [T, T] matrix is stored. A query row meets
+/// Causal attention over packed sequences, tile by tile with an online softmax (Milakov and Gimelshein 2018; Dao 2022): no [T, T] matrix is stored. A query row
+/// meets
 /// its sequence's keys in tiles of 32 from position 0 on, whether it is prefilled, decoded from the cache or trained on: its bits are the same in all three.
 /// </summary>
 /// <remarks>
-/// Key-value memory of one sequence: the <see cref="HeadMemory{TNumber}"/> of each key head. One part of the work is one key head of one sequence with all its query heads.
-/// A branch meets its prompt's tiles where they stand; only the tile in which its first own position lies is its own, with the prompt's last positions copied there: so its queries meet the tiles that they would meet in a sequence of their own.
+/// Key-value memory of one sequence: the <see cref="HeadMemory{TNumber}"/> of each key head. One part of the work is one key head of one sequence with all its
+/// query heads.
+/// A branch meets its prompt's tiles where they stand; only the tile in which its first own position lies is its own, with the prompt's last positions copied
+/// there: so its queries meet the tiles that they would meet in a sequence of their own.
 /// </remarks>
 [SkipLocalsInit]
 internal static unsafe class Attention
@@ -110,7 +113,8 @@ internal static unsafe class Attention
     }
 
     /// <summary>Up to eight query rows of one head against all their keys: those before the sequence's own memory are the prompt's.</summary>
-    private static void ForwardTile<T, TNumber>(Arguments* a, SequenceSpan sequence, int head, int firstRow, int rows, HeadMemory<TNumber> prompt, HeadMemory<TNumber> own)
+    private static void ForwardTile<T, TNumber>(
+        Arguments* a, SequenceSpan sequence, int head, int firstRow, int rows, HeadMemory<TNumber> prompt, HeadMemory<TNumber> own)
         where T : unmanaged, ILanes<T>
         where TNumber : unmanaged
     {
@@ -131,10 +135,12 @@ internal static unsafe class Attention
         for (var tile = 0; tile * TileKeys <= lastPosition; tile++)
         {
             var memory = tile * TileKeys < sequence.FirstStored ? prompt : own;
-            TileProduct.Run<T, TNumber>(rows, TileKeys / ILanes<T>.Count, d, q, shape.RowWidth, 1, memory.Tile(tile * TileKeys), TileKeys, scores, TileKeys, accumulate: false);
+            TileProduct.Run<T, TNumber>(
+                rows, TileKeys / ILanes<T>.Count, d, q, shape.RowWidth, 1, memory.Tile(tile * TileKeys), TileKeys, scores, TileKeys, accumulate: false);
             for (var r = 0; r < rows; r++)
             {
-                SoftmaxRow<T>(scores + (r * TileKeys), firstPosition + r + 1 - (tile * TileKeys), scale, sums + (r * padded), vectors, ref largest[r], ref total[r]);
+                SoftmaxRow<T>(
+                    scores + (r * TileKeys), firstPosition + r + 1 - (tile * TileKeys), scale, sums + (r * padded), vectors, ref largest[r], ref total[r]);
             }
 
             var present = Math.Min(TileKeys, lastPosition + 1 - (tile * TileKeys));

@@ -5,7 +5,8 @@ using Rlhf.Compute.Operations;
 
 namespace Rlhf.Compute.Cpu.Kernels;
 
-/// <summary>The backward pass of <see cref="Attention"/>, tile by tile as the forward pass: softmax weights are computed again from what it kept (Dao 2022). One part of the work is one
+/// <summary>The backward pass of <see cref="Attention"/>, tile by tile as the forward pass: softmax weights are computed again from what it kept (Dao 2022).
+/// One part of the work is one
 /// key head of one sequence, with all branches that go on from it.</summary>
 [SkipLocalsInit]
 internal static unsafe class AttentionGradient
@@ -96,7 +97,8 @@ internal static unsafe class AttentionGradient
             }
 
             TileProduct.Run<T, float>(rows, vectors, present, slopes, TileKeys, 1, w.Keys + ((long)firstKey * padded), padded, dq, padded, accumulate: true);
-            TileProduct.Run<T, float>(present, vectors, rows, weights, 1, TileKeys, dOutput, padded, w.DValues + ((long)firstKey * padded), padded, accumulate: true);
+            TileProduct.Run<T, float>(
+                present, vectors, rows, weights, 1, TileKeys, dOutput, padded, w.DValues + ((long)firstKey * padded), padded, accumulate: true);
             TileProduct.Run<T, float>(present, vectors, rows, slopes, 1, TileKeys, q, padded, w.DKeys + ((long)firstKey * padded), padded, accumulate: true);
         }
 

@@ -5,7 +5,8 @@ using Rlhf.Compute.Operations;
 namespace Rlhf.Compute.Cpu.Kernels;
 
 /// <summary>
-/// A worker's copies of one key head of one sequence (a prompt with one of its branches) in the forms that the backward products read, and its gradients. Keys stand by position,
+/// A worker's copies of one key head of one sequence (a prompt with one of its branches) in the forms that the backward products read, and its gradients. Keys
+/// stand by position,
 /// queries by row.
 /// </summary>
 internal readonly unsafe struct AttentionGradientWork

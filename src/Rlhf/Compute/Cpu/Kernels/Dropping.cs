@@ -7,9 +7,11 @@ namespace Rlhf.Compute.Cpu.Kernels;
 /// <summary>Counter-based dropout with residual addition, and NEFTune's noise: the same counters give the same numbers in the backward pass.</summary>
 internal static unsafe class Dropping
 {
-    public static void AddDropped(WorkerPool pool, in AddDropped operation) => pool.Run(&AddDroppedRows, operation, RowParts.Count(operation.Rows, operation.Width));
+    public static void AddDropped(WorkerPool pool, in AddDropped operation) =>
+        pool.Run(&AddDroppedRows, operation, RowParts.Count(operation.Rows, operation.Width));
 
-    public static void AddUniformNoise(WorkerPool pool, in AddUniformNoise operation) => pool.Run(&AddNoiseRows, operation, RowParts.Count(operation.Rows, operation.Width));
+    public static void AddUniformNoise(WorkerPool pool, in AddUniformNoise operation) =>
+        pool.Run(&AddNoiseRows, operation, RowParts.Count(operation.Rows, operation.Width));
 
     private static void AddDroppedRows(void* arguments, int part, int worker)
     {

@@ -6,10 +6,12 @@ using Rlhf.Compute.Operations;
 namespace Rlhf.Compute.Cpu.Kernels;
 
 /// <summary>
-/// The keys and values of one key head of one sequence, addressed by position; before the first stored position there is nothing. Keys stand as tiles [capacity / 32][D][32] (a tile's 32
+/// The keys and values of one key head of one sequence, addressed by position; before the first stored position there is nothing. Keys stand as tiles [capacity
+/// / 32][D][32] (a tile's 32
 /// keys are the lanes), then values [capacity][Dp], Dp = D rounded up to 16 and filled with zeros.
 /// </summary>
-/// <typeparam name="TNumber">float, or ushort for bfloat16. Numbers of a row are rounded to what is stored where they come from, too: forward and backward passes read the same.</typeparam>
+/// <typeparam name="TNumber">float, or ushort for bfloat16. Numbers of a row are rounded to what is stored where they come from, too: forward and backward
+/// passes read the same.</typeparam>
 [SkipLocalsInit]
 internal readonly unsafe struct HeadMemory<TNumber>
     where TNumber : unmanaged
@@ -29,7 +31,8 @@ internal readonly unsafe struct HeadMemory<TNumber>
     }
 
     /// <summary>Numbers of one head's memory.</summary>
-    public static long Length(AttentionShape shape, int capacity) => (long)Attention.RoundUp(capacity, TileKeys) * (shape.HeadWidth + Attention.RoundUp(shape.HeadWidth, 16));
+    public static long Length(AttentionShape shape, int capacity) =>
+        (long)Attention.RoundUp(capacity, TileKeys) * (shape.HeadWidth + Attention.RoundUp(shape.HeadWidth, 16));
 
     /// <summary>Finds a head in its sequence's memory.</summary>
     public static HeadMemory<TNumber> Of(float* store, AttentionShape shape, int keyHead, int capacity, int firstStored)

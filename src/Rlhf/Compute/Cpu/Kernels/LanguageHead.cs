@@ -28,7 +28,8 @@ internal static unsafe class LanguageHead
         public RowState* States;
         public float* LogProbabilities, Entropies, LogSumExp, DLogProbabilities, DEntropies;
 
-        /// <summary>The block of rows from <paramref name="first"/> on for the chunk from <paramref name="column"/> on. Kept logits stand chunk by chunk, each [R, columns].</summary>
+        /// <summary>The block of rows from <paramref name="first"/> on for the chunk from <paramref name="column"/> on. Kept logits stand chunk by chunk, each
+        /// [R, columns].</summary>
         public readonly Arguments Block(int first, int column, int vocabulary, float* keptLogits)
         {
             var block = this;

@@ -6,7 +6,8 @@ namespace Rlhf.Compute.Cpu.Kernels;
 /// <summary>Rotary positions (Su 2021) in the half-split form: components (j, j + D/2) turn by the angle of (position, j).</summary>
 internal static unsafe class Rotary
 {
-    public static void Run(WorkerPool pool, in Rotate operation) => pool.Run(&RotateRows, operation, RowParts.Count(operation.Rows, operation.Heads * operation.HeadWidth));
+    public static void Run(WorkerPool pool, in Rotate operation) =>
+        pool.Run(&RotateRows, operation, RowParts.Count(operation.Rows, operation.Heads * operation.HeadWidth));
 
     private static void RotateRows(void* arguments, int part, int worker)
     {

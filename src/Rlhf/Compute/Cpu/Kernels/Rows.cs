@@ -11,7 +11,8 @@ internal static unsafe class Rows
     public static void Gather(WorkerPool pool, in GatherRows operation) => pool.Run(&GatherPart, operation, RowParts.Count(operation.Count, operation.Width));
 
     /// <summary>One part is some columns of all rows: rows that meet in one place add in order.</summary>
-    public static void ScatterAdd(WorkerPool pool, in ScatterAddRows operation) => pool.Run(&ScatterAddPart, operation, (operation.Width + PartColumns - 1) / PartColumns);
+    public static void ScatterAdd(WorkerPool pool, in ScatterAddRows operation) =>
+        pool.Run(&ScatterAddPart, operation, (operation.Width + PartColumns - 1) / PartColumns);
 
     private static void GatherPart(void* arguments, int part, int worker)
     {

@@ -3,13 +3,15 @@ using Rlhf.Compute.Cpu.Simd;
 namespace Rlhf.Compute.Cpu.Kernels;
 
 /// <summary>
-/// The small matrix product inside attention: C[m, 16 vectors] (+)= A[m, k] B[k, 16 vectors] on operands that fit the first-level cache. As in <see cref="MatMul"/>, each
+/// The small matrix product inside attention: C[m, 16 vectors] (+)= A[m, k] B[k, 16 vectors] on operands that fit the first-level cache. As in
+/// <see cref="MatMul"/>, each
 /// element is one chain of fused multiply-adds over k. B's numbers are float, or ushort for bfloat16.
 /// </summary>
 internal static unsafe class TileProduct
 {
     /// <summary>A's element (i, p) stands at a[i aRow + p aColumn], B's row p at b + p bRow, C's row i at c + i cRow.</summary>
-    public static void Run<T, TNumber>(int m, int vectors, int k, float* a, long aRow, long aColumn, TNumber* b, long bRow, float* c, long cRow, bool accumulate)
+    public static void Run<T, TNumber>(
+        int m, int vectors, int k, float* a, long aRow, long aColumn, TNumber* b, long bRow, float* c, long cRow, bool accumulate)
         where T : unmanaged, ILanes<T>
         where TNumber : unmanaged
     {

@@ -3,7 +3,8 @@ using Rlhf.Compute.Cpu.Threads;
 
 namespace Rlhf.Compute.Cpu.MatMul;
 
-/// <summary>Adds the sum of each column of a [rows, width] matrix, whose rows lie <c>stride</c> apart, to a vector: one part is some neighbouring columns, so rows add in order.</summary>
+/// <summary>Adds the sum of each column of a [rows, width] matrix, whose rows lie <c>stride</c> apart, to a vector: one part is some neighbouring columns, so
+/// rows add in order.</summary>
 internal static unsafe class ColumnSums
 {
     /// <summary>Columns of a part: a run of memory long enough to stream, sums that stay in the first-level cache.</summary>

@@ -33,9 +33,11 @@ internal sealed unsafe class Float32Products<T, TTile>(WorkerPool pool) : IMatri
         }
     }
 
-    public void PackAndSum(int k, int n, float* b, long rowStride, float* packed, float* sums) => Packing.PanelsAndSums<T>(pool, k, n, b, rowStride, packed, sums);
+    public void PackAndSum(int k, int n, float* b, long rowStride, float* packed, float* sums) =>
+        Packing.PanelsAndSums<T>(pool, k, n, b, rowStride, packed, sums);
 
-    public void Run(int m, int n, int k, float* a, long rowStride, long columnStride, PackedOperand b, float* c, long cRowStride, MatMulStart start, float* bias)
+    public void Run(
+        int m, int n, int k, float* a, long rowStride, long columnStride, PackedOperand b, float* c, long cRowStride, MatMulStart start, float* bias)
     {
         var first = (b.FirstColumn * b.Rows) + (b.FirstRow * MatMul.PanelWidth);
         var packed = b.Storage == Precision.Bf16 ? (float*)((ushort*)b.Pointer + first) : b.Pointer + first;

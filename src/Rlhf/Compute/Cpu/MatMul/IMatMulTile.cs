@@ -7,8 +7,10 @@ internal unsafe interface IMatMulTile
     static abstract int Rows { get; }
 
     /// <summary>
-    /// C[rows, 32] = from + A[rows, k] B[k, 32] with at most <see cref="Rows"/> rows. A's element (i, p) stands at a[p * rows + i], B's row p at b + 32 p; rows of
-    /// <paramref name="from"/> and C lie <paramref name="fromStride"/> and <paramref name="cStride"/> floats apart, and the two may be the same memory. A tile may ask for what is ahead while it multiplies.
+    /// C[rows, 32] = from + A[rows, k] B[k, 32] with at most <see cref="Rows"/> rows. A's element (i, p) stands at a[p * rows + i], B's row p at b + 32 p; rows
+    /// of
+    /// <paramref name="from"/> and C lie <paramref name="fromStride"/> and <paramref name="cStride"/> floats apart, and the two may be the same memory. A tile
+    /// may ask for what is ahead while it multiplies.
     /// </summary>
     static abstract void Multiply(int rows, int k, float* a, float* b, MatMulAhead ahead, float* from, long fromStride, float* c, long cStride);
 }

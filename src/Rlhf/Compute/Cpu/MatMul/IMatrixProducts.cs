@@ -3,7 +3,8 @@ using Rlhf.Compute.Operations;
 namespace Rlhf.Compute.Cpu.MatMul;
 
 /// <summary>
-/// A packed operand [<paramref name="Rows"/>, columns] and where in it a product begins: at <paramref name="FirstRow"/> and <paramref name="FirstColumn"/>, each a
+/// A packed operand [<paramref name="Rows"/>, columns] and where in it a product begins: at <paramref name="FirstRow"/> and <paramref name="FirstColumn"/>,
+/// each a
 /// multiple of <see cref="Step"/>.
 /// </summary>
 internal readonly unsafe record struct PackedOperand(nint Address, long Rows, long FirstRow = 0, long FirstColumn = 0, Precision Storage = Precision.F32)
@@ -27,15 +28,18 @@ internal readonly unsafe record struct PackedOperand(nint Address, long Rows, lo
 /// <summary>The matrix product of a device: C[M, N] = start + A[M, K] B[K, N] in float32, with the operands in one precision.</summary>
 internal unsafe interface IMatrixProducts : IDisposable
 {
-    /// <summary>Floats that a packed [<paramref name="k"/>, <paramref name="n"/>] operand takes. Products that read bfloat16 anyway take no notice of <paramref name="storage"/>.</summary>
+    /// <summary>Floats that a packed [<paramref name="k"/>, <paramref name="n"/>] operand takes. Products that read bfloat16 anyway take no notice of
+    /// <paramref name="storage"/>.</summary>
     long PackedLength(long k, long n, Precision storage = Precision.F32);
 
     /// <summary>Packs B, whose element (k, n) stands at b[k * rowStride + n * columnStride]; one of the strides is 1.</summary>
     void Pack(int k, int n, float* b, long rowStride, long columnStride, float* packed, Precision storage = Precision.F32);
 
-    /// <summary>Packs B, whose element (k, n) stands at b[k * rowStride + n], and adds the sums of its columns to <paramref name="sums"/> [n] while they are at hand: in order, as <see cref="ColumnSums"/>.</summary>
+    /// <summary>Packs B, whose element (k, n) stands at b[k * rowStride + n], and adds the sums of its columns to <paramref name="sums"/> [n] while they are at
+    /// hand: in order, as <see cref="ColumnSums"/>.</summary>
     void PackAndSum(int k, int n, float* b, long rowStride, float* packed, float* sums);
 
-    /// <summary>Multiplies. A's element (i, k) stands at a[i * rowStride + k * columnStride], one of the strides being 1; C's element (i, n) at c[i * cRowStride + n].</summary>
+    /// <summary>Multiplies. A's element (i, k) stands at a[i * rowStride + k * columnStride], one of the strides being 1; C's element (i, n) at c[i *
+    /// cRowStride + n].</summary>
     void Run(int m, int n, int k, float* a, long rowStride, long columnStride, PackedOperand b, float* c, long cRowStride, MatMulStart start, float* bias);
 }

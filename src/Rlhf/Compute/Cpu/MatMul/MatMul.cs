@@ -23,15 +23,18 @@ internal enum MatMulStart
 /// continued by a second call (<see cref="MatMulStart.Accumulate"/>) equals the sum of one longer call.
 /// </summary>
 /// <remarks>
-/// The arrangement is that of Goto and van de Geijn (2008): B stands packed in panels of 32 columns; a part packs its block of A into tiles of a few rows for one step of K after the
-/// other and multiplies it by each of its panels, tile by tile in registers (<see cref="IMatMulTile"/>). Between steps the sums rest in C, so their chains go on unbroken.
+/// The arrangement is that of Goto and van de Geijn (2008): B stands packed in panels of 32 columns; a part packs its block of A into tiles of a few rows for
+/// one step of K after the
+/// other and multiplies it by each of its panels, tile by tile in registers (<see cref="IMatMulTile"/>). Between steps the sums rest in C, so their chains go
+/// on unbroken.
 /// </remarks>
 internal static unsafe class MatMul
 {
     /// <summary>Columns of a packed panel.</summary>
     public const int PanelWidth = 32;
 
-    /// <summary>Floats that a packed [<paramref name="k"/>, <paramref name="n"/>] operand takes: panels of 32 columns, each [k, 32], the last one filled with zeros.</summary>
+    /// <summary>Floats that a packed [<paramref name="k"/>, <paramref name="n"/>] operand takes: panels of 32 columns, each [k, 32], the last one filled with
+    /// zeros.</summary>
     public static long PackedLength(long k, long n) => (n + PanelWidth - 1) / PanelWidth * PanelWidth * k;
 
     private struct RunArguments
@@ -47,11 +50,13 @@ internal static unsafe class MatMul
 
     /// <summary>
     /// Multiplies. A's element (i, k) stands at a[i * rowStride + k * columnStride]; <paramref name="packedB"/> points at the first panel's first used row and
-    /// <paramref name="panelStride"/> numbers, in <paramref name="storage"/>, lie between panels (32 x K of the whole packed operand, so that a range of its rows can be used);
+    /// <paramref name="panelStride"/> numbers, in <paramref name="storage"/>, lie between panels (32 x K of the whole packed operand, so that a range of its
+    /// rows can be used);
     /// C's element (i, n) stands at c[i * cRowStride + n].
     /// </summary>
     public static void Run<TTile>(
-        WorkerPool pool, int m, int n, int k, float* a, long rowStride, long columnStride, float* packedB, Precision storage, long panelStride, float* c, long cRowStride, MatMulStart start, float* bias)
+        WorkerPool pool, int m, int n, int k, float* a, long rowStride, long columnStride, float* packedB, Precision storage, long panelStride, float* c,
+        long cRowStride, MatMulStart start, float* bias)
         where TTile : IMatMulTile
     {
         var parts = new MatMulParts(m, n, k, TTile.Rows, pool.Threads);
@@ -88,7 +93,8 @@ internal static unsafe class MatMul
         {
             var first = step * g->Parts.Depth;
             var depth = Math.Min(g->Parts.Depth, g->K - first);
-            Packing.Tiles(endRow - firstRow, depth, g->A + (firstRow * g->RowStride) + (first * g->ColumnStride), g->RowStride, g->ColumnStride, TTile.Rows, block);
+            Packing.Tiles(
+                endRow - firstRow, depth, g->A + (firstRow * g->RowStride) + (first * g->ColumnStride), g->RowStride, g->ColumnStride, TTile.Rows, block);
             for (var panel = firstPanel; panel < endPanel; panel++)
             {
                 MultiplyPanel<TTile>(g, panel, firstRow, endRow, first, depth, block, widened);
@@ -129,7 +135,8 @@ internal static unsafe class MatMul
             }
 
             var fromStart = start != MatMulStart.Accumulate;
-            TTile.Multiply(rows, depth, a, b, new MatMulAhead(ahead + ((row - firstRow) * aheadOfRow), rows * aheadOfRow), fromStart ? startRow : tile, fromStart ? 0 : stride, tile, stride);
+            TTile.Multiply(rows, depth, a, b, new MatMulAhead(ahead + ((row - firstRow) * aheadOfRow), rows * aheadOfRow), fromStart ? startRow : tile,
+                fromStart ? 0 : stride, tile, stride);
             CopyRows(columns < PanelWidth ? rows : 0, columns, edge, PanelWidth, c, g->CRowStride);
         }
     }
@@ -150,7 +157,8 @@ internal static unsafe class MatMul
         return widened;
     }
 
-    private static byte* Stored(RunArguments* g, int panel, int row) => (byte*)g->PackedB + (((panel * g->PanelStride) + ((long)row * PanelWidth)) * NumberBytes(g));
+    private static byte* Stored(RunArguments* g, int panel, int row) =>
+        (byte*)g->PackedB + (((panel * g->PanelStride) + ((long)row * PanelWidth)) * NumberBytes(g));
 
     private static int NumberBytes(RunArguments* g) => g->Storage == Precision.F32 ? sizeof(float) : sizeof(ushort);
 
@@ -162,5 +170,6 @@ internal static unsafe class MatMul
         }
     }
 
-    private static void Copy(float* source, float* destination, int count) => new ReadOnlySpan<float>(source, count).CopyTo(new Span<float>(destination, count));
+    private static void Copy(float* source, float* destination, int count) =>
+        new ReadOnlySpan<float>(source, count).CopyTo(new Span<float>(destination, count));
 }

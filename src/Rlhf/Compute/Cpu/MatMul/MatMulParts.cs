@@ -1,7 +1,8 @@
 namespace Rlhf.Compute.Cpu.MatMul;
 
 /// <summary>
-/// How one product is cut into parts: rows first, then groups of panels, each of which packs its rows of A anew. About <see cref="PartsOfThread"/> parts a thread keep several cores
+/// How one product is cut into parts: rows first, then groups of panels, each of which packs its rows of A anew. About <see cref="PartsOfThread"/> parts a
+/// thread keep several cores
 /// evenly busy; a part smaller than <see cref="SmallestPart"/> would cost more to hand over than to do. The cut changes no bit of the product.
 /// </summary>
 internal readonly struct MatMulParts
@@ -54,11 +55,13 @@ internal readonly struct MatMulParts
         return (First(group, _panels, _panelGroups), First(group + 1, _panels, _panelGroups));
     }
 
-    /// <summary>How many parts a product is cut into that gives <paramref name="most"/> parts of the smallest size: about <see cref="PartsOfThread"/> a thread, one for one thread.</summary>
+    /// <summary>How many parts a product is cut into that gives <paramref name="most"/> parts of the smallest size: about <see cref="PartsOfThread"/> a thread,
+    /// one for one thread.</summary>
     public static int Wanted(long most, int threads) => (int)Math.Clamp(most, 1, threads == 1 ? 1 : PartsOfThread * threads);
 
     /// <summary>
-    /// How many groups of panels give about <paramref name="wanted"/> parts: up to <paramref name="usual"/>, or more where the threads are done earlier then. A thread is done after its share of
+    /// How many groups of panels give about <paramref name="wanted"/> parts: up to <paramref name="usual"/>, or more where the threads are done earlier then. A
+    /// thread is done after its share of
     /// the parts, each of which takes the time of its panels and of about one more for packing its rows of A.
     /// </summary>
     public static int PanelGroups(int rowBlocks, int panels, int usual, int wanted, int threads)

@@ -5,7 +5,8 @@ using Rlhf.Compute.Cpu.Simd;
 namespace Rlhf.Compute.Cpu.MatMul;
 
 /// <summary>
-/// 128-bit registers (x64 and Arm): 6 rows x 8 columns in 12 registers, two more for the row of B and one for the broadcast element of A, which fits the 16 of x64.
+/// 128-bit registers (x64 and Arm): 6 rows x 8 columns in 12 registers, two more for the row of B and one for the broadcast element of A, which fits the 16 of
+/// x64.
 /// Where the machine has no fused multiply-add, product and sum are rounded apart, as in <see cref="Lanes128"/>.
 /// </summary>
 internal readonly unsafe struct MatMulTile128 : IMatMulTile

@@ -5,8 +5,10 @@ using System.Runtime.Intrinsics.X86;
 namespace Rlhf.Compute.Cpu.MatMul;
 
 /// <summary>
-/// AVX2 with FMA: 6 rows x 16 columns in 12 of the 16 registers, two more for the row of B and one for the broadcast element of A. Sixes, and four that are left, meet one half of the panel before the
-/// other: a half fits the first-level cache. Three, two and one that are left meet the whole panel, since as many chains of sums as there are in a half would wait for the multipliers' latency. Each of
+/// AVX2 with FMA: 6 rows x 16 columns in 12 of the 16 registers, two more for the row of B and one for the broadcast element of A. Sixes, and four that are
+/// left, meet one half of the panel before the
+/// other: a half fits the first-level cache. Three, two and one that are left meet the whole panel, since as many chains of sums as there are in a half would
+/// wait for the multipliers' latency. Each of
 /// these calls asks for its share of the panel ahead: with few rows, as in decoding, B comes from memory while the panel before it is multiplied.
 /// </summary>
 internal readonly unsafe struct MatMulTile256 : IMatMulTile

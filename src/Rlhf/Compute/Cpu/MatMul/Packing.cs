@@ -6,7 +6,8 @@ using Rlhf.Compute.Cpu.Threads;
 namespace Rlhf.Compute.Cpu.MatMul;
 
 /// <summary>
-/// Brings the operands of <see cref="MatMul"/> into the order in which a tile reads them: groups of neighbouring columns of B (panels) or rows of A (tiles), in each group one step of K after the other.
+/// Brings the operands of <see cref="MatMul"/> into the order in which a tile reads them: groups of neighbouring columns of B (panels) or rows of A (tiles), in
+/// each group one step of K after the other.
 /// </summary>
 internal static unsafe class Packing
 {
@@ -24,7 +25,8 @@ internal static unsafe class Packing
         public long RowStride, ColumnStride;
     }
 
-    /// <summary>Packs B [k, n], whose element (k, n) stands at b[k * rowStride + n * columnStride], one of the strides being 1. The last panel is filled with zeros.</summary>
+    /// <summary>Packs B [k, n], whose element (k, n) stands at b[k * rowStride + n * columnStride], one of the strides being 1. The last panel is filled with
+    /// zeros.</summary>
     public static void Panels(WorkerPool pool, int k, int n, float* b, long rowStride, long columnStride, float* packed)
     {
         var steps = (k + PackRows - 1) / PackRows;
@@ -42,7 +44,8 @@ internal static unsafe class Packing
     }
 
     /// <summary>
-    /// Packs the rows of A that stand at a[i * rowStride + p * columnStride], one of the strides being 1, for i &lt; rows and p &lt; depth, into tiles of <paramref name="tileRows"/> rows; the last tile may have fewer.
+    /// Packs the rows of A that stand at a[i * rowStride + p * columnStride], one of the strides being 1, for i &lt; rows and p &lt; depth, into tiles of
+    /// <paramref name="tileRows"/> rows; the last tile may have fewer.
     /// </summary>
     public static void Tiles(int rows, int depth, float* a, long rowStride, long columnStride, int tileRows, float* tiles)
     {
@@ -86,7 +89,8 @@ internal static unsafe class Packing
         }
 
         Groups(
-            endColumn - firstColumn, rows, a->B + (firstRow * a->RowStride) + (firstColumn * a->ColumnStride), a->ColumnStride, a->RowStride, MatMul.PanelWidth, panelStride, destination);
+            endColumn - firstColumn, rows, a->B + (firstRow * a->RowStride) + (firstColumn * a->ColumnStride), a->ColumnStride, a->RowStride,
+            MatMul.PanelWidth, panelStride, destination);
     }
 
     /// <summary>destination[i / width * groupStride + p * width + i % width] = source[i * across + p * along] for i &lt; count, p &lt; depth.</summary>

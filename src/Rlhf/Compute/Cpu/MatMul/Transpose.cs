@@ -11,7 +11,8 @@ internal static unsafe class Transpose
     private const int CacheLine = 16; // floats
 
     /// <summary>
-    /// destination[j * destinationStride + i] = source[i * sourceStride + j] for i &lt; <paramref name="rows"/>, j &lt; <paramref name="columns"/>. Walks along few rows at a time: rows
+    /// destination[j * destinationStride + i] = source[i * sourceStride + j] for i &lt; <paramref name="rows"/>, j &lt; <paramref name="columns"/>. Walks along
+    /// few rows at a time: rows
     /// whose distance is a power of two share a few cache sets, and more of them at once would evict each other.
     /// </summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
@@ -47,7 +48,8 @@ internal static unsafe class Transpose
         OneByOne(fourRows, rows, 0, columns, source, sourceStride, destination, destinationStride);
     }
 
-    private static void OneByOne(int firstRow, int endRow, int firstColumn, int endColumn, float* source, long sourceStride, float* destination, long destinationStride)
+    private static void OneByOne(
+        int firstRow, int endRow, int firstColumn, int endColumn, float* source, long sourceStride, float* destination, long destinationStride)
     {
         for (var i = firstRow; i < endRow; i++)
         {

@@ -6,7 +6,8 @@ using Rlhf.Compute.Cpu.Threads;
 namespace Rlhf.Compute.Cpu.OneDnn;
 
 /// <summary>
-/// Rounds operands to bfloat16 and lays them as <see cref="OneDnnProduct"/> wants them: A as dense rows, B as panels of 64 columns in which each two rows of K stand as pairs. Both come
+/// Rounds operands to bfloat16 and lays them as <see cref="OneDnnProduct"/> wants them: A as dense rows, B as panels of 64 columns in which each two rows of K
+/// stand as pairs. Both come
 /// to the same two moves, as a pair is as wide as a float32: rounding along K and transposing the pairs, or pairing two rows of K.
 /// </summary>
 [SkipLocalsInit]
@@ -49,7 +50,8 @@ internal static unsafe class BFloat16Packing
         pool.Run(&PackAndSumPart<T>, &arguments, (n + Panel - 1) / Panel);
     }
 
-    /// <summary>A block of A's rows, [<paramref name="padded"/>, <paramref name="paddedDepth"/>] in bfloat16; what is beyond <paramref name="rows"/> and <paramref name="depth"/> is zero.</summary>
+    /// <summary>A block of A's rows, [<paramref name="padded"/>, <paramref name="paddedDepth"/>] in bfloat16; what is beyond <paramref name="rows"/> and
+    /// <paramref name="depth"/> is zero.</summary>
     public static void Block(float* a, long rowStride, long columnStride, int rows, int depth, int padded, int paddedDepth, ushort* block)
     {
         if (padded > rows || paddedDepth > depth)

@@ -2,7 +2,8 @@ using Rlhf.Compute.Cpu.MatMul;
 
 namespace Rlhf.Compute.Cpu.OneDnn;
 
-/// <summary>How one product in bfloat16 is cut into parts, as <see cref="MatMulParts"/> does it: rows first, then groups of panels, each of which rounds its rows of A anew. Blocks of rows follow from the shape alone.</summary>
+/// <summary>How one product in bfloat16 is cut into parts, as <see cref="MatMulParts"/> does it: rows first, then groups of panels, each of which rounds its
+/// rows of A anew. Blocks of rows follow from the shape alone.</summary>
 internal readonly struct BFloat16Parts
 {
     private const int SmallestPart = 1 << 19; // multiply-adds: some microseconds
@@ -54,7 +55,8 @@ internal readonly struct BFloat16Parts
         return (First(group, _panels, _panelGroups), First(group + 1, _panels, _panelGroups));
     }
 
-    /// <summary>The number of rows that is multiplied for so many: one, or whole twos up to 16 and whole steps of 16 beyond, so that oneDNN has few shapes to keep code for.</summary>
+    /// <summary>The number of rows that is multiplied for so many: one, or whole twos up to 16 and whole steps of 16 beyond, so that oneDNN has few shapes to
+    /// keep code for.</summary>
     public static int Padded(int rows)
     {
         var step = rows == 1 ? 1 : rows <= RowStep ? 2 : RowStep;

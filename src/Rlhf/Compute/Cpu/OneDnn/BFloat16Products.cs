@@ -7,7 +7,8 @@ using Rlhf.Compute.Operations;
 namespace Rlhf.Compute.Cpu.OneDnn;
 
 /// <summary>
-/// Products of operands rounded to bfloat16, summed in float32. A part rounds its rows of A and has oneDNN multiply them by one panel of B after the other, each into a small dense
+/// Products of operands rounded to bfloat16, summed in float32. A part rounds its rows of A and has oneDNN multiply them by one panel of B after the other,
+/// each into a small dense
 /// tile that is then added to C: oneDNN is fast on dense matrices only, and so knows nothing of C, of what its elements start from and of its edges.
 /// </summary>
 /// <typeparam name="T">The lanes that tiles are added with.</typeparam>
@@ -38,11 +39,14 @@ internal sealed unsafe class BFloat16Products<T> : IMatrixProducts
 
     public long PackedLength(long k, long n, Precision storage) => BFloat16Packing.Length(k, n);
 
-    public void Pack(int k, int n, float* b, long rowStride, long columnStride, float* packed, Precision storage) => BFloat16Packing.Pack(_pool, k, n, b, rowStride, columnStride, packed);
+    public void Pack(int k, int n, float* b, long rowStride, long columnStride, float* packed, Precision storage) =>
+        BFloat16Packing.Pack(_pool, k, n, b, rowStride, columnStride, packed);
 
-    public void PackAndSum(int k, int n, float* b, long rowStride, float* packed, float* sums) => BFloat16Packing.PackAndSum<T>(_pool, k, n, b, rowStride, packed, sums);
+    public void PackAndSum(int k, int n, float* b, long rowStride, float* packed, float* sums) =>
+        BFloat16Packing.PackAndSum<T>(_pool, k, n, b, rowStride, packed, sums);
 
-    public void Run(int m, int n, int k, float* a, long rowStride, long columnStride, PackedOperand b, float* c, long cRowStride, MatMulStart start, float* bias)
+    public void Run(
+        int m, int n, int k, float* a, long rowStride, long columnStride, PackedOperand b, float* c, long cRowStride, MatMulStart start, float* bias)
     {
         if (k == 0)
         {
@@ -99,14 +103,16 @@ internal sealed unsafe class BFloat16Products<T> : IMatrixProducts
             var first = step * g->Parts.Depth;
             var depth = Math.Min(g->Parts.Depth, g->K - first);
             var paddedDepth = BFloat16Parts.Rounded(depth);
-            BFloat16Packing.Block(g->A + (firstRow * g->RowStride) + (first * g->ColumnStride), g->RowStride, g->ColumnStride, rows, depth, padded, paddedDepth, block);
+            BFloat16Packing.Block(
+                g->A + (firstRow * g->RowStride) + (first * g->ColumnStride), g->RowStride, g->ColumnStride, rows, depth, padded, paddedDepth, block);
             var product = products.Of(padded, paddedDepth);
             for (var panel = firstPanel; panel < endPanel; panel++)
             {
                 var column = panel * OneDnnProduct.Columns;
                 FetchSums(rows, g->C + (firstRow * g->CRowStride) + column, g->CRowStride);
                 product.Execute(block, g->Packed + (panel * g->PanelLength) + ((long)first * OneDnnProduct.Columns / 2), tile);
-                Add(tile, rows, Math.Min(OneDnnProduct.Columns, g->N - column), step > 0 ? MatMulStart.Accumulate : g->Start, g->Bias + column, g->C + (firstRow * g->CRowStride) + column, g->CRowStride);
+                Add(tile, rows, Math.Min(OneDnnProduct.Columns, g->N - column), step > 0 ? MatMulStart.Accumulate : g->Start, g->Bias + column,
+                    g->C + (firstRow * g->CRowStride) + column, g->CRowStride);
             }
         }
     }

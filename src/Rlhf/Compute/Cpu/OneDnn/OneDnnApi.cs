@@ -9,20 +9,33 @@ internal abstract unsafe class OneDnnApi(nint handle)
     private const int ImplementationQuery = 8;
     private const int ScratchpadQuery = 136;
 
-    private readonly delegate* unmanaged<nint*, int, nuint, int> _engineCreate = (delegate* unmanaged<nint*, int, nuint, int>)NativeLibrary.GetExport(handle, "dnnl_engine_create");
-    private readonly delegate* unmanaged<nint*, nint, int, int> _streamCreate = (delegate* unmanaged<nint*, nint, int, int>)NativeLibrary.GetExport(handle, "dnnl_stream_create");
-    private readonly delegate* unmanaged<nint*, int> _attributesCreate = (delegate* unmanaged<nint*, int>)NativeLibrary.GetExport(handle, "dnnl_primitive_attr_create");
-    private readonly delegate* unmanaged<nint, int> _attributesDestroy = (delegate* unmanaged<nint, int>)NativeLibrary.GetExport(handle, "dnnl_primitive_attr_destroy");
-    private readonly delegate* unmanaged<nint, int, int> _attributesSetScratchpad = (delegate* unmanaged<nint, int, int>)NativeLibrary.GetExport(handle, "dnnl_primitive_attr_set_scratchpad_mode");
-    private readonly delegate* unmanaged<nint, int, int, void*, int> _descriptorQuery = (delegate* unmanaged<nint, int, int, void*, int>)NativeLibrary.GetExport(handle, "dnnl_primitive_desc_query");
-    private readonly delegate* unmanaged<nint, int, int, nint> _descriptorQueryMemory = (delegate* unmanaged<nint, int, int, nint>)NativeLibrary.GetExport(handle, "dnnl_primitive_desc_query_md");
-    private readonly delegate* unmanaged<nint, int> _descriptorDestroy = (delegate* unmanaged<nint, int>)NativeLibrary.GetExport(handle, "dnnl_primitive_desc_destroy");
-    private readonly delegate* unmanaged<nint, nuint> _memoryDescriptorSize = (delegate* unmanaged<nint, nuint>)NativeLibrary.GetExport(handle, "dnnl_memory_desc_get_size");
-    private readonly delegate* unmanaged<nint*, nint, nint, void*, int> _memoryCreate = (delegate* unmanaged<nint*, nint, nint, void*, int>)NativeLibrary.GetExport(handle, "dnnl_memory_create");
+    private readonly delegate* unmanaged<nint*, int, nuint, int> _engineCreate =
+        (delegate* unmanaged<nint*, int, nuint, int>)NativeLibrary.GetExport(handle, "dnnl_engine_create");
+    private readonly delegate* unmanaged<nint*, nint, int, int> _streamCreate =
+        (delegate* unmanaged<nint*, nint, int, int>)NativeLibrary.GetExport(handle, "dnnl_stream_create");
+    private readonly delegate* unmanaged<nint*, int> _attributesCreate =
+        (delegate* unmanaged<nint*, int>)NativeLibrary.GetExport(handle, "dnnl_primitive_attr_create");
+    private readonly delegate* unmanaged<nint, int> _attributesDestroy =
+        (delegate* unmanaged<nint, int>)NativeLibrary.GetExport(handle, "dnnl_primitive_attr_destroy");
+    private readonly delegate* unmanaged<nint, int, int> _attributesSetScratchpad =
+        (delegate* unmanaged<nint, int, int>)NativeLibrary.GetExport(handle, "dnnl_primitive_attr_set_scratchpad_mode");
+    private readonly delegate* unmanaged<nint, int, int, void*, int> _descriptorQuery =
+        (delegate* unmanaged<nint, int, int, void*, int>)NativeLibrary.GetExport(handle, "dnnl_primitive_desc_query");
+    private readonly delegate* unmanaged<nint, int, int, nint> _descriptorQueryMemory =
+        (delegate* unmanaged<nint, int, int, nint>)NativeLibrary.GetExport(handle, "dnnl_primitive_desc_query_md");
+    private readonly delegate* unmanaged<nint, int> _descriptorDestroy =
+        (delegate* unmanaged<nint, int>)NativeLibrary.GetExport(handle, "dnnl_primitive_desc_destroy");
+    private readonly delegate* unmanaged<nint, nuint> _memoryDescriptorSize =
+        (delegate* unmanaged<nint, nuint>)NativeLibrary.GetExport(handle, "dnnl_memory_desc_get_size");
+    private readonly delegate* unmanaged<nint*, nint, nint, void*, int> _memoryCreate =
+        (delegate* unmanaged<nint*, nint, nint, void*, int>)NativeLibrary.GetExport(handle, "dnnl_memory_create");
     private readonly delegate* unmanaged<nint, int> _memoryDestroy = (delegate* unmanaged<nint, int>)NativeLibrary.GetExport(handle, "dnnl_memory_destroy");
-    private readonly delegate* unmanaged<nint, void*, int> _memorySetHandle = (delegate* unmanaged<nint, void*, int>)NativeLibrary.GetExport(handle, "dnnl_memory_set_data_handle");
-    private readonly delegate* unmanaged<nint*, nint, int> _primitiveCreate = (delegate* unmanaged<nint*, nint, int>)NativeLibrary.GetExport(handle, "dnnl_primitive_create");
-    private readonly delegate* unmanaged<nint, int> _primitiveDestroy = (delegate* unmanaged<nint, int>)NativeLibrary.GetExport(handle, "dnnl_primitive_destroy");
+    private readonly delegate* unmanaged<nint, void*, int> _memorySetHandle =
+        (delegate* unmanaged<nint, void*, int>)NativeLibrary.GetExport(handle, "dnnl_memory_set_data_handle");
+    private readonly delegate* unmanaged<nint*, nint, int> _primitiveCreate =
+        (delegate* unmanaged<nint*, nint, int>)NativeLibrary.GetExport(handle, "dnnl_primitive_create");
+    private readonly delegate* unmanaged<nint, int> _primitiveDestroy =
+        (delegate* unmanaged<nint, int>)NativeLibrary.GetExport(handle, "dnnl_primitive_destroy");
     private readonly delegate* unmanaged<nint, nint, int, OneDnnArgument*, int> _primitiveExecute =
         (delegate* unmanaged<nint, nint, int, OneDnnArgument*, int>)NativeLibrary.GetExport(handle, "dnnl_primitive_execute");
 
@@ -105,7 +118,8 @@ internal abstract unsafe class OneDnnApi(nint handle)
 
     public void DestroyPrimitive(nint primitive) => _primitiveDestroy(primitive);
 
-    public void Execute(nint primitive, nint stream, int count, OneDnnArgument* arguments) => Check(_primitiveExecute(primitive, stream, count, arguments), "dnnl_primitive_execute");
+    public void Execute(nint primitive, nint stream, int count, OneDnnArgument* arguments) =>
+        Check(_primitiveExecute(primitive, stream, count, arguments), "dnnl_primitive_execute");
 }
 
 /// <summary>An operand of a primitive: which one, and its memory object.</summary>
@@ -162,7 +176,8 @@ internal sealed unsafe class OneDnnApi3(nint handle) : OneDnnApi(handle)
     private readonly delegate* unmanaged<nint*, int, long*, int, int, int> _matrixCreate =
         (delegate* unmanaged<nint*, int, long*, int, int, int>)NativeLibrary.GetExport(handle, "dnnl_memory_desc_create_with_tag");
 
-    private readonly delegate* unmanaged<nint, int> _matrixDestroy = (delegate* unmanaged<nint, int>)NativeLibrary.GetExport(handle, "dnnl_memory_desc_destroy");
+    private readonly delegate* unmanaged<nint, int> _matrixDestroy =
+        (delegate* unmanaged<nint, int>)NativeLibrary.GetExport(handle, "dnnl_memory_desc_destroy");
 
     private readonly delegate* unmanaged<nint*, nint, nint, nint, nint, nint, nint, int> _productCreate =
         (delegate* unmanaged<nint*, nint, nint, nint, nint, nint, nint, int>)NativeLibrary.GetExport(handle, "dnnl_matmul_primitive_desc_create");

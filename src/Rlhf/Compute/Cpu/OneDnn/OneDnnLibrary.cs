@@ -5,7 +5,8 @@ using System.Runtime.Intrinsics.X86;
 namespace Rlhf.Compute.Cpu.OneDnn;
 
 /// <summary>
-/// oneDNN, found when the program runs and never required: its C API of versions 2.3 and later and 3, as far as a matrix product wants it. A library is taken only if it multiplies
+/// oneDNN, found when the program runs and never required: its C API of versions 2.3 and later and 3, as far as a matrix product wants it. A library is taken
+/// only if it multiplies
 /// rightly.
 /// </summary>
 /// <remarks>Sources: oneDNN Developer Guide, <c>dnnl.h</c> and <c>dnnl_types.h</c> of 2.6 and 3.6.</remarks>
@@ -45,7 +46,8 @@ public sealed unsafe class OneDnnLibrary
         Isa = ((delegate* unmanaged<int>)NativeLibrary.GetExport(handle, "dnnl_get_effective_cpu_isa"))();
         if (version->CpuRuntime is not (OpenMpRuntime or SequentialRuntime))
         {
-            throw new NotSupportedException($"{Path} brings threads of its own that cannot be told to stay out; a build with OpenMP, or without threads, is wanted");
+            throw new NotSupportedException(
+                $"{Path} brings threads of its own that cannot be told to stay out; a build with OpenMP, or without threads, is wanted");
         }
 
         // Found among the libraries that oneDNN itself loaded: whichever OpenMP it was built with.
@@ -131,7 +133,10 @@ public sealed unsafe class OneDnnLibrary
             }
         }
 
-        return (null, reasons.Count > 0 ? string.Join("; ", reasons) : wanted is { Length: > 0 } ? $"{Variable}={wanted} cannot be loaded" : "no libdnnl is installed");
+        return (null, reasons.Count > 0
+            ? string.Join("; ", reasons)
+            : wanted is { Length: > 0 } ? $"{Variable}={wanted} cannot be loaded"
+            : "no libdnnl is installed");
     }
 
     /// <summary>The file that was loaded under a name, where the system tells.</summary>

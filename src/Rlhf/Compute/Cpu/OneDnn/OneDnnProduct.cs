@@ -3,8 +3,10 @@ using System.Runtime.InteropServices;
 namespace Rlhf.Compute.Cpu.OneDnn;
 
 /// <summary>
-/// oneDNN's product of one shape, with memory objects for one worker: C [M, 64] in float32 = A [M, K] in bfloat16 times one panel [K, 64] in bfloat16, all dense. The panel stands in the
-/// library's format BA16a64b2a: for each two of K's rows, 64 pairs. As K is a multiple of 32 and there is one panel, any range of whole 32 rows of a longer panel has the same format.
+/// oneDNN's product of one shape, with memory objects for one worker: C [M, 64] in float32 = A [M, K] in bfloat16 times one panel [K, 64] in bfloat16, all
+/// dense. The panel stands in the
+/// library's format BA16a64b2a: for each two of K's rows, 64 pairs. As K is a multiple of 32 and there is one panel, any range of whole 32 rows of a longer
+/// panel has the same format.
 /// </summary>
 internal sealed unsafe class OneDnnProduct : IDisposable
 {
@@ -34,7 +36,9 @@ internal sealed unsafe class OneDnnProduct : IDisposable
         library.UseOneThread();
         _library = library;
         var api = library.Api;
-        var (a, b, c) = (api.DescribeMatrix(rows, depth, Bf16, RowMajor), api.DescribeMatrix(depth, Columns, Bf16, api.PanelTag), api.DescribeMatrix(rows, Columns, F32, RowMajor));
+        var (a, b, c) =
+            (api.DescribeMatrix(rows, depth, Bf16, RowMajor), api.DescribeMatrix(depth, Columns, Bf16, api.PanelTag), api.DescribeMatrix(rows, Columns, F32,
+                RowMajor));
         if (api.SizeOf(b) != (nuint)depth * Columns * sizeof(ushort))
         {
             throw new NotSupportedException($"version {library.Version} wants weights in another format than this program knows");

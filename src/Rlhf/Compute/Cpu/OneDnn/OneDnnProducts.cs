@@ -1,6 +1,7 @@
 namespace Rlhf.Compute.Cpu.OneDnn;
 
-/// <summary>One worker's products by shape. oneDNN makes code for a shape when it first sees one; the numbers of rows are few (<see cref="BFloat16Parts.Padded"/>).</summary>
+/// <summary>One worker's products by shape. oneDNN makes code for a shape when it first sees one; the numbers of rows are few
+/// (<see cref="BFloat16Parts.Padded"/>).</summary>
 internal sealed class OneDnnProducts(OneDnnLibrary library) : IDisposable
 {
     private readonly Dictionary<(int Rows, int Depth), OneDnnProduct> _made = [];

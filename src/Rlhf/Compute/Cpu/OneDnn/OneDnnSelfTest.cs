@@ -3,7 +3,8 @@ using Rlhf.Compute.Cpu.Simd;
 
 namespace Rlhf.Compute.Cpu.OneDnn;
 
-/// <summary>One small product of whole numbers, which must come out exactly: it would not if this version's formats had other numbers than those written here.</summary>
+/// <summary>One small product of whole numbers, which must come out exactly: it would not if this version's formats had other numbers than those written
+/// here.</summary>
 internal static unsafe class OneDnnSelfTest
 {
     private const int Rows = 16, Depth = 64;

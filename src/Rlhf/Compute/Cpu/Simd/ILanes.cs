@@ -22,7 +22,8 @@ internal unsafe interface ILanes<T>
 
     static abstract void Store(float* destination, T value);
 
-    /// <summary>The first <paramref name="count"/> numbers, fewer than there are lanes, and <paramref name="others"/> in the rest; nothing behind them is read.</summary>
+    /// <summary>The first <paramref name="count"/> numbers, fewer than there are lanes, and <paramref name="others"/> in the rest; nothing behind them is
+    /// read.</summary>
     static abstract T LoadFirst(float* source, long count, float others);
 
     /// <summary>Writes the first <paramref name="count"/> lanes, fewer than there are, and nothing behind them.</summary>

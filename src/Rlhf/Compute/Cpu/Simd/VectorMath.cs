@@ -8,7 +8,8 @@ internal static unsafe class VectorMath
     private const float Lowest = -87f;
 
     /// <summary>
-    /// e^x, relative error below 2e-7, exactly 1 at 0, exactly 0 below -87; x above 88 counts as 88; not a number stays so. Cody-Waite reduction to |r| &lt;= ln(2)/2, then
+    /// e^x, relative error below 2e-7, exactly 1 at 0, exactly 0 below -87; x above 88 counts as 88; not a number stays so. Cody-Waite reduction to |r| &lt;=
+    /// ln(2)/2, then
     /// the polynomial of Cephes' expf (Moshier 1989).
     /// </summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
@@ -75,7 +76,8 @@ internal static unsafe class VectorMath
         }
     }
 
-    /// <summary><see cref="LoadFirst"/> where the machine has no masks. Called, so that the memory on the stack does not keep the common path from being compiled into the kernels.</summary>
+    /// <summary><see cref="LoadFirst"/> where the machine has no masks. Called, so that the memory on the stack does not keep the common path from being
+    /// compiled into the kernels.</summary>
     [MethodImpl(MethodImplOptions.NoInlining)]
     public static T LoadTail<T>(float* source, long count, float others)
         where T : unmanaged, ILanes<T>

@@ -74,7 +74,8 @@ internal sealed unsafe class WorkerPool : IDisposable
         where TArguments : unmanaged => Run(work, &arguments, parts);
 
     /// <summary>
-    /// Calls <paramref name="work"/>(arguments, part, worker) for every part in [0, <paramref name="parts"/>) and returns when all are done. What a part throws is thrown here.
+    /// Calls <paramref name="work"/>(arguments, part, worker) for every part in [0, <paramref name="parts"/>) and returns when all are done. What a part throws
+    /// is thrown here.
     /// </summary>
     public void Run(delegate*<void*, int, int, void> work, void* arguments, int parts)
     {
