@@ -118,7 +118,8 @@ public static class WebDefaults
         try
         {
             await next(context);
-            if (context.Response is { HasStarted: false, ContentType: null, StatusCode: StatusCodes.Status404NotFound or StatusCodes.Status405MethodNotAllowed } response)
+            const int NotFound = StatusCodes.Status404NotFound, NotAllowed = StatusCodes.Status405MethodNotAllowed;
+            if (context.Response is { HasStarted: false, ContentType: null, StatusCode: NotFound or NotAllowed } response)
             {
                 await WebJson.WriteError(context, settings, response.StatusCode,
                     response.StatusCode == StatusCodes.Status404NotFound ? NothingHere : "This address does not take such requests.");

@@ -37,7 +37,7 @@ public static class DataFiles
             {
                 throw new InputException(Directory.Exists(Path.Combine(baseFolder, path))
                     ? $"{path}: no such file: this is a folder; name its files, as in '{Path.Combine(path, "*.jsonl")}'."
-                    : $"{path}: no such file, looked for below {Path.GetFullPath(baseFolder)}.{ForeignFile.HubAdvice(path, "dataset")}");
+                    : $"{path}: no such file{(Path.IsPathRooted(path) ? "" : $", looked for below {Path.GetFullPath(baseFolder)}")}.{ForeignFile.HubAdvice(path, "dataset")}");
             }
 
             files.AddRange(found);

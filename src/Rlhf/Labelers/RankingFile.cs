@@ -82,7 +82,8 @@ public static class RankingFile
             return new EncodedRanking(
                 id, (string)row["prompt_text"]!, answers, Tiers.Pairs(tiers), Tiers.Ties(tiers), 1, (string?)row["labeler"], Margins: null);
         }
-        catch (Exception exception) when (exception is JsonException or InvalidOperationException or NullReferenceException or FormatException or ArgumentException)
+        catch (Exception exception)
+            when (exception is JsonException or InvalidOperationException or NullReferenceException or FormatException or ArgumentException)
         {
             throw InputException.At(path, number, 1, $"not a row of collected answers: {FailureText.Of(exception)}");
         }

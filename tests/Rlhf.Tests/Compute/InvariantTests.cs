@@ -64,8 +64,10 @@ public sealed class InvariantTests
         private readonly IDevice _device;
         private readonly SequenceSpan[] _spans;
         private readonly List<FloatBuffer> _results = [];
-        private readonly FloatBuffer _x, _dy, _weights, _gain, _bias, _packed, _transposed, _qkv, _dOutput, _keyValues, _cosines, _sines, _table, _head, _headPacked, _one, _scales;
-        private readonly FloatBuffer _y, _dx, _dWeights, _dBias, _dGain, _mean, _reciprocal, _rms, _roots, _gelu, _dGelu, _swiGlu, _dSwiGlu, _rotated, _output, _logSumExp, _dQkv;
+        private readonly FloatBuffer _x, _dy, _weights, _gain, _bias, _packed, _transposed, _qkv, _dOutput, _keyValues,
+            _cosines, _sines, _table, _head, _headPacked, _one, _scales;
+        private readonly FloatBuffer _y, _dx, _dWeights, _dBias, _dGain, _mean, _reciprocal, _rms, _roots, _gelu, _dGelu,
+            _swiGlu, _dSwiGlu, _rotated, _output, _logSumExp, _dQkv;
         private readonly FloatBuffer _embedded, _dTable, _dropped, _logs, _entropies, _headSums, _dHidden, _dHead, _scores, _dScalar, _p, _m, _v, _noisy;
         private readonly IntBuffer _tokens, _positions;
         private double _norm;

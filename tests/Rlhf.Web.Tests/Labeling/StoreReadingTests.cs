@@ -129,7 +129,8 @@ public sealed class StoreReadingTests : IDisposable
         File.Delete(path + "-shm");
         File.SetUnixFileMode(path, UnixFileMode.UserRead | UnixFileMode.GroupRead | UnixFileMode.OtherRead);
         File.SetUnixFileMode(
-            _folder, UnixFileMode.UserRead | UnixFileMode.UserExecute | UnixFileMode.GroupRead | UnixFileMode.GroupExecute | UnixFileMode.OtherRead | UnixFileMode.OtherExecute);
+            _folder, UnixFileMode.UserRead | UnixFileMode.UserExecute | UnixFileMode.GroupRead | UnixFileMode.GroupExecute
+                | UnixFileMode.OtherRead | UnixFileMode.OtherExecute);
         var (code, output, error) = AsNobody("label", "export", "--store", path);
         Assert.Equal((0, 1), (code, output.Count(character => character == '\n')));
         Assert.Equal("", error);

@@ -41,7 +41,9 @@ internal static class SqlCommands
         {
             throw Damaged(connection, sql, exception);
         }
-        catch (Exception exception) when (exception is JsonException or InvalidOperationException or InvalidCastException or FormatException or OverflowException or ArgumentException or NullReferenceException)
+        catch (Exception exception)
+            when (exception is JsonException or InvalidOperationException or InvalidCastException or FormatException or OverflowException or ArgumentException
+                or NullReferenceException)
         {
             // What stands in a column is not what this program writes there.
             throw Damaged(connection, sql, exception);

@@ -34,7 +34,8 @@ internal static class RewardMetrics
     [
         .. new[]
         {
-            TrainingMetrics.Loss, TrainingMetrics.ValidationLoss, ValidationAccuracy, TrainingMetrics.LearningRate, TrainingMetrics.GradientNorm, TrainingMetrics.TokensPerSecond,
+            TrainingMetrics.Loss, TrainingMetrics.ValidationLoss, ValidationAccuracy,
+            TrainingMetrics.LearningRate, TrainingMetrics.GradientNorm, TrainingMetrics.TokensPerSecond,
         }.Select(static metric => metric.OfSecond()),
     ];
 }
