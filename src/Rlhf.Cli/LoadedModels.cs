@@ -29,25 +29,50 @@ internal sealed class LoadedModels : IDisposable
         ? throw new InputException($"{folder}: this is a reward model; a language model is needed here.")
         : Load(folder, HeadKind.Language).Decoder;
 
+    /// <summary>What PPO adds to the scores of a reward model, so that the demonstrations have 0 on average; 0 where nothing is added.</summary>
+    public static float ShiftOf(string folder)
+    {
+        using var file = HuggingFaceFolder.Load(folder);
+        return file.Score?.Shift ?? 0;
+    }
+
+    /// <summary>Refuses to add a shift that a folder does not have.</summary>
+    /// <exception cref="InputException">There is none.</exception>
+    public static void RequireShift(string folder)
+    {
+        if (ShiftOf(folder) == 0)
+        {
+            throw new InputException($"{folder}: --score-shift has no effect: its config.json has no score_shift. Leave the option out.");
+        }
+    }
+
     /// <summary>A reward model.</summary>
-    /// <exception cref="InputException">The folder has no scalar head.</exception>
-    public Decoder Reward(string folder)
+    /// <param name="folder">The reward model.</param>
+    /// <param name="shifted">Whether its shift is added to the scores.</param>
+    /// <exception cref="InputException">The folder has no scalar head, or no shift that could be added.</exception>
+    public Decoder Reward(string folder, bool shifted = false)
     {
         if (!IsReward(folder))
         {
             throw new InputException($"{folder}: this is a language model, not a reward model: it has no score.weight. Train one with 'rlhf reward', or name its model folder.");
         }
 
-        return Load(folder, HeadKind.Scalar).Decoder;
+        if (shifted)
+        {
+            RequireShift(folder);
+        }
+
+        return Load(folder, HeadKind.Scalar, shifted).Decoder;
     }
 
     /// <summary>A reward model that reads the token ids of <paramref name="tokenizer"/>.</summary>
     /// <param name="folder">The reward model.</param>
     /// <param name="tokenizer">The tokenizer of the model whose answers it judges.</param>
     /// <param name="policyFolder">Where that one stands, for messages.</param>
-    public Decoder Reward(string folder, Tokenizer tokenizer, string policyFolder)
+    /// <param name="shifted">Whether its shift is added to the scores.</param>
+    public Decoder Reward(string folder, Tokenizer tokenizer, string policyFolder, bool shifted = false)
     {
-        var decoder = Reward(folder);
+        var decoder = Reward(folder, shifted);
         RequireSameTokens(folder, tokenizer, policyFolder);
         return decoder;
     }
@@ -71,9 +96,9 @@ internal sealed class LoadedModels : IDisposable
         _device.Dispose();
     }
 
-    private LoadedModel Load(string folder, HeadKind kind)
+    private LoadedModel Load(string folder, HeadKind kind, bool shifted = false)
     {
-        var loaded = ModelFolder.Load(_device, folder, kind);
+        var loaded = ModelFolder.Load(_device, folder, kind, shifted: shifted);
         _decoders.Add(loaded.Decoder);
         return loaded;
     }

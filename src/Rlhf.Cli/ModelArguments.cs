@@ -94,6 +94,12 @@ internal static class ModelArguments
     /// <summary>Results as JSON.</summary>
     public static Option<bool> Json(string description) => new("--json") { Description = description };
 
+    /// <summary><c>--score-shift</c>.</summary>
+    public static Option<bool> ScoreShift() => new("--score-shift")
+    {
+        Description = "Adds the reward model's score_shift (config.json), as PPO does, so that the demonstrations have 0 on average. Without it scores are those that other programs give.",
+    };
+
     /// <summary>No progress.</summary>
     public static Option<bool> Quiet() => new("--quiet") { Description = "No progress on standard error." };
 

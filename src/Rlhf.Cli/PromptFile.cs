@@ -1,5 +1,4 @@
 using System.Globalization;
-using System.Text;
 using Rlhf.Data;
 using Rlhf.Tokenization;
 
@@ -74,11 +73,7 @@ internal static class PromptFile
         // The row reader wants a file: it looks at the beginning to tell what is in it.
         using var folder = new ScratchFolder();
         var path = folder["stdin"];
-        using (var copy = File.Create(path))
-        {
-            Console.OpenStandardInput().CopyTo(copy);
-        }
-
+        File.WriteAllBytes(path, WholeFile.StandardInputBytes(Limits.StandardInput));
         return ReadFile(new DataFile("stdin", path), !LooksLikeJson(path), source);
     }
 
@@ -125,8 +120,6 @@ internal static class PromptFile
         }
     }
 
-    private static ReadOnlySpan<byte> WithoutMark(byte[] bytes) => bytes.AsSpan().StartsWith(Encoding.UTF8.Preamble) ? bytes.AsSpan(3) : bytes;
-
     private static IEnumerable<string> Lines(StringReader text)
     {
         while (text.ReadLine() is { } line)
@@ -137,19 +130,8 @@ internal static class PromptFile
 
     private static string[] Lines(DataFile file)
     {
-        try
-        {
-            using var text = new StringReader(new UTF8Encoding(false, throwOnInvalidBytes: true).GetString(WithoutMark(WholeFile.Bytes(file.FullPath, Limits.RunFile))));
-            return [.. Lines(text)];
-        }
-        catch (DecoderFallbackException e)
-        {
-            throw new InputException($"{file.Name}: expected UTF-8 text, found a byte that is none: save the file as UTF-8.", e);
-        }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
-        {
-            throw new InputException($"{file.Name}: cannot be read: {FailureText.Of(e, file.FullPath)}.", e);
-        }
+        using var text = new StringReader(WholeFile.Text(file.FullPath, Limits.RunFile, file.Name));
+        return [.. Lines(text)];
     }
 
     private static InputException NothingToContinue(PromptRecord prompt) =>

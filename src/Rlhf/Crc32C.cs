@@ -34,9 +34,10 @@ internal static class Crc32C
     }
 
     /// <summary>The checksum of a file.</summary>
+    /// <exception cref="InputException">It is a pipe or device, or cannot be read.</exception>
     public static uint OfFile(string path)
     {
-        using var stream = new FileStream(path, FileMode.Open, FileAccess.Read, FileShare.Read, bufferSize: 0);
+        using var stream = WholeFile.OpenEvenEmpty(path);
         var buffer = new byte[1 << 20];
         var crc = 0u;
         int read;

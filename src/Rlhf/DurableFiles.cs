@@ -119,7 +119,7 @@ public static partial class DurableFiles
     {
         try
         {
-            using var stream = new FileStream(path, FileMode.Open, FileAccess.Read, FileShare.Read, bufferSize: 0);
+            using var stream = WholeFile.OpenEvenEmpty(path);
             return Convert.ToHexStringLower(SHA256.HashData(stream));
         }
         catch (Exception exception) when (FileFailure.Is(exception))

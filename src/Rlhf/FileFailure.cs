@@ -32,7 +32,7 @@ internal static class FileFailure
     public static RunFailedException Unwritable(string path, Exception exception) => new($"{path} cannot be written: {ReasonOf(exception)}", exception);
 
     /// <summary>What the user gave cannot be read.</summary>
-    public static InputException Unreadable(string path, Exception exception) => new($"{path} cannot be read: {ReasonOf(exception)}", exception);
+    public static InputException Unreadable(string path, Exception exception) => new($"{path} cannot be read: {FailureText.Of(exception, path)}.", exception);
 
     /// <summary>Why, and what to do.</summary>
     public static string ReasonOf(Exception exception) => exception switch

@@ -90,6 +90,9 @@ internal static class Limits
     /// <summary>Levels of a recipe.</summary>
     public const int RecipeDepth = 16;
 
+    /// <summary>Bytes of a text or of prompts on standard input.</summary>
+    public const long StandardInput = 64L << 20;
+
     /// <summary>Characters of a line of a prompt file.</summary>
     public const int PromptLine = 1 << 20;
 

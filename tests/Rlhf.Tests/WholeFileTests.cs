@@ -2,6 +2,7 @@ using System.Diagnostics;
 using System.Text.Json.Nodes;
 using Rlhf.Data;
 using Rlhf.Model.Checkpoints;
+using Rlhf.Reporting;
 using Rlhf.Runs;
 using Rlhf.Tokenization;
 
@@ -42,6 +43,71 @@ public class WholeFileTests
         Finish(() => Assert.Throws<InputException>(() => HuggingFaceFolder.Load(folder.Path).Dispose()));
         Finish(() => Assert.Throws<InputException>(() => DurableFiles.ContentHash(folder.Path)));
     }, ReferenceFiles.DataPathOf("..", "reference", "llama-tiny"));
+
+    [Theory]
+    [InlineData("/dev/zero", "pipe or device")]
+    [InlineData("pipe", "pipe or device")]
+    [InlineData("folder", "it is a folder")]
+    public void What_a_run_hashes_and_reads_is_refused_where_it_is_no_file(string target, string reason) => Unix(folder =>
+    {
+        var path = Path.Combine(folder.Path, MetricsFile.Name);
+        Put(folder, MetricsFile.Name, target);
+        Action[] readers =
+        [
+            () => DurableFiles.FileHash(path),
+            () => Crc32C.OfFile(path),
+            () => WholeFile.Bytes(path, 1000),
+            () => WholeFile.Text(path, 1000),
+            () => Assert.Empty(WholeFile.Lines(path, 1000)),
+            () => WholeFile.OpenEvenEmpty(path).Dispose(),
+            () => MetricsFile.ReadWhileWritten(path),
+            () => CheckedJson.Read<object>(path, System.Text.Json.JsonSerializerOptions.Default),
+        ];
+        foreach (var read in readers)
+        {
+            Finish(() =>
+            {
+                var message = Assert.Throws<InputException>(read).Message;
+                Assert.StartsWith(path, message, StringComparison.Ordinal);
+                Assert.Contains(reason, message, StringComparison.Ordinal);
+            });
+        }
+    });
+
+    [Fact]
+    public void An_empty_file_has_the_checksum_of_nothing()
+    {
+        using var folder = new TestFolder();
+        var path = folder.Write("samples.jsonl", "");
+        Assert.Equal("e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855", DurableFiles.FileHash(path));
+        Assert.Equal(0u, Crc32C.OfFile(path));
+        Assert.Empty(WholeFile.Bytes(path, 10));
+        Assert.Contains("empty", Assert.Throws<InputException>(() => WholeFile.Open(path)).Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void A_byte_that_is_not_UTF8_is_named_with_its_place()
+    {
+        using var folder = new TestFolder();
+        var path = folder.Write("text.md", [0xEF, 0xBB, 0xBF, .. "gut, gr"u8, 0xFC, .. "n\nlast"u8]);
+        const string Where = "expected UTF-8, found the byte 0xFC, which is byte 10 of the text";
+        Assert.Contains(Where, Assert.Throws<InputException>(() => WholeFile.Text(path, 100)).Message, StringComparison.Ordinal);
+        Assert.Contains(Where, Assert.Throws<InputException>(() => WholeFile.NamedText(path, 100)).Message, StringComparison.Ordinal);
+        Assert.Contains(Where, Assert.Throws<InputException>(() => WholeFile.Lines(path, 100).ToList()).Message, StringComparison.Ordinal);
+        Assert.Contains(Where, Assert.Throws<InputException>(() => RecipeReader.Read(path)).Message, StringComparison.Ordinal);
+        // Of a later line the place is that in the file.
+        var rows = folder.Write("rows.jsonl", [.. "one\ntw"u8, 0xFF, .. "\n"u8]);
+        Assert.Contains("0xFF, which is byte 6 of", Assert.Throws<InputException>(() => WholeFile.Lines(rows, 100).ToList()).Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void A_last_line_that_was_torn_within_a_character_does_not_hide_those_before_it()
+    {
+        using var folder = new TestFolder();
+        var path = folder.Write("rows.jsonl", [.. "one\ntw"u8, 0xC3]);
+        Assert.Equal("one", WholeFile.Lines(path, 100).First());
+        Assert.Equal(2, WholeFile.Lines(path, 100).Count());
+    }
 
     [Fact]
     public void A_file_longer_than_its_limit_is_refused_without_being_read()
@@ -162,6 +228,12 @@ public class WholeFileTests
     {
         var path = Path.Combine(folder.Path, name);
         File.Delete(path);
+        if (target == "folder")
+        {
+            Directory.CreateDirectory(path);
+            return;
+        }
+
         if (target != "pipe")
         {
             File.CreateSymbolicLink(path, target);

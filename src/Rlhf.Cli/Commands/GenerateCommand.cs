@@ -28,6 +28,7 @@ internal static class GenerateCommand
     private static readonly Option<int> Samples = ModelArguments.SampleCount("--samples", "Answers to each prompt.");
     private static readonly Option<int> BestOf = ModelArguments.SampleCount("--best-of", "Samples this many answers for each one and keeps the one that the reward model scores highest.");
     private static readonly Option<string?> RewardModel = ModelArguments.Folder("--reward-model", "A reward model folder: every answer gets its score.");
+    private static readonly Option<bool> Shift = ModelArguments.ScoreShift();
     private static readonly Option<string[]> Fields = ModelArguments.Fields();
     private static readonly Option<string[]> Ignore = ModelArguments.Ignore();
     private static readonly Option<bool> Json = ModelArguments.Json("One JSON object a line: prompt, response, tokens, logprobs, finished, score, seed.");
@@ -53,7 +54,7 @@ internal static class GenerateCommand
         var command = new Command("generate", "Answers prompts with a model.") { Model, PromptText, Prompts, MaxTokens };
         sampling.AddTo(command);
         format.AddTo(command);
-        foreach (var option in (Option[])[Samples, BestOf, RewardModel, Fields, Ignore, Json, Quiet])
+        foreach (var option in (Option[])[Samples, BestOf, RewardModel, Shift, Fields, Ignore, Json, Quiet])
         {
             command.Add(option);
         }
@@ -68,6 +69,11 @@ internal static class GenerateCommand
             if (result.GetResult(BestOf) is { Implicit: false } && result.GetValue(RewardModel) is null)
             {
                 result.AddError("--best-of needs --reward-model DIR, which says what is best.");
+            }
+
+            if (result.GetValue(Shift) && result.GetValue(RewardModel) is null)
+            {
+                result.AddError("--score-shift needs --reward-model DIR, whose scores it shifts.");
             }
         });
         return command
@@ -89,7 +95,7 @@ internal static class GenerateCommand
         var tokenizer = Tokenizer.Load(folder);
         using var models = new LoadedModels();
         var policy = models.Language(folder);
-        var reward = parsed.GetValue(RewardModel) is { } rewardFolder ? models.Reward(rewardFolder, tokenizer, folder) : null;
+        var reward = parsed.GetValue(RewardModel) is { } rewardFolder ? models.Reward(rewardFolder, tokenizer, folder, parsed.GetValue(Shift)) : null;
         var form = format.Of(parsed, tokenizer, folder);
         var records = parsed.GetValue(PromptText) is { } text
             ? [new PromptRecord("prompt", Prompt.FromText(text), new RowPosition("--prompt", 1, 1))]

@@ -21,6 +21,7 @@ internal static class ScoreCommand
     };
 
     private static readonly Option<bool> NoEos = new("--no-eos") { Description = "Does not put the end-of-sequence token after the answer of a row of text." };
+    private static readonly Option<bool> Shift = ModelArguments.ScoreShift();
     private static readonly Option<string[]> Fields = ModelArguments.Fields();
     private static readonly Option<string[]> Ignore = ModelArguments.Ignore();
     private static readonly Option<bool> Json = ModelArguments.Json("One JSON object a row, in their order: logprobs and entropies of the tokens from prompt_length on, or reward.");
@@ -44,7 +45,7 @@ internal static class ScoreCommand
         var format = new FormatArguments();
         var command = new Command("score", "Scores given answers: log-probabilities by a language model, rewards by a reward model.")
         {
-            Model, Data, Fields, Ignore, NoEos, Json, Quiet,
+            Model, Data, Fields, Ignore, NoEos, Shift, Json, Quiet,
         };
         format.AddTo(command);
         return command.WithExamples(
@@ -61,11 +62,17 @@ internal static class ScoreCommand
         var source = ModelArguments.SourceOf(parsed.GetValue(Fields)!, parsed.GetValue(Ignore)!);
         var isReward = LoadedModels.IsReward(folder);
         using var models = new LoadedModels();
-        var decoder = isReward ? models.Reward(folder) : models.Language(folder);
+        var shifted = parsed.GetValue(Shift);
+        if (shifted && !isReward)
+        {
+            throw new InputException($"{folder}: --score-shift has no effect: this is a language model. Leave the option out.");
+        }
+
+        var decoder = isReward ? models.Reward(folder, shifted) : models.Language(folder);
         var rows = ReadRows(parsed, format, folder, decoder.Config, isReward, source);
         using var scorer = new Scorer(decoder, ModelArguments.RowBudget);
         using var progress = ModelArguments.Progress(parsed, parsed.GetValue(Quiet) || rows.Count == 1).Start("score", rows.Count, "rows");
-        var table = new ScoreTable(isReward);
+        var table = new ScoreTable(isReward, isReward && !shifted ? LoadedModels.ShiftOf(folder) : 0);
         foreach (var group in rows.Chunk(Group))
         {
             cancellation.ThrowIfCancellationRequested();
@@ -136,7 +143,9 @@ internal static class ScoreCommand
     }
 
     /// <summary>The rows for a person: sums and means instead of every token, and what they come to.</summary>
-    private sealed class ScoreTable(bool isReward)
+    /// <param name="isReward">Whether a reward model scored them.</param>
+    /// <param name="leftOut">Its shift, where that is not in the scores.</param>
+    private sealed class ScoreTable(bool isReward, float leftOut)
     {
         private readonly TextTable _table = isReward ? new("row", "tokens", "reward") : new("row", "tokens", "log p", "log p per token", "entropy per token");
         private long _rows;
@@ -166,7 +175,7 @@ internal static class ScoreCommand
             _table.Write(output);
             output.WriteLine();
             output.WriteLine(isReward
-                ? FormattableString.Invariant($"{_rows} rows, mean reward {_sum / _rows:0.000}")
+                ? FormattableString.Invariant($"{_rows} rows, mean reward {_sum / _rows:0.000}{(leftOut == 0 ? "" : $" (without the model's score_shift of {leftOut:0.000}, which PPO adds; --score-shift adds it)")}")
                 : FormattableString.Invariant($"{_rows} rows, {_tokens} tokens, mean log p per token {_sum / _tokens:0.0000} (perplexity {Math.Exp(-_sum / _tokens):0.00}), mean entropy {_entropy / _tokens:0.0000}"));
         }
 

@@ -12,6 +12,7 @@ internal static class ServeCommand
 
     private static readonly Option<string[]> Models = Folders("--model", "A language model's folder; NAME= in front gives the name by which requests call it. May be repeated.");
     private static readonly Option<string[]> Rewards = Folders("--reward", "A reward model's folder, for /v1/score. May be repeated.");
+    private static readonly Option<bool> Shift = ModelArguments.ScoreShift();
     private static readonly Option<string> Host = new("--host") { Description = "The address to listen on. Any other than this machine's own needs an API key.", HelpName = "ADDRESS", DefaultValueFactory = _ => "127.0.0.1" };
     private static readonly Option<int> Port = ModelArguments.Port(8000);
     private static readonly Option<int> Parallel = ModelArguments.Number("--parallel", 8, 1, "Answers that one model writes at once.");
@@ -19,7 +20,7 @@ internal static class ServeCommand
     private static readonly Option<int?> Context = ModelArguments.OptionalNumber("--context", 2, "Tokens of prompt and answer together at most, less than the model could, to save memory.");
     private static readonly Option<string?> KeyFile = new("--api-key-file") { Description = $"A file with the key that requests must show. Default: the variable {KeyVariable}.", HelpName = "FILE" };
 
-    public static Command Create() => new Command("serve", "Serves models: a chat page and an API as OpenAI's.") { Models, Rewards, Host, Port, Parallel, Queue, Context, KeyFile }
+    public static Command Create() => new Command("serve", "Serves models: a chat page and an API as OpenAI's.") { Models, Rewards, Shift, Host, Port, Parallel, Queue, Context, KeyFile }
         .WithExamples(
             "rlhf serve --model runs/polite/stages/03-ppo/model",
             "rlhf serve --model sft=runs/polite/stages/01-sft/model --model ppo=runs/polite/stages/03-ppo/model --reward rm=runs/polite/stages/02-reward/model",
@@ -33,6 +34,11 @@ internal static class ServeCommand
         if (languages.Length + rewards.Length == 0)
         {
             throw new InputException("Nothing to serve: give --model DIR, or --reward DIR.");
+        }
+
+        if (parsed.GetValue(Shift) && rewards.Length == 0)
+        {
+            throw new InputException("--score-shift needs --reward DIR, whose scores it shifts.");
         }
 
         NamedModel.RequireDifferentNames(languages.Concat(rewards));
@@ -67,7 +73,12 @@ internal static class ServeCommand
 
             foreach (var (name, folder) in rewards)
             {
-                loaded.Add(new ServedRewardModel(name, folder, parsed.GetValue(Queue)));
+                if (parsed.GetValue(Shift))
+                {
+                    LoadedModels.RequireShift(folder);
+                }
+
+                loaded.Add(new ServedRewardModel(name, folder, parsed.GetValue(Queue), parsed.GetValue(Shift)));
             }
 
             return new ServedModels(loaded);
@@ -81,17 +92,7 @@ internal static class ServeCommand
 
     private static string? KeyOf(string? file)
     {
-        string? key;
-        try
-        {
-            key = file is null ? Environment.GetEnvironmentVariable(KeyVariable) : WholeFile.NamedText(file, Limits.HandWrittenFile);
-        }
-        catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
-        {
-            throw new InputException($"--api-key-file {file}: {exception.Message}", exception);
-        }
-
-        key = key?.Trim();
+        var key = (file is null ? Environment.GetEnvironmentVariable(KeyVariable) : WholeFile.NamedText(file, Limits.HandWrittenFile))?.Trim();
         if (file is null && string.IsNullOrEmpty(key))
         {
             return null;

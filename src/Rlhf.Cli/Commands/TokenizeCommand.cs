@@ -29,7 +29,7 @@ internal static class TokenizeCommand
                 }
                 else
                 {
-                    Encode(parsed.Output(), tokenizer, parsed.GetValue(text) ?? Console.In.ReadToEnd(), parsed.GetValue(special), parsed.GetValue(json));
+                    Encode(parsed.Output(), tokenizer, parsed.GetValue(text) ?? WholeFile.StandardInputText(Limits.StandardInput), parsed.GetValue(special), parsed.GetValue(json));
                 }
             });
     }

@@ -18,14 +18,14 @@ public abstract class ServedModel : IDisposable
 
     /// <summary>Loads the model.</summary>
     /// <exception cref="InputException">The folder is not a sound model of this kind, or has no tokenizer.</exception>
-    protected ServedModel(string name, string folder, HeadKind kind, int? context = null)
+    protected ServedModel(string name, string folder, HeadKind kind, int? context = null, bool shifted = false)
     {
         Name = name;
         try
         {
             Tokenizer = Tokenizer.Load(folder);
             var format = FormatFile.For(folder, Tokenizer);
-            Decoder = ModelFolder.Load(_device, folder, kind).Decoder;
+            Decoder = ModelFolder.Load(_device, folder, kind, shifted: shifted).Decoder;
             Context = Math.Min(context ?? int.MaxValue, Decoder.Config.ContextLength);
             Encoder = new SequenceEncoder(Tokenizer, format, new EncodingOptions(), new Ledger(name)) { MostTokens = Context };
             Fingerprint = "fp_" + DurableFiles.ContentHash(folder)[..12];
@@ -164,8 +164,9 @@ public sealed class ServedRewardModel : ServedModel
     /// <param name="name">How requests call it.</param>
     /// <param name="folder">A Hugging Face folder with a scalar head.</param>
     /// <param name="queue">Requests that may wait.</param>
-    public ServedRewardModel(string name, string folder, int queue)
-        : base(name, WithScore(folder), HeadKind.Scalar)
+    /// <param name="shifted">Whether the folder's <c>score_shift</c> is added to the scores, as PPO does.</param>
+    public ServedRewardModel(string name, string folder, int queue, bool shifted = false)
+        : base(name, WithScore(folder), HeadKind.Scalar, shifted: shifted)
     {
         _queue = queue;
         _scorer = new Scorer(Decoder, RowBudget);

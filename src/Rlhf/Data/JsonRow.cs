@@ -90,12 +90,7 @@ public sealed class JsonRow
             return;
         }
 
-        var valid = 0;
-        while (Rune.DecodeFromUtf8(_bytes.AsSpan(valid), out _, out var length) == System.Buffers.OperationStatus.Done)
-        {
-            valid += length;
-        }
-
+        var valid = WholeFile.FirstNotUtf8(_bytes);
         throw Error(valid, string.Create(CultureInfo.InvariantCulture,
             $"expected UTF-8, found the byte 0x{_bytes[valid]:X2}, which is byte {_byteOffset + valid} of the text, counted from 0"));
     }

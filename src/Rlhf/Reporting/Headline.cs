@@ -136,12 +136,18 @@ public static class Headline
 
     private static IEnumerable<string> OfLanguageModel(StageSummary stage)
     {
-        var name = stage.Kind == StageKinds.Sft ? "SFT" : "Pretraining";
+        var name = stage.Kind switch
+        {
+            StageKinds.Sft => "SFT",
+            StageKinds.Pretrain => "Pretraining",
+            _ => throw new ArgumentOutOfRangeException(nameof(stage), stage.Kind, "A stage of this kind trains no language model."),
+        };
         if (stage.Figures.GetValueOrDefault(FigureNames.ValidationLoss) is { } loss)
         {
-            yield return stage.Figures.GetValueOrDefault(FigureNames.ValidationLossBefore) is { } before
-                ? $"{name} {(loss.Value <= before.Value ? "lowered" : "raised")} the held-out loss from {NumberText.InSentence(before.Value)} to {NumberText.InSentence(loss.Value)} nats per token."
-                : $"{name} ended at a held-out loss of {NumberText.InSentence(loss.Value)} nats per token.";
+            var now = NumberText.InSentence(loss.Value);
+            yield return stage.Figures.GetValueOrDefault(FigureNames.ValidationLossBefore) is not { } before ? $"{name} ended at a held-out loss of {now} nats per token."
+                : NumberText.InSentence(before.Value) is var then && then == now ? $"{name} did not move the held-out loss of {now} nats per token."
+                : $"{name} {(loss.Value < before.Value ? "lowered" : "raised")} the held-out loss from {then} to {now} nats per token.";
         }
 
         foreach (var alarm in stage.Alarms)

@@ -54,7 +54,7 @@ public static class MetricsFile
     {
         try
         {
-            using var file = new FileStream(path, FileMode.Open, FileAccess.Read, FileShare.ReadWrite | FileShare.Delete, bufferSize: 0);
+            using var file = WholeFile.OpenEvenEmpty(path, FileShare.ReadWrite | FileShare.Delete);
             var bytes = file.Length <= Limits.RunFile ? new byte[file.Length] : throw new InputException($"{path} is larger than any file of its kind.");
             return bytes.AsMemory(0, file.ReadAtLeast(bytes, bytes.Length, throwOnEndOfStream: false));
         }

@@ -143,6 +143,7 @@ public sealed class MetricsWriter : IDisposable
             return;
         }
 
+        WholeFile.RefuseSpecial(path);
         using var stream = new FileStream(path, FileMode.Open, FileAccess.ReadWrite, FileShare.Read);
         var end = stream.Length;
         while (end > 0)

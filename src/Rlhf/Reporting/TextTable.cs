@@ -59,9 +59,10 @@ public sealed class TextTable
     private void WritePlain(TextWriter output)
     {
         var widths = headers.Select((header, i) => rows.Select(row => Width(row[i])).Append(Width(header)).Max()).ToArray();
+        bool[] numeric = [.. headers.Select((_, i) => IsNumeric(i))];
         foreach (var row in rows.Prepend(headers))
         {
-            var cells = row.Select((cell, i) => IsNumeric(i) ? new string(' ', widths[i] - Width(cell)) + cell : cell + new string(' ', widths[i] - Width(cell)));
+            var cells = row.Select((cell, i) => numeric[i] ? new string(' ', widths[i] - Width(cell)) + cell : cell + new string(' ', widths[i] - Width(cell)));
             output.WriteLine(string.Join("  ", cells).TrimEnd());
         }
     }

@@ -212,7 +212,7 @@ public sealed class RunFolder : IDisposable
         }
         catch (IOException exception) when (FileFailure.IsLock(exception))
         {
-            throw new InputException($"{path}: another process is running in this folder; wait for it or choose another --out ({exception.Message})", exception);
+            throw new InputException($"{path}: another process is running in this folder; wait for it or choose another --out", exception);
         }
     }
 

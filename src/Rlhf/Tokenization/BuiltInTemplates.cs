@@ -42,4 +42,29 @@ internal static class BuiltInTemplates
             {{- '\n\nAssistant:' }}
         {%- endif %}
         """;
+
+    /// <summary>A custom format.</summary>
+    /// <param name="prompt">The expression of its prompt, over the variable prompt.</param>
+    /// <param name="response">The expression of its response, over the variable answer.</param>
+    public static string Custom(string prompt, string response) => $$$"""
+        {%- set asked = messages[:-1] if messages[-1].role == 'assistant' and not add_generation_prompt else messages %}
+        {%- set marks = {'user': '\n\nHuman: ', 'assistant': '\n\nAssistant: ', 'system': '\n\nSystem: '} %}
+        {%- set ns = namespace(text='') %}
+        {%- for message in asked %}
+            {%- if message.role not in marks %}
+                {{- raise_exception('the form that this model was trained in has no place for a message of role "' + message.role + '"') }}
+            {%- endif %}
+            {%- set ns.text = ns.text + marks[message.role] + message.content %}
+        {%- endfor %}
+        {%- if asked | length == 1 and asked[0].role == 'user' %}
+            {%- set prompt = asked[0].content %}
+        {%- else %}
+            {%- set prompt = ns.text + '\n\nAssistant:' %}
+        {%- endif %}
+        {{- {{{prompt}}} }}
+        {%- if asked | length < messages | length %}
+            {%- set answer = messages[-1].content %}
+            {{- {{{response}}} }}
+        {%- endif %}
+        """;
 }

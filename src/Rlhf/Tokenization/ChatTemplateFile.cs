@@ -9,6 +9,9 @@ internal static class ChatTemplateFile
     /// <summary>The file that holds a template alone.</summary>
     public const string JinjaFile = "chat_template.jinja";
 
+    /// <summary>Another one, of processors; not read here.</summary>
+    public const string JsonFile = "chat_template.json";
+
     /// <summary>Reads chat_template.jinja, else <c>chat_template</c> of tokenizer_config.json (of several the one called default); null for none.</summary>
     public static ChatTemplate? Read(TokenizerFiles files, SpecialTokens special)
     {

@@ -1,5 +1,4 @@
 using System.Text;
-using System.Text.Encodings.Web;
 using System.Text.Json;
 using System.Text.Json.Nodes;
 
@@ -22,8 +21,6 @@ public sealed record PaddingToken(int Id, string Text)
 
     private static readonly string[] SpareNames = ["reserved", "unused", "placeholder", "extra_id"];
     private static readonly string[] EndNames = ["end", "</s>", "eos", "eot", "eom", "eod"];
-
-    private static readonly JsonSerializerOptions Readable = new() { WriteIndented = true, Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping, NewLine = "\n" };
 
     /// <summary>
     /// The tokenizer's own padding token, else a special token made for padding, one that is spare, the unknown token, any other that no text has, or a byte that UTF-8 never has;
@@ -59,9 +56,9 @@ public sealed record PaddingToken(int Id, string Text)
     public IReadOnlyDictionary<string, byte[]> NameIn(IReadOnlyDictionary<string, byte[]> files)
     {
         var result = new Dictionary<string, byte[]>(files, StringComparer.Ordinal);
-        Change(result, TokenizerFiles.Config, whenAbsent: new JsonObject(), NameIt);
-        Change(result, SpecialTokensMap, whenAbsent: null, NameIt);
-        Change(result, TokenizerFiles.TokenizerJson, whenAbsent: null, json =>
+        TokenizerSettings.Change(result, TokenizerFiles.Config, whenAbsent: new JsonObject(), NameIt);
+        TokenizerSettings.Change(result, SpecialTokensMap, whenAbsent: null, NameIt);
+        TokenizerSettings.Change(result, TokenizerFiles.TokenizerJson, whenAbsent: null, json =>
         {
             if (json["padding"] is JsonObject padding)
             {
@@ -69,7 +66,7 @@ public sealed record PaddingToken(int Id, string Text)
             }
         });
         var names = result.ContainsKey(TokenizerFiles.TokenizerJson) ? TokenizerFiles.TokenizerJson : TokenizerFiles.Config;
-        Change(result, names, whenAbsent: null, AddIt);
+        TokenizerSettings.Change(result, names, whenAbsent: null, AddIt);
         return result;
     }
 
@@ -120,36 +117,6 @@ public sealed record PaddingToken(int Id, string Text)
         }
 
         json[ById]!.AsObject().TryAdd(Id.ToString(System.Globalization.CultureInfo.InvariantCulture), entry);
-    }
-
-    private static void Change(Dictionary<string, byte[]> files, string name, JsonObject? whenAbsent, Action<JsonObject> change)
-    {
-        var before = files.TryGetValue(name, out var bytes) ? Parse(name, bytes) : whenAbsent;
-        if (before is null)
-        {
-            return;
-        }
-
-        var after = before.DeepClone().AsObject();
-        change(after);
-        if (!JsonNode.DeepEquals(before, after))
-        {
-            files[name] = JsonSerializer.SerializeToUtf8Bytes(after, Readable);
-        }
-    }
-
-    private static JsonObject Parse(string name, byte[] bytes)
-    {
-        try
-        {
-            var text = bytes.AsSpan().StartsWith(Encoding.UTF8.Preamble) ? bytes.AsSpan(Encoding.UTF8.Preamble.Length) : bytes;
-            return JsonNode.Parse(text, documentOptions: new JsonDocumentOptions { AllowDuplicateProperties = false }) as JsonObject
-                ?? throw new InputException($"{name}: a JSON object is needed.");
-        }
-        catch (JsonException exception)
-        {
-            throw new InputException($"{name}: {exception.Message}", exception);
-        }
     }
 
     private static bool NameHas(AddedToken token, params ReadOnlySpan<string> parts)

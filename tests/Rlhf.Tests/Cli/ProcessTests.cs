@@ -27,6 +27,21 @@ public sealed class ProcessTests : IDisposable
     }
 
     [UnixTheory]
+    [InlineData("tokenize --model model < /dev/zero", "standard input: it is longer than")]
+    [InlineData("generate --model model --prompts - < /dev/zero", "standard input: it is longer than")]
+    [InlineData("tokenize --model model < latin1.txt", "standard input: expected UTF-8, found the byte 0xFC, which is byte 2 of the text")]
+    [InlineData("label --store s.db --instructions latin1.txt", "--instructions: latin1.txt: expected UTF-8, found the byte 0xFC, which is byte 2 of the text")]
+    public void What_is_given_without_end_or_is_not_UTF8_is_refused(string arguments, string expected)
+    {
+        using var models = new TinyModels();
+        var model = models.Language("model");
+        _folder.Write("latin1.txt", [.. "gr"u8, 0xFC, .. "n"u8]);
+        var (code, _, error) = Shell($"{ShellCommand} {arguments.Replace("--model model", $"--model '{model}'", StringComparison.Ordinal)}", _folder.Path);
+        Assert.Equal(ExitCode.BadInput, code);
+        Assert.Contains(expected, error, StringComparison.Ordinal);
+    }
+
+    [UnixTheory]
     [InlineData("HUP")]
     [InlineData("TERM")]
     public void A_run_writes_a_checkpoint_at_the_first_signal_and_says_how_to_go_on(string signal)

@@ -45,6 +45,35 @@ public sealed class ScoreCommandTests : IDisposable
         }
     }
 
+    [Fact]
+    public void The_shift_of_a_reward_model_is_added_where_it_is_asked_for_and_told_where_it_is_not()
+    {
+        var (reward, rows) = (_models.Reward("reward", shift: -1.5f), _models.Write("rows.jsonl", """{"prompt": "Name a fruit.", "response": "A pear."}"""));
+        var plain = JsonLines("score", "--model", reward, "--data", rows, "--json")[0].GetProperty("reward").GetSingle();
+        var shifted = JsonLines("score", "--model", reward, "--data", rows, "--json", "--score-shift")[0].GetProperty("reward").GetSingle();
+        Assert.Equal(plain - 1.5f, shifted, 1e-5);
+        Assert.Contains("without the model's score_shift of -1.500", Run("score", "--model", reward, "--data", rows).Output, StringComparison.Ordinal);
+        Assert.DoesNotContain("score_shift", Run("score", "--model", reward, "--data", rows, "--score-shift").Output, StringComparison.Ordinal);
+
+        string[] answer = ["generate", "--model", _models.Language("model"), "--prompt", "Name a fruit.", "--max-tokens", "4", "--seed", "1", "--json", "--reward-model", reward];
+        Assert.Equal(JsonLines(answer)[0].GetProperty("score").GetSingle() - 1.5f, JsonLines([.. answer, "--score-shift"])[0].GetProperty("score").GetSingle(), 1e-5);
+    }
+
+    [Fact]
+    public void A_shift_that_is_not_there_cannot_be_added()
+    {
+        var rows = _models.Write("rows.jsonl", """{"prompt": "Name a fruit.", "response": "A pear."}""");
+        foreach (var folder in (string[])[_models.Reward("reward"), _models.Language("model")])
+        {
+            var (code, _, error) = Run("score", "--model", folder, "--data", rows, "--score-shift");
+            Assert.Equal(ExitCode.BadInput, code);
+            Assert.Contains("--score-shift has no effect", error, StringComparison.Ordinal);
+        }
+
+        Assert.Contains("--score-shift needs", Run("serve", "--model", _models.Language("other"), "--score-shift").Error, StringComparison.Ordinal);
+        Assert.Contains("--score-shift has no effect", Run("serve", "--reward", _models.Reward("second"), "--score-shift").Error, StringComparison.Ordinal);
+    }
+
     [Theory]
     [InlineData("gpt2-tiny")]
     [InlineData("llama-tiny")]

@@ -52,11 +52,11 @@ internal sealed class TinyModels : IDisposable
     public string Language(string name, ulong seed = 1, bool withTokenizer = true) => Save(name, seed, null, withTokenizer);
 
     /// <summary>A reward model whose scores vary from answer to answer.</summary>
-    public string Reward(string name, ulong seed = 1)
+    public string Reward(string name, ulong seed = 1, float shift = 0)
     {
         var weight = new float[Width];
         Philox.Normal(weight, seed, 1000, 1);
-        return Save(name, seed, new ScoreHead(weight, 0.25f), withTokenizer: true);
+        return Save(name, seed, new ScoreHead(weight, 0.25f, shift), withTokenizer: true);
     }
 
     /// <summary>A reference model with the scalar head of its reward fixture, which has no tokenizer.</summary>

@@ -27,6 +27,9 @@ public sealed class IntegrityTests : IDisposable
         stream.SetLength(stream.Length / 2);
     }
 
+    // A read without end would hang the tests.
+    private static Task<string> WithinAMinute(Func<string> work) => Task.Run(work).WaitAsync(TimeSpan.FromMinutes(1));
+
     [Fact]
     public void A_flipped_bit_in_any_file_of_complete_stages_is_named_before_a_later_stage_begins()
     {
@@ -53,6 +56,65 @@ public sealed class IntegrityTests : IDisposable
 
         run.RunUpTo(StageKind.Ppo, resume: true);
     }
+
+    [Fact]
+    public async Task A_device_in_the_place_of_a_file_of_complete_stages_is_named_and_not_read_without_end()
+    {
+        if (!File.Exists("/dev/zero"))
+        {
+            return;
+        }
+
+        run.RunUpTo(StageKind.Ppo);
+        string[] files =
+        [
+            .. Directory.GetFiles(run.Folder, "*", SearchOption.AllDirectories)
+                .Where(file => !Path.GetRelativePath(run.Folder, file).StartsWith("events", StringComparison.Ordinal) && !file.Contains("04-ppo", StringComparison.Ordinal))
+                .Where(file => !WithoutEffect.Contains(Path.GetRelativePath(run.Folder, file))),
+        ];
+        foreach (var file in files)
+        {
+            File.Move(file, run.PathOf("aside"));
+            File.CreateSymbolicLink(file, "/dev/zero");
+            var message = await WithinAMinute(() => Assert.Throws<InputException>(() => run.RunUpTo(StageKind.Ppo, resume: true)).Message);
+            Assert.True(message.Contains(Path.GetFileName(file), StringComparison.Ordinal), $"{file}: {message}");
+            File.Delete(file);
+            File.Move(run.PathOf("aside"), file);
+        }
+    }
+
+    [Theory]
+    [InlineData("recipe.yaml")]
+    [InlineData("metrics.jsonl")]
+    [InlineData("stages/02-collect/ledger.json")]
+    [InlineData("summary.json")]
+    public async Task A_report_of_a_run_with_a_device_in_it_names_the_device(string name)
+    {
+        if (!File.Exists("/dev/zero"))
+        {
+            return;
+        }
+
+        run.RunUpTo(StageKind.Ppo);
+        var file = Path.Combine(run.Folder, name);
+        File.Delete(file);
+        File.CreateSymbolicLink(file, "/dev/zero");
+        var message = await WithinAMinute(() =>
+        {
+            using var error = new StringWriter();
+            Assert.Equal(2, Rlhf.Cli.Program.Run(["report", run.Folder], TextWriter.Null, error));
+            return error.ToString();
+        });
+        Assert.Contains(Path.GetFileName(name), message, StringComparison.Ordinal);
+        Assert.Contains("pipe or device", message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Nobody_does_a_stage_of_a_kind_that_is_not_known() => run.RunUpTo(StageKind.Sft, within: context =>
+    {
+        var unknown = new StageContext(context.Recipe, context.Step with { Kind = (StageKind)99 }, context.Run, context.Device, context.Metrics, context.Progress, CancellationToken.None);
+        Assert.Throws<ArgumentOutOfRangeException>(() => Rlhf.Runs.Stages.StageTable.Run(unknown));
+    });
 
     [Fact]
     public void A_file_that_is_missing_or_new_in_a_model_is_named()

@@ -13,7 +13,7 @@ public sealed record ModelSource(JsonObject Config, IReadOnlyDictionary<string, 
     private static readonly string[] CarriedFiles =
     [
         GenerationFile, "tokenizer.json", "tokenizer_config.json", "special_tokens_map.json", "added_tokens.json",
-        "vocab.json", "merges.txt", "tokenizer.model", "chat_template.jinja", "chat_template.json",
+        "vocab.json", "merges.txt", "tokenizer.model", Tokenization.ChatTemplateFile.JinjaFile, Tokenization.ChatTemplateFile.JsonFile,
     ];
 
     /// <summary>The same with more tokens that end an answer in <c>generation_config.json</c>, so that other programs stop where this one does.</summary>

@@ -58,7 +58,7 @@ public sealed class SafetensorsFile : IDisposable
         {
             handle?.Dispose();
             if (exception is IOException or UnauthorizedAccessException or NotSupportedException)
-                throw new InputException($"{path}: the file cannot be read ({exception.Message})", exception);
+                throw FileFailure.Unreadable(path, exception);
             throw;
         }
     }
@@ -166,7 +166,7 @@ public sealed class SafetensorsFile : IDisposable
             }
             catch (IOException exception)
             {
-                throw new InputException($"{Path}: the file cannot be read ({exception.Message})", exception);
+                throw FileFailure.Unreadable(Path, exception);
             }
 
             if (read == 0)

@@ -38,6 +38,11 @@ internal sealed class JudgementCache : IDisposable
     {
         try
         {
+            if (File.Exists(path))
+            {
+                WholeFile.RefuseSpecial(path);
+            }
+
             file = new FileStream(path, FileMode.OpenOrCreate, FileAccess.ReadWrite);
         }
         catch (Exception exception) when (FileFailure.Is(exception))

@@ -120,11 +120,11 @@ internal static class StageTools
         }
     }
 
-    /// <summary>What is carried along, with the form in which the recipe writes prompts and answers.</summary>
+    /// <summary>What is carried along, with the form in which the recipe writes prompts and answers, for this program and as a chat template for others.</summary>
     public static ModelSource WithFormat(this ModelSource source, FormatOptions format, Tokenizer tokenizer)
     {
         var carried = source.WithEndIds(EndOfTurn.Of(format, tokenizer));
-        return carried with { Files = new Dictionary<string, byte[]>(carried.Files, StringComparer.Ordinal) { [FormatFile.Name] = FormatFile.Write(format) } };
+        return carried with { Files = new Dictionary<string, byte[]>(ExportedTemplate.NameIn(carried.Files, format), StringComparer.Ordinal) { [FormatFile.Name] = FormatFile.Write(format) } };
     }
 
     /// <summary>Whether a folder holds a model, so that a wrong path is told before the work begins.</summary>

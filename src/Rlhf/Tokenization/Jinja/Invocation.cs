@@ -20,11 +20,12 @@ internal sealed record Invocation(
     public Invocation Counted()
     {
         Budget.Position = Position;
-        Budget.Spend(TemplateBudget.Call + Size(Target) + Positional.Length);
+        var size = Size(Target);
         foreach (var value in Positional)
-            Budget.Spend(Size(value));
+            size += Size(value);
         foreach (var value in Named.Values)
-            Budget.Spend(Size(value));
+            size += Size(value);
+        Budget.MakeCall(size, Positional.Length, Named.Count);
         return this;
     }
 
@@ -74,6 +75,7 @@ internal sealed record Invocation(
     /// <summary>A list of some of the target's items, or of as many other values.</summary>
     public TemplateList List(IEnumerable<object?> items)
     {
+        Budget.MakeItems(0);
         var list = new List<object?>();
         foreach (var item in items)
         {

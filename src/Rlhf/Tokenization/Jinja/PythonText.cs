@@ -17,17 +17,8 @@ internal static class PythonText
         return start;
     }
 
-    /// <summary>lstrip().</summary>
-    public static string TrimStart(string text) => text[EndOfSpaces(text, 0)..];
-
     /// <summary>rstrip().</summary>
-    public static string TrimEnd(string text)
-    {
-        var end = text.Length;
-        while (end > 0 && IsSpace(text[end - 1]))
-            end--;
-        return text[..end];
-    }
+    public static string TrimEnd(string text) => text[..StartOfLastSpaces(text, 0)];
 
     /// <summary>strip, lstrip and rstrip with a set of characters; null for white space.</summary>
     public static string Strip(string text, string? characters, bool left, bool right, TemplateBudget budget)
@@ -35,8 +26,9 @@ internal static class PythonText
         budget.MakeText(text.Length);
         if (characters is null)
         {
-            text = left ? TrimStart(text) : text;
-            return right ? TrimEnd(text) : text;
+            var start = left ? EndOfSpaces(text, 0) : 0;
+            var end = right ? StartOfLastSpaces(text, start) : text.Length;
+            return text[start..end];
         }
 
         budget.MakeItems(characters.Length);
@@ -97,9 +89,13 @@ internal static class PythonText
             return start < stop ? text[(int)start..(int)stop] : "";
         }
 
-        budget.MakeText(2L * text.Length);
+        budget.MakeItems(0);
+        budget.Write(0, text.Length);
         budget.Spend(TemplateBudget.Character * (long)text.Length);
-        var runes = text.EnumerateRunes().ToArray();
+        var runes = new Rune[count];
+        var next = 0;
+        foreach (var rune in text.EnumerateRunes())
+            runes[next++] = rune;
         var result = new TemplateWriter(budget);
         Span<char> units = stackalloc char[2];
         for (var at = start; step > 0 ? at < stop : at > stop; at += step)
@@ -112,6 +108,7 @@ internal static class PythonText
     {
         budget.Spend(text.Length);
         budget.MakeText(text.Length);
+        budget.MakeItems(0);
         var parts = new List<object?>();
         for (var start = 0; start < text.Length;)
         {
@@ -160,6 +157,14 @@ internal static class PythonText
     {
         budget.MakeText(text.Length);
         return text.ToLowerInvariant();
+    }
+
+    private static int StartOfLastSpaces(string text, int start)
+    {
+        var end = text.Length;
+        while (end > start && IsSpace(text[end - 1]))
+            end--;
+        return end;
     }
 
     private static bool FirstOf(ReadOnlySpan<char> text, out Rune rune) => Rune.DecodeFromUtf16(text, out rune, out _) == OperationStatus.Done;

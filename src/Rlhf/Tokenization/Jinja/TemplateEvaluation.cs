@@ -90,7 +90,7 @@ internal sealed partial class TemplateInterpreter
                 return _scope.Find(variable.Name, Budget);
             case ListDisplay list:
                 Budget.MakeItems(list.Items.Length);
-                return new TemplateList([.. list.Items.Select(Evaluate)], list.IsTuple);
+                return new TemplateList([.. All(list.Items)], list.IsTuple);
             case DictionaryDisplay dictionary:
                 return Display(dictionary);
             case Attribute attribute:
@@ -125,10 +125,12 @@ internal sealed partial class TemplateInterpreter
         }
     }
 
+    private object?[] All(Expression[] expressions) => expressions.Length == 0 ? [] : Array.ConvertAll(expressions, Evaluate);
+
     private TemplateDictionary Display(DictionaryDisplay dictionary)
     {
         var items = new OrderedDictionary<string, object?>();
-        Budget.MakeItems(2 * dictionary.Items.Length);
+        Budget.MakeDictionary(dictionary.Items.Length);
         foreach (var (key, value) in dictionary.Items)
             items[Evaluate(key) as string ?? throw Error(key.Position, "only strings are supported as keys")] = Evaluate(value);
         return new TemplateDictionary(items);
@@ -162,6 +164,7 @@ internal sealed partial class TemplateInterpreter
             long number => number,
             var other => throw Error(part.Position, $"a slice needs whole numbers, not {TemplateValues.TypeName(other)}"),
         };
+        Budget.MakeItems(0);
         var step = Bound(slice.Step) ?? 1;
         if (step == 0)
             throw Error(slice.Position, "the step of a slice is zero");

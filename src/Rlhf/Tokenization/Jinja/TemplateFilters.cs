@@ -107,6 +107,7 @@ internal static class TemplateFilters
     private static TemplateList Unique(Invocation call)
     {
         call.Allow(0);
+        call.Budget.MakeItems(0);
         var kept = new List<object?>();
         foreach (var item in call.TargetItems())
         {
@@ -132,6 +133,7 @@ internal static class TemplateFilters
         var order = Comparer<object?>.Create((a, b) => call.Interpreter.Compare(a, "<", b, call.Position) ? -1 : call.Interpreter.Compare(b, "<", a, call.Position) ? 1 : 0);
         try
         {
+            call.Budget.MakeItems(8);
             call.Budget.MakeItems(3 * items.Count);
             return new TemplateList(descending ? [.. items.OrderByDescending(key, order)] : [.. items.OrderBy(key, order)]);
         }

@@ -44,9 +44,10 @@ internal static class TemplateFormat
                 result.Write(truth ? "True" : "False");
                 break;
             case long number:
-                result.Write(number.ToString(CultureInfo.InvariantCulture));
+                result.Write(number);
                 break;
             case double number:
+                budget.MakeText(32);
                 result.Write(Number(number, "inf", "nan"));
                 break;
             case string text:
@@ -121,7 +122,8 @@ internal static class TemplateFormat
                     result.Write(@"\t");
                     break;
                 case < ' ' or '\x7F':
-                    result.Write($@"\x{(int)unit:x2}");
+                    result.Write(@"\x");
+                    result.Write(unit, "x2");
                     break;
                 default:
                     if (unit == quote)
@@ -160,56 +162,74 @@ internal static class TemplateFormat
                 result.Write(truth ? "true" : "false");
                 break;
             case long number:
-                result.Write(number.ToString(CultureInfo.InvariantCulture));
+                result.Write(number);
                 break;
             case double number:
+                call.Budget.MakeText(32);
                 result.Write(Number(number, "Infinity", "NaN"));
                 break;
             case string text:
                 WriteJsonText(text, result);
                 break;
             case TemplateList list:
-                WriteItems('[', ']', list.Items, item => WriteJson(item, indent, depth + 1, result, call));
+                WriteJsonList(list, indent, depth, result, call);
                 break;
             case TemplateDictionary dictionary:
-                WriteItems('{', '}', dictionary.Items, entry =>
-                {
-                    WriteJsonText(entry.Key, result);
-                    result.Write(": ");
-                    WriteJson(entry.Value, indent, depth + 1, result, call);
-                });
+                WriteJsonDictionary(dictionary, indent, depth, result, call);
                 break;
             default:
                 throw call.Error($"{TemplateValues.TypeName(value)} cannot be written as JSON");
         }
 
         call.Budget.Leave();
+    }
 
-        void WriteItems<T>(char open, char close, IReadOnlyCollection<T> items, Action<T> write)
+    private static void WriteJsonList(TemplateList list, int? indent, int depth, TemplateWriter result, Invocation call)
+    {
+        result.Write('[');
+        for (var i = 0; i < list.Items.Count; i++)
         {
-            result.Write(open);
-            var isFirst = true;
-            foreach (var item in items)
-            {
-                result.Write(isFirst ? "" : indent is null ? ", " : ",");
-                isFirst = false;
-                NewLine(depth + 1);
-                write(item);
-            }
-
-            if (!isFirst)
-                NewLine(depth);
-            result.Write(close);
+            BeginItem(i == 0, indent, depth + 1, result);
+            WriteJson(list.Items[i], indent, depth + 1, result, call);
         }
 
-        void NewLine(int level)
+        EndItems(list.Items.Count, ']', indent, depth, result);
+    }
+
+    private static void WriteJsonDictionary(TemplateDictionary dictionary, int? indent, int depth, TemplateWriter result, Invocation call)
+    {
+        result.Write('{');
+        for (var i = 0; i < dictionary.Items.Count; i++)
         {
-            if (indent is { } width)
-            {
-                result.Write('\n');
-                result.Write(' ', width * level);
-            }
+            var (key, value) = dictionary.Items.GetAt(i);
+            BeginItem(i == 0, indent, depth + 1, result);
+            WriteJsonText(key, result);
+            result.Write(": ");
+            WriteJson(value, indent, depth + 1, result, call);
         }
+
+        EndItems(dictionary.Items.Count, '}', indent, depth, result);
+    }
+
+    private static void BeginItem(bool isFirst, int? indent, int level, TemplateWriter result)
+    {
+        result.Write(isFirst ? "" : indent is null ? ", " : ",");
+        NewLine(indent, level, result);
+    }
+
+    private static void EndItems(int count, char close, int? indent, int level, TemplateWriter result)
+    {
+        if (count > 0)
+            NewLine(indent, level, result);
+        result.Write(close);
+    }
+
+    private static void NewLine(int? indent, int level, TemplateWriter result)
+    {
+        if (indent is not { } width)
+            return;
+        result.Write('\n');
+        result.Write(' ', width * level);
     }
 
     private static void WriteJsonText(string text, TemplateWriter result)
@@ -241,7 +261,8 @@ internal static class TemplateFormat
                     result.Write(@"\f");
                     break;
                 case < ' ':
-                    result.Write($"\\u{(int)unit:x4}");
+                    result.Write(@"\u");
+                    result.Write(unit, "x4");
                     break;
                 default:
                     result.Write(unit);

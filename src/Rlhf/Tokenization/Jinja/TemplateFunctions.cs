@@ -12,16 +12,22 @@ internal static class TemplateFunctions
         Named("strftime_now", call => Time(clock.GetLocalNow(), call)),
         Named("namespace", Namespace),
         Named("range", Range),
-        Named("dict", call => call.Positional.Length == 0
-            ? new TemplateDictionary(new(call.Named))
-            : throw call.Error("positional arguments are not supported")),
+        Named("dict", Dictionary),
     ];
 
     private static (string, TemplateFunction) Named(string name, Func<Invocation, object?> body) => (name, new TemplateFunction(name, body));
 
+    private static TemplateDictionary Dictionary(Invocation call)
+    {
+        if (call.Positional.Length > 0)
+            throw call.Error("positional arguments are not supported");
+        call.Budget.MakeDictionary(call.Named.Count);
+        return new TemplateDictionary(new(call.Named));
+    }
+
     private static TemplateNamespace Namespace(Invocation call)
     {
-        call.Budget.MakeItems(2 * call.Named.Count);
+        call.Budget.MakeDictionary(call.Named.Count);
         var attributes = new Dictionary<string, object?>(call.Named);
         foreach (var given in call.Positional)
         {
@@ -43,6 +49,7 @@ internal static class TemplateFunctions
         var step = call.Integer(2, "step", 1);
         if (step == 0)
             throw call.Error("the step is zero");
+        call.Budget.MakeItems(0);
         var items = new List<object?>();
         for (var number = start; step > 0 ? number < stop : number > stop; number = checked(number + step))
         {

@@ -53,11 +53,7 @@ internal sealed partial class TemplateInterpreter
     /// <summary>An error at a position of the template.</summary>
     public InputException Error(int position, string message) => _source.Error(position, message);
 
-    private void Visit(TemplateNode node)
-    {
-        Budget.Position = node.Position;
-        Budget.Spend(TemplateBudget.Node);
-    }
+    private void Visit(TemplateNode node) => Budget.Visit(node.Position);
 
     private TemplateScope ScopeIn(TemplateScope outer)
     {
@@ -238,7 +234,7 @@ internal sealed partial class TemplateInterpreter
 
     private Invocation Invoke(int position, string name, object? target, Arguments arguments)
     {
-        var positional = Array.ConvertAll(arguments.Positional, Evaluate);
+        var positional = All(arguments.Positional);
         var named = arguments.Named.Length == 0 ? NoNames : [];
         foreach (var (key, value) in arguments.Named)
         {
