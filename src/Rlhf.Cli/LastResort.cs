@@ -1,6 +1,8 @@
 using System.Data.Common;
 using System.Globalization;
 using System.Text.Json;
+using Microsoft.Data.Sqlite;
+using Rlhf.Web.Labeling;
 using YamlDotNet.Core;
 
 namespace Rlhf.Cli;
@@ -40,7 +42,8 @@ internal static class LastResort
         FileNotFoundException or DirectoryNotFoundException or PathTooLongException or UnauthorizedAccessException => (ExitCode.BadInput, $"{PathOf(cause)}{FileFailure.ReasonOf(cause)}"),
         IOException => (ExitCode.Failed, $"{PathOf(cause)}{FileFailure.ReasonOf(cause)}"),
         JsonException or System.Text.DecoderFallbackException or InvalidDataException or YamlException => (ExitCode.BadInput, $"a file is damaged: {FailureText.Of(cause)}. Fetch or write it again."),
-        DbException => (ExitCode.BadInput, $"the store cannot be used: {FailureText.Of(cause)}. Is there room on the disk, and is the file an undamaged SQLite file?"),
+        SqliteException { SqliteErrorCode: StoreFailure.DiskFull } => (ExitCode.Failed, $"the store cannot be written: {StoreFailure.ReasonOf(cause)}."),
+        DbException => (ExitCode.BadInput, $"the store cannot be used: {StoreFailure.ReasonOf(cause)}."),
         _ => (ExitCode.Failed, $"this is a fault of the program, not yours. {Details(cause)}"),
     };
 

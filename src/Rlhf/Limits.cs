@@ -10,16 +10,16 @@ internal static class Limits
     public static int ParallelEncodings { get; } = Math.Max(1, Environment.ProcessorCount / 2);
 
     /// <summary>Characters of a chat template. The longest in use have about 20,000; a parsed one takes some hundred bytes a character at worst.</summary>
-    public const int TemplateCharacters = 256 * 1024;
+    public const int TemplateCharacters = 128 * 1024;
 
     /// <summary>Work of one rendering, see <see cref="Tokenization.Jinja.TemplateBudget"/>: about half a second of a slow core. A conversation of 1,000 turns takes about a hundredth.</summary>
     public const long TemplateWork = 40_000_000;
 
-    /// <summary>Bytes that one rendering makes, those that it has thrown away included, so that its peak is below.</summary>
-    public const long TemplateBytes = 48L << 20;
+    /// <summary>Bytes that one rendering makes, those that it has thrown away included: its process grows by at most twice as much.</summary>
+    public const long TemplateBytes = 32L << 20;
 
     /// <summary>Characters of a text that a template makes: more than any model's context.</summary>
-    public const int TemplateText = 8 << 20;
+    public const int TemplateText = 4 << 20;
 
     /// <summary>Items of a list or dictionary that a template makes.</summary>
     public const int TemplateItems = 250_000;

@@ -99,7 +99,7 @@ public sealed record ArenaReport
 
     private static Estimate? FirstShownOf(List<StoredRanking> votes)
     {
-        var clusters = votes.Where(vote => ScoreOf(vote) != 0).GroupBy(vote => vote.Task)
+        var clusters = votes.Where(vote => ScoreOf(vote) != 0 && vote.OrderShown.Count > 0).GroupBy(vote => vote.Task)
             .Select(task => ((double)task.Count(vote => vote.Judgement.Tiers![0][0] == vote.OrderShown[0]), task.LongCount())).ToList();
         return clusters.Count > 0 ? Intervals.ClusteredWilson(clusters) : null;
     }

@@ -1,5 +1,6 @@
 using System.Data.Common;
 using System.Globalization;
+using System.Text.Json;
 
 namespace Rlhf.Web.Labeling;
 
@@ -101,7 +102,7 @@ internal static class Migrations
     /// <exception cref="InputException">The database was written by a newer program.</exception>
     public static int VersionOf(DbConnection connection)
     {
-        var version = connection.Query("SELECT version FROM schema_version", reader => reader.GetInt32(0)).SingleOrDefault();
+        var version = connection.Query("SELECT version FROM schema_version", reader => reader.GetInt32(0) is > 0 and var number ? number : throw new JsonException("expected a number from 1 on")).SingleOrDefault();
         return version <= Newest ? version
             : throw new InputException(string.Create(CultureInfo.InvariantCulture, $"The store has schema version {version}; this program knows versions up to {Newest}. Use a newer program."));
     }

@@ -47,7 +47,7 @@ public sealed class PostedAnswers : IPostedAnswers
         }
         catch (DbException exception)
         {
-            throw new RunFailedException($"The store cannot be reached: {exception.Message}. Nothing is lost; resume the run when it is back.", exception);
+            throw new RunFailedException($"The store cannot be reached: {StoreFailure.ReasonOf(exception)}. Nothing is lost; resume the run when it is back.", exception);
         }
     }
 }

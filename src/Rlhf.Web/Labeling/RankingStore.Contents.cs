@@ -78,7 +78,7 @@ public sealed partial class RankingStore
 
     /// <summary>A task with everything about it; null where there is none.</summary>
     public StoredTask? FindTask(long task) => Read(connection => connection.Query(
-        "SELECT content FROM contents WHERE task_id = @task", reader => new StoredTask(task, JsonSerializer.Deserialize<AnswerSet>(reader.GetString(0), Json)!), ("task", task)).SingleOrDefault());
+        "SELECT content FROM contents WHERE task_id = @task", reader => new StoredTask(task, reader.FromJson<AnswerSet>(0)), ("task", task)).SingleOrDefault());
 
     /// <summary>How the prompt of a task begins.</summary>
     public string BeginningOf(long task) => Beginning(FindTask(task)!.Answers.Messages[^1].Content);
@@ -86,12 +86,12 @@ public sealed partial class RankingStore
     /// <summary>The known rankings of the calibration items.</summary>
     public IReadOnlyDictionary<long, IReadOnlyList<IReadOnlyList<int>>> CalibrationTasks() => Read(connection => connection.Query(
         "SELECT t.id, c.content FROM tasks t JOIN contents c ON c.task_id = t.id WHERE t.calibration = 1",
-        reader => (Task: reader.GetInt64(0), Known: JsonSerializer.Deserialize<AnswerSet>(reader.GetString(1), Json)!.Known!)).ToDictionary(item => item.Task, item => item.Known));
+        reader => (Task: reader.GetInt64(0), Known: reader.FromJson<AnswerSet>(1).Known!)).ToDictionary(item => item.Task, item => item.Known));
 
     /// <summary>The tasks whose two answers are those of two models, oldest first.</summary>
     public IReadOnlyList<StoredTask> ArenaTasks() => Read(connection => connection.Query(
         "SELECT t.id, c.content FROM tasks t JOIN contents c ON c.task_id = t.id WHERE t.arena = 1 ORDER BY t.id",
-        reader => new StoredTask(reader.GetInt64(0), JsonSerializer.Deserialize<AnswerSet>(reader.GetString(1), Json)!)));
+        reader => new StoredTask(reader.GetInt64(0), reader.FromJson<AnswerSet>(1))));
 
     /// <summary>All tasks, oldest first, one at a time in memory.</summary>
     /// <param name="round">Of this round; of all where null.</param>
@@ -106,7 +106,7 @@ public sealed partial class RankingStore
                 SELECT t.id, c.content FROM tasks t JOIN contents c ON c.task_id = t.id JOIN rounds n ON n.id = t.round_id
                 WHERE t.id > @last AND c.task_id > @last AND (@every = 1 OR n.name = @round) ORDER BY t.id LIMIT 1
                 """,
-                reader => new StoredTask(reader.GetInt64(0), JsonSerializer.Deserialize<AnswerSet>(reader.GetString(1), Json)!),
+                reader => new StoredTask(reader.GetInt64(0), reader.FromJson<AnswerSet>(1)),
                 ("last", last), ("every", round is null ? 1 : 0), ("round", round ?? "")).SingleOrDefault();
             if (found is null)
             {
@@ -121,13 +121,24 @@ public sealed partial class RankingStore
     /// <summary>All rankings, or those of a task, in the order in which they came.</summary>
     public IReadOnlyList<StoredRanking> Rankings(long? task = null) => Read(connection => connection.Query(
         """
-        SELECT r.task_id, u.name, r.judgement, r.order_shown, r.seconds, r.revision, r.created_at, r.updated_at, r.adjudication
-        FROM rankings r JOIN users u ON u.id = r.user_id WHERE @every = 1 OR r.task_id = @task ORDER BY r.task_id, r.id
+        SELECT r.task_id, u.name, r.judgement, r.order_shown, r.seconds, r.revision, r.created_at, r.updated_at, r.adjudication, t.answers
+        FROM rankings r JOIN users u ON u.id = r.user_id JOIN tasks t ON t.id = r.task_id WHERE @every = 1 OR r.task_id = @task ORDER BY r.task_id, r.id
         """,
-        reader => new StoredRanking(
-            reader.GetInt64(0), reader.GetString(1), JsonSerializer.Deserialize<Judgement>(reader.GetString(2), Json)!, Numbers(reader.GetString(3)),
-            reader.GetDouble(4), reader.GetInt32(5), reader.GetInt64(6), reader.GetInt64(7), reader.GetInt32(8) == 1),
+        reader => Fitting(reader.GetInt32(9), new StoredRanking(
+            reader.GetInt64(0), reader.GetString(1), reader.FromJson<Judgement>(2), reader.FromJson<int[]>(3),
+            reader.GetDouble(4), reader.GetInt32(5), reader.GetInt64(6), reader.GetInt64(7), reader.GetInt32(8) == 1)),
         ("every", task is null ? 1 : 0), ("task", task ?? 0)));
+
+    // Whoever reads a ranking looks up answers by it. One that was imported without an order has none.
+    private static StoredRanking Fitting(int answers, StoredRanking ranking)
+    {
+        var ranked = (ranking.Judgement.Tiers ?? []).SelectMany(tier => tier).ToList();
+        var isWhole = ranking.OrderShown.Count == 0 || ranking.OrderShown.Order().SequenceEqual(Enumerable.Range(0, answers));
+        var isEmpty = ranking.Judgement.Tiers is { } tiers && (tiers.Count == 0 || tiers.Any(tier => tier.Count == 0));
+        return isWhole && !isEmpty && ranked.TrueForAll(answer => answer >= 0 && answer < answers) && ranked.Distinct().Count() == ranked.Count
+            ? ranking
+            : throw new JsonException("a ranking does not fit the answers of its task");
+    }
 
     /// <summary>Who has judged which tasks, decisions of owners apart.</summary>
     public IReadOnlyList<(long Task, string Labeler)> Judgements() => Read(connection => connection.Query(
@@ -139,7 +150,7 @@ public sealed partial class RankingStore
         SELECT u.name, v.revision, v.judgement, v.stored_at FROM revisions v JOIN rankings r ON r.id = v.ranking_id JOIN users u ON u.id = r.user_id
         WHERE r.task_id = @task ORDER BY r.id, v.revision
         """,
-        reader => (reader.GetString(0), reader.GetInt32(1), JsonSerializer.Deserialize<Judgement>(reader.GetString(2), Json)!, reader.GetInt64(3)), ("task", task)));
+        reader => (reader.GetString(0), reader.GetInt32(1), reader.FromJson<Judgement>(2), reader.GetInt64(3)), ("task", task)));
 
     private (long Task, bool IsNew) AddTask(DbConnection connection, AnswerSet answers)
     {

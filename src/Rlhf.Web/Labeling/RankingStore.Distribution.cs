@@ -137,7 +137,7 @@ public sealed partial class RankingStore
     }
 
     private static AnswerSet ContentOf(DbConnection connection, long task) => connection.Query(
-        "SELECT content FROM contents WHERE task_id = @task", reader => JsonSerializer.Deserialize<AnswerSet>(reader.GetString(0), Json)!, ("task", task)).Single();
+        "SELECT content FROM contents WHERE task_id = @task", reader => reader.FromJson<AnswerSet>(0), ("task", task)).Single();
 
     private static int[] Numbers(string json) => JsonSerializer.Deserialize<int[]>(json, Json)!;
 }

@@ -32,8 +32,8 @@ public sealed partial class RankingStore
         WHERE r.user_id = @user ORDER BY r.created_at DESC, r.id DESC LIMIT {RecentRankings}
         """,
         reader => new RecentRanking(
-            reader.GetInt64(0), Beginning(JsonSerializer.Deserialize<AnswerSet>(reader.GetString(3), Json)!.Messages[^1].Content), reader.GetInt64(2),
-            JsonSerializer.Deserialize<Judgement>(reader.GetString(1), Json)!.Tiers is null),
+            reader.GetInt64(0), Beginning(reader.FromJson<AnswerSet>(3).Messages[^1].Content), reader.GetInt64(2),
+            reader.FromJson<Judgement>(1).Tiers is null),
         ("user", user.Id)));
 
     private SubmissionResult Add(DbConnection connection, LabelUser user, Submission submission)
@@ -106,8 +106,8 @@ public sealed partial class RankingStore
         "SELECT id, revision, order_shown, judgement FROM rankings WHERE task_id = @task AND user_id = @user",
         reader =>
         {
-            var order = Numbers(reader.GetString(2));
-            var stored = JsonSerializer.Deserialize<Judgement>(reader.GetString(3), Json)!;
+            var order = reader.FromJson<int[]>(2);
+            var stored = reader.FromJson<Judgement>(3);
             return new OwnRanking(reader.GetInt64(0), reader.GetInt32(1), order, JudgementRules.Renumber(stored, Inverse(order)));
         },
         ("task", task), ("user", user.Id)).SingleOrDefault();

@@ -1,5 +1,6 @@
 using System.Data.Common;
 using System.Text.Json;
+using Microsoft.Data.Sqlite;
 using Rlhf.Web.Security;
 
 namespace Rlhf.Web.Labeling;
@@ -48,7 +49,7 @@ public sealed partial class RankingStore
         }
         catch (Exception exception) when (exception is DbException || exception.InnerException is DbException)
         {
-            var reason = (exception.InnerException ?? exception).Message.Split('\n')[0];
+            var reason = StoreFailure.ReasonOf(exception is DbException ? exception : exception.InnerException!);
             throw new InputException($"--store{(SqlDialect.IsServer(store) ? "" : $" {store}")}: this is not a store of rankings ({reason}).", exception);
         }
 
@@ -75,8 +76,8 @@ public sealed partial class RankingStore
         {
             // An address may hold a password.
             throw new InputException(store.Contains("://", StringComparison.Ordinal)
-                ? $"--store: the database cannot be opened: {exception.Message}. Does the server run there, and does it know the user and the database?"
-                : $"--store {store}: the file cannot be opened: {exception.Message} Does its folder exist, and may you write there? Is it an SQLite file?");
+                ? $"--store: the database cannot be opened: {StoreFailure.ReasonOf(exception)}. Does the server run there, and does it know the user and the database?"
+                : $"--store {store}: the store cannot be opened: {StoreFailure.ReasonOf(exception)}.");
         }
     }
 
@@ -96,7 +97,7 @@ public sealed partial class RankingStore
     });
 
     private static LabelSettings SettingsOf(DbConnection connection) =>
-        connection.Query("SELECT value FROM settings WHERE name = 'label'", reader => JsonSerializer.Deserialize<LabelSettings>(reader.GetString(0), Json)!).SingleOrDefault() ?? new LabelSettings();
+        connection.Query("SELECT value FROM settings WHERE name = 'label'", reader => reader.FromJson<LabelSettings>(0)).SingleOrDefault() ?? new LabelSettings();
 
     /// <summary>The store's time, in milliseconds of Unix time.</summary>
     public long Now => clock.GetUtcNow().ToUnixTimeMilliseconds();
@@ -126,21 +127,33 @@ public sealed partial class RankingStore
         }
     }
 
+    private T InTransaction<T>(DbConnection connection, Func<DbConnection, T> write)
+    {
+        // An SQLite transaction of this level takes the right to write at its start, so it never has to give up half-way.
+        using var transaction = connection.BeginTransaction();
+        if (dialect.LockWriters is { } statement)
+        {
+            connection.Execute(statement);
+        }
+
+        var result = write(connection);
+        transaction.Commit();
+        return result;
+    }
+
     private T Write<T>(Func<DbConnection, T> write) => Understanding(() =>
     {
         lock (writing)
         {
             using var connection = dialect.Open();
-            // An SQLite transaction of this level takes the right to write at its start, so it never has to give up half-way.
-            using var transaction = connection.BeginTransaction();
-            if (dialect.LockWriters is { } statement)
+            try
             {
-                connection.Execute(statement);
+                return InTransaction(connection, write);
             }
-
-            var result = write(connection);
-            transaction.Commit();
-            return result;
+            catch (SqliteException exception) when (exception.SqliteErrorCode is StoreFailure.DiskFull or StoreFailure.DiskError)
+            {
+                throw new RunFailedException($"the store {connection.DataSource} cannot be written: {StoreFailure.ReasonOf(exception)}. Nothing of this is stored.", exception);
+            }
         }
     });
 }

@@ -1,6 +1,7 @@
 using System.Data.Common;
 using System.Text.Json;
 using Microsoft.Data.Sqlite;
+using Rlhf.Web.Security;
 
 namespace Rlhf.Web.Labeling;
 
@@ -17,7 +18,7 @@ internal static class SqlCommands
         }
         catch (SqliteException exception) when (IsDamage(exception))
         {
-            throw Damaged(connection, exception);
+            throw Damaged(connection, sql, exception);
         }
     }
 
@@ -38,12 +39,12 @@ internal static class SqlCommands
         }
         catch (SqliteException exception) when (IsDamage(exception))
         {
-            throw Damaged(connection, exception);
+            throw Damaged(connection, sql, exception);
         }
         catch (Exception exception) when (exception is JsonException or InvalidOperationException or InvalidCastException or FormatException or OverflowException or ArgumentException or NullReferenceException)
         {
             // What stands in a column is not what this program writes there.
-            throw Damaged(connection, exception);
+            throw Damaged(connection, sql, exception);
         }
     }
 
@@ -51,14 +52,17 @@ internal static class SqlCommands
     public static long Number(this DbConnection connection, string sql, params ReadOnlySpan<(string Name, object? Value)> parameters) =>
         connection.Query(sql, reader => reader.GetInt64(0), parameters)[0];
 
+    /// <summary>What stands as JSON in a column.</summary>
+    public static T FromJson<T>(this DbDataReader reader, int column) => JsonSerializer.Deserialize<T>(reader.GetString(column), WebJson.Options) ?? throw new JsonException("null where a value is needed");
+
     /// <summary>A text, or null.</summary>
     public static string? TextOrNull(this DbDataReader reader, int column) => reader.IsDBNull(column) ? null : reader.GetString(column);
 
     // SQLITE_CORRUPT, SQLITE_NOTADB, SQLITE_FORMAT, SQLITE_MISMATCH; SQLITE_ERROR: the statements are right, so tables or columns are not there; SQLITE_IOERR_SHORT_READ.
     private static bool IsDamage(SqliteException exception) => exception.SqliteErrorCode is 1 or 11 or 20 or 24 or 26 || exception.SqliteExtendedErrorCode == 522;
 
-    private static InputException Damaged(DbConnection connection, Exception exception) => new(
-        $"the store{(connection is SqliteConnection ? $" {connection.DataSource}" : "")} is damaged, or was changed by something else ({exception.Message}). Go on with a copy from before; 'sqlite3 STORE .recover' may save what is left.", exception);
+    private static InputException Damaged(DbConnection connection, string sql, Exception exception) => new(
+        $"the store{(connection is SqliteConnection ? $" {connection.DataSource}" : "")} is damaged, or was changed by something else{StoreFailure.TablesOf(sql)}: {StoreFailure.ReasonOf(exception)}. Go on with a copy from before; 'sqlite3 STORE .recover' may save what is left.", exception);
 
     private static DbCommand Create(DbConnection connection, string sql, ReadOnlySpan<(string Name, object? Value)> parameters)
     {

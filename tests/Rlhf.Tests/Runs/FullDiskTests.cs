@@ -44,6 +44,35 @@ public sealed class FullDiskTests : IDisposable
     }
 
     [SmallDiskFact]
+    public void An_import_into_a_store_on_a_full_disk_stores_nothing_and_says_why()
+    {
+        using var disk = new SmallDisk(kilobytes: 8192);
+        var store = disk.PathOf("rankings.db");
+        run.Write("one.jsonl", [Row(0, 10)]);
+        run.Write("many.jsonl", Enumerable.Range(1, 1000).Select(i => Row(i, 2000)));
+        Assert.Equal(ExitCode.Success, Label("import", run.PathOf("one.jsonl"), "--store", store).Code);
+        disk.FillUpTo(300_000);
+        var (code, error) = Label("import", run.PathOf("many.jsonl"), "--store", store);
+        Assert.Equal(ExitCode.Failed, code);
+        Assert.Contains($"the store {store} cannot be written: the disk is full. Free some space first. Nothing of this is stored.", error, StringComparison.Ordinal);
+
+        File.Delete(disk.PathOf("filler"));
+        var after = Label("import", run.PathOf("many.jsonl"), "--store", store);
+        Assert.Equal(ExitCode.Success, after.Code);
+        Assert.Contains("1000 new tasks, 0 that were there already", after.Error, StringComparison.Ordinal);
+
+        static string Row(int number, int length) => $$"""{"prompt": "Question {{number}}", "responses": ["{{new string('a', length)}}", "{{new string('b', length)}}"]}""";
+    }
+
+    private static (int Code, string Error) Label(params string[] arguments)
+    {
+        using var error = new StringWriter();
+        var code = Program.Run(["label", .. arguments], TextWriter.Null, error);
+        Microsoft.Data.Sqlite.SqliteConnection.ClearAllPools(); // a file that is open keeps the disk from being taken away
+        return (code, error.ToString());
+    }
+
+    [SmallDiskFact]
     public void A_read_only_disk_is_called_one()
     {
         using var disk = new SmallDisk(kilobytes: 16384);

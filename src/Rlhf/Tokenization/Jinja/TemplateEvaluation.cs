@@ -28,12 +28,13 @@ internal sealed partial class TemplateInterpreter
     /// <summary><c>value[index]</c></summary>
     public object? Item(object? value, object? index, int position)
     {
+        // Whatever has names looks for this one by all its characters.
+        Budget.Scan((index as string)?.Length ?? 0);
         switch (value, index)
         {
             case (Undefined undefined, _):
                 throw Error(position, $"\"{undefined.Name}\" is undefined");
             case (TemplateDictionary dictionary, string key):
-                Budget.Scan(key.Length);
                 return dictionary.Items.TryGetValue(key, out var found) ? found : AttributeOf(value, key, position);
             case (TemplateList { Items: var items }, long number):
                 return (number < 0 ? number + items.Count : number) is >= 0 and var at && at < items.Count ? items[(int)at] : new Undefined($"item {number}");
@@ -132,7 +133,12 @@ internal sealed partial class TemplateInterpreter
         var items = new OrderedDictionary<string, object?>();
         Budget.MakeDictionary(dictionary.Items.Length);
         foreach (var (key, value) in dictionary.Items)
-            items[Evaluate(key) as string ?? throw Error(key.Position, "only strings are supported as keys")] = Evaluate(value);
+        {
+            var name = Evaluate(key) as string ?? throw Error(key.Position, "only strings are supported as keys");
+            Budget.Scan(name.Length);
+            items[name] = Evaluate(value);
+        }
+
         return new TemplateDictionary(items);
     }
 

@@ -34,6 +34,7 @@ internal static class TemplateFunctions
             var dictionary = given as TemplateDictionary ?? throw call.Error("a positional argument must be a dictionary");
             foreach (var (name, value) in dictionary.Items)
             {
+                call.Budget.Scan(name.Length);
                 call.Budget.MakeEntry();
                 attributes.TryAdd(name, value);
             }

@@ -44,6 +44,8 @@ internal static class TemplateMethods
         ["count"] = call => (long)((TemplateList)call.Target!).Items.Count(item => TemplateValues.AreEqual(item, call.Argument(0, "value"), call.Budget)),
     };
 
+    private static readonly System.Buffers.SearchValues<char> LineEnds = System.Buffers.SearchValues.Create("\r\n\f\u0085\u2028\u2029");
+
     private static readonly string[] Changing = ["append", "extend", "insert", "pop", "remove", "update", "clear", "sort", "reverse", "setdefault", "popitem"];
 
     /// <summary>A value's method; null when it has none of this name.</summary>
@@ -132,9 +134,18 @@ internal static class TemplateMethods
     private static IEnumerable<string> SplitLines(Invocation call)
     {
         call.Budget.MakeText(Text(call).Length);
-        call.Budget.MakeText(Text(call).Length);
-        var text = Text(call).ReplaceLineEndings("\n");
-        return text.Length == 0 ? [] : Parts(text.EndsWith('\n') ? text[..^1] : text, "\n", -1);
+        return LinesOf(Text(call));
+    }
+
+    private static IEnumerable<string> LinesOf(string text)
+    {
+        for (var start = 0; start < text.Length;)
+        {
+            var length = text.AsSpan(start).IndexOfAny(LineEnds) is >= 0 and var found ? found : text.Length - start;
+            var end = start + length;
+            yield return text[start..end];
+            start = end + (end + 1 < text.Length && text[end] == '\r' && text[end + 1] == '\n' ? 2 : 1);
+        }
     }
 
     private static object Find(Invocation call)
