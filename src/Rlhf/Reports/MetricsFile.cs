@@ -25,7 +25,9 @@ public static class MetricsFile
     public static IReadOnlyList<MetricsRow> Read(string runFolder) => ReadFile(Path.Combine(runFolder, Name));
 
     /// <summary>CRC-32C of the lines of a stage, as they stand in the file; those of its second trainer (<c>04-reward-second</c>) belong to it.</summary>
-    internal static uint ChecksumOf(string path, string stage) => ReadLines(path)
+    internal static uint ChecksumOf(string path, string stage) => ChecksumOf(ReadLines(path), stage);
+
+    internal static uint ChecksumOf(IEnumerable<(MetricsRow Row, ReadOnlyMemory<byte> Line)> lines, string stage) => lines
         .Where(pair => pair.Row.Stage == stage || pair.Row.Stage.StartsWith(stage + "-", StringComparison.Ordinal))
         .Aggregate(0u, (crc, pair) => Crc32C.Compute(pair.Line.Span, crc));
 

@@ -77,10 +77,14 @@ public sealed class MetricsWriter : IDisposable
     }
 
     /// <summary>CRC-32C of all rows of a stage.</summary>
-    public uint ChecksumOf(string stage) => MetricsFile.ChecksumOf(_path, stage);
+    public uint ChecksumOf(string stage) => StateOf(stage).Checksum;
 
-    /// <summary>How many rows a stage has.</summary>
-    public int CountOf(string stage) => MetricsFile.ReadFile(_path).Count(row => row.Stage == stage);
+    /// <summary>How many rows a stage has, and the CRC-32C of all that belong to it.</summary>
+    public (int Rows, uint Checksum) StateOf(string stage)
+    {
+        var lines = MetricsFile.ReadLines(_path);
+        return (lines.Count(pair => pair.Row.Stage == stage), MetricsFile.ChecksumOf(lines, stage));
+    }
 
     /// <summary>
     /// Takes away what a resumed run will do again: the rows of <paramref name="stage"/> behind its first <paramref name="count"/>

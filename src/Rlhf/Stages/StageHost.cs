@@ -88,9 +88,8 @@ internal sealed class StageHost : ITrainingHost, IDisposable
     public void Save(long step, TrainerState state)
     {
         state.Numbers[Seconds] = _context.Seconds;
-        state.Numbers[MetricsChecksum] = _context.Metrics.ChecksumOf(_rows);
+        (state.Numbers[MetricsRows], state.Numbers[MetricsChecksum]) = _context.Metrics.StateOf(_rows);
         state.Numbers[SamplesChecksum] = _samples.Checksum();
-        state.Numbers[MetricsRows] = _context.Metrics.CountOf(_rows);
         state.Numbers[SamplesRows] = _samples.Count();
         _checkpoints.Write(step, state);
         foreach (var name in (string[])[Seconds, MetricsChecksum, SamplesChecksum, MetricsRows, SamplesRows])

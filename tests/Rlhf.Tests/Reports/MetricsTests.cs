@@ -117,7 +117,7 @@ public sealed class MetricsTests : IDisposable
         File.AppendAllText(_folder.PathOf("metrics.jsonl"), "{\"stage\":\"01-sf");
         using (var writer = MetricsWriter.Open(_folder.Path))
         {
-            Assert.Equal(7, writer.CountOf("01-sft"));
+            Assert.Equal(7, writer.StateOf("01-sft").Rows);
             writer.KeepFirst("01-sft", 4);
             Enumerable.Range(5, 5).ToList().ForEach(step => WriteRow(writer, step));
         }
