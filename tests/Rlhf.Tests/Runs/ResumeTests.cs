@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using System.Globalization;
 using System.Security.Cryptography;
 using Rlhf.Cli;
 using Rlhf.Reports;
@@ -53,6 +54,47 @@ public sealed class ResumeTests : IClassFixture<ResumeTests.WholeRun>, IDisposab
     public ResumeTests(WholeRun run) => _whole = run.Folder;
 
     public void Dispose() => _temporary.Dispose();
+
+    /// <summary>Asks a run to stop as soon as its progress says a text; every step is said, since each look at the clock is an hour later.</summary>
+    private sealed class StopAt : StringWriter
+    {
+        private readonly string _text;
+        private readonly CancellationTokenSource _stop = new();
+
+        public StopAt(string text)
+            : base(CultureInfo.InvariantCulture)
+        {
+            _text = text;
+            Progress = new ProgressReporter(this, terminal: false, color: false, () => 80, new HourlyClock());
+        }
+
+        public ProgressReporter Progress { get; }
+
+        public CancellationToken Token => _stop.Token;
+
+        public override void Write(string? value)
+        {
+            if (value?.StartsWith(_text, StringComparison.Ordinal) == true)
+            {
+                _stop.Cancel();
+            }
+        }
+
+        protected override void Dispose(bool disposing)
+        {
+            _stop.Dispose();
+            base.Dispose(disposing);
+        }
+
+        private sealed class HourlyClock : TimeProvider
+        {
+            private long _hours;
+
+            public override long TimestampFrequency => 1;
+
+            public override long GetTimestamp() => Interlocked.Increment(ref _hours) * 3600;
+        }
+    }
 
     private string RecipeFile() => WriteRecipe(_temporary);
 
@@ -152,23 +194,17 @@ public sealed class ResumeTests : IClassFixture<ResumeTests.WholeRun>, IDisposab
     [Fact]
     public void What_an_evaluation_logged_behind_a_checkpoint_under_its_step_is_forgotten()
     {
+        // Stopped in the first stage that keeps samples, behind its second step; each step has a checkpoint.
         var (recipe, folder) = (RecipeReader.Read(RecipeFile()), _temporary.PathOf("evaluated"));
-        string[] checkpoints = [];
-        for (var wait = 100; checkpoints.Length == 0; wait += 50)
-        {
-            using var cancellation = new CancellationTokenSource(TimeSpan.FromMilliseconds(wait));
-            Assert.Throws<OperationCanceledException>(
-                () => RecipeRun.Execute(recipe, new RunSettings(folder, Resume: true), ProgressReporter.Silent, cancellation.Token));
-            checkpoints = [.. Directory.GetDirectories(folder, "checkpoints*", SearchOption.AllDirectories)
-                .Where(path => Directory.EnumerateFileSystemEntries(path).Any())];
-        }
+        using var stop = new StopAt("05-ppo 2/3");
+        Assert.Throws<OperationCanceledException>(() => RecipeRun.Execute(recipe, new RunSettings(folder), stop.Progress, stop.Token));
 
         var step = MetricsFile.Read(folder)[^1].Step;
-        var stage = Directory.GetParent(checkpoints[0])!;
+        Assert.Equal(2, step);
         File.AppendAllText(Path.Combine(folder, "metrics.jsonl"),
-            FormattableString.Invariant($"{{\"stage\":\"{stage.Name}\",\"step\":{step},\"seconds\":1,\"validation_loss\":5}}\n"));
-        File.AppendAllText(
-            Path.Combine(stage.FullName, "samples.jsonl"), FormattableString.Invariant($"{{\"step\":{step},\"prompt\":\"a\",\"response\":\"b\"}}\n"));
+            FormattableString.Invariant($"{{\"stage\":\"05-ppo\",\"step\":{step},\"seconds\":1,\"heldout_score\":5}}\n"));
+        File.AppendAllText(Path.Combine(folder, "stages", "05-ppo", "samples.jsonl"),
+            FormattableString.Invariant($"{{\"step\":{step},\"prompt\":\"a\",\"response\":\"b\"}}\n"));
         RecipeRun.Execute(recipe, new RunSettings(folder, Resume: true), ProgressReporter.Silent, CancellationToken.None);
         AssertSame(_whole, folder);
     }
