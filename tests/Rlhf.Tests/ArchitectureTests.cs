@@ -14,7 +14,7 @@ public sealed partial class ArchitectureTests
         "Compute.Cpu.Kernels", "Compute.Cpu", "Compute",
         "Batching", "Model", "Model.Families", "Model.Checkpoints", "Sampling", "Objectives", "Training", "Evaluation",
         "Reports", "Reports.Charts", "Reports.Page", "Labelers.Store", "Labelers", "Stages", "Stages.Pretrain", "Stages.Sft", "Stages.Collect",
-        "Stages.Reward", "Stages.Ppo", "Runs", "Benchmarks",
+        "Stages.Reward", "Stages.Ppo", "Runs",
     ];
 
     [Fact]

@@ -63,7 +63,7 @@ public sealed partial class ExtensionTests
         AssertReached(
             name => name.StartsWith("Rlhf.Stages.", StringComparison.Ordinal),
             (user, used) => user.Name == nameof(StageList) && used.Name.EndsWith("Stage", StringComparison.Ordinal)
-                || user.Namespace == "Rlhf.Benchmarks"
+                || user.Namespace == "Rlhf.Cli.Bench"
                 || BetweenStages.Contains((user.Name, used.Name)));
     }
 

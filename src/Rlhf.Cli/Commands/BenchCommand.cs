@@ -1,6 +1,6 @@
 using System.CommandLine;
 using System.Globalization;
-using Rlhf.Benchmarks;
+using Rlhf.Cli.Bench;
 using Rlhf.Compute;
 using Rlhf.Compute.Operations;
 using Rlhf.Reports;

@@ -55,22 +55,15 @@ internal static class CheckedJson
     /// <exception cref="JsonException">They hold something else.</exception>
     public static T Parse<T>(ReadOnlySpan<byte> bytes, JsonSerializerOptions json)
     {
-        // The checksum belongs to no member.
-        byte[] text = IsWhole(bytes, json) ? [.. bytes[..^EndOf([], json).Length], (byte)'}'] : bytes.ToArray();
-        return JsonSerializer.Deserialize<T>(text, json) ?? throw new JsonException("expected an object, found null");
+        return JsonSerializer.Deserialize<T>(WithoutChecksum(bytes, json), json) ?? throw new JsonException("expected an object, found null");
     }
 
-    private static T Parse<T>(string path, byte[] bytes, JsonSerializerOptions json)
-    {
-        try
-        {
-            return Parse<T>(bytes, json);
-        }
-        catch (JsonException exception)
-        {
-            throw StrictJson.Error(path, exception, "not what this program writes there");
-        }
-    }
+    private static T Parse<T>(string path, byte[] bytes, JsonSerializerOptions json) =>
+        StrictJson.Read<T>(path, WithoutChecksum(bytes, json), json, "not what this program writes there");
+
+    // The checksum belongs to no member.
+    private static byte[] WithoutChecksum(ReadOnlySpan<byte> bytes, JsonSerializerOptions json) =>
+        IsWhole(bytes, json) ? [.. bytes[..^EndOf([], json).Length], (byte)'}'] : bytes.ToArray();
 
     private static byte[] EndOf(ReadOnlySpan<byte> body, JsonSerializerOptions json)
     {

@@ -163,20 +163,12 @@ internal sealed class ChatClient : IDisposable
 
     private ChatReply ReplyOf(byte[]? body)
     {
-        try
-        {
-            using var document = JsonDocument.Parse(body ?? [], new JsonDocumentOptions { MaxDepth = Limits.JudgeReplyDepth });
-            var root = document.RootElement;
-            var text = Find(Find(First(Find(root, "choices")), "message"), "content") is { ValueKind: JsonValueKind.String } content
-                ? Blotted(content.GetString()!)
-                : null;
-            var usage = Find(root, "usage");
-            return new ChatReply(text, CountOf(Find(usage, "prompt_tokens")), CountOf(Find(usage, "completion_tokens")), 0);
-        }
-        catch (Exception exception) when (exception is JsonException or InvalidOperationException)
-        {
-            return new ChatReply(null, 0, 0, 0);
-        }
+        var root = StrictJson.TryParse(body, Limits.JudgeReplyDepth);
+        var text = Find(Find(First(Find(root, "choices")), "message"), "content") is { ValueKind: JsonValueKind.String } content
+            ? Blotted(content.GetString()!)
+            : null;
+        var usage = Find(root, "usage");
+        return new ChatReply(text, CountOf(Find(usage, "prompt_tokens")), CountOf(Find(usage, "completion_tokens")), 0);
     }
 
     private static JsonElement? Find(JsonElement? value, string name) =>
@@ -191,14 +183,9 @@ internal sealed class ChatClient : IDisposable
     private string Excerpt(byte[]? body)
     {
         var text = body is null ? "(too long)" : Encoding.UTF8.GetString(body);
-        try
+        if (Find(Find(StrictJson.TryParse(body, Limits.JudgeReplyDepth), "error"), "message") is { ValueKind: JsonValueKind.String } message)
         {
-            using var document = JsonDocument.Parse(body ?? [], new JsonDocumentOptions { MaxDepth = Limits.JudgeReplyDepth });
-            text = Find(Find(document.RootElement, "error"), "message") is { ValueKind: JsonValueKind.String } message ? message.GetString()! : text;
-        }
-        catch (Exception exception) when (exception is JsonException or InvalidOperationException)
-        {
-            // Not an API's error: as it is.
+            text = message.GetString()!;
         }
 
         return Shown(text);

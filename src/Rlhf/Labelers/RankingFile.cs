@@ -60,9 +60,10 @@ public static class RankingFile
 
     private static EncodedRanking Parse(string path, int number, string line)
     {
+        const string Row = "a row of collected answers";
         try
         {
-            var row = JsonNode.Parse(line)!.AsObject();
+            var row = JsonObject.Create(StrictJson.Line(path, number, Encoding.UTF8.GetBytes(line), Row))!;
             var id = (string)row["id"]!;
             int[] prompt = IntegersOf(row["prompt_tokens"]);
             var answers = row["response_tokens"]!.AsArray()
@@ -83,9 +84,9 @@ public static class RankingFile
                 id, (string)row["prompt_text"]!, answers, Tiers.Pairs(tiers), Tiers.Ties(tiers), 1, (string?)row["labeler"], Margins: null);
         }
         catch (Exception exception)
-            when (exception is JsonException or InvalidOperationException or NullReferenceException or FormatException or ArgumentException)
+            when (exception is InvalidOperationException or NullReferenceException or FormatException or ArgumentException)
         {
-            throw InputException.At(path, number, 1, $"not a row of collected answers: {FailureText.Of(exception)}");
+            throw InputException.At(path, number, 1, $"not {Row}: {FailureText.Of(exception)}");
         }
     }
 

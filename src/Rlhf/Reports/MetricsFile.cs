@@ -1,5 +1,4 @@
 using System.Globalization;
-using System.Text.Json;
 
 namespace Rlhf.Reports;
 
@@ -61,14 +60,14 @@ public static class MetricsFile
 
     private static MetricsRow Parse(string path, int number, ReadOnlyMemory<byte> line)
     {
+        const string Row = "a row of metrics (stage, step and numbers)";
         try
         {
-            using var document = JsonDocument.Parse(line, new JsonDocumentOptions { MaxDepth = 8 });
             string? stage = null;
             long? step = null;
             var seconds = 0.0;
             var values = new Dictionary<string, double>();
-            foreach (var property in document.RootElement.EnumerateObject())
+            foreach (var property in StrictJson.Line(path, number, line, Row).EnumerateObject())
             {
                 switch (property.Name)
                 {
@@ -91,9 +90,9 @@ public static class MetricsFile
                 ? throw InputException.At(path, number, 1, "a row of metrics needs \"stage\" and \"step\"")
                 : new MetricsRow(stage, step.Value, seconds, values);
         }
-        catch (Exception e) when (e is JsonException or InvalidOperationException or FormatException)
+        catch (Exception exception) when (exception is InvalidOperationException or FormatException)
         {
-            throw InputException.At(path, number, 1, $"not a row of metrics (stage, step and numbers): {FailureText.Of(e)}");
+            throw InputException.At(path, number, 1, $"not {Row}: {FailureText.Of(exception)}");
         }
     }
 }

@@ -3,7 +3,7 @@ using Rlhf.Model;
 namespace Rlhf.Stages;
 
 /// <summary>Arithmetic of one decoder, from its shape.</summary>
-internal sealed class ModelCosts(DecoderConfig config)
+public sealed class ModelCosts(DecoderConfig config)
 {
     private readonly ParameterLayout _layout = new(config);
 

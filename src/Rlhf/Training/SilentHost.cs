@@ -2,7 +2,7 @@ namespace Rlhf.Training;
 
 /// <summary>A host that keeps nothing and restores nothing: a trainer under it only computes.</summary>
 /// <param name="cancellation">Asks the trainer to stop.</param>
-internal class SilentHost(CancellationToken cancellation = default) : ITrainingHost
+public class SilentHost(CancellationToken cancellation = default) : ITrainingHost
 {
     public CancellationToken Cancellation => cancellation;
 

@@ -40,9 +40,16 @@ public sealed class MistakeFiles : IDisposable
     public void Dispose() => _models.Dispose();
 
     /// <summary>Everything below the folder, with its length.</summary>
-    public string[] Listing() =>
-        [.. Directory.EnumerateFileSystemEntries(Folder, "*", SearchOption.AllDirectories).Where(path => !IsOfDatabase(path)).Order(StringComparer.Ordinal)
-            .Select(path => $"{path} {(File.Exists(path) ? new FileInfo(path).Length : 0)}")];
+    public string[] Listing()
+    {
+        // An idle connection is closed at some time of its pool's, and the store's file takes in what stood beside it.
+        Microsoft.Data.Sqlite.SqliteConnection.ClearAllPools();
+        return
+        [
+            .. Directory.EnumerateFileSystemEntries(Folder, "*", SearchOption.AllDirectories).Where(path => !IsOfDatabase(path)).Order(StringComparer.Ordinal)
+                .Select(path => $"{path} {(File.Exists(path) ? new FileInfo(path).Length : 0)}"),
+        ];
+    }
 
     // An open SQLite file has others beside it.
     private static bool IsOfDatabase(string path) => path.EndsWith("-wal", StringComparison.Ordinal) || path.EndsWith("-shm", StringComparison.Ordinal);

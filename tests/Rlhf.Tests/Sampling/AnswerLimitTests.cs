@@ -1,4 +1,4 @@
-using Rlhf.Benchmarks;
+using Rlhf.Cli.Bench;
 using Rlhf.Compute.Cpu;
 using Rlhf.Model;
 using Rlhf.Model.Families;

@@ -7,7 +7,7 @@ namespace Rlhf.Compute.Reference;
 /// <param name="epsilon">Added to the root.</param>
 /// <param name="weightDecay">Times the learning rate: what a parameter loses.</param>
 /// <param name="steps">Steps that were done before.</param>
-internal sealed class PlainAdamW(int count, double beta1, double beta2, double epsilon, double weightDecay, int steps = 0)
+public sealed class PlainAdamW(int count, double beta1, double beta2, double epsilon, double weightDecay, int steps = 0)
 {
     private int _step = steps;
 

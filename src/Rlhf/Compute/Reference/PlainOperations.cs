@@ -4,7 +4,7 @@ namespace Rlhf.Compute.Reference;
 
 /// <summary>A decoder's operations in float64, as their definitions read, forward beside backward: what the kernels are compared with. A matrix is its rows one
 /// after another.</summary>
-internal static class PlainOperations
+public static class PlainOperations
 {
     /// <summary>A product of float32 matrices [m, k] [k, n], each element one chain over k from <paramref name="start"/>.</summary>
     public static float[] Product(int m, int n, int k, Func<int, int, float> a, Func<int, int, float> b, Func<int, int, float> start, bool fused)

@@ -25,8 +25,6 @@ internal static class SafetensorsHeader
 
     private const int MostDimensions = 32;
 
-    private static readonly JsonDocumentOptions Strict = new() { AllowDuplicateProperties = false, MaxDepth = 8 };
-
     /// <summary>Reads a header.</summary>
     /// <param name="header">Its bytes, without the length before them.</param>
     /// <param name="dataLength">Bytes of the file after the header.</param>
@@ -35,26 +33,7 @@ internal static class SafetensorsHeader
     public static (Dictionary<string, TensorEntry> Tensors, Dictionary<string, string> Metadata) Parse(
         ReadOnlyMemory<byte> header, long dataLength, string file)
     {
-        try
-        {
-            using var document = JsonDocument.Parse(header, Strict);
-            return Parse(document.RootElement, dataLength, file);
-        }
-        catch (Exception exception) when (exception is JsonException or InvalidOperationException)
-        {
-            // InvalidOperationException: a text with broken UTF-8 or half a surrogate pair.
-            throw new InputException($"{file}: the header is not valid JSON ({FailureText.Of(exception)}). The file is damaged: fetch it again.", exception);
-        }
-    }
-
-    private static (Dictionary<string, TensorEntry> Tensors, Dictionary<string, string> Metadata) Parse(
-        JsonElement root, long dataLength, string file)
-    {
-        if (root.ValueKind != JsonValueKind.Object)
-        {
-            throw Damaged(file, "the header is not a JSON object");
-        }
-
+        var root = StrictJson.Object($"{file}: the header", header);
         var tensors = new Dictionary<string, TensorEntry>(StringComparer.Ordinal);
         var metadata = new Dictionary<string, string>(StringComparer.Ordinal);
         foreach (var property in root.EnumerateObject())

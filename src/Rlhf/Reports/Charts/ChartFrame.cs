@@ -5,7 +5,7 @@ namespace Rlhf.Reports.Charts;
 /// <param name="Description">One sentence on what is shown.</param>
 /// <param name="X">Name of the horizontal axis, with its unit.</param>
 /// <param name="Y">Name of the vertical axis, with its unit; empty where the title says it.</param>
-internal sealed record ChartWords(string Title, string Description, string X, string Y = "");
+public sealed record ChartWords(string Title, string Description, string X, string Y = "");
 
 /// <summary>The part that all charts share: axes, grid, the figure around it. Lengths are in CSS pixels at natural size.</summary>
 internal sealed class ChartFrame(Axis x, Axis y)

@@ -6,10 +6,10 @@ namespace Rlhf.Reports.Charts;
 /// <param name="Words">What it says.</param>
 /// <param name="Series">Its curves.</param>
 /// <param name="LogX">A logarithmic horizontal axis.</param>
-internal sealed record ChartPanel(ChartWords Words, IReadOnlyList<Series> Series, bool LogX = false);
+public sealed record ChartPanel(ChartWords Words, IReadOnlyList<Series> Series, bool LogX = false);
 
 /// <summary>Several line charts beside each other as one SVG file that needs nothing else: for documents.</summary>
-internal static class ChartSheet
+public static class ChartSheet
 {
     private const double Header = 26;
     private const double Legend = 22;

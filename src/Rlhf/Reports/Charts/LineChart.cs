@@ -7,7 +7,7 @@ namespace Rlhf.Reports.Charts;
 /// <param name="Name">Its name in the legend.</param>
 /// <param name="Points">Its points in order of X.</param>
 /// <param name="Smooth">True: many points are drawn thin, with a smoothed thick line over them.</param>
-internal sealed record Series(string Name, IReadOnlyList<(double X, double Y)> Points, bool Smooth = true);
+public sealed record Series(string Name, IReadOnlyList<(double X, double Y)> Points, bool Smooth = true);
 
 /// <summary>Curves over steps.</summary>
 internal static class LineChart

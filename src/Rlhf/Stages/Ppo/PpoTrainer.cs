@@ -170,7 +170,7 @@ public sealed class PpoTrainer : ITrainer, IDisposable
     }
 
     /// <summary>Answers of the present policy, each cut at its own limit where limits are given.</summary>
-    internal Completion[] Sample(IReadOnlyList<int[]> prompts, ulong stream, IReadOnlyList<int>? limits = null) =>
+    public Completion[] Sample(IReadOnlyList<int[]> prompts, ulong stream, IReadOnlyList<int>? limits = null) =>
         _generator.Generate(prompts, new GenerationSettings
         {
             Sampling = new SamplingOptions { Temperature = _options.Temperature },
@@ -214,10 +214,10 @@ public sealed class PpoTrainer : ITrainer, IDisposable
     }
 
     /// <summary>Scores, reference log-probabilities and values of sampled answers, and the rewards and advantages that follow.</summary>
-    internal Rollout Score(Completion[] answers) => Advantages(Judge(answers));
+    public Rollout Score(Completion[] answers) => Advantages(Judge(answers));
 
     /// <summary>The updates of a step, from its rollout.</summary>
-    internal PpoOutcome Update(Rollout rollout, long step) =>
+    public PpoOutcome Update(Rollout rollout, long step) =>
         _update.Run(rollout, step, _policyRates.At(step), _valueRates.At(step), trainPolicy: step > _options.ValueWarmUpSteps, _average, _options.Ema ?? 0);
 
     private Rollout Judge(Completion[] answers)

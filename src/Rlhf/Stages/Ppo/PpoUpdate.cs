@@ -18,7 +18,7 @@ namespace Rlhf.Stages.Ppo;
 /// <param name="PretrainingLoss">Mean next-token loss of the ptx text; null without ptx.</param>
 /// <param name="Minibatches">Minibatches done; fewer than planned after an early stop.</param>
 /// <param name="StoppedEarly">The approximate KL went above target_kl.</param>
-internal sealed record PpoOutcome(
+public sealed record PpoOutcome(
     PpoPolicyStatistics? Policy, PpoValueStatistics Value, double? FirstLogRatio, double PolicyNorm, double? ValueNorm, double PolicyRate,
     double? PretrainingLoss, int Minibatches, bool StoppedEarly)
 {

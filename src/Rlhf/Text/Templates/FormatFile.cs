@@ -28,21 +28,7 @@ public static class FormatFile
     public static FormatOptions? Read(string folder)
     {
         var path = Path.Combine(folder, Name);
-        if (!File.Exists(path))
-        {
-            return null;
-        }
-
-        try
-        {
-            return JsonSerializer.Deserialize<FormatOptions>(WholeFile.Bytes(path, Limits.HandWrittenFile), Json) is { } options
-                ? options
-                : throw new InputException($"{path}: expected an object of template, prompt, response, add_bos and add_eos.");
-        }
-        catch (Exception exception) when (exception is JsonException or IOException or UnauthorizedAccessException)
-        {
-            throw new InputException($"{path}: {FailureText.Of(exception, path)}", exception);
-        }
+        return File.Exists(path) ? StrictJson.Read<FormatOptions>(path, WholeFile.Bytes(path, Limits.HandWrittenFile), Json) : null;
     }
 
     /// <summary>

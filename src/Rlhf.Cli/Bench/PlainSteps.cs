@@ -1,6 +1,6 @@
 using Rlhf.Text.Templates;
 
-namespace Rlhf.Benchmarks;
+namespace Rlhf.Cli.Bench;
 
 /// <summary>An answer with what PPO learns from, all by the plain path: arrays over its response tokens.</summary>
 internal sealed record PlainAnswer(

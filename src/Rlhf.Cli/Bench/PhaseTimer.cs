@@ -1,6 +1,6 @@
 using System.Diagnostics;
 
-namespace Rlhf.Benchmarks;
+namespace Rlhf.Cli.Bench;
 
 /// <summary>Runs a phase several times: the best time, and what the last repetition allocated on the managed heap.</summary>
 internal sealed class PhaseTimer(Action<string> progress, CancellationToken cancellation)

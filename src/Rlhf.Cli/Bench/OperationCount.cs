@@ -1,6 +1,6 @@
 using Rlhf.Stages;
 
-namespace Rlhf.Benchmarks;
+namespace Rlhf.Cli.Bench;
 
 /// <summary>
 /// Floating-point operations that a phase needs, a multiplication and an addition each counting one: matrix products and causal attention
@@ -9,7 +9,7 @@ namespace Rlhf.Benchmarks;
 /// Norms, activations, the optimizer and whatever is computed a second time to save memory are not counted, so a fraction of
 /// the peak says how much of the time was arithmetic that cannot be avoided.
 /// </summary>
-public sealed class OperationCount(BenchmarkShape shape)
+internal sealed class OperationCount(BenchmarkShape shape)
 {
     private const int ForwardAndBackward = 3;
     private readonly ModelCosts _costs = new(shape.Config);

@@ -4,14 +4,14 @@ using Rlhf.Stages.Ppo;
 using Rlhf.Stages.Reward;
 using Rlhf.Training;
 
-namespace Rlhf.Benchmarks;
+namespace Rlhf.Cli.Bench;
 
 /// <summary>How far the program's numbers are from the plain path's.</summary>
 /// <param name="Name">What was compared.</param>
 /// <param name="Numbers">How many numbers.</param>
 /// <param name="Difference">The largest difference in f32, the root of the mean square in bf16; of weights, as a share of the learning rate.</param>
 /// <param name="Bound">What is allowed.</param>
-public sealed record CheckedQuantity(string Name, int Numbers, double Difference, double Bound)
+internal sealed record CheckedQuantity(string Name, int Numbers, double Difference, double Bound)
 {
     /// <summary>Whether it is within the bound; a difference that is not a number is not.</summary>
     public bool Holds => Difference <= Bound;
@@ -22,7 +22,7 @@ public sealed record CheckedQuantity(string Name, int Numbers, double Difference
 /// losses, log-probabilities, values, rewards,
 /// advantages and updated weights.
 /// </summary>
-public sealed class BenchmarkCheck
+internal sealed class BenchmarkCheck
 {
     private const ulong Seed = 7;
     private const int Step = 1;

@@ -1,7 +1,7 @@
-namespace Rlhf.Benchmarks;
+namespace Rlhf.Cli.Bench;
 
 /// <summary>What is timed.</summary>
-public enum BenchmarkPhase
+internal enum BenchmarkPhase
 {
     /// <summary>An SFT step: forward, backward, update.</summary>
     Sft,
@@ -28,5 +28,5 @@ public enum BenchmarkPhase
 /// <param name="Operations">Floating-point operations that it needs (<see cref="OperationCount"/>).</param>
 /// <param name="AllocatedBytes">Managed memory that its last repetition allocated.</param>
 /// <param name="Rates">What is done a second, by unit: for example <c>tokens</c>.</param>
-public sealed record PhaseResult(
+internal sealed record PhaseResult(
     BenchmarkPhase Phase, double Seconds, double Operations, long AllocatedBytes, IReadOnlyList<(string Unit, double Value)> Rates);

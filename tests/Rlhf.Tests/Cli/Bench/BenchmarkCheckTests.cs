@@ -1,10 +1,10 @@
-using Rlhf.Benchmarks;
+using Rlhf.Cli.Bench;
 using Rlhf.Compute.Cpu;
 using Rlhf.Compute.Operations;
 using Rlhf.Tests.Compute.OneDnn;
 using Rlhf.World;
 
-namespace Rlhf.Tests.Benchmarks;
+namespace Rlhf.Tests.Cli.Bench;
 
 public sealed class BenchmarkCheckTests
 {

@@ -5,7 +5,7 @@ using Rlhf.Objectives;
 using Rlhf.Text.Templates;
 using Rlhf.Training;
 
-namespace Rlhf.Benchmarks;
+namespace Rlhf.Cli.Bench;
 
 /// <summary>
 /// Speed and memory of a training step and of a scoring pass along one axis: sequence length, batch, vocabulary or width. Each point has devices of its own,
@@ -16,7 +16,7 @@ namespace Rlhf.Benchmarks;
 /// <param name="repetitions">Times that a step is done, after one that touches its memory; the best counts.</param>
 /// <param name="progress">Told each point.</param>
 /// <param name="cancellation">Ends the work between steps.</param>
-public sealed class Growth(Func<IDevice> createDevice, int repetitions, Action<string> progress, CancellationToken cancellation = default)
+internal sealed class Growth(Func<IDevice> createDevice, int repetitions, Action<string> progress, CancellationToken cancellation = default)
 {
     private const ulong Seed = 0;
     private const double LearningRate = 1e-6;

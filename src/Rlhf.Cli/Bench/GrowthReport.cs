@@ -6,13 +6,13 @@ using System.Text.Json.Nodes;
 using Rlhf.Reports;
 using Rlhf.Reports.Charts;
 
-namespace Rlhf.Benchmarks;
+namespace Rlhf.Cli.Bench;
 
 /// <summary>The straight line through points, by least squares of the relative errors.</summary>
 /// <param name="Start">At 0.</param>
 /// <param name="Slope">For each unit.</param>
 /// <param name="LargestDeviation">Of a point from the line, as a share of the point.</param>
-public sealed record GrowthLine(double Start, double Slope, double LargestDeviation)
+internal sealed record GrowthLine(double Start, double Slope, double LargestDeviation)
 {
     /// <summary>Fits the line; each point counts by its share, as a small one tells as much about the shape as a large one.</summary>
     public static GrowthLine Through(IReadOnlyList<(double X, double Y)> points)
@@ -34,7 +34,7 @@ public sealed record GrowthLine(double Start, double Slope, double LargestDeviat
 /// <param name="Axes">The points of each axis.</param>
 /// <param name="Precision"><c>f32</c> or <c>bf16</c>.</param>
 /// <param name="Device">What computed.</param>
-public sealed record GrowthReport(IReadOnlyList<(GrowthAxis Axis, IReadOnlyList<GrowthPoint> Points)> Axes, string Precision, string Device)
+internal sealed record GrowthReport(IReadOnlyList<(GrowthAxis Axis, IReadOnlyList<GrowthPoint> Points)> Axes, string Precision, string Device)
 {
     /// <summary>Name of the document's section.</summary>
     public const string Section = "growth";

@@ -3,7 +3,7 @@ using Rlhf.Stages.Reward;
 using Rlhf.Stages.Sft;
 using Rlhf.Training;
 
-namespace Rlhf.Benchmarks;
+namespace Rlhf.Cli.Bench;
 
 /// <summary>The trainers' options for a shape: the same work whether it is timed or checked.</summary>
 internal sealed record BenchmarkOptions(BenchmarkShape Shape, AdamOptions Adam, double LearningRate, int Epochs)

@@ -1,7 +1,7 @@
 using Rlhf.Model;
 using Rlhf.Model.Families;
 
-namespace Rlhf.Benchmarks;
+namespace Rlhf.Cli.Bench;
 
 /// <summary>
 /// The work of a benchmark: a GPT-2 model and fixed lengths. The two shapes are those that <c>bench/peers/run.sh</c> times PyTorch on, down to the length of
@@ -18,7 +18,7 @@ namespace Rlhf.Benchmarks;
 /// <param name="ResponseLengths">[B] tokens of each answer.</param>
 /// <param name="Minibatch">Answers of one PPO update.</param>
 /// <param name="Epochs">Passes over the answers.</param>
-public sealed record BenchmarkShape(
+internal sealed record BenchmarkShape(
     string Name, int Vocabulary, int Width, int Layers, int Heads, int SftRows, int SftTokens, IReadOnlyList<int> PromptLengths,
     IReadOnlyList<int> ResponseLengths, int Minibatch, int Epochs)
 {

@@ -2,7 +2,7 @@ using Rlhf.Compute.Operations;
 using Rlhf.Model;
 using Rlhf.Stages.Ppo;
 
-namespace Rlhf.Benchmarks;
+namespace Rlhf.Cli.Bench;
 
 /// <summary>The models of a benchmark with random weights: matrices normal(0, 0.02), gains 1, biases 0.</summary>
 internal static class BenchmarkModels

@@ -5,14 +5,14 @@ using Rlhf.Stages.Ppo;
 using Rlhf.Stages.Reward;
 using Rlhf.Training;
 
-namespace Rlhf.Benchmarks;
+namespace Rlhf.Cli.Bench;
 
 /// <summary>
 /// Times the steps of the recipe on random weights and tokens, through the trainers that real runs use. SFT, rollout, scoring and the reward model: the best of
 /// some repetitions; the PPO update: once, after one
 /// over a minibatch.
 /// </summary>
-public sealed class Benchmark : IDisposable
+internal sealed class Benchmark : IDisposable
 {
     private const ulong Seed = 0;
     private const double LearningRate = 1e-6;

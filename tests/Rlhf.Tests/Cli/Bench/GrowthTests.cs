@@ -1,10 +1,10 @@
 using System.Xml.Linq;
-using Rlhf.Benchmarks;
+using Rlhf.Cli.Bench;
 using Rlhf.Cli;
 using Rlhf.Compute.Cpu;
 using Rlhf.World;
 
-namespace Rlhf.Tests.Benchmarks;
+namespace Rlhf.Tests.Cli.Bench;
 
 public sealed class GrowthTests
 {

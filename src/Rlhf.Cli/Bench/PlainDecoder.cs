@@ -2,7 +2,7 @@ using Rlhf.Compute.Operations;
 using Rlhf.Compute.Reference;
 using Rlhf.Model;
 
-namespace Rlhf.Benchmarks;
+namespace Rlhf.Cli.Bench;
 
 /// <summary>
 /// A GPT-2 decoder in float64: one whole sequence at a time, plain loops, no packing, no cache, nothing computed by parts. Its parameters lie as the

@@ -1,6 +1,6 @@
 using Rlhf.Training;
 
-namespace Rlhf.Benchmarks;
+namespace Rlhf.Cli.Bench;
 
 /// <summary>A host that keeps the last metrics and nothing else.</summary>
 internal sealed class BenchmarkHost(CancellationToken cancellation) : SilentHost(cancellation)

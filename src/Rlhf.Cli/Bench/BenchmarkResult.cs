@@ -4,13 +4,13 @@ using System.Text.Json.Nodes;
 using Rlhf.Compute.Operations;
 using Rlhf.Runs;
 
-namespace Rlhf.Benchmarks;
+namespace Rlhf.Cli.Bench;
 
 /// <summary>What the machine can do, measured by the process that was benchmarked.</summary>
 /// <param name="GemmRate">Floating-point operations a second in the product [2048, 768] [768, 3072].</param>
 /// <param name="MatmulPeak">The same for [1024, 1024] [1024, 1024], all threads together: the peak that fractions refer to.</param>
 /// <param name="CopyRate">Bytes a second, read and written, while 256 MiB are copied.</param>
-public sealed record MachineRates(double GemmRate, double MatmulPeak, double CopyRate)
+internal sealed record MachineRates(double GemmRate, double MatmulPeak, double CopyRate)
 {
     private const int PeakSize = 1024;
     private const long CopiedBytes = 256 << 20;
@@ -32,7 +32,7 @@ public sealed record MachineRates(double GemmRate, double MatmulPeak, double Cop
 /// <param name="Phases">The timed phases.</param>
 /// <param name="Machine">The machine's rates, the best of before and after the phases.</param>
 /// <param name="PeakMemoryBytes">Most resident memory of the process up to the end of the phases.</param>
-public sealed record BenchmarkResult(string Size, int Threads, string Precision, IReadOnlyList<PhaseResult> Phases, MachineRates Machine, long PeakMemoryBytes)
+internal sealed record BenchmarkResult(string Size, int Threads, string Precision, IReadOnlyList<PhaseResult> Phases, MachineRates Machine, long PeakMemoryBytes)
 {
     private static readonly JsonSerializerOptions Json = new() { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
 

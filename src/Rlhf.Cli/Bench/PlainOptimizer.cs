@@ -2,7 +2,7 @@ using Rlhf.Compute.Reference;
 using Rlhf.Model;
 using Rlhf.Training;
 
-namespace Rlhf.Benchmarks;
+namespace Rlhf.Cli.Bench;
 
 /// <summary>Clipping and AdamW over a plain decoder's parameters, with weight decay on matrices only.</summary>
 internal sealed class PlainOptimizer

@@ -1,7 +1,7 @@
-namespace Rlhf.Benchmarks;
+namespace Rlhf.Cli.Bench;
 
 /// <summary>What is varied.</summary>
-public enum GrowthAxis
+internal enum GrowthAxis
 {
     /// <summary>Tokens of a sequence.</summary>
     Length,
@@ -21,7 +21,7 @@ public enum GrowthAxis
 /// <param name="Batch">Sequences.</param>
 /// <param name="Vocabulary">V.</param>
 /// <param name="Width">C, heads of 64.</param>
-public sealed record GrowthShape(int Length, int Batch, int Vocabulary, int Width)
+internal sealed record GrowthShape(int Length, int Batch, int Vocabulary, int Width)
 {
     /// <summary>What the others hold while one is varied.</summary>
     public static GrowthShape Base { get; } = new(256, 4, 4096, 256);
@@ -62,4 +62,4 @@ public sealed record GrowthShape(int Length, int Batch, int Vocabulary, int Widt
 /// <param name="ScoringRate">Tokens a second in a forward pass with log-probabilities.</param>
 /// <param name="TrainingBytes">Memory that the training step holds: weights, gradient, moments, activations, workspaces.</param>
 /// <param name="ScoringBytes">Memory that the forward pass of a frozen model holds: weights, activations, workspaces.</param>
-public sealed record GrowthPoint(int Value, double TrainingRate, double ScoringRate, long TrainingBytes, long ScoringBytes);
+internal sealed record GrowthPoint(int Value, double TrainingRate, double ScoringRate, long TrainingBytes, long ScoringBytes);

@@ -1,6 +1,6 @@
 using Rlhf.Text.Templates;
 
-namespace Rlhf.Benchmarks;
+namespace Rlhf.Cli.Bench;
 
 /// <summary>Random tokens in the shapes of a benchmark.</summary>
 internal sealed class BenchmarkData(BenchmarkShape shape, ulong seed)
