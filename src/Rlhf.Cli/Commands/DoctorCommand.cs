@@ -27,7 +27,7 @@ internal static class DoctorCommand
         Line("program", $"{environment.Program}");
         Line("runtime", $"{environment.Runtime}, {environment.System}, {environment.Architecture}");
         Line("processor", $"{environment.Processor ?? "unknown"}, {environment.Cores} cores");
-        Line("device", $"{environment.Device} (of {string.Join(", ", CpuDevice.Available).ToLowerInvariant()})");
+        Line("device", $"{environment.Device} (of {string.Join(", ", CpuDevice.Available).ToLowerInvariant()}); devices: {string.Join(", ", Devices.Names)}");
         Line("memory", $"{environment.MemoryBytes / 1073741824.0:F1} GiB");
         Line("disk", $"{new DriveInfo(Path.GetFullPath(".")).AvailableFreeSpace / 1073741824.0:F1} GiB free here");
         Line("oneDNN", $"{OneDnnLibrary.Found?.Description ?? $"{OneDnnLibrary.WhyNot}; wanted for precision bf16 only. {OneDnnLibrary.Advice}"}");

@@ -22,7 +22,7 @@ internal static class PlanCommand
             {
                 var recipe = RecipeReader.Read(parsed.GetRequiredValue(file), parsed.GetValue(changes));
                 var plan = RecipePlan.Of(recipe);
-                using var device = Devices.Create(precision: recipe.Precision);
+                using var device = Devices.Create(recipe.Device, recipe.Precision);
                 var rate = DeviceProbe.MatmulRate(device, ProductSize, ProductSize, ProductSize);
                 if (parsed.GetValue(json))
                 {

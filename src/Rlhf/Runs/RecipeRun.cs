@@ -43,7 +43,7 @@ public static class RecipeRun
         StageStep? underWay = null;
         try
         {
-            using var device = Devices.Create(precision: recipe.Precision);
+            using var device = Devices.Create(recipe.Device, recipe.Precision);
             using var metrics = MetricsWriter.Open(run.FullPath);
             run.Write("environment.json", RunEnvironment.Current(device).ToJson());
             progress.Line(RecipeFormat.Describe(asked, recipe));

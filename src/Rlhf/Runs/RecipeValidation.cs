@@ -1,3 +1,4 @@
+using Rlhf.Compute;
 using Rlhf.Data;
 using Rlhf.Stages;
 using Rlhf.Text.Templates;
@@ -14,6 +15,9 @@ internal static class RecipeValidation
     {
         errors.Require(recipe.Sections.Count > 0, "", $"the recipe has no stage; add one of {StageList.Names}");
         errors.Within(recipe.Rounds, 1, 1000, nameof(recipe.Rounds));
+        errors.Require(
+            recipe.Device is null || Devices.Names.Contains(recipe.Device), nameof(recipe.Device),
+            $"there is no device '{recipe.Device}'; there is {string.Join(", ", Devices.Names)}");
         recipe.Base.Validate(errors.Below(nameof(recipe.Base)));
         ValidateFormat(recipe.Format, errors.Below(nameof(recipe.Format)));
         ValidateData(recipe, errors.Below(nameof(recipe.Data)));

@@ -15,6 +15,9 @@ public sealed record Recipe
     /// <summary>Seed of everything random; every stage derives its own from it.</summary>
     public ulong Seed { get; init; }
 
+    /// <summary>What computes: a name of <c>rlhf doctor</c>'s list. None takes the environment variable <c>RLHF_DEVICE</c>, or <c>cpu</c>.</summary>
+    public string? Device { get; init; }
+
     /// <summary>What the operands of matrix products are rounded to: <c>f32</c> (results repeat on any machine, sampler and trainer agree to the last bit) or
     /// <c>bf16</c> (about twice as fast; needs oneDNN and AVX-512). Parameters, sums, the optimizer and the written models are float32 in either.</summary>
     public Precision Precision { get; init; }

@@ -69,7 +69,7 @@ internal sealed class StagePlanning(Recipe recipe, StageData data, Tokenizer tok
         (tokens * Costs.ForwardOperations(length)) + (targets * Costs.HeadOperations);
 
     /// <summary>A device that only counts.</summary>
-    public CountingDevice Count() => Devices.CreateCounting(precision: recipe.Precision);
+    public CountingDevice Count() => Devices.CreateCounting(recipe.Device, recipe.Precision);
 
     /// <summary>A model that is not trained, on a device that counts.</summary>
     public Decoder Frozen(CountingDevice device, HeadKind heads)
