@@ -99,6 +99,7 @@ public sealed partial class MistakeTests(MistakeFiles files) : IClassFixture<Mis
         { "run --resume --out @nowhere", "RECIPE is missing" },
         { "run", "RECIPE is missing" },
         { "reward @tiny.yaml --out @new", "the recipe has no reward stage" },
+        { "run @tiny.yaml --out @new --set device=abacus", "there is no device 'abacus'; there is cpu" },
         { "run @tiny.yaml --out @new --set sft.epochs", "expected key=value" },
         { "run @tiny.yaml --out @new --set sft.epochs=many", "sft.epochs: expected a whole number, found 'many'" },
         { "run @tiny.yaml --out @new --set sft.epochs.more=1", "there are no keys below the value" },
