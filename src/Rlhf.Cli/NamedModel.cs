@@ -10,7 +10,7 @@ internal sealed partial record NamedModel(string Name, string Folder)
     /// <summary>Reads what was given; without a name the folder's own.</summary>
     public static NamedModel Of(string text)
     {
-        if (!Directory.Exists(text) && text.Split('=', 2) is [var name, { Length: > 0 } folder])
+        if (!Path.Exists(text) && text.Split('=', 2) is [var name, { Length: > 0 } folder])
         {
             return NameForm().IsMatch(name)
                 ? new NamedModel(name, folder)

@@ -12,7 +12,7 @@ public sealed partial class ArchitectureTests
         "Core", "Data", "Data.RowForms", "World", "Text.Jinja", "Text", "Text.Templates",
         "Compute.Operations", "Compute.Reference", "Compute.Cpu.Simd", "Compute.Cpu.Threads", "Compute.Cpu.MatMul", "Compute.Cpu.OneDnn",
         "Compute.Cpu.Kernels", "Compute.Cpu", "Compute",
-        "Batching", "Model", "Model.Families", "Model.Checkpoints", "Sampling", "Objectives", "Training", "Evaluation",
+        "Batching", "Model", "Model.Families", "Model.Checkpoints.Gguf", "Model.Checkpoints", "Sampling", "Objectives", "Training", "Evaluation",
         "Reports", "Reports.Charts", "Reports.Page", "Labelers.Store", "Labelers", "Stages", "Stages.Pretrain", "Stages.Sft", "Stages.Collect",
         "Stages.Reward", "Stages.Ppo", "Runs",
     ];

@@ -67,6 +67,12 @@ public static class Limits
     /// <summary>Bytes of an index of weights, and of a header of safetensors (the format's own limit is 100 MB): a model of a million tensors.</summary>
     public const int WeightsIndex = 64 << 20;
 
+    /// <summary>Bytes of the description in front of a GGUF file's numbers, vocabulary included: the largest in use have about 12 MB.</summary>
+    public const long GgufHeader = 128L << 20;
+
+    /// <summary>Bytes of a text in a GGUF file's description; chat templates are the longest.</summary>
+    public const long GgufText = 16L << 20;
+
     /// <summary>Bytes of a row of data.</summary>
     public const int RowBytes = 16 << 20;
 

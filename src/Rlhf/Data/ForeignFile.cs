@@ -20,7 +20,7 @@ internal static partial class ForeignFile
         ([0xFF, 0xFF, 0xFF, 0xFF], "an Arrow stream: convert it to JSON lines"),
         ("ORC"u8.ToArray(), "an ORC file: convert it to JSON lines"),
         ("Obj\u0001"u8.ToArray(), "an Avro file: convert it to JSON lines"),
-        ("GGUF"u8.ToArray(), "a GGUF model: rows are needed here, and models as folders with config.json and safetensors"),
+        ("GGUF"u8.ToArray(), "a GGUF model: rows are needed here"),
         ([0x89, 0x48, 0x44, 0x46], "an HDF5 file: convert it to JSON lines"),
         ([0x93, 0x4E, 0x55, 0x4D, 0x50, 0x59], "a NumPy array: convert it to JSON lines"),
         ([0x80, 0x02], "a Python pickle: convert it to JSON lines"),
@@ -64,9 +64,7 @@ internal static partial class ForeignFile
     {
         if (File.Exists(path))
         {
-            return path.EndsWith(".gguf", StringComparison.OrdinalIgnoreCase) || StartOf(path).StartsWith("GGUF"u8)
-                ? "a GGUF file, which is not read: give the folder of the same model with config.json and safetensors"
-                : "a file: give the folder that holds config.json and the safetensors";
+            return "a file that is no GGUF: give the folder that holds config.json and the safetensors";
         }
 
         if (!Directory.Exists(path) || Directory.EnumerateFiles(path, "*.safetensors").Any())
@@ -76,26 +74,12 @@ internal static partial class ForeignFile
 
         return PickledWeights.FirstOrDefault(name => File.Exists(Path.Combine(path, name))) is { } pickle
                 ? $"a folder with pickled weights ({pickle}), which can run any program and are not read: save them as safetensors (save_pretrained does)"
-            : Directory.EnumerateFiles(path, "*.gguf").Any() ? "a folder with a GGUF file, which is not read: take the same model's safetensors"
+            : Directory.EnumerateFiles(path, "*.gguf").Any() ? "a folder with a GGUF file: give the path of the file itself"
             : File.Exists(Path.Combine(path, "recipe.yaml"))
                 && Directory.Exists(Path.Combine(path, "stages")) ? $"a run folder: its models are {Path.Combine(path, "stages", "*", "model")}"
             : Directory.Exists(Path.Combine(path, "model")) ? $"the folder of a stage: its model is {Path.Combine(path, "model")}"
             : Directory.Exists(Path.Combine(path, "snapshots")) ? "a hub's cache: the model is a folder below snapshots"
             : null;
-    }
-
-    private static byte[] StartOf(string path)
-    {
-        try
-        {
-            using var file = File.OpenRead(path);
-            var start = new byte[16];
-            return start[..file.ReadAtLeast(start, start.Length, throwOnEndOfStream: false)];
-        }
-        catch (Exception failure) when (failure is IOException or UnauthorizedAccessException)
-        {
-            return [];
-        }
     }
 
     // JSON of another shape than rows, and tables: by the first line, and a few words where they cannot be a row's.

@@ -33,8 +33,15 @@ public sealed class Decoder : IDisposable
     /// <param name="trainable">Whether backward passes are possible.</param>
     /// <param name="storage">What the packed copies of the matrices stand in. A model that is trained has them in float32: what is sampled must be what is
     /// trained.</param>
-    public Decoder(IDevice device, DecoderConfig config, HeadKind kind, bool trainable, Precision storage = Precision.F32)
+    /// <param name="isFrozen">The matrices have no flat form, as after <see cref="Freeze"/>: they are read straight into the packed copies by
+    /// <see cref="Load"/>.</param>
+    public Decoder(IDevice device, DecoderConfig config, HeadKind kind, bool trainable, Precision storage = Precision.F32, bool isFrozen = false)
     {
+        if (isFrozen && trainable)
+        {
+            throw new ArgumentException("A model that is trained needs its flat parameters.", nameof(isFrozen));
+        }
+
         if (trainable && storage != Precision.F32)
         {
             throw new ArgumentException("The matrices of a model that is trained stand in float32.", nameof(storage));
@@ -47,8 +54,9 @@ public sealed class Decoder : IDisposable
         Trainable = trainable;
         Layout = new ParameterLayout(config);
         Shape = new AttentionShape(config.Heads, config.KeyValueHeads, config.HeadWidth);
-        _parameters = device.Allocate(LengthOf(Layout, kind));
         _weights = [.. LinearLayers()];
+        _dropped = isFrozen ? Matrices : default;
+        _parameters = device.Allocate(LengthOf(Layout, kind) - _dropped.Length);
         _optimizerRanges = [.. RangesOf(this)];
         var (packed, transposed) = (0L, 0L);
         foreach (var weights in _weights)
@@ -143,20 +151,49 @@ public sealed class Decoder : IDisposable
         }
     }
 
+    /// <summary>Fills the parameters. In a frozen model a matrix goes through memory of its own into its packed copy, so that no second copy of the model
+    /// ever stands.</summary>
+    /// <param name="read">Fills a buffer of zeros with a part of the flat buffer; the part holds whole parameters.</param>
+    public void Load(Action<ParameterRange, FloatBuffer> read)
+    {
+        if (_dropped.Length == 0)
+        {
+            read(new ParameterRange(0, Layout.Length), _parameters.Floats.Slice(0, Layout.Length));
+            Refresh();
+            return;
+        }
+
+        var end = _dropped.Offset + _dropped.Length;
+        read(new ParameterRange(0, _dropped.Offset), _parameters.Floats.Slice(0, _dropped.Offset));
+        read(new ParameterRange(end, Layout.Length - end), _parameters.Floats.Slice(_dropped.Offset, Layout.Length - end));
+        var dropped = _weights.Where(weights => weights.Offset >= _dropped.Offset && weights.Offset < end).ToList();
+        using var scratch = Device.Allocate(dropped.Max(weights => weights.Length));
+        foreach (var weights in _weights)
+        {
+            if (!dropped.Contains(weights))
+            {
+                Pack(weights, PackedPart(weights));
+                continue;
+            }
+
+            var matrix = scratch.Floats.Slice(0, weights.Length);
+            Device.Fill(matrix, 0f);
+            read(new ParameterRange(weights.Offset, weights.Length), matrix);
+            Device.PackWeights(new(matrix, weights.Layout, weights.Inputs, weights.Outputs, PackedPart(weights)));
+        }
+    }
+
     /// <summary>Packs the parameters and frees the flat form of the blocks' matrices and of an untied head: half of the memory of a model that is only
     /// read.</summary>
     public void Freeze()
     {
         Refresh();
-        var start = BlockMatrices.Min(static weights => weights.Offset);
-        var end = Config.TiedEmbeddings
-            ? BlockMatrices.Max(static weights => weights.Offset + ((long)weights.Inputs * weights.Outputs))
-            : Layout.Head + ((long)Config.VocabularySize * Config.Width);
+        var (start, length) = Matrices;
         var whole = _parameters;
-        _parameters = Device.Allocate(whole.Floats.Length - (end - start));
+        _parameters = Device.Allocate(whole.Floats.Length - length);
         Device.Copy(whole.Floats.Slice(0, start), _parameters.Floats.Slice(0, start));
-        Device.Copy(whole.Floats.From(end), _parameters.Floats.From(start));
-        _dropped = new ParameterRange(start, end - start);
+        Device.Copy(whole.Floats.From(start + length), _parameters.Floats.From(start));
+        _dropped = new ParameterRange(start, length);
         whole.Dispose();
     }
 
@@ -235,6 +272,19 @@ public sealed class Decoder : IDisposable
 
     private IEnumerable<PackedWeights> BlockMatrices => _weights.Take(LinearRoles * Config.Layers);
 
+    /// <summary>What a frozen model has no flat form of: the blocks' matrices, and an untied head behind them.</summary>
+    private ParameterRange Matrices
+    {
+        get
+        {
+            var start = BlockMatrices.Min(static weights => weights.Offset);
+            var end = Config.TiedEmbeddings
+                ? BlockMatrices.Max(static weights => weights.Offset + weights.Length)
+                : Layout.Head + ((long)Config.VocabularySize * Config.Width);
+            return new ParameterRange(start, end - start);
+        }
+    }
+
     private static long Rounded(long length) => (length + ParameterLayout.Alignment - 1) / ParameterLayout.Alignment * ParameterLayout.Alignment;
 
     private static IEnumerable<(ParameterRange Range, bool Decays)> RangesOf(Decoder decoder)
@@ -299,6 +349,9 @@ internal sealed class PackedWeights(long offset, WeightLayout layout, int inputs
     public int Inputs => inputs;
 
     public int Outputs => outputs;
+
+    /// <summary>Numbers of the matrix.</summary>
+    public long Length => (long)inputs * outputs;
 
     /// <summary>Where its packed copy begins among the kept ones.</summary>
     public long PackedOffset { get; private set; }

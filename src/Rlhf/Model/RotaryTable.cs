@@ -36,7 +36,8 @@ internal static class RotaryTable
         return frequencies;
     }
 
-    private static double Scaled(double frequency, RotaryScaling scaling)
+    /// <summary>The angle per position of a pair under a scaling.</summary>
+    internal static double Scaled(double frequency, RotaryScaling scaling)
     {
         if (scaling.Kind == RotaryScaling.Linear)
         {

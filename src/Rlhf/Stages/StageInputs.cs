@@ -100,7 +100,7 @@ internal sealed record StageInputs(IReadOnlyDictionary<string, IReadOnlyDictiona
     {
         try
         {
-            return [.. Directory.EnumerateFiles(folder)
+            return File.Exists(folder) ? [folder] : [.. Directory.EnumerateFiles(folder)
                 .Where(file => Array.Exists(ModelFileEndings, ending => file.EndsWith(ending, StringComparison.Ordinal)))];
         }
         catch (Exception exception) when (FileFailure.Is(exception))

@@ -74,8 +74,8 @@ internal sealed class StagePlanning(Recipe recipe, StageData data, Tokenizer tok
     /// <summary>A model that is not trained, on a device that counts.</summary>
     public Decoder Frozen(CountingDevice device, HeadKind heads)
     {
-        var decoder = new Decoder(device, config, heads, trainable: false, recipe.FrozenPrecision);
-        decoder.Freeze();
+        var decoder = new Decoder(device, config, heads, trainable: false, recipe.FrozenPrecision, isFrozen: true);
+        decoder.Load(static (_, _) => { });
         return decoder;
     }
 

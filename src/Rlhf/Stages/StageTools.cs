@@ -77,7 +77,7 @@ internal static class StageTools
     {
         foreach (var note in start.Folder == context.Models.Base.Folder ? config.Notes : [])
         {
-            context.Progress.Line($"{Path.Combine(start.Folder, "config.json")}: {note}");
+            context.Progress.Line($"{(File.Exists(start.Folder) ? start.Folder : Path.Combine(start.Folder, "config.json"))}: {note}");
         }
     }
 

@@ -141,7 +141,7 @@ public sealed partial class MistakeTests(MistakeFiles files) : IClassFixture<Mis
         // Models, runs and stores
         { "generate --model @nowhere --prompt a", "nowhere: there is no such folder" },
         { "generate --model org/name --prompt a", "nothing is downloaded here" },
-        { "generate --model @model.gguf --prompt a", "expected a model folder, found a GGUF file" },
+        { "generate --model @model.gguf --prompt a", "4 bytes are too few for a GGUF file" },
         { "generate --model @pickled --prompt a", "pickled weights (pytorch_model.bin)" },
         { "generate --model @lora --prompt a", "lora" },
         { "generate --model @nothing --prompt a", "nothing" },

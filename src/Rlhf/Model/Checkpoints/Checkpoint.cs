@@ -1,5 +1,6 @@
 using Rlhf.Compute.Operations;
 using Rlhf.Data;
+using Rlhf.Model.Checkpoints.Gguf;
 using Rlhf.Text;
 using Rlhf.Text.Templates;
 
@@ -12,6 +13,7 @@ namespace Rlhf.Model.Checkpoints;
 public sealed class Checkpoint
 {
     private readonly Lazy<Contents> _contents;
+    private readonly Lazy<GgufModel>? _gguf;
     private readonly Lazy<Tokenizer> _tokenizer;
 
     private sealed record Contents(DecoderConfig Config, ModelSource Source, ScoreHead? Score, bool HasLanguageHead);
@@ -19,11 +21,12 @@ public sealed class Checkpoint
     private Checkpoint(string folder)
     {
         Folder = folder;
+        _gguf = GgufFile.Is(folder) ? new Lazy<GgufModel>(() => GgufModel.Open(folder)) : null;
         _contents = new Lazy<Contents>(Read);
-        _tokenizer = new Lazy<Tokenizer>(() => Tokenizer.Load(folder));
+        _tokenizer = new Lazy<Tokenizer>(() => _gguf is null ? Tokenizer.Load(folder) : OfFile());
     }
 
-    /// <summary>Opens a Hugging Face folder; nothing is read yet.</summary>
+    /// <summary>Opens a Hugging Face folder or a GGUF file; nothing is read yet.</summary>
     public static Checkpoint Open(string folder) => new(folder);
 
     /// <summary>Where it stands.</summary>
@@ -43,11 +46,11 @@ public sealed class Checkpoint
     /// <exception cref="InputException">The folder has no sound tokenizer.</exception>
     public Tokenizer Tokenizer => _tokenizer.Value;
 
-    /// <summary>Whether the folder has a tokenizer.</summary>
-    public bool HasTokenizer => TokenizerFiles.HasTokenizer(Folder);
+    /// <summary>Whether it has a tokenizer.</summary>
+    public bool HasTokenizer => _gguf is null ? TokenizerFiles.HasTokenizer(Folder) : Source.Files.ContainsKey(TokenizerFiles.TokenizerJson);
 
     /// <summary>The format that was written beside the model when it was trained; null where none was.</summary>
-    public FormatOptions? WrittenFormat => FormatFile.Read(Folder);
+    public FormatOptions? WrittenFormat => _gguf is null ? FormatFile.Read(Folder) : null;
 
     /// <summary>How prompts and answers are written for it: <see cref="WrittenFormat"/>, else its chat template where it has one, else plain text; an answer
     /// ends in the end-of-sequence token where there is one.</summary>
@@ -59,7 +62,7 @@ public sealed class Checkpoint
         options.Template == FormatTemplate.Auto ? FormatFile.Resolve(options, WrittenFormat, Tokenizer) : options;
 
     /// <summary>SHA-256 (hex) of all of its files.</summary>
-    public string Hash => DurableFiles.ContentHash(Folder);
+    public string Hash => _gguf is null ? DurableFiles.ContentHash(Folder) : DurableFiles.FileHash(Folder);
 
     /// <summary>Looks whether the model can be used, without reading its numbers.</summary>
     /// <exception cref="InputException">It cannot.</exception>
@@ -81,24 +84,16 @@ public sealed class Checkpoint
             throw new InputException($"{Folder}: this is a reward model without a language head; a language model is needed here.");
         }
 
-        using var file = HuggingFaceFolder.Load(Folder);
-        var decoder = new Decoder(device, file.Config, kind, trainable, storage);
+        using var file = OpenFiles();
+        var decoder = new Decoder(device, file.Config, kind, trainable, storage, isFrozen: !trainable);
         try
         {
-            file.CopyParametersTo(device, decoder.Parameters.Slice(0, decoder.Layout.Length));
+            decoder.Load((range, destination) =>
+                file.Read(range, (offset, values) => device.CopyIn(values, destination.Slice(offset - range.Offset, values.Length))));
             if (kind.HasFlag(HeadKind.Scalar) && file.Score is { } score)
             {
                 device.CopyIn(score.Weight, decoder.Part(decoder.ScalarWeight, score.Weight.Length));
                 device.CopyIn([shifted ? score.Bias + score.Shift : score.Bias], decoder.Part(decoder.ScalarBias, 1));
-            }
-
-            if (trainable)
-            {
-                decoder.Refresh();
-            }
-            else
-            {
-                decoder.Freeze();
             }
 
             return decoder;
@@ -135,9 +130,15 @@ public sealed class Checkpoint
         return new ScoreHead(weight, Shift: bias[0]);
     }
 
+    private Tokenizer OfFile() => HasTokenizer
+        ? Tokenizer.FromFiles(new TokenizerFiles(Folder, new Dictionary<string, byte[]>(Source.Files, StringComparer.Ordinal)))
+        : throw new InputException($"{Folder}: this file has no tokenizer, so it takes and gives token ids alone.");
+
+    private IStoredModel OpenFiles() => _gguf is null ? HuggingFaceFolder.Load(Folder) : _gguf.Value;
+
     private Contents Read()
     {
-        using var file = HuggingFaceFolder.Load(Folder);
+        using var file = OpenFiles();
         return new Contents(file.Config, file.Source, file.Score, file.HasLanguageHead);
     }
 }

@@ -1,5 +1,4 @@
 using System.Text.Json.Nodes;
-using Rlhf.Compute.Operations;
 using Rlhf.Data;
 using Rlhf.Model.Families;
 
@@ -10,7 +9,7 @@ namespace Rlhf.Model.Checkpoints;
 /// configuration is implemented and that the tensors are exactly those that it asks for; the numbers are read when they are
 /// copied out.
 /// </summary>
-internal sealed class HuggingFaceFolder : IDisposable
+internal sealed class HuggingFaceFolder : IStoredModel
 {
     private const int MostFloatsAtOnce = 1 << 20;
     private const int MostNamed = 20;
@@ -105,33 +104,24 @@ internal sealed class HuggingFaceFolder : IDisposable
             : $"{folder}: this is an adapter ({adapter}), not a whole model. Adapters are not implemented: merge it into its base model (PEFT's merge_and_unload) and give that folder.");
     }
 
-    /// <summary>Copies all parameters to the flat buffer of a device; the gaps become 0.</summary>
-    /// <param name="device">The device of <paramref name="destination"/>.</param>
-    /// <param name="destination">As long as the layout.</param>
-    /// <exception cref="InputException">A file cannot be read, or has a number that is not finite.</exception>
-    public void CopyParametersTo(IDevice device, FloatBuffer destination)
-    {
-        device.Fill(destination, 0f);
-        Read((offset, values) => device.CopyIn(values, destination.Slice(offset, values.Length)));
-    }
-
     /// <summary>Copies all parameters to a new buffer.</summary>
     /// <exception cref="InputException">A file cannot be read, or has a number that is not finite.</exception>
     public float[] ReadParameters()
     {
         var parameters = new float[checked((int)Layout.Length)];
-        Read((offset, values) => values.CopyTo(parameters.AsSpan((int)offset)));
+        Read(new ParameterRange(0, Layout.Length), (offset, values) => values.CopyTo(parameters.AsSpan((int)offset)));
         return parameters;
     }
 
     /// <summary>Closes the files.</summary>
     public void Dispose() => _tensors.Dispose();
 
-    // A few megabytes at a time, as a whole embedding would long stay on the managed heap.
-    private void Read(Action<long, ReadOnlySpan<float>> take)
+    /// <inheritdoc/>
+    /// <remarks>A few megabytes at a time, as a whole embedding would long stay on the managed heap.</remarks>
+    public void Read(ParameterRange range, Action<long, ReadOnlySpan<float>> take)
     {
-        var buffer = new float[Math.Min(MostFloatsAtOnce, Layout.Length)];
-        foreach (var parameter in Layout.Parameters)
+        var buffer = new float[Math.Min(MostFloatsAtOnce, range.Length)];
+        foreach (var parameter in Layout.Parameters.Where(parameter => parameter.Offset >= range.Offset && parameter.Offset < range.Offset + range.Length))
         {
             if (!_fileNames.TryGetValue(parameter.Name, out var name))
             {
