@@ -1,4 +1,5 @@
 using System.Text.RegularExpressions;
+using Rlhf.Hub;
 
 namespace Rlhf.Cli;
 
@@ -10,11 +11,16 @@ internal sealed partial record NamedModel(string Name, string Folder)
     /// <summary>Reads what was given; without a name the folder's own.</summary>
     public static NamedModel Of(string text)
     {
-        if (!Path.Exists(text) && text.Split('=', 2) is [var name, { Length: > 0 } folder])
+        if (!Path.Exists(text) && text.Split('=', 2) is [var given, { Length: > 0 } folder])
         {
-            return NameForm().IsMatch(name)
-                ? new NamedModel(name, folder)
-                : throw new InputException($"'{name}' is no name for a model: expected letters, digits and . _ : / -.");
+            return NameForm().IsMatch(given)
+                ? new NamedModel(given, folder)
+                : throw new InputException($"'{given}' is no name for a model: expected letters, digits and . _ : / -.");
+        }
+
+        if (HubName.Find(text) is { } name)
+        {
+            return new NamedModel(name.File is { } file ? Path.GetFileNameWithoutExtension(file) : name.Repository.Split('/')[1], text);
         }
 
         // The last folder of a run's models is always called "model": the stage's name says more.

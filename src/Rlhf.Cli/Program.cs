@@ -1,6 +1,8 @@
 using System.CommandLine;
 using System.Text;
 using Rlhf.Cli.Commands;
+using Rlhf.Hub;
+using Rlhf.Reports;
 using Rlhf.Runs;
 
 namespace Rlhf.Cli;
@@ -23,6 +25,7 @@ internal static class Program
         return CommandLine.Guard(error, () =>
         {
             CommandLine.RequireCurrentFolder();
+            HubFiles.Access = HubFiles.Access with { Progress = new HubProgress(ProgressReporter.For(error)), Cancellation = cancellation };
             var parsed = CreateRoot().Parse(args);
             if (CommandLine.ReportUsageErrors(parsed, error))
             {
@@ -59,6 +62,7 @@ internal static class Program
             RunCommand.Create(),
             .. StageList.All.Select(stage => stage.Name == CollectCommand.Name ? CollectCommand.Create(stage) : StageCommand.Create(stage)),
             DataCommand.Create(),
+            PullCommand.Create(),
             RecipeCommand.Create(),
             TokenizeCommand.Create(),
             ReportCommand.Create(),

@@ -2,6 +2,7 @@ using System.CommandLine;
 using System.Globalization;
 using Rlhf.Data;
 using Rlhf.Data.RowForms;
+using Rlhf.Hub;
 using Rlhf.Model.Checkpoints;
 using Rlhf.Reports;
 using Rlhf.Text.Templates;
@@ -167,20 +168,21 @@ internal static class DataCommand
 
     private static IEnumerable<JsonRow> RowsOf(string file, string which)
     {
+        var given = HubName.FindData(file) is null ? new DataFile(file, file) : DataFiles.One(file);
         if (which == "all")
         {
-            return JsonRows.Read(file);
+            return JsonRows.Read(given.FullPath, given.Name);
         }
 
         return int.TryParse(which, NumberStyles.None, CultureInfo.InvariantCulture, out var number) && number > 0
-            ? [FindRow(file, number)]
+            ? [FindRow(given, number)]
             : throw new InputException($"--row {which}: expected a number from 1, or all.");
     }
 
-    private static JsonRow FindRow(string file, int number)
+    private static JsonRow FindRow(DataFile file, int number)
     {
         var rows = 0;
-        foreach (var row in JsonRows.Read(file))
+        foreach (var row in JsonRows.Read(file.FullPath, file.Name))
         {
             if (++rows == number)
             {
@@ -188,7 +190,7 @@ internal static class DataCommand
             }
         }
 
-        throw new InputException(FormattableString.Invariant($"{file}: there is no row {number}; the file has {rows}, counted from 1."));
+        throw new InputException(FormattableString.Invariant($"{file.Name}: there is no row {number}; the file has {rows}, counted from 1."));
     }
 
     private static DataSource SourceOf(ParseResult parsed) => ModelArguments.SourceOf(parsed.GetValue(Fields)!, parsed.GetValue(Ignore)!);

@@ -3,6 +3,7 @@ using Rlhf.Compute;
 using Rlhf.Compute.Cpu;
 using Rlhf.Compute.Cpu.OneDnn;
 using Rlhf.Compute.Operations;
+using Rlhf.Hub;
 using Rlhf.Runs;
 
 namespace Rlhf.Cli.Commands;
@@ -30,6 +31,9 @@ internal static class DoctorCommand
         Line("device", $"{environment.Device} (of {string.Join(", ", CpuDevice.Available).ToLowerInvariant()}); devices: {string.Join(", ", Devices.Names)}");
         Line("memory", $"{environment.MemoryBytes / 1073741824.0:F1} GiB");
         Line("disk", $"{new DriveInfo(Path.GetFullPath(".")).AvailableFreeSpace / 1073741824.0:F1} GiB free here");
+        var hub = HubFiles.Access.Settings;
+        Line("hub", $"{hub.Shown}; {(hub.TokenSource is { } source ? $"token from {source}" : "no token (HF_TOKEN)")}{(hub.Offline ? "; offline (HF_HUB_OFFLINE)" : "")}");
+        Line("hub cache", $"{hub.Cache}{(Directory.Exists(hub.Cache) ? "" : " (not there yet)")}");
         Line("oneDNN", $"{OneDnnLibrary.Found?.Description ?? $"{OneDnnLibrary.WhyNot}; wanted for precision bf16 only. {OneDnnLibrary.Advice}"}");
         Line("matmul", $"{DeviceProbe.MatmulRate(device) / 1e9:F0} GFLOP/s in float32");
         var good = Agrees("kernels", device, LargestDifference, Line);

@@ -1,4 +1,5 @@
 using System.CommandLine;
+using Rlhf.Hub;
 using Rlhf.Reports;
 using Rlhf.Runs;
 using Rlhf.Stages;
@@ -50,6 +51,11 @@ internal sealed class RecipeArguments
     /// <summary>Runs what is to be done and prints the figures that came out.</summary>
     public void Execute(ParseResult parsed, string? only, CancellationToken cancellation)
     {
+        if (parsed.GetValue(Quiet))
+        {
+            HubFiles.Access = HubFiles.Access with { Progress = null };
+        }
+
         var recipe = Read(parsed);
         var folder = parsed.GetValue(Out) ?? Path.Combine("runs", DefaultName(recipe));
         Execute(parsed, recipe, new RunSettings(folder, parsed.GetValue(Resume), only), ProgressReporter.ForStandardError(parsed.GetValue(Quiet)),

@@ -73,6 +73,12 @@ public static class Limits
     /// <summary>Bytes of a text in a GGUF file's description; chat templates are the longest.</summary>
     public const long GgufText = 16L << 20;
 
+    /// <summary>Bytes of a reply of the hub about a repository; a list of files comes in pages.</summary>
+    public const int HubReply = 16 << 20;
+
+    /// <summary>Files of a repository on the hub.</summary>
+    public const int HubFiles = 100_000;
+
     /// <summary>Bytes of a row of data.</summary>
     public const int RowBytes = 16 << 20;
 

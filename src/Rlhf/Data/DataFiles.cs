@@ -1,11 +1,19 @@
 using System.IO.Enumeration;
+using Rlhf.Hub;
 
 namespace Rlhf.Data;
 
 /// <summary>A file of a data source.</summary>
 /// <param name="Name">Its path as the user would write it; used in positions.</param>
 /// <param name="FullPath">Where it is.</param>
-public sealed record DataFile(string Name, string FullPath);
+public sealed record DataFile(string Name, string FullPath)
+{
+    /// <summary>Whether it was fetched from the hub: its name tells more than its place in a cache.</summary>
+    internal bool IsFetched { get; init; }
+
+    /// <summary>By what records name it: its full path, or its name on the hub with the commit.</summary>
+    internal string Recorded => IsFetched ? Name : FullPath;
+}
 
 /// <summary>Finds the files that a source names.</summary>
 public static class DataFiles
@@ -19,9 +27,10 @@ public static class DataFiles
     /// <summary>
     /// The files, in the order of <paramref name="paths"/>, those of a glob in ordinal order of their names. <c>*</c> and <c>?</c> match within a name,
     /// <c>**</c> any
-    /// number of folders.
+    /// number of folders. A name on the hub (<c>hf://datasets/org/name/data/*.parquet</c>) is fetched.
     /// </summary>
     /// <exception cref="InputException">No path is given, one matches nothing, or a file is named twice.</exception>
+    /// <exception cref="RunFailedException">The hub cannot be asked.</exception>
     public static IReadOnlyList<DataFile> Resolve(IReadOnlyList<string> paths, string baseFolder)
     {
         if (paths.Count == 0)
@@ -32,7 +41,9 @@ public static class DataFiles
         List<DataFile> files = [];
         foreach (var path in paths)
         {
-            var found = Find(path, baseFolder);
+            var found = HubFiles.Data(path, baseFolder) is { } fetched
+                ? [.. fetched.Select(static copy => new DataFile(copy.Name, copy.Path) { IsFetched = true })]
+                : Find(path, baseFolder);
             if (found.Count == 0)
             {
                 throw new InputException(Directory.Exists(Path.Combine(baseFolder, path))
@@ -50,6 +61,12 @@ public static class DataFiles
 
         return files;
     }
+
+    /// <summary>The one file that a path or a name on the hub means, seen from the current folder.</summary>
+    /// <exception cref="InputException">It means none, or several.</exception>
+    public static DataFile One(string path) => Resolve([path], Directory.GetCurrentDirectory()) is [var file]
+        ? file
+        : throw new InputException($"{path}: this fits several files, and one is needed here.");
 
     private static List<DataFile> Find(string path, string baseFolder)
     {

@@ -56,7 +56,9 @@ internal static partial class ForeignFile
 
     /// <summary>What to say beside "there is no such file or folder": the name of a hub's model or dataset is none.</summary>
     public static string HubAdvice(string path, string what) => HubName().IsMatch(path) && !Path.HasExtension(path)
-        ? $" If '{path}' is the name of a {what} on a hub: nothing is downloaded here; fetch its files first, and give {(what == "model" ? "their folder" : "their path")}."
+        ? what == "model"
+            ? $" A folder '{path.Split('/')[0]}' is here, so this is taken as a path; if the model of that name on the hub is meant: hf://{path}."
+            : $" If the data set of that name on the hub is meant, name its files: hf://datasets/{path}/FILE."
         : "";
 
     /// <summary>What a path is that was given as a model folder and is none; null where there is nothing to say.</summary>

@@ -48,6 +48,11 @@ public sealed class ProgressReporter
         return new ProgressReporter(Console.Error, terminal, color, TerminalWidth, TimeProvider.System);
     }
 
+    /// <summary>The reporter for a stream: <see cref="ForStandardError"/> where it is that, else plain lines.</summary>
+    public static ProgressReporter For(TextWriter writer) => ReferenceEquals(writer, Console.Error)
+        ? ForStandardError()
+        : new ProgressReporter(writer, terminal: false, color: false, static () => 80, TimeProvider.System);
+
     /// <summary>Begins a piece of work.</summary>
     /// <param name="name">What is done: <c>01-sft</c>.</param>
     /// <param name="total">How many units there are; 0 if that is unknown.</param>

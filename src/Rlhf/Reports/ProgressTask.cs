@@ -6,6 +6,9 @@ namespace Rlhf.Reports;
 /// <summary>One piece of work under way; disposing it ends it and shows its last state.</summary>
 public sealed class ProgressTask : IDisposable
 {
+    /// <summary>A unit that is shown in KiB, MiB and GiB.</summary>
+    public const string Bytes = "bytes";
+
     private const int BarWidth = 24;
 
     private readonly ProgressReporter _reporter;
@@ -114,7 +117,7 @@ public sealed class ProgressTask : IDisposable
                 AppendBar(text.Append(' '), color);
             }
 
-            text.Append(CultureInfo.InvariantCulture, $" {Count()} {_unit}");
+            text.Append(CultureInfo.InvariantCulture, $" {(_unit == Bytes ? ByteCount() : $"{Count()} {_unit}")}");
             text.Append(CultureInfo.InvariantCulture, $" · {Durations.Short(elapsed)}");
             if (rate > 0)
             {
@@ -140,7 +143,16 @@ public sealed class ProgressTask : IDisposable
         ? string.Create(CultureInfo.InvariantCulture, $"{_done}/{_total}")
         : _done.ToString(CultureInfo.InvariantCulture);
 
-    private string Rate(double rate) => rate is >= 1 or 0
+    private string ByteCount() => _total > 0 ? $"{Size(_done)}/{Size(_total)}" : Size(_done);
+
+    private static string Size(double bytes) => bytes switch
+    {
+        >= 1 << 30 => string.Create(CultureInfo.InvariantCulture, $"{bytes / (1 << 30):0.00} GiB"),
+        >= 1 << 20 => string.Create(CultureInfo.InvariantCulture, $"{bytes / (1 << 20):0.0} MiB"),
+        _ => string.Create(CultureInfo.InvariantCulture, $"{bytes / 1024:0.0} KiB"),
+    };
+
+    private string Rate(double rate) => _unit == Bytes ? $"{Size(rate)}/s" : rate is >= 1 or 0
         ? string.Create(CultureInfo.InvariantCulture, $"{rate:0.0} {_unit}/s")
         : string.Create(CultureInfo.InvariantCulture, $"{1 / rate:0.0} s each");
 

@@ -19,7 +19,7 @@ public sealed class RecipePlan
 
     private RecipePlan(Recipe asked, string folder)
     {
-        var recipe = RecipeFormat.Settle(asked, DateOnly.FromDateTime(DateTime.Now));
+        var recipe = RecipeFormat.Settle(RecipeHub.Pin(asked, new Dictionary<string, string>()).Recipe, DateOnly.FromDateTime(DateTime.Now));
         Format = RecipeFormat.Describe(asked, recipe);
         Tokenizer tokenizer;
         if (recipe.Base.Model is { } model)

@@ -1,4 +1,4 @@
-using Rlhf.Data;
+using Rlhf.Hub;
 using Rlhf.Stages;
 
 namespace Rlhf.Runs;
@@ -6,7 +6,7 @@ namespace Rlhf.Runs;
 /// <summary>Reads recipes: strict about every key and value, all errors at once, each with file, line and column.</summary>
 public static class RecipeReader
 {
-    /// <summary>Reads a recipe file; paths in it become absolute, seen from the file's folder.</summary>
+    /// <summary>Reads a recipe file; paths in it become absolute, seen from the file's folder; names on the hub get the form hf://org/name.</summary>
     /// <param name="file">The recipe.</param>
     /// <param name="overrides">Changes in the form <c>a.b=value</c>, checked like the file.</param>
     /// <exception cref="InputException">The file cannot be read or something in it is wrong.</exception>
@@ -58,15 +58,8 @@ public static class RecipeReader
 
     private static Recipe Resolve(Recipe recipe, string folder)
     {
-        string? Full(string? path) => path is null ? null : Path.GetFullPath(path, folder);
-        DataSource FullSource(DataSource source) => source with { Path = [.. source.Path.Select(path => Full(path)!)] };
-        return recipe with
-        {
-            Base = recipe.Base with { Model = Full(recipe.Base.Model), Tokenizer = Full(recipe.Base.Tokenizer) },
-            Data = recipe.Data.Each(FullSource),
-            Sections = [.. recipe.Sections.Select(
-                section => section with { Options = section.Stage.WithFullPaths(section.Options, path => Path.GetFullPath(path, folder)) })],
-        };
+        string FullData(string path) => HubName.FindData(path, folder)?.Full ?? Path.GetFullPath(path, folder);
+        return recipe.WithPaths(path => HubName.Find(path, folder)?.Full ?? Path.GetFullPath(path, folder), FullData);
     }
 
     private static void ThrowIfAny(IReadOnlyList<string> errors)

@@ -31,6 +31,7 @@ public static class RecipeRun
         bool checkInputs = false)
     {
         var asked = recipe;
+        (recipe, var commits) = RecipeHub.Pin(recipe, RunFolder.HubCommitsOf(settings.Out));
         recipe = RecipeFormat.Settle(recipe, RunFolder.DateOf(settings.Out) ?? DateOnly.FromDateTime(DateTime.Now));
         var isNew = !RunFolder.HoldsRun(settings.Out);
         if (isNew)
@@ -43,6 +44,7 @@ public static class RecipeRun
         StageStep? underWay = null;
         try
         {
+            run.WriteHubCommits(commits);
             using var device = Devices.Create(recipe.Device, recipe.Precision);
             using var metrics = MetricsWriter.Open(run.FullPath);
             run.Write("environment.json", RunEnvironment.Current(device).ToJson());

@@ -42,6 +42,18 @@ public sealed record Recipe
     /// <summary>The stages with their options, in the order in which they are done; set by the reader.</summary>
     internal IReadOnlyList<StageSection> Sections { get; set; } = [];
 
+    /// <summary>The same with every path and name of a model changed, and every one of a data file.</summary>
+    internal Recipe WithPaths(Func<string, string> model, Func<string, string> data)
+    {
+        string? Changed(string? path) => path is null ? null : model(path);
+        return this with
+        {
+            Base = Base with { Model = Changed(Base.Model), Tokenizer = Changed(Base.Tokenizer) },
+            Data = Data.Each(source => source with { Path = [.. source.Path.Select(data)] }),
+            Sections = [.. Sections.Select(section => section with { Options = section.Stage.WithFullPaths(section.Options, model) })],
+        };
+    }
+
     /// <summary>The options of the stage that has options of this type; null where the recipe has no such stage.</summary>
     public T? Find<T>() where T : class => Sections.Select(static section => section.Options).OfType<T>().FirstOrDefault();
 }

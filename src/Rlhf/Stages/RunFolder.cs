@@ -15,6 +15,7 @@ public sealed class RunFolder : IDisposable
     public const string RecipeFile = "recipe.yaml";
 
     private const string BaseFile = "base.json";
+    private const string HubFile = "hub.json";
     private const string LockFile = ".lock";
     private const string Checksum = "# crc32c ";
     private const string ChecksumNote = " of the lines above: a run keeps its recipe; a changed one needs another --out.\n";
@@ -109,6 +110,22 @@ public sealed class RunFolder : IDisposable
     /// <summary>What making the base model read, and the files it wrote; null before it is made.</summary>
     internal BaseRecord? ReadBase() =>
         File.Exists(Path.Combine(FullPath, BaseFile)) ? CheckedJson.Read<BaseRecord>(Path.Combine(FullPath, BaseFile), SummaryFiles.Json) : null;
+
+    /// <summary>The commits that names on the hub meant when the run in this folder began; empty where there is no run or it names none.</summary>
+    internal static IReadOnlyDictionary<string, string> HubCommitsOf(string path) =>
+        Path.Combine(path, HubFile) is var file && HoldsRun(path) && File.Exists(file)
+            ? CheckedJson.Read<Dictionary<string, string>>(file, SummaryFiles.Json)
+            : new Dictionary<string, string>();
+
+    /// <summary>Keeps them; what is kept stays.</summary>
+    internal void WriteHubCommits(IReadOnlyDictionary<string, string> commits)
+    {
+        var file = Path.Combine(FullPath, HubFile);
+        if (commits.Count > 0 && !File.Exists(file))
+        {
+            CheckedJson.Write(file, commits, SummaryFiles.Json);
+        }
+    }
 
     /// <summary>Keeps them.</summary>
     internal void WriteBase(BaseRecord record) => CheckedJson.Write(Path.Combine(FullPath, BaseFile), record, SummaryFiles.Json);

@@ -99,7 +99,7 @@ public sealed class StageData
         var files = Resolve(source, set);
         foreach (var file in files)
         {
-            Remember(file.FullPath);
+            Remember(file);
         }
 
         var isGenerated = source.Path.Count == 0;
@@ -123,11 +123,11 @@ public sealed class StageData
             _folder, new QuickstartCounts(counts.Demonstrations, counts.Prompts, counts.EvaluationPrompts, counts.Texts, counts.Seed))[set];
     }
 
-    private void Remember(string file)
+    private void Remember(DataFile file)
     {
-        if (!_hashes.ContainsKey(file))
+        if (!_hashes.ContainsKey(file.Recorded))
         {
-            _hashes[file] = DurableFiles.FileHash(file);
+            _hashes[file.Recorded] = DurableFiles.FileHash(file.FullPath);
         }
     }
 }

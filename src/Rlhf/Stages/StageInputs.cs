@@ -1,4 +1,5 @@
 using Rlhf.Data;
+using Rlhf.Hub;
 using Rlhf.Model.Checkpoints;
 
 namespace Rlhf.Stages;
@@ -85,8 +86,9 @@ internal sealed record StageInputs(IReadOnlyDictionary<string, IReadOnlyDictiona
         var inputs = new SortedDictionary<string, IReadOnlyDictionary<string, string>>(StringComparer.Ordinal);
         foreach (var (key, folder) in places)
         {
-            var files = folder is null ? data.FilesOf(key).Select(file => file.FullPath) : ModelFiles(folder);
-            var hashes = new SortedDictionary<string, string>(files.ToDictionary(run.NameOf, DurableFiles.FileHash), StringComparer.Ordinal);
+            var files = folder is null ? data.FilesOf(key).Select(file => (Name: file.Recorded, Path: file.FullPath)) : ModelFiles(folder);
+            var hashes = new SortedDictionary<string, string>(
+                files.ToDictionary(file => run.NameOf(file.Name), file => DurableFiles.FileHash(file.Path)), StringComparer.Ordinal);
             if (hashes.Count > 0)
             {
                 inputs[folder is null ? $"data.{SnakeCase.From(key)}" : key] = hashes;
@@ -96,12 +98,15 @@ internal sealed record StageInputs(IReadOnlyDictionary<string, IReadOnlyDictiona
         return new StageInputs(inputs);
     }
 
-    private static IEnumerable<string> ModelFiles(string folder)
+    // What comes from the hub is known by its name and commit, wherever the cache is.
+    private static IEnumerable<(string Name, string Path)> ModelFiles(string folder)
     {
         try
         {
-            return File.Exists(folder) ? [folder] : [.. Directory.EnumerateFiles(folder)
-                .Where(file => Array.Exists(ModelFileEndings, ending => file.EndsWith(ending, StringComparison.Ordinal)))];
+            var place = HubFiles.Model(folder);
+            var files = File.Exists(place) ? [place] : Directory.EnumerateFiles(place)
+                .Where(file => Array.Exists(ModelFileEndings, ending => file.EndsWith(ending, StringComparison.Ordinal)));
+            return [.. files.Select(file => (place == folder ? file : $"{folder}{file[place.Length..].Replace(Path.DirectorySeparatorChar, '/')}", file))];
         }
         catch (Exception exception) when (FileFailure.Is(exception))
         {

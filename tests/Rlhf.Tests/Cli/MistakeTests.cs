@@ -1,5 +1,6 @@
 using System.Text.RegularExpressions;
 using Rlhf.Cli;
+using Rlhf.Hub;
 using Rlhf.World;
 
 namespace Rlhf.Tests.Cli;
@@ -140,7 +141,7 @@ public sealed partial class MistakeTests(MistakeFiles files) : IClassFixture<Mis
 
         // Models, runs and stores
         { "generate --model @nowhere --prompt a", "nowhere: there is no such folder" },
-        { "generate --model org/name --prompt a", "nothing is downloaded here" },
+        { "generate --model org/name --prompt a", "it is not in the cache" },
         { "generate --model @model.gguf --prompt a", "4 bytes are too few for a GGUF file" },
         { "generate --model @pickled --prompt a", "pickled weights (pytorch_model.bin)" },
         { "generate --model @lora --prompt a", "lora" },
@@ -151,7 +152,7 @@ public sealed partial class MistakeTests(MistakeFiles files) : IClassFixture<Mis
         { "generate --model @half-tokenizer --prompt a", "a key is not valid Unicode" },
         { "generate --model @broken-weights --prompt a", "model.safetensors" },
         { "generate --model @other-model --prompt a", "bert" },
-        { "score --model org/name --data @rows.jsonl", "nothing is downloaded here" },
+        { "score --model org/name --data @rows.jsonl", "it is not in the cache" },
         { "score --model @lora --data @rows.jsonl", "adapter" },
         { "score --model @pickled --data @rows.jsonl", "pickled weights" },
         { "generate --model @rm --prompt a", "this is a reward model; a language model is needed here" },
@@ -178,6 +179,7 @@ public sealed partial class MistakeTests(MistakeFiles files) : IClassFixture<Mis
     public void A_mistake_is_named_and_leaves_nothing_behind(string line, string words)
     {
         var before = files.Listing();
+        HubFiles.Access = new HubAccess(HubSettings.FromEnvironment() with { Cache = files.PathOf("no cache"), Offline = true }); // a test asks no hub
         var (code, output, error) = TinyModels.Run([.. WordsOf(line)]);
 
         Assert.Equal(ExitCode.BadInput, code);

@@ -57,7 +57,8 @@ public sealed class ForeignFileTests : IDisposable
     [Fact]
     public void A_name_of_a_hub_is_not_a_path()
     {
-        Assert.Contains("on a hub", ForeignFile.HubAdvice("org/name-7b", "model"), StringComparison.Ordinal);
+        Assert.Contains("hf://org/name-7b", ForeignFile.HubAdvice("org/name-7b", "model"), StringComparison.Ordinal);
+        Assert.Contains("hf://datasets/org/rows/FILE", ForeignFile.HubAdvice("org/rows", "dataset"), StringComparison.Ordinal);
         Assert.Empty(ForeignFile.HubAdvice("data/rows.jsonl", "dataset"));
         Assert.Empty(ForeignFile.HubAdvice("/models/name", "model"));
     }

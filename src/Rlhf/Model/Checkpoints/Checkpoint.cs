@@ -1,5 +1,6 @@
 using Rlhf.Compute.Operations;
 using Rlhf.Data;
+using Rlhf.Hub;
 using Rlhf.Model.Checkpoints.Gguf;
 using Rlhf.Text;
 using Rlhf.Text.Templates;
@@ -12,22 +13,28 @@ namespace Rlhf.Model.Checkpoints;
 /// </summary>
 public sealed class Checkpoint
 {
+    private readonly string _name;
     private readonly Lazy<Contents> _contents;
     private readonly Lazy<GgufModel>? _gguf;
     private readonly Lazy<Tokenizer> _tokenizer;
 
     private sealed record Contents(DecoderConfig Config, ModelSource Source, ScoreHead? Score, bool HasLanguageHead);
 
-    private Checkpoint(string folder)
+    private Checkpoint(string name)
     {
-        Folder = folder;
-        _gguf = GgufFile.Is(folder) ? new Lazy<GgufModel>(() => GgufModel.Open(folder)) : null;
+        _name = name;
+        Folder = HubFiles.Model(name, withWeights: false);
+        _gguf = GgufFile.Is(Folder) ? new Lazy<GgufModel>(() => GgufModel.Open(Folder)) : null;
         _contents = new Lazy<Contents>(Read);
-        _tokenizer = new Lazy<Tokenizer>(() => _gguf is null ? Tokenizer.Load(folder) : OfFile());
+        _tokenizer = new Lazy<Tokenizer>(() => _gguf is null ? Tokenizer.Load(Folder) : OfFile());
     }
 
-    /// <summary>Opens a Hugging Face folder or a GGUF file; nothing is read yet.</summary>
-    public static Checkpoint Open(string folder) => new(folder);
+    /// <summary>Opens a Hugging Face folder or a GGUF file; nothing is read yet. Of a name on the hub what is small is fetched now, the weights when they are
+    /// first needed.</summary>
+    /// <param name="name">The folder or file, or <c>org/name</c> or <c>org/name/file.gguf</c> on the hub.</param>
+    /// <exception cref="InputException">The hub has no such model, or does not give it.</exception>
+    /// <exception cref="RunFailedException">The hub cannot be asked.</exception>
+    public static Checkpoint Open(string name) => new(name);
 
     /// <summary>Where it stands.</summary>
     public string Folder { get; }
@@ -62,7 +69,7 @@ public sealed class Checkpoint
         options.Template == FormatTemplate.Auto ? FormatFile.Resolve(options, WrittenFormat, Tokenizer) : options;
 
     /// <summary>SHA-256 (hex) of all of its files.</summary>
-    public string Hash => _gguf is null ? DurableFiles.ContentHash(Folder) : DurableFiles.FileHash(Folder);
+    public string Hash => _gguf is null ? DurableFiles.ContentHash(WholeFolder()) : DurableFiles.FileHash(Folder);
 
     /// <summary>Looks whether the model can be used, without reading its numbers.</summary>
     /// <exception cref="InputException">It cannot.</exception>
@@ -134,7 +141,9 @@ public sealed class Checkpoint
         ? Tokenizer.FromFiles(new TokenizerFiles(Folder, new Dictionary<string, byte[]>(Source.Files, StringComparer.Ordinal)))
         : throw new InputException($"{Folder}: this file has no tokenizer, so it takes and gives token ids alone.");
 
-    private IStoredModel OpenFiles() => _gguf is null ? HuggingFaceFolder.Load(Folder) : _gguf.Value;
+    private string WholeFolder() => HubFiles.Model(_name);
+
+    private IStoredModel OpenFiles() => _gguf is null ? HuggingFaceFolder.Load(WholeFolder()) : _gguf.Value;
 
     private Contents Read()
     {

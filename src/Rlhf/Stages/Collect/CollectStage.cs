@@ -27,7 +27,7 @@ internal sealed class CollectStage : Stage<CollectOptions>
     protected override CollectOptions WithFullPaths(CollectOptions options, Func<string, string> full) => options with
     {
         Labeler = options.LabelerIsFolder ? full(options.Labeler!) : options.Labeler,
-        Store = options.Store is { } store && !CollectOptions.IsServer(store) ? full(store) : options.Store,
+        Store = options.Store is { } store && !CollectOptions.IsServer(store) ? full(Path.Combine(".", store)) : options.Store,
     };
 
     public override IReadOnlyList<StageInput> Reads(Recipe recipe) =>

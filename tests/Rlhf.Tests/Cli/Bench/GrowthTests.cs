@@ -1,6 +1,6 @@
 using System.Xml.Linq;
-using Rlhf.Cli.Bench;
 using Rlhf.Cli;
+using Rlhf.Cli.Bench;
 using Rlhf.Compute.Cpu;
 using Rlhf.World;
 
