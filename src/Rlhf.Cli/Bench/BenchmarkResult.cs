@@ -32,7 +32,8 @@ internal sealed record MachineRates(double GemmRate, double MatmulPeak, double C
 /// <param name="Phases">The timed phases.</param>
 /// <param name="Machine">The machine's rates, the best of before and after the phases.</param>
 /// <param name="PeakMemoryBytes">Most resident memory of the process up to the end of the phases.</param>
-internal sealed record BenchmarkResult(string Size, int Threads, string Precision, IReadOnlyList<PhaseResult> Phases, MachineRates Machine, long PeakMemoryBytes)
+internal sealed record BenchmarkResult(
+    string Size, int Threads, string Precision, IReadOnlyList<PhaseResult> Phases, MachineRates Machine, long PeakMemoryBytes)
 {
     private static readonly JsonSerializerOptions Json = new() { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
 

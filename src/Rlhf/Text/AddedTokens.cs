@@ -1,5 +1,6 @@
 using System.Buffers;
 using System.Text;
+using Rlhf.Text.Patterns;
 
 namespace Rlhf.Text;
 

@@ -1,4 +1,5 @@
 using System.Runtime.InteropServices;
+using Rlhf.Text.Patterns;
 
 namespace Rlhf.Text;
 

@@ -1,3 +1,5 @@
+using Rlhf.Text.Patterns;
+
 namespace Rlhf.Text;
 
 /// <summary>Where Metaspace puts a space in front.</summary>

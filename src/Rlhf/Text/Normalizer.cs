@@ -1,4 +1,5 @@
 using System.Text;
+using Rlhf.Text.Patterns;
 
 namespace Rlhf.Text;
 

@@ -18,7 +18,8 @@ internal static class PostProcessor
                 json.AllowOnly("type", "add_prefix_space", "trim_offsets", "use_regex");
                 return ([], []);
             case "TemplateProcessing":
-                json.AllowOnly("type", "single", "pair", "special_tokens");
+                // Command-R's file has ByteLevel's keys here, too; they move offsets or do nothing.
+                json.AllowOnly("type", "single", "pair", "special_tokens", "add_prefix_space", "trim_offsets", "use_regex");
                 return Template(json, vocabulary);
             case "Sequence":
                 json.AllowOnly("type", "processors");

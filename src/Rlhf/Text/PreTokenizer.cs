@@ -1,3 +1,5 @@
+using Rlhf.Text.Patterns;
+
 namespace Rlhf.Text;
 
 /// <summary>Where a part of the text stands: it decides whether a space is put in front.</summary>
@@ -21,8 +23,21 @@ internal readonly record struct TextPart(ReadOnlyMemory<char> Text, TextPlace Pl
 /// <summary>The <c>pre_tokenizer</c> of a tokenizer.json: cuts a text into words, within which merges happen.</summary>
 internal abstract class PreTokenizer
 {
-    /// <summary>Whether the words are spelled as bytes (<see cref="ByteAlphabet"/>) when the model gets them.</summary>
+    private const string Supported =
+        "Sequence, ByteLevel, Split, Digits, Punctuation, Whitespace, WhitespaceSplit, BertPreTokenizer, CharDelimiterSplit, Metaspace";
+
+    private static readonly PlacedJson WordsOrSigns = PlacedJson.Parse(
+        "the pre-tokenizer Whitespace",
+        """ "[\\p{Alphabetic}\\p{M}\\p{Nd}\\p{Pc}\u200C\u200D]+|[^\\p{Alphabetic}\\p{M}\\p{Nd}\\p{Pc}\u200C\u200D\\s]+" """u8.ToArray());
+
+    /// <summary>ASCII's signs and what Unicode calls punctuation.</summary>
+    private static CodePointSet Punctuation => "$+<=>^`|~".Aggregate(UnicodeProperties.Find("P")!, static (set, sign) => set.Union(CodePointSet.Of(sign)));
+
+    /// <summary>Whether tokens are spelled as bytes (<see cref="ByteAlphabet"/>).</summary>
     public virtual bool IsByteLevel => false;
+
+    /// <summary>Whether the words are spelled so already when the model gets them, because steps behind ByteLevel saw them.</summary>
+    public virtual bool Spells => false;
 
     /// <summary>Whether it can leave out characters.</summary>
     public virtual bool Removes => false;
@@ -52,30 +67,47 @@ internal abstract class PreTokenizer
             case "Digits":
                 json.AllowOnly("type", "individual_digits");
                 return new SplitPreTokenizer(
-                    new NumberPattern(), json["individual_digits"].Boolean(false) ? SplitBehavior.Isolated : SplitBehavior.Contiguous, invert: false);
+                    new SetPattern(UnicodeProperties.Find("N")!), json["individual_digits"].Boolean(false) ? SplitBehavior.Isolated : SplitBehavior.Contiguous,
+                    invert: false);
+            case "Punctuation":
+                json.AllowOnly("type", "behavior");
+                var behavior = json["behavior"].IsNull ? SplitBehavior.Isolated : SplitBehaviors.FromJson(json["behavior"]);
+                return new SplitPreTokenizer(new SetPattern(Punctuation), behavior, invert: false);
+            case "Whitespace":
+                json.AllowOnly("type");
+                return new SplitPreTokenizer(new RegexPattern(WordsOrSigns), SplitBehavior.Removed, invert: true);
+            case "WhitespaceSplit":
+                json.AllowOnly("type");
+                return AtSpaces();
+            case "BertPreTokenizer":
+                json.AllowOnly("type");
+                return new SequencePreTokenizer([AtSpaces(), new SplitPreTokenizer(new SetPattern(Punctuation), SplitBehavior.Isolated, invert: false)]);
+            case "CharDelimiterSplit":
+                json.AllowOnly("type", "delimiter");
+                return new SplitPreTokenizer(new LiteralPattern(json["delimiter"]), SplitBehavior.Removed, invert: false);
             case "Metaspace":
                 return MetaspacePreTokenizer.Create(json);
             case var other:
-                throw json.Refuse($"the pre-tokenizer {other} is not supported (supported: Sequence, ByteLevel, Split, Digits, Metaspace)");
+                throw json.Refuse($"the pre-tokenizer {other} is not supported (supported: {Supported})");
         }
     }
+
+    private static SplitPreTokenizer AtSpaces() => new(new SetPattern(UnicodeProperties.WhiteSpace), SplitBehavior.Removed, invert: false);
 
     private sealed class SequencePreTokenizer(PreTokenizer[] steps) : PreTokenizer
     {
         public override bool Removes => steps.Any(step => step.Removes);
 
-        public override bool IsByteLevel => steps.Length > 0 && steps[^1].IsByteLevel;
+        public override bool IsByteLevel => steps.Any(step => step.IsByteLevel);
+
+        public override bool Spells => IsByteLevel && !steps[^1].IsByteLevel;
 
         public static SequencePreTokenizer Create(PlacedJson json)
         {
             var steps = json.Items().Select(item => FromJson(item) ?? throw item.Refuse("expected a pre-tokenizer, found null")).ToArray();
-            // What comes behind ByteLevel would see its characters instead of the text; no known tokenizer does that.
-            if (steps.SkipLast(1).Any(step => step.IsByteLevel))
-            {
-                throw json.Refuse("a pre-tokenizer behind ByteLevel is not supported");
-            }
-
-            return new SequencePreTokenizer(steps);
+            return steps.Count(step => step.IsByteLevel) < 2
+                ? new SequencePreTokenizer(steps)
+                : throw json.Refuse("ByteLevel stands there twice: bytes would be spelled as bytes again");
         }
 
         public override void Split(TextPart part, List<TextPart> pieces)
@@ -89,24 +121,10 @@ internal abstract class PreTokenizer
                     step.Split(piece, next);
                 }
 
-                current = next;
+                current = step.IsByteLevel && Spells ? next.ConvertAll(piece => piece with { Text = ByteAlphabet.Spell(piece.Text.Span).AsMemory() }) : next;
             }
 
             pieces.AddRange(current);
-        }
-    }
-
-    private sealed class NumberPattern : SplitPattern
-    {
-        public override void FindAll(ReadOnlySpan<char> text, List<(int Start, int Length)> matches)
-        {
-            for (int start = 0, length; start < text.Length; start += length)
-            {
-                if (CharacterClasses.At(text, start, out length) == CharacterClass.Number)
-                {
-                    matches.Add((start, length));
-                }
-            }
         }
     }
 }

@@ -1,3 +1,5 @@
+using Rlhf.Text.Patterns;
+
 namespace Rlhf.Text;
 
 /// <summary>What becomes of the matches of a split pattern.</summary>
@@ -58,7 +60,7 @@ internal sealed class SplitPreTokenizer(SplitPattern pattern, SplitBehavior beha
             ranges.Add((end, part.Text.Length - end, invert));
         }
 
-        foreach (var (start, length, _) in Join(ranges, behavior))
+        foreach (var (start, length, _) in Join(ranges, behavior).Where(static range => range.Length > 0))
         {
             pieces.Add(new TextPart(part.Text.Slice(start, length), start == 0 ? part.Place : TextPlace.Within));
         }

@@ -1,3 +1,5 @@
+using Rlhf.Text.Patterns;
+
 namespace Rlhf.Text;
 
 /// <summary>What the files of a tokenizer say: the parts that text goes through.</summary>
@@ -99,7 +101,7 @@ internal sealed record TokenizerDefinition
         }
 
         var merges = MergeList.FromJson(model["merges"], vocabulary);
-        var bytePairs = new BytePairModel(vocabulary, merges, rules, preTokenizer?.IsByteLevel ?? false);
+        var bytePairs = new BytePairModel(vocabulary, merges, rules, preTokenizer is { IsByteLevel: true, Spells: false });
         var added = json["added_tokens"].IsNull ? [] : json["added_tokens"].Items().Select(item => AddedToken.FromJson(item)).ToList();
         foreach (var token in added)
         {
@@ -174,6 +176,11 @@ internal sealed record TokenizerDefinition
             }
 
             var token = AddedToken.FromJson(entry, id);
+            if (vocabulary[id] is not null && vocabulary.Find(token.Content) is null && !added.Exists(other => other.Id == id))
+            {
+                vocabulary.Rename(token.Content, id);
+            }
+
             vocabulary.Add(token.Content, id, entry);
             if (known.Add(token.Content))
             {

@@ -30,6 +30,16 @@ internal sealed class Vocabulary
         return vocabulary;
     }
 
+    /// <summary>Gives an id another spelling: the one that it had is no token any more (InternLM2 names its spare entries so).</summary>
+    /// <param name="token">A spelling that no id has.</param>
+    /// <param name="id">An id with a token.</param>
+    public void Rename(string token, int id)
+    {
+        _ids.Remove(_tokens[id]!);
+        _tokens[id] = token;
+        _ids[token] = id;
+    }
+
     /// <summary>Adds a token; the same token with the same id again is no change.</summary>
     /// <param name="token">How it is spelled.</param>
     /// <param name="id">From 0 to <see cref="Limits.TokenId"/>.</param>

@@ -3,6 +3,7 @@ using System.Text;
 using FsCheck;
 using FsCheck.Fluent;
 using Rlhf.Text;
+using Rlhf.Text.Patterns;
 using Rlhf.World;
 
 namespace Rlhf.Tests.Text;
@@ -34,12 +35,32 @@ public class TokenizerTests
     [InlineData("""{"model":{"vocab":{"a":0},"merges":["a z"]}}""", "\"z\"")]
     [InlineData("""{"model":{"vocab":{"\ud800":0},"merges":[]}}""", "surrogate")]
     [InlineData("""{"normalizer":{"type":"Precompiled"},"model":{"vocab":{},"merges":[]}}""", "Precompiled")]
-    [InlineData("""{"pre_tokenizer":{"type":"Whitespace"},"model":{"vocab":{},"merges":[]}}""", "Whitespace")]
+    [InlineData("""{"pre_tokenizer":{"type":"UnicodeScripts"},"model":{"vocab":{},"merges":[]}}""", "UnicodeScripts")]
     [InlineData("""{"decoder":{"type":"WordPiece"},"model":{"vocab":{},"merges":[]}}""", "WordPiece")]
     [InlineData("""{"post_processor":{"type":"RobertaProcessing"},"model":{"vocab":{},"merges":[]}}""", "RobertaProcessing")]
-    [InlineData("""{"pre_tokenizer":{"type":"Split","pattern":{"Regex":"\\p{Han}+"},"behavior":"Isolated"},"model":{"vocab":{},"merges":[]}}""", "Han")]
+    [InlineData("""{"pre_tokenizer":{"type":"Split","pattern":{"Regex":"\\p{Klingon}+"},"behavior":"Isolated"},"model":{"vocab":{},"merges":[]}}""", "Klingon")]
     public void A_broken_or_unknown_tokenizer_is_refused_by_name(string json, string expected) =>
         Assert.Contains(expected, Assert.Throws<InputException>(() => FromJson(json)).Message, StringComparison.Ordinal);
+
+    [Fact]
+    public void A_configuration_may_rename_spare_entries_of_the_vocabulary()
+    {
+        using var folder = new TestFolder();
+        File.WriteAllText(folder.PathOf("tokenizer.json"), """{"model":{"vocab":{"a":0,"[UNUSED_1]":1,"[UNUSED_2]":2},"merges":[]}}""");
+        File.WriteAllText(folder.PathOf("tokenizer_config.json"), """{"added_tokens_decoder":{"1":{"content":"<|im_start|>","special":true}}}""");
+        var tokenizer = Tokenizer.Load(folder.Path);
+        Assert.Equal([0, 1, 0], tokenizer.Encode("a<|im_start|>a"));
+        Assert.Equal((1, null, 2), (tokenizer.FindId("<|im_start|>"), tokenizer.FindId("[UNUSED_1]"), tokenizer.FindId("[UNUSED_2]")));
+        Assert.Equal("a a", tokenizer.Decode([0, 1, 0]));
+    }
+
+    [Fact]
+    public void Spare_keys_of_a_template_change_nothing()
+    {
+        var tokenizer = FromJson(
+            """{"post_processor":{"add_prefix_space":true,"trim_offsets":false,"use_regex":true,"type":"TemplateProcessing","single":[{"SpecialToken":{"id":"b","type_id":0}},{"Sequence":{"id":"A","type_id":0}}],"pair":[],"special_tokens":{"b":{"id":"b","ids":[1],"tokens":["b"]}}},"model":{"vocab":{"a":0,"b":1},"merges":[]}}""");
+        Assert.Equal([1, 0], tokenizer.Encode("a", addSpecialTokens: true));
+    }
 
     [Fact]
     public void A_deep_file_is_refused() => Assert.Throws<InputException>(() => FromJson(new string('[', 1_000_000)));

@@ -1,7 +1,7 @@
 using System.Globalization;
 using System.Text;
 
-namespace Rlhf.Text;
+namespace Rlhf.Text.Patterns;
 
 /// <summary>The classes that split patterns tell apart: <c>\p{L}</c>, <c>\p{N}</c>, <c>\s</c> (Unicode White_Space) and the rest.</summary>
 internal enum CharacterClass : byte
