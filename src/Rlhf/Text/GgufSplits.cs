@@ -1,3 +1,5 @@
+using Rlhf.Text.Patterns;
+
 namespace Rlhf.Text;
 
 /// <summary>How a byte-level BPE tokenizer cuts texts into words, under the names that llama.cpp has for it.</summary>
