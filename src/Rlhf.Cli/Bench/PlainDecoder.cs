@@ -63,7 +63,7 @@ internal sealed class PlainDecoder
                 _last = decoder.BlockForward(layer, _last, _blocks);
             }
 
-            _hidden = decoder.Norm(_last, decoder._layout.FinalNormGain, decoder._layout.FinalNormBias!.Value);
+            _hidden = decoder.Norm(_last, decoder._layout.FinalNormGain!.Value, decoder._layout.FinalNormBias!.Value);
             _dHidden = new double[_hidden.Length];
         }
 
@@ -103,7 +103,7 @@ internal sealed class PlainDecoder
         /// <summary>Adds the gradients of the blocks and embeddings, after those of the heads.</summary>
         public void Backward()
         {
-            var dx = _decoder.NormBackward(_last, _decoder._layout.FinalNormGain, _decoder._layout.FinalNormBias!.Value, _dHidden);
+            var dx = _decoder.NormBackward(_last, _decoder._layout.FinalNormGain!.Value, _decoder._layout.FinalNormBias!.Value, _dHidden);
             for (var layer = _blocks.Count - 1; layer >= 0; layer--)
             {
                 dx = _decoder.BlockBackward(layer, _blocks[layer], dx);
@@ -166,12 +166,12 @@ internal sealed class PlainDecoder
     private double[] BlockForward(int layer, double[] x, List<Block> blocks)
     {
         var p = _layout.LayerParameters(layer);
-        var normed = Norm(x, p.AttentionNormGain, p.AttentionNormBias!.Value);
+        var normed = Norm(x, p.AttentionNormGain!.Value, p.AttentionNormBias!.Value);
         var qkv = Linear(normed, p.QkvWeight, p.QkvBias!.Value, C, _model.Shape.RowWidth);
         RoundKeysAndValues(qkv);
         var attended = PlainOperations.Attention(qkv, _model.Shape);
         var middle = Sum(x, Linear(attended, p.OutputWeight, p.OutputBias!.Value, C, C));
-        var middleNormed = Norm(middle, p.FeedForwardNormGain, p.FeedForwardNormBias!.Value);
+        var middleNormed = Norm(middle, p.FeedForwardNormGain!.Value, p.FeedForwardNormBias!.Value);
         var up = Linear(middleNormed, p.UpWeight, p.UpBias!.Value, C, F);
         double[] activated = [.. up.Select(PlainOperations.Gelu)];
         blocks.Add(new Block(x, normed, qkv, attended, middle, middleNormed, up, activated));
@@ -184,11 +184,11 @@ internal sealed class PlainDecoder
         var dActivated = LinearBackward(b.Activated, dy, p.DownWeight, p.DownBias!.Value, F, C);
         double[] dUp = [.. dActivated.Zip(b.Up, static (d, up) => d * PlainOperations.GeluSlope(up))];
         var dMiddleNormed = LinearBackward(b.MiddleNormed, dUp, p.UpWeight, p.UpBias!.Value, C, F);
-        var dMiddle = Sum(dy, NormBackward(b.Middle, p.FeedForwardNormGain, p.FeedForwardNormBias!.Value, dMiddleNormed));
+        var dMiddle = Sum(dy, NormBackward(b.Middle, p.FeedForwardNormGain!.Value, p.FeedForwardNormBias!.Value, dMiddleNormed));
         var dAttended = LinearBackward(b.Attended, dMiddle, p.OutputWeight, p.OutputBias!.Value, C, C);
         var dQkv = PlainOperations.AttentionBackward(b.Qkv, dAttended, _model.Shape);
         var dNormed = LinearBackward(b.Normed, dQkv, p.QkvWeight, p.QkvBias!.Value, C, _model.Shape.RowWidth);
-        return Sum(dMiddle, NormBackward(b.Input, p.AttentionNormGain, p.AttentionNormBias!.Value, dNormed));
+        return Sum(dMiddle, NormBackward(b.Input, p.AttentionNormGain!.Value, p.AttentionNormBias!.Value, dNormed));
     }
 
     private double[] Norm(double[] x, long gain, long bias) => PlainOperations.LayerNorm(x, Part(gain, C), Part(bias, C), _config.NormEpsilon);

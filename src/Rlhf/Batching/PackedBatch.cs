@@ -15,6 +15,7 @@ public sealed class PackedBatch
     private readonly List<SequenceSpan> _sequences = [];
     private readonly List<SequenceSpan> _lastSequences = [];
     private readonly List<int> _queryRows = [];
+    private readonly List<int> _rowLengths = [];
 
     /// <summary>N.</summary>
     public int Rows => _tokens.Count;
@@ -34,6 +35,9 @@ public sealed class PackedBatch
 
     /// <summary>Position of each row in its sequence [N].</summary>
     public ReadOnlySpan<int> Positions => System.Runtime.InteropServices.CollectionsMarshal.AsSpan(_positions);
+
+    /// <summary>For each span the tokens of the whole sequence that it is a part of [B]; a shared prompt's is that of its first answer.</summary>
+    public ReadOnlySpan<int> RowLengths => System.Runtime.InteropServices.CollectionsMarshal.AsSpan(_rowLengths);
 
     /// <summary>Whether some answers share the rows of their prompt.</summary>
     public bool SharesPrompts { get; private set; }
@@ -56,6 +60,7 @@ public sealed class PackedBatch
         _targets.Clear();
         _sequences.Clear();
         _lastSequences.Clear();
+        _rowLengths.Clear();
         KeyValueLength = 0;
         SharesPrompts = false;
     }
@@ -67,7 +72,7 @@ public sealed class PackedBatch
     /// </summary>
     public void Add(ReadOnlySpan<int> tokens, int firstTarget, IDevice device, AttentionShape shape, bool[]? targetMask = null)
     {
-        var first = AddWhole(tokens, device, shape);
+        var first = AddWhole(tokens, device, shape, tokens.Length);
         for (var t = Math.Max(1, firstTarget); t < tokens.Length; t++)
         {
             if (targetMask is null || targetMask[t])
@@ -80,7 +85,7 @@ public sealed class PackedBatch
     /// <summary>Adds a whole sequence whose last row is its one target row, as a reward model reads it.</summary>
     public void AddWithLastRow(ReadOnlySpan<int> tokens, IDevice device, AttentionShape shape)
     {
-        AddWhole(tokens, device, shape);
+        AddWhole(tokens, device, shape, tokens.Length);
         AddTarget(Rows - 1, 0);
     }
 
@@ -107,7 +112,7 @@ public sealed class PackedBatch
 
         SharesPrompts = true;
         var prefix = _sequences.Count;
-        AddWhole(sequences[family.Start].AsSpan(0, family.PromptLength), device, shape);
+        AddWhole(sequences[family.Start].AsSpan(0, family.PromptLength), device, shape, sequences[family.Start].Length);
         var endOfPrompt = Rows - 1;
         for (var i = family.Start; i < family.End; i++)
         {
@@ -126,10 +131,10 @@ public sealed class PackedBatch
     }
 
     /// <summary>Adds the next tokens of a sequence whose <paramref name="past"/> earlier ones are in a cache; its last row is a target row if
-    /// <paramref name="wanted"/>.</summary>
-    public void AddContinuation(ReadOnlySpan<int> tokens, int past, long store, int capacity, bool wanted)
+    /// <paramref name="wanted"/>. The sequence has <paramref name="rowLength"/> tokens, also where some of them come later.</summary>
+    public void AddContinuation(ReadOnlySpan<int> tokens, int past, long store, int capacity, bool wanted, int rowLength)
     {
-        AddRows(tokens, new SequenceSpan(Rows, tokens.Length, past, store, capacity));
+        AddRows(tokens, new SequenceSpan(Rows, tokens.Length, past, store, capacity), rowLength);
         if (wanted)
         {
             AddTarget(Rows - 1, 0);
@@ -151,11 +156,11 @@ public sealed class PackedBatch
         return System.Runtime.InteropServices.CollectionsMarshal.AsSpan(_queryRows);
     }
 
-    private int AddWhole(ReadOnlySpan<int> tokens, IDevice device, AttentionShape shape)
+    private int AddWhole(ReadOnlySpan<int> tokens, IDevice device, AttentionShape shape, int rowLength)
     {
         var span = new SequenceSpan(Rows, tokens.Length, 0, KeyValueLength, tokens.Length);
         KeyValueLength += device.KeyValueLength(shape, tokens.Length);
-        return AddRows(tokens, span);
+        return AddRows(tokens, span, rowLength);
     }
 
     /// <summary>Adds an answer to the prompt whose span has the number <paramref name="prefix"/>; an answer without tokens has no span.</summary>
@@ -169,10 +174,10 @@ public sealed class PackedBatch
         var span = new SequenceSpan(Rows, answer.Length, _sequences[prefix].Rows, KeyValueLength, 0, prefix);
         span = span with { Capacity = span.Past + span.Rows - span.FirstStored };
         KeyValueLength += device.KeyValueLength(shape, span.Capacity);
-        return AddRows(answer, span);
+        return AddRows(answer, span, span.Past + span.Rows);
     }
 
-    private int AddRows(ReadOnlySpan<int> tokens, SequenceSpan span)
+    private int AddRows(ReadOnlySpan<int> tokens, SequenceSpan span, int rowLength)
     {
         for (var i = 0; i < tokens.Length; i++)
         {
@@ -181,6 +186,7 @@ public sealed class PackedBatch
         }
 
         _sequences.Add(span);
+        _rowLengths.Add(rowLength);
         _lastSequences.Add(span with { FirstQuery = span.Rows });
         return span.FirstRow;
     }

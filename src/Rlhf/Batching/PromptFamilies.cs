@@ -31,12 +31,15 @@ public static class PromptFamilies
     /// <summary>Neighbours with the same prompt. Without prompt lengths each sequence is alone.</summary>
     /// <param name="sequences">Token ids.</param>
     /// <param name="promptLengths">Tokens of each prompt; a sequence of prompt length 0 is alone.</param>
-    public static IEnumerable<PromptFamily> Of(IReadOnlyList<int[]> sequences, IReadOnlyList<int>? promptLengths)
+    /// <param name="kindOf">Sequences share a prompt only if this gives the same number for their lengths: where a model treats long rows otherwise. Null:
+    /// always.</param>
+    public static IEnumerable<PromptFamily> Of(IReadOnlyList<int[]> sequences, IReadOnlyList<int>? promptLengths, Func<int, int>? kindOf = null)
     {
         for (int start = 0, end; start < sequences.Count; start = end)
         {
             var prompt = promptLengths?[start] ?? 0;
             for (end = start + 1; prompt > 0 && end < sequences.Count && promptLengths![end] == prompt
+                && kindOf?.Invoke(sequences[end].Length) == kindOf?.Invoke(sequences[start].Length)
                 && Prompt(sequences[end], prompt).SequenceEqual(Prompt(sequences[start], prompt)); end++)
             {
             }
@@ -49,9 +52,9 @@ public static class PromptFamilies
     /// The families in groups of at most <paramref name="rows"/> rows (<see cref="RowBudget"/>). A family that is larger is cut between its answers, and each
     /// part brings the prompt.
     /// </summary>
-    public static IEnumerable<PromptFamily[]> Split(IReadOnlyList<int[]> sequences, IReadOnlyList<int>? promptLengths, int rows)
+    public static IEnumerable<PromptFamily[]> Split(IReadOnlyList<int[]> sequences, IReadOnlyList<int>? promptLengths, int rows, Func<int, int>? kindOf = null)
     {
-        PromptFamily[] families = [.. Of(sequences, promptLengths).SelectMany(family => Cut(family, sequences, rows))];
+        PromptFamily[] families = [.. Of(sequences, promptLengths, kindOf).SelectMany(family => Cut(family, sequences, rows))];
         return RowBudget.Split(families.Length, i => families[i].Rows(sequences), rows).Select(group => families[group.Start..group.End]);
     }
 

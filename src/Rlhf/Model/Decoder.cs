@@ -20,8 +20,10 @@ public sealed class Decoder : IDisposable
     private readonly Precision _storage;
     private readonly DeviceMemory? _packed;
     private readonly DeviceMemory? _transposed; // for backward passes
-    private readonly DeviceMemory? _angles;
-    private readonly PackedWeights[] _weights; // four of each block, then the language head where there is one
+    private readonly DeviceMemory? _gains; // 1 + w of the norms, where w is stored
+    private readonly DeviceMemory? _slopes; // ALiBi's [H]
+    private readonly AttentionRules[] _rules;
+    private readonly PackedWeights[] _weights; // four of each block, the projections of a narrow embedding, then the language head where there is one
     private readonly (ParameterRange Range, bool Decays)[] _optimizerRanges;
     private DeviceMemory _parameters;
     private ParameterRange _dropped; // by Freeze: parameters that stand in the packed copies alone
@@ -64,16 +66,20 @@ public sealed class Decoder : IDisposable
             weights.Place(device, storage, ref packed, ref transposed);
         }
 
-        LargestPacked = BlockMatrices.Max(weights => Math.Max(device.PackedLength(weights.Inputs, weights.Outputs), TransposedLength(weights)));
+        LargestPacked = PackedMatrices.Max(weights => Math.Max(device.PackedLength(weights.Inputs, weights.Outputs), TransposedLength(weights)));
 
         var halves = device.Precision == Precision.Bf16;
         _packed = trainable && (kind & HeadKind.Language) == 0 && !halves ? null : device.Allocate(packed);
-        _transposed = trainable && halves ? device.Allocate(BlockMatrices.Sum(TransposedLength)) : null;
-        if (config.Positions == Positions.Rotary)
+        _transposed = trainable && halves ? device.Allocate(PackedMatrices.Sum(TransposedLength)) : null;
+        Angles = config.Positions == Positions.Rotary ? new RotaryTables(config, device) : null;
+        _gains = config.GainsFromOne ? device.Allocate(Layout.NotDecayed.Length) : null;
+        if (config.Positions == Positions.Alibi)
         {
-            _angles = device.Allocate((long)config.ContextLength * config.HeadWidth);
-            RotaryTable.Fill(config, device, Cosines, Sines);
+            _slopes = device.Allocate(config.Heads);
+            device.CopyIn(config.AlibiSlopes(), _slopes.Floats);
         }
+
+        _rules = [.. Enumerable.Range(0, config.Layers).Select(RulesOf)];
     }
 
     /// <summary>Where it computes.</summary>
@@ -103,23 +109,20 @@ public sealed class Decoder : IDisposable
     public long ScalarWeight => Layout.Length;
 
     /// <summary>Offset of the scalar head's bias [1].</summary>
-    public long ScalarBias => Layout.Length + Rounded(Config.Width);
+    public long ScalarBias => Layout.Length + Rounded(Config.EmbeddingWidth);
 
-    /// <summary>cos of each position's angles [context, D / 2].</summary>
-    internal FloatBuffer Cosines => _angles is null ? default : _angles.Floats.Slice(0, _angles.Floats.Length / 2);
-
-    /// <summary>sin of each position's angles [context, D / 2].</summary>
-    internal FloatBuffer Sines => _angles is null ? default : _angles.Floats.From(_angles.Floats.Length / 2);
+    /// <summary>The tables of rotary angles, if there are any.</summary>
+    internal RotaryTables? Angles { get; }
 
     /// <summary>How the linear layers' weights stand.</summary>
     internal WeightLayout WeightLayout => Config.WeightsAreInputMajor ? WeightLayout.InputMajor : WeightLayout.OutputMajor;
 
-    /// <summary>Width of the first feed-forward projection: gate and up together for SwiGLU.</summary>
-    internal int UpWidth => Config.FeedForward == FeedForward.SwiGlu ? 2 * Config.FeedForwardWidth : Config.FeedForwardWidth;
+    /// <summary>Width of the first feed-forward projection: gate and up together where there is a gate.</summary>
+    internal int UpWidth => Config.IsGated ? 2 * Config.FeedForwardWidth : Config.FeedForwardWidth;
 
     /// <summary>Floats of the flat buffer of a decoder with these heads.</summary>
     public static long LengthOf(ParameterLayout layout, HeadKind kind) =>
-        layout.Length + ((kind & HeadKind.Scalar) != 0 ? Rounded(layout.Config.Width) + Rounded(1) : 0);
+        layout.Length + ((kind & HeadKind.Scalar) != 0 ? Rounded(layout.Config.EmbeddingWidth) + Rounded(1) : 0);
 
     /// <summary>A part of the parameters; empty for null.</summary>
     public FloatBuffer Part(long? offset, long length)
@@ -140,12 +143,13 @@ public sealed class Decoder : IDisposable
     /// <summary>Packs the parameters anew: after loading and after every optimizer step.</summary>
     public void Refresh()
     {
+        AddOneToGains();
         foreach (var weights in _packed is null ? [] : _weights)
         {
             Pack(weights, PackedPart(weights));
         }
 
-        foreach (var weights in _transposed is null ? [] : BlockMatrices)
+        foreach (var weights in _transposed is null ? [] : PackedMatrices)
         {
             PackTransposed(weights, TransposedPart(weights));
         }
@@ -167,6 +171,7 @@ public sealed class Decoder : IDisposable
         read(new ParameterRange(0, _dropped.Offset), _parameters.Floats.Slice(0, _dropped.Offset));
         read(new ParameterRange(end, Layout.Length - end), _parameters.Floats.Slice(_dropped.Offset, Layout.Length - end));
         var dropped = _weights.Where(weights => weights.Offset >= _dropped.Offset && weights.Offset < end).ToList();
+        AddOneToGains();
         using var scratch = Device.Allocate(dropped.Max(weights => weights.Length));
         foreach (var weights in _weights)
         {
@@ -214,16 +219,31 @@ public sealed class Decoder : IDisposable
         _parameters.Dispose();
         _packed?.Dispose();
         _transposed?.Dispose();
-        _angles?.Dispose();
+        _gains?.Dispose();
+        _slopes?.Dispose();
+        Angles?.Dispose();
     }
 
     internal static FloatBuffer PartOf(FloatBuffer buffer, long? offset, long length) => offset is { } start ? buffer.Slice(start, length) : default;
+
+    /// <summary>A norm's gain as it multiplies; empty for null.</summary>
+    internal FloatBuffer Gain(long? offset, long length) =>
+        _gains is null || offset is not { } start ? Part(offset, length) : _gains.Floats.Slice(start - Layout.NotDecayed.Offset, length);
+
+    /// <summary>What a block's attention does to its scores.</summary>
+    internal AttentionRules Rules(int layer) => _rules[layer];
+
+    /// <summary>The projection of a narrow embedding to the width.</summary>
+    internal PackedWeights ProjectIn => _weights[LinearRoles * Config.Layers];
+
+    /// <summary>The projection of the width to a narrow embedding.</summary>
+    internal PackedWeights ProjectOut => _weights[(LinearRoles * Config.Layers) + 1];
 
     internal PackedWeights Linear(int layer, LinearRole role) => _weights[(layer * LinearRoles) + (int)role];
 
     internal PackedWeights Head => (Kind & HeadKind.Language) != 0 ? _weights[^1] : throw new InvalidOperationException("This decoder has no language head.");
 
-    /// <summary>Floats of the blocks' largest packed matrix, either way round: the scratch that <see cref="Packed"/> and <see cref="PackedTransposed"/>
+    /// <summary>Floats of the largest packed matrix of blocks and projections, either way round: the scratch that <see cref="Packed"/> and <see cref="PackedTransposed"/>
     /// want.</summary>
     internal long LargestPacked { get; }
 
@@ -256,6 +276,16 @@ public sealed class Decoder : IDisposable
         return packed;
     }
 
+    private void AddOneToGains()
+    {
+        if (_gains is not null)
+        {
+            var gains = _gains.Floats;
+            Device.Fill(gains, 1f);
+            Device.AddDropped(new(gains, Part(Layout.NotDecayed.Offset, gains.Length), 1, (int)gains.Length, default, default, gains));
+        }
+    }
+
     private void PackTransposed(PackedWeights weights, FloatBuffer packed) =>
         Device.PackWeightsTransposed(
             new(Part(weights.Offset, (long)weights.Inputs * weights.Outputs), weights.Layout, weights.Inputs, weights.Outputs, packed));
@@ -270,17 +300,17 @@ public sealed class Decoder : IDisposable
     private PackedMatrix PackedPart(PackedWeights weights) =>
         new(_packed!.Floats.Slice(weights.PackedOffset, Device.PackedLength(weights.Inputs, weights.Outputs, _storage)), _storage);
 
-    private IEnumerable<PackedWeights> BlockMatrices => _weights.Take(LinearRoles * Config.Layers);
+    private IEnumerable<PackedWeights> PackedMatrices => _weights.Take((LinearRoles * Config.Layers) + (Config.NarrowEmbedding is null ? 0 : 2));
 
-    /// <summary>What a frozen model has no flat form of: the blocks' matrices, and an untied head behind them.</summary>
+    /// <summary>What a frozen model has no flat form of: the matrices of blocks and projections, and an untied head behind them.</summary>
     private ParameterRange Matrices
     {
         get
         {
-            var start = BlockMatrices.Min(static weights => weights.Offset);
+            var start = PackedMatrices.Min(static weights => weights.Offset);
             var end = Config.TiedEmbeddings
-                ? BlockMatrices.Max(static weights => weights.Offset + weights.Length)
-                : Layout.Head + ((long)Config.VocabularySize * Config.Width);
+                ? PackedMatrices.Max(static weights => weights.Offset + weights.Length)
+                : Layout.Head + ((long)Config.VocabularySize * Config.EmbeddingWidth);
             return new ParameterRange(start, end - start);
         }
     }
@@ -293,7 +323,7 @@ public sealed class Decoder : IDisposable
         yield return (decoder.Layout.NotDecayed, false);
         if ((decoder.Kind & HeadKind.Scalar) != 0)
         {
-            yield return (new ParameterRange(decoder.ScalarWeight, Rounded(decoder.Config.Width)), true);
+            yield return (new ParameterRange(decoder.ScalarWeight, Rounded(decoder.Config.EmbeddingWidth)), true);
             yield return (new ParameterRange(decoder.ScalarBias, Rounded(1)), false);
         }
     }
@@ -309,60 +339,23 @@ public sealed class Decoder : IDisposable
             yield return new PackedWeights(offsets.DownWeight, WeightLayout, Config.FeedForwardWidth, Config.Width);
         }
 
+        if (Config.NarrowEmbedding is { } narrow)
+        {
+            yield return new PackedWeights(Layout.ProjectIn!.Value, WeightLayout.OutputMajor, narrow, Config.Width);
+            yield return new PackedWeights(Layout.ProjectOut!.Value, WeightLayout.OutputMajor, Config.Width, narrow);
+        }
+
         if ((Kind & HeadKind.Language) != 0)
         {
-            yield return new PackedWeights(Layout.Head, WeightLayout.OutputMajor, Config.Width, Config.VocabularySize);
+            yield return new PackedWeights(Layout.Head, WeightLayout.OutputMajor, Config.EmbeddingWidth, Config.VocabularySize);
         }
     }
-}
 
-/// <summary>The heads on top of a decoder.</summary>
-[Flags]
-public enum HeadKind
-{
-    /// <summary>None.</summary>
-    None = 0,
-
-    /// <summary>Token probabilities: the policy and the reference.</summary>
-    Language = 1,
-
-    /// <summary>One number for a row: the reward model and the value network.</summary>
-    Scalar = 2,
-}
-
-/// <summary>The four linear layers of a block.</summary>
-internal enum LinearRole
-{
-    Qkv,
-    Output,
-    Up,
-    Down,
-}
-
-/// <summary>A matrix among the parameters.</summary>
-internal sealed class PackedWeights(long offset, WeightLayout layout, int inputs, int outputs)
-{
-    public long Offset => offset;
-
-    public WeightLayout Layout => layout;
-
-    public int Inputs => inputs;
-
-    public int Outputs => outputs;
-
-    /// <summary>Numbers of the matrix.</summary>
-    public long Length => (long)inputs * outputs;
-
-    /// <summary>Where its packed copy begins among the kept ones.</summary>
-    public long PackedOffset { get; private set; }
-
-    /// <summary>Where its transposed copy begins among the kept ones.</summary>
-    public long TransposedOffset { get; private set; }
-
-    public void Place(IDevice device, Precision storage, ref long next, ref long nextTransposed)
+    private AttentionRules RulesOf(int layer) => new()
     {
-        (PackedOffset, TransposedOffset) = (next, nextTransposed);
-        next += device.PackedLength(inputs, outputs, storage);
-        nextTransposed += device.PackedLength(outputs, inputs);
-    }
+        Scale = Config.QueryScaleWidth is { } width ? (float)(1 / Math.Sqrt(width)) : 0,
+        Window = Config.WindowOf(layer),
+        Cap = (float)(Config.ScoreCap ?? 0),
+        Slopes = _slopes is null ? default : _slopes.Floats,
+    };
 }

@@ -1,56 +1,10 @@
 namespace Rlhf.Model;
 
-/// <summary>What normalises the residual stream.</summary>
-public enum Normalization
-{
-    /// <summary>(x - mean) / sqrt(variance + epsilon) * gain + bias, biased variance.</summary>
-    LayerNorm,
-
-    /// <summary>x / sqrt(mean(x^2) + epsilon) * gain.</summary>
-    RmsNorm,
-}
-
-/// <summary>How a token's position enters the model.</summary>
-public enum Positions
-{
-    /// <summary>A learned vector per position, added to the token's embedding.</summary>
-    Learned,
-
-    /// <summary>Queries and keys are turned by an angle that grows with the position (half-split form).</summary>
-    Rotary,
-}
-
-/// <summary>The form of the feed-forward block.</summary>
-public enum FeedForward
-{
-    /// <summary>down(gelu(up x)), GELU in its tanh form.</summary>
-    Gelu,
-
-    /// <summary>down(silu(gate x) * up x).</summary>
-    SwiGlu,
-}
-
-/// <summary>A change of the rotary frequencies for longer texts; absent (null) where there is none.</summary>
-/// <param name="Kind">One of <see cref="Linear"/> and <see cref="Llama3"/>.</param>
-/// <param name="Factor">Frequencies are divided by this (by llama3: only the low ones).</param>
-/// <param name="LowFrequencyFactor">llama3: waves longer than OriginalContext / this are divided whole.</param>
-/// <param name="HighFrequencyFactor">llama3: waves shorter than OriginalContext / this stay as they are.</param>
-/// <param name="OriginalContext">llama3: tokens of context the model was first trained with.</param>
-public sealed record RotaryScaling(
-    string Kind, double Factor, double LowFrequencyFactor, double HighFrequencyFactor, int OriginalContext)
-{
-    /// <summary>Every frequency is divided by the factor.</summary>
-    public const string Linear = "linear";
-
-    /// <summary>The scaling of Llama 3.1: low frequencies are divided, high ones kept, those between interpolated.</summary>
-    public const string Llama3 = "llama3";
-}
-
 /// <summary>
 /// Everything that decides the shapes and the mathematics of a decoder. What families differ in stands here as a property, so that
 /// nobody asks which family a model is of.
 /// </summary>
-public sealed record DecoderConfig
+public sealed partial record DecoderConfig
 {
     /// <summary>Whose tensor names and configuration keys the checkpoint uses.</summary>
     public required ModelFamily Family { get; init; }
@@ -85,17 +39,74 @@ public sealed record DecoderConfig
     /// <summary>Added inside the root of every norm.</summary>
     public required double NormEpsilon { get; init; }
 
+    /// <summary>Gains are stored as their difference from 1: the norms multiply by 1 + w (Gemma).</summary>
+    public bool GainsFromOne { get; init; }
+
+    /// <summary>Where the blocks' norms stand.</summary>
+    public NormPlacement NormPlacement { get; init; }
+
+    /// <summary>The last block's result is normalised.</summary>
+    public bool HasFinalNorm { get; init; } = true;
+
+    /// <summary>The residual goes on from what the norm before the sublayer gives, not from what it takes (an option of BLOOM).</summary>
+    public bool ResidualFromNorm { get; init; }
+
+    /// <summary>Attention and feed-forward block read the same input: x + attention(norm(x)) + feedForward(norm(x)) (GPT-NeoX, GPT-J).</summary>
+    public bool ParallelResidual { get; init; }
+
     /// <summary>How positions enter.</summary>
     public required Positions Positions { get; init; }
 
-    /// <summary>Rows of the learned position embedding; 0 with rotary positions.</summary>
-    public int PositionRows => Positions == Positions.Learned ? ContextLength : 0;
+    /// <summary>Rows of the learned position table before that of position 0 (OPT: 2).</summary>
+    public int PositionOffset { get; init; }
 
-    /// <summary>theta: pair j of a head turns by t * theta^(-2j/D) at position t. Unused with learned positions.</summary>
+    /// <summary>theta: pair j of a head turns by t * theta^(-2j/r) at position t. Unused without rotary positions.</summary>
     public double RotaryBase { get; init; } = 10_000;
 
     /// <summary>A change of the rotary frequencies, or null.</summary>
     public RotaryScaling? RotaryScaling { get; init; }
+
+    /// <summary>r, the first components of a head that turn; null: all of them.</summary>
+    public int? TurnedWidth { get; init; }
+
+    /// <summary>Pairs that turn are neighbours (2j, 2j + 1) (GPT-J), not (j, j + r/2).</summary>
+    public bool TurnsNeighbours { get; init; }
+
+    /// <summary>Which blocks turn queries and keys; null: all of them.</summary>
+    public EqualList<bool>? TurnedLayers { get; init; }
+
+    /// <summary>theta, without scaling, of the blocks with a window; null: as the others (Gemma 3).</summary>
+    public double? WindowRotaryBase { get; init; }
+
+    /// <summary>Positions that a row sees in blocks with a window, its own included; null: no block has one.</summary>
+    public int? Window { get; init; }
+
+    /// <summary>Which blocks have the window; null: all of them.</summary>
+    public EqualList<bool>? WindowLayers { get; init; }
+
+    /// <summary>The scores of attention are multiplied by this^(-1/2); null: D (Gemma).</summary>
+    public double? QueryScaleWidth { get; init; }
+
+    /// <summary>c in c tanh(score / c) of attention; null: none.</summary>
+    public double? ScoreCap { get; init; }
+
+    /// <summary>c in c tanh(logit / c); null: none.</summary>
+    public double? LogitCap { get; init; }
+
+    /// <summary>E, components of the token embedding and of what the heads read; null: C. Others are projected to C and back (OPT-350m).</summary>
+    public int? NarrowEmbedding { get; init; }
+
+    /// <summary>Multiplies the token embedding on its way in.</summary>
+    public double EmbeddingScale { get; init; } = 1;
+
+    /// <summary>The embedding is normalised (BLOOM).</summary>
+    public bool HasEmbeddingNorm { get; init; }
+
+    /// <summary>The language head has a bias (GPT-J).</summary>
+    public bool HeadBias { get; init; }
+
+    /// <summary>The file's fused projection has each head's query, key and value together, not all queries first (GPT-NeoX, BLOOM).</summary>
+    public bool QkvByHead { get; init; }
 
     /// <summary>The form of the feed-forward block.</summary>
     public required FeedForward FeedForward { get; init; }
@@ -109,8 +120,8 @@ public sealed record DecoderConfig
     /// <summary>The feed-forward projections have biases.</summary>
     public required bool FeedForwardBias { get; init; }
 
-    /// <summary>Each head's query and key are RMS-normalised before they are turned (Qwen3).</summary>
-    public bool QueryKeyNorm { get; init; }
+    /// <summary>What normalises queries and keys before they are turned.</summary>
+    public QueryKeyNorm QueryKeyNorm { get; init; }
 
     /// <summary>The language head is the transposed token embedding.</summary>
     public bool TiedEmbeddings { get; init; }
@@ -132,112 +143,4 @@ public sealed record DecoderConfig
 
     /// <summary>Linear weights are stored [in, out] (GPT-2's Conv1D) instead of [out, in].</summary>
     public bool WeightsAreInputMajor { get; init; }
-
-    /// <summary>H * D, rows of the query projection.</summary>
-    public int QueryWidth => Heads * HeadWidth;
-
-    /// <summary>K * D, rows of the key projection and of the value projection.</summary>
-    public int KeyValueWidth => KeyValueHeads * HeadWidth;
-
-    /// <summary>A model from scratch in the style of a family: what a shape leaves open is what the family's own models have.</summary>
-    /// <exception cref="InputException">The shape is impossible; the message names every reason.</exception>
-    public static DecoderConfig FromShape(
-        ModelFamily family, int vocabularySize, int width, int layers, int heads, int contextLength,
-        int? keyValueHeads = null, int? headWidth = null, int? feedForwardWidth = null, bool tiedEmbeddings = true,
-        double rotaryBase = 10_000, int? bosTokenId = null, IReadOnlyList<int>? eosTokenIds = null)
-    {
-        var config = family.Style with
-        {
-            VocabularySize = vocabularySize,
-            Width = width,
-            Layers = layers,
-            Heads = heads,
-            KeyValueHeads = keyValueHeads ?? heads,
-            HeadWidth = headWidth ?? (heads > 0 ? width / heads : 0),
-            FeedForwardWidth = feedForwardWidth ?? (int)Math.Min(family.UsualFeedForwardWidth(width), int.MaxValue),
-            ContextLength = contextLength,
-            RotaryBase = rotaryBase,
-            TiedEmbeddings = tiedEmbeddings,
-            BosTokenId = bosTokenId,
-            EosTokenIds = eosTokenIds ?? [],
-        };
-        if (headWidth is null && heads > 0 && width % heads != 0)
-        {
-            throw new InputException(
-                $"The model's shape is impossible: width {width} cannot be divided into {heads} heads. Change one of them, or give the head width.");
-        }
-
-        return config.Checked("The model's shape");
-    }
-
-    /// <summary>Returns this configuration if its numbers are possible.</summary>
-    /// <param name="where">What the numbers come from, for the message.</param>
-    /// <exception cref="InputException">Some are not; the message names all of them.</exception>
-    public DecoderConfig Checked(string where)
-    {
-        var problems = Problems().ToList();
-        return problems.Count == 0
-            ? this
-            : throw new InputException($"{where} is impossible: {string.Join("; ", problems)}.");
-    }
-
-    private IEnumerable<string> Problems()
-    {
-        (string Name, int Value, int Most)[] counts =
-        [
-            ("vocabulary size", VocabularySize, 1 << 24), ("width", Width, 1 << 17), ("layers", Layers, 4096),
-            ("heads", Heads, 4096), ("key-value heads", KeyValueHeads, 4096), ("head width", HeadWidth, 4096),
-            ("feed-forward width", FeedForwardWidth, 1 << 20), ("context length", ContextLength, 1 << 24),
-        ];
-        foreach (var (name, value, most) in counts)
-        {
-            if (value < 1 || value > most)
-            {
-                yield return $"{name} is {value}, it must be in 1..{most}";
-            }
-        }
-
-        if (KeyValueHeads > 0 && Heads % KeyValueHeads != 0)
-        {
-            yield return $"{Heads} heads cannot share {KeyValueHeads} key-value heads evenly";
-        }
-
-        if (Positions == Positions.Rotary && HeadWidth % 2 != 0)
-        {
-            yield return $"head width {HeadWidth} is odd, rotary positions turn pairs";
-        }
-
-        foreach (var problem in Family.Problems(this))
-        {
-            yield return problem;
-        }
-
-        if (!double.IsFinite(NormEpsilon) || NormEpsilon <= 0 || NormEpsilon >= 1)
-        {
-            yield return string.Create(System.Globalization.CultureInfo.InvariantCulture, $"norm epsilon is {NormEpsilon}, it must be in (0, 1)");
-        }
-
-        if (Positions == Positions.Rotary && (!double.IsFinite(RotaryBase) || RotaryBase <= 1))
-        {
-            yield return string.Create(System.Globalization.CultureInfo.InvariantCulture, $"rotary base is {RotaryBase}, it must be above 1");
-        }
-
-        if (!double.IsFinite(InitializerRange) || InitializerRange <= 0)
-        {
-            yield return string.Create(System.Globalization.CultureInfo.InvariantCulture, $"initializer range is {InitializerRange}, it must be positive");
-        }
-
-        if (ResidualDropoutInFile is not (>= 0 and < 1))
-        {
-            yield return string.Create(System.Globalization.CultureInfo.InvariantCulture, $"residual dropout is {ResidualDropoutInFile}, it must be in [0, 1)");
-        }
-
-        foreach (var id in EosTokenIds.Append(BosTokenId ?? 0))
-        {
-            if (id < 0 || id >= VocabularySize)
-            {
-                yield return $"token id {id} (beginning or end of sequence) is outside of the vocabulary of {VocabularySize}";
-            }
-        }
-    }
 }

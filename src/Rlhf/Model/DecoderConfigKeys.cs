@@ -125,6 +125,50 @@ internal sealed class DecoderConfigKeys(JsonElement json, string prefix, List<st
         return [.. ids];
     }
 
+    /// <summary>A list of numbers; empty if the key is absent or null.</summary>
+    public double[] Numbers(string key)
+    {
+        if (!TryGet(key, out var value))
+        {
+            return [];
+        }
+
+        var numbers = new List<double>();
+        foreach (var element in value.ValueKind == JsonValueKind.Array ? [.. value.EnumerateArray()] : Array.Empty<JsonElement>())
+        {
+            if (element.ValueKind == JsonValueKind.Number && element.TryGetDouble(out var number) && double.IsFinite(number))
+            {
+                numbers.Add(number);
+            }
+        }
+
+        if (value.ValueKind != JsonValueKind.Array || numbers.Count < value.GetArrayLength())
+        {
+            Refuse(key, "must be a list of numbers");
+        }
+
+        return [.. numbers];
+    }
+
+    /// <summary>Whether each element of a list is the one text rather than the other; null if the key is absent or null.</summary>
+    public bool[]? Choices(string key, string yes, string no)
+    {
+        if (!TryGet(key, out var value))
+        {
+            return null;
+        }
+
+        JsonElement[] elements = value.ValueKind == JsonValueKind.Array ? [.. value.EnumerateArray()] : [];
+        if (value.ValueKind != JsonValueKind.Array || elements.Any(element =>
+            element.ValueKind != JsonValueKind.String || !(element.ValueEquals(yes) || element.ValueEquals(no))))
+        {
+            Refuse(key, $"is not implemented: it must be a list of \"{yes}\" and \"{no}\"");
+            return null;
+        }
+
+        return [.. elements.Select(element => element.ValueEquals(yes))];
+    }
+
     /// <summary>A nested object, or null if the key is absent or null.</summary>
     public DecoderConfigKeys? Object(string key)
     {
@@ -162,19 +206,6 @@ internal sealed class DecoderConfigKeys(JsonElement json, string prefix, List<st
     /// <summary>Refuses activations other than those implemented.</summary>
     public void AllowActivation(string key, params string[] implemented) =>
         Allow(key, implemented, $"is not implemented: it must be {string.Join(" or ", implemented)}");
-
-    /// <summary>Every element of a list, if the key is there, must be the allowed text.</summary>
-    public void AllowElements(string key, string allowed, string why)
-    {
-        if (Contains(key) && !AreAll(key, allowed))
-        {
-            Refuse(key, why);
-        }
-    }
-
-    /// <summary>Whether the key is there with a list of this text alone.</summary>
-    public bool AreAll(string key, string text) => TryGet(key, out var value) && value.ValueKind == JsonValueKind.Array
-        && value.EnumerateArray().All(element => element.ValueKind == JsonValueKind.String && element.GetString() == text);
 
     /// <summary>Refuses every key that was neither asked for nor is known as harmless, unless it is empty (null, false, 0, "", [], {}).</summary>
     public void RefuseTheRest(IReadOnlySet<string> harmless)

@@ -34,7 +34,7 @@ public static class DecoderInitialization
             }
             else
             {
-                values.Fill(parameter.Name.EndsWith(".weight", StringComparison.Ordinal) ? 1 : 0);
+                values.Fill(parameter.Name.EndsWith(".weight", StringComparison.Ordinal) && !config.GainsFromOne ? 1 : 0);
             }
         }
     }

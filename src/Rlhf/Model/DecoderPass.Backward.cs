@@ -5,7 +5,7 @@ namespace Rlhf.Model;
 /// <summary>The backward pass.</summary>
 public sealed partial class DecoderPass
 {
-    /// <summary>Adds to <paramref name="gradients"/> (laid out as the parameters) what <paramref name="dHidden"/> [R, C], the gradient of the final hidden
+    /// <summary>Adds to <paramref name="gradients"/> (laid out as the parameters) what <paramref name="dHidden"/> [R, E], the gradient of the final hidden
     /// states, gives.
     /// With no target there is nothing to add.</summary>
     public void Backward(FloatBuffer dHidden, FloatBuffer gradients)
@@ -20,28 +20,44 @@ public sealed partial class DecoderPass
             return;
         }
 
-        var dx = arena.TakeZeroed((long)R * C);
-        NormBackward(R, _final, decoder.Layout.FinalNormGain, decoder.Layout.FinalNormBias, dHidden, dx, gradients);
+        var dx = FinishBackward(dHidden, gradients);
         var scratch = BackwardScratch.Take(arena, decoder, N, R);
         for (var layer = LastLayer; layer >= 0; layer--)
         {
             if (_keep == Keep.Inputs)
             {
-                AttentionForward(layer, _layers[layer], _keyValues);
-                AttentionResult(layer, _layers[layer]);
-                FeedForwardActivations(layer, _layers[layer]);
+                ForwardAgain(layer);
             }
 
-            FeedForwardBackward(layer, dx, scratch, gradients);
-            AttentionResultBackward(layer, ref dx, scratch, gradients);
+            // What stands later in the forward pass comes first; in parallel both sublayers' results have the same gradient, until one adds to it.
+            if (_config.ParallelResidual)
+            {
+                AttentionResultBackward(layer, dx, scratch, gradients);
+                FeedForwardBackward(layer, dx, scratch, gradients);
+            }
+            else
+            {
+                FeedForwardBackward(layer, dx, scratch, gradients);
+                AttentionResultBackward(layer, dx, scratch, gradients);
+            }
+
+            dx = layer == LastLayer ? OfAllRows(dx) : dx;
             AttentionBackward(layer, dx, scratch, gradients);
         }
 
-        var dEmbedding = Dropped(dx, N, default, scratch.Width, site: 0);
-        var dPositions = Decoder.PartOf(gradients, decoder.Layout.PositionEmbedding, (long)_config.PositionRows * C);
-        _device.EmbeddingBackward(
-            new(_tokens, _positions, dEmbedding, N, C, gradients.Slice(decoder.Layout.TokenEmbedding, (long)_config.VocabularySize * C), dPositions));
+        EmbedBackward(Dropped(dx, N, default, scratch.Width, site: 0), gradients);
         _keep = Keep.Nothing;
+    }
+
+    private void ForwardAgain(int layer)
+    {
+        AttentionForward(layer, _layers[layer], _keyValues);
+        AttentionResult(layer, _layers[layer]);
+        FeedForwardActivations(layer, _layers[layer]);
+        if (_config.NormsAfter)
+        {
+            FeedForwardResult(layer, _layers[layer]);
+        }
     }
 
     private void FeedForwardBackward(int layer, FloatBuffer dx, in BackwardScratch s, FloatBuffer gradients)
@@ -49,57 +65,69 @@ public sealed partial class DecoderPass
         var a = _layers[layer];
         var p = decoder.Layout.LayerParameters(layer);
         var rows = RowsAfterAttention(layer);
-        var dDown = Dropped(dx, rows, NumbersAfterAttention(layer), s.Width, site: (ulong)(2 + (2 * layer)));
+        var dDown = SublayerGradient(
+            layer, rows, dx, a.AfterFeedForward, p.FeedForwardAfterGain, p.FeedForwardAfterBias, s, gradients, site: (ulong)(2 + (2 * layer)));
         _linear.Backward(layer, LinearRole.Down, rows, a.Activated, dDown, p.DownBias, s.FeedForward, gradients);
-        if (_config.FeedForward == FeedForward.SwiGlu)
+        var up = a.Up.Slice(0, (long)rows * decoder.UpWidth);
+        switch (_config.FeedForward)
         {
-            _device.SwiGluBackward(new(a.Up, s.FeedForward, rows, _config.FeedForwardWidth, s.Up));
-        }
-        else
-        {
-            _device.GeluBackward(new(a.Up.Slice(0, (long)rows * decoder.UpWidth), s.FeedForward, s.Up));
+            case FeedForward.SwiGlu:
+                _device.SwiGluBackward(new(a.Up, s.FeedForward, rows, _config.FeedForwardWidth, s.Up));
+                break;
+            case FeedForward.GeGlu:
+                _device.GeGluBackward(new(a.Up, s.FeedForward, rows, _config.FeedForwardWidth, s.Up));
+                break;
+            case FeedForward.Relu:
+                _device.ReluBackward(new(up, s.FeedForward, s.Up));
+                break;
+            default:
+                _device.GeluBackward(new(up, s.FeedForward, s.Up, Exact: _config.FeedForward == FeedForward.ExactGelu));
+                break;
         }
 
         _linear.Backward(layer, LinearRole.Up, rows, a.MiddleNormed, s.Up, p.UpBias, s.Width, gradients);
-        var norm = new LayerActivations { Input = a.Middle, Mean = a.MiddleMean, Reciprocal = a.MiddleReciprocal };
-        NormBackward(rows, norm, p.FeedForwardNormGain, p.FeedForwardNormBias, s.Width, dx, gradients);
+        var norm = new NormActivations { Input = FeedForwardInput(a), Mean = a.MiddleMean, Reciprocal = a.MiddleReciprocal };
+        AddInputGradient(rows, norm, p.FeedForwardNormGain, p.FeedForwardNormBias, s.Width, dx, gradients);
     }
 
-    /// <summary>Back through the output projection; after the last block's, <paramref name="dx"/> is the gradient of all rows [N, C], zero where a row is no
-    /// target.</summary>
-    private void AttentionResultBackward(int layer, ref FloatBuffer dx, in BackwardScratch s, FloatBuffer gradients)
+    /// <summary>Back through the output projection to the attended rows [N, H D].</summary>
+    private void AttentionResultBackward(int layer, FloatBuffer dx, in BackwardScratch s, FloatBuffer gradients)
     {
-        var (rows, last) = (RowsAfterAttention(layer), layer == LastLayer);
-        var dProjected = Dropped(dx, rows, NumbersAfterAttention(layer), s.Width, site: (ulong)(1 + (2 * layer)));
+        var (a, p, rows, last) = (_layers[layer], decoder.Layout.LayerParameters(layer), RowsAfterAttention(layer), layer == LastLayer);
+        var dProjected = SublayerGradient(
+            layer, rows, dx, a.AfterAttention, p.AttentionAfterGain, p.AttentionAfterBias, s, gradients, site: (ulong)(1 + (2 * layer)));
         var dAttended = last ? arena.Take((long)R * _shape.OutputWidth) : s.Attended;
-        _linear.Backward(
-            layer, LinearRole.Output, rows, _layers[layer].AttendedRows, dProjected, decoder.Layout.LayerParameters(layer).OutputBias, dAttended, gradients);
+        _linear.Backward(layer, LinearRole.Output, rows, a.AttendedRows, dProjected, p.OutputBias, dAttended, gradients);
         if (last)
         {
             _device.Fill(s.Attended, 0f);
             _device.ScatterAddRows(new(dAttended, _targetRows, R, _shape.OutputWidth, s.Attended));
-            var all = arena.TakeZeroed((long)N * C);
-            _device.ScatterAddRows(new(dx, _targetRows, R, C, all));
-            dx = all;
         }
+    }
+
+    /// <summary>The gradient of all rows [N, C] from that of the target rows [R, C]: zero where a row is no target.</summary>
+    private FloatBuffer OfAllRows(FloatBuffer dx)
+    {
+        var all = arena.TakeZeroed((long)N * C);
+        _device.ScatterAddRows(new(dx, _targetRows, R, C, all));
+        return all;
     }
 
     private void AttentionBackward(int layer, FloatBuffer dx, in BackwardScratch s, FloatBuffer gradients)
     {
         var a = _layers[layer];
         var p = decoder.Layout.LayerParameters(layer);
-        _device.AttentionBackward(new(a.Qkv, SpansOf(layer), _shape, a.Attended, a.LogSumExp, s.Attended, s.Qkv));
-        Rotate(s.Qkv, inverse: true);
-        if (_config.QueryKeyNorm)
+        _device.AttentionBackward(new(a.Qkv, SpansOf(layer), _shape, a.Attended, a.LogSumExp, s.Attended, s.Qkv, decoder.Rules(layer)));
+        Rotate(layer, s.Qkv, inverse: true);
+        if (_config.QueryKeyNorm != QueryKeyNorm.None)
         {
-            var (d, keys) = (_shape.HeadWidth, (long)_shape.Heads * _shape.HeadWidth);
+            var (queries, keys, first) = (_config.QueryNormWidth, _config.KeyNormWidth, _config.QueryWidth);
             _device.RmsNormBackward(new(
-                a.RawQkv, decoder.Part(p.QueryNorm, d), a.QueryReciprocal, s.Qkv, N, _shape.Heads, d, _shape.RowWidth, Accumulate: false, s.Qkv,
-                Decoder.PartOf(gradients, p.QueryNorm, d)));
+                a.RawQkv, decoder.Gain(p.QueryNorm, queries), a.QueryReciprocal, s.Qkv, N, first / queries, queries, _shape.RowWidth, Accumulate: false,
+                s.Qkv, Decoder.PartOf(gradients, p.QueryNorm, queries)));
             _device.RmsNormBackward(new(
-                a.RawQkv.From(keys), decoder.Part(p.KeyNorm, d), a.KeyReciprocal, s.Qkv.From(keys), N, _shape.KeyValueHeads, d, _shape.RowWidth,
-                Accumulate: false, s.Qkv.From(keys),
-                Decoder.PartOf(gradients, p.KeyNorm, d)));
+                a.RawQkv.From(first), decoder.Gain(p.KeyNorm, keys), a.KeyReciprocal, s.Qkv.From(first), N, _config.KeyValueWidth / keys, keys,
+                _shape.RowWidth, Accumulate: false, s.Qkv.From(first), Decoder.PartOf(gradients, p.KeyNorm, keys)));
         }
 
         if (layer == LastLayer)
@@ -111,19 +139,67 @@ public sealed partial class DecoderPass
             _linear.Backward(layer, LinearRole.Qkv, N, a.Normed, s.Qkv, p.QkvBias, s.Width, gradients);
         }
 
-        NormBackward(N, a, p.AttentionNormGain, p.AttentionNormBias, s.Width, dx, gradients);
+        var norm = new NormActivations { Input = a.Input, Mean = a.Mean, Reciprocal = a.Reciprocal };
+        AddInputGradient(N, norm, p.AttentionNormGain, p.AttentionNormBias, s.Width, dx, gradients);
     }
 
-    private void NormBackward(int rows, in LayerActivations a, long gain, long? bias, FloatBuffer dy, FloatBuffer dx, FloatBuffer gradients)
+    /// <summary>The gradient of a sublayer's own output, from that of its result; <paramref name="dx"/> becomes the gradient of its residual.</summary>
+    private FloatBuffer SublayerGradient(
+        int layer, int rows, FloatBuffer dx, in NormActivations after, long? gain, long? bias, in BackwardScratch s, FloatBuffer gradients, ulong site)
     {
-        if (_config.Normalization == Normalization.LayerNorm)
+        if (_config.NormPlacement == NormPlacement.AfterResidual)
         {
-            _device.LayerNormBackward(
-                new(a.Input, decoder.Part(gain, C), a.Mean, a.Reciprocal, dy, rows, C, dx, gradients.Slice(gain, C), Decoder.PartOf(gradients, bias, C)));
+            ThroughNorm(rows, after, gain, bias, dx, s.Sublayer, gradients);
+            _device.Copy(s.Sublayer.Slice(0, (long)rows * C), dx);
+        }
+
+        var dropped = Dropped(dx, rows, NumbersAfterAttention(layer), s.Width, site);
+        if (!_config.NormsAfter || _config.NormPlacement == NormPlacement.AfterResidual)
+        {
+            return dropped;
+        }
+
+        ThroughNorm(rows, after, gain, bias, dropped, s.Sublayer, gradients);
+        return s.Sublayer;
+    }
+
+    private void ThroughNorm(int rows, in NormActivations norm, long? gain, long? bias, FloatBuffer dy, FloatBuffer dx, FloatBuffer gradients)
+    {
+        _device.Fill(dx.Slice(0, (long)rows * C), 0f);
+        NormBackward(rows, norm, gain, bias, dy, dx, gradients);
+    }
+
+    /// <summary>Adds to <paramref name="dx"/> what a sublayer's input gives, whose gradient is <paramref name="dInput"/>, through the norm before it if there
+    /// is one.</summary>
+    private void AddInputGradient(int rows, in NormActivations norm, long? gain, long? bias, FloatBuffer dInput, FloatBuffer dx, FloatBuffer gradients)
+    {
+        if (_config.ResidualFromNorm)
+        {
+            _device.AddDropped(new(dInput, dx, rows, C, default, default, dInput));
+            _device.Fill(dx.Slice(0, (long)rows * C), 0f);
+        }
+
+        if (_config.NormsBefore)
+        {
+            NormBackward(rows, norm, gain, bias, dInput, dx, gradients);
         }
         else
         {
-            _device.RmsNormBackward(new(a.Input, decoder.Part(gain, C), a.Reciprocal, dy, rows, 1, C, C, Accumulate: true, dx, gradients.Slice(gain, C)));
+            _device.AddDropped(new(dx, dInput, rows, C, default, default, dx));
+        }
+    }
+
+    private void NormBackward(int rows, in NormActivations a, long? gain, long? bias, FloatBuffer dy, FloatBuffer dx, FloatBuffer gradients)
+    {
+        var dGain = Decoder.PartOf(gradients, gain, C);
+        if (_config.Normalization == Normalization.LayerNorm)
+        {
+            _device.LayerNormBackward(
+                new(a.Input, decoder.Gain(gain, C), a.Mean, a.Reciprocal, dy, rows, C, dx, dGain, Decoder.PartOf(gradients, bias, C)));
+        }
+        else
+        {
+            _device.RmsNormBackward(new(a.Input, decoder.Gain(gain, C), a.Reciprocal, dy, rows, 1, C, C, Accumulate: true, dx, dGain));
         }
     }
 

@@ -51,7 +51,8 @@ public sealed partial class DecoderPass(Decoder decoder, Arena arena)
     private IntBuffer _positions;
     private IntBuffer _targetRows;
     private IntBuffer _queryRows; // those that ask in the last block
-    private LayerActivations _final;
+    private BatchAngles _angles;
+    private int[] _angleRows = [];
     private TrainingNoise _noise;
     private FloatBuffer _keyValues; // of one block, for whole sequences
     private Keep _keep;
@@ -64,7 +65,7 @@ public sealed partial class DecoderPass(Decoder decoder, Arena arena)
 
     private int C => _config.Width;
 
-    /// <summary>The final hidden states [R, C] of the target rows of a batch whose sequences stand in it whole.</summary>
+    /// <summary>The final hidden states [R, E] of the target rows of a batch whose sequences stand in it whole.</summary>
     /// <param name="batch">The tokens.</param>
     /// <param name="keep">What <see cref="Backward"/> will find.</param>
     /// <param name="noise">Dropout and NEFTune; default for none.</param>
@@ -80,7 +81,7 @@ public sealed partial class DecoderPass(Decoder decoder, Arena arena)
         return Forward(batch, keep, noise, _keyValues, layerStride: 0);
     }
 
-    /// <summary>The final hidden states [R, C] of the target rows among the next tokens of sequences whose earlier keys and values are in a cache.</summary>
+    /// <summary>The final hidden states [R, E] of the target rows among the next tokens of sequences whose earlier keys and values are in a cache.</summary>
     /// <param name="batch">The tokens.</param>
     /// <param name="keyValues">The key-value memory of all blocks, one after another.</param>
     /// <param name="layerStride">Floats from one block's memory to the next one's.</param>
@@ -94,6 +95,7 @@ public sealed partial class DecoderPass(Decoder decoder, Arena arena)
         _positions = arena.Take(batch.Positions);
         _targetRows = arena.Take(batch.TargetRows);
         _queryRows = arena.Take(batch.QueryRows());
+        _angles = Angles();
         var x = Embed();
         var most = Math.Max(N, R);
         var shared = keep == Keep.All ? default : LayerActivations.Take(arena, decoder, most, most, keep);
@@ -101,6 +103,7 @@ public sealed partial class DecoderPass(Decoder decoder, Arena arena)
         {
             var a = keep == Keep.All ? LayerActivations.Take(arena, decoder, N, RowsAfterAttention(layer), keep) : shared;
             a.Input = x;
+            a.Normed = _config.NormsBefore ? a.Normed : x;
             PlaceResult(layer, ref a);
             _layers[layer] = a;
             AttentionForward(layer, a, keyValues.From(layer * layerStride));
@@ -115,9 +118,7 @@ public sealed partial class DecoderPass(Decoder decoder, Arena arena)
             x = a.Result;
         }
 
-        _final = LayerActivations.TakeFinal(arena, x, R, C);
-        NormForward(R, x, decoder.Layout.FinalNormGain, decoder.Layout.FinalNormBias, _final.Normed, _final.Mean, _final.Reciprocal);
-        return _final.Normed;
+        return Finish(x);
     }
 
     private ReadOnlySpan<SequenceSpan> SpansOf(int layer) => layer == LastLayer ? _batch.LastSequences : _batch.Sequences;
@@ -132,32 +133,21 @@ public sealed partial class DecoderPass(Decoder decoder, Arena arena)
         if (layer < LastLayer)
         {
             a.Result = _keep == Keep.Nothing ? a.Input : arena.Take((long)N * C); // without a backward pass, block after block works in one place
-            (a.ResidualRows, a.AttendedRows) = (a.Input, a.Attended);
+            (a.ResidualRows, a.AttendedRows) = (ResidualSource(a), a.Attended);
         }
         else
         {
+            // The residual is read before the result is written; a backward pass reads it again where the feed-forward block's norm does.
             a.Result = arena.Take((long)R * C);
-            (a.ResidualRows, a.AttendedRows) = (a.Result, arena.Take((long)R * _shape.OutputWidth)); // the residual is read before the result is written
+            a.ResidualRows = _config.ParallelResidual && _keep != Keep.Nothing ? arena.Take((long)R * C) : a.Result;
+            a.AttendedRows = arena.Take((long)R * _shape.OutputWidth);
         }
     }
 
-    private FloatBuffer Embed()
-    {
-        var x = arena.Take((long)N * C);
-        var positions = decoder.Part(decoder.Layout.PositionEmbedding, (long)_config.PositionRows * C);
-        _device.EmbeddingForward(new(_tokens, _positions, decoder.Part(decoder.Layout.TokenEmbedding, (long)_config.VocabularySize * C), positions, N, C, x));
-        if (_noise.NoiseAlpha > 0)
-        {
-            _device.AddUniformNoise(new(x, NoiseScales(), N, C, _noise.At(TrainingNoise.SitesPerStep - 1)));
-        }
+    private FloatBuffer ResidualSource(in LayerActivations a) => _config.ResidualFromNorm ? a.Normed : a.Input;
 
-        if (_noise.Dropout.IsActive)
-        {
-            _device.AddDropped(new(default, x, N, C, _noise.At(0), default, x));
-        }
-
-        return x;
-    }
+    /// <summary>What the feed-forward block, or the norm before it, reads [M, C].</summary>
+    private FloatBuffer FeedForwardInput(in LayerActivations a) => _config.ParallelResidual ? a.ResidualRows : a.Middle;
 
     private FloatBuffer NoiseScales()
     {
@@ -180,8 +170,12 @@ public sealed partial class DecoderPass(Decoder decoder, Arena arena)
     private void AttentionForward(int layer, in LayerActivations a, FloatBuffer keyValues)
     {
         var p = decoder.Layout.LayerParameters(layer);
-        NormForward(N, a.Input, p.AttentionNormGain, p.AttentionNormBias, a.Normed, a.Mean, a.Reciprocal);
-        var projected = _config.QueryKeyNorm ? a.RawQkv : a.Qkv;
+        if (_config.NormsBefore)
+        {
+            NormForward(N, a.Input, p.AttentionNormGain, p.AttentionNormBias, a.Normed, a.Mean, a.Reciprocal);
+        }
+
+        var projected = _config.QueryKeyNorm == QueryKeyNorm.None ? a.Qkv : a.RawQkv;
         if (layer == LastLayer)
         {
             _linear.ForwardQkv(layer, N, _queryRows, a.Normed, p.QkvBias, projected);
@@ -191,20 +185,20 @@ public sealed partial class DecoderPass(Decoder decoder, Arena arena)
             _linear.Forward(layer, LinearRole.Qkv, N, a.Normed, p.QkvBias, projected);
         }
 
-        if (_config.QueryKeyNorm)
+        if (_config.QueryKeyNorm != QueryKeyNorm.None)
         {
             _device.Copy(a.RawQkv, a.Qkv);
-            _device.RmsNormForward(
-                new(a.RawQkv, decoder.Part(p.QueryNorm, _shape.HeadWidth), N, _shape.Heads, _shape.HeadWidth, _shape.RowWidth, (float)_config.NormEpsilon,
-                a.Qkv, a.QueryReciprocal));
-            var keys = (long)_shape.Heads * _shape.HeadWidth;
+            var (queries, keys) = (_config.QueryNormWidth, _config.KeyNormWidth);
             _device.RmsNormForward(new(
-                a.RawQkv.From(keys), decoder.Part(p.KeyNorm, _shape.HeadWidth), N, _shape.KeyValueHeads, _shape.HeadWidth, _shape.RowWidth,
-                (float)_config.NormEpsilon, a.Qkv.From(keys), a.KeyReciprocal));
+                a.RawQkv, decoder.Gain(p.QueryNorm, queries), N, _config.QueryWidth / queries, queries, _shape.RowWidth, (float)_config.NormEpsilon,
+                a.Qkv, a.QueryReciprocal));
+            _device.RmsNormForward(new(
+                a.RawQkv.From(_config.QueryWidth), decoder.Gain(p.KeyNorm, keys), N, _config.KeyValueWidth / keys, keys, _shape.RowWidth,
+                (float)_config.NormEpsilon, a.Qkv.From(_config.QueryWidth), a.KeyReciprocal));
         }
 
-        Rotate(a.Qkv, inverse: false);
-        _device.AttentionForward(new(a.Qkv, SpansOf(layer), _shape, keyValues, a.Attended, a.LogSumExp));
+        Rotate(layer, a.Qkv, inverse: false);
+        _device.AttentionForward(new(a.Qkv, SpansOf(layer), _shape, keyValues, a.Attended, a.LogSumExp, decoder.Rules(layer)));
     }
 
     private void AttentionResult(int layer, in LayerActivations a)
@@ -213,11 +207,12 @@ public sealed partial class DecoderPass(Decoder decoder, Arena arena)
         if (layer == LastLayer)
         {
             _device.GatherRows(new(a.Attended, _targetRows, R, _shape.OutputWidth, a.AttendedRows));
-            _device.GatherRows(new(a.Input, _targetRows, R, C, a.ResidualRows));
+            _device.GatherRows(new(ResidualSource(a), _targetRows, R, C, a.ResidualRows));
         }
 
-        _linear.Forward(layer, LinearRole.Output, rows, a.AttendedRows, decoder.Layout.LayerParameters(layer).OutputBias, a.Middle);
-        _device.AddDropped(new(a.ResidualRows, a.Middle, rows, C, _noise.At((ulong)(1 + (2 * layer))), NumbersAfterAttention(layer), a.Middle));
+        var p = decoder.Layout.LayerParameters(layer);
+        _linear.Forward(layer, LinearRole.Output, rows, a.AttendedRows, p.OutputBias, _config.NormsAfter ? a.AfterAttention.Input : a.Middle);
+        AddSublayer(layer, rows, a.ResidualRows, a.AfterAttention, p.AttentionAfterGain, p.AttentionAfterBias, (ulong)(1 + (2 * layer)), a.Middle);
     }
 
     /// <summary>The feed-forward block up to its activation: what the backward pass reads.</summary>
@@ -225,15 +220,27 @@ public sealed partial class DecoderPass(Decoder decoder, Arena arena)
     {
         var p = decoder.Layout.LayerParameters(layer);
         var rows = RowsAfterAttention(layer);
-        NormForward(rows, a.Middle, p.FeedForwardNormGain, p.FeedForwardNormBias, a.MiddleNormed, a.MiddleMean, a.MiddleReciprocal);
-        _linear.Forward(layer, LinearRole.Up, rows, a.MiddleNormed, p.UpBias, a.Up);
-        if (_config.FeedForward == FeedForward.SwiGlu)
+        if (_config.NormsBefore)
         {
-            _device.SwiGluForward(new(a.Up, rows, _config.FeedForwardWidth, a.Activated));
+            NormForward(rows, FeedForwardInput(a), p.FeedForwardNormGain, p.FeedForwardNormBias, a.MiddleNormed, a.MiddleMean, a.MiddleReciprocal);
         }
-        else
+
+        _linear.Forward(layer, LinearRole.Up, rows, a.MiddleNormed, p.UpBias, a.Up);
+        var up = a.Up.Slice(0, (long)rows * decoder.UpWidth);
+        switch (_config.FeedForward)
         {
-            _device.GeluForward(new(a.Up.Slice(0, (long)rows * decoder.UpWidth), a.Activated));
+            case FeedForward.SwiGlu:
+                _device.SwiGluForward(new(a.Up, rows, _config.FeedForwardWidth, a.Activated));
+                break;
+            case FeedForward.GeGlu:
+                _device.GeGluForward(new(a.Up, rows, _config.FeedForwardWidth, a.Activated));
+                break;
+            case FeedForward.Relu:
+                _device.ReluForward(new(up, a.Activated));
+                break;
+            default:
+                _device.GeluForward(new(up, a.Activated, Exact: _config.FeedForward == FeedForward.ExactGelu));
+                break;
         }
     }
 
@@ -241,28 +248,66 @@ public sealed partial class DecoderPass(Decoder decoder, Arena arena)
     {
         var p = decoder.Layout.LayerParameters(layer);
         var rows = RowsAfterAttention(layer);
-        _linear.Forward(layer, LinearRole.Down, rows, a.Activated, p.DownBias, a.Result);
-        _device.AddDropped(new(a.Middle, a.Result, rows, C, _noise.At((ulong)(2 + (2 * layer))), NumbersAfterAttention(layer), a.Result));
+        _linear.Forward(layer, LinearRole.Down, rows, a.Activated, p.DownBias, _config.NormsAfter ? a.AfterFeedForward.Input : a.Result);
+        var residual = _config.ResidualFromNorm ? a.MiddleNormed : a.Middle;
+        AddSublayer(layer, rows, residual, a.AfterFeedForward, p.FeedForwardAfterGain, p.FeedForwardAfterBias, (ulong)(2 + (2 * layer)), a.Result);
     }
 
-    private void NormForward(int rows, FloatBuffer x, long gain, long? bias, FloatBuffer y, FloatBuffer mean, FloatBuffer reciprocal)
+    /// <summary>result = residual + dropout of a sublayer's output, which stands in the result, or is the input of the norm after it.</summary>
+    private void AddSublayer(
+        int layer, int rows, FloatBuffer residual, in NormActivations after, long? gain, long? bias, ulong site, FloatBuffer result)
+    {
+        if (_config.NormPlacement == NormPlacement.AfterResidual)
+        {
+            _device.AddDropped(new(residual, after.Input, rows, C, _noise.At(site), NumbersAfterAttention(layer), after.Input));
+            NormForward(rows, after.Input, gain, bias, result, after.Mean, after.Reciprocal);
+            return;
+        }
+
+        if (_config.NormsAfter)
+        {
+            NormForward(rows, after.Input, gain, bias, result, after.Mean, after.Reciprocal);
+        }
+
+        _device.AddDropped(new(residual, result, rows, C, _noise.At(site), NumbersAfterAttention(layer), result));
+    }
+
+    private void NormForward(int rows, FloatBuffer x, long? gain, long? bias, FloatBuffer y, FloatBuffer mean, FloatBuffer reciprocal)
     {
         if (_config.Normalization == Normalization.LayerNorm)
         {
-            _device.LayerNormForward(new(x, decoder.Part(gain, C), decoder.Part(bias, C), rows, C, (float)_config.NormEpsilon, y, mean, reciprocal));
+            _device.LayerNormForward(new(x, decoder.Gain(gain, C), decoder.Part(bias, C), rows, C, (float)_config.NormEpsilon, y, mean, reciprocal));
         }
         else
         {
-            _device.RmsNormForward(new(x, decoder.Part(gain, C), rows, 1, C, C, (float)_config.NormEpsilon, y, reciprocal));
+            _device.RmsNormForward(new(x, decoder.Gain(gain, C), rows, 1, C, C, (float)_config.NormEpsilon, y, reciprocal));
         }
     }
 
-    private void Rotate(FloatBuffer qkv, bool inverse)
+    private void Rotate(int layer, FloatBuffer qkv, bool inverse)
     {
-        if (_config.Positions == Positions.Rotary)
+        if (!_config.Turns(layer))
         {
-            _device.Rotate(
-                new(qkv, _positions, decoder.Cosines, decoder.Sines, N, _shape.Heads + _shape.KeyValueHeads, _shape.HeadWidth, _shape.RowWidth, inverse));
+            return;
         }
+
+        var (table, rows) = _config.WindowRotaryBase is not null && _config.HasWindow(layer) ? (_angles.Windows, _positions) : (_angles.Usual, _angles.Rows);
+        _device.Rotate(new(
+            qkv, rows, table.Cosines, table.Sines, N, _shape.Heads + _shape.KeyValueHeads, _shape.HeadWidth, _shape.RowWidth, inverse, _config.RotaryWidth,
+            _config.TurnsNeighbours));
     }
+
+    private BatchAngles Angles()
+    {
+        if (decoder.Angles is not { } tables)
+        {
+            return default;
+        }
+
+        var (usual, rows) = tables.ForBatch(_batch, arena, _positions, ref _angleRows);
+        return new BatchAngles(usual, rows, tables.Windows);
+    }
+
+    /// <summary>The rotary angles of a batch: the usual table with its row for each row of the batch, and that of blocks with a window, by position.</summary>
+    private readonly record struct BatchAngles(RotaryTable Usual, IntBuffer Rows, RotaryTable Windows);
 }

@@ -18,8 +18,12 @@ public sealed class LanguageHead(Decoder decoder, Arena arena)
     private int _count;
     private float _inverseTemperature;
 
+    private FloatBuffer Bias => decoder.Part(decoder.Layout.HeadBias, decoder.Config.VocabularySize);
+
+    private float Cap => (float)(decoder.Config.LogitCap ?? 0);
+
     /// <summary>log p(target) and entropy (nats) of each target row of the batch, for logits divided by <paramref name="temperature"/>.</summary>
-    /// <param name="hidden">Final hidden states of the target rows [R, C].</param>
+    /// <param name="hidden">Final hidden states of the target rows [R, E].</param>
     /// <param name="batch">Names the target tokens.</param>
     /// <param name="logProbabilities">[R], on the host.</param>
     /// <param name="entropies">[R], on the host; may be empty.</param>
@@ -33,7 +37,7 @@ public sealed class LanguageHead(Decoder decoder, Arena arena)
             return;
         }
 
-        var (c, v) = (decoder.Config.Width, decoder.Config.VocabularySize);
+        var (c, v) = (decoder.Config.EmbeddingWidth, decoder.Config.VocabularySize);
         _hidden = hidden;
         _targets = arena.Take(batch.Targets);
         _entropies = arena.Take(_count);
@@ -42,7 +46,7 @@ public sealed class LanguageHead(Decoder decoder, Arena arena)
         _logits = keep && (long)_count * v <= MostKeptLogits ? arena.Take((long)_count * v) : default;
         var logs = arena.Take(_count);
         _device.LanguageHeadForward(
-            new(hidden, decoder.Packed(decoder.Head, default), _targets, _count, c, v, _inverseTemperature, logs, _entropies, _logSumExp, _logits));
+            new(hidden, decoder.Packed(decoder.Head, default), _targets, _count, c, v, _inverseTemperature, logs, _entropies, _logSumExp, _logits, Bias, Cap));
         _device.CopyOut(logs, logProbabilities[.._count]);
         if (!entropies.IsEmpty)
         {
@@ -53,13 +57,18 @@ public sealed class LanguageHead(Decoder decoder, Arena arena)
     /// <summary>The logits [R, V] of the target rows of the batch, on the device until the arena is emptied.</summary>
     public FloatBuffer Logits(FloatBuffer hidden, PackedBatch batch)
     {
-        var (c, v) = (decoder.Config.Width, decoder.Config.VocabularySize);
+        var (c, v) = (decoder.Config.EmbeddingWidth, decoder.Config.VocabularySize);
         var logits = arena.Take((long)batch.TargetCount * v);
-        _device.LinearForward(new(hidden, decoder.Packed(decoder.Head, default), default, batch.TargetCount, c, v, logits));
+        _device.LinearForward(new(hidden, decoder.Packed(decoder.Head, default), Bias, batch.TargetCount, c, v, logits));
+        if (Cap > 0)
+        {
+            _device.SoftCap(logits, Cap);
+        }
+
         return logits;
     }
 
-    /// <summary>Adds to dHidden [R, C] and to the head's gradient what the gradients with respect to log-probabilities and entropies [R] (the latter may be
+    /// <summary>Adds to dHidden [R, E] and to the head's gradient what the gradients with respect to log-probabilities and entropies [R] (the latter may be
     /// empty) give.</summary>
     public void Backward(ReadOnlySpan<float> dLogProbabilities, ReadOnlySpan<float> dEntropies, FloatBuffer dHidden, FloatBuffer gradients)
     {
@@ -68,7 +77,7 @@ public sealed class LanguageHead(Decoder decoder, Arena arena)
             return;
         }
 
-        var (c, v) = (decoder.Config.Width, decoder.Config.VocabularySize);
+        var (c, v) = (decoder.Config.EmbeddingWidth, decoder.Config.VocabularySize);
         var dLogs = arena.Take(_count);
         _device.CopyIn(dLogProbabilities[.._count], dLogs);
         var dEntropy = default(FloatBuffer);
@@ -82,7 +91,7 @@ public sealed class LanguageHead(Decoder decoder, Arena arena)
         _device.LanguageHeadBackward(new(
             _hidden, decoder.Packed(decoder.Head, default), decoder.Part(decoder.Layout.Head, (long)v * c), _targets, _count, c, v, _inverseTemperature,
             _entropies, _logSumExp, _logits, dLogs, dEntropy,
-            dRows, gradients.Slice(decoder.Layout.Head, (long)v * c)));
+            dRows, gradients.Slice(decoder.Layout.Head, (long)v * c), Bias, Cap, Decoder.PartOf(gradients, decoder.Layout.HeadBias, v)));
         _device.AddDropped(new(dHidden, dRows, _count, c, default, default, dHidden));
     }
 }
@@ -95,7 +104,7 @@ public sealed class ScalarHead(Decoder decoder, Arena arena)
     private int _count;
 
     /// <summary>One number for each target row of the batch.</summary>
-    /// <param name="hidden">Final hidden states of the target rows [R, C].</param>
+    /// <param name="hidden">Final hidden states of the target rows [R, E].</param>
     /// <param name="batch">Counts the target rows.</param>
     /// <param name="values">[R], on the host.</param>
     public void Forward(FloatBuffer hidden, PackedBatch batch, Span<float> values)
@@ -106,14 +115,14 @@ public sealed class ScalarHead(Decoder decoder, Arena arena)
             return;
         }
 
-        var c = decoder.Config.Width;
+        var c = decoder.Config.EmbeddingWidth;
         _hidden = hidden;
         var output = arena.Take(_count);
         _device.ScalarHeadForward(new(hidden, decoder.Part(decoder.ScalarWeight, c), decoder.Part(decoder.ScalarBias, 1), _count, c, output));
         _device.CopyOut(output, values[.._count]);
     }
 
-    /// <summary>Adds to dHidden [R, C] and to the head's gradients what the gradients with respect to the numbers [R] give.</summary>
+    /// <summary>Adds to dHidden [R, E] and to the head's gradients what the gradients with respect to the numbers [R] give.</summary>
     public void Backward(ReadOnlySpan<float> dValues, FloatBuffer dHidden, FloatBuffer gradients)
     {
         if (_count == 0)
@@ -121,7 +130,7 @@ public sealed class ScalarHead(Decoder decoder, Arena arena)
             return;
         }
 
-        var c = decoder.Config.Width;
+        var c = decoder.Config.EmbeddingWidth;
         var dOutput = arena.Take(_count);
         _device.CopyIn(dValues[.._count], dOutput);
         var dRows = arena.Take((long)_count * c);

@@ -2,16 +2,27 @@ using Rlhf.Compute.Operations;
 
 namespace Rlhf.Model;
 
+/// <summary>What a norm's forward pass leaves for its backward pass.</summary>
+internal struct NormActivations
+{
+    public FloatBuffer Input; // (N, C)
+    public FloatBuffer Mean; // (N), LayerNorm only
+    public FloatBuffer Reciprocal; // (N)
+
+    public static NormActivations Take(Arena arena, FloatBuffer input, long rows) =>
+        new() { Input = input, Mean = arena.Take(rows), Reciprocal = arena.Take(rows) };
+}
+
 /// <summary>What one block's forward pass leaves for its backward pass.</summary>
 internal struct LayerActivations
 {
     public FloatBuffer Input; // (N, C)
-    public FloatBuffer Normed; // (N, C)
+    public FloatBuffer Normed; // (N, C); Input itself where no norm is before attention
     public FloatBuffer Mean; // (N), LayerNorm only
     public FloatBuffer Reciprocal; // (N)
     public FloatBuffer RawQkv; // (N, (H + 2K) D), before the norm of queries and keys, where there is one
-    public FloatBuffer QueryReciprocal; // (N, H)
-    public FloatBuffer KeyReciprocal; // (N, K)
+    public FloatBuffer QueryReciprocal; // (N, H), or (N) of a norm over all heads
+    public FloatBuffer KeyReciprocal; // (N, K), or (N)
     public FloatBuffer Qkv; // (N, (H + 2K) D), turned
     public FloatBuffer Attended; // (N, H D)
     public FloatBuffer LogSumExp; // (N, H)
@@ -19,21 +30,23 @@ internal struct LayerActivations
     // From here on M rows: N, in the last block R.
     public FloatBuffer AttendedRows; // (M, H D)
     public FloatBuffer ResidualRows; // (M, C), undefined once Result is written
+    public NormActivations AfterAttention; // of the norm after attention, where there is one: its input (M, C)
     public FloatBuffer Middle; // (M, C), after attention's residual
-    public FloatBuffer MiddleNormed; // (M, C)
+    public FloatBuffer MiddleNormed; // (M, C); Middle itself where no norm is before the feed-forward block
     public FloatBuffer MiddleMean; // (M)
     public FloatBuffer MiddleReciprocal; // (M)
     public FloatBuffer Up; // (M, F) or (M, 2F): gate | up
     public FloatBuffer Activated; // (M, F)
+    public NormActivations AfterFeedForward; // as AfterAttention
     public FloatBuffer Result; // (M, C)
 
     public static LayerActivations Take(Arena arena, Decoder decoder, int rows, int rowsAfterAttention, Keep keep)
     {
-        var (c, shape) = (decoder.Config.Width, decoder.Shape);
+        var (c, shape, config) = (decoder.Config.Width, decoder.Shape, decoder.Config);
         var (n, m) = ((long)rows, (long)rowsAfterAttention);
         var a = new LayerActivations
         {
-            Normed = arena.Take(n * c),
+            Normed = config.NormsBefore ? arena.Take(n * c) : default,
             Mean = arena.Take(n),
             Reciprocal = arena.Take(n),
             Qkv = arena.Take(n * shape.RowWidth),
@@ -43,11 +56,17 @@ internal struct LayerActivations
             Activated = arena.Take(m * decoder.Config.FeedForwardWidth),
         };
         var distinct = keep != Keep.Nothing;
-        a.MiddleNormed = distinct ? arena.Take(m * c) : a.Normed;
+        a.MiddleNormed = !config.NormsBefore ? a.Middle : distinct ? arena.Take(m * c) : a.Normed;
         a.MiddleMean = distinct ? arena.Take(m) : a.Mean;
         a.MiddleReciprocal = distinct ? arena.Take(m) : a.Reciprocal;
         a.LogSumExp = distinct ? arena.Take(n * shape.Heads) : default;
-        if (decoder.Config.QueryKeyNorm)
+        if (config.NormsAfter)
+        {
+            a.AfterAttention = NormActivations.Take(arena, arena.Take(m * c), m);
+            a.AfterFeedForward = distinct ? NormActivations.Take(arena, arena.Take(m * c), m) : a.AfterAttention;
+        }
+
+        if (config.QueryKeyNorm != QueryKeyNorm.None)
         {
             a.RawQkv = arena.Take(n * shape.RowWidth);
             a.QueryReciprocal = arena.Take(n * shape.Heads);
@@ -56,14 +75,6 @@ internal struct LayerActivations
 
         return a;
     }
-
-    public static LayerActivations TakeFinal(Arena arena, FloatBuffer input, int rows, int width) => new()
-    {
-        Input = input,
-        Normed = arena.Take((long)rows * width),
-        Mean = arena.Take(rows),
-        Reciprocal = arena.Take(rows),
-    };
 }
 
 /// <summary>Gradients of one block's intermediate values, reused by every block.</summary>
@@ -71,9 +82,11 @@ internal readonly struct BackwardScratch
 {
     public readonly FloatBuffer Width { get; private init; } // (max(N, R), C)
 
+    public readonly FloatBuffer Sublayer { get; private init; } // (max(N, R), C), where norms follow sublayers
+
     public readonly FloatBuffer FeedForward { get; private init; } // (max(N, R), F)
 
-    public readonly FloatBuffer Up { get; private init; } // FeedForward itself (GELU works in place), or (max(N, R), 2F)
+    public readonly FloatBuffer Up { get; private init; } // FeedForward itself (without a gate it works in place), or (max(N, R), 2F)
 
     public readonly FloatBuffer Attended { get; private init; } // (N, H D)
 
@@ -87,7 +100,8 @@ internal readonly struct BackwardScratch
         {
             Width = arena.Take(m * decoder.Config.Width),
             FeedForward = feedForward,
-            Up = decoder.Config.FeedForward == Model.FeedForward.SwiGlu ? arena.Take(m * decoder.UpWidth) : feedForward,
+            Sublayer = decoder.Config.NormsAfter ? arena.Take(m * decoder.Config.Width) : default,
+            Up = decoder.Config.IsGated ? arena.Take(m * decoder.UpWidth) : feedForward,
             Attended = arena.Take(n * decoder.Shape.OutputWidth),
             Qkv = arena.Take(n * decoder.Shape.RowWidth),
         };

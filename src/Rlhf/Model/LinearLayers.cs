@@ -14,16 +14,22 @@ internal sealed class LinearLayers(Decoder decoder, Arena arena)
     public void Begin(bool backward) => _packing = decoder.PacksInPass(backward) ? arena.Take(decoder.LargestPacked) : default;
 
     /// <summary>y [rows, outputs] = x W + bias.</summary>
-    public void Forward(int layer, LinearRole role, int rows, FloatBuffer x, long? bias, FloatBuffer y)
+    public void Forward(int layer, LinearRole role, int rows, FloatBuffer x, long? bias, FloatBuffer y) =>
+        Forward(decoder.Linear(layer, role), rows, x, bias, y);
+
+    /// <summary>Adds to the gradients of weights and bias; dx = dy W^T.</summary>
+    public void Backward(int layer, LinearRole role, int rows, FloatBuffer x, FloatBuffer dy, long? bias, FloatBuffer dx, FloatBuffer gradients) =>
+        Backward(decoder.Linear(layer, role), rows, x, dy, bias, dx, gradients);
+
+    /// <summary>y [rows, outputs] = x W + bias.</summary>
+    public void Forward(PackedWeights w, int rows, FloatBuffer x, long? bias, FloatBuffer y)
     {
-        var w = decoder.Linear(layer, role);
         _device.LinearForward(new(x, decoder.Packed(w, _packing), decoder.Part(bias, w.Outputs), rows, w.Inputs, w.Outputs, y));
     }
 
     /// <summary>Adds to the gradients of weights and bias; dx = dy W^T.</summary>
-    public void Backward(int layer, LinearRole role, int rows, FloatBuffer x, FloatBuffer dy, long? bias, FloatBuffer dx, FloatBuffer gradients)
+    public void Backward(PackedWeights w, int rows, FloatBuffer x, FloatBuffer dy, long? bias, FloatBuffer dx, FloatBuffer gradients)
     {
-        var w = decoder.Linear(layer, role);
         BackwardWeights(w, rows, x, dy, w.Outputs, bias, gradients);
         _device.LinearBackwardInput(new(dy, decoder.PackedTransposed(w, _packing), rows, w.Inputs, w.Outputs, Accumulate: false, dx));
     }

@@ -25,7 +25,7 @@ public abstract class ModelFamily
     internal virtual string LanguageModelClass => ClassStem + "ForCausalLM";
 
     /// <summary>The name of its reward model's class in Transformers.</summary>
-    internal string ScorerClass => ClassStem + ScorerEnding;
+    internal virtual string ScorerClass => ClassStem + ScorerEnding;
 
     /// <summary>How the names of reward models' classes end.</summary>
     internal const string ScorerEnding = "ForSequenceClassification";
@@ -45,6 +45,37 @@ public abstract class ModelFamily
     /// <summary>F of a model from scratch whose recipe does not say it: 8/3 C, rounded up to a multiple of 8.</summary>
     internal virtual long UsualFeedForwardWidth(long width) => ((8 * width / 3) + 7) / 8 * 8;
 
+    /// <summary>A model from scratch, of which the sizes are given: what the family's own models have beside them, for example in which blocks.</summary>
+    internal virtual DecoderConfig Fresh(DecoderConfig config) => config;
+
     /// <summary>What is impossible in this family, beside what is impossible in all of them.</summary>
     internal virtual IEnumerable<string> Problems(DecoderConfig config) => [];
+
+    /// <summary>D of a family that has the width divided by the heads, which must be even.</summary>
+    private protected static int WidthOfHeads(DecoderConfigKeys keys, string headsKey, int width, int heads)
+    {
+        if (heads > 0 && width % heads != 0)
+        {
+            keys.Refuse(headsKey, $"does not divide the width of {width}");
+        }
+
+        return heads > 0 ? width / heads : 0;
+    }
+
+    /// <summary>Tokens of a row at most: a base that grows with the row serves for factor times the context.</summary>
+    protected static int LongestRow(int context, RotaryScaling? scaling) =>
+        scaling is { Kind: RotaryScaling.Dynamic } ? (int)Math.Clamp(Math.Ceiling(context * scaling.Factor), int.MinValue, int.MaxValue) : context;
+
+    /// <summary>The context as the file has it: undoes <see cref="LongestRow"/>.</summary>
+    protected static int WrittenContext(DecoderConfig config) =>
+        config.RotaryScaling is { Kind: RotaryScaling.Dynamic } dynamic ? dynamic.OriginalContext : config.ContextLength;
+
+    /// <summary>The problem of a family whose heads have keys of their own and divide the width.</summary>
+    protected IEnumerable<string> HeadsDivideTheWidth(DecoderConfig config)
+    {
+        if (config.KeyValueHeads != config.Heads || (long)config.Heads * config.HeadWidth != config.Width)
+        {
+            yield return $"{Name} needs as many key-value heads as heads and width = heads * head width (here {config.Width}, {config.Heads} * {config.HeadWidth})";
+        }
+    }
 }

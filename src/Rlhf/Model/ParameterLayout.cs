@@ -1,66 +1,9 @@
 namespace Rlhf.Model;
 
-/// <summary>One tensor of a model inside the flat parameter buffer.</summary>
-/// <param name="Name">Hugging Face name, for example <c>model.layers.0.self_attn.q_proj.weight</c>.</param>
-/// <param name="Shape">Dimensions as in the file.</param>
-/// <param name="Offset">First element, in floats from the start of the buffer.</param>
-/// <param name="Decays">AdamW's weight decay applies: the tensor has two or more dimensions.</param>
-public sealed record Parameter(string Name, int[] Shape, long Offset, bool Decays)
-{
-    /// <summary>Number of elements.</summary>
-    public long Length { get; } = Shape.Aggregate(1L, (product, dimension) => product * dimension);
-}
-
 /// <summary>A run of floats in the flat buffer.</summary>
 /// <param name="Offset">First element.</param>
 /// <param name="Length">Number of elements.</param>
 public readonly record struct ParameterRange(long Offset, long Length);
-
-/// <summary>Offsets (floats) of one block's parameters in the flat buffer; null where the model has none.</summary>
-public sealed record LayerParameters
-{
-    /// <summary>[C], gain of the norm before attention.</summary>
-    public required long AttentionNormGain { get; init; }
-
-    /// <summary>[C], bias of the norm before attention.</summary>
-    public long? AttentionNormBias { get; init; }
-
-    /// <summary>[(H + 2K) D, C], queries, keys, values in this order; [C, 3C] where weights are input-major.</summary>
-    public required long QkvWeight { get; init; }
-
-    /// <summary>[(H + 2K) D].</summary>
-    public long? QkvBias { get; init; }
-
-    /// <summary>[D], gain of the norm over each query head.</summary>
-    public long? QueryNorm { get; init; }
-
-    /// <summary>[D], gain of the norm over each key head.</summary>
-    public long? KeyNorm { get; init; }
-
-    /// <summary>[C, H D]; [H D, C] where weights are input-major.</summary>
-    public required long OutputWeight { get; init; }
-
-    /// <summary>[C].</summary>
-    public long? OutputBias { get; init; }
-
-    /// <summary>[C], gain of the norm before the feed-forward block.</summary>
-    public required long FeedForwardNormGain { get; init; }
-
-    /// <summary>[C], bias of the norm before the feed-forward block.</summary>
-    public long? FeedForwardNormBias { get; init; }
-
-    /// <summary>SwiGLU: [2F, C], gate then up. GELU: [F, C], or [C, F] where weights are input-major.</summary>
-    public required long UpWeight { get; init; }
-
-    /// <summary>[F], GELU only.</summary>
-    public long? UpBias { get; init; }
-
-    /// <summary>[C, F]; [F, C] where weights are input-major.</summary>
-    public required long DownWeight { get; init; }
-
-    /// <summary>[C].</summary>
-    public long? DownBias { get; init; }
-}
 
 /// <summary>
 /// Where each parameter of a decoder lies in the one flat float32 buffer. Matrices come first, vectors after them, so that
@@ -100,10 +43,15 @@ public sealed class ParameterLayout
         var names = config.Family.Tensors;
         TokenEmbedding = this[names.TokenEmbedding].Offset;
         PositionEmbedding = Find(names.PositionEmbedding);
-        FinalNormGain = this[names.FinalNormGain].Offset;
+        FinalNormGain = Find(names.FinalNormGain);
         FinalNormBias = Find(names.FinalNormBias);
         Head = Find(names.Head) ?? TokenEmbedding;
-        _layers = [.. Enumerable.Range(0, config.Layers).Select(layer => OffsetsOf(names.Layer(layer)))];
+        HeadBias = config.HeadBias ? Find(names.HeadBias) : null;
+        EmbeddingNormGain = Find(names.EmbeddingNorm + ".weight");
+        EmbeddingNormBias = Find(names.EmbeddingNorm + ".bias");
+        ProjectIn = Find(names.ProjectIn);
+        ProjectOut = Find(names.ProjectOut);
+        _layers = [.. Enumerable.Range(0, config.Layers).Select(layer => OffsetsOf(config, names.Layer(layer)))];
     }
 
     /// <summary>The decoder that this is the layout of.</summary>
@@ -124,20 +72,35 @@ public sealed class ParameterLayout
     /// <summary>The biases and norm gains (and the gaps between them): AdamW does not decay these.</summary>
     public ParameterRange NotDecayed { get; }
 
-    /// <summary>Offset of the token embedding, [V, C].</summary>
+    /// <summary>Offset of the token embedding, [V, E].</summary>
     public long TokenEmbedding { get; }
 
     /// <summary>Offset of the learned position embedding, [T, C].</summary>
     public long? PositionEmbedding { get; }
 
+    /// <summary>Offset of the gain of the embedding's norm, [C].</summary>
+    public long? EmbeddingNormGain { get; }
+
+    /// <summary>Offset of the bias of the embedding's norm, [C].</summary>
+    public long? EmbeddingNormBias { get; }
+
+    /// <summary>Offset of the projection of a narrow embedding to the width, [C, E].</summary>
+    public long? ProjectIn { get; }
+
+    /// <summary>Offset of the projection of the width to a narrow embedding, [E, C].</summary>
+    public long? ProjectOut { get; }
+
     /// <summary>Offset of the last norm's gain, [C].</summary>
-    public long FinalNormGain { get; }
+    public long? FinalNormGain { get; }
 
     /// <summary>Offset of the last norm's bias, [C].</summary>
     public long? FinalNormBias { get; }
 
-    /// <summary>Offset of the language head, [V, C]: that of the token embedding when tied.</summary>
+    /// <summary>Offset of the language head, [V, E]: that of the token embedding when tied.</summary>
     public long Head { get; }
+
+    /// <summary>Offset of the language head's bias, [V].</summary>
+    public long? HeadBias { get; }
 
     /// <summary>The parameter of a name.</summary>
     /// <exception cref="KeyNotFoundException">The model has no such parameter.</exception>
@@ -154,7 +117,7 @@ public sealed class ParameterLayout
     {
         foreach (var (name, shape) in group.Members)
         {
-            var parameter = new Parameter(name, shape, _end, group.Decays);
+            var parameter = new Parameter(name, shape, _end, group.Decays) { HeadsTogether = group.HeadsTogether };
             _parameters.Add(parameter);
             _byName.Add(name, parameter);
             _end += parameter.Length;
@@ -165,21 +128,30 @@ public sealed class ParameterLayout
 
     private long? Find(string? name) => name is not null && _byName.TryGetValue(name, out var parameter) ? parameter.Offset : null;
 
-    private LayerParameters OffsetsOf(LayerParameterNames names) => new()
+    private LayerParameters OffsetsOf(DecoderConfig config, LayerParameterNames names)
     {
-        AttentionNormGain = this[names.AttentionNorm + ".weight"].Offset,
-        AttentionNormBias = Find(names.AttentionNorm + ".bias"),
-        QkvWeight = this[names.Qkv[0] + ".weight"].Offset,
-        QkvBias = Find(names.Qkv[0] + ".bias"),
-        QueryNorm = Find(names.QueryNorm + ".weight"),
-        KeyNorm = Find(names.KeyNorm + ".weight"),
-        OutputWeight = this[names.Output + ".weight"].Offset,
-        OutputBias = Find(names.Output + ".bias"),
-        FeedForwardNormGain = this[names.FeedForwardNorm + ".weight"].Offset,
-        FeedForwardNormBias = Find(names.FeedForwardNorm + ".bias"),
-        UpWeight = this[names.Up[0] + ".weight"].Offset,
-        UpBias = Find(names.Up[0] + ".bias"),
-        DownWeight = this[names.Down + ".weight"].Offset,
-        DownBias = Find(names.Down + ".bias"),
-    };
+        // A file's name may stand for the norm before or after: the placement says which.
+        long? Norm(bool isThere, string name, string part) => isThere ? Find(name + part) : null;
+        return new()
+        {
+            AttentionNormGain = Norm(config.NormsBefore, names.AttentionNorm, ".weight"),
+            AttentionNormBias = Norm(config.NormsBefore, names.AttentionNorm, ".bias"),
+            QkvWeight = this[names.Qkv[0] + ".weight"].Offset,
+            QkvBias = Find(names.Qkv[0] + ".bias"),
+            QueryNorm = Find(names.QueryNorm + ".weight"),
+            KeyNorm = Find(names.KeyNorm + ".weight"),
+            OutputWeight = this[names.Output + ".weight"].Offset,
+            OutputBias = Find(names.Output + ".bias"),
+            AttentionAfterGain = Norm(config.NormsAfter, names.AttentionAfterNorm, ".weight"),
+            AttentionAfterBias = Norm(config.NormsAfter, names.AttentionAfterNorm, ".bias"),
+            FeedForwardNormGain = Norm(config.NormsBefore, names.FeedForwardNorm, ".weight"),
+            FeedForwardNormBias = Norm(config.NormsBefore, names.FeedForwardNorm, ".bias"),
+            UpWeight = this[names.Up[0] + ".weight"].Offset,
+            UpBias = Find(names.Up[0] + ".bias"),
+            DownWeight = this[names.Down + ".weight"].Offset,
+            DownBias = Find(names.Down + ".bias"),
+            FeedForwardAfterGain = Norm(config.NormsAfter, names.FeedForwardAfterNorm, ".weight"),
+            FeedForwardAfterBias = Norm(config.NormsAfter, names.FeedForwardAfterNorm, ".bias"),
+        };
+    }
 }

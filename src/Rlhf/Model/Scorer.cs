@@ -118,7 +118,8 @@ public sealed class Scorer(Decoder decoder, int rowBudget, Arena? sharedArena = 
         var pass = new DecoderPass(decoder, _arena);
         var order = PromptFamilies.Order(sequences, promptLengths);
         int[][] ordered = [.. order.Select(i => sequences[i])];
-        foreach (var group in PromptFamilies.Split(ordered, promptLengths is null ? null : [.. order.Select(i => promptLengths[i])], rowBudget))
+        int[]? orderedLengths = promptLengths is null ? null : [.. order.Select(i => promptLengths[i])];
+        foreach (var group in PromptFamilies.Split(ordered, orderedLengths, rowBudget, decoder.Config.RotaryRegime))
         {
             _arena.Reset();
             _batch.Clear();

@@ -77,7 +77,7 @@ public sealed class GenerationBatch : IDisposable
                 $"A prompt of {request.Prompt.Length} tokens with {request.MaxNewTokens} new ones does not fit {_cache?.Capacity ?? 0}.", nameof(request));
         }
 
-        var sequence = new GenerationSequence(request, _cache.TakeSlot());
+        var sequence = new GenerationSequence(request, _cache.TakeSlot()) { RotaryRegime = _decoder.Config.RotaryRegime(request.Prompt.Length) };
         _live.Add(sequence);
         return sequence;
     }
@@ -112,6 +112,7 @@ public sealed class GenerationBatch : IDisposable
     {
         _arena.Reset();
         _batch.Clear();
+        ForgetOtherAngles();
         CopyPrompts();
         foreach (var live in _live)
         {
@@ -119,7 +120,8 @@ public sealed class GenerationBatch : IDisposable
             live.HasDrawn = rows > 0 && live.Fed + rows == live.Tokens.Length;
             if (rows > 0)
             {
-                _batch.AddContinuation(live.Tokens.Slice(live.Fed, rows), live.Fed, _cache!.StoreOf(live.Slot), _cache.Capacity, live.HasDrawn);
+                _batch.AddContinuation(
+                    live.Tokens.Slice(live.Fed, rows), live.Fed, _cache!.StoreOf(live.Slot), _cache.Capacity, live.HasDrawn, live.Tokens.Length);
                 live.Fed += rows;
             }
         }
@@ -150,6 +152,21 @@ public sealed class GenerationBatch : IDisposable
         _cache?.Dispose();
     }
 
+    /// <summary>
+    /// A row that has grown to where all its positions turn by other angles is fed anew, whole: not only its keys change, but what each block hands on, and so
+    /// the keys of the blocks above.
+    /// </summary>
+    private void ForgetOtherAngles()
+    {
+        foreach (var live in _live)
+        {
+            if (_decoder.Config.RotaryRegime(live.Tokens.Length) is var regime && regime != live.RotaryRegime)
+            {
+                (live.RotaryRegime, live.Fed) = (regime, 0);
+            }
+        }
+    }
+
     /// <summary>Gives sequences that have fed nothing the keys and values of their prompt, all but the last token's, where a sequence with the same prompt has
     /// them.</summary>
     private void CopyPrompts()
@@ -171,7 +188,7 @@ public sealed class GenerationBatch : IDisposable
     {
         foreach (var other in _live)
         {
-            if (other.Request.Prompt.AsSpan().SequenceEqual(live.Request.Prompt))
+            if (other.RotaryRegime == live.RotaryRegime && other.Request.Prompt.AsSpan().SequenceEqual(live.Request.Prompt))
             {
                 return other;
             }

@@ -83,6 +83,9 @@ public sealed class GenerationSequence
     /// <summary>Tokens whose keys and values are in the cache.</summary>
     internal int Fed { get; set; }
 
+    /// <summary>Number of the rotary angles (<see cref="Model.DecoderConfig.RotaryRegime"/>) of what is in the cache.</summary>
+    internal int RotaryRegime { get; set; }
+
     internal void Append(int token, float logProbability)
     {
         _tokens.Add(token);

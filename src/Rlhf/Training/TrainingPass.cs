@@ -64,7 +64,7 @@ public sealed class TrainingPass : IDisposable
     /// <summary>Adds the parameters' gradients, from those with respect to what the heads gave; leave empty what was not asked.</summary>
     public void Backward(ReadOnlySpan<float> dLogProbabilities, ReadOnlySpan<float> dEntropies, ReadOnlySpan<float> dValues)
     {
-        var dHidden = _arena.TakeZeroed((long)Batch.TargetCount * Decoder.Config.Width);
+        var dHidden = _arena.TakeZeroed((long)Batch.TargetCount * Decoder.Config.EmbeddingWidth);
         if (!dLogProbabilities.IsEmpty)
         {
             _language.Backward(dLogProbabilities, dEntropies, dHidden, Optimizer.Gradients);

@@ -19,8 +19,8 @@ public sealed class ParameterLayoutTests
     }
 
     private static ParameterLayout Layout(string family, bool tied) => new(DecoderConfig.FromShape(
-        ModelFamilies.Find(family)!, vocabularySize: 37, width: 20, layers: 3, heads: 2, contextLength: 9, feedForwardWidth: 23, tiedEmbeddings: tied,
-        keyValueHeads: family == "gpt2" ? null : 1));
+        ModelFamilies.Find(family)!, vocabularySize: 37, width: 20, layers: 3, heads: 2, contextLength: 9,
+        feedForwardWidth: FamilyShapes.FeedForwardWidth(family, 23), tiedEmbeddings: tied, keyValueHeads: FamilyShapes.KeyValueHeads(family, 1)));
 
     [Theory]
     [MemberData(nameof(Models))]

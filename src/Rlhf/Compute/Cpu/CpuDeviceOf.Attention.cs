@@ -22,6 +22,7 @@ internal sealed unsafe partial class CpuDevice<T, TTile>
                 Sequences = spans,
                 Count = operation.Sequences.Length,
                 Shape = operation.Shape,
+                Rules = new ScoreRules(operation.Rules, operation.Shape),
             };
             if (Precision == Precision.Bf16)
             {
@@ -51,6 +52,7 @@ internal sealed unsafe partial class CpuDevice<T, TTile>
                     Sequences = spans,
                     Count = operation.Sequences.Length,
                     Shape = operation.Shape,
+                    Rules = new ScoreRules(operation.Rules, operation.Shape),
                 });
         }
     }

@@ -27,7 +27,8 @@ internal sealed unsafe partial class CpuDevice<T, TTile>
             for (var first = 0; first < rows; first += LanguageHead.BlockRows)
             {
                 var block = whole.Block(first, column, operation.Vocabulary, operation.Logits.Pointer);
-                ChunkLogits(ref block, operation.Hidden.Pointer + ((long)first * width), operation.Packed, width, recompute: true);
+                ChunkLogits(
+                    ref block, operation.Hidden.Pointer + ((long)first * width), operation.Packed, width, operation.Bias, operation.Cap, recompute: true);
                 LanguageHead.Fold<T>(_pool, block);
             }
         }
@@ -60,8 +61,14 @@ internal sealed unsafe partial class CpuDevice<T, TTile>
             for (var first = 0; first < rows; first += LanguageHead.BlockRows)
             {
                 var block = whole.Block(first, column, vocabulary, operation.Logits.Pointer);
-                ChunkLogits(ref block, hidden + ((long)first * width), operation.Packed, width, recompute: operation.Logits.IsEmpty);
-                LanguageHead.Differentiate<T>(_pool, block);
+                ChunkLogits(
+                    ref block, hidden + ((long)first * width), operation.Packed, width, operation.Bias, operation.Cap, recompute: operation.Logits.IsEmpty);
+                LanguageHead.Differentiate<T>(_pool, block, operation.Cap);
+                if (!operation.DBias.IsEmpty)
+                {
+                    ColumnSums.Add<T>(_pool, block.Logits, block.Rows, columns, (int)block.LogitStride, operation.DBias.Pointer + column);
+                }
+
                 _products.Run(
                     block.Rows, width, columns, block.Logits, block.LogitStride, 1, new PackedOperand(packedChunk, columns),
                     operation.DHidden.Pointer + ((long)first * width), width, column == 0 ? MatMulStart.Zero : MatMulStart.Accumulate, null);
@@ -114,7 +121,8 @@ internal sealed unsafe partial class CpuDevice<T, TTile>
     private LanguageHead.RowState* States(int rows) => (LanguageHead.RowState*)_states.AtLeast((long)rows * (sizeof(LanguageHead.RowState) / sizeof(float)));
 
     /// <summary>The block's logits: those that stand there, or computed (into the kept ones if there are any).</summary>
-    private void ChunkLogits(ref LanguageHead.Arguments block, float* hidden, PackedMatrix packed, int width, bool recompute)
+    private void ChunkLogits(
+        ref LanguageHead.Arguments block, float* hidden, PackedMatrix packed, int width, FloatBuffer bias, float cap, bool recompute)
     {
         if (block.Logits == null)
         {
@@ -125,7 +133,11 @@ internal sealed unsafe partial class CpuDevice<T, TTile>
         {
             _products.Run(
                 block.Rows, block.Columns, width, hidden, width, 1, new PackedOperand(packed, width, firstColumn: block.FirstColumn), block.Logits,
-                block.LogitStride, MatMulStart.Zero, null);
+                block.LogitStride, bias.IsEmpty ? MatMulStart.Zero : MatMulStart.Bias, bias.Pointer + block.FirstColumn);
+            if (cap > 0)
+            {
+                Flat.SoftCap<T>(_pool, new FloatBuffer(block.Logits, block.Rows * block.LogitStride), cap);
+            }
         }
     }
 }

@@ -42,6 +42,30 @@ internal sealed unsafe partial class CpuDevice<T, TTile>
         Gelu.Backward<T>(_pool, operation);
     }
 
+    public void ReluForward(in ReluForward operation)
+    {
+        operation.Check();
+        Relu.Forward<T>(_pool, operation);
+    }
+
+    public void ReluBackward(in ReluBackward operation)
+    {
+        operation.Check();
+        Relu.Backward<T>(_pool, operation);
+    }
+
+    public void GeGluForward(in GeGluForward operation)
+    {
+        operation.Check();
+        GeGlu.Forward<T>(_pool, operation);
+    }
+
+    public void GeGluBackward(in GeGluBackward operation)
+    {
+        operation.Check();
+        GeGlu.Backward<T>(_pool, operation);
+    }
+
     public void SwiGluForward(in SwiGluForward operation)
     {
         operation.Check();

@@ -111,6 +111,10 @@ internal sealed unsafe partial class CpuDevice<T, TTile> : IDevice
 
     public double SquaredNorm(FloatBuffer x) => Flat.SquaredNorm(_pool, x);
 
+    public void Scale(FloatBuffer x, float factor) => Flat.Scale<T>(_pool, x, factor);
+
+    public void SoftCap(FloatBuffer x, float cap) => Flat.SoftCap<T>(_pool, x, cap);
+
     public void MoveTowards(FloatBuffer x, FloatBuffer target, float fraction)
     {
         Need(target, x.Length);

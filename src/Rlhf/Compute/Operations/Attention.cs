@@ -74,8 +74,10 @@ public readonly record struct SequenceSpan(int FirstRow, int Rows, int Past, lon
 /// <param name="keyValues">The key-value memory: <see cref="IDevice.KeyValueLength"/> floats at each span's store.</param>
 /// <param name="output">[N, H D].</param>
 /// <param name="logSumExp">[N, H], kept for the backward pass; or empty.</param>
+/// <param name="rules">What is done to the scores beside this.</param>
 public readonly ref struct AttentionForward(
-    FloatBuffer qkv, ReadOnlySpan<SequenceSpan> sequences, AttentionShape shape, FloatBuffer keyValues, FloatBuffer output, FloatBuffer logSumExp)
+    FloatBuffer qkv, ReadOnlySpan<SequenceSpan> sequences, AttentionShape shape, FloatBuffer keyValues, FloatBuffer output, FloatBuffer logSumExp,
+    AttentionRules rules = default)
 {
     /// <summary>The fused projection [N, (H + 2 K) D].</summary>
     public FloatBuffer Qkv { get; } = qkv;
@@ -95,12 +97,16 @@ public readonly ref struct AttentionForward(
     /// <summary>[N, H], or empty.</summary>
     public FloatBuffer LogSumExp { get; } = logSumExp;
 
+    /// <summary>What is done to the scores.</summary>
+    public AttentionRules Rules { get; } = rules;
+
     internal void Check(IDevice device)
     {
         var rows = SequenceSpan.Check(Sequences);
         NeedMatrix(rows, Shape.RowWidth, Qkv);
         NeedMatrix(rows, Shape.OutputWidth, Output);
         NeedOrEmpty(LogSumExp, (long)rows * Shape.Heads);
+        Rules.Check(Shape);
         foreach (var sequence in Sequences)
         {
             ArgumentOutOfRangeException.ThrowIfGreaterThan(sequence.Past + sequence.Rows - sequence.FirstStored, sequence.Capacity);
@@ -121,9 +127,10 @@ public readonly ref struct AttentionForward(
 /// <param name="logSumExp">[N, H], of the forward pass.</param>
 /// <param name="dOutput">[N, H D].</param>
 /// <param name="dQkv">[N, (H + 2 K) D].</param>
+/// <param name="rules">As in the forward pass.</param>
 public readonly ref struct AttentionBackward(
     FloatBuffer qkv, ReadOnlySpan<SequenceSpan> sequences, AttentionShape shape, FloatBuffer output, FloatBuffer logSumExp, FloatBuffer dOutput,
-    FloatBuffer dQkv)
+    FloatBuffer dQkv, AttentionRules rules = default)
 {
     /// <summary>The fused projection [N, (H + 2 K) D].</summary>
     public FloatBuffer Qkv { get; } = qkv;
@@ -146,12 +153,16 @@ public readonly ref struct AttentionBackward(
     /// <summary>[N, (H + 2 K) D].</summary>
     public FloatBuffer DQkv { get; } = dQkv;
 
+    /// <summary>As in the forward pass.</summary>
+    public AttentionRules Rules { get; } = rules;
+
     internal void Check()
     {
         var rows = SequenceSpan.Check(Sequences);
         NeedMatrix(rows, Shape.RowWidth, Qkv, DQkv);
         NeedMatrix(rows, Shape.OutputWidth, Output, DOutput);
         NeedMatrix(rows, Shape.Heads, LogSumExp);
+        Rules.Check(Shape);
         foreach (var sequence in Sequences)
         {
             if (sequence.Past > 0 && sequence.Prefix < 0)

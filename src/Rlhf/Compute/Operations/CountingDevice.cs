@@ -153,6 +153,26 @@ public abstract unsafe class CountingDevice(Precision precision) : IDevice
     }
 
     /// <inheritdoc/>
+    public virtual void ReluForward(in ReluForward operation)
+    {
+    }
+
+    /// <inheritdoc/>
+    public virtual void ReluBackward(in ReluBackward operation)
+    {
+    }
+
+    /// <inheritdoc/>
+    public virtual void GeGluForward(in GeGluForward operation)
+    {
+    }
+
+    /// <inheritdoc/>
+    public virtual void GeGluBackward(in GeGluBackward operation)
+    {
+    }
+
+    /// <inheritdoc/>
     public virtual void SwiGluForward(in SwiGluForward operation)
     {
     }
@@ -224,6 +244,16 @@ public abstract unsafe class CountingDevice(Precision precision) : IDevice
 
     /// <inheritdoc/>
     public virtual void AdamW(in AdamW operation)
+    {
+    }
+
+    /// <inheritdoc/>
+    public virtual void Scale(FloatBuffer x, float factor)
+    {
+    }
+
+    /// <inheritdoc/>
+    public virtual void SoftCap(FloatBuffer x, float cap)
     {
     }
 

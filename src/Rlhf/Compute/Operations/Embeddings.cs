@@ -41,23 +41,31 @@ public readonly record struct EmbeddingBackward(
 }
 
 /// <summary>
-/// Rotary positions (Su 2021, half-split form): turns components (j, j + D/2) of the first heads of each row by the angle of the row's position:
-/// a' = a cos - b sin, b' = b cos + a sin. The inverse turns back, which is the backward pass.
+/// Rotary positions (Su 2021): turns pairs of the first r components of the first heads of each row by the angle of the row's position:
+/// a' = a cos - b sin, b' = b cos + a sin. Pairs are (j, j + r/2), or (2j, 2j + 1) where they are interleaved. The inverse turns back, which is the backward
+/// pass.
 /// </summary>
 /// <param name="X">[N, heads, D], rows <paramref name="RowStride"/> floats apart.</param>
-/// <param name="Positions">[N].</param>
-/// <param name="Cosines">[context, D/2].</param>
-/// <param name="Sines">[context, D/2].</param>
+/// <param name="Positions">Rows of the tables [N].</param>
+/// <param name="Cosines">[context, r/2].</param>
+/// <param name="Sines">[context, r/2].</param>
 /// <param name="Rows">N.</param>
 /// <param name="Heads">Heads that are turned: H + K.</param>
 /// <param name="HeadWidth">D.</param>
 /// <param name="RowStride">Floats from a row to the next.</param>
 /// <param name="Inverse">Turns back.</param>
+/// <param name="Turned">r, components of a head that are turned; 0: all of them, D.</param>
+/// <param name="Interleaved">Neighbours are pairs.</param>
 public readonly record struct Rotate(
-    FloatBuffer X, IntBuffer Positions, FloatBuffer Cosines, FloatBuffer Sines, int Rows, int Heads, int HeadWidth, int RowStride, bool Inverse)
+    FloatBuffer X, IntBuffer Positions, FloatBuffer Cosines, FloatBuffer Sines, int Rows, int Heads, int HeadWidth, int RowStride, bool Inverse,
+    int Turned = 0, bool Interleaved = false)
 {
+    /// <summary>r / 2.</summary>
+    internal int Pairs => (Turned == 0 ? HeadWidth : Turned) / 2;
+
     internal void Check()
     {
+        ArgumentOutOfRangeException.ThrowIfGreaterThan((uint)Turned, (uint)HeadWidth);
         NeedStrided(Rows, Heads * HeadWidth, RowStride, X);
         Need(Positions, Rows);
     }

@@ -18,13 +18,16 @@ namespace Rlhf.Compute.Operations;
 /// <param name="Entropies">[R].</param>
 /// <param name="LogSumExp">[R].</param>
 /// <param name="Logits">R V numbers in an order of the device's own, kept for the backward pass; or empty.</param>
+/// <param name="Bias">[V], added to the logits; or empty.</param>
+/// <param name="Cap">c in c tanh(logit / c), before the temperature; 0: none.</param>
 public readonly record struct LanguageHeadForward(
     FloatBuffer Hidden, PackedMatrix Packed, IntBuffer Targets, int Rows, int Width, int Vocabulary, float InverseTemperature, FloatBuffer LogProbabilities,
     FloatBuffer Entropies, FloatBuffer LogSumExp,
-    FloatBuffer Logits)
+    FloatBuffer Logits, FloatBuffer Bias = default, float Cap = 0)
 {
     internal void Check(IDevice device)
     {
+        NeedOrEmpty(Bias, Vocabulary);
         NeedMatrix(Rows, Width, Hidden);
         NeedEach(Rows, LogProbabilities, Entropies, LogSumExp);
         Need(Targets, Rows);
@@ -52,13 +55,18 @@ public readonly record struct LanguageHeadForward(
 /// <param name="DEntropies">[R], or empty.</param>
 /// <param name="DHidden">[R, C].</param>
 /// <param name="DWeights">[V, C]; left out if empty.</param>
+/// <param name="Bias">As in the forward pass.</param>
+/// <param name="Cap">As in the forward pass.</param>
+/// <param name="DBias">[V]; left out if empty.</param>
 public readonly record struct LanguageHeadBackward(
     FloatBuffer Hidden, PackedMatrix Packed, FloatBuffer Weights, IntBuffer Targets, int Rows, int Width, int Vocabulary, float InverseTemperature,
     FloatBuffer Entropies, FloatBuffer LogSumExp, FloatBuffer Logits, FloatBuffer DLogProbabilities, FloatBuffer DEntropies, FloatBuffer DHidden,
-    FloatBuffer DWeights)
+    FloatBuffer DWeights, FloatBuffer Bias = default, float Cap = 0, FloatBuffer DBias = default)
 {
     internal void Check(IDevice device)
     {
+        NeedOrEmpty(Bias, Vocabulary);
+        NeedOrEmpty(DBias, Vocabulary);
         NeedMatrix(Rows, Width, Hidden, DHidden);
         NeedEach(Rows, LogSumExp, DLogProbabilities);
         Need(Targets, Rows);

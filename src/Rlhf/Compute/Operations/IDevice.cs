@@ -81,6 +81,18 @@ public interface IDevice : IDisposable
     /// <inheritdoc cref="Operations.GeluBackward"/>
     void GeluBackward(in GeluBackward operation);
 
+    /// <inheritdoc cref="Operations.ReluForward"/>
+    void ReluForward(in ReluForward operation);
+
+    /// <inheritdoc cref="Operations.ReluBackward"/>
+    void ReluBackward(in ReluBackward operation);
+
+    /// <inheritdoc cref="Operations.GeGluForward"/>
+    void GeGluForward(in GeGluForward operation);
+
+    /// <inheritdoc cref="Operations.GeGluBackward"/>
+    void GeGluBackward(in GeGluBackward operation);
+
     /// <inheritdoc cref="Operations.SwiGluForward"/>
     void SwiGluForward(in SwiGluForward operation);
 
@@ -140,6 +152,12 @@ public interface IDevice : IDisposable
 
     /// <summary>The sum of squares in float64. Not finite if any number is not.</summary>
     double SquaredNorm(FloatBuffer x);
+
+    /// <summary>x = factor x.</summary>
+    void Scale(FloatBuffer x, float factor);
+
+    /// <summary>x = cap tanh(x / cap) (Gemma Team 2024).</summary>
+    void SoftCap(FloatBuffer x, float cap);
 
     /// <summary>x = x + fraction (target - x): a step of an exponential moving average.</summary>
     void MoveTowards(FloatBuffer x, FloatBuffer target, float fraction);

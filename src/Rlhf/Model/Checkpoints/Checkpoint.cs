@@ -130,7 +130,7 @@ public sealed class Checkpoint
 
     private static ScoreHead ScoreOf(Decoder decoder)
     {
-        var weight = new float[decoder.Config.Width];
+        var weight = new float[decoder.Config.EmbeddingWidth];
         Span<float> bias = stackalloc float[1];
         decoder.Device.CopyOut(decoder.Part(decoder.ScalarWeight, weight.Length), weight);
         decoder.Device.CopyOut(decoder.Part(decoder.ScalarBias, 1), bias);

@@ -141,7 +141,10 @@ internal sealed class HuggingFaceFolder : IStoredModel
                     }
                 }
 
-                take(parameter.Offset + done, values);
+                foreach (var (file, place, length) in parameter.Runs(done, values.Length))
+                {
+                    take(parameter.Offset + place, buffer.AsSpan((int)(file - done), (int)length));
+                }
             }
         }
     }
@@ -157,7 +160,7 @@ internal sealed class HuggingFaceFolder : IStoredModel
             {
                 result.Add(parameter.Name, parameter.Name);
             }
-            else if (parameter.Name != Names.Head && _tensors.Contains(bare))
+            else if (!IsOfHead(parameter.Name) && _tensors.Contains(bare))
             {
                 result.Add(parameter.Name, bare);
             }
@@ -166,11 +169,13 @@ internal sealed class HuggingFaceFolder : IStoredModel
         return result;
     }
 
+    private bool IsOfHead(string name) => name == Names.Head || name == Names.HeadBias;
+
     private void CheckTensors()
     {
         var isScorer = _tensors.Contains(ScoreHead.WeightName);
         var missing = Layout.Parameters.Select(parameter => parameter.Name)
-            .Where(name => !_fileNames.ContainsKey(name) && !(isScorer && name == Names.Head));
+            .Where(name => !_fileNames.ContainsKey(name) && !(isScorer && IsOfHead(name)));
         var known = _fileNames.Values.Append(ScoreHead.WeightName).Append(ScoreHead.BiasName).ToHashSet(StringComparer.Ordinal);
         if (Config.TiedEmbeddings)
         {
@@ -193,11 +198,11 @@ internal sealed class HuggingFaceFolder : IStoredModel
     private IEnumerable<string> Misshapen()
     {
         var expected = _fileNames.Select(pair => (Name: pair.Value, Layout[pair.Key].Shape))
-            .Append((ScoreHead.WeightName, [1, Config.Width]))
+            .Append((ScoreHead.WeightName, [1, Config.EmbeddingWidth]))
             .Append((ScoreHead.BiasName, [1]));
         if (Config.TiedEmbeddings)
         {
-            expected = expected.Append((Names.Head, [Config.VocabularySize, Config.Width]));
+            expected = expected.Append((Names.Head, [Config.VocabularySize, Config.EmbeddingWidth]));
         }
 
         foreach (var (name, shape) in expected.Where(tensor => _tensors.Contains(tensor.Name)))
@@ -235,11 +240,11 @@ internal sealed class HuggingFaceFolder : IStoredModel
         }
 
         var embedding = _fileNames[Names.TokenEmbedding];
-        var (ours, theirs) = (new float[Config.Width], new float[Config.Width]);
+        var (ours, theirs) = (new float[Config.EmbeddingWidth], new float[Config.EmbeddingWidth]);
         for (var row = 0; row < Config.VocabularySize; row++)
         {
-            _tensors.FileOf(embedding).ReadFloats(embedding, (long)row * Config.Width, ours);
-            _tensors.FileOf(Names.Head).ReadFloats(Names.Head, (long)row * Config.Width, theirs);
+            _tensors.FileOf(embedding).ReadFloats(embedding, (long)row * Config.EmbeddingWidth, ours);
+            _tensors.FileOf(Names.Head).ReadFloats(Names.Head, (long)row * Config.EmbeddingWidth, theirs);
             if (!ours.AsSpan().SequenceEqual(theirs))
             {
                 throw new InputException($"{Folder}: {Names.Head} differs from {embedding} (row {row}), but the configuration says that they are one "

@@ -66,13 +66,13 @@ public static class HuggingFaceWriter
         var tensors = Tensors(config, parameters, options.Type).ToList();
         if (options.Score is { } score)
         {
-            if (score.Weight.Length != config.Width)
+            if (score.Weight.Length != config.EmbeddingWidth)
             {
-                throw new ArgumentException($"The scalar head has {score.Weight.Length} weights, the model's width is {config.Width}.", nameof(options));
+                throw new ArgumentException($"The scalar head has {score.Weight.Length} weights, the model gives {config.EmbeddingWidth} numbers to its heads.", nameof(options));
             }
 
-            tensors.RemoveAll(tensor => tensor.Name == config.Family.Tensors.Head);
-            tensors.Add(new(ScoreHead.WeightName, [1, config.Width], options.Type, ReaderOf(score.Weight)));
+            tensors.RemoveAll(tensor => tensor.Name == config.Family.Tensors.Head || tensor.Name == config.Family.Tensors.HeadBias);
+            tensors.Add(new(ScoreHead.WeightName, [1, config.EmbeddingWidth], options.Type, ReaderOf(score.Weight)));
             if (score.Bias != 0)
             {
                 tensors.Add(new(ScoreHead.BiasName, [1], TensorType.F32, ReaderOf([score.Bias])));
@@ -88,7 +88,13 @@ public static class HuggingFaceWriter
 
     private static IEnumerable<TensorToWrite> Tensors(DecoderConfig config, FloatReader parameters, TensorType type) => new ParameterLayout(config).Parameters
         .Select(parameter => new TensorToWrite(
-            parameter.Name, parameter.Shape, type, (first, destination) => parameters(parameter.Offset + first, destination)));
+            parameter.Name, parameter.Shape, type, (first, destination) =>
+            {
+                foreach (var (file, place, length) in parameter.Runs(first, destination.Length))
+                {
+                    parameters(parameter.Offset + place, destination.Slice((int)(file - first), (int)length));
+                }
+            }));
 
     private static void WriteTensors(string folder, List<TensorToWrite> tensors, long maxShardBytes)
     {

@@ -87,7 +87,5 @@ public static class DecoderConfigReader
 
         keys.Allow("add_cross_attention", ["false"], "is not implemented: only decoders that read nothing but their own text");
         keys.Allow("is_encoder_decoder", ["false"], "is not implemented: only decoders");
-        keys.Allow("partial_rotary_factor", ["1"], "is not implemented: all components of a head must be turned");
-        keys.Allow("pretraining_tp", ["1", "0"], "is not implemented: it must be 1");
     }
 }

@@ -33,16 +33,10 @@ internal sealed partial class Gpt2 : ModelFamily
 
     internal override DecoderConfig Read(DecoderConfigKeys keys)
     {
-        keys.AllowActivation("activation_function", "gelu_new", "gelu_pytorch_tanh");
         keys.Allow("scale_attn_weights", ["true"], "is not implemented: scores must be divided by the root of the head width");
         keys.Allow("scale_attn_by_inverse_layer_idx", ["false"], "is not implemented");
         var width = keys.Integer("n_embd");
         var heads = keys.Integer("n_head");
-        if (heads > 0 && width % heads != 0)
-        {
-            keys.Refuse("n_head", $"does not divide \"n_embd\": {width}");
-        }
-
         return Style with
         {
             VocabularySize = keys.Integer("vocab_size"),
@@ -50,10 +44,11 @@ internal sealed partial class Gpt2 : ModelFamily
             Layers = keys.Integer("n_layer"),
             Heads = heads,
             KeyValueHeads = heads,
-            HeadWidth = heads > 0 ? width / heads : 0,
+            HeadWidth = WidthOfHeads(keys, "n_head", width, heads),
             FeedForwardWidth = keys.Integer("n_inner", (int)Math.Clamp(UsualFeedForwardWidth(width), 0, int.MaxValue)),
             ContextLength = keys.Integer("n_positions"),
             NormEpsilon = keys.Number("layer_norm_epsilon", 1e-5),
+            FeedForward = ActivationKeys.Read(keys, "activation_function", FeedForward.Gelu),
             TiedEmbeddings = keys.Flag("tie_word_embeddings", true),
             InitializerRange = keys.Number("initializer_range", 0.02),
             BosTokenId = keys.Id("bos_token_id"),
@@ -66,7 +61,7 @@ internal sealed partial class Gpt2 : ModelFamily
     internal override JsonObject Write(DecoderConfig config) => new()
     {
         ["model_type"] = Name,
-        ["activation_function"] = "gelu_new",
+        ["activation_function"] = ActivationKeys.Write(config.FeedForward),
         ["vocab_size"] = config.VocabularySize,
         ["n_embd"] = config.Width,
         ["n_layer"] = config.Layers,
@@ -87,13 +82,7 @@ internal sealed partial class Gpt2 : ModelFamily
 
     internal override long UsualFeedForwardWidth(long width) => 4 * width;
 
-    internal override IEnumerable<string> Problems(DecoderConfig config)
-    {
-        if (config.KeyValueHeads != config.Heads || (long)config.Heads * config.HeadWidth != config.Width)
-        {
-            yield return $"GPT-2 needs as many key-value heads as heads and width = heads * head width (here {config.Width}, {config.Heads} * {config.HeadWidth})";
-        }
-    }
+    internal override IEnumerable<string> Problems(DecoderConfig config) => HeadsDivideTheWidth(config);
 
     [GeneratedRegex(@"\A(transformer\.)?h\.[0-9]+\.attn\.(masked_)?bias\z")]
     private static partial Regex CausalMask();

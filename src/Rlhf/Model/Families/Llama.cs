@@ -6,10 +6,6 @@ namespace Rlhf.Model.Families;
 /// <summary>Llama (Touvron 2023): rotary positions, RMSNorm, SwiGLU, grouped heads.</summary>
 internal partial class Llama : ModelFamily
 {
-    protected const string Window = "sliding_window";
-    protected const string WindowSwitch = "use_sliding_window";
-    protected const string FullAttention = "full_attention";
-
     public override string Name => "llama";
 
     internal override DecoderConfig Style => new()
@@ -24,49 +20,67 @@ internal partial class Llama : ModelFamily
         FeedForwardBias = false,
     };
 
-    internal override ParameterNames Tensors { get; } = new(
-        "model.embed_tokens.weight", null, "model.norm", layer => new LayerParameterNames(
-            $"model.layers.{layer}.input_layernorm",
-            [$"model.layers.{layer}.self_attn.q_proj", $"model.layers.{layer}.self_attn.k_proj", $"model.layers.{layer}.self_attn.v_proj"],
-            $"model.layers.{layer}.self_attn.q_norm", $"model.layers.{layer}.self_attn.k_norm", $"model.layers.{layer}.self_attn.o_proj",
-            $"model.layers.{layer}.post_attention_layernorm",
-            [$"model.layers.{layer}.mlp.gate_proj", $"model.layers.{layer}.mlp.up_proj"], $"model.layers.{layer}.mlp.down_proj"));
+    internal override ParameterNames Tensors { get; } = new("model.embed_tokens.weight", null, "model.norm", LayerNames);
 
     protected override string ClassStem => "Llama";
 
     /// <summary>Whether the file may ask for biases on all four projections of attention.</summary>
     protected virtual bool HasBiasSwitch => true;
 
+    /// <summary>Whether the file may ask for biases in the feed-forward block.</summary>
+    protected virtual bool HasFeedForwardBiasSwitch => true;
+
+    /// <summary>Keys of dropouts that are not applied here.</summary>
+    protected virtual string[] OtherDropouts => ["attention_dropout"];
+
+    /// <summary>Whether the file may have a part of a head's components turned.</summary>
+    protected virtual bool TurnsParts => false;
+
+    /// <summary>What an absent <c>tie_word_embeddings</c> means.</summary>
+    protected virtual bool TiedWhenAbsent => false;
+
+    /// <summary>What an absent <c>num_key_value_heads</c> means; null always means as many as heads.</summary>
+    protected virtual int KeyValueHeadsWhenAbsent(int heads) => heads;
+
+    /// <summary>What an absent <c>head_dim</c> means; null always means the width divided by the heads.</summary>
+    protected virtual int? HeadWidthWhenAbsent => null;
+
     internal override DecoderConfig Read(DecoderConfigKeys keys)
     {
-        keys.AllowActivation("hidden_act", "silu", "swish");
-        keys.Allow("mlp_bias", ["false"], "is not implemented: feed-forward projections have no biases here");
+        AllowActivation(keys);
         keys.Allow("rope_interleaved", ["false"], "is not implemented: rotary positions turn components j and j + D/2");
-        var attentionBias = AttentionBias(keys);
-        var heads = keys.Integer("num_attention_heads");
-        var width = keys.Integer("hidden_size");
-        var (rotaryBase, scaling) = RotaryKeys.Read(keys);
+        keys.Allow("pretraining_tp", ["1", "0"], "is not implemented: it must be 1");
+        var attentionBias = Switch(keys, "attention_bias", HasBiasSwitch);
+        var (width, layers, heads) = (keys.Integer("hidden_size"), keys.Integer("num_hidden_layers"), keys.Integer("num_attention_heads"));
+        var headWidth = HeadWidth(keys, width, heads);
+        var rotary = Rotary(keys);
+        var context = keys.Integer("max_position_embeddings");
+        var (window, windowLayers) = Windows(keys, layers, context);
         var style = Style;
         return style with
         {
             VocabularySize = keys.Integer("vocab_size"),
             Width = width,
-            Layers = keys.Integer("num_hidden_layers"),
+            Layers = layers,
             Heads = heads,
             KeyValueHeads = keys.Integer("num_key_value_heads", keys.ContainsKeyEvenNull("num_key_value_heads") ? heads : KeyValueHeadsWhenAbsent(heads)),
-            HeadWidth = HeadWidth(keys, width, heads),
+            HeadWidth = headWidth,
             FeedForwardWidth = keys.Integer("intermediate_size"),
-            ContextLength = Context(keys),
-            NormEpsilon = keys.Number("rms_norm_eps", 1e-6),
-            RotaryBase = rotaryBase,
-            RotaryScaling = scaling,
+            ContextLength = LongestRow(context, rotary.Scaling),
+            NormEpsilon = keys.Number("rms_norm_eps", style.NormEpsilon),
+            RotaryBase = rotary.Base,
+            RotaryScaling = rotary.Scaling,
+            TurnedWidth = rotary.Turned(headWidth),
+            Window = window,
+            WindowLayers = windowLayers,
             QkvBias = style.QkvBias || attentionBias,
             OutputBias = attentionBias,
-            TiedEmbeddings = keys.Flag("tie_word_embeddings", false),
+            FeedForwardBias = Switch(keys, "mlp_bias", HasFeedForwardBiasSwitch),
+            TiedEmbeddings = keys.Flag("tie_word_embeddings", TiedWhenAbsent),
             InitializerRange = keys.Number("initializer_range", 0.02),
             BosTokenId = keys.Id("bos_token_id"),
             EosTokenIds = keys.Ids("eos_token_id"),
-            Notes = keys.Notes("attention_dropout"),
+            Notes = [.. keys.Notes(OtherDropouts), .. TurnsParts ? [] : RotaryKeys.Notes(keys)],
         };
     }
 
@@ -83,7 +97,7 @@ internal partial class Llama : ModelFamily
             ["num_attention_heads"] = config.Heads,
             ["num_key_value_heads"] = config.KeyValueHeads,
             ["head_dim"] = config.HeadWidth,
-            ["max_position_embeddings"] = config.ContextLength,
+            ["max_position_embeddings"] = WrittenContext(config),
             ["rms_norm_eps"] = config.NormEpsilon,
             ["rope_theta"] = config.RotaryBase,
             ["rope_scaling"] = RotaryKeys.Write(config.RotaryScaling),
@@ -98,55 +112,54 @@ internal partial class Llama : ModelFamily
             keys["attention_bias"] = config.OutputBias;
         }
 
+        if (HasFeedForwardBiasSwitch)
+        {
+            keys["mlp_bias"] = config.FeedForwardBias;
+        }
+
         return keys;
     }
 
     internal override bool IsBuffer(string tensor) => RotaryFrequencies().IsMatch(tensor);
 
-    /// <summary>What an absent <c>num_key_value_heads</c> means; null always means as many as heads.</summary>
-    protected virtual int KeyValueHeadsWhenAbsent(int heads) => heads;
+    /// <summary>The names that Llama and its relatives give to a block.</summary>
+    protected static LayerParameterNames LayerNames(int layer) => new(
+        $"model.layers.{layer}.input_layernorm",
+        [$"model.layers.{layer}.self_attn.q_proj", $"model.layers.{layer}.self_attn.k_proj", $"model.layers.{layer}.self_attn.v_proj"],
+        $"model.layers.{layer}.self_attn.q_norm", $"model.layers.{layer}.self_attn.k_norm", $"model.layers.{layer}.self_attn.o_proj",
+        $"model.layers.{layer}.post_attention_layernorm",
+        [$"model.layers.{layer}.mlp.gate_proj", $"model.layers.{layer}.mlp.up_proj"], $"model.layers.{layer}.mlp.down_proj");
 
-    /// <summary>What an absent <c>head_dim</c> means; null always means the width divided by the heads.</summary>
-    protected virtual int? HeadWidthWhenAbsent => null;
+    /// <summary>Refuses activations that the family's style does not have.</summary>
+    protected virtual void AllowActivation(DecoderConfigKeys keys) => keys.AllowActivation("hidden_act", "silu", "swish");
 
-    /// <summary>Tokens that the narrowest layer's attention sees; null for all of them.</summary>
-    protected virtual int? SlidingWindow(DecoderConfigKeys keys)
+    /// <summary>The keys of rotary positions.</summary>
+    protected virtual RotarySettings Rotary(DecoderConfigKeys keys) => RotaryKeys.Read(keys, Style.RotaryBase, TurnsParts);
+
+    /// <summary>Positions that a row sees, null for all, and in which blocks, null for all. Llama itself has no windows: a file that names one means another
+    /// model.</summary>
+    protected virtual (int? Width, EqualList<bool>? Layers) Windows(DecoderConfigKeys keys, int layers, int context)
     {
-        var window = keys.Contains(Window) ? WindowWidth(keys) : null;
-        var isOn = keys.Flag(WindowSwitch, whenAbsent: true);
-        AllowFullAttentionAlone(keys);
-        return isOn ? window : null;
+        LayerKeys.AllowFullAttentionAlone(keys);
+        var width = LayerKeys.Width(keys, null);
+        if (keys.Flag(LayerKeys.WindowSwitch, whenAbsent: true) && width is { } window && window < context)
+        {
+            keys.Refuse(LayerKeys.Window, FormattableString.Invariant(
+                $"is not implemented in this family: attention that sees only the last {window} tokens. Up to there it is the same: ")
+                + FormattableString.Invariant($"set \"max_position_embeddings\" to {window} to use the model for texts of at most {window} tokens"));
+        }
+
+        return (null, null);
     }
 
-    /// <summary>The window; 4096 if the key is absent, which is what that means where there is a window.</summary>
-    protected static int? WindowWidth(DecoderConfigKeys keys)
+    private static bool Switch(DecoderConfigKeys keys, string key, bool isRead)
     {
-        if (!keys.Contains(Window) && keys.ContainsKeyEvenNull(Window))
+        if (isRead)
         {
-            return null;
+            return keys.Flag(key, false);
         }
 
-        var window = keys.Integer(Window, 4096);
-        if (window < 1)
-        {
-            keys.Refuse(Window, "must be positive");
-        }
-
-        return window;
-    }
-
-    /// <summary>Refuses layers that see only a part of the text.</summary>
-    protected static void AllowFullAttentionAlone(DecoderConfigKeys keys) =>
-        keys.AllowElements("layer_types", FullAttention, $"is not implemented: every layer must be \"{FullAttention}\"");
-
-    private bool AttentionBias(DecoderConfigKeys keys)
-    {
-        if (HasBiasSwitch)
-        {
-            return keys.Flag("attention_bias", false);
-        }
-
-        keys.Allow("attention_bias", ["false"], "means nothing in this family");
+        keys.Allow(key, ["false"], "means nothing in this family");
         return false;
     }
 
@@ -169,19 +182,6 @@ internal partial class Llama : ModelFamily
         }
 
         return heads > 0 ? width / heads : 0;
-    }
-
-    private int Context(DecoderConfigKeys keys)
-    {
-        var context = keys.Integer("max_position_embeddings");
-        if (SlidingWindow(keys) is { } window && window < context)
-        {
-            keys.Refuse(Window, FormattableString.Invariant(
-                $"is not implemented: attention that sees only the last {window} tokens. Up to there it is the same: ")
-                + FormattableString.Invariant($"set \"max_position_embeddings\" to {window} to use the model for texts of at most {window} tokens"));
-        }
-
-        return context;
     }
 
     [GeneratedRegex(@"\A(model\.)?(layers\.[0-9]+\.self_attn\.)?rotary_emb\.inv_freq\z")]

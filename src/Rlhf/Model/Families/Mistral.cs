@@ -2,7 +2,7 @@ using System.Text.Json.Nodes;
 
 namespace Rlhf.Model.Families;
 
-/// <summary>Mistral: Llama whose attention may be limited to a window; one narrower than the context is not implemented.</summary>
+/// <summary>Mistral (Jiang 2023): Llama whose attention may be limited to a window, in every block.</summary>
 internal sealed class Mistral : Llama
 {
     public override string Name => "mistral";
@@ -11,20 +11,17 @@ internal sealed class Mistral : Llama
 
     protected override bool HasBiasSwitch => false;
 
+    protected override bool HasFeedForwardBiasSwitch => false;
+
     protected override int KeyValueHeadsWhenAbsent(int heads) => 8;
 
-    // There is no switch: the window is used whatever a file says.
-    protected override int? SlidingWindow(DecoderConfigKeys keys)
-    {
-        var window = WindowWidth(keys);
-        AllowFullAttentionAlone(keys);
-        return window;
-    }
+    protected override (int? Width, EqualList<bool>? Layers) Windows(DecoderConfigKeys keys, int layers, int context) =>
+        (LayerKeys.OfEveryBlock(keys, layers, context, whenAbsent: 4096), null);
 
     internal override JsonObject Write(DecoderConfig config)
     {
         var keys = base.Write(config);
-        keys[Window] = null; // an absent key means 4096
+        keys[LayerKeys.Window] = config.Window; // an absent key means 4096
         return keys;
     }
 }

@@ -11,6 +11,16 @@ public static class ModelFamilies
         new Mistral(),
         new Qwen2(),
         new Qwen3(),
+        new Phi3(),
+        new SmolLm3(),
+        new Olmo2(),
+        new Gemma2(),
+        new Gemma3(),
+        new GptNeoX(),
+        new Opt(),
+        new Bloom(),
+        new GptJ(),
+        new GptBigCode(),
     ];
 
     /// <summary>The family of a model from scratch whose recipe does not name one.</summary>

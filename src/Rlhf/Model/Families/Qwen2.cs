@@ -13,28 +13,35 @@ internal class Qwen2 : Llama
 
     protected override bool HasBiasSwitch => false;
 
+    protected override bool HasFeedForwardBiasSwitch => false;
+
     protected override int KeyValueHeadsWhenAbsent(int heads) => 32;
 
     // Most files name a window and switch it off. Switched on, it is used from block max_window_layers on.
-    protected override int? SlidingWindow(DecoderConfigKeys keys)
+    protected override (int? Width, EqualList<bool>? Layers) Windows(DecoderConfigKeys keys, int layers, int context)
     {
-        var window = WindowWidth(keys);
-        if (!keys.Flag(WindowSwitch, whenAbsent: false))
+        var window = LayerKeys.Width(keys, 4096);
+        var first = keys.Integer("max_window_layers", 28);
+        if (!keys.Flag(LayerKeys.WindowSwitch, whenAbsent: false) || window is null)
         {
-            AllowFullAttentionAlone(keys);
-            return null;
+            LayerKeys.AllowFullAttentionAlone(keys);
+            return (null, null);
         }
 
-        var isUnused = keys.Contains("layer_types")
-            ? keys.AreAll("layer_types", FullAttention)
-            : keys.Integer("max_window_layers", 28) >= keys.Integer("num_hidden_layers");
-        return isUnused ? null : window;
+        var windowed = LayerKeys.Windowed(keys, layers) ?? LayerKeys.Of(layers, layer => layer >= first);
+        return windowed.Contains(true) ? (window, windowed.Contains(false) ? windowed : null) : (null, null);
     }
 
     internal override JsonObject Write(DecoderConfig config)
     {
         var keys = base.Write(config);
-        keys[Window] = null; // an absent key means 4096
+        keys[LayerKeys.WindowSwitch] = config.Window is not null;
+        keys[LayerKeys.Window] = config.Window; // an absent key means 4096
+        if (config.Window is not null)
+        {
+            keys[LayerKeys.Types] = LayerKeys.Write(config.WindowLayers ?? LayerKeys.Of(config.Layers, _ => true));
+        }
+
         return keys;
     }
 }

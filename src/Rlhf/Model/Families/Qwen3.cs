@@ -5,7 +5,7 @@ internal sealed class Qwen3 : Qwen2
 {
     public override string Name => "qwen3";
 
-    internal override DecoderConfig Style => base.Style with { QkvBias = false, QueryKeyNorm = true };
+    internal override DecoderConfig Style => base.Style with { QkvBias = false, QueryKeyNorm = QueryKeyNorm.EachHead };
 
     protected override string ClassStem => "Qwen3";
 

@@ -2,111 +2,126 @@ using System.Text.Json.Nodes;
 
 namespace Rlhf.Model.Families;
 
+/// <summary>How queries and keys are turned, as a file says it.</summary>
+/// <param name="Base">theta.</param>
+/// <param name="Scaling">A change of the frequencies, or null.</param>
+/// <param name="Fraction">Part of a head's components that turn.</param>
+internal sealed record RotarySettings(double Base, RotaryScaling? Scaling, double Fraction)
+{
+    /// <summary>Components of a head that turn; null for all of them.</summary>
+    public int? Turned(int headWidth) => Fraction == 1 ? null : (int)(headWidth * Fraction);
+}
+
 /// <summary>The keys of rotary positions, which several families share: <c>rope_theta</c> with <c>rope_scaling</c> or, newer, <c>rope_parameters</c>.</summary>
 internal static class RotaryKeys
 {
-    private static readonly HashSet<string> NoKeys = [];
+    /// <summary>Part of a head's components that turn.</summary>
+    public const string Part = "partial_rotary_factor";
 
-    /// <summary>The base and the scaling; what is wrong goes to the keys' list of problems.</summary>
-    public static (double Base, RotaryScaling? Scaling) Read(DecoderConfigKeys keys)
+    /// <summary>The keys of the whole model; what is wrong goes to their list of problems.</summary>
+    /// <param name="keys">Those of the model.</param>
+    /// <param name="usualBase">theta where the file does not say it.</param>
+    /// <param name="canBePartial">Whether a part of the components may turn. Elsewhere Transformers does not read the key unless frequencies are
+    /// scaled.</param>
+    /// <param name="usualFraction">The part where the file does not say it.</param>
+    /// <param name="usualOriginal">The original context where the file does not say it; null: the context.</param>
+    public static RotarySettings Read(
+        DecoderConfigKeys keys, double usualBase = 10_000, bool canBePartial = false, double usualFraction = 1, int? usualOriginal = null)
     {
-        var theta = keys.Number("rope_theta", 10_000);
-        var older = keys.Object("rope_scaling");
         var newer = keys.Object("rope_parameters");
-        if (newer is null)
+        var older = keys.Object("rope_scaling");
+        var theta = Agreed("rope_theta", keys, newer) ?? usualBase;
+        var fraction = Agreed(Part, keys, newer);
+        if (older is not null && older.Contains(Part) && older.Number(Part) is var inOlder && inOlder != (fraction ?? inOlder))
         {
-            return (theta, older is null ? null : Scaling(older, keys));
+            older.Refuse(Part, "contradicts the same key elsewhere");
         }
 
-        var scaling = Scaling(newer, keys);
-        if (older is not null && Scaling(older, keys) != scaling)
+        var scaling = newer is null ? null : RotaryScalingKeys.Read(newer, keys, usualOriginal);
+        if (older is not null && RotaryScalingKeys.Read(older, keys, usualOriginal) is var olderScaling)
         {
-            keys.Refuse("rope_scaling", "contradicts \"rope_parameters\"");
+            if (newer is not null && olderScaling != scaling)
+            {
+                keys.Refuse("rope_scaling", "contradicts \"rope_parameters\"");
+            }
+
+            scaling = olderScaling;
         }
 
-        var newerTheta = newer.Number("rope_theta", theta);
-        if (keys.Contains("rope_theta") && newerTheta != theta)
+        if (!canBePartial && scaling is not null && fraction is not (null or 1))
         {
-            keys.Refuse("rope_theta", "contradicts \"rope_parameters\"");
+            keys.Refuse(Part, "is not implemented together with scaled frequencies in this family: all components of a head must be turned");
         }
 
-        return (newerTheta, scaling);
+        return new(theta, scaling, canBePartial ? fraction ?? usualFraction : 1);
     }
+
+    /// <summary>The part of a head's components that turn, as it reads back: the number of components is rounded down.</summary>
+    public static double Fraction(DecoderConfig config)
+    {
+        var fraction = config.RotaryWidth / (double)config.HeadWidth;
+        return (int)(config.HeadWidth * fraction) < config.RotaryWidth ? Math.BitIncrement(fraction) : fraction;
+    }
+
+    /// <summary>What a reader of the file should know.</summary>
+    public static string[] Notes(DecoderConfigKeys keys) =>
+        Agreed(Part, keys, keys.Object("rope_parameters")) is not (null or 1)
+            ? [$"\"{Part}\" is not read in this family where frequencies are not scaled: all components of a head are turned."]
+            : [];
 
     /// <summary><c>rope_scaling</c>.</summary>
-    public static JsonObject? Write(RotaryScaling? scaling) => scaling?.Kind switch
+    public static JsonObject? Write(RotaryScaling? scaling)
     {
-        null => null,
-        RotaryScaling.Linear => new JsonObject { ["rope_type"] = scaling.Kind, ["factor"] = scaling.Factor },
-        _ => new JsonObject
+        if (scaling is null)
         {
-            ["rope_type"] = scaling.Kind,
-            ["factor"] = scaling.Factor,
-            ["low_freq_factor"] = scaling.LowFrequencyFactor,
-            ["high_freq_factor"] = scaling.HighFrequencyFactor,
-            ["original_max_position_embeddings"] = scaling.OriginalContext,
-        },
-    };
-
-    private static RotaryScaling? Scaling(DecoderConfigKeys keys, DecoderConfigKeys model)
-    {
-        var key = keys.Contains("rope_type") ? "rope_type" : "type";
-        if (key != "type" && keys.Contains("type") && keys.Text("type", string.Empty) != keys.Text(key, string.Empty))
-        {
-            keys.Refuse("type", $"contradicts \"{key}\"");
+            return null;
         }
 
-        var kind = keys.Text(key, "default");
-        keys.Contains("rope_theta"); // read by the caller, which knows what it may contradict
-        keys.Allow("partial_rotary_factor", ["1"], "is not implemented: all components of a head must be turned");
-        RotaryScaling? scaling = null;
-        switch (kind)
+        var keys = new JsonObject { ["rope_type"] = scaling.Kind, ["factor"] = scaling.Factor };
+        switch (scaling.Kind)
         {
-            case "default":
-                keys.Allow("factor", ["1"], "has no effect with \"rope_type\": \"default\"");
-                break;
-            case RotaryScaling.Linear:
-                scaling = new RotaryScaling(kind, Positive(keys, "factor"), 1, 1, 0);
-                break;
             case RotaryScaling.Llama3:
-                scaling = Llama3(keys, model);
+                keys["low_freq_factor"] = scaling.LowFrequencyFactor;
+                keys["high_freq_factor"] = scaling.HighFrequencyFactor;
+                keys["original_max_position_embeddings"] = scaling.OriginalContext;
                 break;
-            default:
-                keys.Refuse(key, "is not implemented: it must be default, linear or llama3");
+            case RotaryScaling.Yarn:
+                keys["beta_fast"] = scaling.BetaFast;
+                keys["beta_slow"] = scaling.BetaSlow;
+                keys["truncate"] = scaling.Truncate;
+                keys["original_max_position_embeddings"] = scaling.OriginalContext;
+                Set(keys, "mscale", scaling.Mscale);
+                Set(keys, "mscale_all_dim", scaling.MscaleAllDimensions);
+                break;
+            case RotaryScaling.LongRope:
+                keys["original_max_position_embeddings"] = scaling.OriginalContext;
+                keys["short_factor"] = new JsonArray([.. scaling.ShortFactors.Select(factor => (JsonNode)factor)]);
+                keys["long_factor"] = new JsonArray([.. scaling.LongFactors.Select(factor => (JsonNode)factor)]);
                 break;
         }
 
-        keys.RefuseTheRest(NoKeys);
-        return scaling;
+        Set(keys, "attention_factor", scaling.AttentionFactor);
+        return keys;
     }
 
-    private static RotaryScaling Llama3(DecoderConfigKeys keys, DecoderConfigKeys model)
+    private static void Set(JsonObject keys, string key, double? value)
     {
-        const string Original = "original_max_position_embeddings";
-        var original = keys.Contains(Original) || !model.Contains(Original) ? keys.Integer(Original) : model.Integer(Original);
-        var scaling = new RotaryScaling(
-            RotaryScaling.Llama3, Positive(keys, "factor"), Positive(keys, "low_freq_factor"), Positive(keys, "high_freq_factor"), original);
-        if (original < 1)
+        if (value is { } number)
         {
-            keys.Refuse(Original, "must be positive");
+            keys[key] = number;
         }
-
-        if (scaling.LowFrequencyFactor >= scaling.HighFrequencyFactor)
-        {
-            keys.Refuse("high_freq_factor", "must be above \"low_freq_factor\"");
-        }
-
-        return scaling;
     }
 
-    private static double Positive(DecoderConfigKeys keys, string key)
+    /// <summary>A number that may stand in the model's keys or in those of <c>rope_parameters</c>; null if it is in neither.</summary>
+    private static double? Agreed(string key, DecoderConfigKeys model, DecoderConfigKeys? newer)
     {
-        var value = keys.Number(key);
-        if (value <= 0)
+        double? top = model.Contains(key) ? model.Number(key) : null;
+        double? inner = newer is not null && newer.Contains(key) ? newer.Number(key) : null;
+        if (top is not null && inner is not null && top != inner)
         {
-            keys.Refuse(key, "must be positive");
+            model.Refuse(key, "contradicts \"rope_parameters\"");
         }
 
-        return value;
+        return inner ?? top;
     }
 }

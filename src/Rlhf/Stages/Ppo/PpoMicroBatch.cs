@@ -33,7 +33,7 @@ internal sealed class PpoMicroBatch
     {
         pass.Begin();
         var (sequences, promptLengths) = Sequences(_rollout, _rows);
-        foreach (var family in PromptFamilies.Of(sequences, promptLengths))
+        foreach (var family in PromptFamilies.Of(sequences, promptLengths, pass.Decoder.Config.RotaryRegime))
         {
             pass.Batch.AddFamily(sequences, family, lastRowOnly: false, pass.Decoder.Device, pass.Decoder.Shape);
         }

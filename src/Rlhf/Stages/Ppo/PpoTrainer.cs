@@ -155,7 +155,7 @@ public sealed class PpoTrainer : ITrainer, IDisposable
     /// <summary>The value network starts as the reward model on the scale of the scores: w / sd, (b - mean) / sd.</summary>
     private static void FoldInto(Decoder value, ScoreScale scale)
     {
-        var head = new float[value.Config.Width];
+        var head = new float[value.Config.EmbeddingWidth];
         Span<float> bias = stackalloc float[1];
         value.Device.CopyOut(value.Part(value.ScalarWeight, head.Length), head);
         value.Device.CopyOut(value.Part(value.ScalarBias, 1), bias);

@@ -70,7 +70,7 @@ public sealed class RewardTrainer : ITrainer, IDisposable
     /// <summary>Fills the scalar head of a model that has none yet: normal with variance 1 / (C + 1) (Stiennon 2020), or zero.</summary>
     public static void InitializeHead(Decoder decoder, HeadInitialization initialization, ulong seed)
     {
-        var weights = new float[decoder.Config.Width];
+        var weights = new float[decoder.Config.EmbeddingWidth];
         if (initialization == HeadInitialization.Normal)
         {
             Philox.Normal(weights, seed, 0, (float)(1 / Math.Sqrt(weights.Length + 1)));
@@ -95,7 +95,8 @@ public sealed class RewardTrainer : ITrainer, IDisposable
     public static bool SharesPrompts(RewardOptions options) => options.Dropout == 0;
 
     /// <summary>Rows that a ranking takes in a batch: those of its answers, the prompt's once where they share it.</summary>
-    public static int RowsOf(EncodedRanking ranking, RewardOptions options) => FamiliesOf(ranking, options).Sum(family => family.Rows(Sequences(ranking)));
+    public static int RowsOf(EncodedRanking ranking, RewardOptions options, Func<int, int>? kindOf = null) =>
+        FamiliesOf(ranking, options, kindOf).Sum(family => family.Rows(Sequences(ranking)));
 
     int ITrainer.CheckpointEvery => _options.CheckpointEvery;
 
@@ -182,7 +183,7 @@ public sealed class RewardTrainer : ITrainer, IDisposable
             return (statistics, tokens);
         }
 
-        foreach (var (start, end) in RowBudget.Split(batch.Length, i => RowsOf(batch[i], _options), _options.MicroBatchTokens))
+        foreach (var (start, end) in RowBudget.Split(batch.Length, i => RowsOf(batch[i], _options, _decoder.Config.RotaryRegime), _options.MicroBatchTokens))
         {
             _pass.Begin();
             var (part, firstRow) = (new RankingBatch(_options.Margin), (uint)tokens);
@@ -190,7 +191,7 @@ public sealed class RewardTrainer : ITrainer, IDisposable
             {
                 part.Add(ranking);
                 var sequences = Sequences(ranking);
-                foreach (var family in FamiliesOf(ranking, _options))
+                foreach (var family in FamiliesOf(ranking, _options, _decoder.Config.RotaryRegime))
                 {
                     _pass.Batch.AddFamily(sequences, family, lastRowOnly: true, _decoder.Device, _decoder.Shape);
                 }
@@ -210,8 +211,8 @@ public sealed class RewardTrainer : ITrainer, IDisposable
 
     private static int[][] Sequences(EncodedRanking ranking) => [.. ranking.Answers.Select(static answer => answer.Tokens)];
 
-    private static IEnumerable<PromptFamily> FamiliesOf(EncodedRanking ranking, RewardOptions options) =>
-        PromptFamilies.Of(Sequences(ranking), SharesPrompts(options) ? [.. ranking.Answers.Select(static answer => answer.PromptLength)] : null);
+    private static IEnumerable<PromptFamily> FamiliesOf(EncodedRanking ranking, RewardOptions options, Func<int, int>? kindOf) =>
+        PromptFamilies.Of(Sequences(ranking), SharesPrompts(options) ? [.. ranking.Answers.Select(static answer => answer.PromptLength)] : null, kindOf);
 
     bool ITrainer.IsEvaluated(long step) =>
         _validation.Count > 0 && (step == TotalSteps || (_options.EvaluateEvery > 0 ? step % _options.EvaluateEvery == 0 : step % _stepsPerEpoch == 0));

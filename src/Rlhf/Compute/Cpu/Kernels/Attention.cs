@@ -30,6 +30,7 @@ internal static unsafe class Attention
         public int Count, Longest; // spans; positions of the longest of them
         public bool Branches; // which of the two: branches, or the sequences that they may go on from
         public AttentionShape Shape;
+        public ScoreRules Rules;
         public float** Scratch;
     }
 
@@ -44,8 +45,23 @@ internal static unsafe class Attention
         where T : unmanaged, ILanes<T>
         where TNumber : unmanaged
     {
+        if (arguments.Rules.IsPlain)
+        {
+            Forward<T, TNumber, PlainScores>(pool, arguments);
+        }
+        else
+        {
+            Forward<T, TNumber, RuledScores>(pool, arguments);
+        }
+    }
+
+    private static void Forward<T, TNumber, TScores>(WorkerPool pool, Arguments arguments)
+        where T : unmanaged, ILanes<T>
+        where TNumber : unmanaged
+        where TScores : struct, IScores
+    {
         var parts = arguments.Count * arguments.Shape.KeyValueHeads;
-        pool.Run(&ForwardPart<T, TNumber>, &arguments, parts);
+        pool.Run(&ForwardPart<T, TNumber, TScores>, &arguments, parts);
         for (var i = 0; i < arguments.Count && !arguments.Branches; i++)
         {
             arguments.Branches = arguments.Sequences[i].Prefix >= 0;
@@ -53,7 +69,7 @@ internal static unsafe class Attention
 
         if (arguments.Branches)
         {
-            pool.Run(&ForwardPart<T, TNumber>, &arguments, parts);
+            pool.Run(&ForwardPart<T, TNumber, TScores>, &arguments, parts);
         }
     }
 
@@ -68,9 +84,10 @@ internal static unsafe class Attention
         }
     }
 
-    private static void ForwardPart<T, TNumber>(void* arguments, int part, int worker)
+    private static void ForwardPart<T, TNumber, TScores>(void* arguments, int part, int worker)
         where T : unmanaged, ILanes<T>
         where TNumber : unmanaged
+        where TScores : struct, IScores
     {
         var a = (Arguments*)arguments;
         var shape = a->Shape;
@@ -97,7 +114,7 @@ internal static unsafe class Attention
         {
             for (var row = sequence.FirstQuery; row < sequence.Rows; row += ForwardRows)
             {
-                ForwardTile<T, TNumber>(a, sequence, head, row, Math.Min(ForwardRows, sequence.Rows - row), prompt, own);
+                ForwardTile<T, TNumber, TScores>(a, sequence, head, row, Math.Min(ForwardRows, sequence.Rows - row), prompt, own);
             }
         }
     }
@@ -113,15 +130,16 @@ internal static unsafe class Attention
     }
 
     /// <summary>Up to eight query rows of one head against all their keys: those before the sequence's own memory are the prompt's.</summary>
-    private static void ForwardTile<T, TNumber>(
+    private static void ForwardTile<T, TNumber, TScores>(
         Arguments* a, SequenceSpan sequence, int head, int firstRow, int rows, HeadMemory<TNumber> prompt, HeadMemory<TNumber> own)
         where T : unmanaged, ILanes<T>
         where TNumber : unmanaged
+        where TScores : struct, IScores
     {
         var shape = a->Shape;
         var (d, padded) = (shape.HeadWidth, RoundUp(shape.HeadWidth, 16));
         var vectors = padded / ILanes<T>.Count;
-        var scale = 1f / MathF.Sqrt(d);
+        var scale = a->Rules.Scale;
         var scores = stackalloc float[ForwardRows * TileKeys];
         var sums = stackalloc float[ForwardRows * padded];
         var largest = stackalloc float[ForwardRows];
@@ -132,15 +150,20 @@ internal static unsafe class Attention
         var q = a->Qkv + ((long)(sequence.FirstRow + firstRow) * shape.RowWidth) + (head * d);
         var firstPosition = sequence.Past + firstRow;
         var lastPosition = firstPosition + rows - 1;
-        for (var tile = 0; tile * TileKeys <= lastPosition; tile++)
+        for (var tile = TScores.IsPlain ? 0 : a->Rules.FirstSeen(firstPosition) / TileKeys; tile * TileKeys <= lastPosition; tile++)
         {
             var memory = tile * TileKeys < sequence.FirstStored ? prompt : own;
             TileProduct.Run<T, TNumber>(
                 rows, TileKeys / ILanes<T>.Count, d, q, shape.RowWidth, 1, memory.Tile(tile * TileKeys), TileKeys, scores, TileKeys, accumulate: false);
             for (var r = 0; r < rows; r++)
             {
-                SoftmaxRow<T>(
-                    scores + (r * TileKeys), firstPosition + r + 1 - (tile * TileKeys), scale, sums + (r * padded), vectors, ref largest[r], ref total[r]);
+                var visible = firstPosition + r + 1 - (tile * TileKeys);
+                if (!TScores.IsPlain)
+                {
+                    visible = a->Rules.Apply<T>(scores + (r * TileKeys), firstPosition + r, tile * TileKeys, head);
+                }
+
+                SoftmaxRow<T>(scores + (r * TileKeys), visible, TScores.IsPlain ? scale : 1f, sums + (r * padded), vectors, ref largest[r], ref total[r]);
             }
 
             var present = Math.Min(TileKeys, lastPosition + 1 - (tile * TileKeys));

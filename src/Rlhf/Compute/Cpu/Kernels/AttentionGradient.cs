@@ -25,11 +25,12 @@ internal static unsafe class AttentionGradient
 
         arguments.Longest = longest;
         arguments.Scratch = pool.Scratch(AttentionGradientWork.Length(arguments.Shape, longest));
-        pool.Run(&Part<T>, &arguments, arguments.Count * arguments.Shape.KeyValueHeads);
+        pool.Run(arguments.Rules.IsPlain ? &Part<T, PlainScores> : &Part<T, RuledScores>, &arguments, arguments.Count * arguments.Shape.KeyValueHeads);
     }
 
-    private static void Part<T>(void* arguments, int part, int worker)
+    private static void Part<T, TScores>(void* arguments, int part, int worker)
         where T : unmanaged, ILanes<T>
+        where TScores : struct, IScores
     {
         var a = (Attention.Arguments*)arguments;
         var shape = a->Shape;
@@ -42,19 +43,20 @@ internal static unsafe class AttentionGradient
 
         var keyHead = part % shape.KeyValueHeads;
         var work = new AttentionGradientWork(a, worker);
-        Queries<T>(a, sequence, keyHead, work);
+        Queries<T, TScores>(a, sequence, keyHead, work);
         for (var i = first + 1; i < a->Count && a->Sequences[i].Prefix == first; i++)
         {
             // The branch's keys and gradients take the places after the prompt's, where the branch before had its own.
-            Queries<T>(a, a->Sequences[i], keyHead, work);
+            Queries<T, TScores>(a, a->Sequences[i], keyHead, work);
             work.StoreKeyGradients(a, a->Sequences[i], keyHead);
         }
 
         work.StoreKeyGradients(a, sequence, keyHead);
     }
 
-    private static void Queries<T>(Attention.Arguments* a, SequenceSpan sequence, int keyHead, AttentionGradientWork work)
+    private static void Queries<T, TScores>(Attention.Arguments* a, SequenceSpan sequence, int keyHead, AttentionGradientWork work)
         where T : unmanaged, ILanes<T>
+        where TScores : struct, IScores
     {
         work.LoadKeys(a, sequence, keyHead);
         var group = a->Shape.Heads / a->Shape.KeyValueHeads;
@@ -63,7 +65,7 @@ internal static unsafe class AttentionGradient
             work.LoadQueries<T>(a, sequence, head);
             for (var row = sequence.FirstQuery; row < sequence.Rows; row += Rows)
             {
-                Tile<T>(a, sequence, head, row, Math.Min(Rows, sequence.Rows - row), work);
+                Tile<T, TScores>(a, sequence, head, row, Math.Min(Rows, sequence.Rows - row), work);
             }
         }
     }
@@ -71,12 +73,13 @@ internal static unsafe class AttentionGradient
     /// <summary>
     /// With P the softmax weights: dV += P^T dO, dP = dO V^T, dS = P (dP - rowsum(dO O)) scale, dQ = dS K, dK += dS^T Q; P is recomputed from log sum exp.
     /// </summary>
-    private static void Tile<T>(Attention.Arguments* a, SequenceSpan sequence, int head, int firstRow, int rows, AttentionGradientWork w)
+    private static void Tile<T, TScores>(Attention.Arguments* a, SequenceSpan sequence, int head, int firstRow, int rows, AttentionGradientWork w)
         where T : unmanaged, ILanes<T>
+        where TScores : struct, IScores
     {
         var (d, padded, shape) = (w.HeadWidth, w.Padded, a->Shape);
         var vectors = padded / ILanes<T>.Count;
-        var scale = 1f / MathF.Sqrt(d);
+        var scale = a->Rules.Scale;
         var weights = stackalloc float[Rows * TileKeys];
         var slopes = stackalloc float[Rows * TileKeys];
         var dq = stackalloc float[Rows * padded];
@@ -84,7 +87,8 @@ internal static unsafe class AttentionGradient
         var q = w.Queries + ((long)firstRow * padded);
         var dOutput = w.DOutputs + ((long)firstRow * padded);
         var firstPosition = sequence.Past + firstRow;
-        for (var firstKey = 0; firstKey < firstPosition + rows; firstKey += TileKeys)
+        var firstSeen = TScores.IsPlain ? 0 : a->Rules.FirstSeen(firstPosition) / TileKeys * TileKeys;
+        for (var firstKey = firstSeen; firstKey < firstPosition + rows; firstKey += TileKeys)
         {
             var present = Math.Min(TileKeys, firstPosition + rows - firstKey);
             TileProduct.Run<T, float>(rows, 2, d, q, padded, 1, w.KeyTiles + ((long)firstKey * d), TileKeys, weights, TileKeys, accumulate: false);
@@ -93,7 +97,15 @@ internal static unsafe class AttentionGradient
             {
                 var row = firstRow + r;
                 var logSumExp = a->LogSumExp[((long)(sequence.FirstRow + row) * shape.Heads) + head];
-                WeightsAndSlopes<T>(weights + (r * TileKeys), slopes + (r * TileKeys), firstPosition + r + 1 - firstKey, scale, logSumExp, w.Deltas[row]);
+                if (TScores.IsPlain)
+                {
+                    WeightsAndSlopes<T>(weights + (r * TileKeys), slopes + (r * TileKeys), firstPosition + r + 1 - firstKey, scale, logSumExp, w.Deltas[row]);
+                }
+                else
+                {
+                    a->Rules.WeightsAndSlopes<T>(
+                        weights + (r * TileKeys), slopes + (r * TileKeys), firstPosition + r, firstKey, head, logSumExp, w.Deltas[row]);
+                }
             }
 
             TileProduct.Run<T, float>(rows, vectors, present, slopes, TileKeys, 1, w.Keys + ((long)firstKey * padded), padded, dq, padded, accumulate: true);

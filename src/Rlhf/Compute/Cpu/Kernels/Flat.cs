@@ -23,6 +23,22 @@ internal static unsafe class Flat
         pool.Run(&MovePart<T>, &arguments, RowParts.Count(x.Length));
     }
 
+    /// <summary>x = factor x.</summary>
+    public static void Scale<T>(WorkerPool pool, FloatBuffer x, float factor)
+        where T : unmanaged, ILanes<T>
+    {
+        var arguments = new Arguments { X = x.Pointer, Length = x.Length, Factor = factor };
+        pool.Run(&ScalePart<T>, &arguments, RowParts.Count(x.Length));
+    }
+
+    /// <summary>x = cap tanh(x / cap).</summary>
+    public static void SoftCap<T>(WorkerPool pool, FloatBuffer x, float cap)
+        where T : unmanaged, ILanes<T>
+    {
+        var arguments = new Arguments { X = x.Pointer, Length = x.Length, Factor = cap };
+        pool.Run(&CapPart<T>, &arguments, RowParts.Count(x.Length));
+    }
+
     /// <summary>output = x + y, or y alone where x is null.</summary>
     public static void Add<T>(WorkerPool pool, float* x, float* y, long length, float* output)
         where T : unmanaged, ILanes<T>
@@ -57,6 +73,28 @@ internal static unsafe class Flat
             var x = VectorMath.LoadFirst<T>(a->X + i, end - i);
             var target = VectorMath.LoadFirst<T>(a->Y + i, end - i);
             VectorMath.StoreFirst(a->X + i, end - i, T.FusedMultiplyAdd(T.Broadcast(a->Factor), target - x, x));
+        }
+    }
+
+    private static void ScalePart<T>(void* arguments, int part, int worker)
+        where T : unmanaged, ILanes<T>
+    {
+        var a = (Arguments*)arguments;
+        var (first, end) = RowParts.Range(part, a->Length);
+        for (var i = first; i < end; i += ILanes<T>.Count)
+        {
+            VectorMath.StoreFirst(a->X + i, end - i, VectorMath.LoadFirst<T>(a->X + i, end - i) * T.Broadcast(a->Factor));
+        }
+    }
+
+    private static void CapPart<T>(void* arguments, int part, int worker)
+        where T : unmanaged, ILanes<T>
+    {
+        var a = (Arguments*)arguments;
+        var (first, end) = RowParts.Range(part, a->Length);
+        for (var i = first; i < end; i += ILanes<T>.Count)
+        {
+            VectorMath.StoreFirst(a->X + i, end - i, VectorMath.SoftCap(VectorMath.LoadFirst<T>(a->X + i, end - i), a->Factor));
         }
     }
 

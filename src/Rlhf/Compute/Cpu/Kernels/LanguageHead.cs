@@ -24,7 +24,7 @@ internal static unsafe class LanguageHead
         public long LogitStride;
         public int* Targets;
         public int Rows, FirstColumn, Columns;
-        public float InverseTemperature;
+        public float InverseTemperature, Cap;
         public RowState* States;
         public float* LogProbabilities, Entropies, LogSumExp, DLogProbabilities, DEntropies;
 
@@ -56,8 +56,12 @@ internal static unsafe class LanguageHead
         where T : unmanaged, ILanes<T> => pool.Run(&FoldRows<T>, &arguments, RowParts.Count(arguments.Rows, arguments.Columns));
 
     /// <summary>Turns a chunk of logits into their gradients.</summary>
-    public static void Differentiate<T>(WorkerPool pool, Arguments arguments)
-        where T : unmanaged, ILanes<T> => pool.Run(&DifferentiateRows<T>, &arguments, RowParts.Count(arguments.Rows, arguments.Columns));
+    public static void Differentiate<T>(WorkerPool pool, Arguments arguments, float cap)
+        where T : unmanaged, ILanes<T>
+    {
+        arguments.Cap = cap;
+        pool.Run(&DifferentiateRows<T>, &arguments, RowParts.Count(arguments.Rows, arguments.Columns));
+    }
 
     /// <summary>Before the first chunk.</summary>
     public static void Begin(RowState* states, int rows)
@@ -142,18 +146,34 @@ internal static unsafe class LanguageHead
             var dLog = T.Broadcast(-a->DLogProbabilities[row] * a->InverseTemperature);
             var dEntropy = T.Broadcast(a->DEntropies == null ? 0f : -a->DEntropies[row] * a->InverseTemperature);
             var entropy = T.Broadcast(a->DEntropies == null ? 0f : a->Entropies[row]);
+            var target = a->Targets[row] - a->FirstColumn;
+            var hasTarget = target >= 0 && target < a->Columns;
+            var targetLogit = hasTarget ? logits[target] : 0f;
             for (var c = 0; c < a->Columns; c += ILanes<T>.Count)
             {
                 var logProbability = (VectorMath.LoadFirst<T>(logits + c, a->Columns - c) * scale) - logSumExp;
                 var slope = T.FusedMultiplyAdd(dEntropy, logProbability + entropy, dLog);
+                if (a->Cap > 0)
+                {
+                    slope *= CapSlope(VectorMath.LoadFirst<T>(logits + c, a->Columns - c), a->Cap);
+                }
+
                 VectorMath.StoreFirst(logits + c, a->Columns - c, VectorMath.Exp(logProbability) * slope);
             }
 
-            var target = a->Targets[row] - a->FirstColumn;
-            if (target >= 0 && target < a->Columns)
+            if (hasTarget)
             {
-                logits[target] += a->DLogProbabilities[row] * a->InverseTemperature;
+                var capSlope = a->Cap > 0 ? T.Largest(CapSlope(T.Broadcast(targetLogit), a->Cap)) : 1f;
+                logits[target] += a->DLogProbabilities[row] * a->InverseTemperature * capSlope;
             }
         }
+    }
+
+    /// <summary>d capped / d logit = 1 - (capped / cap)^2.</summary>
+    private static T CapSlope<T>(T capped, float cap)
+        where T : unmanaged, ILanes<T>
+    {
+        var tanh = capped * T.Broadcast(1f / cap);
+        return T.Broadcast(1f) - (tanh * tanh);
     }
 }

@@ -47,7 +47,7 @@ internal static class GgufRotary
 
     /// <summary>What llama.cpp's tensor has for a configuration: the divisor of each pair's frequency [D/2].</summary>
     public static float[] Factors(DecoderConfig config) =>
-        [.. RotaryTable.Frequencies(config).Select((scaled, j) => (float)(Math.Pow(config.RotaryBase, -2.0 * j / config.HeadWidth) / scaled))];
+        [.. RotaryTables.Frequencies(config, regime: 0).Select((scaled, j) => (float)(Math.Pow(config.RotaryBase, -2.0 * j / config.HeadWidth) / scaled))];
 
     private static JsonObject? FromFactors(GgufFile file, GgufTensor tensor, int headWidth, double theta)
     {
@@ -124,15 +124,9 @@ internal static class GgufRotary
 
     private static bool Fits(RotaryScaling scaling, float[] factors, int headWidth, double theta)
     {
-        for (var j = 0; j < factors.Length; j++)
-        {
-            var frequency = Math.Pow(theta, -2.0 * j / headWidth);
-            if (Math.Abs((frequency / RotaryTable.Scaled(frequency, scaling) / factors[j]) - 1) > Tolerance)
-            {
-                return false;
-            }
-        }
-
-        return true;
+        var scaled = scaling.Frequencies(theta, headWidth, regime: 0);
+        return RotaryScaling.Plain(theta, headWidth)
+            .Select((frequency, j) => Math.Abs((frequency / scaled[j] / factors[j]) - 1))
+            .All(difference => difference <= Tolerance);
     }
 }
