@@ -243,8 +243,8 @@ public sealed class Decoder : IDisposable
 
     internal PackedWeights Head => (Kind & HeadKind.Language) != 0 ? _weights[^1] : throw new InvalidOperationException("This decoder has no language head.");
 
-    /// <summary>Floats of the largest packed matrix of blocks and projections, either way round: the scratch that <see cref="Packed"/> and <see cref="PackedTransposed"/>
-    /// want.</summary>
+    /// <summary>Floats of the largest packed matrix of blocks and projections, either way round: the scratch that <see cref="Packed"/> and
+    /// <see cref="PackedTransposed"/> want.</summary>
     internal long LargestPacked { get; }
 
     /// <summary>Whether passes make packed copies of their own, for which they want scratch.</summary>

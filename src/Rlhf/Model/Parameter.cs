@@ -14,8 +14,8 @@ public sealed record Parameter(string Name, int[] Shape, long Offset, bool Decay
     /// one.</summary>
     public int HeadsTogether { get; init; }
 
-    /// <summary>The runs that make up [<paramref name="first"/>, + <paramref name="length"/>) of the file's order, with where they stand in the tensor's part of
-    /// the buffer.</summary>
+    /// <summary>The runs that make up [<paramref name="first"/>, + <paramref name="length"/>) of the file's order, with where they stand in the tensor's part
+    /// of the buffer.</summary>
     public IEnumerable<(long File, long Buffer, long Length)> Runs(long first, long length)
     {
         if (HeadsTogether == 0)

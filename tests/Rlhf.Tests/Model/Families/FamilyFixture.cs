@@ -47,7 +47,10 @@ internal sealed class FamilyFixture : IDisposable
         : ReferenceFiles.DataPathOf("..", "reference", "families");
 
     public static string[] Folders { get; } = !Directory.Exists(Root) ? [] :
-        [.. Directory.EnumerateDirectories(Root).Where(folder => File.Exists(Path.Combine(folder, "fixture.json"))).Select(folder => Path.GetFileName(folder)!).Order()];
+    [
+        .. Directory.EnumerateDirectories(Root).Where(folder => File.Exists(Path.Combine(folder, "fixture.json")))
+            .Select(folder => Path.GetFileName(folder)!).Order(),
+    ];
 
     /// <summary>Every model with each form of its configuration.</summary>
     public static TheoryData<string, string> Forms()
@@ -103,9 +106,13 @@ internal sealed class FamilyFixture : IDisposable
         return batch;
     }
 
-    /// <summary>The prompts and continuations of a list of greedy texts; empty where the fixture has none.</summary>
-    public IEnumerable<(int[] Prompt, int[] Continuation)> Greedy(string list) => !Json.TryGetProperty(list, out var items) ? [] :
-        (items.ValueKind == JsonValueKind.Array ? items.EnumerateArray().ToArray() : [items]).Select(item => (Ints(item.GetProperty("prompt")), Ints(item.GetProperty("continuation"))));
+    /// <summary>The prompts and continuations of a list of greedy texts, or of the one; empty where the fixture has none.</summary>
+    public IEnumerable<(int[] Prompt, int[] Continuation)> Greedy(string list)
+    {
+        JsonElement[] items = !Json.TryGetProperty(list, out var found) ? []
+            : found.ValueKind == JsonValueKind.Array ? [.. found.EnumerateArray()] : [found];
+        return items.Select(item => (Ints(item.GetProperty("prompt")), Ints(item.GetProperty("continuation"))));
+    }
 
     /// <summary>A tensor of the flat buffer in the order of the file.</summary>
     public float[] InFileOrder(FloatBuffer buffer, Parameter parameter)

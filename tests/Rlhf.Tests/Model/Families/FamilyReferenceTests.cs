@@ -1,8 +1,8 @@
+using Rlhf.Compute.Operations;
 using Rlhf.Model;
 using Rlhf.Objectives;
 using Rlhf.Sampling;
 using Rlhf.Training;
-using Rlhf.Compute.Operations;
 using LanguageHead = Rlhf.Model.LanguageHead;
 
 namespace Rlhf.Tests.Model.Families;
