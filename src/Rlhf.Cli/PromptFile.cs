@@ -1,6 +1,7 @@
 using System.Globalization;
 using Rlhf.Data;
 using Rlhf.Data.RowForms;
+using Rlhf.Data.Tables;
 using Rlhf.Text;
 using Rlhf.Text.Templates;
 
@@ -96,7 +97,7 @@ internal static class PromptFile
     {
         PromptRecord[] prompts = [.. isText
             ? ReadLines(file)
-            : JsonRows.Read(file.FullPath, file.Name).Select(row => Parse(new RowFields(row, source.Fields, source.Ignore), source.Format))];
+            : DataRows.Read(file.FullPath, file.Name).Select(row => Parse(new RowFields(row, source.Fields, source.Ignore), source.Format))];
         return prompts.Length > 0 ? prompts : throw new InputException($"{file.Name}: expected at least one prompt, found none.");
     }
 

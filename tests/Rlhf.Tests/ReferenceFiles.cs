@@ -19,8 +19,12 @@ internal static class ReferenceFiles
 
     public static string DataPathOf(params string[] parts) => Path.Combine([DataFolder, .. parts]);
 
-    /// <summary>A file of <c>../shared/cases</c>: inputs with the right outcome beside them.</summary>
-    public static string CasePathOf(params string[] parts) => Path.GetFullPath(Path.Combine([Repository, "..", "shared", "cases", .. parts]));
+    /// <summary>A file of <c>../shared/cases</c>, or of the folder that <c>RLHF_CASES</c> names: inputs with the right outcome beside them.</summary>
+    public static string CasePathOf(params string[] parts) => Path.GetFullPath(Path.Combine([CaseFolder, .. parts]));
+
+    private static string CaseFolder { get; } = Environment.GetEnvironmentVariable("RLHF_CASES") is { Length: > 0 } folder
+        ? folder
+        : Path.Combine(Repository, "..", "shared", "cases");
 
     private static string FindRepository()
     {

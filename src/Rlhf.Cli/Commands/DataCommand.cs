@@ -2,6 +2,7 @@ using System.CommandLine;
 using System.Globalization;
 using Rlhf.Data;
 using Rlhf.Data.RowForms;
+using Rlhf.Data.Tables;
 using Rlhf.Hub;
 using Rlhf.Model.Checkpoints;
 using Rlhf.Reports;
@@ -171,7 +172,7 @@ internal static class DataCommand
         var given = HubName.FindData(file) is null ? new DataFile(file, file) : DataFiles.One(file);
         if (which == "all")
         {
-            return JsonRows.Read(given.FullPath, given.Name);
+            return DataRows.Read(given.FullPath, given.Name);
         }
 
         return int.TryParse(which, NumberStyles.None, CultureInfo.InvariantCulture, out var number) && number > 0
@@ -182,7 +183,7 @@ internal static class DataCommand
     private static JsonRow FindRow(DataFile file, int number)
     {
         var rows = 0;
-        foreach (var row in JsonRows.Read(file.FullPath, file.Name))
+        foreach (var row in DataRows.Read(file.FullPath, file.Name))
         {
             if (++rows == number)
             {

@@ -88,6 +88,21 @@ public static class Limits
     /// <summary>How many times its size a gzipped file may unpack to, beyond <see cref="BlankBytes"/>: text reaches about twenty.</summary>
     public const int UnpackedRatio = 300;
 
+    /// <summary>How many times its size a Parquet or Arrow file may unpack to, beyond four times <see cref="BlankBytes"/>: dictionaries repeat whole texts.</summary>
+    public const int TableRatio = 2_000;
+
+    /// <summary>Bytes of the footer of a Parquet file: some hundred row groups of a hundred columns.</summary>
+    public const int TableFooterBytes = 32 << 20;
+
+    /// <summary>Bytes of a page of a Parquet file; writers make them of one or a few MiB.</summary>
+    public const int TablePageBytes = 128 << 20;
+
+    /// <summary>Bytes of a record batch of an Arrow file; of each one is in memory.</summary>
+    public const long TableBatchBytes = 1L << 30;
+
+    /// <summary>Columns of a table.</summary>
+    public const int TableColumns = 1_000;
+
     /// <summary>Bytes of a recipe, of instructions and of other texts that people write by hand.</summary>
     public const long HandWrittenFile = 4L << 20;
 

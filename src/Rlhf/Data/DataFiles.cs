@@ -21,13 +21,21 @@ public static class DataFiles
     private static readonly char[] Separators = [Path.DirectorySeparatorChar, Path.AltDirectorySeparatorChar];
     private static readonly EnumerationOptions Everything = new() { AttributesToSkip = FileAttributes.Hidden };
 
+    /// <summary>Files that lie beside the shards of a data set and hold no rows.</summary>
+    private static readonly string[] AboutData = ["dataset_info.json", "dataset_infos.json", "dataset_dict.json", "state.json", "croissant.json"];
+
+    /// <summary>Endings of files that hold rows, each also with <c>.gz</c> or <c>.zst</c>.</summary>
+    public static IReadOnlyList<string> Endings { get; } =
+        [".jsonl", ".ndjson", ".json", ".parquet", ".csv", ".tsv", ".tab", ".arrow", ".feather", ".ipc", ".arrows"];
+
     /// <summary>A folder that is a link may lead back to a folder above it.</summary>
     private static readonly EnumerationOptions NoLinks = new() { AttributesToSkip = FileAttributes.Hidden | FileAttributes.ReparsePoint };
 
     /// <summary>
     /// The files, in the order of <paramref name="paths"/>, those of a glob in ordinal order of their names. <c>*</c> and <c>?</c> match within a name,
     /// <c>**</c> any
-    /// number of folders. A name on the hub (<c>hf://datasets/org/name/data/*.parquet</c>) is fetched.
+    /// number of folders. A folder stands for the files of rows in it, in the order of their names. A name on the hub
+    /// (<c>hf://datasets/org/name/data/*.parquet</c>) is fetched.
     /// </summary>
     /// <exception cref="InputException">No path is given, one matches nothing, or a file is named twice.</exception>
     /// <exception cref="RunFailedException">The hub cannot be asked.</exception>
@@ -46,9 +54,7 @@ public static class DataFiles
                 : Find(path, baseFolder);
             if (found.Count == 0)
             {
-                throw new InputException(Directory.Exists(Path.Combine(baseFolder, path))
-                    ? $"{path}: no such file: this is a folder; name its files, as in '{Path.Combine(path, "*.jsonl")}'."
-                    : $"{path}: no such file{(Path.IsPathRooted(path) ? "" : $", looked for below {Path.GetFullPath(baseFolder)}")}.{ForeignFile.HubAdvice(path, "dataset")}");
+                throw new InputException($"{path}: no such file{(Path.IsPathRooted(path) ? "" : $", looked for below {Path.GetFullPath(baseFolder)}")}.{ForeignFile.HubAdvice(path, "dataset")}");
             }
 
             files.AddRange(found);
@@ -73,7 +79,7 @@ public static class DataFiles
         if (path.IndexOfAny(['*', '?']) < 0)
         {
             var full = Path.GetFullPath(Path.Combine(baseFolder, path));
-            return File.Exists(full) ? [new DataFile(path, full)] : [];
+            return File.Exists(full) ? [new DataFile(path, full)] : Directory.Exists(full) ? InFolder(path, full) : [];
         }
 
         var root = Path.GetPathRoot(path)!;
@@ -83,6 +89,28 @@ public static class DataFiles
         files.Sort((a, b) => string.CompareOrdinal(a.Name, b.Name));
         return files;
     }
+
+    /// <summary>The files of rows in a folder, in ordinal order of their names: the shards of one data set. What says something about a data set is none of
+    /// them.</summary>
+    private static List<DataFile> InFolder(string path, string full)
+    {
+        List<DataFile> files = [.. Directory.EnumerateFiles(full, "*", Everything)
+            .Select(file => new DataFile(Path.Combine(path, Path.GetFileName(file)), file))
+            .Where(file => EndingOf(file) is { } && !AboutData.Contains(Path.GetFileName(file.Name)))
+            .OrderBy(file => file.Name, StringComparer.Ordinal)];
+        string[] endings = [.. files.Select(EndingOf).Distinct().Order(StringComparer.Ordinal)!];
+        return endings.Length switch
+        {
+            1 => files,
+            0 => throw new InputException($"{path}: this folder has no files of rows ({string.Join(", ", Endings)}, each also with .gz or .zst); name its files, as in '{Path.Combine(path, "*.jsonl")}'."),
+            _ => throw new InputException($"{path}: this folder has files of several kinds ({string.Join(", ", endings)}): name those that are meant, as in '{Path.Combine(path, "*" + endings[0])}'."),
+        };
+    }
+
+    private static string? EndingOf(DataFile file) =>
+        Path.GetExtension(DataStream.WithoutPacking(Path.GetFileName(file.Name))).ToLowerInvariant() is var ending && Endings.Contains(ending)
+            ? ending
+            : null;
 
     private static void Walk(string folder, string name, ReadOnlySpan<string> segments, List<DataFile> files)
     {

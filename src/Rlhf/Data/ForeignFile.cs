@@ -11,13 +11,13 @@ internal static partial class ForeignFile
         ([0xFF, 0xFE], "UTF-16 text: save it as UTF-8"),
         ([0xFE, 0xFF], "UTF-16 text: save it as UTF-8"),
         ([0x50, 0x4B, 0x03, 0x04], "a ZIP archive (PyTorch's .bin and .pt files are such, too): unpack it"),
-        ([0x28, 0xB5, 0x2F, 0xFD], "Zstandard data: unpack it, or pack it with gzip"),
+        ([0x28, 0xB5, 0x2F, 0xFD], "Zstandard data inside of other packed data: unpack it once"),
         ([0x42, 0x5A, 0x68], "bzip2 data: unpack it, or pack it with gzip"),
         ([0xFD, 0x37, 0x7A, 0x58, 0x5A], "xz data: unpack it, or pack it with gzip"),
         ([0x37, 0x7A, 0xBC, 0xAF], "a 7z archive: unpack it"),
-        ("PAR1"u8.ToArray(), "a Parquet file: convert it to JSON lines"),
-        ("ARROW1"u8.ToArray(), "an Arrow file: convert it to JSON lines"),
-        ([0xFF, 0xFF, 0xFF, 0xFF], "an Arrow stream: convert it to JSON lines"),
+        ("PAR1"u8.ToArray(), "a packed Parquet file: unpack it"),
+        ("ARROW1"u8.ToArray(), "a packed Arrow file: unpack it"),
+        ([0xFF, 0xFF, 0xFF, 0xFF], "a packed Arrow stream: unpack it"),
         ("ORC"u8.ToArray(), "an ORC file: convert it to JSON lines"),
         ("Obj\u0001"u8.ToArray(), "an Avro file: convert it to JSON lines"),
         ("GGUF"u8.ToArray(), "a GGUF model: rows are needed here"),
@@ -39,7 +39,9 @@ internal static partial class ForeignFile
     private static readonly string[] PickledWeights = ["pytorch_model.bin", "pytorch_model.bin.index.json", "model.pt", "consolidated.00.pth"];
 
     /// <summary>What a file is by its first bytes, with what to do; null where that is not known.</summary>
-    public static string? Named(ReadOnlySpan<byte> start)
+    /// <param name="start">The first bytes.</param>
+    /// <param name="isTable">Whether a table as text is expected, which may begin with any text.</param>
+    public static string? Named(ReadOnlySpan<byte> start, bool isTable = false)
     {
         foreach (var (bytes, what) in Kinds)
         {
@@ -51,7 +53,7 @@ internal static partial class ForeignFile
 
         return start.Length > 9 && start[8] == '{' && start[5..8].IndexOfAnyExcept((byte)0) < 0
             ? "safetensors weights: rows are needed here, and models are given by their folder"
-            : NamedText(start);
+            : isTable ? null : NamedText(start);
     }
 
     /// <summary>What to say beside "there is no such file or folder": the name of a hub's model or dataset is none.</summary>
@@ -93,8 +95,8 @@ internal static partial class ForeignFile
             : ColumnsStart().IsMatch(text) ? "columns instead of rows: write an object a row"
             : OpenObject().IsMatch(text) ? "a JSON object over several lines: write each on one line, or all as an array ('jq -c .' writes one a line)"
             : line.Length == 0 || line.Length == text.Length || JsonStart().IsMatch(line) ? null
-            : line.Contains('\t', StringComparison.Ordinal) ? "a table with tabs (TSV): convert it to JSON lines, an object a row"
-            : CsvHeader().IsMatch(line) ? "a table (CSV): convert it to JSON lines, an object a row"
+            : line.Contains('\t', StringComparison.Ordinal) ? "a table with tabs (TSV): give it a name that ends in .tsv, and it is read"
+            : CsvHeader().IsMatch(line) ? "a table (CSV): give it a name that ends in .csv, and it is read"
             : YamlStart().IsMatch(line) ? "YAML or plain text: rows are JSON lines, plain text as {\"text\": ...}"
             : null;
     }
@@ -106,10 +108,10 @@ internal static partial class ForeignFile
     [GeneratedRegex(@"^\s*\{[^{}\n]*\n\s*(?:""[^""\n]*""\s*:|\})")]
     private static partial Regex OpenObject();
 
-    [GeneratedRegex(@"^\s*\{\s*""(?:train|test|validation|valid|dev|data|rows|examples|instances)""\s*:\s*\[")]
+    [GeneratedRegex(@"^\s*\{\s*""(?:train|test|validation|valid|dev)""\s*:\s*\[")]
     private static partial Regex SplitsStart();
 
-    [GeneratedRegex(@"^\s*\{\s*""(?:prompt|instruction|question|response|completion|output|chosen|rejected|text)""\s*:\s*\[\s*""")]
+    [GeneratedRegex(@"^\s*\{\s*""(?:prompt|instruction|question|response|completion|output|chosen|rejected|text)""\s*:\s*\[\s*""|^\s*\{\s*\n\s*""[^""\n]*""\s*:\s*\[\s*\n\s*[-\d""ntf]")]
     private static partial Regex ColumnsStart();
 
     [GeneratedRegex(@"^\s*[\[{]|^\s*""(?:[^""\\]|\\.)*""\s*$|^\s*(?:-?\d|true|false|null)")]

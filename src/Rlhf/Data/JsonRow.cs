@@ -6,8 +6,8 @@ using System.Text.Unicode;
 namespace Rlhf.Data;
 
 /// <summary>
-/// One row of a data file, not yet parsed: a line of JSON lines or a value of a JSON array. A row that cannot be parsed says so only when
-/// <see cref="Parse"/> is called, so that a reader may go on with the next one.
+/// One row of a data file, not yet parsed: a line of JSON lines, a value of a JSON array, or a row of a table written as an object. A row that cannot be
+/// parsed says so only when <see cref="Parse"/> is called, so that a reader may go on with the next one.
 /// </summary>
 public sealed class JsonRow
 {
@@ -27,6 +27,9 @@ public sealed class JsonRow
 
     /// <summary>A row that cannot be held, and why.</summary>
     internal JsonRow(RowPosition position, InputException unreadable) : this(position, 0, []) => _unreadable = unreadable;
+
+    /// <summary>Whether the row is one of a table whose cells are texts (CSV): then a text that is a number is one where a number is asked for.</summary>
+    internal bool CellsAreTexts { get; init; }
 
     /// <summary>Where the row begins.</summary>
     public RowPosition Position { get; }
@@ -61,6 +64,11 @@ public sealed class JsonRow
     /// <summary>The position of a byte of this row.</summary>
     public RowPosition PositionOf(int offset)
     {
+        if (Position.Row is not null)
+        {
+            return Position; // The bytes are not those of the file.
+        }
+
         var (line, column) = (Position.Line, Position.Column);
         foreach (var b in _bytes.AsSpan(0, Math.Min(offset, _bytes.Length)))
         {
@@ -78,10 +86,24 @@ public sealed class JsonRow
     }
 
     /// <summary>An error at a byte of this row.</summary>
-    public InputException Error(int offset, string message) => new($"{PositionOf(offset)}: {message}");
+    public InputException Error(int offset, string message) =>
+        new($"{PositionOf(offset)}{(ColumnAt(offset) is { } column ? $", column \"{column}\"" : "")}: {message}");
 
     /// <summary>An error about a value: <c>file:line:column: expected …, found …</c>.</summary>
     public InputException Error(RowValue value, string expected) => Error(value.Offset, $"expected {expected}, found {value.Description}");
+
+    /// <summary>The column of a table in which a byte lies; null where the row is no table's.</summary>
+    private string? ColumnAt(int offset)
+    {
+        string? column = null;
+        var reader = new Utf8JsonReader(_bytes);
+        while (Position.Row is not null && reader.Read() && reader.TokenStartIndex <= offset)
+        {
+            column = reader is { CurrentDepth: 1, TokenType: JsonTokenType.PropertyName } ? reader.GetString() : column;
+        }
+
+        return column;
+    }
 
     private void CheckUtf8()
     {

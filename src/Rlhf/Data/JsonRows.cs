@@ -4,7 +4,8 @@ using System.Globalization;
 namespace Rlhf.Data;
 
 /// <summary>
-/// Reads the rows of a JSON lines file or of a JSON array, gzipped or not; which one is decided by the content. One row is in memory at a time, and
+/// Reads the rows of a JSON lines file, of a JSON array or of an object with an array (<c>data</c>, <c>rows</c>, <c>examples</c>, <c>instances</c>), packed or
+/// not; which one is decided by the content. One row is in memory at a time, and
 /// none may be larger than a limit, so a file that unpacks to far more than its size does no harm.
 /// </summary>
 public static class JsonRows
@@ -26,7 +27,8 @@ public static class JsonRows
     {
         using var bytes = new TextBytes(name ?? path, path);
         bytes.SkipWhiteSpace();
-        var rows = bytes.Peek() == '[' ? ReadArray(bytes, maximumRowBytes) : ReadLines(bytes, maximumRowBytes);
+        var isNested = bytes.SkipToNestedArray();
+        var rows = bytes.Peek() == '[' ? ReadArray(bytes, maximumRowBytes, isNested) : ReadLines(bytes, maximumRowBytes);
         foreach (var row in rows)
         {
             yield return row;
@@ -50,7 +52,7 @@ public static class JsonRows
         }
     }
 
-    private static IEnumerable<JsonRow> ReadArray(TextBytes bytes, int maximumRowBytes)
+    private static IEnumerable<JsonRow> ReadArray(TextBytes bytes, int maximumRowBytes, bool isNested)
     {
         bytes.Skip();
         bytes.SkipWhiteSpace();
@@ -77,6 +79,17 @@ public static class JsonRows
 
         bytes.Skip();
         bytes.SkipWhiteSpace();
+        if (isNested)
+        {
+            if (bytes.Peek() != '}')
+            {
+                throw bytes.Error($"expected the end of the object behind its array of rows, found {Found(bytes.Peek())}: give a file of rows for each list");
+            }
+
+            bytes.Skip();
+            bytes.SkipWhiteSpace();
+        }
+
         if (bytes.Peek() >= 0)
         {
             throw bytes.Error($"expected the end of the file after the array, found {Found(bytes.Peek())}");

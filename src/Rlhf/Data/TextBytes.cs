@@ -1,13 +1,14 @@
 using System.Globalization;
-using System.IO.Compression;
+using System.Text;
+using System.Text.RegularExpressions;
 
 namespace Rlhf.Data;
 
 /// <summary>
-/// The bytes of a data file one by one, unpacked if it is gzipped (by its content, whatever its name says), with the position of the next
-/// byte. Holds one buffer, however large the file or what it unpacks to.
+/// The bytes of a data file one by one, unpacked if it is packed, with the position of the next byte. Holds one buffer, however large the file or what it
+/// unpacks to.
 /// </summary>
-internal sealed class TextBytes : IDisposable
+internal sealed partial class TextBytes : IDisposable
 {
     private const int BufferSize = 64 * 1024;
 
@@ -17,16 +18,19 @@ internal sealed class TextBytes : IDisposable
     private int _position;
     private int _length;
     private long _unpacked;
-    private long _most;
+    private readonly long _most;
 
-    public TextBytes(string file, string path)
+    /// <param name="file">The file's name in positions.</param>
+    /// <param name="path">Where it is.</param>
+    /// <param name="isTable">Whether a table as text is expected, and not JSON.</param>
+    public TextBytes(string file, string path, bool isTable = false)
     {
         _file = file;
-        _stream = Open(path);
+        (_stream, _most) = DataStream.Open(file, path);
         try
         {
             Fill();
-            SkipMark();
+            SkipMark(isTable);
         }
         catch
         {
@@ -77,38 +81,27 @@ internal sealed class TextBytes : IDisposable
         }
     }
 
+    /// <summary>Goes to the array of rows, where the file begins as an object that holds one (<c>{"data": [</c>) behind nothing but single values.</summary>
+    /// <returns>Whether it does.</returns>
+    public bool SkipToNestedArray()
+    {
+        var start = Encoding.Latin1.GetString(_buffer, _position, _length - _position);
+        if (NestedArray().Match(start) is not { Success: true } match)
+        {
+            return false;
+        }
+
+        for (var i = 0; i < match.Length - 1; i++)
+        {
+            Skip();
+        }
+
+        return true;
+    }
+
     public InputException Error(string message) => new($"{Position}: {message}");
 
     public void Dispose() => _stream.Dispose();
-
-    private FileStream OpenFile(string path)
-    {
-        try
-        {
-            var file = new FileStream(path, FileMode.Open, FileAccess.Read, FileShare.Read, BufferSize);
-            if (file.CanSeek)
-            {
-                return file;
-            }
-
-            file.Dispose();
-            throw new InputException($"{_file}: is a pipe or device, which cannot be read twice: save it as a file first");
-        }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException or ArgumentException or NotSupportedException)
-        {
-            throw new InputException($"{_file}: cannot be read: {FailureText.Of(e, path)}", e);
-        }
-    }
-
-    private Stream Open(string path)
-    {
-        var file = OpenFile(path);
-        Span<byte> start = stackalloc byte[2];
-        var gzipped = file.ReadAtLeast(start, 2, throwOnEndOfStream: false) == 2 && start[0] == 0x1F && start[1] == 0x8B;
-        file.Position = 0;
-        _most = gzipped ? Limits.BlankBytes + file.Length * Limits.UnpackedRatio : long.MaxValue;
-        return gzipped ? new GZipStream(file, CompressionMode.Decompress) : file;
-    }
 
     private bool Fill()
     {
@@ -124,18 +117,18 @@ internal sealed class TextBytes : IDisposable
 
             return _length > 0;
         }
-        catch (Exception e) when (e is InvalidDataException or IOException)
+        catch (Exception e) when (e is InvalidDataException or IOException or ZstdSharp.ZstdException or DecoderFallbackException)
         {
             throw Error($"the file is broken from here on: {FailureText.Of(e)}");
         }
     }
 
-    private void SkipMark()
+    private void SkipMark(bool isTable)
     {
         var start = _buffer.AsSpan(0, _length);
-        if (ForeignFile.Named(start) is { } what)
+        if (ForeignFile.Named(start, isTable) is { } what)
         {
-            throw Error($"expected JSON, found {what}");
+            throw Error($"expected {(isTable ? "a table" : "JSON")}, found {what}");
         }
 
         if (start.StartsWith("\uFEFF"u8))
@@ -144,4 +137,7 @@ internal sealed class TextBytes : IDisposable
             Offset = 3;
         }
     }
+
+    [GeneratedRegex(@"^\s*\{(?:\s*""[^""\\]{0,64}""\s*:\s*(?:""[^""\\]{0,256}""|[\w.+-]{1,32})\s*,){0,16}\s*""(?:data|rows|examples|instances)""\s*:\s*\[(?=\s*(?:\{|\]))")]
+    private static partial Regex NestedArray();
 }

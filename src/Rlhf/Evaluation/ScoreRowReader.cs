@@ -2,6 +2,7 @@ using System.Globalization;
 using System.Text.Json;
 using Rlhf.Data;
 using Rlhf.Data.RowForms;
+using Rlhf.Data.Tables;
 using Rlhf.Model;
 using Rlhf.Text;
 using Rlhf.Text.Templates;
@@ -44,7 +45,7 @@ public sealed class ScoreRowReader
     /// <exception cref="InputException">A row is not one of the forms, or the model cannot take it.</exception>
     public IEnumerable<ScoreRow> Read(DataFile file, DataSource source)
     {
-        foreach (var json in JsonRows.Read(file.FullPath, file.Name))
+        foreach (var json in DataRows.Read(file.FullPath, file.Name))
         {
             var row = new RowFields(json, source.Fields, source.Ignore);
             foreach (var scored in row.Has("ids") ? [OfIds(row)] : RankingParser.Fits(row) ? OfAnswers(row) : [OfText(row)])

@@ -40,10 +40,20 @@ public sealed class DataFilesTests : IDisposable
     [InlineData("none.jsonl")]
     [InlineData("none/*.jsonl")]
     [InlineData("*.parquet")]
-    [InlineData("x")]
     public void What_matches_no_file_is_an_error(string path) =>
         Assert.StartsWith(
             path + ": no such file", Assert.Throws<InputException>(() => DataFiles.Resolve([path], _folder.Path)).Message, StringComparison.Ordinal);
+
+    [Fact]
+    public void A_folder_without_files_of_rows_and_one_of_several_kinds_are_errors()
+    {
+        _folder.Write("mixed/a.jsonl", "{}");
+        _folder.Write("mixed/b.csv.gz", "x");
+        _folder.Write("none/README.md", "x");
+        Assert.Contains("several kinds (.csv, .jsonl)",
+            Assert.Throws<InputException>(() => DataFiles.Resolve(["mixed"], _folder.Path)).Message, StringComparison.Ordinal);
+        Assert.Contains("no files of rows", Assert.Throws<InputException>(() => DataFiles.Resolve(["none"], _folder.Path)).Message, StringComparison.Ordinal);
+    }
 
     [Fact]
     public void A_file_named_twice_is_an_error() =>

@@ -20,8 +20,8 @@ public sealed class ForeignFileTests : IDisposable
     [InlineData("{\n  \"prompt\": [\n    \"a\"\n  ]\n}", "columns instead of rows")]
     [InlineData("prompt: a\nresponse: b\n", "YAML or plain text")]
     [InlineData("GGUF\u0003\0\0\0", "a GGUF model")]
-    [InlineData("PAR1\u0015\u0004", "a Parquet file")]
-    [InlineData("ARROW1\0\0", "an Arrow file")]
+    [InlineData("PAR1\u0015\u0004", "not a sound Parquet file")]
+    [InlineData("ARROW1\0\0", "not a sound Arrow file")]
     [InlineData("<!DOCTYPE html><html>", "a web page")]
     [InlineData("version https://git-lfs.github.com/spec/v1\noid sha256:0\n", "a pointer of Git LFS")]
     public void What_is_given_instead_of_rows_is_named_for_what_it_is(string content, string name)

@@ -1,3 +1,5 @@
+using Rlhf.Data.Tables;
+
 namespace Rlhf.Data.RowForms;
 
 /// <summary>
@@ -46,7 +48,7 @@ public static class DataReader
         {
             var rows = 0;
             RecordKind? before = null;
-            foreach (var row in JsonRows.Read(file.FullPath, file.Name).Take(left))
+            foreach (var row in DataRows.Read(file.FullPath, file.Name).Take(left))
             {
                 rows++;
                 ledger.Read(file.Name);

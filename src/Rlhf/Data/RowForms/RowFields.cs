@@ -186,8 +186,8 @@ public sealed class RowFields
     public string Id()
     {
         var file = Path.GetFileName(Position.File);
-        return FindName("id") ?? (Position.Column == 1
-            ? string.Create(CultureInfo.InvariantCulture, $"{file}:{Position.Line}")
+        return FindName("id") ?? (Position.Row is not null || Position.Column == 1
+            ? string.Create(CultureInfo.InvariantCulture, $"{file}:{Position.Row ?? Position.Line}")
             : string.Create(CultureInfo.InvariantCulture, $"{file}:{Position.Line}:{Position.Column}"));
     }
 

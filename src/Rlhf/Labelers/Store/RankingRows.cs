@@ -3,6 +3,7 @@ using System.Text.Json;
 using System.Text.Json.Nodes;
 using Rlhf.Data;
 using Rlhf.Data.RowForms;
+using Rlhf.Data.Tables;
 
 namespace Rlhf.Labelers.Store;
 
@@ -42,7 +43,7 @@ public static class RankingRows
     /// <param name="calibration">Whether the rankings are the known answers of calibration items.</param>
     /// <exception cref="InputException">A row is not one; with its place.</exception>
     public static IEnumerable<ImportRow> Read(string path, string? name = null, string? round = null, bool calibration = false) =>
-        JsonRows.Read(path, name).Select(row => Parse(row, round ?? NoRound, calibration));
+        DataRows.Read(path, name).Select(row => Parse(row, round ?? NoRound, calibration));
 
     /// <summary>A ranking as a row.</summary>
     public static JsonObject RowOf(StoredTask task, StoredRanking ranking)

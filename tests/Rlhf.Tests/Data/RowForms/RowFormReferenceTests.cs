@@ -1,6 +1,7 @@
 using System.Text.Json.Nodes;
 using Rlhf.Data;
 using Rlhf.Data.RowForms;
+using Rlhf.Data.Tables;
 
 namespace Rlhf.Tests.Data.RowForms;
 
@@ -64,9 +65,9 @@ public sealed class RowFormReferenceTests
             "ultrafeedback",
         })
         {
-            Assert.All(JsonRows.Read(PathOf(form + ".jsonl")),
+            Assert.All(DataRows.Read(PathOf(form + ".jsonl")),
                 row => Assert.Throws<InputException>(() => AnyRecord.Parse(row, new DataSource(), RecordKind.Demonstration)));
-            Assert.All(JsonRows.Read(PathOf(form + ".jsonl")),
+            Assert.All(DataRows.Read(PathOf(form + ".jsonl")),
                 row => Assert.Throws<InputException>(() => AnyRecord.Parse(row, new DataSource(), RecordKind.Text)));
         }
     }
@@ -82,7 +83,7 @@ public sealed class RowFormReferenceTests
         static void AssertRefused(string form, string field, params (string Ours, string Theirs)[] fields)
         {
             var source = new DataSource { Fields = fields.ToDictionary(pair => pair.Ours, pair => pair.Theirs) };
-            foreach (var row in JsonRows.Read(PathOf(form + ".jsonl")))
+            foreach (var row in DataRows.Read(PathOf(form + ".jsonl")))
             {
                 Assert.Contains(field, Assert.Throws<InputException>(() => AnyRecord.Parse(row, source)).Message, StringComparison.Ordinal);
             }
@@ -95,7 +96,7 @@ public sealed class RowFormReferenceTests
     {
         var forms = JsonNode.Parse(File.ReadAllText(PathOf("expected.json")))!["forms"]!.AsObject();
         Assert.True(forms.Count >= 33);
-        return forms.Select(form => (form.Key, (IReadOnlyList<JsonRow>)[.. JsonRows.Read(PathOf(form.Key + ".jsonl"))], form.Value!["expected"]!.AsArray()));
+        return forms.Select(form => (form.Key, (IReadOnlyList<JsonRow>)[.. DataRows.Read(PathOf(form.Key + ".jsonl"))], form.Value!["expected"]!.AsArray()));
     }
 
     private static (JsonObject? Found, string? Error) Read(JsonRow row)
