@@ -68,6 +68,7 @@ internal static class Program
             ReportCommand.Create(),
             GenerateCommand.Create(),
             ScoreCommand.Create(),
+            ExportCommand.Create(),
             EvalCommand.Create(),
             LabelCommand.Create(),
             ArenaCommand.Create(),

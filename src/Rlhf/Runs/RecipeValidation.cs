@@ -20,6 +20,7 @@ internal static class RecipeValidation
             $"there is no device '{recipe.Device}'; there is {string.Join(", ", Devices.Names)}");
         recipe.Base.Validate(errors.Below(nameof(recipe.Base)));
         ValidateFormat(recipe.Format, errors.Below(nameof(recipe.Format)));
+        recipe.Save.Validate(errors.Below(nameof(recipe.Save)));
         ValidateData(recipe, errors.Below(nameof(recipe.Data)));
         errors.Require(
             recipe.Rounds == 1 || RoundProducts.All(product => recipe.Sections.Any(section => section.Stage.Makes == product)), nameof(recipe.Rounds),

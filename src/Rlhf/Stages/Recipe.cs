@@ -19,7 +19,7 @@ public sealed record Recipe
     public string? Device { get; init; }
 
     /// <summary>What the operands of matrix products are rounded to: <c>f32</c> (results repeat on any machine, sampler and trainer agree to the last bit) or
-    /// <c>bf16</c> (about twice as fast; needs oneDNN and AVX-512). Parameters, sums, the optimizer and the written models are float32 in either.</summary>
+    /// <c>bf16</c> (about twice as fast; needs oneDNN and AVX-512). Parameters, sums and the optimizer are float32 in either.</summary>
     public Precision Precision { get; init; }
 
     /// <summary>What models that a stage reads and does not train (PPO's reference and reward models, the one that is sampled in collect, judges) keep their
@@ -35,6 +35,9 @@ public sealed record Recipe
 
     /// <summary>The data of all stages.</summary>
     public DataOptions Data { get; init; } = new();
+
+    /// <summary>How stages write their models.</summary>
+    public SaveForm Save { get; init; } = new();
 
     /// <summary>How often collect, reward and ppo are done, one after another.</summary>
     public int Rounds { get; init; } = 1;
@@ -66,7 +69,7 @@ internal sealed record StageSection(IStage Stage, object Options);
 /// <summary>The model that the first stage starts from: a folder, or a shape with fresh weights and a tokenizer.</summary>
 public sealed record BaseOptions
 {
-    /// <summary>A Hugging Face model folder with its tokenizer.</summary>
+    /// <summary>A Hugging Face model folder with its tokenizer, or a GGUF file.</summary>
     public string? Model { get; init; }
 
     /// <summary>A model from scratch, with GPT-2's initialisation.</summary>

@@ -71,7 +71,7 @@ internal abstract class SupervisedStage<TOptions> : Stage<TOptions> where TOptio
         figures[TrainingMetrics.KeptStep] = new Figure(result.BestStep);
         figures[TrainingMetrics.TrainingRows] = new Figure(train.Count);
         figures[TrainingMetrics.TrainingTokens] = new Figure(train.Sum(row => (double)row.TrainedTokens));
-        Checkpoint.Save(decoder, context.ModelFolder, SourceOf(context, model.Source, tokenizer), asReward: false);
+        Checkpoint.Save(decoder, context.ModelFolder, SourceOf(context, model.Source, tokenizer), asReward: false, context.Recipe.Save.Options);
         return StageTools.SummaryOf(context, result.Steps, figures) with { Inputs = [StageTools.LinkTo(start, "start")] };
     }
 

@@ -48,6 +48,16 @@ internal sealed class BytePairModel
     /// <summary>Whether any number of unknown characters can be one token.</summary>
     public bool FusesUnknown => _rules is { FuseUnknown: true, UnknownId: not null };
 
+    /// <summary>Id of a character outside the vocabulary; null for none.</summary>
+    public int? UnknownId => _rules.UnknownId;
+
+    /// <summary>The pairs that are merged, the first first.</summary>
+    public IEnumerable<(int Left, int Right)> MergesByRank =>
+        _merges.OrderBy(merge => merge.Value.Rank).Select(merge => ((int)(merge.Key >> 32), (int)(uint)merge.Key));
+
+    /// <summary>The rank of the first merge that makes each id.</summary>
+    public Dictionary<int, int> MadeByRank => _merges.Values.GroupBy(merge => merge.Id).ToDictionary(made => made.Key, made => made.Min(merge => merge.Rank));
+
     /// <summary>A merge.</summary>
     /// <param name="Rank">Its place in the list; lower is merged first.</param>
     /// <param name="Id">The token that the pair becomes.</param>

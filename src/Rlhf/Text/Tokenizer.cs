@@ -49,6 +49,9 @@ public sealed class Tokenizer
     /// <summary>The files that it was read from.</summary>
     internal TokenizerFiles Files => _files;
 
+    /// <summary>What the files say.</summary>
+    internal TokenizerDefinition Definition => _definition;
+
     /// <summary>Whether tokens are spelled byte by byte.</summary>
     internal bool IsByteLevel => _definition.PreTokenizer?.IsByteLevel == true;
 

@@ -128,6 +128,43 @@ public sealed class Checkpoint
         DurableFiles.ReplaceFolderAtomically(folder, partial => HuggingFaceWriter.Save(partial, decoder.Config, Read, settings));
     }
 
+    /// <summary>Writes the model as a folder, whole or not at all.</summary>
+    /// <param name="folder">Replaced if it exists.</param>
+    /// <param name="options">Number type and shards; the rest is set here.</param>
+    /// <param name="progress">Told how many numbers more are written.</param>
+    /// <exception cref="InputException">The model is not sound.</exception>
+    public void ExportFolder(string folder, SaveOptions options, Action<long> progress)
+    {
+        using var model = OpenFiles();
+        var parameters = new StoredParameters(model);
+        void Read(long first, Span<float> destination)
+        {
+            parameters.Read(first, destination);
+            progress(destination.Length);
+        }
+
+        var source = model.Source;
+        if (WrittenFormat is { } format)
+        {
+            source = source with { Files = new Dictionary<string, byte[]>(source.Files, StringComparer.Ordinal) { [FormatFile.Name] = FormatFile.Write(format) } };
+        }
+
+        var settings = options with { Source = source, Score = model.Score };
+        DurableFiles.ReplaceFolderAtomically(folder, partial => HuggingFaceWriter.Save(partial, model.Config, Read, settings));
+    }
+
+    /// <summary>Writes the model as a GGUF file, whole or not at all.</summary>
+    /// <param name="path">Replaced if it exists.</param>
+    /// <param name="type">F32, F16, BF16, Q8_0 or Q4_0.</param>
+    /// <param name="progress">Told how many numbers more are written.</param>
+    /// <exception cref="InputException">The model is not sound, or GGUF has no place for it.</exception>
+    public void ExportGguf(string path, GgufTensorType type, Action<long> progress)
+    {
+        using var model = OpenFiles();
+        var name = Path.GetFileNameWithoutExtension(Path.TrimEndingDirectorySeparator(Path.GetFullPath(Folder)));
+        DurableFiles.WriteAtomically(path, stream => GgufExport.Write(stream, model, name, HasTokenizer ? Tokenizer : null, type, progress));
+    }
+
     private static ScoreHead ScoreOf(Decoder decoder)
     {
         var weight = new float[decoder.Config.EmbeddingWidth];

@@ -97,7 +97,8 @@ internal sealed class PpoStage : Stage<PpoOptions>
         {
             result = trainer.Run();
             Checkpoint.Save(
-                policy, context.ModelFolder, start.Source.WithFormat(context.Data.FormatOf(context.Recipe.Data.Prompts), tokenizer), asReward: false);
+                policy, context.ModelFolder, start.Source.WithFormat(context.Data.FormatOf(context.Recipe.Data.Prompts), tokenizer), asReward: false,
+                context.Recipe.Save.Options);
         }
 
         // The trainer's gradients and moments are gone: there is room for the base model.

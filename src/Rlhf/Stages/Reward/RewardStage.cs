@@ -108,7 +108,7 @@ internal sealed class RewardStage : Stage<RewardOptions>
         }
 
         DurableFiles.RecoverFolder(folder);
-        Checkpoint.Save(decoder, folder, source, asReward: true, new SaveOptions { PaddingId = padding?.Id });
+        Checkpoint.Save(decoder, folder, source, asReward: true, context.Recipe.Save.Options with { PaddingId = padding?.Id });
         return result;
     }
 
