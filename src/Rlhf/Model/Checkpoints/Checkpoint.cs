@@ -146,7 +146,8 @@ public sealed class Checkpoint
         var source = model.Source;
         if (WrittenFormat is { } format)
         {
-            source = source with { Files = new Dictionary<string, byte[]>(source.Files, StringComparer.Ordinal) { [FormatFile.Name] = FormatFile.Write(format) } };
+            var files = new Dictionary<string, byte[]>(source.Files, StringComparer.Ordinal) { [FormatFile.Name] = FormatFile.Write(format) };
+            source = source with { Files = files };
         }
 
         var settings = options with { Source = source, Score = model.Score };
