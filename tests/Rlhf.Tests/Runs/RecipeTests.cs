@@ -120,7 +120,7 @@ public class RecipeTests
     [Theory]
     [InlineData("nam: x", "recipe.yaml:1:1: unknown key 'nam'; did you mean 'name'?")]
     [InlineData("zzzzzzzz: x",
-        "recipe.yaml:1:1: unknown key 'zzzzzzzz'; of the 15 keys here the nearest are base, collect, data, format, name, ppo, pretrain, reward, rounds, seed ('rlhf recipe' prints all)")]
+        "recipe.yaml:1:1: unknown key 'zzzzzzzz'; of the 15 keys here the nearest are base, collect, data, device, format, name, ppo, pretrain, reward, rounds ('rlhf recipe' prints all)")]
     [InlineData("dpo: {}",
         "recipe.yaml:1:1: unknown key 'dpo': 'dpo' is not one of this program's stages: it trains a reward model on the comparisons ('reward') and then the policy against it ('ppo')")]
     [InlineData("epochs: 2", "recipe.yaml:1:1: unknown key 'epochs'; there is pretrain.epochs, sft.epochs, reward.epochs")]
