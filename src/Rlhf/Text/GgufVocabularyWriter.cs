@@ -1,3 +1,5 @@
+using Rlhf.Text.Patterns;
+
 namespace Rlhf.Text;
 
 /// <summary>Says a tokenizer in the words of a GGUF file.</summary>
