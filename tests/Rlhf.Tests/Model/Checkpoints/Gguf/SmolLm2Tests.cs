@@ -26,7 +26,8 @@ public sealed class SmolLm2Tests : IDisposable
         using var device = CpuDevice.Create(Environment.ProcessorCount);
         using var decoder = Checkpoint.Open(Model).Load(device, HeadKind.Language);
         using var scorer = new Scorer(decoder, 512);
-        var found = scorer.ResponseLogProbabilities([.. rows.Select(row => GgufReferences.Ids(row.GetProperty("ids")))], [.. rows.Select(_ => 1)]).LogProbabilities;
+        int[][] ids = [.. rows.Select(row => GgufReferences.Ids(row.GetProperty("ids")))];
+        var found = scorer.ResponseLogProbabilities(ids, [.. rows.Select(_ => 1)]).LogProbabilities;
         double[] wanted = [.. rows.SelectMany(row => GgufReferences.Numbers(row.GetProperty("logprobs")))];
         Assert.Equal(wanted.Length, found.Length);
         Assert.All(wanted.Zip(found), pair => Assert.Equal(pair.First, pair.Second, 2e-4));
