@@ -4,6 +4,7 @@ using Rlhf.Data;
 using Rlhf.Model;
 using Rlhf.Model.Checkpoints;
 using Rlhf.Model.Checkpoints.Gguf;
+using Rlhf.Model.Families;
 using Rlhf.Sampling;
 
 using Rlhf.Tests;
@@ -37,6 +38,24 @@ public sealed class GgufExportTests : IDisposable
         }
     }
 
+    [LlamaFact]
+    public void Gemma_models_have_the_same_greedy_tokens()
+    {
+        foreach (var family in (string[])["gemma2", "gemma3_text"])
+        {
+            var path = Exported(FreshGemma(family), GgufTensorType.F32);
+            using var device = CpuDevice.Create(1);
+            using var decoder = Checkpoint.Open(path).Load(device, HeadKind.Language);
+            using var generator = new Generator(decoder);
+            using var theirs = new LlamaModel(path);
+            var settings = new GenerationSettings { Sampling = new SamplingOptions { Temperature = 0 }, MaxNewTokens = 16, EndIds = [], Seed = 0 };
+            foreach (var prompt in (int[][])[[1, 7, 3], [50, 4, 4, 9, 30, 2, 61, 8, 8, 14, 33]])
+            {
+                Assert.Equal(generator.Generate([prompt], settings)[0].Response, theirs.Greedy(prompt, [], 16));
+            }
+        }
+    }
+
     [LlamaFact(SmolLm2)]
     public void Greedy_answers_of_a_model_in_half_precision_are_the_same_text()
     {
@@ -63,6 +82,27 @@ public sealed class GgufExportTests : IDisposable
             Assert.Equal(expected.GetProperty("text").GetString(), ours.Tokenizer.Decode(answer));
             Assert.Equal(expected.GetProperty("text").GetString(), ours.Tokenizer.Decode(theirs.Greedy(ids, ours.Tokenizer.EndOfSequenceIds, 32)));
         }
+    }
+
+    // Random weights, seven blocks: with and without a window, which the texts are longer than.
+    private string FreshGemma(string family)
+    {
+        var config = DecoderConfig.FromShape(ModelFamilies.Find(family)!, 96, 64, 7, 4, 64, keyValueHeads: 2, headWidth: 32, rotaryBase: 10_000)
+            with { Window = 5, BosTokenId = 2, EosTokenIds = [1] };
+        var layout = new ParameterLayout(config);
+        var parameters = new float[layout.Length];
+        DecoderInitialization.Fill(layout, parameters, 1);
+        foreach (var parameter in layout.Parameters)
+        {
+            for (var i = parameter.Offset; i < parameter.Offset + parameter.Length; i++)
+            {
+                parameters[i] = parameter.Decays ? parameters[i] * 8 : (i % 7 - 3) * 0.05f;
+            }
+        }
+
+        var folder = Path.Combine(_folder.FullName, family);
+        HuggingFaceWriter.Save(folder, config, parameters, new SaveOptions());
+        return folder;
     }
 
     private string Exported(string model, GgufTensorType type)

@@ -144,7 +144,10 @@ internal static class GgufVocabularyWriter
             throw Refuse(where, "is neither byte-level nor of SentencePiece's kind with bytes for unknown characters");
         }
 
-        if (!json["pre_tokenizer"].IsNull)
+        // Gemma's cuts at spaces, of which the normalizer has left none.
+        var cutsNothing = !json["pre_tokenizer"].IsNull && json["pre_tokenizer"].Type() == "Split" && !json["normalizer"].IsNull
+            && json["pre_tokenizer"]["pattern"]["String"].OptionalText() == " ";
+        if (!json["pre_tokenizer"].IsNull && !cutsNothing)
         {
             return json["pre_tokenizer"].Type() == "Metaspace" && !json["pre_tokenizer"]["split"].Boolean(true)
                 ? MetaspacePreTokenizer.Scheme(json["pre_tokenizer"]) != PrependScheme.Never

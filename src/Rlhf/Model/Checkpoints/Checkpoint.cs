@@ -163,7 +163,7 @@ public sealed class Checkpoint
     {
         using var model = OpenFiles();
         var name = Path.GetFileNameWithoutExtension(Path.TrimEndingDirectorySeparator(Path.GetFullPath(Folder)));
-        DurableFiles.WriteAtomically(path, stream => GgufExport.Write(stream, model, name, HasTokenizer ? Tokenizer : null, type, progress));
+        DurableFiles.WriteAtomically(path, stream => GgufExport.Write((FileStream)stream, model, name, HasTokenizer ? Tokenizer : null, type, progress));
     }
 
     private static ScoreHead ScoreOf(Decoder decoder)

@@ -14,6 +14,8 @@ internal static class GgufExport
         ["qwen2"] = "qwen2",
         ["qwen3"] = "qwen3",
         ["gpt2"] = "gpt2",
+        ["gemma2"] = "gemma2",
+        ["gemma3_text"] = "gemma3",
     };
 
     /// <summary>Numbers of <c>general.file_type</c>.</summary>
@@ -35,7 +37,7 @@ internal static class GgufExport
     /// <param name="type">F32, F16, BF16, Q8_0 or Q4_0, of the matrices whose rows can be cut into blocks.</param>
     /// <param name="progress">Told how many numbers more are written.</param>
     /// <exception cref="InputException">GGUF has no place for the model.</exception>
-    public static void Write(Stream stream, IStoredModel model, string name, Tokenizer? tokenizer, GgufTensorType type, Action<long> progress)
+    public static void Write(FileStream stream, IStoredModel model, string name, Tokenizer? tokenizer, GgufTensorType type, Action<long> progress)
     {
         var config = model.Config;
         if (!ArchitectureOf.TryGetValue(config.Family.Name, out var architecture))
@@ -48,11 +50,6 @@ internal static class GgufExport
             throw new InputException($"{name}: this is a reward model, and GGUF has no scalar head; export as safetensors.");
         }
 
-        if (config.RotaryScaling is { Kind: not (RotaryScaling.Linear or RotaryScaling.Llama3) } scaling)
-        {
-            throw new InputException($"{name}: the rotary scaling {scaling.Kind} is not written as GGUF; export as safetensors.");
-        }
-
         var writer = new GgufWriter();
         writer.Add(GgufKeys.Architecture, architecture);
         writer.Add("general.type", "model");
@@ -62,6 +59,8 @@ internal static class GgufExport
         AddConfig(writer, architecture, config);
         AddVocabulary(writer, tokenizer, config.VocabularySize);
         writer.Write(stream, Tensors(model, GgufArchitecture.Find(architecture)!.TurnsNeighbours, type), progress);
+        stream.Flush();
+        RequireSame(config, GgufModel.Open(stream.Name).Config, name);
     }
 
     private static void AddConfig(GgufWriter writer, string architecture, DecoderConfig config)
@@ -83,7 +82,8 @@ internal static class GgufExport
         Add("attention.head_count_kv", config.KeyValueHeads);
         Add("rope.dimension_count", config.HeadWidth);
         writer.Add($"{architecture}.rope.freq_base", (float)config.RotaryBase);
-        if (config.HeadWidth * config.Heads != config.Width || architecture == "qwen3")
+        AddWindow(writer, architecture, config);
+        if (config.HeadWidth * config.Heads != config.Width || architecture is "qwen3" or "gemma2" or "gemma3")
         {
             Add("attention.key_length", config.HeadWidth);
             Add("attention.value_length", config.HeadWidth);
@@ -93,6 +93,52 @@ internal static class GgufExport
         {
             writer.Add($"{architecture}.rope.scaling.type", "linear");
             writer.Add($"{architecture}.rope.scaling.factor", (float)linear.Factor);
+        }
+    }
+
+    private static void AddWindow(GgufWriter writer, string architecture, DecoderConfig config)
+    {
+        (string Key, double? Value)[] numbers =
+        [
+            ("attn_logit_softcapping", config.ScoreCap), ("final_logit_softcapping", config.LogitCap), ("rope.freq_base_swa", config.WindowRotaryBase),
+        ];
+        foreach (var (key, value) in numbers)
+        {
+            if (value is { } number)
+            {
+                writer.Add($"{architecture}.{key}", (float)number);
+            }
+        }
+
+        if (config.Window is { } window)
+        {
+            writer.Add($"{architecture}.attention.sliding_window", window);
+        }
+    }
+
+    // What the format cannot say was not written, and would silently be another model.
+    private static void RequireSame(DecoderConfig wanted, DecoderConfig found, string name)
+    {
+        DecoderConfig Comparable(DecoderConfig config) => config with
+        {
+            Family = wanted.Family,
+            BosTokenId = null,
+            EosTokenIds = wanted.EosTokenIds, // lists are equal where they are one
+            Notes = wanted.Notes,
+            InitializerRange = 1,
+            ResidualDropoutInFile = 0,
+            RotaryScaling = null,
+            NormEpsilon = (float)config.NormEpsilon,
+            RotaryBase = (float)config.RotaryBase,
+            WindowRotaryBase = config.WindowRotaryBase is { } rotaryBase ? (float)rotaryBase : null,
+            ScoreCap = config.ScoreCap is { } score ? (float)score : null,
+            LogitCap = config.LogitCap is { } logit ? (float)logit : null,
+        };
+        var turns = wanted.Positions != Positions.Rotary || RotaryTables.Frequencies(wanted, regime: 0).Zip(RotaryTables.Frequencies(found, regime: 0))
+            .All(pair => Math.Abs((pair.First / pair.Second) - 1) < 1e-5);
+        if (!turns || wanted.RotaryScaling?.Kind != found.RotaryScaling?.Kind || Comparable(wanted) != Comparable(found))
+        {
+            throw new InputException($"{name}: GGUF has no place for something in this model's configuration, such as a window, a scaling or a scale of scores; export as safetensors.");
         }
     }
 

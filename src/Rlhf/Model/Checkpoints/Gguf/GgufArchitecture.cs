@@ -9,6 +9,9 @@ namespace Rlhf.Model.Checkpoints.Gguf;
 /// <param name="Config">The keys as <c>config.json</c> has them.</param>
 internal sealed record GgufArchitecture(string Name, string Family, bool TurnsNeighbours, Func<GgufModelKeys, GgufFile, JsonObject> Config)
 {
+    private const int LargestGemma2 = 46;
+    private const int LargestGemma3 = 62;
+
     /// <summary>All that are implemented.</summary>
     public static IReadOnlyList<GgufArchitecture> All { get; } =
     [
@@ -16,6 +19,8 @@ internal sealed record GgufArchitecture(string Name, string Family, bool TurnsNe
         new("qwen2", "qwen2", TurnsNeighbours: false, Qwen2),
         new("qwen3", "qwen3", TurnsNeighbours: false, Qwen3),
         new("gpt2", "gpt2", TurnsNeighbours: false, Gpt2),
+        new("gemma2", "gemma2", TurnsNeighbours: false, Gemma2),
+        new("gemma3", "gemma3_text", TurnsNeighbours: false, Gemma3),
     ];
 
     /// <summary>The architecture of a name, or null.</summary>
@@ -42,6 +47,39 @@ internal sealed record GgufArchitecture(string Name, string Family, bool TurnsNe
         json["model_type"] = "qwen3";
         json["attention_bias"] = false;
         json["head_dim"] ??= json["hidden_size"]!.GetValue<int>() / Math.Max(1, json["num_attention_heads"]!.GetValue<int>());
+        return json;
+    }
+
+    private static JsonObject Gemma2(GgufModelKeys keys, GgufFile file)
+    {
+        var json = Gemma("gemma2", keys, file, LargestGemma2);
+        json["attn_logit_softcapping"] = keys.Number("attn_logit_softcapping", 50);
+        json["final_logit_softcapping"] = keys.Number("final_logit_softcapping", 30);
+        json["sliding_window"] = keys.Count("attention.sliding_window", 4096);
+        return json;
+    }
+
+    private static JsonObject Gemma3(GgufModelKeys keys, GgufFile file)
+    {
+        var json = Gemma("gemma3_text", keys, file, LargestGemma3);
+        json["rope_theta"] = keys.Number("rope.freq_base", 1_000_000);
+        json["rope_local_base_freq"] = keys.Number("rope.freq_base_swa", 10_000);
+        json["final_logit_softcapping"] = keys.Number("final_logit_softcapping");
+        json["sliding_window"] = keys.Count("attention.sliding_window");
+        return json;
+    }
+
+    // What scores are divided by stands in no file: in the largest models of both families it follows from the width, in the others from the head.
+    private static JsonObject Gemma(string modelType, GgufModelKeys keys, GgufFile file, int largest)
+    {
+        var json = Rotary(modelType, keys, file);
+        json.Remove("hidden_act");
+        json["hidden_activation"] = "gelu_pytorch_tanh";
+        json["attention_bias"] = false;
+        var (heads, width) = (json["num_attention_heads"]!.GetValue<int>(), json["hidden_size"]!.GetValue<int>());
+        var perHead = width / Math.Max(1, heads);
+        json["head_dim"] ??= perHead;
+        json["query_pre_attn_scalar"] = json["num_hidden_layers"]!.GetValue<int>() == largest ? perHead : json["head_dim"]!.GetValue<int>();
         return json;
     }
 

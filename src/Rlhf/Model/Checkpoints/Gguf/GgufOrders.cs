@@ -12,7 +12,7 @@ internal static class GgufOrders
     {
         GgufOrder.Transposed => Transposed(ours, shape[0], shape[1]),
         GgufOrder.Neighbours => Neighbours(ours, place.Heads, headWidth),
-        _ => ours,
+        _ => place.HasOneMore ? Array.ConvertAll(ours, gain => gain + 1) : ours,
     };
 
     private static float[] Transposed(float[] ours, int rows, int columns)

@@ -17,7 +17,8 @@ internal enum GgufOrder
 /// <param name="Name">The tensor's name.</param>
 /// <param name="Order">The order of its rows.</param>
 /// <param name="Heads">Heads of a matrix with neighbours.</param>
-internal readonly record struct GgufPlace(string Name, GgufOrder Order = GgufOrder.Same, int Heads = 1);
+/// <param name="HasOneMore">A gain that stands there with the 1 that ours is without.</param>
+internal readonly record struct GgufPlace(string Name, GgufOrder Order = GgufOrder.Same, int Heads = 1, bool HasOneMore = false);
 
 /// <summary>Names of a decoder's parameters in GGUF files.</summary>
 internal static class GgufTensorNames
@@ -29,7 +30,7 @@ internal static class GgufTensorNames
         var places = new Dictionary<string, GgufPlace>(StringComparer.Ordinal)
         {
             [names.TokenEmbedding] = new(GgufHead.Embedding),
-            [names.FinalNorm + ".weight"] = new("output_norm.weight"),
+            [names.FinalNorm + ".weight"] = new("output_norm.weight", HasOneMore: config.GainsFromOne),
             [names.FinalNorm + ".bias"] = new("output_norm.bias"),
             [names.Head] = new(GgufHead.Name),
         };
@@ -45,7 +46,8 @@ internal static class GgufTensorNames
                 var order = heads > 0 && turnsNeighbours ? GgufOrder.Neighbours : GgufOrder.Same;
                 var isMatrix = !name.EndsWith("_norm", StringComparison.Ordinal);
                 var prefix = FormattableString.Invariant($"blk.{layer}.{name}");
-                places[module + ".weight"] = new(prefix + ".weight", config.WeightsAreInputMajor && isMatrix ? GgufOrder.Transposed : order, heads);
+                places[module + ".weight"] = new(
+                    prefix + ".weight", config.WeightsAreInputMajor && isMatrix ? GgufOrder.Transposed : order, heads, config.GainsFromOne && !isMatrix);
                 places[module + ".bias"] = new(prefix + ".bias", order, heads);
             }
         }
@@ -61,8 +63,12 @@ internal static class GgufTensorNames
         (string, string, int)[] up = names.Up.Length == 1
             ? [(names.Up[0], "ffn_up", 0)]
             : [(names.Up[0], "ffn_gate", 0), (names.Up[1], "ffn_up", 0)];
+        (string, string, int)[] after = names.AttentionAfterNorm == names.AttentionNorm
+            ? []
+            : [(names.AttentionAfterNorm, "post_attention_norm", 0), (names.FeedForwardAfterNorm, "post_ffw_norm", 0)];
         return
         [
+            .. after,
             (names.AttentionNorm, "attn_norm", 0),
             .. attention,
             (names.QueryNorm, "attn_q_norm", 0),

@@ -47,19 +47,24 @@ internal sealed class GgufWeights
                     ReadTransposed(reader, tensor, parameter, take);
                     break;
                 default:
-                    ReadSame(reader, tensor, parameter, take);
+                    ReadSame(reader, tensor, parameter, place.HasOneMore ? 1 : 0, take);
                     break;
             }
         }
     }
 
-    private static void ReadSame(GgufTensorReader reader, GgufTensor tensor, Parameter parameter, Action<long, ReadOnlySpan<float>> take)
+    private static void ReadSame(GgufTensorReader reader, GgufTensor tensor, Parameter parameter, float more, Action<long, ReadOnlySpan<float>> take)
     {
         var buffer = new float[Math.Min(GgufNumbers.Chunk, parameter.Length)];
         for (var done = 0L; done < parameter.Length; done += buffer.Length)
         {
             var values = buffer.AsSpan(0, (int)Math.Min(buffer.Length, parameter.Length - done));
             reader.Read(tensor, done, values);
+            for (var i = 0; more != 0 && i < values.Length; i++)
+            {
+                values[i] -= more;
+            }
+
             take(parameter.Offset + done, values);
         }
     }
