@@ -169,7 +169,7 @@ internal sealed class PlainDecoder
         var normed = Norm(x, p.AttentionNormGain!.Value, p.AttentionNormBias!.Value);
         var qkv = Linear(normed, p.QkvWeight, p.QkvBias!.Value, C, _model.Shape.RowWidth);
         RoundKeysAndValues(qkv);
-        var attended = PlainOperations.Attention(qkv, _model.Shape);
+        var attended = PlainAttention.Forward(qkv, _model.Shape);
         var middle = Sum(x, Linear(attended, p.OutputWeight, p.OutputBias!.Value, C, C));
         var middleNormed = Norm(middle, p.FeedForwardNormGain!.Value, p.FeedForwardNormBias!.Value);
         var up = Linear(middleNormed, p.UpWeight, p.UpBias!.Value, C, F);
@@ -186,7 +186,7 @@ internal sealed class PlainDecoder
         var dMiddleNormed = LinearBackward(b.MiddleNormed, dUp, p.UpWeight, p.UpBias!.Value, C, F);
         var dMiddle = Sum(dy, NormBackward(b.Middle, p.FeedForwardNormGain!.Value, p.FeedForwardNormBias!.Value, dMiddleNormed));
         var dAttended = LinearBackward(b.Attended, dMiddle, p.OutputWeight, p.OutputBias!.Value, C, C);
-        var dQkv = PlainOperations.AttentionBackward(b.Qkv, dAttended, _model.Shape);
+        var dQkv = PlainAttention.Backward(b.Qkv, dAttended, _model.Shape);
         var dNormed = LinearBackward(b.Normed, dQkv, p.QkvWeight, p.QkvBias!.Value, C, _model.Shape.RowWidth);
         return Sum(dMiddle, NormBackward(b.Input, p.AttentionNormGain!.Value, p.AttentionNormBias!.Value, dNormed));
     }

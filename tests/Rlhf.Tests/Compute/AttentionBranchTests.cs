@@ -109,7 +109,7 @@ public sealed class AttentionBranchTests
                 var (whole, sum, at) = (families.Expand(x, shape.RowWidth), 0.0, 0);
                 foreach (var length in families.Copies)
                 {
-                    var output = PlainOperations.Attention(whole.AsSpan(at * shape.RowWidth, length * shape.RowWidth).ToArray(), shape);
+                    var output = PlainAttention.Forward(whole.AsSpan(at * shape.RowWidth, length * shape.RowWidth).ToArray(), shape);
                     sum += PlainOperations.Dot(wholeSlopes.AsSpan(at * shape.OutputWidth, output.Length).ToArray(), output);
                     at += length;
                 }

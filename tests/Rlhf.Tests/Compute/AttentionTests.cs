@@ -126,7 +126,7 @@ public sealed class AttentionTests
         var first = 0;
         foreach (var length in lengths)
         {
-            var expected = PlainOperations.Attention(qkv.AsSpan(first * shape.RowWidth, length * shape.RowWidth).ToArray(), shape);
+            var expected = PlainAttention.Forward(qkv.AsSpan(first * shape.RowWidth, length * shape.RowWidth).ToArray(), shape);
             Check.Close(expected, output.AsSpan(first * shape.OutputWidth, length * shape.OutputWidth).ToArray(), 3e-6, $"{shape}, length {length}");
             first += length;
         }
@@ -140,7 +140,7 @@ public sealed class AttentionTests
         using var bench = new DeviceBench(set, threads: 2);
         var (_, gradient) = ForwardAndBackward(bench, [.. qkv.Select(v => (float)v)], [.. dOutput.Select(v => (float)v)], shape, [rows]);
         int[] indices = [.. Enumerable.Range(0, qkv.Length).Where(i => i % stride == 0)];
-        var expected = Check.Gradient(qkv, x => PlainOperations.Dot(dOutput, PlainOperations.Attention(x, shape)), indices);
+        var expected = Check.Gradient(qkv, x => PlainOperations.Dot(dOutput, PlainAttention.Forward(x, shape)), indices);
         Check.Close(expected, [.. indices.Select(i => gradient[i])], 1e-5, $"{shape}, {rows} rows");
     }
 

@@ -150,57 +150,19 @@ public static class PlainOperations
         return (0.5 * (1 + tanh)) + (0.5 * x * (1 - (tanh * tanh)) * Math.Sqrt(2 / Math.PI) * (1 + (3 * 0.044715 * x * x)));
     }
 
+    /// <summary>x Phi(x), Phi by Simpson's rule.</summary>
+    public static double ExactGelu(double x) => x * Phi(x);
+
+    /// <summary>gelu(gate) up in the tanh form, from rows [gate | up] (Shazeer 2020).</summary>
+    public static double[] GeGlu(double[] gateUp, int width) =>
+        [.. gateUp.Chunk(2 * width).SelectMany(row => Enumerable.Range(0, width).Select(c => Gelu(row[c]) * row[width + c]))];
+
+    /// <summary>cap tanh(x / cap) (Gemma Team 2024).</summary>
+    public static double SoftCap(double x, double cap) => cap * Math.Tanh(x / cap);
+
     /// <summary>silu(gate) up with silu(x) = x / (1 + exp(-x)), from rows [gate | up] (Shazeer 2020).</summary>
     public static double[] SwiGlu(double[] gateUp, int width) =>
         [.. gateUp.Chunk(2 * width).SelectMany(row => Enumerable.Range(0, width).Select(c => row[c] / (1 + Math.Exp(-row[c])) * row[width + c]))];
-
-    /// <summary>Causal attention of one sequence from its rows of the fused projection: [T, H D].</summary>
-    public static double[] Attention(double[] qkv, AttentionShape shape)
-    {
-        var output = new double[qkv.Length / shape.RowWidth * shape.OutputWidth];
-        EachQuery(qkv, shape, (row, head, weights) =>
-        {
-            for (var position = 0; position <= row; position++)
-            {
-                for (var i = 0; i < shape.HeadWidth; i++)
-                {
-                    output[(row * shape.OutputWidth) + (head * shape.HeadWidth) + i] += weights[position] * qkv[ValueAt(shape, position, head) + i];
-                }
-            }
-        });
-        return output;
-    }
-
-    /// <summary>dQkv of <see cref="Attention"/>: ds = w (dw - sum(w dw)) with dw = dOutput v.</summary>
-    public static double[] AttentionBackward(double[] qkv, double[] dOutput, AttentionShape shape)
-    {
-        var dQkv = new double[qkv.Length];
-        var (d, scale) = (shape.HeadWidth, 1 / Math.Sqrt(shape.HeadWidth));
-        EachQuery(qkv, shape, (row, head, weights) =>
-        {
-            var dy = dOutput.AsSpan((row * shape.OutputWidth) + (head * d), d);
-            var dWeights = new double[row + 1];
-            var mean = 0.0;
-            for (var position = 0; position <= row; position++)
-            {
-                dWeights[position] = Dot(dy, qkv.AsSpan(ValueAt(shape, position, head), d));
-                mean += weights[position] * dWeights[position];
-            }
-
-            for (var position = 0; position <= row; position++)
-            {
-                var (q, k, v) = (QueryAt(shape, row, head), KeyAt(shape, position, head), ValueAt(shape, position, head));
-                var dScore = scale * weights[position] * (dWeights[position] - mean);
-                for (var i = 0; i < d; i++)
-                {
-                    dQkv[v + i] += weights[position] * dy[i];
-                    dQkv[q + i] += dScore * qkv[k + i];
-                    dQkv[k + i] += dScore * qkv[q + i];
-                }
-            }
-        });
-        return dQkv;
-    }
 
     /// <summary>For each hidden row: log p of its target and the entropy; the head is [vocabulary, width].</summary>
     public static (double LogProbability, double Entropy)[] LanguageHead(double[] hidden, double[] head, int[] targets, int width, double inverseTemperature) =>
@@ -254,30 +216,17 @@ public static class PlainOperations
         return (mean, Math.Sqrt(variance + epsilon));
     }
 
-    private static double GeluInner(double x) => Math.Sqrt(2 / Math.PI) * (x + (0.044715 * x * x * x));
-
-    /// <summary>Calls <paramref name="use"/> with each row, head and the softmax weights of positions 0 to that row.</summary>
-    private static void EachQuery(double[] qkv, AttentionShape shape, Action<int, int, double[]> use)
+    private static double Phi(double x)
     {
-        for (var row = 0; row < qkv.Length / shape.RowWidth; row++)
+        const int steps = 400;
+        var (width, sum) = (x / steps, 0.0);
+        for (var i = 0; i <= steps; i++)
         {
-            for (var head = 0; head < shape.Heads; head++)
-            {
-                var scores = new double[row + 1];
-                for (var position = 0; position <= row; position++)
-                {
-                    var query = qkv.AsSpan(QueryAt(shape, row, head), shape.HeadWidth);
-                    scores[position] = Dot(query, qkv.AsSpan(KeyAt(shape, position, head), shape.HeadWidth)) / Math.Sqrt(shape.HeadWidth);
-                }
-
-                use(row, head, Softmax(scores));
-            }
+            sum += (i is 0 or steps ? 1 : i % 2 == 0 ? 2 : 4) * Math.Exp(-0.5 * i * width * i * width);
         }
+
+        return 0.5 + (sum * width / 3 / Math.Sqrt(2 * Math.PI));
     }
 
-    private static int QueryAt(AttentionShape shape, int row, int head) => (row * shape.RowWidth) + (head * shape.HeadWidth);
-
-    private static int KeyAt(AttentionShape shape, int row, int head) => QueryAt(shape, row, shape.Heads + (head / (shape.Heads / shape.KeyValueHeads)));
-
-    private static int ValueAt(AttentionShape shape, int row, int head) => KeyAt(shape, row, head) + (shape.KeyValueHeads * shape.HeadWidth);
+    private static double GeluInner(double x) => Math.Sqrt(2 / Math.PI) * (x + (0.044715 * x * x * x));
 }
