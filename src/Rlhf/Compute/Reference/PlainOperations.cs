@@ -1,5 +1,3 @@
-using Rlhf.Compute.Operations;
-
 namespace Rlhf.Compute.Reference;
 
 /// <summary>A decoder's operations in float64, as their definitions read, forward beside backward: what the kernels are compared with. A matrix is its rows one

@@ -90,6 +90,11 @@ internal class Gemma2 : Llama
     protected override (int? Width, EqualList<bool>? Layers) Windows(DecoderConfigKeys keys, int layers, int context)
     {
         var window = LayerKeys.Width(keys, UsualWindow);
+        if (keys.Contains("sliding_window_size") && keys.Integer("sliding_window_size") != window)
+        {
+            keys.Refuse("sliding_window_size", $"contradicts \"{LayerKeys.Window}\""); // an echo of it in some files
+        }
+
         var windowed = LayerKeys.Windowed(keys, layers) ?? Pattern(keys, layers);
         return window is null || !windowed.Contains(true) ? (null, null) : (window, windowed);
     }

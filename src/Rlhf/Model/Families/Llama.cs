@@ -6,6 +6,8 @@ namespace Rlhf.Model.Families;
 /// <summary>Llama (Touvron 2023): rotary positions, RMSNorm, SwiGLU, grouped heads.</summary>
 internal partial class Llama : ModelFamily
 {
+    private const string Splits = "pretraining_tp";
+
     public override string Name => "llama";
 
     internal override DecoderConfig Style => new()
@@ -30,6 +32,9 @@ internal partial class Llama : ModelFamily
     /// <summary>Whether the file may ask for biases in the feed-forward block.</summary>
     protected virtual bool HasFeedForwardBiasSwitch => true;
 
+    /// <summary>Whether the usual library splits products as <c>pretraining_tp</c> says.</summary>
+    protected virtual bool ReadsSplits => true;
+
     /// <summary>Keys of dropouts that are not applied here.</summary>
     protected virtual string[] OtherDropouts => ["attention_dropout"];
 
@@ -49,7 +54,12 @@ internal partial class Llama : ModelFamily
     {
         AllowActivation(keys);
         keys.Allow("rope_interleaved", ["false"], "is not implemented: rotary positions turn components j and j + D/2");
-        keys.Allow("pretraining_tp", ["1", "0"], "is not implemented: it must be 1");
+        if (ReadsSplits)
+        {
+            keys.Allow(Splits, ["1", "0"], "is not implemented: it must be 1");
+        }
+
+        keys.Contains(Splits);
         var attentionBias = Switch(keys, "attention_bias", HasBiasSwitch);
         var (width, layers, heads) = (keys.Integer("hidden_size"), keys.Integer("num_hidden_layers"), keys.Integer("num_attention_heads"));
         var headWidth = HeadWidth(keys, width, heads);

@@ -13,6 +13,8 @@ internal sealed class SmolLm3 : Llama
 
     internal override DecoderConfig Style => base.Style with { RotaryBase = 2_000_000 };
 
+    protected override bool ReadsSplits => false;
+
     protected override bool TiedWhenAbsent => true;
 
     protected override int KeyValueHeadsWhenAbsent(int heads) => 4;
