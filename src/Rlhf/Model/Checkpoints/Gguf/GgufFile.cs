@@ -47,7 +47,8 @@ internal sealed class GgufFile
     public IReadOnlyDictionary<string, GgufTensor> Tensors => _tensors;
 
     /// <summary>Whether a path is a GGUF file, by its ending or its first bytes.</summary>
-    public static bool Is(string path) => File.Exists(path)
+    /// <remarks>A pipe has no length, and nobody knows when it would begin.</remarks>
+    public static bool Is(string path) => File.Exists(path) && (new FileInfo(path).Length > 0 || path.EndsWith(GgufKeys.Ending, StringComparison.Ordinal))
         && (path.EndsWith(GgufKeys.Ending, StringComparison.OrdinalIgnoreCase) || FileParts.Begins(path, GgufKeys.Magic));
 
     /// <summary>Reads and checks the description of a file.</summary>
