@@ -25,10 +25,13 @@ internal static class ModelArguments
 
     private static readonly JsonSerializerOptions OneLine = new(SummaryFiles.Json) { WriteIndented = false };
 
+    /// <summary>What else can stand where a model's folder does.</summary>
+    public const string HubHelp = "Also a name on the Hugging Face hub: org/name, org/name@revision, org/name/file.gguf.";
+
     /// <summary>A model folder.</summary>
     public static Option<string?> Folder(string name, string description, bool required = false) => new(name)
     {
-        Description = description,
+        Description = $"{description} {HubHelp}",
         HelpName = "DIR",
         Required = required,
     };

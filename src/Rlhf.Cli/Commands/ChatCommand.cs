@@ -25,6 +25,7 @@ internal static class ChatCommand
         format.AddTo(command);
         return command
             .WithExamples(
+                "rlhf chat --model HuggingFaceTB/SmolLM2-135M-Instruct",
                 "rlhf chat --model runs/polite/stages/03-ppo/model",
                 "rlhf chat --model model --system \"Answer in one sentence.\" --temperature 0.7 --top-p 0.9",
                 "echo \"Name a fruit.\" | rlhf chat --model model --temperature 0")

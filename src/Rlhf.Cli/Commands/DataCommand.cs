@@ -27,7 +27,7 @@ internal static class DataCommand
 
     private static Command CreateShow()
     {
-        var file = new Argument<string>("FILE") { Description = "JSON lines or a JSON array, gzipped or not" };
+        var file = new Argument<string>("FILE") { Description = "JSON lines or a JSON array, gzipped or not; also hf://datasets/org/name/file" };
         var row = new Option<string>("--row") { Description = "Which row, from 1, or all", DefaultValueFactory = _ => "1" };
         var json = new Option<bool>("--json")
         {
@@ -40,6 +40,7 @@ internal static class DataCommand
         return command.WithExamples(
                 "rlhf data show data/train.jsonl --row 3",
                 "rlhf data show train.jsonl --model model --json --row all",
+                "rlhf data show hf://datasets/Anthropic/hh-rlhf/helpful-base/test.jsonl.gz --model HuggingFaceTB/SmolLM2-135M-Instruct",
                 "rlhf data show comparisons.jsonl.gz --model runs/demo/stages/01-sft/model --format human_assistant",
                 "rlhf data show gsm8k.jsonl --field prompt=question --field response=answer --format custom --prompt 'Q: {prompt}\\nA:'")
             .Does((parsed, _) =>
@@ -82,7 +83,7 @@ internal static class DataCommand
 
     private static Command CreateCheck()
     {
-        var files = new Argument<string[]>("FILE") { Description = "Files or globs", Arity = ArgumentArity.OneOrMore };
+        var files = new Argument<string[]>("FILE") { Description = "Files, globs, or hf://datasets/org/name/file on the hub", Arity = ArgumentArity.OneOrMore };
         var model = new Option<string?>("--model")
         {
             Description = "A model folder: rows are also encoded as training does, and what its chat template cuts or leaves out is named",

@@ -82,6 +82,7 @@ internal static class GenerateCommand
         });
         return command
             .WithExamples(
+                "rlhf generate --model HuggingFaceTB/SmolLM2-135M-Instruct --prompt 'Name a fruit.'",
                 "rlhf generate --model model --prompt \"Name a fruit.\"",
                 "rlhf generate --model runs/quickstart/stages/04-ppo/model --prompt \"Name a fruit.\"",
                 "rlhf generate --model model --prompt \"Once upon a time\" --format plain --temperature 0 --max-tokens 50",

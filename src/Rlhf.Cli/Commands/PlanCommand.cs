@@ -21,7 +21,7 @@ internal static class PlanCommand
             .Does((parsed, _) =>
             {
                 var recipe = RecipeReader.Read(parsed.GetRequiredValue(file), parsed.GetValue(changes));
-                var plan = RecipePlan.Of(recipe);
+                var plan = RecipeArguments.WithAdvice(parsed.GetValue(file), () => RecipePlan.Of(recipe));
                 using var device = Devices.Create(recipe.Device, recipe.Precision);
                 var rate = DeviceProbe.MatmulRate(device, ProductSize, ProductSize, ProductSize);
                 if (parsed.GetValue(json))

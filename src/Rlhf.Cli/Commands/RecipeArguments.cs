@@ -58,8 +58,25 @@ internal sealed class RecipeArguments
 
         var recipe = Read(parsed);
         var folder = parsed.GetValue(Out) ?? Path.Combine("runs", DefaultName(recipe));
-        Execute(parsed, recipe, new RunSettings(folder, parsed.GetValue(Resume), only), ProgressReporter.ForStandardError(parsed.GetValue(Quiet)),
-            cancellation);
+        var settings = new RunSettings(folder, parsed.GetValue(Resume), only);
+        _ = WithAdvice(parsed.GetValue(Recipe), () =>
+        {
+            Execute(parsed, recipe, settings, ProgressReporter.ForStandardError(parsed.GetValue(Quiet)), cancellation);
+            return settings;
+        });
+    }
+
+    /// <summary>Does something with a recipe; where an input is not there, says that the recipe's first lines tell how to get it.</summary>
+    public static T WithAdvice<T>(string? file, Func<T> action)
+    {
+        try
+        {
+            return action();
+        }
+        catch (InputException exception) when (exception.IsMissing && file is not null && BeginsWithComment(file))
+        {
+            throw new InputException($"{exception.Message} The comment at the head of {file} may say where to get it.", exception);
+        }
     }
 
     /// <summary>Runs a recipe; says on standard error where, and how to go on after an interruption.</summary>
@@ -74,7 +91,9 @@ internal sealed class RecipeArguments
         }
         catch (OperationCanceledException exception)
         {
-            throw new OperationCanceledException($"interrupted; go on with: rlhf run --resume --out {settings.Out}", exception);
+            throw new OperationCanceledException(RunFolder.HoldsRun(settings.Out)
+                ? $"interrupted; go on with: rlhf run --resume --out {settings.Out}"
+                : "interrupted before the run began; what was fetched is kept", exception);
         }
         catch (Exception exception) when (exception is not (InputException or RunPausedException) && RunFolder.HoldsRun(settings.Out))
         {
@@ -91,6 +110,9 @@ internal sealed class RecipeArguments
                 $"  rlhf run --resume --out {settings.Out} --set collect.enough=0.5"]));
         }
     }
+
+    // A pipe has no length, and cannot be read twice.
+    private static bool BeginsWithComment(string file) => new FileInfo(file) is { Exists: true, Length: > 0 } && File.ReadLines(file).First().StartsWith('#');
 
     private static string DefaultName(Recipe recipe) =>
         recipe.Name.Length > 0 && recipe.Name.All(character => char.IsAsciiLetterOrDigit(character) || character is '-' or '_')

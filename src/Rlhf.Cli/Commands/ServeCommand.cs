@@ -12,7 +12,7 @@ internal static class ServeCommand
     private const int ShortestKey = 16;
 
     private static readonly Option<string[]> Models =
-        Folders("--model", "A language model's folder; NAME= in front gives the name by which requests call it. May be repeated.");
+        Folders("--model", "A language model's folder; NAME= in front gives the name by which requests call it. May be repeated. " + ModelArguments.HubHelp);
     private static readonly Option<string[]> Rewards = Folders("--reward", "A reward model's folder, for /v1/score. May be repeated.");
     private static readonly Option<bool> Shift = ModelArguments.ScoreShift();
     private static readonly Option<string> Host = new("--host")
@@ -34,6 +34,7 @@ internal static class ServeCommand
         new Command("serve", "Serves models: a chat page and an API as OpenAI's.") { Models, Rewards, Shift, Host, Port, Parallel, Queue, Context, KeyFile }
         .WithExamples(
             "rlhf serve --model runs/polite/stages/03-ppo/model",
+            "rlhf serve --model HuggingFaceTB/SmolLM2-135M-Instruct",
             "rlhf serve --model sft=runs/polite/stages/01-sft/model --model ppo=runs/polite/stages/03-ppo/model --reward rm=runs/polite/stages/02-reward/model",
             "rlhf serve --model model --host 0.0.0.0 --api-key-file key.txt",
             "curl http://127.0.0.1:8000/v1/chat/completions -H 'Content-Type: application/json' -d '{\"model\": \"model\", \"messages\": [{\"role\": \"user\", \"content\": \"Name a fruit.\"}]}'")

@@ -13,7 +13,7 @@ internal static class TokenizeCommand
     {
         var model = new Option<string>("--model")
         {
-            Description = "Folder with tokenizer.json, or vocab.json and merges.txt.",
+            Description = "Folder with tokenizer.json, or vocab.json and merges.txt. " + ModelArguments.HubHelp,
             HelpName = "DIR",
             Required = true,
         };

@@ -16,6 +16,12 @@ public sealed class InputException : Exception
     {
     }
 
+    /// <summary>Whether a file or folder that was named is not there.</summary>
+    public bool IsMissing { get; private init; }
+
+    /// <summary>Creates the exception of a file or folder that is not there.</summary>
+    public static InputException Missing(string message) => new(message) { IsMissing = true };
+
     /// <summary>Creates the exception with a position inside a file.</summary>
     public static InputException At(string file, int line, int column, string message) =>
         new($"{file}:{line}:{column}: {message}");

@@ -54,7 +54,7 @@ public static class DataFiles
                 : Find(path, baseFolder);
             if (found.Count == 0)
             {
-                throw new InputException($"{path}: no such file{(Path.IsPathRooted(path) ? "" : $", looked for below {Path.GetFullPath(baseFolder)}")}.{ForeignFile.HubAdvice(path, "dataset")}");
+                throw InputException.Missing($"{path}: no such file{(Path.IsPathRooted(path) ? "" : $", looked for below {Path.GetFullPath(baseFolder)}")}.{ForeignFile.HubAdvice(path, "dataset")}");
             }
 
             files.AddRange(found);

@@ -32,7 +32,8 @@ public enum DemonstrationPick
 /// <summary>Where the rows of one kind come from.</summary>
 public sealed record DataSource
 {
-    /// <summary>Files or globs (<c>*</c>, <c>?</c>, <c>**</c>), relative to the recipe: JSON lines or a JSON array, either may be gzipped.</summary>
+    /// <summary>Files or globs (<c>*</c>, <c>?</c>, <c>**</c>), relative to the recipe: JSON lines or a JSON array, either may be gzipped; or files
+    /// on the hub: <c>hf://datasets/org/name@revision/data/train-*.jsonl</c>.</summary>
     public IReadOnlyList<string> Path { get; init; } = [];
 
     /// <summary>Other names for fields: our name to the data's, for example <c>{prompt: question, response: answer}</c>.</summary>

@@ -53,7 +53,7 @@ internal sealed class HubErrors(HubSettings settings)
         ? new InputException(
             $"{name}: it is not in the cache {settings.Cache}{(reason.Length > 0 ? $" ({reason})" : "")}, and HF_HUB_OFFLINE says not to ask the hub. Unset it once, or fetch it on a machine with a network: rlhf pull {name.WithoutFile}.")
         : new RunFailedException(
-            $"{name}: {settings.Shown} cannot be asked: {reason}. Nothing of it is in the cache {settings.Cache} either. Look at the network, and at HTTPS_PROXY where a proxy is needed; HF_ENDPOINT names a mirror. If '{name}' was meant as a path: there is no such file or folder here.");
+            $"{name}: {settings.Shown} cannot be asked: {reason}. Nothing of it is in the cache {settings.Cache} either. Look at the network, and at HTTPS_PROXY where a proxy is needed; HF_ENDPOINT names a mirror.{NoPath(name)}");
 
     private InputException Gated(HubName name, HttpStatusCode status) => new(settings.Token is null
         ? $"{name.Address} is gated: its owners ask for consent to conditions. Accept them at {Page(name)} with your account, make a token at {settings.Shown}/settings/tokens and give it in HF_TOKEN (or in HF_HOME/token)."
@@ -64,7 +64,12 @@ internal sealed class HubErrors(HubSettings settings)
     private InputException NoRepository(HubName name, string? nearest) => new(
         $"{name.Address}: the hub has no such {(name.Kind == HubKind.Dataset ? "data set" : "model")}{(nearest is null ? "" : $"; did you mean {nearest}?")}{(nearest is null ? ", or it is private" : " It may also be private")}: "
         + (settings.Token is null ? "a private one needs a token in HF_TOKEN." : $"the token from {settings.TokenSource} does not open it.")
-        + $" If '{name}' was meant as a path: there is no such file or folder here.");
+        + NoPath(name));
+
+    // What is written as a path could be one that was misspelt.
+    private static string NoPath(HubName name) => name.Kind == HubKind.Model && name.File is null
+        ? $" If '{name}' was meant as a path: there is no such folder here."
+        : "";
 
     private string Page(HubName name) => $"{settings.Shown}/{name.Address}";
 }

@@ -40,7 +40,7 @@ internal sealed class HubHttp : IDisposable
     /// <exception cref="HubRefusal">The hub refuses.</exception>
     /// <exception cref="HubUnreachableException">It failed too often.</exception>
     public Task<(byte[] Body, string? Next)> Json(string address, bool once, CancellationToken cancellation) =>
-        Retry(address, once ? 1 : _settings.Attempts, () => Json(new Uri(_settings.Endpoint, address), cancellation), cancellation);
+        Retry(_settings.Shown, once ? 1 : _settings.Attempts, () => Json(new Uri(_settings.Endpoint, address), cancellation), cancellation);
 
     /// <summary>Sends a request for a file from a byte on. The caller reads and disposes of the reply, whose status may be anything.</summary>
     /// <exception cref="PassingFailure">The connection failed.</exception>

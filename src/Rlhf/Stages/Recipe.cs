@@ -69,13 +69,14 @@ internal sealed record StageSection(IStage Stage, object Options);
 /// <summary>The model that the first stage starts from: a folder, or a shape with fresh weights and a tokenizer.</summary>
 public sealed record BaseOptions
 {
-    /// <summary>A Hugging Face model folder with its tokenizer, or a GGUF file.</summary>
+    /// <summary>A Hugging Face model folder with its tokenizer, or a GGUF file; or a name on the hub: <c>org/name</c>, <c>org/name@revision</c>,
+    /// <c>org/name/file.gguf</c>.</summary>
     public string? Model { get; init; }
 
     /// <summary>A model from scratch, with GPT-2's initialisation.</summary>
     public ShapeOptions? Shape { get; init; }
 
-    /// <summary>The folder of the tokenizer for a model from scratch.</summary>
+    /// <summary>The folder of the tokenizer for a model from scratch, or a name on the hub.</summary>
     public string? Tokenizer { get; init; }
 
     /// <summary>Trains the tokenizer for a model from scratch on the recipe's training texts.</summary>

@@ -34,9 +34,9 @@ internal sealed class TokenizerFiles
     {
         if (!Directory.Exists(folder) || (!HasTokenizer(folder) && ForeignFile.NamedModel(folder) is not null))
         {
-            throw new InputException(ForeignFile.NamedModel(folder) is { } what
-                ? $"{folder}: expected a model folder, found {what}."
-                : $"{folder}: there is no such folder.{ForeignFile.HubAdvice(folder, "model")}");
+            throw ForeignFile.NamedModel(folder) is { } what
+                ? new InputException($"{folder}: expected a model folder, found {what}.")
+                : InputException.Missing($"{folder}: there is no such folder.{ForeignFile.HubAdvice(folder, "model")}");
         }
 
         var contents = new Dictionary<string, byte[]>();

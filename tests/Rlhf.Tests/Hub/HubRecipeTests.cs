@@ -69,6 +69,14 @@ public sealed class HubRecipeTests : IDisposable
     }
 
     [Fact]
+    public void A_missing_file_of_a_recipe_that_begins_with_a_comment_is_told_with_it()
+    {
+        var recipe = _models.Write("c.yaml", "# get it there", "name: c", "base: {model: org/base}", "data: {demonstrations: {path: none.jsonl}}", "sft: {keep_best: none}");
+        Assert.Contains($"The comment at the head of {recipe} may say where to get it.", Run("plan", recipe).Error, StringComparison.Ordinal);
+        Assert.Contains($"The comment at the head of {recipe} may say where to get it.", Run("run", recipe, "--out", Folder).Error, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public void Data_files_are_shown_and_checked_by_name()
     {
         Assert.Contains("train-1.jsonl", Run("data", "check", "hf://datasets/org/rows/data/*.jsonl").Output, StringComparison.Ordinal);

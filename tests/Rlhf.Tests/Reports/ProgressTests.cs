@@ -72,6 +72,16 @@ public sealed class ProgressTests : IDisposable
     }
 
     [Fact]
+    public void Bytes_are_shown_in_sizes()
+    {
+        using var task = Reporter(terminal: false).Start("org/name", 300 << 20, ProgressTask.Bytes);
+        task.Skip(100 << 20);
+        _clock.Pass(10);
+        task.Advance(50 << 20);
+        Assert.Contains("org/name 150.0 MiB/300.0 MiB · 10 s · 5.0 MiB/s · 30 s left", _output.ToString(), StringComparison.Ordinal);
+    }
+
+    [Fact]
     public void An_unknown_total_shows_the_count_alone()
     {
         using var task = Reporter(terminal: true).Start("reading", 0, "rows");

@@ -65,7 +65,7 @@ internal sealed class HuggingFaceFolder : IStoredModel
     {
         if (!Directory.Exists(folder) && !File.Exists(folder))
         {
-            throw new InputException($"{folder}: there is no such model folder.{ForeignFile.HubAdvice(folder, "model")}");
+            throw InputException.Missing($"{folder}: there is no such model folder.{ForeignFile.HubAdvice(folder, "model")}");
         }
 
         RefuseAdapter(folder);

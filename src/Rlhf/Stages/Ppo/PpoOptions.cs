@@ -45,7 +45,7 @@ public sealed record PpoOptions : TrainingOptions
     /// reference is the SFT model either way.</summary>
     public PolicyStart StartFrom { get; init; }
 
-    /// <summary>The reward model where the recipe trains none: a model folder.</summary>
+    /// <summary>The reward model where the recipe trains none: a model folder or a name on the hub.</summary>
     public string? RewardModel { get; init; }
 
     /// <summary>PPO steps, each with one batch of rollouts (500 x 512 are InstructGPT's 256k episodes).</summary>

@@ -24,7 +24,7 @@ public sealed record SftOptions : SupervisedOptions
     /// <summary>NEFTune (Jain 2023): uniform noise of alpha / sqrt(T C) on the embeddings while training; 0: none.</summary>
     public double NeftuneAlpha { get; init; }
 
-    /// <summary>The reward model that chooses among the epochs with <c>keep_best: reward</c>: a model folder.</summary>
+    /// <summary>The reward model that chooses among the epochs with <c>keep_best: reward</c>: a model folder or a name on the hub.</summary>
     public string? RewardModel { get; init; }
 
     /// <summary>Held-out prompts that are answered and scored at each evaluation with <c>keep_best: reward</c>, at most.</summary>
