@@ -3,7 +3,7 @@ namespace Rlhf.Hub;
 /// <summary>Brings files of the hub to this machine, into the cache that Hugging Face's own programs use too; what is there is not fetched again.</summary>
 public sealed class HubClient : IDisposable
 {
-    private static readonly string[] DataEndings = [".jsonl", ".json", ".ndjson", ".jsonl.gz", ".json.gz", ".csv", ".csv.gz", ".tsv", ".tsv.gz", ".parquet", ".txt"];
+    private static readonly string[] DataEndings = [".jsonl", ".ndjson", ".json", ".parquet", ".csv", ".tsv", ".tab", ".arrow", ".feather", ".txt"];
 
     private readonly HubSettings _settings;
     private readonly IHubProgress _progress;
@@ -97,7 +97,7 @@ public sealed class HubClient : IDisposable
     {
         var listing = await List(name, cancellation).ConfigureAwait(false);
         HubFile[] files = [.. listing.Files
-            .Where(static file => Array.Exists(DataEndings, ending => file.Path.EndsWith(ending, StringComparison.OrdinalIgnoreCase)))
+            .Where(static file => HoldsRows(file.Path))
             .OrderBy(static file => file.Path, StringComparer.Ordinal)];
         if (files.Length == 0)
         {
@@ -117,6 +117,13 @@ public sealed class HubClient : IDisposable
 
     /// <inheritdoc/>
     public void Dispose() => _http.Dispose();
+
+    private static bool HoldsRows(string path)
+    {
+        var unpacked = path.EndsWith(".gz", StringComparison.OrdinalIgnoreCase) || path.EndsWith(".zst", StringComparison.OrdinalIgnoreCase)
+            ? path[..path.LastIndexOf('.')] : path;
+        return Array.Exists(DataEndings, ending => unpacked.EndsWith(ending, StringComparison.OrdinalIgnoreCase));
+    }
 
     private HubCache CacheOf(HubName name) => new(_settings, name);
 

@@ -56,6 +56,9 @@ public sealed class HubCaseTests : IDisposable
         Assert.All(paths, path => Assert.Equal(
             File.ReadAllBytes(Path.Combine(Cases, "files", "datasets", Text(routes, "dataset"), Text(routes, "dataset_commit"), "data", Path.GetFileName(path))),
             File.ReadAllBytes(path)));
+        (code, output, error) = Run("data", "check", $"hf://datasets/{Text(routes, "dataset")}/data/train-*.parquet");
+        Assert.True(code == ExitCode.Success, error);
+        Assert.Contains($"hf://datasets/{Text(routes, "dataset")}@{Text(routes, "dataset_commit")}/data/train-", output, StringComparison.Ordinal);
         Assert.Contains("name files of it: hf://datasets/", Run("data", "check", $"hf://datasets/{Text(routes, "dataset")}").Error, StringComparison.Ordinal);
     }
 
