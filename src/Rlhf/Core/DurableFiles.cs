@@ -138,7 +138,7 @@ public static partial class DurableFiles
     }
 
     private static bool IsModelFile(string path) => Path.GetFileName(path) is var name
-        && (name == "config.json" || name.EndsWith(".safetensors", StringComparison.Ordinal)
+        && (name is "config.json" or "adapter_config.json" || name.EndsWith(".safetensors", StringComparison.Ordinal)
             || name.EndsWith(".safetensors.index.json", StringComparison.Ordinal));
 
     private static void Append(IncrementalHash hash, string file, byte[] buffer)

@@ -1,3 +1,5 @@
+using System.Security.Cryptography;
+using System.Text;
 using Rlhf.Compute.Operations;
 using Rlhf.Data;
 using Rlhf.Hub;
@@ -16,25 +18,36 @@ public sealed class Checkpoint
     private readonly string _name;
     private readonly Lazy<Contents> _contents;
     private readonly Lazy<GgufModel>? _gguf;
+    private readonly Checkpoint? _base;
     private readonly Lazy<Tokenizer> _tokenizer;
+
+    private const int MostAdapters = 8;
 
     private sealed record Contents(DecoderConfig Config, ModelSource Source, ScoreHead? Score, bool HasLanguageHead);
 
-    private Checkpoint(string name)
+    private Checkpoint(string name, string? adapted, int adapters)
     {
         _name = name;
         Folder = HubFiles.Model(name, withWeights: false);
+        if (adapted is not null || IsAdapter)
+        {
+            _base = adapters < MostAdapters
+                ? new Checkpoint(adapted ?? BaseOf(Folder), null, adapters + 1)
+                : throw new InputException($"{Folder}: more than {MostAdapters} adapters stand on one another.");
+        }
+
         _gguf = GgufFile.Is(Folder) ? new Lazy<GgufModel>(() => GgufModel.Open(Folder)) : null;
         _contents = new Lazy<Contents>(Read);
-        _tokenizer = new Lazy<Tokenizer>(() => _gguf is null ? Tokenizer.Load(Folder) : OfFile());
+        _tokenizer = new Lazy<Tokenizer>(ReadTokenizer);
     }
 
-    /// <summary>Opens a Hugging Face folder or a GGUF file; nothing is read yet. Of a name on the hub what is small is fetched now, the weights when they are
+    /// <summary>Opens a Hugging Face folder, a GGUF file or the folder of an adapter (PEFT's LoRA or DoRA); nothing is read yet. Of a name on the hub what is small is fetched now, the weights when they are
     /// first needed.</summary>
     /// <param name="name">The folder or file, or <c>org/name</c> or <c>org/name/file.gguf</c> on the hub.</param>
+    /// <param name="adapted">The model that an adapter is put on; null takes the one that the adapter itself names. An adapter may stand on another one.</param>
     /// <exception cref="InputException">The hub has no such model, or does not give it.</exception>
     /// <exception cref="RunFailedException">The hub cannot be asked.</exception>
-    public static Checkpoint Open(string name) => new(name);
+    public static Checkpoint Open(string name, string? adapted = null) => new(name, adapted, 0);
 
     /// <summary>Where it stands.</summary>
     public string Folder { get; }
@@ -49,15 +62,19 @@ public sealed class Checkpoint
     /// <summary>The scalar head of a reward or value model; null in a language model.</summary>
     public ScoreHead? Score => _contents.Value.Score;
 
+    /// <summary>Whether it writes text.</summary>
+    public bool HasLanguageHead => _contents.Value.HasLanguageHead;
+
     /// <summary>Text to ids and back, with the ids that end a text.</summary>
     /// <exception cref="InputException">The folder has no sound tokenizer.</exception>
     public Tokenizer Tokenizer => _tokenizer.Value;
 
     /// <summary>Whether it has a tokenizer.</summary>
-    public bool HasTokenizer => _gguf is null ? TokenizerFiles.HasTokenizer(Folder) : Source.Files.ContainsKey(TokenizerFiles.TokenizerJson);
+    public bool HasTokenizer => _base?.HasTokenizer
+        ?? (_gguf is null ? TokenizerFiles.HasTokenizer(Folder) : Source.Files.ContainsKey(TokenizerFiles.TokenizerJson));
 
     /// <summary>The format that was written beside the model when it was trained; null where none was.</summary>
-    public FormatOptions? WrittenFormat => _gguf is null ? FormatFile.Read(Folder) : null;
+    public FormatOptions? WrittenFormat => (_gguf is null ? FormatFile.Read(Folder) : null) ?? _base?.WrittenFormat;
 
     /// <summary>How prompts and answers are written for it: <see cref="WrittenFormat"/>, else its chat template where it has one, else plain text; an answer
     /// ends in the end-of-sequence token where there is one.</summary>
@@ -69,7 +86,7 @@ public sealed class Checkpoint
         options.Template == FormatTemplate.Auto ? FormatFile.Resolve(options, WrittenFormat, Tokenizer) : options;
 
     /// <summary>SHA-256 (hex) of all of its files.</summary>
-    public string Hash => _gguf is null ? DurableFiles.ContentHash(WholeFolder()) : DurableFiles.FileHash(Folder);
+    public string Hash => _base is null ? OwnHash : Convert.ToHexStringLower(SHA256.HashData(Encoding.ASCII.GetBytes($"{_base.Hash} {OwnHash}")));
 
     /// <summary>Looks whether the model can be used, without reading its numbers.</summary>
     /// <exception cref="InputException">It cannot.</exception>
@@ -86,7 +103,7 @@ public sealed class Checkpoint
     /// <exception cref="InputException">The folder is not a sound model of these kinds.</exception>
     public Decoder Load(IDevice device, HeadKind kind, bool trainable = false, Precision storage = Precision.F32, bool shifted = false)
     {
-        if (kind.HasFlag(HeadKind.Language) && !_contents.Value.HasLanguageHead)
+        if (kind.HasFlag(HeadKind.Language) && !HasLanguageHead)
         {
             throw new InputException($"{Folder}: this is a reward model without a language head; a language model is needed here.");
         }
@@ -175,13 +192,37 @@ public sealed class Checkpoint
         return new ScoreHead(weight, Shift: bias[0]);
     }
 
+    private bool IsAdapter => Directory.Exists(Folder) && File.Exists(Path.Combine(Folder, AdapterConfig.FileName))
+        && !File.Exists(Path.Combine(Folder, ModelSource.ConfigFile));
+
+    private string OwnHash => _gguf is null ? DurableFiles.ContentHash(WholeFolder()) : DurableFiles.FileHash(Folder);
+
+    // A path beside the adapter, a path, or a name on the hub.
+    private static string BaseOf(string folder)
+    {
+        var name = AdapterConfig.Read(folder).Base;
+        if (string.IsNullOrEmpty(name))
+        {
+            throw new InputException($"{folder}: the adapter does not name its base model (base_model_name_or_path). Name it: --model BASE --adapter {folder}.");
+        }
+
+        var beside = Path.GetFullPath(Path.Combine(folder, name));
+        return Directory.Exists(beside) || File.Exists(beside) ? beside : name;
+    }
+
+    private Tokenizer ReadTokenizer() => _gguf is not null ? OfFile()
+        : _base is not null && !TokenizerFiles.HasTokenizer(Folder) ? _base.Tokenizer
+        : Tokenizer.Load(Folder);
+
     private Tokenizer OfFile() => HasTokenizer
         ? Tokenizer.FromFiles(new TokenizerFiles(Folder, new Dictionary<string, byte[]>(Source.Files, StringComparer.Ordinal)))
         : throw new InputException($"{Folder}: this file has no tokenizer, so it takes and gives token ids alone.");
 
     private string WholeFolder() => HubFiles.Model(_name);
 
-    private IStoredModel OpenFiles() => _gguf is null ? HuggingFaceFolder.Load(WholeFolder()) : _gguf.Value;
+    private IStoredModel OpenFiles() => _base is not null ? AdaptedModel.Create(_base.OpenFiles(), WholeFolder())
+        : _gguf is null ? HuggingFaceFolder.Load(WholeFolder())
+        : _gguf.Value;
 
     private Contents Read()
     {

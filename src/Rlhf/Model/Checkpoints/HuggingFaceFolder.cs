@@ -100,8 +100,8 @@ internal sealed class HuggingFaceFolder : IStoredModel
         }
 
         throw new InputException(File.Exists(Path.Combine(folder, ModelSource.ConfigFile))
-            ? $"{folder}: beside the model stands an adapter ({adapter}), without which it would be another model. Adapters are not implemented: merge it into the weights (PEFT's merge_and_unload), or take {string.Join(" and ", AdapterFiles)} out of the folder to use the model without it."
-            : $"{folder}: this is an adapter ({adapter}), not a whole model. Adapters are not implemented: merge it into its base model (PEFT's merge_and_unload) and give that folder.");
+            ? $"{folder}: beside the model stands an adapter ({adapter}), without which it would be another model. Move the adapter to a folder of its own and give that, or take {string.Join(" and ", AdapterFiles)} away to use the model without it."
+            : $"{folder}: this is an adapter ({adapter}) without {AdapterConfig.FileName}, which says what it is.");
     }
 
     /// <summary>Copies all parameters to a new buffer.</summary>
