@@ -3,6 +3,7 @@ using System.CommandLine.Parsing;
 using System.Globalization;
 using System.Text.Json;
 using Rlhf.Data;
+using Rlhf.Model.Checkpoints;
 using Rlhf.Reports;
 
 namespace Rlhf.Cli;
@@ -35,6 +36,18 @@ internal static class ModelArguments
         HelpName = "DIR",
         Required = required,
     };
+
+    /// <summary><c>--adapter</c>.</summary>
+    public static Option<string?> Adapter() => new("--adapter")
+    {
+        Description = "The folder of an adapter (LoRA or DoRA, as PEFT writes them) to put on the model. Given as --model itself, an adapter stands on the base that it names.",
+        HelpName = "DIR",
+    };
+
+    /// <summary>The model that a command names, with the adapter that it names.</summary>
+    public static Checkpoint Open(ParseResult parsed, Option<string?> model, Option<string?> adapter) => parsed.GetValue(adapter) is { } folder
+        ? Checkpoint.Open(folder, parsed.GetValue(model)!)
+        : Checkpoint.Open(parsed.GetValue(model)!);
 
     /// <summary>A number of answers to each prompt.</summary>
     public static Option<int> SampleCount(string name, string description)

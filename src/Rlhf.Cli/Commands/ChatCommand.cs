@@ -1,7 +1,6 @@
 using System.CommandLine;
 using System.Runtime.InteropServices;
 using Rlhf.Data;
-using Rlhf.Model.Checkpoints;
 using Rlhf.Sampling;
 using Rlhf.Text.Templates;
 
@@ -11,6 +10,7 @@ namespace Rlhf.Cli.Commands;
 internal static class ChatCommand
 {
     private static readonly Option<string?> Model = ModelArguments.Folder("--model", "The model folder (Hugging Face layout).", required: true);
+    private static readonly Option<string?> Adapter = ModelArguments.Adapter();
     private static readonly Option<string?> System = new("--system") { Description = "A system message in front of the conversation.", HelpName = "TEXT" };
     private static readonly Option<int?> MaxTokens =
         ModelArguments.OptionalNumber("--max-tokens", 1, "Cuts an answer after this many tokens. Default: 512, or half of a context below 1,024.");
@@ -20,7 +20,7 @@ internal static class ChatCommand
     public static Command Create()
     {
         var (sampling, format) = (new SamplingArguments(), new FormatArguments());
-        var command = new Command("chat", "Talks with a model in the terminal; piped input is one turn a line.") { Model, System, MaxTokens, Stops };
+        var command = new Command("chat", "Talks with a model in the terminal; piped input is one turn a line.") { Model, Adapter, System, MaxTokens, Stops };
         sampling.AddTo(command);
         format.AddTo(command);
         return command
@@ -36,7 +36,7 @@ internal static class ChatCommand
     {
         var folder = parsed.GetValue(Model)!;
         var settings = new ChatSettings(sampling.Of(parsed), parsed.GetValue(MaxTokens), sampling.SeedOf(parsed), parsed.GetValue(System), StopsOf(parsed));
-        var model = Checkpoint.Open(folder);
+        var model = ModelArguments.Open(parsed, Model, Adapter);
         var tokenizer = model.Tokenizer;
         var encoder = new SequenceEncoder(tokenizer, format.Of(parsed, model), new EncodingOptions(), new Ledger("chat"));
         using var models = new LoadedModels();

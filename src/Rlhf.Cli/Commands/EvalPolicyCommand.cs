@@ -12,6 +12,7 @@ namespace Rlhf.Cli.Commands;
 internal static class EvalPolicyCommand
 {
     private static readonly Option<string?> Model = ModelArguments.Folder("--model", "The policy's model folder.", required: true);
+    private static readonly Option<string?> Adapter = ModelArguments.Adapter();
     private static readonly Option<string?> Versus = ModelArguments.Folder("--versus", "Another policy, that answers the same prompts.");
     private static readonly Option<string?> RewardModel = ModelArguments.Folder("--reward-model", "The reward model that scores the answers.", required: true);
     private static readonly Option<string?> SecondRewardModel =
@@ -40,7 +41,7 @@ internal static class EvalPolicyCommand
             new Command(
                 "policy", "Samples a policy's answers and shows their score, KL to the reference, length, end-of-sequence share, entropy and variety; with --versus, how often they win.")
         {
-            Model, Versus, RewardModel, SecondRewardModel, Reference, Prompts, HeldOut, Limit, Samples, MaxTokens,
+            Model, Adapter, Versus, RewardModel, SecondRewardModel, Reference, Prompts, HeldOut, Limit, Samples, MaxTokens,
         };
         sampling.AddTo(command);
         format.AddTo(command);
@@ -60,7 +61,7 @@ internal static class EvalPolicyCommand
     {
         var settingsOfSampling = arguments.Of(parsed);
         var folder = parsed.GetValue(Model)!;
-        var model = Checkpoint.Open(folder);
+        var model = ModelArguments.Open(parsed, Model, Adapter);
         var tokenizer = model.Tokenizer;
         using var models = new LoadedModels();
         var policy = models.Language(model);

@@ -15,6 +15,7 @@ namespace Rlhf.Cli.Commands;
 internal static class EvalRewardCommand
 {
     private static readonly Option<string?> Model = ModelArguments.Folder("--model", "The reward model folder.", required: true);
+    private static readonly Option<string?> Adapter = ModelArguments.Adapter();
     private static readonly Option<string?> Second = ModelArguments.Folder("--second", "A second reward model, to see how far both agree.");
     private static readonly Option<string[]> Data = new("--data")
     {
@@ -54,7 +55,7 @@ internal static class EvalRewardCommand
         var command = new Command("reward",
             "Shows how far a reward model can be trusted: pair accuracy with its interval, by K and by margin, calibration, and what mere length explains.")
         {
-            Model, Second, Data, HeldOut, Limit, Overlong, BadRow, Fields, Ignore, Json, Quiet,
+            Model, Adapter, Second, Data, HeldOut, Limit, Overlong, BadRow, Fields, Ignore, Json, Quiet,
         };
         format.AddTo(command);
         return command.WithExamples(
@@ -73,7 +74,7 @@ internal static class EvalRewardCommand
             OnBadRow = Enum.Parse<BadRowPolicy>(parsed.GetValue(BadRow)!, ignoreCase: true),
         };
         using var models = new LoadedModels();
-        var model = Checkpoint.Open(folder);
+        var model = ModelArguments.Open(parsed, Model, Adapter);
         var decoder = models.Reward(model);
         var tokenizer = model.Tokenizer;
         var secondFolder = parsed.GetValue(Second);

@@ -19,6 +19,7 @@ internal static class GenerateCommand
     private const int Group = 512;
 
     private static readonly Option<string?> Model = ModelArguments.Folder("--model", "The model folder (Hugging Face layout).", required: true);
+    private static readonly Option<string?> Adapter = ModelArguments.Adapter();
     private static readonly Option<string?> PromptText = new("--prompt") { Description = "The prompt.", HelpName = "TEXT" };
     private static readonly Option<string?> Prompts = new("--prompts")
     {
@@ -55,7 +56,7 @@ internal static class GenerateCommand
     public static Command Create()
     {
         var (sampling, format) = (new SamplingArguments(), new FormatArguments());
-        var command = new Command("generate", "Answers prompts with a model.") { Model, PromptText, Prompts, MaxTokens };
+        var command = new Command("generate", "Answers prompts with a model.") { Model, Adapter, PromptText, Prompts, MaxTokens };
         sampling.AddTo(command);
         format.AddTo(command);
         foreach (var option in (Option[])[Samples, BestOf, RewardModel, Shift, Fields, Ignore, Json, Quiet])
@@ -96,7 +97,7 @@ internal static class GenerateCommand
     {
         var sampling = arguments.Of(parsed);
         var source = ModelArguments.SourceOf(parsed.GetValue(Fields)!, parsed.GetValue(Ignore)!);
-        var model = Checkpoint.Open(parsed.GetValue(Model)!);
+        var model = ModelArguments.Open(parsed, Model, Adapter);
         var tokenizer = model.Tokenizer;
         using var models = new LoadedModels();
         var policy = models.Language(model);

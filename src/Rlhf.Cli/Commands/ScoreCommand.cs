@@ -14,6 +14,7 @@ internal static class ScoreCommand
     private const int Group = 64;
 
     private static readonly Option<string?> Model = ModelArguments.Folder("--model", "The model folder: a language model or a reward model.", required: true);
+    private static readonly Option<string?> Adapter = ModelArguments.Adapter();
     private static readonly Option<string> Data = new("--data")
     {
         Description = "Rows (JSON lines or an array, .gz or not) of prompt and response, of messages, of comparisons or rankings (each answer is scored), or of ids with prompt_length.",
@@ -47,7 +48,7 @@ internal static class ScoreCommand
         var format = new FormatArguments();
         var command = new Command("score", "Scores given answers: log-probabilities by a language model, rewards by a reward model.")
         {
-            Model, Data, Fields, Ignore, NoEos, Shift, Json, Quiet,
+            Model, Adapter, Data, Fields, Ignore, NoEos, Shift, Json, Quiet,
         };
         format.AddTo(command);
         return command.WithExamples(
@@ -60,7 +61,7 @@ internal static class ScoreCommand
 
     private static void Run(ParseResult parsed, FormatArguments format, CancellationToken cancellation)
     {
-        var model = Checkpoint.Open(parsed.GetValue(Model)!);
+        var model = ModelArguments.Open(parsed, Model, Adapter);
         var source = ModelArguments.SourceOf(parsed.GetValue(Fields)!, parsed.GetValue(Ignore)!);
         var isReward = model.Score is not null;
         using var models = new LoadedModels();
