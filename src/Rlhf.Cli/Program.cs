@@ -69,6 +69,7 @@ internal static class Program
             GenerateCommand.Create(),
             ScoreCommand.Create(),
             ExportCommand.Create(),
+            MergeCommand.Create(),
             EvalCommand.Create(),
             LabelCommand.Create(),
             ArenaCommand.Create(),

@@ -28,21 +28,21 @@ internal static class ExportCommand
         ["f16"] = SavedType.F16,
     };
 
-    private static readonly Argument<string> Model = new("model") { Description = "The model: a Hugging Face folder or a GGUF file.", HelpName = "MODEL" };
+    private static readonly Argument<string> Model = new("model") { Description = "The model: a Hugging Face folder, a GGUF file or an adapter, which is merged.", HelpName = "MODEL" };
     private static readonly Option<string> Form = Word("--format", "gguf (one file, for llama.cpp and its like) or safetensors (a Hugging Face folder).",
         [Gguf, Safetensors], required: true);
     private static readonly Option<string?> Type = Word("--type",
         "gguf: the numbers' type, f32, f16, bf16, q8_0 (8 bits, a scale for 32 numbers) or q4_0 (4 bits; tables in q8_0). Default: f16.", [.. GgufTypes.Keys])!;
-    private static readonly Option<string?> Dtype = Word("--dtype", "safetensors: the numbers' type, f32, bf16 or f16. Default: f32.", [.. SavedTypes.Keys])!;
-    private static readonly Option<string?> Shard = new("--shard")
+    internal static readonly Option<string?> Dtype = Word("--dtype", "The type of a folder's numbers: f32, bf16 or f16. Default: f32.", [.. SavedTypes.Keys])!;
+    internal static readonly Option<string?> Shard = new("--shard")
     {
-        Description = "safetensors: most bytes of weights in one file, such as 2GB; more become several files with an index. Default: 5GB.",
+        Description = "Most bytes of weights in one file of a folder, such as 2GB; more become several files with an index. Default: 5GB.",
         HelpName = "SIZE",
     };
 
-    private static readonly Option<string> Out = new("--out") { Description = "The file (gguf) or folder (safetensors) to write.", HelpName = "PATH", Required = true };
-    private static readonly Option<bool> Force = new("--force") { Description = "Replaces what is there." };
-    private static readonly Option<bool> Quiet = ModelArguments.Quiet();
+    internal static readonly Option<string> Out = new("--out") { Description = "The file (gguf) or folder (safetensors) to write.", HelpName = "PATH", Required = true };
+    internal static readonly Option<bool> Force = new("--force") { Description = "Replaces what is there." };
+    internal static readonly Option<bool> Quiet = ModelArguments.Quiet();
 
     public static Command Create() =>
         new Command("export", "Writes a model in another form: as a GGUF file, or as a Hugging Face folder with other number types or shards.")
@@ -78,7 +78,7 @@ internal static class ExportCommand
         parsed.Output().WriteLine(path);
     }
 
-    private static SaveOptions OptionsOf(ParseResult parsed)
+    internal static SaveOptions OptionsOf(ParseResult parsed)
     {
         var shard = parsed.GetValue(Shard) ?? new SaveForm().Shard;
         return new SaveOptions
@@ -99,7 +99,7 @@ internal static class ExportCommand
         }
     }
 
-    private static void RequireFree(string path, bool isFile, bool force, string model)
+    internal static void RequireFree(string path, bool isFile, bool force, string model)
     {
         if (Path.GetFullPath(path) == Path.TrimEndingDirectorySeparator(Path.GetFullPath(model)))
         {

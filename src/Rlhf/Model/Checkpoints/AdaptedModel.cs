@@ -32,6 +32,13 @@ internal sealed class AdaptedModel : IStoredModel
         CheckCopies();
     }
 
+    /// <summary>The model below the adapter.</summary>
+    public IStoredModel Base => _base;
+
+    /// <summary>The parameters that the adapter changes.</summary>
+    public IEnumerable<Parameter> Changed =>
+        _layout.Parameters.Where(parameter => _changes.ContainsKey(parameter.Name) || _file.Whole.ContainsKey(parameter.Name));
+
     /// <inheritdoc/>
     public DecoderConfig Config { get; }
 
@@ -100,8 +107,8 @@ internal sealed class AdaptedModel : IStoredModel
         _base.Read(range, (offset, values) => take(offset - source.Offset + parameter.Offset, update.Apply(offset - source.Offset, values)));
     }
 
-    // The head of an untied model is the embedding that its base has for both.
-    private Parameter InBase(string name) =>
+    /// <summary>Where a parameter stands in the base: the head of an untied model is the embedding that its base has for both.</summary>
+    public Parameter InBase(string name) =>
         _baseLayout.TryGet(name, out var parameter) ? parameter : _baseLayout[_base.Config.Family.Tensors.TokenEmbedding];
 
     private void ReadChanges()
@@ -109,7 +116,8 @@ internal sealed class AdaptedModel : IStoredModel
         var names = Config.Family.Tensors;
         var untouched = _file.Adapted.ToHashSet(StringComparer.Ordinal);
         var targets = 0;
-        foreach (var parameter in _layout.Parameters.Where(static parameter => parameter.Shape.Length == 2 && parameter.Name.EndsWith(Weight, StringComparison.Ordinal)))
+        var weights = _layout.Parameters.Where(static parameter => parameter.Shape.Length == 2 && parameter.Name.EndsWith(Weight, StringComparison.Ordinal));
+        foreach (var parameter in weights)
         {
             var module = parameter.Name[..^Weight.Length];
             var isEmbedding = parameter.Name == names.TokenEmbedding || parameter.Name == names.PositionEmbedding;

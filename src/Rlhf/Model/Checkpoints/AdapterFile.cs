@@ -106,7 +106,8 @@ internal sealed class AdapterFile
         }
 
         return new LowRank(
-            Matrix(a, [rank, inputs]), Matrix(b, [outputs, rank]), rank, config.ScaleOf(module), config.IsDora ? Matrix(Part.Magnitude, [outputs]) : null, isEmbedding);
+            Matrix(a, [rank, inputs]), Matrix(b, [outputs, rank]), rank, config.ScaleOf(module), config.IsDora ? Matrix(Part.Magnitude, [outputs]) : null,
+            isEmbedding);
     }
 
     private static string NameOf(Part part) => Ends.First(end => end.Part == part).End[1..];

@@ -41,8 +41,10 @@ public sealed class Checkpoint
         _tokenizer = new Lazy<Tokenizer>(ReadTokenizer);
     }
 
-    /// <summary>Opens a Hugging Face folder, a GGUF file or the folder of an adapter (PEFT's LoRA or DoRA); nothing is read yet. Of a name on the hub what is small is fetched now, the weights when they are
-    /// first needed.</summary>
+    /// <summary>
+    /// Opens a Hugging Face folder, a GGUF file or the folder of an adapter (PEFT's LoRA or DoRA); nothing is read yet. Of a name on the hub what is small is
+    /// fetched now, the weights when they are first needed.
+    /// </summary>
     /// <param name="name">The folder or file, or <c>org/name</c> or <c>org/name/file.gguf</c> on the hub.</param>
     /// <param name="adapted">The model that an adapter is put on; null takes the one that the adapter itself names. An adapter may stand on another one.</param>
     /// <exception cref="InputException">The hub has no such model, or does not give it.</exception>
@@ -87,6 +89,9 @@ public sealed class Checkpoint
 
     /// <summary>SHA-256 (hex) of all of its files.</summary>
     public string Hash => _base is null ? OwnHash : Convert.ToHexStringLower(SHA256.HashData(Encoding.ASCII.GetBytes($"{_base.Hash} {OwnHash}")));
+
+    /// <summary>Whether it is an adapter on another model.</summary>
+    public bool IsAdapted => _base is not null;
 
     /// <summary>Looks whether the model can be used, without reading its numbers.</summary>
     /// <exception cref="InputException">It cannot.</exception>
@@ -181,6 +186,30 @@ public sealed class Checkpoint
         using var model = OpenFiles();
         var name = Path.GetFileNameWithoutExtension(Path.TrimEndingDirectorySeparator(Path.GetFullPath(Folder)));
         DurableFiles.WriteAtomically(path, stream => GgufExport.Write((FileStream)stream, model, name, HasTokenizer ? Tokenizer : null, type, progress));
+    }
+
+    /// <summary>What rounding took from an adapter in a folder to which <see cref="ExportFolder"/> wrote: the length of the rounding over the length of the
+    /// change, both over all weights that the adapter changes.</summary>
+    /// <param name="folder">The written folder.</param>
+    public double RoundingIn(string folder)
+    {
+        using var model = (AdaptedModel)OpenFiles();
+        using var written = HuggingFaceFolder.Load(folder);
+        var (exact, below, stored) = (new StoredParameters(model), new StoredParameters(model.Base), new StoredParameters(written));
+        var (lost, changed) = (0.0, 0.0);
+        foreach (var parameter in model.Changed)
+        {
+            var (wanted, before, found) = (exact.Of(parameter), below.Of(model.InBase(parameter.Name)), stored.Of(stored.Layout[parameter.Name]));
+            for (var i = 0; i < wanted.Length; i++)
+            {
+                lost += Square(found[i] - (double)wanted[i]);
+                changed += Square(wanted[i] - (double)before[i]);
+            }
+        }
+
+        return changed > 0 ? Math.Sqrt(lost / changed) : 0;
+
+        static double Square(double x) => x * x;
     }
 
     private static ScoreHead ScoreOf(Decoder decoder)

@@ -101,7 +101,7 @@ internal sealed class HuggingFaceFolder : IStoredModel
 
         throw new InputException(File.Exists(Path.Combine(folder, ModelSource.ConfigFile))
             ? $"{folder}: beside the model stands an adapter ({adapter}), without which it would be another model. Move the adapter to a folder of its own and give that, or take {string.Join(" and ", AdapterFiles)} away to use the model without it."
-            : $"{folder}: this is an adapter ({adapter}) without {AdapterConfig.FileName}, which says what it is.");
+            : $"{folder}: this is a part of an adapter ({adapter}), not a whole model; an adapter has {AdapterConfig.FileName} and {AdapterFile.FileName}.");
     }
 
     /// <summary>Copies all parameters to a new buffer.</summary>

@@ -162,7 +162,8 @@ public sealed class HuggingFaceFolderTests : IDisposable
         Assert.Contains("beside the model", Refusal(path));
         File.Delete(Path.Combine(path, "config.json"));
         File.Delete(Path.Combine(path, "model.safetensors"));
-        Assert.Contains("not a whole model", Refusal(path));
+        var message = Assert.Throws<InputException>(() => Checkpoint.Open(path).Check()).Message;
+        Assert.Contains(file == AdapterConfig.FileName ? "adapter_config.json: peft_type" : "not a whole model", message);
     }
 
     [Theory]
