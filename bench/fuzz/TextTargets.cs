@@ -105,6 +105,7 @@ internal static class TextTargets
         new("vocabulary", 8, ReadTokenizer, Vocabularies) { OnDisk = false, Words = ["#version: 0.2\n", "\u0120 a", "a  b", "\n\n", "a b c"] },
         new("rows", 14, ReadRows, () => Rows.Select(text => FuzzTarget.Text("rows.jsonl", text))),
         new("gzip", 5, ReadRows, () => Rows.Select(text => new FuzzCase([KeyValuePair.Create("rows.gz", Packed(text))]))),
+        new("tables", 8, ReadRows, TableSeeds.All) { Words = ["PAR1", "ARROW1", ",", "\"", ";", "\t", "\r\n", "\u0000\uFFFF", "\uFFFF\uFFFF\uFFFF\uFFFF"] },
         new("recipe", 12, ReadRecipe, () => Recipes.Select(text => FuzzTarget.Text("recipe.yaml", text))) { OnDisk = false, Words =
         [
             ": ",

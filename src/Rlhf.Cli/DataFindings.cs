@@ -21,6 +21,15 @@ internal sealed record DataFindings(
     long Pairs,
     long Ties)
 {
+    /// <summary>The forms of the files' first rows.</summary>
+    public IReadOnlyList<string> Forms { get; init; } = [];
+
+    /// <summary>Rows that repeat or contradict earlier ones.</summary>
+    public DataRepeats Repeats { get; init; } = new();
+
+    /// <summary>Rows by the script that most of their letters have.</summary>
+    public IReadOnlyDictionary<string, int> Scripts { get; init; } = new Dictionary<string, int>();
+
     /// <summary>Prompt tokens of every example, where a model's encoder was given.</summary>
     public IReadOnlyList<int> PromptTokens { get; init; } = [];
 
@@ -41,6 +50,8 @@ internal sealed record DataFindings(
         SortedDictionary<RecordKind, int> kinds = [];
         SortedDictionary<int, int> answers = [];
         List<int> prompts = [], responses = [];
+        var repeats = new DataRepeats();
+        SortedDictionary<string, int> scripts = new(StringComparer.Ordinal);
         long pairs = 0, ties = 0;
         foreach (var record in DataReader.Read(source with { OnBadRow = BadRowPolicy.Drop }, baseFolder, ledger, kind))
         {
@@ -50,7 +61,10 @@ internal sealed record DataFindings(
             }
 
             kinds[record.Kind] = kinds.GetValueOrDefault(record.Kind) + 1;
-            var prompt = record.Demonstration?.Prompt ?? record.Ranking?.Prompt ?? record.Prompt?.Prompt;
+            var prompt = PromptOf(record);
+            repeats.Add(record);
+            var script = TextScript.Of(string.Join('\n', [prompt?.Text ?? "", .. ResponsesOf(record)]));
+            scripts[script] = scripts.GetValueOrDefault(script) + 1;
             prompts.AddRange(prompt is null ? [] : [prompt.Text.Length]);
             responses.AddRange(ResponsesOf(record).Select(response => response.Length));
             if (record.Ranking is { } ranking)
@@ -62,10 +76,17 @@ internal sealed record DataFindings(
 
         return new DataFindings(ledger, kinds, prompts, responses, answers, pairs, ties)
         {
+            Forms = FormsOf(source, baseFolder),
+            Repeats = repeats,
+            Scripts = scripts,
             PromptTokens = [.. examples.Select(example => example.Prompt)],
             TrainedTokens = [.. examples.Select(example => example.Trained)],
         };
     }
+
+    private static string[] FormsOf(DataSource source, string baseFolder) =>
+        [.. DataFiles.Resolve(source.Path, baseFolder).Select(file => GroupedRows.Read(file.FullPath, file.Name, most: 1).FirstOrDefault())
+            .Select(row => row is null ? null : FormName.Of(row, source)).OfType<string>().Distinct(StringComparer.Ordinal)];
 
     private static bool TryEncode(
         Func<AnyRecord, IReadOnlyList<EncodedSequence>> encode, AnyRecord record, Ledger ledger, List<(int Prompt, int Trained)> examples)
@@ -83,8 +104,14 @@ internal sealed record DataFindings(
     }
 
     private static RowPosition PositionOf(AnyRecord record) =>
-        record.Demonstration?.Position ?? record.Ranking?.Position ?? record.Text?.Position ?? record.Prompt!.Position;
+        record.Demonstration?.Position ?? record.Ranking?.Position ?? record.Text?.Position ?? record.Labeled?.Position ?? record.Prompt!.Position;
 
-    private static IReadOnlyList<string> ResponsesOf(AnyRecord record) =>
-        record.Ranking?.Responses ?? (record.Demonstration is { } demonstration ? [demonstration.Response] : record.Text is { } text ? [text.Text] : []);
+    /// <summary>What a record asks; null for a text.</summary>
+    public static Prompt? PromptOf(AnyRecord record) =>
+        record.Demonstration?.Prompt ?? record.Ranking?.Prompt ?? record.Prompt?.Prompt ?? record.Labeled?.Prompt;
+
+    /// <summary>The answers of a record, or its text.</summary>
+    public static IReadOnlyList<string> ResponsesOf(AnyRecord record) =>
+        record.Ranking?.Responses ?? (record.Demonstration is { } demonstration ? [demonstration.Response] : record.Text is { } text ? [text.Text]
+            : record.Labeled is { } labeled ? [labeled.Answer.Content] : []);
 }

@@ -30,6 +30,9 @@ internal static class DataView
             case { Ranking: { } ranking }:
                 WriteJudgements(output, ranking);
                 break;
+            case { Labeled: { } labeled }:
+                output.WriteLine($"labeled {labeled.Id}: {(labeled.Desirable ? "good" : "to avoid")}");
+                break;
             case { Text: { } text }:
                 output.WriteLine($"text {text.Id}");
                 break;
@@ -65,10 +68,14 @@ internal static class DataView
     {
         { Demonstration: { } demonstration } => encoder.EncodeTurns(demonstration),
         { Ranking: { } ranking } => encoder.Encode(ranking)?.Answers ?? [],
+        { Labeled: { } labeled } => encoder.EncodeAnswer(AsDemonstration(labeled)) is { } answer ? [answer] : [],
         { Text: { } text } => [.. encoder.Encode(text)],
         { Prompt: { } prompt } => encoder.Encode(prompt)!.Tokens is var tokens ? [new EncodedSequence(tokens, tokens.Length, null, prompt.Id, false)] : [],
         _ => [],
     };
+
+    private static Demonstration AsDemonstration(LabeledAnswer labeled) =>
+        new(labeled.Id, labeled.Prompt, labeled.Answer, TrainOnAllTurns: false, labeled.Position);
 
     private static void WriteText(TextWriter output, AnyRecord record, Format format)
     {
@@ -93,6 +100,12 @@ internal static class DataView
                             $"[answer {i}] {Shown(format.Turn(ranking.Prompt, ranking.Answer(i), ranking.Position.ToString())?.Answer ?? "")}"));
                 }
 
+                break;
+            case { Labeled: { } labeled }:
+                output.WriteLine($"labeled {labeled.Id}");
+                output.WriteLine($"[prompt] {Shown(format.PromptText(labeled.Prompt, labeled.Position.ToString()))}");
+                output.WriteLine(
+                    $"[{(labeled.Desirable ? "good" : "to avoid")}] {Shown(format.Turn(labeled.Prompt, labeled.Answer, labeled.Position.ToString())?.Answer ?? "")}");
                 break;
             case { Text: { } text }:
                 output.WriteLine($"text {text.Id}");

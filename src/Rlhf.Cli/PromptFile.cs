@@ -64,7 +64,7 @@ internal static class PromptFile
     public static IReadOnlyList<PromptRecord> ForEvaluation(IReadOnlyList<PromptRecord> prompts, double heldOut, int? limit, TextWriter notes)
     {
         PromptRecord[] distinct = [.. prompts.DistinctBy(prompt => prompt.Prompt.Identity)];
-        PromptRecord[] kept = [.. distinct.Where(prompt => heldOut == 0 || PromptSplit.IsHeldOut(prompt.Prompt.Text, heldOut))];
+        PromptRecord[] kept = [.. distinct.Where(prompt => heldOut == 0 || PromptSplit.IsHeldOut(prompt.Prompt.SplitKey, heldOut))];
         PromptRecord[] taken = [.. kept.Take(limit ?? int.MaxValue)];
         notes.WriteLine(string.Create(CultureInfo.InvariantCulture,
             $"prompts: {prompts.Count} rows, {distinct.Length} distinct{(heldOut > 0 ? $", {kept.Length} held out" : "")}{(taken.Length < kept.Length ? $", {taken.Length} taken" : "")}"));

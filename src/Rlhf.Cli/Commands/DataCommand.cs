@@ -2,7 +2,6 @@ using System.CommandLine;
 using System.Globalization;
 using Rlhf.Data;
 using Rlhf.Data.RowForms;
-using Rlhf.Data.Tables;
 using Rlhf.Hub;
 using Rlhf.Model.Checkpoints;
 using Rlhf.Reports;
@@ -27,18 +26,20 @@ internal static class DataCommand
 
     private static Command CreateShow()
     {
-        var file = new Argument<string>("FILE") { Description = "JSON lines or a JSON array, gzipped or not; also hf://datasets/org/name/file" };
+        var file = new Argument<string>("FILE") { Description = "JSON, CSV, TSV, Parquet or Arrow; text may be packed with gzip or Zstandard" };
         var row = new Option<string>("--row") { Description = "Which row, from 1, or all", DefaultValueFactory = _ => "1" };
         var json = new Option<bool>("--json")
         {
-            Description = "With --model: one line of JSON a row, {\"examples\":[{\"prompt_ids\":[...],\"trained_ids\":[...]}]} or {\"error\":...}",
+            Description = "One line of JSON a row: what it means, or with --model {\"examples\":[{\"prompt_ids\":[...],\"trained_ids\":[...]}]}; {\"error\":...} of a refused one",
         };
+        var all = new Option<bool>("--all") { Description = "All rows, as --row all" };
         var model = new Option<string?>("--model") { Description = "A model folder, for its tokenizer: shows tokens, ids and the loss mask" };
         var form = new FormatArguments("--prompt", "--response");
-        var command = new Command("show", "Prints a row as the model sees it: text, tokens, ids, loss mask.") { file, row, model, As, Fields, Ignore, json };
+        var command = new Command("show", "Prints a row as the model sees it: text, tokens, ids, loss mask.") { file, row, all, model, As, Fields, Ignore, json };
         form.AddTo(command);
         return command.WithExamples(
                 "rlhf data show data/train.jsonl --row 3",
+                "rlhf data show train.parquet --all --json",
                 "rlhf data show train.jsonl --model model --json --row all",
                 "rlhf data show hf://datasets/Anthropic/hh-rlhf/helpful-base/test.jsonl.gz --model HuggingFaceTB/SmolLM2-135M-Instruct",
                 "rlhf data show comparisons.jsonl.gz --model runs/demo/stages/01-sft/model --format human_assistant",
@@ -49,14 +50,15 @@ internal static class DataCommand
                 var tokenizer = opened?.Tokenizer;
                 var format = form.Of(parsed, opened);
                 var source = SourceOf(parsed) with { Format = format };
-                var rows = RowsOf(parsed.GetValue(file)!, parsed.GetValue(row)!);
+                var rows = RowsOf(parsed.GetValue(file)!, parsed.GetValue(all) ? "all" : parsed.GetValue(row)!);
                 if (parsed.GetValue(json))
                 {
-                    var encoder = new SequenceEncoder(tokenizer ?? throw new InputException("--json needs --model DIR, for its tokenizer."), format,
-                        new EncodingOptions(), new Ledger("show"));
+                    var encoder = tokenizer is null ? null : new SequenceEncoder(tokenizer, format, new EncodingOptions(), new Ledger("show"));
                     foreach (var one in rows)
                     {
-                        parsed.Output().WriteLine(JsonOf(one, source, parsed.GetValue(As), encoder));
+                        parsed.Output().WriteLine(encoder is null
+                            ? DataMeaning.Of(one, source, parsed.GetValue(As))
+                            : JsonOf(one, source, parsed.GetValue(As), encoder));
                     }
 
                     return;
@@ -89,8 +91,9 @@ internal static class DataCommand
             Description = "A model folder: rows are also encoded as training does, and what its chat template cuts or leaves out is named",
             HelpName = "DIR",
         };
+        var json = new Option<bool>("--json") { Description = "One object of JSON instead of tables" };
         var form = new FormatArguments();
-        var command = new Command("check", "Reads every row and prints what was found; exit code 2 when a row is bad.") { files, As, Fields, Ignore, model };
+        var command = new Command("check", "Reads every row and prints what was found; exit code 2 when a row is bad.") { files, As, Fields, Ignore, model, json };
         form.AddTo(command);
         return command
             .WithExamples(
@@ -99,7 +102,16 @@ internal static class DataCommand
             {
                 var found = DataFindings.Of(
                     SourceOf(parsed) with { Path = parsed.GetValue(files)! }, ".", parsed.GetValue(As), EncoderOf(parsed, parsed.GetValue(model), form));
-                WriteFindings(parsed.Output(), found);
+                if (parsed.GetValue(json))
+                {
+                    parsed.Output().WriteLine(DataFindingsText.Json(found));
+                }
+                else
+                {
+                    WriteFindings(parsed.Output(), found);
+                    DataFindingsText.Write(parsed.Output(), found);
+                }
+
                 foreach (var error in found.Ledger.ExamplesOfDropped(DataReader.CannotBeRead))
                 {
                     parsed.Error().WriteLine($"rlhf: {error}");
@@ -173,7 +185,7 @@ internal static class DataCommand
         var given = HubName.FindData(file) is null ? new DataFile(file, file) : DataFiles.One(file);
         if (which == "all")
         {
-            return DataRows.Read(given.FullPath, given.Name);
+            return GroupedRows.Read(given.FullPath, given.Name);
         }
 
         return int.TryParse(which, NumberStyles.None, CultureInfo.InvariantCulture, out var number) && number > 0
@@ -184,7 +196,7 @@ internal static class DataCommand
     private static JsonRow FindRow(DataFile file, int number)
     {
         var rows = 0;
-        foreach (var row in DataRows.Read(file.FullPath, file.Name))
+        foreach (var row in GroupedRows.Read(file.FullPath, file.Name))
         {
             if (++rows == number)
             {

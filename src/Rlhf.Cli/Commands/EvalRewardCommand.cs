@@ -109,7 +109,7 @@ internal static class EvalRewardCommand
         foreach (var ranking in DataReader.Rankings(source with { Format = format }, Directory.GetCurrentDirectory(), ledger))
         {
             all++;
-            if ((share == 0 || PromptSplit.IsHeldOut(ranking.Prompt.Text, share)) && encoder.Encode(ranking) is { } encoded)
+            if ((share == 0 || PromptSplit.IsHeldOut(ranking.Prompt.SplitKey, share)) && encoder.Encode(ranking) is { } encoded)
             {
                 rankings.Add(encoded);
             }

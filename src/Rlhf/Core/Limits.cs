@@ -88,7 +88,7 @@ public static class Limits
     /// <summary>How many times its size a gzipped file may unpack to, beyond <see cref="BlankBytes"/>: text reaches about twenty.</summary>
     public const int UnpackedRatio = 300;
 
-    /// <summary>How many times its size a Parquet or Arrow file may unpack to, beyond four times <see cref="BlankBytes"/>: dictionaries repeat whole texts.</summary>
+    /// <summary>How many times its size a Parquet or Arrow file may unpack to, beyond <see cref="BlankBytes"/>: dictionaries repeat whole texts.</summary>
     public const int TableRatio = 2_000;
 
     /// <summary>Bytes of the footer of a Parquet file: some hundred row groups of a hundred columns.</summary>
@@ -99,6 +99,9 @@ public static class Limits
 
     /// <summary>Bytes of a record batch of an Arrow file; of each one is in memory.</summary>
     public const long TableBatchBytes = 1L << 30;
+
+    /// <summary>Rows that a part of a Parquet or Arrow file may have however small it is.</summary>
+    public const int TableRows = 64 * 1024;
 
     /// <summary>Columns of a table.</summary>
     public const int TableColumns = 1_000;

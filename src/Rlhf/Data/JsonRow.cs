@@ -31,6 +31,9 @@ public sealed class JsonRow
     /// <summary>Whether the row is one of a table whose cells are texts (CSV): then a text that is a number is one where a number is asked for.</summary>
     internal bool CellsAreTexts { get; init; }
 
+    /// <summary>Whether the row was written for what several rows, or a part of one, mean: its bytes are not those of the file.</summary>
+    internal bool IsWritten { get; init; }
+
     /// <summary>Where the row begins.</summary>
     public RowPosition Position { get; }
 
@@ -64,7 +67,7 @@ public sealed class JsonRow
     /// <summary>The position of a byte of this row.</summary>
     public RowPosition PositionOf(int offset)
     {
-        if (Position.Row is not null)
+        if (Position.Row is not null || IsWritten)
         {
             return Position; // The bytes are not those of the file.
         }

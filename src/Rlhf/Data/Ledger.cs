@@ -85,6 +85,9 @@ public sealed class Ledger
         }
     }
 
+    /// <summary>What was noted of rows that are kept, each once.</summary>
+    public IEnumerable<string> Notes() => _files.Values.SelectMany(file => file.Notes.Keys).Distinct(StringComparer.Ordinal);
+
     /// <summary>The ledger as data (<c>ledger.json</c>).</summary>
     public JsonObject ToJson() => new()
     {

@@ -12,6 +12,16 @@ public sealed record Prompt(string Text, IReadOnlyList<Message>? Messages, IRead
     /// <summary>JSON schemas of the tools that the row offers, as one JSON array, for chat templates that know them; null where it offers none.</summary>
     public string? Tools { get; init; }
 
+    /// <summary>Whose rows stay on one side of a split, where the row says it: a post, a question or a tree of messages; null where the prompt
+    /// decides.</summary>
+    public string? Group { get; init; }
+
+    /// <summary>
+    /// What a split hashes: the group, else the first turn of the user, so that dialogues that begin alike stay together, else the text. An Alpaca row without
+    /// turns before it has its text, as in all runs so far.
+    /// </summary>
+    public string SplitKey => Group ?? Messages?.FirstOrDefault(message => message.Role == "user")?.Content ?? Text;
+
     /// <summary>A prompt that is plain text.</summary>
     public static Prompt FromText(string text) =>
         new(text, null, new Dictionary<string, string>(StringComparer.Ordinal) { ["prompt"] = text });

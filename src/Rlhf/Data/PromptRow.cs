@@ -34,6 +34,11 @@ public static class PromptRow
             row["tools"] = JsonNode.Parse(tools);
         }
 
+        if (prompt.Group is { } group)
+        {
+            row["split_group"] = group;
+        }
+
         return row;
     }
 

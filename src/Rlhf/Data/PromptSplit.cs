@@ -59,7 +59,7 @@ public static partial class PromptSplit
         List<T> train = [], heldOut = [];
         foreach (var row in rows)
         {
-            (IsHeldOut(promptOf(row).Text, fraction, salt) ? heldOut : train).Add(row);
+            (IsHeldOut(promptOf(row).SplitKey, fraction, salt) ? heldOut : train).Add(row);
         }
 
         return (train, heldOut);

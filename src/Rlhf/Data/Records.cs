@@ -12,6 +12,14 @@ public sealed record Demonstration(string Id, Prompt Prompt, Message Answer, boo
     public string Response => Answer.Content;
 }
 
+/// <summary>An answer that somebody marked as good or bad, without another one beside it (KTO).</summary>
+/// <param name="Id">The row's <c>id</c>, or <c>file:line</c>.</param>
+/// <param name="Prompt">What is asked.</param>
+/// <param name="Answer">The assistant's turn.</param>
+/// <param name="Desirable">False for an answer to avoid.</param>
+/// <param name="Position">Where the row stands.</param>
+public sealed record LabeledAnswer(string Id, Prompt Prompt, Message Answer, bool Desirable, RowPosition Position);
+
 /// <summary>Plain text for pretraining and for mixing pretraining gradients into PPO (ptx).</summary>
 /// <param name="Id">The row's <c>id</c>, or <c>file:line</c>.</param>
 /// <param name="Text">The text; never empty.</param>

@@ -9,6 +9,9 @@ public enum RecordKind
     /// <summary>A prompt with K answers and preferences among them; a comparison is K = 2.</summary>
     Ranking,
 
+    /// <summary>A prompt with one answer, marked good or bad.</summary>
+    Labeled,
+
     /// <summary>A prompt alone.</summary>
     Prompt,
 
@@ -22,17 +25,22 @@ public enum RecordKind
 /// <param name="Ranking">The record where it is a ranking.</param>
 /// <param name="Prompt">The record where it is a prompt.</param>
 /// <param name="Text">The record where it is plain text.</param>
+/// <param name="Labeled">The record where it is an answer marked good or bad.</param>
 public sealed record AnyRecord(
-    RecordKind Kind, Demonstration? Demonstration = null, Ranking? Ranking = null, PromptRecord? Prompt = null, TextDocument? Text = null)
+    RecordKind Kind, Demonstration? Demonstration = null, Ranking? Ranking = null, PromptRecord? Prompt = null, TextDocument? Text = null,
+    LabeledAnswer? Labeled = null)
 {
     /// <summary>Reads a row.</summary>
     /// <param name="row">The row.</param>
     /// <param name="source">How: other names for fields, fields to ignore, the format; its files do not matter.</param>
     /// <param name="kind">What to read it as; what its fields suggest where null: rankings first, then demonstrations, text, prompts.</param>
     /// <exception cref="InputException">The row is no such record, or would be left out; with file:line:column.</exception>
-    public static AnyRecord Parse(JsonRow row, DataSource source, RecordKind? kind = null)
+    public static AnyRecord Parse(JsonRow row, DataSource source, RecordKind? kind = null) => Parse(row, source, kind, new Ledger("row"));
+
+    /// <summary>The same, with what was noted of the row in the ledger.</summary>
+    /// <exception cref="InputException">The row is no such record, or would be left out; with file:line:column.</exception>
+    public static AnyRecord Parse(JsonRow row, DataSource source, RecordKind? kind, Ledger ledger)
     {
-        var ledger = new Ledger("row");
         return new RecordReader(source, ledger).Parse(row, kind)
             ?? throw new InputException($"{row.Position}: the row is left out: {string.Join(", ", ledger.DroppedByReason.Keys)}.");
     }
@@ -45,6 +53,11 @@ public sealed record AnyRecord(
             return RecordKind.Ranking;
         }
 
+        if (LabeledParser.Fits(row))
+        {
+            return RecordKind.Labeled;
+        }
+
         var asks = row.Has("prompt") || row.Has("instruction");
         if ((DemonstrationParser.HasResponse(row) && asks) || PromptParser.ConversationOf(row) is { } name && HasAnswer(row, name))
         {
@@ -54,6 +67,11 @@ public sealed record AnyRecord(
         if (row.Has("text"))
         {
             return RecordKind.Text;
+        }
+
+        if (WorkedAnswer.Fits(row))
+        {
+            return RecordKind.Prompt;
         }
 
         if (!asks && PromptParser.ConversationOf(row) is null)

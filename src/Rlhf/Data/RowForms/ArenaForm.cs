@@ -16,6 +16,6 @@ internal static class ArenaForm
             _ => throw row.Error(winner, "model_a, model_b, tie or tie (bothbad)"),
         };
         var (prompt, first, second) = RankingParser.ParseConversations(row, "conversation_a", "conversation_b");
-        return RankingParser.OfTiers(row, prompt, [first, second], Tiers.ByScore(scores));
+        return RankingParser.OfTiers(row, prompt with { Group = row.FindName("question_id") }, [first, second], Tiers.ByScore(scores));
     }
 }

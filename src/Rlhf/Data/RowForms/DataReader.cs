@@ -1,5 +1,3 @@
-using Rlhf.Data.Tables;
-
 namespace Rlhf.Data.RowForms;
 
 /// <summary>
@@ -48,7 +46,7 @@ public static class DataReader
         {
             var rows = 0;
             RecordKind? before = null;
-            foreach (var row in DataRows.Read(file.FullPath, file.Name).Take(left))
+            foreach (var row in GroupedRows.Read(file.FullPath, file.Name, left))
             {
                 rows++;
                 ledger.Read(file.Name);

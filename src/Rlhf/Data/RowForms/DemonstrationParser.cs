@@ -76,6 +76,7 @@ internal static class DemonstrationParser
         return present.Count switch
         {
             1 => (row.Get(present[0]), present[0]),
+            0 when WorkedAnswer.Fits(row) => (row.Get("answer"), "answer"),
             0 when row.Has("chosen") => throw row.Missing("a response (for an answer of a comparison, set take to chosen, rejected or mixed)"),
             0 when EmptyResponseOf(row) is { } name => throw row.Missing($"a response, and {name} is null (to read the row as a prompt, give it as prompts)"),
             0 => throw row.Missing("a response (the field response, completion or output)"),

@@ -32,6 +32,11 @@ internal static class PromptParser
             return WithSurroundings(row, row.Get("instruction"), ParseInstruction(row));
         }
 
+        if (WorkedAnswer.Fits(row))
+        {
+            return FromText(row, row.Get("question"), row.TextOf(row.Get("question")));
+        }
+
         return ConversationOf(row) is { } name ? ParseConversation(row, name) : throw row.Missing("a prompt (the field prompt, instruction or messages)");
     }
 
@@ -118,7 +123,7 @@ internal static class PromptParser
         List<Message> before = [.. SystemOf(row), .. history];
         if (before.Count == 0)
         {
-            return prompt with { Tools = tools };
+            return prompt with { Tools = tools, Group = GroupOf(row) };
         }
 
         if (prompt.Messages is { } turns && before[0].Role == "system" && turns.Any(turn => turn.Role is "system" or "developer"))
@@ -128,8 +133,10 @@ internal static class PromptParser
 
         var isText = history.Count == 0 && (prompt.Fields.ContainsKey("prompt") || prompt.Fields.ContainsKey("instruction"));
         Message[] messages = [.. before, .. prompt.AsMessages()];
-        return new Prompt(Transcript.Write(messages), messages, isText ? prompt.Fields : Without(prompt.Fields)) { Tools = tools };
+        return new Prompt(Transcript.Write(messages), messages, isText ? prompt.Fields : Without(prompt.Fields)) { Tools = tools, Group = GroupOf(row) };
     }
+
+    private static string? GroupOf(RowFields row) => row.FindName("split_group");
 
     /// <summary>Where a row's texts would not give its prompt again, they must not stand for it.</summary>
     private static Dictionary<string, string> Without(IReadOnlyDictionary<string, string> texts) =>

@@ -20,15 +20,21 @@ public sealed class RecordReader(DataSource source, Ledger ledger)
         var fields = new RowFields(row, source.Fields, source.Ignore);
         _unseen.RemoveWhere(fields.Contains);
         var asked = kind ?? AnyRecord.Suggested(fields);
-        if (before is { } other && other != asked)
+        if (before is { } other && other != asked && !row.IsWritten)
         {
             throw fields.Missing($"a {SnakeCase.From(other.ToString())} as in the rows before, and this row is a {SnakeCase.From(asked.ToString())}");
+        }
+
+        if (row.IsWritten && kind is { } wanted && wanted != RecordKind.Prompt && AnyRecord.Suggested(fields) is var meant && meant != wanted)
+        {
+            return Drop<AnyRecord>(fields, $"a {SnakeCase.From(meant.ToString())} of a tree, where each {SnakeCase.From(wanted.ToString())} is read");
         }
 
         AnyRecord? record = asked switch
         {
             RecordKind.Demonstration => ReadDemonstration(fields) is { } demonstration ? new(asked, Demonstration: demonstration) : null,
             RecordKind.Ranking => ReadRanking(fields) is { } ranking ? new(asked, Ranking: ranking) : null,
+            RecordKind.Labeled => new(asked, Labeled: ReadLabeled(fields)),
             RecordKind.Text => ReadText(fields) is { } text ? new(asked, Text: text) : null,
             RecordKind.Prompt => ReadPrompt(fields, onlyAsked: kind is not null) is { } prompt ? new(asked, Prompt: prompt) : null,
             _ => throw new ArgumentOutOfRangeException(nameof(kind), asked, null),
@@ -63,6 +69,13 @@ public sealed class RecordReader(DataSource source, Ledger ledger)
         }
 
         return Distinguishable(ranking);
+    }
+
+    private LabeledAnswer ReadLabeled(RowFields row)
+    {
+        var answer = LabeledParser.Parse(row);
+        NoteUnread(row, RecordKind.Labeled);
+        return answer;
     }
 
     private PromptRecord? ReadPrompt(RowFields row, bool onlyAsked)

@@ -148,7 +148,7 @@ public sealed class RowFields
     /// <summary>A value that must be a finite number of at least (or, with <paramref name="above"/>, more than) 0.</summary>
     public double NumberOf(RowValue value, bool above)
     {
-        var number = value.Kind == JsonValueKind.Number ? double.Parse(value.Text, CultureInfo.InvariantCulture) : double.NaN;
+        var number = NumberIn(value);
         return double.IsFinite(number) && (above ? number > 0 : number >= 0)
             ? number
             : throw Error(value, above ? "a finite number above 0" : "a finite number of at least 0");
@@ -157,9 +157,16 @@ public sealed class RowFields
     /// <summary>A value that must be a finite number, as scores and ranks are; of either sign.</summary>
     public double ScoreOf(RowValue value)
     {
-        var number = value.Kind == JsonValueKind.Number ? double.Parse(value.Text, CultureInfo.InvariantCulture) : double.NaN;
+        var number = NumberIn(value);
         return double.IsFinite(number) ? number : throw Error(value, "a finite number");
     }
+
+    /// <summary>The cells of tables as text are texts, also those that are numbers.</summary>
+    private double NumberIn(RowValue value) =>
+        (value.Kind == JsonValueKind.Number || (value.Kind == JsonValueKind.String && _row.CellsAreTexts))
+            && double.TryParse(value.Text, NumberStyles.Float, CultureInfo.InvariantCulture, out var number)
+            ? number
+            : double.NaN;
 
     /// <summary>A text, or a number as it is written (ids and labelers); null where the field is absent.</summary>
     public string? FindName(string name) => Find(name) switch

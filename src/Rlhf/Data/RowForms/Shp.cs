@@ -25,7 +25,10 @@ internal static class Shp
         }
 
         // Not a history in Alpaca's sense, so nothing is read beside it.
-        var prompt = new Prompt(history.Text, null, new Dictionary<string, string>(StringComparer.Ordinal) { ["prompt"] = history.Text });
+        var prompt = new Prompt(history.Text, null, new Dictionary<string, string>(StringComparer.Ordinal) { ["prompt"] = history.Text })
+        {
+            Group = row.FindName("post_id"),
+        };
         return RankingParser.OfPair(
             row, prompt, MessageParser.ParseAnswer(row, row.Get(better), better), MessageParser.ParseAnswer(row, row.Get(worse), worse));
     }

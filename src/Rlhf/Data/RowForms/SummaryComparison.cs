@@ -25,6 +25,7 @@ internal static class SummaryComparison
         var post = info.Find("post") ?? throw row.Error(
             row.Get("info"), "the post that is summed up (comparisons of news articles have none and are not read)");
         var text = $"SUBREDDIT: r/{info.FindText("subreddit")}\n\nTITLE: {info.FindText("title")}\n\nPOST: {info.TextOf(post)}\n\nTL;DR:";
-        return RankingParser.OfPair(row, PromptParser.FromText(row, post, text), answers[better], answers[1 - better]);
+        var prompt = PromptParser.FromText(row, post, text) with { Group = info.FindName("id") };
+        return RankingParser.OfPair(row, prompt, answers[better], answers[1 - better]);
     }
 }

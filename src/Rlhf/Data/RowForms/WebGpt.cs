@@ -12,6 +12,7 @@ internal static class WebGpt
         var text = question.Get("full_text");
         var answers = new[] { "answer_0", "answer_1" }.Select(name => MessageParser.ParseAnswer(row, row.Get(name), name)).ToArray();
         double[] scores = [row.ScoreOf(row.Get("score_0")), row.ScoreOf(row.Get("score_1"))];
-        return RankingParser.OfTiers(row, PromptParser.FromText(row, text, question.TextOf(text)), answers, Tiers.ByScore(scores));
+        var prompt = PromptParser.FromText(row, text, question.TextOf(text)) with { Group = question.FindName("id") };
+        return RankingParser.OfTiers(row, prompt, answers, Tiers.ByScore(scores));
     }
 }

@@ -42,7 +42,9 @@ internal static class ArrowFrames
                 throw new InvalidDataException("a frame says that its header is longer than the file, or than any is");
             }
 
-            var body = BodyLength(Read(file, at + 8, length));
+            var message = Read(file, at + 8, length);
+            CheckLists(message);
+            var body = BodyLength(message);
             if (body < 0 || body > Limits.TableBatchBytes || body > file.Length - at - 8 - length)
             {
                 throw new InvalidDataException($"a batch says that it has {body} bytes, more than the file has left or than are read at once (write smaller batches)");
@@ -55,18 +57,64 @@ internal static class ArrowFrames
     }
 
     /// <summary>The fourth field of the message's table.</summary>
-    private static long BodyLength(ReadOnlySpan<byte> message)
+    private static long BodyLength(ReadOnlySpan<byte> message) =>
+        FieldAt(message, Root(message), 3) is { } at ? BinaryPrimitives.ReadInt64LittleEndian(message[at..]) : 0;
+
+    /// <summary>The lists of the message's header (columns and notes of a schema, nodes and buffers of a batch) must fit it.</summary>
+    private static void CheckLists(ReadOnlySpan<byte> message)
     {
-        const int field = 4 + (3 * 2);
-        var table = BinaryPrimitives.ReadInt32LittleEndian(message);
-        var fields = table - BinaryPrimitives.ReadInt32LittleEndian(message[table..]);
-        if (BinaryPrimitives.ReadUInt16LittleEndian(message[fields..]) <= field)
+        if (FieldAt(message, Root(message), 2) is not { } header)
         {
-            return 0;
+            throw new InvalidDataException("a frame without a header");
         }
 
-        var offset = BinaryPrimitives.ReadUInt16LittleEndian(message[(fields + field)..]);
-        return offset == 0 ? 0 : BinaryPrimitives.ReadInt64LittleEndian(message[(table + offset)..]);
+        CheckTable(message, Target(message, header), FieldAt(message, Root(message), 1) is { } kind ? message[kind] : 0, 0);
+    }
+
+    /// <param name="message">The message.</param>
+    /// <param name="table">The table.</param>
+    /// <param name="kind">1 a schema, 2 a batch of dictionary entries, 3 a batch of rows, 0 a column.</param>
+    /// <param name="depth">Levels above.</param>
+    private static void CheckTable(ReadOnlySpan<byte> message, int table, int kind, int depth)
+    {
+        int[] lists = kind switch { 1 => [1, 2, 3], 3 => [1, 2, 4], 0 => [5, 6], _ => [] };
+        foreach (var list in lists)
+        {
+            if (FieldAt(message, table, list) is not { } at)
+            {
+                continue;
+            }
+
+            var start = Target(message, at);
+            var count = BinaryPrimitives.ReadInt32LittleEndian(message[start..]);
+            if (count < 0 || count > (message.Length - start) / 4 || depth > JsonRow.MaximumNesting)
+            {
+                throw new InvalidDataException("a frame has a list that goes beyond it");
+            }
+
+            for (var i = 0; i < count && list == (kind == 1 ? 1 : kind == 0 ? 5 : -1); i++)
+            {
+                CheckTable(message, Target(message, start + 4 + (4 * i)), 0, depth + 1);
+            }
+        }
+
+        if (kind == 2 && FieldAt(message, table, 1) is { } batch)
+        {
+            CheckTable(message, Target(message, batch), 3, depth + 1);
+        }
+    }
+
+    private static int Root(ReadOnlySpan<byte> message) => BinaryPrimitives.ReadInt32LittleEndian(message);
+
+    private static int Target(ReadOnlySpan<byte> message, int at) => at + BinaryPrimitives.ReadInt32LittleEndian(message[at..]);
+
+    /// <summary>Where a field of a table stands; null where the table does not have it.</summary>
+    private static int? FieldAt(ReadOnlySpan<byte> message, int table, int number)
+    {
+        var fields = table - BinaryPrimitives.ReadInt32LittleEndian(message[table..]);
+        var place = 4 + (2 * number);
+        return BinaryPrimitives.ReadUInt16LittleEndian(message[fields..]) > place
+            && BinaryPrimitives.ReadUInt16LittleEndian(message[(fields + place)..]) is > 0 and var offset ? table + offset : null;
     }
 
     private static byte[] Read(FileStream file, long at, int length)

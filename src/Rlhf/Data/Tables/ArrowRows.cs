@@ -67,7 +67,7 @@ internal sealed class ArrowRows : IDisposable
                 return null;
             }
 
-            Require(_batch);
+            Require(_batch, _file.Length);
         }
 
         _row.ResetWrittenCount();
@@ -83,16 +83,21 @@ internal sealed class ArrowRows : IDisposable
         _writer.Flush();
         _next++;
         _written += _row.WrittenCount;
-        return _written <= (4L * Limits.BlankBytes) + (_file.Length * Limits.TableRatio)
+        return _written <= Limits.BlankBytes + (_file.Length * Limits.TableRatio)
             ? _row.WrittenSpan.ToArray()
             : throw new InvalidDataException($"the file unpacks to more than {Limits.TableRatio} times its size, which no sound data does");
     }
 
-    private static void Require(RecordBatch batch)
+    private static void Require(RecordBatch batch, long bytes)
     {
         if (batch.ColumnCount is 0 or > Limits.TableColumns)
         {
             throw new InvalidDataException("it has no columns or too many");
+        }
+
+        if (batch.Length > Limits.TableRows + (8 * bytes))
+        {
+            throw new InvalidDataException($"a batch says that it has {batch.Length} rows in {bytes} bytes");
         }
 
         if (batch.Arrays.Any(array => array.Length < batch.Length))

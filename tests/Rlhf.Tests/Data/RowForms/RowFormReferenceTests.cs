@@ -123,6 +123,12 @@ public sealed class RowFormReferenceTests
             ["ranks"] = RanksOf(ranking),
             ["tools"] = ranking.Prompt.Tools is { } tools ? JsonNode.Parse(tools) : null,
         },
+        { Labeled: { } labeled } => new JsonObject
+        {
+            ["kind"] = "labeled",
+            ["answer"] = labeled.Answer.Content,
+            ["desirable"] = labeled.Desirable,
+        },
         { Prompt: { } prompt } => new JsonObject { ["kind"] = "prompt", ["prompt"] = Written(prompt.Prompt.AsMessages()) },
         _ => new JsonObject { ["kind"] = "text", ["text"] = record.Text!.Text },
     };
@@ -169,7 +175,8 @@ public sealed class RowFormReferenceTests
         "comparison" => Same(found["kind"], "ranking") && JsonNode.DeepEquals(found["prompt"], meaning["prompt"])
             && Same(found["answers"]![0], TextOf(meaning["chosen"])) && Same(found["answers"]![1], TextOf(meaning["rejected"]))
                 && found["ranks"]!.ToJsonString() == "[0,1]",
-        "refused" or "refused_or_dropped" or "refused_or_kept" or "labeled" => false,
+        "refused" or "refused_or_dropped" or "refused_or_kept" => false,
+        "labeled" => JsonNode.DeepEquals(found["desirable"], meaning["desirable"]) && JsonNode.DeepEquals(found["answer"], meaning["answer"]),
         _ => found.All(field => field.Value is null || JsonNode.DeepEquals(field.Value, meaning[field.Key]))
             && meaning["tools"] is null == found["tools"] is null,
     };

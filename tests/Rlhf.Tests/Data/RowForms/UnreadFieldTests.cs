@@ -26,8 +26,8 @@ public sealed class UnreadFieldTests : IDisposable
 
     private static readonly string[] Meaningful =
     [
-        "\"label\":false", "\"label\":\"bad\"", "\"score\":1.5", "\"rating\":1", "\"preference\":\"B\"", "\"winner\":\"model_b\"", "\"better_response_id\":1",
-        "\"is_response_0_safe\":false", "\"kto_tag\":false",
+        "\"label\":\"bad\"", "\"score\":1.5", "\"rating\":1", "\"preference\":\"B\"", "\"winner\":\"model_b\"", "\"better_response_id\":1",
+        "\"is_response_0_safe\":false",
         "\"quality\":\"low\"", "\"helpfulness\":0", "\"user_score\":-3", "\"reward_value\":-2", "\"deleted\":true", "\"is_spam\":true", "\"response_2\":\"B\"",
         "\"generations\":[\"B\"]", "\"context\":\"C\"",
         "\"documents\":[\"D\"]", "\"system_prompt\":\"S\"", "\"functions\":[{\"name\":\"f\"}]", "\"images\":[\"i.png\"]", "\"verdict\":\"wrong\"",
@@ -40,6 +40,20 @@ public sealed class UnreadFieldTests : IDisposable
     public void Dispose() => _folder.Dispose();
 
     public static TheoryData<string> AllMeaningful => [.. Meaningful];
+
+    [Theory]
+    [InlineData("label")]
+    [InlineData("kto_tag")]
+    public void An_answer_to_avoid_is_a_record_of_its_own_and_nothing_else(string label)
+    {
+        var row = Assert.Single(Rlhf.Data.Tables.DataRows.Read(_folder.Write("rows.jsonl", $"{{\"prompt\":\"Q\",\"completion\":\"A\",\"{label}\":false}}")));
+        var labeled = AnyRecord.Parse(row, new DataSource()).Labeled!;
+        Assert.Equal(("Q", "A", false), (labeled.Prompt.Text, labeled.Answer.Content, labeled.Desirable));
+        foreach (var kind in new[] { RecordKind.Demonstration, RecordKind.Ranking, RecordKind.Text })
+        {
+            Assert.Throws<InputException>(() => AnyRecord.Parse(row, new DataSource(), kind));
+        }
+    }
 
     [Theory]
     [MemberData(nameof(AllMeaningful))]

@@ -64,7 +64,7 @@ internal sealed class ParquetFile : IDisposable
         WriteStruct(_metadata.Root);
         _writer.Flush();
         _written += _row.WrittenCount;
-        return _written <= (4L * Limits.BlankBytes) + (_length * Limits.TableRatio)
+        return _written <= Limits.BlankBytes + (_length * Limits.TableRatio)
             ? _row.WrittenSpan.ToArray()
             : throw new InvalidDataException($"the file unpacks to more than {Limits.TableRatio} times its size, which no sound data does");
     }
@@ -116,7 +116,7 @@ internal sealed class ParquetFile : IDisposable
 
         // Runs may stand for any number of values; rows of nothing but runs are no data.
         var bytes = group.Columns.Sum(column => Math.Max(0, Math.Min(column.Length, _length)));
-        if (group.Rows > Limits.BlankBytes + (bytes * Limits.TableRatio))
+        if (group.Rows > Limits.TableRows + (bytes * Limits.TableRatio))
         {
             throw new InvalidDataException($"a row group says that it has {group.Rows} rows in {bytes} bytes");
         }
