@@ -2,7 +2,6 @@ using System.Globalization;
 using System.Text.Encodings.Web;
 using System.Text.Json;
 using System.Text.Json.Nodes;
-using Rlhf.Core;
 using Rlhf.Data.RowForms;
 
 namespace Rlhf.Cli;
