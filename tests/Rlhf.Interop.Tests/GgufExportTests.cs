@@ -88,7 +88,8 @@ public sealed class GgufExportTests : IDisposable
     private string FreshGemma(string family)
     {
         var config = DecoderConfig.FromShape(ModelFamilies.Find(family)!, 96, 64, 7, 4, 64, keyValueHeads: 2, headWidth: 32, rotaryBase: 10_000)
-            with { Window = 5, BosTokenId = 2, EosTokenIds = [1] };
+            with
+        { Window = 5, BosTokenId = 2, EosTokenIds = [1] };
         var layout = new ParameterLayout(config);
         var parameters = new float[layout.Length];
         DecoderInitialization.Fill(layout, parameters, 1);

@@ -68,8 +68,9 @@ public sealed class MistakeFiles : IDisposable
         Write("flat.jsonl", """{"prompt": "a", "responses": ["b", "c", "d"], "ranking": [1, 0, 2]}""");
         Write("latin.jsonl", [.. "{\"prompt\": \"Stra"u8, 0xDF, .. "e\", \"response\": \"b\"}"u8]);
         Write("latin.txt", [.. "Stra"u8, 0xDF, .. "e"u8]);
-        Write("table.csv", "prompt,response\n\"Name a fruit.\",\"An apple.\"\n");
-        Write("table.tsv", "prompt\tresponse\nName a fruit.\tAn apple.\n");
+        Write("table.csv", "prompt,response\n\"Name a fruit.\",\"An apple.\",\"more\"\n");
+        Write("table.tsv", "prompt\tresponse\nName a fruit.\n");
+        Directory.CreateDirectory(PathOf("no-rows"));
         Write("pretty.jsonl", "{\n  \"prompt\": \"a\",\n  \"response\": \"b\"\n}\n");
         Write("splits.json", """{"train": [{"prompt": "a", "response": "b"}], "test": []}""");
         Write("rows.parquet", "PAR1 and more");

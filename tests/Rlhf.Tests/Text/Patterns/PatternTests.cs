@@ -116,8 +116,15 @@ public sealed class PatternTests
         using var folder = new TestFolder();
         var json = new JsonObject
         {
-            ["version"] = "1.0", ["truncation"] = null, ["padding"] = null, ["added_tokens"] = new JsonArray(), ["normalizer"] = null,
-            ["pre_tokenizer"] = preTokenizer, ["post_processor"] = null, ["decoder"] = null, ["model"] = model,
+            ["version"] = "1.0",
+            ["truncation"] = null,
+            ["padding"] = null,
+            ["added_tokens"] = new JsonArray(),
+            ["normalizer"] = null,
+            ["pre_tokenizer"] = preTokenizer,
+            ["post_processor"] = null,
+            ["decoder"] = null,
+            ["model"] = model,
         };
         File.WriteAllText(folder.PathOf("tokenizer.json"), json.ToJsonString());
         var ours = Tokenizer.Load(folder.Path);
@@ -133,7 +140,14 @@ public sealed class PatternTests
 
     private static JsonObject Model(IEnumerable<string> tokens, string? unknown) => new()
     {
-        ["type"] = "BPE", ["dropout"] = null, ["unk_token"] = unknown, ["continuing_subword_prefix"] = null, ["end_of_word_suffix"] = null,
-        ["fuse_unk"] = true, ["byte_fallback"] = false, ["vocab"] = new JsonObject(tokens.Select((token, id) => KeyValuePair.Create(token, (JsonNode?)id))), ["merges"] = new JsonArray(),
+        ["type"] = "BPE",
+        ["dropout"] = null,
+        ["unk_token"] = unknown,
+        ["continuing_subword_prefix"] = null,
+        ["end_of_word_suffix"] = null,
+        ["fuse_unk"] = true,
+        ["byte_fallback"] = false,
+        ["vocab"] = new JsonObject(tokens.Select((token, id) => KeyValuePair.Create(token, (JsonNode?)id))),
+        ["merges"] = new JsonArray(),
     };
 }
