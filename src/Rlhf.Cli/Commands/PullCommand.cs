@@ -62,7 +62,13 @@ internal static class PullCommand
             return [client.Model(name, cancellation: cancellation).GetAwaiter().GetResult()];
         }
 
-        var found = patterns.Length > 0 || name.File is not null
+        var isPart = name.Subset is not null || name.Split is not null;
+        if (isPart && patterns.Length > 0)
+        {
+            throw new InputException($"{name} names a part of a data set already: leave --file out, or what follows the question mark.");
+        }
+
+        var found = isPart ? client.SplitFiles(name, cancellation) : patterns.Length > 0 || name.File is not null
             ? client.Files(name, name.File is { } file ? [file] : patterns, cancellation)
             : client.DataFiles(name, cancellation);
         return found.GetAwaiter().GetResult().Paths;

@@ -3,6 +3,8 @@ namespace Rlhf.Hub;
 /// <summary>Brings files of the hub to this machine, into the cache that Hugging Face's own programs use too; what is there is not fetched again.</summary>
 public sealed class HubClient : IDisposable
 {
+    private const string Card = "README.md";
+
     private static readonly string[] DataEndings = [".jsonl", ".ndjson", ".json", ".parquet", ".csv", ".tsv", ".tab", ".arrow", ".feather", ".txt"];
 
     private readonly HubSettings _settings;
@@ -106,6 +108,25 @@ public sealed class HubClient : IDisposable
 
         await _fetch.Run(listing, files, cancellation).ConfigureAwait(false);
         return new HubSnapshot(listing.Name, CacheOf(name).Snapshot(listing.Name.Revision!), files);
+    }
+
+    /// <summary>Fetches the files of a split of a data set.</summary>
+    /// <param name="name">The data set, with subset or split.</param>
+    /// <param name="cancellation">Ends it; what came is kept.</param>
+    /// <inheritdoc cref="Model" path="/exception"/>
+    public async Task<HubSnapshot> SplitFiles(HubName name, CancellationToken cancellation = default)
+    {
+        var whole = name.WithoutFile;
+        var files = await FilesOf(whole, cancellation).ConfigureAwait(false);
+        string? card = null;
+        if (files.Any(static file => file.Path == Card))
+        {
+            var snapshot = await Files(whole, [Card], cancellation).ConfigureAwait(false);
+            card = WholeFile.Text(snapshot.PathOf(snapshot.Files[0]), Limits.HandWrittenFile, Card);
+        }
+
+        string[] rows = [.. files.Select(static file => file.Path).Where(HoldsRows)];
+        return await Files(whole, HubSplits.Patterns(name, card, rows), cancellation).ConfigureAwait(false);
     }
 
     /// <summary>The list of a repository's files; nothing is fetched.</summary>

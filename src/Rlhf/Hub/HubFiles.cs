@@ -37,7 +37,7 @@ public static class HubFiles
     /// <summary>A name with the commit that it means now.</summary>
     /// <inheritdoc cref="Model" path="/exception"/>
     public static HubName Pinned(HubName name) =>
-        Once($"{name.WithoutFile.Full} commit", (client, cancellation) => client.Pin(name.WithoutFile, cancellation)) with { File = name.File };
+        Once($"{name.WithoutFile.Full} commit", (client, cancellation) => client.Pin(name.WithoutFile, cancellation)) with { File = name.File, Subset = name.Subset, Split = name.Split };
 
     /// <summary>The data files that a name means, in the order of their names; null for a path.</summary>
     /// <param name="name">A path, or a name on the hub with a file or a glob.</param>
@@ -52,16 +52,22 @@ public static class HubFiles
 
         return Once($"{found.Full} data", async (client, cancellation) =>
         {
+            if (found.Subset is not null || found.Split is not null)
+            {
+                return Copies(await client.SplitFiles(found, cancellation).ConfigureAwait(false));
+            }
+
             if (found.File is null)
             {
                 throw NoFileNamed(found, await client.FilesOf(found, cancellation).ConfigureAwait(false));
             }
 
-            var snapshot = await client.Files(found.WithoutFile, [found.File], cancellation).ConfigureAwait(false);
-            HubCopy CopyOf(HubFile file) => new((snapshot.Name with { File = file.Path }).Full, snapshot.PathOf(file));
-            return (IReadOnlyList<HubCopy>)[.. snapshot.Files.Select(CopyOf)];
+            return Copies(await client.Files(found.WithoutFile, [found.File], cancellation).ConfigureAwait(false));
         });
     }
+
+    private static IReadOnlyList<HubCopy> Copies(HubSnapshot snapshot) =>
+        [.. snapshot.Files.Select(file => new HubCopy((snapshot.Name with { File = file.Path }).Full, snapshot.PathOf(file)))];
 
     private static HubName RequireModel(HubName name) => name.Kind == HubKind.Model
         ? name
@@ -72,7 +78,7 @@ public static class HubFiles
         var start = name.Full;
         var data = files.Select(static file => file.Path).Where(static path => path is not (".gitattributes" or "README.md")).Order(StringComparer.Ordinal).ToArray();
         return new InputException(
-            $"{start}: this names a whole repository; name files of it: {string.Join(", ", data.Take(MostNames).Select(path => $"{start}/{path}"))}{(data.Length > MostNames ? " and more" : "")}.");
+            $"{start}: this names a whole repository; name a split of it ({start}?split=train), or files: {string.Join(", ", data.Take(MostNames).Select(path => $"{start}/{path}"))}{(data.Length > MostNames ? " and more" : "")}.");
     }
 
     // What a name means does not change under a run, and the hub is asked once. A failure is no answer: the next one asks again.

@@ -14,7 +14,7 @@ public enum HubKind
 
 /// <summary>
 /// What is named on the hub: <c>org/name</c>, <c>org/name@revision</c>, <c>org/name/file.gguf</c>, <c>hf://org/name/file</c>,
-/// <c>hf://datasets/org/name@revision/data/train-*.parquet</c>.
+/// <c>hf://datasets/org/name@revision/data/train-*.parquet</c>, <c>hf://datasets/org/name?subset=main&amp;split=train</c>.
 /// </summary>
 /// <param name="Kind">Model or data set.</param>
 /// <param name="Repository"><c>org/name</c>.</param>
@@ -34,6 +34,12 @@ public sealed partial record HubName(HubKind Kind, string Repository, string? Re
         ".jsonl", ".json", ".ndjson", ".gz", ".zst", ".csv", ".tsv", ".txt", ".md", ".yaml", ".yml", ".parquet", ".arrow", ".safetensors", ".bin", ".pt", ".pth",
         ".ckpt", ".gguf", ".model", ".db", ".zip", ".tar", ".html", ".xz", ".bz2",
     ];
+
+    /// <summary>A subset of a data set, as the hub's viewer names it; null for the default one.</summary>
+    public string? Subset { get; init; }
+
+    /// <summary>A split of a data set: <c>train</c>, <c>test</c>; null for train, or the only one.</summary>
+    public string? Split { get; init; }
 
     /// <summary>The revision that is asked for.</summary>
     public string RevisionOrMain => Revision ?? "main";
@@ -94,10 +100,18 @@ public sealed partial record HubName(HubKind Kind, string Repository, string? Re
     public HubName At(string commit) => this with { Revision = commit };
 
     /// <summary>The repository alone.</summary>
-    internal HubName WithoutFile => this with { File = null };
+    internal HubName WithoutFile => this with { File = null, Subset = null, Split = null };
 
     /// <summary>The name in the one form that is never a path: <c>hf://org/name@revision/file</c>.</summary>
-    public string Full => $"{Scheme}{Address}{(Revision is null ? "" : "@" + EscapedRevision)}{(File is null ? "" : "/" + File)}";
+    public string Full => $"{Scheme}{Address}{(Revision is null ? "" : "@" + EscapedRevision)}{(File is null ? "" : "/" + File)}{Query}";
+
+    private string Query => (Subset, Split) switch
+    {
+        (null, null) => "",
+        (null, _) => $"?split={Split}",
+        (_, null) => $"?subset={Subset}",
+        _ => $"?subset={Subset}&split={Split}",
+    };
 
     /// <summary>The name as people write it.</summary>
     public override string ToString() => Kind == HubKind.Model && (File is null || IsGguf) ? Full[Scheme.Length..] : Full;
@@ -122,6 +136,12 @@ public sealed partial record HubName(HubKind Kind, string Repository, string? Re
 
     private static HubName? TryParse(string text, HubKind kind)
     {
+        var (subset, split) = ((string?)null, (string?)null);
+        if (kind == HubKind.Dataset && PartOf().Match(text) is { Success: true } part)
+        {
+            (text, subset, split) = (part.Groups["name"].Value, ValueOf(part.Groups["subset"]), ValueOf(part.Groups["split"]));
+        }
+
         if (Form().Match(text) is not { Success: true } match)
         {
             return null;
@@ -131,9 +151,11 @@ public sealed partial record HubName(HubKind Kind, string Repository, string? Re
         var revision = match.Groups["revision"] is { Success: true } given ? Uri.UnescapeDataString(given.Value) : null;
         var file = match.Groups["file"] is { Success: true, Value: { Length: > 0 } path } ? path : null;
         return IsSound(organisation) && IsSound(name) && (revision is null || IsSoundRevision(revision)) && (file is null || HubPath.IsSafeGlob(file))
-            ? new HubName(kind, $"{organisation}/{name}", revision, file)
+            ? new HubName(kind, $"{organisation}/{name}", revision, file) { Subset = subset, Split = split }
             : null;
     }
+
+    private static string? ValueOf(Group group) => group.Success ? group.Value : null;
 
     // What the hub itself allows; each is also the name of a folder of the cache.
     private static bool IsSound(string part) => part.Length <= LongestPart && !part.Contains("--", StringComparison.Ordinal)
@@ -149,6 +171,11 @@ public sealed partial record HubName(HubKind Kind, string Repository, string? Re
         @"^(?<org>[A-Za-z0-9_][A-Za-z0-9_.-]*)/(?<name>[A-Za-z0-9_][A-Za-z0-9_.-]*)(?:@(?<revision>refs/(?:pr|convert)/[^/@]+|[^/@]+))?(?:/(?<file>.*))?$",
         RegexOptions.ExplicitCapture | RegexOptions.Singleline)]
     private static partial Regex Form();
+
+    [GeneratedRegex(
+        @"^(?<name>[^/?]+/[^/?]+)\?(?:subset=(?<subset>[\w.-]{1,96})(?:&split=(?<split>[\w.-]{1,96}))?|split=(?<split>[\w.-]{1,96}))$",
+        RegexOptions.ExplicitCapture)]
+    private static partial Regex PartOf();
 
     [GeneratedRegex("^refs/(?:pr|convert)/[A-Za-z0-9_.-]+$")]
     private static partial Regex SpecialReference();

@@ -25,7 +25,7 @@ internal static class RecipeHub
                 return path;
             }
 
-            var asked = (name with { File = null }).Full;
+            var asked = name.WithoutFile.Full;
             var pinned = before.TryGetValue(asked, out var commit) ? name.At(commit) : HubFiles.Pinned(name);
             commits[asked] = pinned.Revision!;
             return pinned.Full;

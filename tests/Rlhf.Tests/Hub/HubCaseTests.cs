@@ -59,7 +59,7 @@ public sealed class HubCaseTests : IDisposable
         (code, output, error) = Run("data", "check", $"hf://datasets/{Text(routes, "dataset")}/data/train-*.parquet");
         Assert.True(code == ExitCode.Success, error);
         Assert.Contains($"hf://datasets/{Text(routes, "dataset")}@{Text(routes, "dataset_commit")}/data/train-", output, StringComparison.Ordinal);
-        Assert.Contains("name files of it: hf://datasets/", Run("data", "check", $"hf://datasets/{Text(routes, "dataset")}").Error, StringComparison.Ordinal);
+        Assert.Contains("or files: hf://datasets/", Run("data", "check", $"hf://datasets/{Text(routes, "dataset")}").Error, StringComparison.Ordinal);
     }
 
     [CaseFact("hub/routes.json")]
