@@ -15,12 +15,24 @@ internal static class UnicodeNormalization
     /// <summary>Normalizes a text without lone surrogates.</summary>
     public static string Normalize(string text, bool compatibility, bool compose)
     {
-        // Below U+0300 nothing is composed further, and below U+00A0 nothing is decomposed.
-        if (!text.AsSpan().ContainsAnyExceptInRange('\0', compose && !compatibility ? '\u02FF' : '\u009F'))
+        // Below U+0300 nothing is composed further, and below U+00A0 nothing is decomposed; no such character joins what stands before it. So stretches of them
+        // stay, but for the last one before another character.
+        var (plain, result) = (compose && !compatibility ? '\u02FF' : '\u009F', new StringBuilder());
+        var rest = text.AsSpan();
+        while (rest.IndexOfAnyExceptInRange('\0', plain) is >= 0 and var next)
         {
-            return text;
+            var (start, length) = (Math.Max(0, next - 1), rest[next..].IndexOfAnyInRange('\0', plain));
+            var end = length < 0 ? rest.Length : next + length;
+            result.Append(rest[..start]);
+            AppendNormalized(rest[start..end], compatibility, compose, result);
+            rest = rest[end..];
         }
 
+        return rest.Length == text.Length ? text : result.Append(rest).ToString();
+    }
+
+    private static void AppendNormalized(ReadOnlySpan<char> text, bool compatibility, bool compose, StringBuilder result)
+    {
         var points = new List<int>(text.Length);
         foreach (var rune in text.EnumerateRunes())
         {
@@ -33,13 +45,11 @@ internal static class UnicodeNormalization
             Compose(points);
         }
 
-        var result = new StringBuilder(text.Length);
+        Span<char> units = stackalloc char[2];
         foreach (var point in points)
         {
-            result.Append(new Rune(point).ToString());
+            result.Append(units[..new Rune(point).EncodeToUtf16(units)]);
         }
-
-        return result.ToString();
     }
 
     private static void Decompose(int point, bool compatibility, List<int> points)
