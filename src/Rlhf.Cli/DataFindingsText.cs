@@ -14,6 +14,11 @@ internal static class DataFindingsText
     /// <summary>Lines for people.</summary>
     public static void Write(TextWriter output, DataFindings found)
     {
+        if (found.Kinds.Count == 0)
+        {
+            return; // the ledger has said why nothing is kept
+        }
+
         output.WriteLine($"form: {(found.Forms.Count > 0 ? string.Join(", ", found.Forms) : "none that is known")}");
         output.WriteLine(string.Create(CultureInfo.InvariantCulture,
             $"repeated rows: {found.Repeats.Same}, and {found.Repeats.NearlySame} but for case and white space"));

@@ -65,7 +65,7 @@ public static class DecoderConfigReader
         var type = keys.Text("model_type", string.Empty);
         if (ModelFamilies.Find(type) is not { } family)
         {
-            keys.Refuse("model_type", $"must be one of {string.Join(", ", ModelFamilies.All)}: other architectures are not implemented");
+            keys.Refuse("model_type", $"must be one of {string.Join(", ", ModelFamilies.All)}: other architectures are not implemented{TextPart(json)}");
             throw Problem(file, problems);
         }
 
@@ -88,4 +88,10 @@ public static class DecoderConfigReader
         keys.Allow("add_cross_attention", ["false"], "is not implemented: only decoders that read nothing but their own text");
         keys.Allow("is_encoder_decoder", ["false"], "is not implemented: only decoders");
     }
+
+    // Models of pictures and text hold a model of text that may be known by itself.
+    private static string TextPart(JsonElement json) => json.TryGetProperty("text_config", out var text) && text.ValueKind == JsonValueKind.Object
+        && text.TryGetProperty("model_type", out var type) && type.ValueKind == JsonValueKind.String && ModelFamilies.Find(type.GetString()!) is { } family
+        ? $". This is a model of more than text; its text part alone, saved as a model of its own, would be {family.Name}"
+        : "";
 }

@@ -132,6 +132,13 @@ public sealed class DecoderConfigTests
         Assert.Contains("\"hidden_size\" is missing", message);
     }
 
+    [Fact]
+    public void A_model_of_more_than_text_is_refused_with_the_name_of_its_text_part()
+    {
+        var message = Assert.Throws<InputException>(() => ReadWithAll("llama", """{"model_type": "gemma3", "text_config": {"model_type": "gemma3_text"}}""")).Message;
+        Assert.Contains("its text part alone, saved as a model of its own, would be gemma3_text", message);
+    }
+
     [Theory]
     [InlineData("gpt2", "reorder_and_upcast_attn", "true")]
     [InlineData("gpt2", "n_inner", "96")]
