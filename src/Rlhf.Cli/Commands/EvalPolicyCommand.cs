@@ -31,6 +31,7 @@ internal static class EvalPolicyCommand
     private static readonly Option<int> MaxTokens = ModelArguments.Number("--max-tokens", 128, 1, "Cuts an answer after this many tokens.");
     private static readonly Option<string[]> Fields = ModelArguments.Fields();
     private static readonly Option<string[]> Ignore = ModelArguments.Ignore();
+    private static readonly Option<bool> Shift = ModelArguments.ScoreShift();
     private static readonly Option<bool> Json = ModelArguments.Json("The figures as one JSON object.");
     private static readonly Option<bool> Quiet = ModelArguments.Quiet();
 
@@ -45,7 +46,7 @@ internal static class EvalPolicyCommand
         };
         sampling.AddTo(command);
         format.AddTo(command);
-        foreach (var option in (Option[])[Fields, Ignore, Json, Quiet])
+        foreach (var option in (Option[])[Fields, Ignore, Shift, Json, Quiet])
         {
             command.Add(option);
         }
@@ -69,8 +70,8 @@ internal static class EvalPolicyCommand
         var judges = new PolicyJudges
         {
             Reference = Find(parsed, Reference, name => models.Language(Checkpoint.Open(name), model)),
-            Reward = models.Reward(Checkpoint.Open(parsed.GetValue(RewardModel)!), model),
-            Second = Find(parsed, SecondRewardModel, name => models.Reward(Checkpoint.Open(name), model)),
+            Reward = models.Reward(Checkpoint.Open(parsed.GetValue(RewardModel)!), model, parsed.GetValue(Shift)),
+            Second = Find(parsed, SecondRewardModel, name => models.Reward(Checkpoint.Open(name), model, parsed.GetValue(Shift))),
         };
         var form = format.Of(parsed, model);
         var settings = new GenerationSettings

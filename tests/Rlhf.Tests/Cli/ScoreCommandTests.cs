@@ -73,6 +73,12 @@ public sealed class ScoreCommandTests : IDisposable
         ];
         Assert.Equal(
             JsonLines(answer)[0].GetProperty("score").GetSingle() - 1.5f, JsonLines([.. answer, "--score-shift"])[0].GetProperty("score").GetSingle(), 1e-5);
+
+        var prompts = _models.Write("two.txt", "Name a fruit.", "Name a colour.");
+        string[] policy = ["eval", "policy", "--model", answer[2], "--reward-model", reward, "--prompts", prompts, "--max-tokens", "4", "--json"];
+        float MeanScore(params string[] more) => JsonDocument.Parse(Run([.. policy, .. more]).Output).RootElement.GetProperty("policy")
+            .GetProperty("score").GetProperty("value").GetSingle();
+        Assert.Equal(MeanScore() - 1.5f, MeanScore("--score-shift"), 1e-5);
     }
 
     [Fact]

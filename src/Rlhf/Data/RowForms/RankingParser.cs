@@ -72,9 +72,9 @@ internal static class RankingParser
     private static Ranking ParsePair(RowFields row)
     {
         var (prompt, chosen, rejected) = ParseComparison(row);
-        foreach (var name in ScoresBeside)
+        foreach (var name in ScoresBeside.Chunk(2).Where(pair => pair.All(row.Has)).SelectMany(static pair => pair))
         {
-            row.Find(name); // DataReader names what they contradict.
+            row.Find(name); // DataReader names what they contradict. One alone is a score that nothing reads.
         }
 
         return OfPair(row, prompt, chosen, rejected);
