@@ -4,7 +4,7 @@ using System.Text.RegularExpressions;
 namespace Rlhf.Model.Families;
 
 /// <summary>GPT-2 (Radford 2019): learned positions, LayerNorm, biases everywhere, weights stored [in, out].</summary>
-internal sealed partial class Gpt2 : ModelFamily
+internal partial class Gpt2 : ModelFamily
 {
     public override string Name => "gpt2";
 
