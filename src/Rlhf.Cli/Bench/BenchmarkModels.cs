@@ -24,7 +24,7 @@ internal static class BenchmarkModels
     {
         var decoder = new Decoder(device, config, HeadKind.Scalar, trainable);
         FillTrunk(decoder, seed);
-        FillNormal(decoder.Device, decoder.Part(decoder.ScalarWeight, config.EmbeddingWidth), Philox.Derive(seed, 1));
+        FillNormal(decoder.Device, decoder.ScalarWeights, Philox.Derive(seed, 1));
         decoder.Refresh();
         return decoder;
     }

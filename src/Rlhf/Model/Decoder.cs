@@ -3,30 +3,14 @@ using Rlhf.Compute.Operations;
 namespace Rlhf.Model;
 
 /// <summary>
-/// A decoder's parameters in one flat device buffer, packed copies of its matrices that the products read, and the tables of rotary angles. With a scalar head,
-/// its
-/// weights [C] and bias [1] follow the decoder's parameters in the same buffer.
+/// A decoder: weights, the heads that it carries, and perhaps an adapter on weights that are frozen and that other decoders read, too. With a scalar head, its
+/// weights [C] and bias [1] follow what is trained in the same buffer: the parameters, or the adapter's.
 /// </summary>
-/// <remarks>
-/// Copies are kept where they are read often: for decoding (a language head) and in frozen models, which after <see cref="Freeze"/> have nothing else of their
-/// matrices. In bfloat16,
-/// at half the size, a model in training keeps those of its backward passes, too. In float32 a reward model or value network in training, and every backward
-/// pass, packs a matrix when its
-/// turn comes: once per micro-batch.
-/// </remarks>
 public sealed class Decoder : IDisposable
 {
-    private const int LinearRoles = 4;
-    private readonly Precision _storage;
-    private readonly DeviceMemory? _packed;
-    private readonly DeviceMemory? _transposed; // for backward passes
-    private readonly DeviceMemory? _gains; // 1 + w of the norms, where w is stored
-    private readonly DeviceMemory? _slopes; // ALiBi's [H]
-    private readonly AttentionRules[] _rules;
-    private readonly PackedWeights[] _weights; // four of each block, the projections of a narrow embedding, then the language head where there is one
+    private readonly DecoderWeights _weights;
+    private readonly Adapter[] _beneath = [];
     private readonly (ParameterRange Range, bool Decays)[] _optimizerRanges;
-    private DeviceMemory _parameters;
-    private ParameterRange _dropped; // by Freeze: parameters that stand in the packed copies alone
 
     /// <summary>Allocates a decoder with all parameters zero.</summary>
     /// <param name="device">Where it computes.</param>
@@ -49,44 +33,39 @@ public sealed class Decoder : IDisposable
             throw new ArgumentException("The matrices of a model that is trained stand in float32.", nameof(storage));
         }
 
-        _storage = storage;
-        Device = device;
-        Config = config;
-        Kind = kind;
-        Trainable = trainable;
-        Layout = new ParameterLayout(config);
-        Shape = new AttentionShape(config.Heads, config.KeyValueHeads, config.HeadWidth);
-        _weights = [.. LinearLayers()];
-        _dropped = isFrozen ? Matrices : default;
-        _parameters = device.Allocate(LengthOf(Layout, kind) - _dropped.Length);
-        _optimizerRanges = [.. RangesOf(this)];
-        var (packed, transposed) = (0L, 0L);
-        foreach (var weights in _weights)
+        (Kind, Trainable) = (kind, trainable);
+        var layout = new ParameterLayout(config);
+        _weights = new DecoderWeights(device, config, (kind & HeadKind.Language) != 0, trainable, LengthOf(layout, kind), storage, isFrozen);
+        ScalarWeight = layout.Length;
+        _optimizerRanges = [(Layout.Decayed, true), (Layout.NotDecayed, false), .. ScalarRanges()];
+    }
+
+    /// <summary>A decoder with an adapter of its own on the frozen weights of another, which it shares, and on that one's adapters, which stay as they are. The
+    /// new adapter changes nothing yet: it is zero.</summary>
+    /// <param name="beneath">Whose weights and adapters it reads; either may be disposed of first.</param>
+    /// <param name="adapter">What is adapted.</param>
+    /// <param name="kind">The heads it carries; a language head needs that of the weights.</param>
+    /// <param name="trainable">Whether backward passes are possible: of the adapter and the scalar head alone.</param>
+    public Decoder(Decoder beneath, AdapterLayout adapter, HeadKind kind, bool trainable)
+    {
+        if (!beneath._weights.IsFrozen)
         {
-            weights.Place(device, storage, ref packed, ref transposed);
+            throw new ArgumentException("Weights under an adapter are frozen.", nameof(beneath));
         }
 
-        LargestPacked = PackedMatrices.Max(weights => Math.Max(device.PackedLength(weights.Inputs, weights.Outputs), TransposedLength(weights)));
-
-        var halves = device.Precision == Precision.Bf16;
-        _packed = trainable && (kind & HeadKind.Language) == 0 && !halves ? null : device.Allocate(packed);
-        _transposed = trainable && halves ? device.Allocate(PackedMatrices.Sum(TransposedLength)) : null;
-        Angles = config.Positions == Positions.Rotary ? new RotaryTables(config, device) : null;
-        _gains = config.GainsFromOne ? device.Allocate(Layout.NotDecayed.Length) : null;
-        if (config.Positions == Positions.Alibi)
-        {
-            _slopes = device.Allocate(config.Heads);
-            device.CopyIn(config.AlibiSlopes(), _slopes.Floats);
-        }
-
-        _rules = [.. Enumerable.Range(0, config.Layers).Select(RulesOf)];
+        (Kind, Trainable) = (kind, trainable);
+        _weights = beneath._weights.Share();
+        _beneath = [.. beneath.Adapters.Select(static other => other.Share())];
+        ScalarWeight = adapter.Length;
+        Adapter = new Adapter(Device, adapter, adapter.Length + ScalarLength(Config, kind));
+        _optimizerRanges = [(new ParameterRange(0, adapter.Length), true), .. ScalarRanges()];
     }
 
     /// <summary>Where it computes.</summary>
-    public IDevice Device { get; }
+    public IDevice Device => _weights.Device;
 
     /// <summary>Its shape.</summary>
-    public DecoderConfig Config { get; }
+    public DecoderConfig Config => _weights.Config;
 
     /// <summary>The heads it carries.</summary>
     public HeadKind Kind { get; }
@@ -94,113 +73,70 @@ public sealed class Decoder : IDisposable
     /// <summary>Whether backward passes are possible.</summary>
     public bool Trainable { get; }
 
-    /// <summary>Where the decoder's parameters lie in <see cref="Parameters"/>.</summary>
-    public ParameterLayout Layout { get; }
+    /// <summary>Where the decoder's parameters lie; without an adapter, in <see cref="Parameters"/>.</summary>
+    public ParameterLayout Layout => _weights.Layout;
 
     /// <summary>The attention's shape.</summary>
-    public AttentionShape Shape { get; }
+    public AttentionShape Shape => _weights.Shape;
 
-    /// <summary>All parameters. After changing them call <see cref="Refresh"/>.</summary>
-    /// <exception cref="InvalidOperationException">The model is frozen.</exception>
-    public FloatBuffer Parameters =>
-        _dropped.Length == 0 ? _parameters.Floats : throw new InvalidOperationException("A frozen decoder has no flat parameters.");
+    /// <summary>The decoder's own adapter; null without one.</summary>
+    public Adapter? Adapter { get; }
 
-    /// <summary>Offset of the scalar head's weights [C].</summary>
-    public long ScalarWeight => Layout.Length;
+    /// <summary>All adapters on the weights, the own one last.</summary>
+    internal IEnumerable<Adapter> Adapters => Adapter is null ? _beneath : [.. _beneath, Adapter];
 
-    /// <summary>Offset of the scalar head's bias [1].</summary>
-    public long ScalarBias => Layout.Length + Rounded(Config.EmbeddingWidth);
+    /// <summary>What training changes: all parameters, or the adapter's; then the scalar head. After changing them call <see cref="Refresh"/>.</summary>
+    /// <exception cref="InvalidOperationException">The model is frozen and has no adapter.</exception>
+    public FloatBuffer Parameters => Adapter?.Numbers ?? _weights.Flat;
+
+    /// <summary>The tensors of <see cref="Parameters"/>, without the scalar head.</summary>
+    public IReadOnlyList<Parameter> Trained => Adapter?.Layout.Parameters ?? Layout.Parameters;
+
+    /// <summary>Offset of the scalar head's weights [C] in <see cref="Parameters"/>.</summary>
+    public long ScalarWeight { get; }
+
+    /// <summary>Offset of the scalar head's bias [1] in <see cref="Parameters"/>.</summary>
+    public long ScalarBias => ScalarWeight + Rounded(Config.EmbeddingWidth);
+
+    /// <summary>The scalar head's weights [C].</summary>
+    public FloatBuffer ScalarWeights => ScalarPart(ScalarWeight, Config.EmbeddingWidth);
+
+    /// <summary>The scalar head's bias [1].</summary>
+    public FloatBuffer ScalarBiases => ScalarPart(ScalarBias, 1);
 
     /// <summary>The tables of rotary angles, if there are any.</summary>
-    internal RotaryTables? Angles { get; }
+    internal RotaryTables? Angles => _weights.Angles;
 
-    /// <summary>How the linear layers' weights stand.</summary>
-    internal WeightLayout WeightLayout => Config.WeightsAreInputMajor ? WeightLayout.InputMajor : WeightLayout.OutputMajor;
+    /// <summary>The weights, which may be those of other decoders, too.</summary>
+    internal DecoderWeights Weights => _weights;
 
     /// <summary>Width of the first feed-forward projection: gate and up together where there is a gate.</summary>
-    internal int UpWidth => Config.IsGated ? 2 * Config.FeedForwardWidth : Config.FeedForwardWidth;
+    internal int UpWidth => _weights.UpWidth;
 
     /// <summary>Floats of the flat buffer of a decoder with these heads.</summary>
-    public static long LengthOf(ParameterLayout layout, HeadKind kind) =>
-        layout.Length + ((kind & HeadKind.Scalar) != 0 ? Rounded(layout.Config.EmbeddingWidth) + Rounded(1) : 0);
+    public static long LengthOf(ParameterLayout layout, HeadKind kind) => layout.Length + ScalarLength(layout.Config, kind);
 
-    /// <summary>A part of the parameters; empty for null.</summary>
-    public FloatBuffer Part(long? offset, long length)
-    {
-        if (offset is not { } start)
-        {
-            return default;
-        }
-
-        if (start < _dropped.Offset + _dropped.Length && start + length > _dropped.Offset)
-        {
-            throw new InvalidOperationException("A frozen decoder has its matrices in packed form alone.");
-        }
-
-        return _parameters.Floats.Slice(start < _dropped.Offset ? start : start - _dropped.Length, length);
-    }
+    /// <summary>A part of the weights; empty for null.</summary>
+    public FloatBuffer Part(long? offset, long length) => _weights.Part(offset, length);
 
     /// <summary>Packs the parameters anew: after loading and after every optimizer step.</summary>
     public void Refresh()
     {
-        AddOneToGains();
-        foreach (var weights in _packed is null ? [] : _weights)
+        if (Adapter is null)
         {
-            Pack(weights, PackedPart(weights));
+            _weights.Refresh();
         }
-
-        foreach (var weights in _transposed is null ? [] : PackedMatrices)
+        else
         {
-            PackTransposed(weights, TransposedPart(weights));
+            Adapter.Refresh();
         }
     }
 
-    /// <summary>Fills the parameters. In a frozen model a matrix goes through memory of its own into its packed copy, so that no second copy of the model
-    /// ever stands.</summary>
-    /// <param name="read">Fills a buffer of zeros with a part of the flat buffer; the part holds whole parameters.</param>
-    public void Load(Action<ParameterRange, FloatBuffer> read)
-    {
-        if (_dropped.Length == 0)
-        {
-            read(new ParameterRange(0, Layout.Length), _parameters.Floats.Slice(0, Layout.Length));
-            Refresh();
-            return;
-        }
+    /// <inheritdoc cref="DecoderWeights.Load"/>
+    public void Load(Action<ParameterRange, FloatBuffer> read) => _weights.Load(read);
 
-        var end = _dropped.Offset + _dropped.Length;
-        read(new ParameterRange(0, _dropped.Offset), _parameters.Floats.Slice(0, _dropped.Offset));
-        read(new ParameterRange(end, Layout.Length - end), _parameters.Floats.Slice(_dropped.Offset, Layout.Length - end));
-        var dropped = _weights.Where(weights => weights.Offset >= _dropped.Offset && weights.Offset < end).ToList();
-        AddOneToGains();
-        using var scratch = Device.Allocate(dropped.Max(weights => weights.Length));
-        foreach (var weights in _weights)
-        {
-            if (!dropped.Contains(weights))
-            {
-                Pack(weights, PackedPart(weights));
-                continue;
-            }
-
-            var matrix = scratch.Floats.Slice(0, weights.Length);
-            Device.Fill(matrix, 0f);
-            read(new ParameterRange(weights.Offset, weights.Length), matrix);
-            Device.PackWeights(new(matrix, weights.Layout, weights.Inputs, weights.Outputs, PackedPart(weights)));
-        }
-    }
-
-    /// <summary>Packs the parameters and frees the flat form of the blocks' matrices and of an untied head: half of the memory of a model that is only
-    /// read.</summary>
-    public void Freeze()
-    {
-        Refresh();
-        var (start, length) = Matrices;
-        var whole = _parameters;
-        _parameters = Device.Allocate(whole.Floats.Length - length);
-        Device.Copy(whole.Floats.Slice(0, start), _parameters.Floats.Slice(0, start));
-        Device.Copy(whole.Floats.From(start + length), _parameters.Floats.From(start));
-        _dropped = new ParameterRange(start, length);
-        whole.Dispose();
-    }
+    /// <inheritdoc cref="DecoderWeights.Freeze"/>
+    public void Freeze() => _weights.Freeze();
 
     /// <summary>Copies all parameters, and those of the scalar head if both have one, from a decoder of the same shape.</summary>
     public void CopyFrom(Decoder other)
@@ -216,146 +152,28 @@ public sealed class Decoder : IDisposable
     /// <inheritdoc/>
     public void Dispose()
     {
-        _parameters.Dispose();
-        _packed?.Dispose();
-        _transposed?.Dispose();
-        _gains?.Dispose();
-        _slopes?.Dispose();
-        Angles?.Dispose();
-    }
-
-    internal static FloatBuffer PartOf(FloatBuffer buffer, long? offset, long length) => offset is { } start ? buffer.Slice(start, length) : default;
-
-    /// <summary>A norm's gain as it multiplies; empty for null.</summary>
-    internal FloatBuffer Gain(long? offset, long length) =>
-        _gains is null || offset is not { } start ? Part(offset, length) : _gains.Floats.Slice(start - Layout.NotDecayed.Offset, length);
-
-    /// <summary>What a block's attention does to its scores.</summary>
-    internal AttentionRules Rules(int layer) => _rules[layer];
-
-    /// <summary>The projection of a narrow embedding to the width.</summary>
-    internal PackedWeights ProjectIn => _weights[LinearRoles * Config.Layers];
-
-    /// <summary>The projection of the width to a narrow embedding.</summary>
-    internal PackedWeights ProjectOut => _weights[(LinearRoles * Config.Layers) + 1];
-
-    internal PackedWeights Linear(int layer, LinearRole role) => _weights[(layer * LinearRoles) + (int)role];
-
-    internal PackedWeights Head => (Kind & HeadKind.Language) != 0 ? _weights[^1] : throw new InvalidOperationException("This decoder has no language head.");
-
-    /// <summary>Floats of the largest packed matrix of blocks and projections, either way round: the scratch that <see cref="Packed"/> and
-    /// <see cref="PackedTransposed"/> want.</summary>
-    internal long LargestPacked { get; }
-
-    /// <summary>Whether passes make packed copies of their own, for which they want scratch.</summary>
-    internal bool PacksInPass(bool backward) => _packed is null || (backward && _transposed is null);
-
-    /// <summary>The operand of a forward product: the kept copy, or one made in <paramref name="scratch"/>.</summary>
-    internal PackedMatrix Packed(PackedWeights weights, FloatBuffer scratch)
-    {
-        if (_packed is not null)
+        foreach (var adapter in Adapters)
         {
-            return PackedPart(weights);
+            adapter.Dispose();
         }
 
-        var packed = scratch.Slice(0, Device.PackedLength(weights.Inputs, weights.Outputs));
-        Pack(weights, packed);
-        return packed;
+        _weights.Dispose();
     }
 
-    /// <summary>The operand of a backward product: the kept copy, or one made in <paramref name="scratch"/>.</summary>
-    internal FloatBuffer PackedTransposed(PackedWeights weights, FloatBuffer scratch)
-    {
-        if (_transposed is not null)
-        {
-            return TransposedPart(weights);
-        }
+    /// <summary>The part of gradients that belongs to a parameter of the weights; empty for null, and where the weights are frozen under an adapter.</summary>
+    internal FloatBuffer GradientOf(FloatBuffer gradients, long? offset, long length) =>
+        Adapter is null && offset is { } start ? gradients.Slice(start, length) : default;
 
-        var packed = scratch.Slice(0, TransposedLength(weights));
-        PackTransposed(weights, packed);
-        return packed;
-    }
-
-    private void AddOneToGains()
-    {
-        if (_gains is not null)
-        {
-            var gains = _gains.Floats;
-            Device.Fill(gains, 1f);
-            Device.AddDropped(new(gains, Part(Layout.NotDecayed.Offset, gains.Length), 1, (int)gains.Length, default, default, gains));
-        }
-    }
-
-    private void PackTransposed(PackedWeights weights, FloatBuffer packed) =>
-        Device.PackWeightsTransposed(
-            new(Part(weights.Offset, (long)weights.Inputs * weights.Outputs), weights.Layout, weights.Inputs, weights.Outputs, packed));
-
-    private long TransposedLength(PackedWeights weights) => Device.PackedLength(weights.Outputs, weights.Inputs);
-
-    private FloatBuffer TransposedPart(PackedWeights weights) => _transposed!.Floats.Slice(weights.TransposedOffset, TransposedLength(weights));
-
-    private void Pack(PackedWeights weights, PackedMatrix packed) =>
-        Device.PackWeights(new(Part(weights.Offset, (long)weights.Inputs * weights.Outputs), weights.Layout, weights.Inputs, weights.Outputs, packed));
-
-    private PackedMatrix PackedPart(PackedWeights weights) =>
-        new(_packed!.Floats.Slice(weights.PackedOffset, Device.PackedLength(weights.Inputs, weights.Outputs, _storage)), _storage);
-
-    private IEnumerable<PackedWeights> PackedMatrices => _weights.Take((LinearRoles * Config.Layers) + (Config.NarrowEmbedding is null ? 0 : 2));
-
-    /// <summary>What a frozen model has no flat form of: the matrices of blocks and projections, and an untied head behind them.</summary>
-    private ParameterRange Matrices
-    {
-        get
-        {
-            var start = PackedMatrices.Min(static weights => weights.Offset);
-            var end = Config.TiedEmbeddings
-                ? PackedMatrices.Max(static weights => weights.Offset + weights.Length)
-                : Layout.Head + ((long)Config.VocabularySize * Config.EmbeddingWidth);
-            return new ParameterRange(start, end - start);
-        }
-    }
+    private FloatBuffer ScalarPart(long offset, long length) => Adapter?.Numbers.Slice(offset, length) ?? Part(offset, length);
 
     private static long Rounded(long length) => (length + ParameterLayout.Alignment - 1) / ParameterLayout.Alignment * ParameterLayout.Alignment;
 
-    private static IEnumerable<(ParameterRange Range, bool Decays)> RangesOf(Decoder decoder)
-    {
-        yield return (decoder.Layout.Decayed, true);
-        yield return (decoder.Layout.NotDecayed, false);
-        if ((decoder.Kind & HeadKind.Scalar) != 0)
-        {
-            yield return (new ParameterRange(decoder.ScalarWeight, Rounded(decoder.Config.EmbeddingWidth)), true);
-            yield return (new ParameterRange(decoder.ScalarBias, Rounded(1)), false);
-        }
-    }
+    private static long ScalarLength(DecoderConfig config, HeadKind kind) =>
+        (kind & HeadKind.Scalar) != 0 ? Rounded(config.EmbeddingWidth) + Rounded(1) : 0;
 
-    private IEnumerable<PackedWeights> LinearLayers()
-    {
-        for (var layer = 0; layer < Config.Layers; layer++)
-        {
-            var offsets = Layout.LayerParameters(layer);
-            yield return new PackedWeights(offsets.QkvWeight, WeightLayout, Config.Width, Shape.RowWidth);
-            yield return new PackedWeights(offsets.OutputWeight, WeightLayout, Shape.OutputWidth, Config.Width);
-            yield return new PackedWeights(offsets.UpWeight, WeightLayout, Config.Width, UpWidth);
-            yield return new PackedWeights(offsets.DownWeight, WeightLayout, Config.FeedForwardWidth, Config.Width);
-        }
-
-        if (Config.NarrowEmbedding is { } narrow)
-        {
-            yield return new PackedWeights(Layout.ProjectIn!.Value, WeightLayout.OutputMajor, narrow, Config.Width);
-            yield return new PackedWeights(Layout.ProjectOut!.Value, WeightLayout.OutputMajor, Config.Width, narrow);
-        }
-
-        if ((Kind & HeadKind.Language) != 0)
-        {
-            yield return new PackedWeights(Layout.Head, WeightLayout.OutputMajor, Config.EmbeddingWidth, Config.VocabularySize);
-        }
-    }
-
-    private AttentionRules RulesOf(int layer) => new()
-    {
-        Scale = Config.QueryScaleWidth is { } width ? (float)(1 / Math.Sqrt(width)) : 0,
-        Window = Config.WindowOf(layer),
-        Cap = (float)(Config.ScoreCap ?? 0),
-        Slopes = _slopes is null ? default : _slopes.Floats,
-    };
+    private IEnumerable<(ParameterRange Range, bool Decays)> ScalarRanges() => (Kind & HeadKind.Scalar) == 0 ? [] :
+    [
+        (new ParameterRange(ScalarWeight, Rounded(Config.EmbeddingWidth)), true),
+        (new ParameterRange(ScalarBias, Rounded(1)), false),
+    ];
 }

@@ -117,17 +117,17 @@ public sealed partial class DecoderPass
     {
         var a = _layers[layer];
         var p = decoder.Layout.LayerParameters(layer);
-        _device.AttentionBackward(new(a.Qkv, SpansOf(layer), _shape, a.Attended, a.LogSumExp, s.Attended, s.Qkv, decoder.Rules(layer)));
+        _device.AttentionBackward(new(a.Qkv, SpansOf(layer), _shape, a.Attended, a.LogSumExp, s.Attended, s.Qkv, _weights.Rules(layer)));
         Rotate(layer, s.Qkv, inverse: true);
         if (_config.QueryKeyNorm != QueryKeyNorm.None)
         {
             var (queries, keys, first) = (_config.QueryNormWidth, _config.KeyNormWidth, _config.QueryWidth);
             _device.RmsNormBackward(new(
-                a.RawQkv, decoder.Gain(p.QueryNorm, queries), a.QueryReciprocal, s.Qkv, N, first / queries, queries, _shape.RowWidth, Accumulate: false,
-                s.Qkv, Decoder.PartOf(gradients, p.QueryNorm, queries)));
+                a.RawQkv, _weights.Gain(p.QueryNorm, queries), a.QueryReciprocal, s.Qkv, N, first / queries, queries, _shape.RowWidth, Accumulate: false,
+                s.Qkv, decoder.GradientOf(gradients, p.QueryNorm, queries)));
             _device.RmsNormBackward(new(
-                a.RawQkv.From(first), decoder.Gain(p.KeyNorm, keys), a.KeyReciprocal, s.Qkv.From(first), N, _config.KeyValueWidth / keys, keys,
-                _shape.RowWidth, Accumulate: false, s.Qkv.From(first), Decoder.PartOf(gradients, p.KeyNorm, keys)));
+                a.RawQkv.From(first), _weights.Gain(p.KeyNorm, keys), a.KeyReciprocal, s.Qkv.From(first), N, _config.KeyValueWidth / keys, keys,
+                _shape.RowWidth, Accumulate: false, s.Qkv.From(first), decoder.GradientOf(gradients, p.KeyNorm, keys)));
         }
 
         if (layer == LastLayer)
@@ -191,15 +191,15 @@ public sealed partial class DecoderPass
 
     private void NormBackward(int rows, in NormActivations a, long? gain, long? bias, FloatBuffer dy, FloatBuffer dx, FloatBuffer gradients)
     {
-        var dGain = Decoder.PartOf(gradients, gain, C);
+        var dGain = decoder.GradientOf(gradients, gain, C);
         if (_config.Normalization == Normalization.LayerNorm)
         {
             _device.LayerNormBackward(
-                new(a.Input, decoder.Gain(gain, C), a.Mean, a.Reciprocal, dy, rows, C, dx, dGain, Decoder.PartOf(gradients, bias, C)));
+                new(a.Input, _weights.Gain(gain, C), a.Mean, a.Reciprocal, dy, rows, C, dx, dGain, decoder.GradientOf(gradients, bias, C)));
         }
         else
         {
-            _device.RmsNormBackward(new(a.Input, decoder.Gain(gain, C), a.Reciprocal, dy, rows, 1, C, C, Accumulate: true, dx, dGain));
+            _device.RmsNormBackward(new(a.Input, _weights.Gain(gain, C), a.Reciprocal, dy, rows, 1, C, C, Accumulate: true, dx, dGain));
         }
     }
 

@@ -14,7 +14,7 @@ public sealed partial class DecoderPass
     {
         get
         {
-            var table = decoder.Part(decoder.Layout.PositionEmbedding, (long)_config.PositionRows * C);
+            var table = _weights.Part(decoder.Layout.PositionEmbedding, (long)_config.PositionRows * C);
             return table.IsEmpty ? table : table.From((long)_config.PositionOffset * C);
         }
     }
@@ -52,7 +52,7 @@ public sealed partial class DecoderPass
     private FloatBuffer EmbedWide()
     {
         var x = arena.Take((long)N * C);
-        var tokens = decoder.Part(decoder.Layout.TokenEmbedding, (long)_config.VocabularySize * C);
+        var tokens = _weights.Part(decoder.Layout.TokenEmbedding, (long)_config.VocabularySize * C);
         _device.EmbeddingForward(new(_tokens, _positions, tokens, PositionTable, N, C, x));
         return x;
     }
@@ -60,9 +60,9 @@ public sealed partial class DecoderPass
     private FloatBuffer EmbedNarrow(int width)
     {
         (_narrow, var x) = (arena.Take((long)N * width), arena.Take((long)N * C));
-        var tokens = decoder.Part(decoder.Layout.TokenEmbedding, (long)_config.VocabularySize * width);
+        var tokens = _weights.Part(decoder.Layout.TokenEmbedding, (long)_config.VocabularySize * width);
         _device.EmbeddingForward(new(_tokens, _positions, tokens, default, N, width, _narrow));
-        _linear.Forward(decoder.ProjectIn, N, _narrow, bias: null, x);
+        _linear.Forward(_weights.ProjectIn, N, _narrow, bias: null, x);
         if (_config.Positions == Positions.Learned)
         {
             var places = arena.Take((long)N * C);
@@ -87,7 +87,7 @@ public sealed partial class DecoderPass
         if (_config.NarrowEmbedding is { } width)
         {
             x = arena.Take((long)R * width);
-            _linear.Forward(decoder.ProjectOut, R, _finalNormed, bias: null, x);
+            _linear.Forward(_weights.ProjectOut, R, _finalNormed, bias: null, x);
         }
 
         return x;
@@ -99,7 +99,7 @@ public sealed partial class DecoderPass
         if (_config.NarrowEmbedding is not null)
         {
             var dNormed = arena.Take((long)R * C);
-            _linear.Backward(decoder.ProjectOut, R, _finalNormed, dHidden, bias: null, dNormed, gradients);
+            _linear.Backward(_weights.ProjectOut, R, _finalNormed, dHidden, bias: null, dNormed, gradients);
             dHidden = dNormed;
         }
 
@@ -119,6 +119,11 @@ public sealed partial class DecoderPass
     /// <summary>Adds the gradients of what is before the first block; <paramref name="dx"/> [N, C] is overwritten.</summary>
     private void EmbedBackward(FloatBuffer dx, FloatBuffer gradients)
     {
+        if (decoder.Adapter is not null)
+        {
+            return; // all of it is frozen
+        }
+
         if (_config.HasEmbeddingNorm)
         {
             var dEmbedded = arena.TakeZeroed((long)N * C);
@@ -131,7 +136,7 @@ public sealed partial class DecoderPass
             _device.Scale(dx.Slice(0, (long)N * C), (float)_config.EmbeddingScale);
         }
 
-        var dPositions = Decoder.PartOf(gradients, decoder.Layout.PositionEmbedding, (long)_config.PositionRows * C);
+        var dPositions = decoder.GradientOf(gradients, decoder.Layout.PositionEmbedding, (long)_config.PositionRows * C);
         dPositions = dPositions.IsEmpty ? dPositions : dPositions.From((long)_config.PositionOffset * C);
         var width = _config.EmbeddingWidth;
         if (_config.NarrowEmbedding is not null)
@@ -142,11 +147,11 @@ public sealed partial class DecoderPass
             }
 
             var dNarrow = arena.Take((long)N * width);
-            _linear.Backward(decoder.ProjectIn, N, _narrow, dx, bias: null, dNarrow, gradients);
+            _linear.Backward(_weights.ProjectIn, N, _narrow, dx, bias: null, dNarrow, gradients);
             (dx, dPositions) = (dNarrow, default);
         }
 
-        var dTokens = gradients.Slice(decoder.Layout.TokenEmbedding, (long)_config.VocabularySize * width);
+        var dTokens = decoder.GradientOf(gradients, decoder.Layout.TokenEmbedding, (long)_config.VocabularySize * width);
         _device.EmbeddingBackward(new(_tokens, _positions, dx, N, width, dTokens, dPositions));
     }
 }

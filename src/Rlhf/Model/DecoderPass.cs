@@ -6,9 +6,14 @@ namespace Rlhf.Model;
 /// <summary>What training adds to a forward pass.</summary>
 /// <param name="Dropout">Residual dropout: after the embedding and after each block's two sublayers.</param>
 /// <param name="NoiseAlpha">NEFTune's alpha, 0 for none: embeddings + uniform(-1, 1) alpha / sqrt(T C).</param>
-public readonly record struct TrainingNoise(Dropout Dropout, double NoiseAlpha)
+/// <param name="AdapterDropout">Probability of dropout on what an adapter reads, with the counters of <paramref name="Dropout"/>; 0 for none.</param>
+public readonly record struct TrainingNoise(Dropout Dropout, double NoiseAlpha, double AdapterDropout = 0)
 {
+    internal bool IsActive => Dropout.IsActive || NoiseAlpha > 0 || AdapterDropout > 0;
+
     internal const ulong SitesPerStep = 1 << 16;
+
+    internal Dropout AdapterAt(ulong site) => At(site) with { Probability = (float)AdapterDropout };
 
     internal Dropout At(ulong site) => Dropout with { Stream = (Dropout.Stream * SitesPerStep) + site };
 }
@@ -41,6 +46,7 @@ public enum Keep
 public sealed partial class DecoderPass(Decoder decoder, Arena arena)
 {
     private readonly IDevice _device = decoder.Device;
+    private readonly DecoderWeights _weights = decoder.Weights;
     private readonly DecoderConfig _config = decoder.Config;
     private readonly AttentionShape _shape = decoder.Shape;
     private readonly LinearLayers _linear = new(decoder, arena);
@@ -71,7 +77,7 @@ public sealed partial class DecoderPass(Decoder decoder, Arena arena)
     /// <param name="noise">Dropout and NEFTune; default for none.</param>
     public FloatBuffer Forward(PackedBatch batch, Keep keep, TrainingNoise noise = default)
     {
-        if (batch.SharesPrompts && (noise.Dropout.IsActive || noise.NoiseAlpha > 0))
+        if (batch.SharesPrompts && noise.IsActive)
         {
             throw new InvalidOperationException("Noise is drawn for each row: answers that share the rows of their prompt would share its noise.");
         }
@@ -90,11 +96,11 @@ public sealed partial class DecoderPass(Decoder decoder, Arena arena)
     private FloatBuffer Forward(PackedBatch batch, Keep keep, TrainingNoise noise, FloatBuffer keyValues, long layerStride)
     {
         (_batch, _noise, _keep) = (batch, noise, keep);
-        _linear.Begin(backward: keep != Keep.Nothing);
         _tokens = arena.Take(batch.Tokens);
         _positions = arena.Take(batch.Positions);
         _targetRows = arena.Take(batch.TargetRows);
         _queryRows = arena.Take(batch.QueryRows());
+        _linear.Begin(Math.Max(N, R), _targetRows, backward: keep != Keep.Nothing, noise);
         _angles = Angles();
         var x = Embed();
         var most = Math.Max(N, R);
@@ -190,15 +196,15 @@ public sealed partial class DecoderPass(Decoder decoder, Arena arena)
             _device.Copy(a.RawQkv, a.Qkv);
             var (queries, keys) = (_config.QueryNormWidth, _config.KeyNormWidth);
             _device.RmsNormForward(new(
-                a.RawQkv, decoder.Gain(p.QueryNorm, queries), N, _config.QueryWidth / queries, queries, _shape.RowWidth, (float)_config.NormEpsilon,
+                a.RawQkv, _weights.Gain(p.QueryNorm, queries), N, _config.QueryWidth / queries, queries, _shape.RowWidth, (float)_config.NormEpsilon,
                 a.Qkv, a.QueryReciprocal));
             _device.RmsNormForward(new(
-                a.RawQkv.From(_config.QueryWidth), decoder.Gain(p.KeyNorm, keys), N, _config.KeyValueWidth / keys, keys, _shape.RowWidth,
+                a.RawQkv.From(_config.QueryWidth), _weights.Gain(p.KeyNorm, keys), N, _config.KeyValueWidth / keys, keys, _shape.RowWidth,
                 (float)_config.NormEpsilon, a.Qkv.From(_config.QueryWidth), a.KeyReciprocal));
         }
 
         Rotate(layer, a.Qkv, inverse: false);
-        _device.AttentionForward(new(a.Qkv, SpansOf(layer), _shape, keyValues, a.Attended, a.LogSumExp, decoder.Rules(layer)));
+        _device.AttentionForward(new(a.Qkv, SpansOf(layer), _shape, keyValues, a.Attended, a.LogSumExp, _weights.Rules(layer)));
     }
 
     private void AttentionResult(int layer, in LayerActivations a)
@@ -276,11 +282,11 @@ public sealed partial class DecoderPass(Decoder decoder, Arena arena)
     {
         if (_config.Normalization == Normalization.LayerNorm)
         {
-            _device.LayerNormForward(new(x, decoder.Gain(gain, C), decoder.Part(bias, C), rows, C, (float)_config.NormEpsilon, y, mean, reciprocal));
+            _device.LayerNormForward(new(x, _weights.Gain(gain, C), _weights.Part(bias, C), rows, C, (float)_config.NormEpsilon, y, mean, reciprocal));
         }
         else
         {
-            _device.RmsNormForward(new(x, decoder.Gain(gain, C), rows, 1, C, C, (float)_config.NormEpsilon, y, reciprocal));
+            _device.RmsNormForward(new(x, _weights.Gain(gain, C), rows, 1, C, C, (float)_config.NormEpsilon, y, reciprocal));
         }
     }
 

@@ -20,6 +20,11 @@ public sealed class LanguageHead(Decoder decoder, Arena arena)
 
     private FloatBuffer Bias => decoder.Part(decoder.Layout.HeadBias, decoder.Config.VocabularySize);
 
+    /// <summary>The head as it is; empty where the weights are frozen: its packed copy serves.</summary>
+    private FloatBuffer HeadWeights => decoder.Weights.IsFrozen
+        ? default
+        : decoder.Part(decoder.Layout.Head, (long)decoder.Config.VocabularySize * decoder.Config.EmbeddingWidth);
+
     private float Cap => (float)(decoder.Config.LogitCap ?? 0);
 
     /// <summary>log p(target) and entropy (nats) of each target row of the batch, for logits divided by <paramref name="temperature"/>.</summary>
@@ -46,7 +51,7 @@ public sealed class LanguageHead(Decoder decoder, Arena arena)
         _logits = keep && (long)_count * v <= MostKeptLogits ? arena.Take((long)_count * v) : default;
         var logs = arena.Take(_count);
         _device.LanguageHeadForward(
-            new(hidden, decoder.Packed(decoder.Head, default), _targets, _count, c, v, _inverseTemperature, logs, _entropies, _logSumExp, _logits, Bias, Cap));
+            new(hidden, decoder.Weights.Packed(decoder.Weights.Head, default), _targets, _count, c, v, _inverseTemperature, logs, _entropies, _logSumExp, _logits, Bias, Cap));
         _device.CopyOut(logs, logProbabilities[.._count]);
         if (!entropies.IsEmpty)
         {
@@ -59,7 +64,7 @@ public sealed class LanguageHead(Decoder decoder, Arena arena)
     {
         var (c, v) = (decoder.Config.EmbeddingWidth, decoder.Config.VocabularySize);
         var logits = arena.Take((long)batch.TargetCount * v);
-        _device.LinearForward(new(hidden, decoder.Packed(decoder.Head, default), Bias, batch.TargetCount, c, v, logits));
+        _device.LinearForward(new(hidden, decoder.Weights.Packed(decoder.Weights.Head, default), Bias, batch.TargetCount, c, v, logits));
         if (Cap > 0)
         {
             _device.SoftCap(logits, Cap);
@@ -89,9 +94,9 @@ public sealed class LanguageHead(Decoder decoder, Arena arena)
 
         var dRows = arena.Take((long)_count * c);
         _device.LanguageHeadBackward(new(
-            _hidden, decoder.Packed(decoder.Head, default), decoder.Part(decoder.Layout.Head, (long)v * c), _targets, _count, c, v, _inverseTemperature,
+            _hidden, decoder.Weights.Packed(decoder.Weights.Head, default), HeadWeights, _targets, _count, c, v, _inverseTemperature,
             _entropies, _logSumExp, _logits, dLogs, dEntropy,
-            dRows, gradients.Slice(decoder.Layout.Head, (long)v * c), Bias, Cap, Decoder.PartOf(gradients, decoder.Layout.HeadBias, v)));
+            dRows, decoder.GradientOf(gradients, decoder.Layout.Head, (long)v * c), Bias, Cap, decoder.GradientOf(gradients, decoder.Layout.HeadBias, v)));
         _device.AddDropped(new(dHidden, dRows, _count, c, default, default, dHidden));
     }
 }
@@ -118,7 +123,7 @@ public sealed class ScalarHead(Decoder decoder, Arena arena)
         var c = decoder.Config.EmbeddingWidth;
         _hidden = hidden;
         var output = arena.Take(_count);
-        _device.ScalarHeadForward(new(hidden, decoder.Part(decoder.ScalarWeight, c), decoder.Part(decoder.ScalarBias, 1), _count, c, output));
+        _device.ScalarHeadForward(new(hidden, decoder.ScalarWeights, decoder.ScalarBiases, _count, c, output));
         _device.CopyOut(output, values[.._count]);
     }
 
@@ -135,7 +140,7 @@ public sealed class ScalarHead(Decoder decoder, Arena arena)
         _device.CopyIn(dValues[.._count], dOutput);
         var dRows = arena.Take((long)_count * c);
         _device.ScalarHeadBackward(
-            new(_hidden, decoder.Part(decoder.ScalarWeight, c), dOutput, _count, c, dRows, gradients.Slice(decoder.ScalarWeight, c),
+            new(_hidden, decoder.ScalarWeights, dOutput, _count, c, dRows, gradients.Slice(decoder.ScalarWeight, c),
             gradients.Slice(decoder.ScalarBias, 1)));
         _device.AddDropped(new(dHidden, dRows, _count, c, default, default, dHidden));
     }

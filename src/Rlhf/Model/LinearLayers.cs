@@ -2,50 +2,71 @@ using Rlhf.Compute.Operations;
 
 namespace Rlhf.Model;
 
-/// <summary>The linear layers of a pass through a decoder. Matrices that the decoder does not keep packed are packed when their turn comes.</summary>
+/// <summary>The linear layers of a pass through a decoder, with what an adapter adds to them. Matrices that the decoder does not keep packed are packed when their
+/// turn comes; under an adapter they have no gradients.</summary>
 internal sealed class LinearLayers(Decoder decoder, Arena arena)
 {
     private readonly IDevice _device = decoder.Device;
+    private readonly DecoderWeights _weights = decoder.Weights;
+    private readonly AdapterLayers[] _adapters =
+        [.. decoder.Adapters.Select(adapter => new AdapterLayers(adapter, adapter == decoder.Adapter, decoder.Config.Layers - 1, decoder.Device, arena))];
     private FloatBuffer _packing;
 
     private int Queries => decoder.Shape.OutputWidth; // columns of the fused projection, its first ones
 
     /// <summary>Takes what a pass needs, after the arena was emptied.</summary>
-    public void Begin(bool backward) => _packing = decoder.PacksInPass(backward) ? arena.Take(decoder.LargestPacked) : default;
+    /// <param name="rows">Rows of the largest product.</param>
+    /// <param name="targetRows">Numbers of the rows that the last block has after its attention.</param>
+    /// <param name="backward">Whether a backward pass follows.</param>
+    /// <param name="noise">Dropout of what the adapter reads.</param>
+    public void Begin(int rows, IntBuffer targetRows, bool backward, TrainingNoise noise)
+    {
+        _packing = _weights.ScratchLength(backward) is > 0 and var length ? arena.Take(length) : default;
+        foreach (var adapter in _adapters)
+        {
+            adapter.Begin(rows, targetRows, backward, noise);
+        }
+    }
 
     /// <summary>y [rows, outputs] = x W + bias.</summary>
-    public void Forward(int layer, LinearRole role, int rows, FloatBuffer x, long? bias, FloatBuffer y) =>
-        Forward(decoder.Linear(layer, role), rows, x, bias, y);
+    public void Forward(int layer, LinearRole role, int rows, FloatBuffer x, long? bias, FloatBuffer y)
+    {
+        Forward(_weights.Linear(layer, role), rows, x, bias, y);
+        AdaptersForward(layer, role, rows, x, y);
+    }
 
     /// <summary>Adds to the gradients of weights and bias; dx = dy W^T.</summary>
-    public void Backward(int layer, LinearRole role, int rows, FloatBuffer x, FloatBuffer dy, long? bias, FloatBuffer dx, FloatBuffer gradients) =>
-        Backward(decoder.Linear(layer, role), rows, x, dy, bias, dx, gradients);
+    public void Backward(int layer, LinearRole role, int rows, FloatBuffer x, FloatBuffer dy, long? bias, FloatBuffer dx, FloatBuffer gradients)
+    {
+        Backward(_weights.Linear(layer, role), rows, x, dy, bias, dx, gradients);
+        AdaptersBackward(layer, role, rows, x, dy, dx, gradients);
+    }
 
     /// <summary>y [rows, outputs] = x W + bias.</summary>
     public void Forward(PackedWeights w, int rows, FloatBuffer x, long? bias, FloatBuffer y)
     {
-        _device.LinearForward(new(x, decoder.Packed(w, _packing), decoder.Part(bias, w.Outputs), rows, w.Inputs, w.Outputs, y));
+        _device.LinearForward(new(x, _weights.Packed(w, _packing), _weights.Part(bias, w.Outputs), rows, w.Inputs, w.Outputs, y));
     }
 
     /// <summary>Adds to the gradients of weights and bias; dx = dy W^T.</summary>
     public void Backward(PackedWeights w, int rows, FloatBuffer x, FloatBuffer dy, long? bias, FloatBuffer dx, FloatBuffer gradients)
     {
         BackwardWeights(w, rows, x, dy, w.Outputs, bias, gradients);
-        _device.LinearBackwardInput(new(dy, decoder.PackedTransposed(w, _packing), rows, w.Inputs, w.Outputs, Accumulate: false, dx));
+        _device.LinearBackwardInput(new(dy, _weights.PackedTransposed(w, _packing), rows, w.Inputs, w.Outputs, Accumulate: false, dx));
     }
 
     /// <summary>The fused projection with queries for <paramref name="queryRows"/> alone, to the same bits; other rows' queries are undefined but
     /// finite.</summary>
     public void ForwardQkv(int layer, int rows, IntBuffer queryRows, FloatBuffer x, long? bias, FloatBuffer qkv)
     {
-        var w = decoder.Linear(layer, LinearRole.Qkv);
+        var w = _weights.Linear(layer, LinearRole.Qkv);
         if (queryRows.Length == rows || !HasQueriesApart)
         {
             Forward(layer, LinearRole.Qkv, rows, x, bias, qkv);
             return;
         }
 
-        var (packed, biases, count) = (decoder.Packed(w, _packing), decoder.Part(bias, w.Outputs), (int)queryRows.Length);
+        var (packed, biases, count) = (_weights.Packed(w, _packing), _weights.Part(bias, w.Outputs), (int)queryRows.Length);
         _device.Fill(qkv.Slice(0, (long)rows * w.Outputs), 0f);
         if (count > 0)
         {
@@ -55,6 +76,7 @@ internal sealed class LinearLayers(Decoder decoder, Arena arena)
         }
 
         _device.LinearForward(new(x, packed, biases, rows, w.Inputs, KeyValueOutputs(w), qkv));
+        AdaptersForward(layer, LinearRole.Qkv, rows, x, qkv);
     }
 
     /// <summary>Back through <see cref="ForwardQkv"/>, where the gradients of queries that nobody asks are zero.</summary>
@@ -67,14 +89,14 @@ internal sealed class LinearLayers(Decoder decoder, Arena arena)
         }
 
         // Queries first, also where all rows ask: a sum is made in the same order whichever rows do.
-        var w = decoder.Linear(layer, LinearRole.Qkv);
+        var w = _weights.Linear(layer, LinearRole.Qkv);
         var count = (int)queryRows.Length;
         var (dQueryX, queryX, dQueries) = count == rows
             ? (dx, x, dQkv)
             : (arena.Take((long)count * w.Inputs), Gathered(x, queryRows, w.Inputs), Gathered(dQkv, queryRows, w.Outputs));
         BackwardWeights(w, count, queryX, dQueries, QueryOutputs(w), bias, gradients);
         BackwardWeights(w, rows, x, dQkv, KeyValueOutputs(w), bias, gradients);
-        var packed = decoder.PackedTransposed(w, _packing);
+        var packed = _weights.PackedTransposed(w, _packing);
         _device.LinearBackwardInput(new(dQueries, packed, count, w.Inputs, QueryOutputs(w), Accumulate: false, dQueryX));
         if (count < rows)
         {
@@ -83,6 +105,7 @@ internal sealed class LinearLayers(Decoder decoder, Arena arena)
         }
 
         _device.LinearBackwardInput(new(dQkv, packed, rows, w.Inputs, KeyValueOutputs(w), Accumulate: true, dx));
+        AdaptersBackward(layer, LinearRole.Qkv, rows, x, dQkv, dx, gradients);
     }
 
     /// <summary>Whether the queries' columns end where a packed step does.</summary>
@@ -99,7 +122,28 @@ internal sealed class LinearLayers(Decoder decoder, Arena arena)
         return gathered;
     }
 
-    private void BackwardWeights(PackedWeights w, int rows, FloatBuffer x, FloatBuffer dy, Outputs outputs, long? bias, FloatBuffer gradients) =>
-        _device.LinearBackwardWeights(
-            new(x, dy, rows, w.Inputs, outputs, w.Layout, gradients.Slice(w.Offset, (long)w.Inputs * w.Outputs), Decoder.PartOf(gradients, bias, w.Outputs)));
+    private void AdaptersForward(int layer, LinearRole role, int rows, FloatBuffer x, FloatBuffer y)
+    {
+        foreach (var adapter in _adapters)
+        {
+            adapter.Forward(layer, role, rows, x, y);
+        }
+    }
+
+    private void AdaptersBackward(int layer, LinearRole role, int rows, FloatBuffer x, FloatBuffer dy, FloatBuffer dx, FloatBuffer gradients)
+    {
+        foreach (var adapter in _adapters)
+        {
+            adapter.Backward(layer, role, rows, x, dy, dx, gradients);
+        }
+    }
+
+    private void BackwardWeights(PackedWeights w, int rows, FloatBuffer x, FloatBuffer dy, Outputs outputs, long? bias, FloatBuffer gradients)
+    {
+        if (decoder.Adapter is null)
+        {
+            var (dWeights, dBias) = (decoder.GradientOf(gradients, w.Offset, w.Length), decoder.GradientOf(gradients, bias, w.Outputs));
+            _device.LinearBackwardWeights(new(x, dy, rows, w.Inputs, outputs, w.Layout, dWeights, dBias));
+        }
+    }
 }

@@ -90,7 +90,7 @@ public sealed class Optimizer : IDisposable
 
     private string WhereNotFinite()
     {
-        var bad = _decoder.Layout.Parameters
+        var bad = _decoder.Trained
             .Where(parameter => !double.IsFinite(_decoder.Device.SquaredNorm(Gradients.Slice(parameter.Offset, parameter.Length))))
             .Select(parameter => parameter.Name).ToList();
         return bad.Count == 0

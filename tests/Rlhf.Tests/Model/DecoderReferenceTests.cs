@@ -146,8 +146,8 @@ public sealed class DecoderReferenceTests
         using var f = Fixture.Open(model, set, trainable: true, HeadKind.Scalar);
         var reward = JsonDocument.Parse(File.ReadAllText(ReferenceFiles.PathOf(model, "reward.json"))).RootElement;
         using var tensors = SafetensorsFile.Open(ReferenceFiles.PathOf(model, "reward.safetensors"));
-        f.Device.CopyIn(tensors.ReadFloats("score.weight"), f.Decoder.Part(f.Decoder.ScalarWeight, f.Width));
-        f.Device.CopyIn([(float)reward.GetProperty("score_bias").GetDouble()], f.Decoder.Part(f.Decoder.ScalarBias, 1));
+        f.Device.CopyIn(tensors.ReadFloats("score.weight"), f.Decoder.ScalarWeights);
+        f.Device.CopyIn([(float)reward.GetProperty("score_bias").GetDouble()], f.Decoder.ScalarBiases);
         using var pass = new TrainingPass(f.Decoder, new AdamOptions(), null, "reward");
         var ids = reward.GetProperty("input_ids").EnumerateArray().Select(Ints).ToArray();
         var lengths = Ints(reward.GetProperty("lengths"));

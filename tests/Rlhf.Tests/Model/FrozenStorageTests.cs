@@ -90,7 +90,7 @@ public sealed class FrozenStorageTests
 
     private static void GiveScalarHead(Decoder decoder) =>
         decoder.Device.CopyIn(
-            [.. Enumerable.Range(0, decoder.Config.Width).Select(static i => MathF.Sin(i))], decoder.Part(decoder.ScalarWeight, decoder.Config.Width));
+            [.. Enumerable.Range(0, decoder.Config.Width).Select(static i => MathF.Sin(i))], decoder.ScalarWeights);
 
     /// <summary>A float32 model whose products read rounded matrices. Its embedding table is not rounded, even where the head is the same table.</summary>
     private static Decoder RoundedCopy(Decoder exact)
@@ -113,8 +113,8 @@ public sealed class FrozenStorageTests
 
     private static IEnumerable<PackedWeights> MatricesOf(Decoder decoder) =>
     [
-        .. Enumerable.Range(0, decoder.Config.Layers).SelectMany(layer => Enum.GetValues<LinearRole>().Select(role => decoder.Linear(layer, role))),
-        .. (decoder.Kind & HeadKind.Language) != 0 ? [decoder.Head] : Array.Empty<PackedWeights>(),
+        .. Enumerable.Range(0, decoder.Config.Layers).SelectMany(layer => Enum.GetValues<LinearRole>().Select(role => decoder.Weights.Linear(layer, role))),
+        .. (decoder.Kind & HeadKind.Language) != 0 ? [decoder.Weights.Head] : Array.Empty<PackedWeights>(),
     ];
 
     private static (long HeldBytes, long PackedBytes, DecoderConfig Config) Held(string model, HeadKind kind, Precision storage)

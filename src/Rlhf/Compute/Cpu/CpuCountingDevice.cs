@@ -9,6 +9,7 @@ internal sealed unsafe class CpuCountingDevice(Precision precision) : CountingDe
 {
     private long _packed; // floats of the CPU device's workspaces
     private long _chunk;
+    private long _unpacked;
     private long _logits;
     private long _states;
 
@@ -30,8 +31,10 @@ internal sealed unsafe class CpuCountingDevice(Precision precision) : CountingDe
 
     public override void LanguageHeadBackward(in LanguageHeadBackward operation)
     {
-        Work(ref _packed, PackedLength(operation.Rows, operation.Width));
-        Work(ref _chunk, PackedLength(Math.Min(LanguageHead.ChunkColumns, operation.Vocabulary), operation.Width));
+        var columns = Math.Min(LanguageHead.ChunkColumns, operation.Vocabulary);
+        Work(ref _packed, operation.DWeights.IsEmpty ? 0 : PackedLength(operation.Rows, operation.Width));
+        Work(ref _chunk, PackedLength(columns, operation.Width));
+        Work(ref _unpacked, operation.Weights.IsEmpty ? (long)columns * operation.Width : 0);
         ChunkLogits(operation.Logits);
     }
 

@@ -51,13 +51,17 @@ internal sealed unsafe partial class CpuDevice<T, TTile>
             DEntropies = operation.DEntropies.Pointer,
             Entropies = operation.Entropies.Pointer,
         };
-        var packedHidden = _packed.AtLeast(_products.PackedLength(rows, width));
-        _products.Pack(rows, width, hidden, width, 1, packedHidden);
+        var packedHidden = operation.DWeights.IsEmpty ? null : _packed.AtLeast(_products.PackedLength(rows, width));
+        if (packedHidden != null)
+        {
+            _products.Pack(rows, width, hidden, width, 1, packedHidden);
+        }
+
         for (var column = 0; column < vocabulary; column += LanguageHead.ChunkColumns)
         {
             var columns = Math.Min(LanguageHead.ChunkColumns, vocabulary - column);
             var packedChunk = _chunk.AtLeast(_products.PackedLength(columns, width));
-            _products.Pack(columns, width, operation.Weights.Pointer + ((long)column * width), width, 1, packedChunk);
+            PackChunk(operation, column, columns, packedChunk);
             for (var first = 0; first < rows; first += LanguageHead.BlockRows)
             {
                 var block = whole.Block(first, column, vocabulary, operation.Logits.Pointer);
@@ -72,7 +76,7 @@ internal sealed unsafe partial class CpuDevice<T, TTile>
                 _products.Run(
                     block.Rows, width, columns, block.Logits, block.LogitStride, 1, new PackedOperand(packedChunk, columns),
                     operation.DHidden.Pointer + ((long)first * width), width, column == 0 ? MatMulStart.Zero : MatMulStart.Accumulate, null);
-                if (!operation.DWeights.IsEmpty)
+                if (packedHidden != null)
                 {
                     _products.Run(
                         columns, width, block.Rows, block.Logits, 1, block.LogitStride, new PackedOperand(packedHidden, rows, firstRow: first),
@@ -116,6 +120,21 @@ internal sealed unsafe partial class CpuDevice<T, TTile>
     {
         operation.Check();
         ScalarHead.Backward<T>(_pool, operation);
+    }
+
+    /// <summary>Some rows of the head [V, C] as the operand that gradients of hidden rows are made with.</summary>
+    private void PackChunk(in LanguageHeadBackward operation, int column, int columns, float* packed)
+    {
+        var width = operation.Width;
+        if (!operation.Weights.IsEmpty)
+        {
+            _products.Pack(columns, width, operation.Weights.Pointer + ((long)column * width), width, 1, packed);
+            return;
+        }
+
+        var chunk = _unpacked.AtLeast((long)columns * width);
+        _products.Unpack(width, columns, new PackedOperand(operation.Packed, width, firstColumn: column), chunk);
+        _products.Pack(columns, width, chunk, 1, columns, packed);
     }
 
     private LanguageHead.RowState* States(int rows) => (LanguageHead.RowState*)_states.AtLeast((long)rows * (sizeof(LanguageHead.RowState) / sizeof(float)));

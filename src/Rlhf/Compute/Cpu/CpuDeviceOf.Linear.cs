@@ -24,6 +24,12 @@ internal sealed unsafe partial class CpuDevice<T, TTile>
         _products.Pack(outputs, inputs, operation.Weights.Pointer, rowStride, columnStride, operation.Packed.Pointer);
     }
 
+    public void UnpackWeights(in UnpackWeights operation)
+    {
+        operation.Check(this);
+        _products.Unpack(operation.Inputs, operation.Outputs, new PackedOperand(operation.Packed, operation.Inputs), operation.Weights.Pointer);
+    }
+
     public void LinearForward(in LinearForward operation)
     {
         operation.Check(this);
@@ -31,7 +37,7 @@ internal sealed unsafe partial class CpuDevice<T, TTile>
         _products.Run(
             operation.Rows, outputs.Count, inputs, operation.X.Pointer, inputs, 1, new PackedOperand(operation.Packed, inputs, firstColumn: outputs.First),
             operation.Y.Pointer + outputs.First, outputs.All,
-            bias.IsEmpty ? MatMulStart.Zero : MatMulStart.Bias, bias.Pointer + outputs.First);
+            operation.Accumulate ? MatMulStart.Accumulate : bias.IsEmpty ? MatMulStart.Zero : MatMulStart.Bias, bias.Pointer + outputs.First);
     }
 
     public void LinearBackwardInput(in LinearBackwardInput operation)

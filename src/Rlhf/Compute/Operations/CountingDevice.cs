@@ -113,6 +113,11 @@ public abstract unsafe class CountingDevice(Precision precision) : IDevice
     }
 
     /// <inheritdoc/>
+    public virtual void UnpackWeights(in UnpackWeights operation)
+    {
+    }
+
+    /// <inheritdoc/>
     public virtual void LinearForward(in LinearForward operation)
     {
     }

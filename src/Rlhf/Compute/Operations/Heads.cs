@@ -42,7 +42,7 @@ public readonly record struct LanguageHeadForward(
 /// </summary>
 /// <param name="Hidden">[R, C].</param>
 /// <param name="Packed">The head [C, V], packed by <see cref="PackWeights"/>.</param>
-/// <param name="Weights">The head as it is: [V, C].</param>
+/// <param name="Weights">The head as it is: [V, C]; if empty, the packed one serves.</param>
 /// <param name="Targets">[R].</param>
 /// <param name="Rows">R.</param>
 /// <param name="Width">C.</param>
@@ -73,7 +73,7 @@ public readonly record struct LanguageHeadBackward(
         NeedOrEmpty(DEntropies, Rows);
         Need(Entropies, DEntropies.IsEmpty ? 0 : Rows);
         NeedPacked(device, Packed, Width, Vocabulary);
-        NeedMatrix(Vocabulary, Width, Weights);
+        NeedOrEmpty(Weights, (long)Vocabulary * Width);
         NeedOrEmpty(Logits, (long)Rows * Vocabulary);
         NeedOrEmpty(DWeights, (long)Vocabulary * Width);
     }

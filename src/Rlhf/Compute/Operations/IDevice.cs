@@ -54,6 +54,9 @@ public interface IDevice : IDisposable
     /// <inheritdoc cref="Operations.PackWeightsTransposed"/>
     void PackWeightsTransposed(in PackWeightsTransposed operation);
 
+    /// <inheritdoc cref="Operations.UnpackWeights"/>
+    void UnpackWeights(in UnpackWeights operation);
+
     /// <inheritdoc cref="Operations.LinearForward"/>
     void LinearForward(in LinearForward operation);
 

@@ -65,7 +65,21 @@ public readonly record struct PackWeightsTransposed(FloatBuffer Weights, WeightL
     }
 }
 
-/// <summary>y = x W + bias.</summary>
+/// <summary>Takes packed weights apart again: W [inputs, outputs] as the products read it.</summary>
+/// <param name="Packed">W [inputs, outputs], packed by <see cref="PackWeights"/>.</param>
+/// <param name="Inputs">Rows of W.</param>
+/// <param name="Outputs">Columns of W.</param>
+/// <param name="Weights">W, [inputs, outputs].</param>
+public readonly record struct UnpackWeights(PackedMatrix Packed, int Inputs, int Outputs, FloatBuffer Weights)
+{
+    internal void Check(IDevice device)
+    {
+        NeedPacked(device, Packed, Inputs, Outputs);
+        NeedMatrix(Inputs, Outputs, Weights);
+    }
+}
+
+/// <summary>y = x W + bias, or y += x W.</summary>
 /// <param name="X">[N, inputs].</param>
 /// <param name="Packed">W [inputs, outputs], packed by <see cref="PackWeights"/>.</param>
 /// <param name="Bias">[outputs], or empty.</param>
@@ -73,10 +87,17 @@ public readonly record struct PackWeightsTransposed(FloatBuffer Weights, WeightL
 /// <param name="Inputs">Columns of x.</param>
 /// <param name="Outputs">Columns of y.</param>
 /// <param name="Y">[N, outputs].</param>
-public readonly record struct LinearForward(FloatBuffer X, PackedMatrix Packed, FloatBuffer Bias, int Rows, int Inputs, Outputs Outputs, FloatBuffer Y)
+/// <param name="Accumulate">Adds to y: the sum of its products goes on. Without a bias.</param>
+public readonly record struct LinearForward(
+    FloatBuffer X, PackedMatrix Packed, FloatBuffer Bias, int Rows, int Inputs, Outputs Outputs, FloatBuffer Y, bool Accumulate = false)
 {
     internal void Check(IDevice device)
     {
+        if (Accumulate && !Bias.IsEmpty)
+        {
+            throw new ArgumentException("A sum that goes on has had its bias.");
+        }
+
         Outputs.Check();
         NeedMatrix(Rows, Inputs, X);
         NeedPacked(device, Packed, Inputs, Outputs.All);

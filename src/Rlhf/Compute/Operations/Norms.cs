@@ -33,7 +33,7 @@ public readonly record struct LayerNormForward(
 /// <param name="Rows">N.</param>
 /// <param name="Width">C.</param>
 /// <param name="Dx">[N, C].</param>
-/// <param name="DGain">[C].</param>
+/// <param name="DGain">[C]; left out, with the bias's, if empty.</param>
 /// <param name="DBias">[C].</param>
 public readonly record struct LayerNormBackward(
     FloatBuffer X, FloatBuffer Gain, FloatBuffer Mean, FloatBuffer ReciprocalDeviation, FloatBuffer Dy, int Rows, int Width, FloatBuffer Dx, FloatBuffer DGain,
@@ -42,7 +42,9 @@ public readonly record struct LayerNormBackward(
     internal void Check()
     {
         NeedMatrix(Rows, Width, X, Dy, Dx);
-        NeedEach(Width, Gain, DGain, DBias);
+        Need(Gain, Width);
+        NeedOrEmpty(DGain, Width);
+        Need(DBias, DGain.IsEmpty ? 0 : Width);
         NeedEach(Rows, Mean, ReciprocalDeviation);
     }
 }
@@ -79,7 +81,7 @@ public readonly record struct RmsNormForward(
 /// <param name="RowStride">Floats from a row to the next.</param>
 /// <param name="Accumulate">Adds to dx.</param>
 /// <param name="Dx">As x; may be dy where it is not accumulated.</param>
-/// <param name="DGain">[width].</param>
+/// <param name="DGain">[width]; left out if empty.</param>
 public readonly record struct RmsNormBackward(
     FloatBuffer X, FloatBuffer Gain, FloatBuffer ReciprocalRoot, FloatBuffer Dy, int Rows, int Groups, int Width, int RowStride, bool Accumulate,
     FloatBuffer Dx, FloatBuffer DGain)
@@ -87,7 +89,8 @@ public readonly record struct RmsNormBackward(
     internal void Check()
     {
         NeedStrided(Rows, Groups * Width, RowStride, X, Dy, Dx);
-        NeedEach(Width, Gain, DGain);
+        Need(Gain, Width);
+        NeedOrEmpty(DGain, Width);
         NeedMatrix(Rows, Groups, ReciprocalRoot);
     }
 }

@@ -85,8 +85,54 @@ internal sealed class AdaptedModel : IStoredModel
         }
     }
 
+    /// <summary>Whether the adapter can stand beside the base's weights, which stay as they are: low-rank changes of the blocks' linear layers, and a scalar
+    /// head. Others are put into the weights.</summary>
+    public bool StandsApart => ReferenceEquals(Config, _base.Config) && _file.Whole.Keys.All(static name => name == ScoreHead.WeightName)
+        && _changes.Values.All(static change => change.Magnitude is null) && Layout().Modules.Count == _changes.Count;
+
+    /// <summary>Where the adapter's numbers lie if it stands apart.</summary>
+    public AdapterLayout Layout() =>
+        new(_baseLayout, module => _changes.TryGetValue(module + Weight, out var change) ? (change.Rank, change.Scale) : null);
+
+    /// <summary>Fills the numbers of an adapter that stands apart.</summary>
+    public void Fill(AdapterLayout layout, Span<float> numbers)
+    {
+        foreach (var group in layout.Groups)
+        {
+            var firstOutput = 0;
+            for (var i = 0; i < group.Modules.Length; i++)
+            {
+                if (_changes.TryGetValue(group.Modules[i] + Weight, out var change))
+                {
+                    change.A.CopyTo(numbers[(int)(group.A + ((long)i * group.Rank * group.Inputs))..]);
+                    var rows = new Parameter("", [group.Outputs[i], 1], 0, true) { HeadsTogether = _baseLayout[group.Modules[i] + Weight].HeadsTogether };
+                    foreach (var (file, place, length) in rows.Runs(0, group.Outputs[i]))
+                    {
+                        for (var row = 0; row < length; row++)
+                        {
+                            var to = numbers.Slice((int)(group.B + ((firstOutput + place + row) * group.Rank)), change.Rank);
+                            change.B.AsSpan((int)((file + row) * change.Rank), change.Rank).CopyTo(to);
+                            Multiply(to, change.Scale / group.Scale);
+                        }
+                    }
+                }
+
+                firstOutput += group.Outputs[i];
+            }
+        }
+    }
+
     /// <inheritdoc/>
     public void Dispose() => _base.Dispose();
+
+    // Modules of one product share the scale of its first; where they differ it stands in B.
+    private static void Multiply(Span<float> row, double factor)
+    {
+        for (var k = 0; k < row.Length && factor != 1; k++)
+        {
+            row[k] = (float)(row[k] * factor);
+        }
+    }
 
     private void ReadChanged(Parameter parameter, Action<long, ReadOnlySpan<float>> take)
     {

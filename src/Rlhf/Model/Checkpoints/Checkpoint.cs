@@ -23,7 +23,7 @@ public sealed class Checkpoint
 
     private const int MostAdapters = 8;
 
-    private sealed record Contents(DecoderConfig Config, ModelSource Source, ScoreHead? Score, bool HasLanguageHead);
+    private sealed record Contents(DecoderConfig Config, ModelSource Source, ScoreHead? Score, bool HasLanguageHead, bool StandsApart);
 
     private Checkpoint(string name, string? adapted, int adapters)
     {
@@ -93,6 +93,14 @@ public sealed class Checkpoint
     /// <summary>Whether it is an adapter on another model.</summary>
     public bool IsAdapted => _base is not null;
 
+    /// <summary>What an adapter stands on; null for a whole model.</summary>
+    public Checkpoint? Beneath => _base;
+
+    /// <summary>Whether it is an adapter that stands beside the weights of the model beneath it, which may then be shared. Other adapters are put into the
+    /// weights when they are loaded.</summary>
+    /// <exception cref="InputException">The adapter or what is beneath it is not sound.</exception>
+    public bool StandsApart => _contents.Value.StandsApart;
+
     /// <summary>Looks whether the model can be used, without reading its numbers.</summary>
     /// <exception cref="InputException">It cannot.</exception>
     public void Check() => _ = Config;
@@ -108,23 +116,20 @@ public sealed class Checkpoint
     /// <exception cref="InputException">The folder is not a sound model of these kinds.</exception>
     public Decoder Load(IDevice device, HeadKind kind, bool trainable = false, Precision storage = Precision.F32, bool shifted = false)
     {
-        if (kind.HasFlag(HeadKind.Language) && !HasLanguageHead)
+        RequireHead(kind);
+        using var file = OpenFiles();
+        if (!trainable && file is AdaptedModel { StandsApart: true })
         {
-            throw new InputException($"{Folder}: this is a reward model without a language head; a language model is needed here.");
+            using var weights = _base!.Load(device, kind & HeadKind.Language, trainable: false, storage);
+            return LoadOn(weights, kind, trainable: false, shifted);
         }
 
-        using var file = OpenFiles();
         var decoder = new Decoder(device, file.Config, kind, trainable, storage, isFrozen: !trainable);
         try
         {
             decoder.Load((range, destination) =>
                 file.Read(range, (offset, values) => device.CopyIn(values, destination.Slice(offset - range.Offset, values.Length))));
-            if (kind.HasFlag(HeadKind.Scalar) && file.Score is { } score)
-            {
-                device.CopyIn(score.Weight, decoder.Part(decoder.ScalarWeight, score.Weight.Length));
-                device.CopyIn([shifted ? score.Bias + score.Shift : score.Bias], decoder.Part(decoder.ScalarBias, 1));
-            }
-
+            SetScore(decoder, file, shifted);
             return decoder;
         }
         catch
@@ -132,6 +137,26 @@ public sealed class Checkpoint
             decoder.Dispose();
             throw;
         }
+    }
+
+    /// <summary>Loads an adapter that stands apart (<see cref="StandsApart"/>) on the model beneath it, whose weights it shares.</summary>
+    /// <param name="beneath">What <see cref="Beneath"/> is, loaded and frozen.</param>
+    /// <param name="kind">The heads that are needed.</param>
+    /// <param name="trainable">Whether the adapter will be trained.</param>
+    /// <param name="shifted">Whether the shift of a reward model is added to its scores.</param>
+    /// <exception cref="InputException">The adapter is not sound, or not of these kinds.</exception>
+    public Decoder LoadOn(Decoder beneath, HeadKind kind, bool trainable, bool shifted = false)
+    {
+        RequireHead(kind);
+        using var file = (AdaptedModel)OpenFiles();
+        var layout = file.Layout();
+        var numbers = new float[layout.Length];
+        file.Fill(layout, numbers);
+        var decoder = new Decoder(beneath, layout, kind, trainable);
+        decoder.Device.CopyIn(numbers, decoder.Parameters.Slice(0, numbers.Length));
+        SetScore(decoder, file, shifted);
+        decoder.Refresh();
+        return decoder;
     }
 
     /// <summary>
@@ -212,12 +237,29 @@ public sealed class Checkpoint
         static double Square(double x) => x * x;
     }
 
+    private void RequireHead(HeadKind kind)
+    {
+        if (kind.HasFlag(HeadKind.Language) && !HasLanguageHead)
+        {
+            throw new InputException($"{Folder}: this is a reward model without a language head; a language model is needed here.");
+        }
+    }
+
+    private static void SetScore(Decoder decoder, IStoredModel file, bool shifted)
+    {
+        if (decoder.Kind.HasFlag(HeadKind.Scalar) && file.Score is { } score)
+        {
+            decoder.Device.CopyIn(score.Weight, decoder.ScalarWeights);
+            decoder.Device.CopyIn([shifted ? score.Bias + score.Shift : score.Bias], decoder.ScalarBiases);
+        }
+    }
+
     private static ScoreHead ScoreOf(Decoder decoder)
     {
         var weight = new float[decoder.Config.EmbeddingWidth];
         Span<float> bias = stackalloc float[1];
-        decoder.Device.CopyOut(decoder.Part(decoder.ScalarWeight, weight.Length), weight);
-        decoder.Device.CopyOut(decoder.Part(decoder.ScalarBias, 1), bias);
+        decoder.Device.CopyOut(decoder.ScalarWeights, weight);
+        decoder.Device.CopyOut(decoder.ScalarBiases, bias);
         return new ScoreHead(weight, Shift: bias[0]);
     }
 
@@ -256,6 +298,6 @@ public sealed class Checkpoint
     private Contents Read()
     {
         using var file = OpenFiles();
-        return new Contents(file.Config, file.Source, file.Score, file.HasLanguageHead);
+        return new Contents(file.Config, file.Source, file.Score, file.HasLanguageHead, file is AdaptedModel { StandsApart: true });
     }
 }

@@ -157,16 +157,16 @@ public sealed class PpoTrainer : ITrainer, IDisposable
     {
         var head = new float[value.Config.EmbeddingWidth];
         Span<float> bias = stackalloc float[1];
-        value.Device.CopyOut(value.Part(value.ScalarWeight, head.Length), head);
-        value.Device.CopyOut(value.Part(value.ScalarBias, 1), bias);
+        value.Device.CopyOut(value.ScalarWeights, head);
+        value.Device.CopyOut(value.ScalarBiases, bias);
         for (var i = 0; i < head.Length; i++)
         {
             head[i] = (float)(head[i] / scale.StandardDeviation);
         }
 
         bias[0] = (float)((bias[0] - scale.Mean) / scale.StandardDeviation);
-        value.Device.CopyIn(head, value.Part(value.ScalarWeight, head.Length));
-        value.Device.CopyIn(bias, value.Part(value.ScalarBias, 1));
+        value.Device.CopyIn(head, value.ScalarWeights);
+        value.Device.CopyIn(bias, value.ScalarBiases);
     }
 
     /// <summary>Answers of the present policy, each cut at its own limit where limits are given.</summary>

@@ -76,15 +76,15 @@ public sealed class RewardTrainer : ITrainer, IDisposable
             Philox.Normal(weights, seed, 0, (float)(1 / Math.Sqrt(weights.Length + 1)));
         }
 
-        decoder.Device.CopyIn(weights, decoder.Part(decoder.ScalarWeight, weights.Length));
-        decoder.Device.Fill(decoder.Part(decoder.ScalarBias, 1), 0f);
+        decoder.Device.CopyIn(weights, decoder.ScalarWeights);
+        decoder.Device.Fill(decoder.ScalarBiases, 0f);
     }
 
     /// <summary>Moves the bias so that the given sequences score 0 on average (Ouyang 2022, section 3.5). What is saved of it is the shift.</summary>
     public static void CenterOn(Decoder decoder, IReadOnlyList<int[]> demonstrations, int rowBudget)
     {
         using var scorer = new Scorer(decoder, rowBudget);
-        var bias = decoder.Part(decoder.ScalarBias, 1);
+        var bias = decoder.ScalarBiases;
         Span<float> value = stackalloc float[1];
         decoder.Device.CopyOut(bias, value);
         value[0] += (float)BiasNormalisation.BiasToAdd(scorer.Rewards(demonstrations));

@@ -20,8 +20,8 @@ public sealed class PpoReferenceTests
         using var decoder = Checkpoint.Open(ReferenceFiles.PathOf("gpt2-tiny")).Load(device, HeadKind.Language | HeadKind.Scalar, trainable: true);
         using var tensors = SafetensorsFile.Open(ReferenceFiles.PathOf("gpt2-tiny", "ppo.safetensors"));
         var json = JsonDocument.Parse(File.ReadAllText(ReferenceFiles.PathOf("gpt2-tiny", "ppo_model.json"))).RootElement;
-        device.CopyIn(tensors.ReadFloats("value.weight"), decoder.Part(decoder.ScalarWeight, decoder.Config.Width));
-        device.CopyIn(tensors.ReadFloats("value.bias"), decoder.Part(decoder.ScalarBias, 1));
+        device.CopyIn(tensors.ReadFloats("value.weight"), decoder.ScalarWeights);
+        device.CopyIn(tensors.ReadFloats("value.bias"), decoder.ScalarBiases);
         using var pass = new TrainingPass(decoder, new AdamOptions(), null, "policy");
 
         var (ids, prompts, responses) = (Rows(json, "input_ids"), Ints(json.GetProperty("prompt_lengths")), Ints(json.GetProperty("response_lengths")));

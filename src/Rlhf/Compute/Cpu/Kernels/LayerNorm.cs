@@ -14,7 +14,11 @@ internal static unsafe class LayerNorm
     public static void Backward<T>(WorkerPool pool, in LayerNormBackward operation)
         where T : unmanaged, ILanes<T>
     {
-        pool.Run(&BackwardColumns<T>, operation, (operation.Width + ColumnSums.PartColumns - 1) / ColumnSums.PartColumns);
+        if (!operation.DGain.IsEmpty)
+        {
+            pool.Run(&BackwardColumns<T>, operation, (operation.Width + ColumnSums.PartColumns - 1) / ColumnSums.PartColumns);
+        }
+
         pool.Run(&BackwardRows<T>, operation, RowParts.Count(operation.Rows, operation.Width));
     }
 

@@ -13,7 +13,11 @@ internal static unsafe class RmsNorm
     public static void Backward<T>(WorkerPool pool, in RmsNormBackward operation)
         where T : unmanaged, ILanes<T>
     {
-        pool.Run(&BackwardColumns<T>, operation, (operation.Width + ILanes<T>.Count - 1) / ILanes<T>.Count);
+        if (!operation.DGain.IsEmpty)
+        {
+            pool.Run(&BackwardColumns<T>, operation, (operation.Width + ILanes<T>.Count - 1) / ILanes<T>.Count);
+        }
+
         pool.Run(&BackwardRows<T>, operation, RowParts.Count(operation.Rows, operation.Groups * operation.Width));
     }
 

@@ -36,6 +36,27 @@ internal sealed unsafe class Float32Products<T, TTile>(WorkerPool pool) : IMatri
     public void PackAndSum(int k, int n, float* b, long rowStride, float* packed, float* sums) =>
         Packing.PanelsAndSums<T>(pool, k, n, b, rowStride, packed, sums);
 
+    public void Unpack(int k, int n, PackedOperand operand, float* b)
+    {
+        var widened = pool.Scratch(MatMul.PackedLength(k, MatMul.PanelWidth))[0];
+        for (var column = 0; column < n; column += MatMul.PanelWidth)
+        {
+            var first = (operand.FirstColumn + column) * operand.Rows;
+            var panel = operand.Pointer + first;
+            if (operand.Storage == Precision.Bf16)
+            {
+                panel = widened;
+                BFloat16.Widen((ushort*)operand.Pointer + first, panel, k * MatMul.PanelWidth);
+            }
+
+            var columns = Math.Min(MatMul.PanelWidth, n - column);
+            for (var row = 0; row < k; row++)
+            {
+                new ReadOnlySpan<float>(panel + (row * MatMul.PanelWidth), columns).CopyTo(new Span<float>(b + ((long)row * n) + column, columns));
+            }
+        }
+    }
+
     public void Run(
         int m, int n, int k, float* a, long rowStride, long columnStride, PackedOperand b, float* c, long cRowStride, MatMulStart start, float* bias)
     {

@@ -39,6 +39,10 @@ internal unsafe interface IMatrixProducts : IDisposable
     /// hand: in order, as <see cref="ColumnSums"/>.</summary>
     void PackAndSum(int k, int n, float* b, long rowStride, float* packed, float* sums);
 
+    /// <summary>Takes some columns of a packed operand apart again: b [<paramref name="k"/>, <paramref name="n"/>], row after row, as products read
+    /// it.</summary>
+    void Unpack(int k, int n, PackedOperand operand, float* b);
+
     /// <summary>Multiplies. A's element (i, k) stands at a[i * rowStride + k * columnStride], one of the strides being 1; C's element (i, n) at c[i *
     /// cRowStride + n].</summary>
     void Run(int m, int n, int k, float* a, long rowStride, long columnStride, PackedOperand b, float* c, long cRowStride, MatMulStart start, float* bias);

@@ -45,6 +45,25 @@ internal sealed unsafe class BFloat16Products<T> : IMatrixProducts
     public void PackAndSum(int k, int n, float* b, long rowStride, float* packed, float* sums) =>
         BFloat16Packing.PackAndSum<T>(_pool, k, n, b, rowStride, packed, sums);
 
+    public void Unpack(int k, int n, PackedOperand operand, float* b)
+    {
+        var panelLength = BFloat16Packing.PanelLength(operand.Rows);
+        for (var column = 0; column < n; column += OneDnnProduct.Columns)
+        {
+            var panel = (ushort*)(operand.Pointer + ((operand.FirstColumn + column) / OneDnnProduct.Columns * panelLength));
+            var columns = Math.Min(OneDnnProduct.Columns, n - column);
+            for (var row = 0; row < k; row++)
+            {
+                // Two rows of K stand as pairs.
+                var pair = panel + (((row / 2) * 2 * OneDnnProduct.Columns) + (row % 2));
+                for (var i = 0; i < columns; i++)
+                {
+                    b[((long)row * n) + column + i] = BitConverter.UInt32BitsToSingle((uint)pair[2 * i] << 16);
+                }
+            }
+        }
+    }
+
     public void Run(
         int m, int n, int k, float* a, long rowStride, long columnStride, PackedOperand b, float* c, long cRowStride, MatMulStart start, float* bias)
     {

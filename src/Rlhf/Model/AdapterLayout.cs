@@ -1,0 +1,152 @@
+using Rlhf.Compute.Operations;
+
+namespace Rlhf.Model;
+
+/// <summary>One of a block's linear layers, as the model's files know it, with narrow matrices beside its weights.</summary>
+/// <param name="Module">Its path: <c>model.layers.0.self_attn.q_proj</c>.</param>
+/// <param name="Outputs">Its outputs.</param>
+/// <param name="Rank">Its rank r.</param>
+/// <param name="Scale">What x A B is multiplied by: alpha / r, or alpha / sqrt(r).</param>
+public sealed record AdaptedModule(string Module, int Outputs, int Rank, double Scale);
+
+/// <summary>
+/// The narrow matrices beside one of the products of a block, which may be several modules' (query, key and value; gate and up): y += scale (x A^T) B^T. The As
+/// of its modules stand one under another, [modules r, inputs], and so do their Bs, [outputs, r]; modules of a smaller rank, and those that are not adapted, are
+/// filled up with zeros.
+/// </summary>
+internal sealed class AdapterGroup
+{
+    public required int Layer { get; init; }
+
+    public required LinearRole Role { get; init; }
+
+    public required int Inputs { get; init; }
+
+    /// <summary>The product's modules, by their paths.</summary>
+    public required string[] Modules { get; init; }
+
+    /// <summary>Outputs of each module of the product, adapted or not.</summary>
+    public required int[] Outputs { get; init; }
+
+    /// <summary>The largest rank of a module.</summary>
+    public required int Rank { get; init; }
+
+    /// <summary>What is multiplied into x A^T.</summary>
+    public required double Scale { get; init; }
+
+    /// <summary>Where the As begin.</summary>
+    public required long A { get; init; }
+
+    /// <summary>Where the Bs begin.</summary>
+    public required long B { get; init; }
+
+    /// <summary>Columns of x A^T.</summary>
+    public int Narrow => Outputs.Length * Rank;
+
+    public int AllOutputs => Outputs.Sum();
+
+    public bool IsFused => Outputs.Length > 1;
+
+    /// <summary>Of each row of the Bs, its row among the rows of r numbers of the whole [outputs, modules r], where other modules' columns are zero.</summary>
+    public int[] RowsOfWhole()
+    {
+        var rows = new int[AllOutputs];
+        for (var (module, at) = (0, 0); module < Outputs.Length; module++)
+        {
+            for (var i = 0; i < Outputs[module]; i++, at++)
+            {
+                rows[at] = (at * Outputs.Length) + module;
+            }
+        }
+
+        return rows;
+    }
+}
+
+/// <summary>Where the numbers of a LoRA adapter (Hu 2021) lie in one flat buffer: of each adapted product the As, then the Bs.</summary>
+public sealed class AdapterLayout
+{
+    private const string Weight = ".weight";
+    private readonly List<AdapterGroup> _groups = [];
+    private readonly List<Parameter> _parameters = [];
+    private readonly List<AdaptedModule> _modules = [];
+
+    /// <summary>Lays out an adapter of the linear layers of a decoder's blocks.</summary>
+    /// <param name="model">The decoder's parameters.</param>
+    /// <param name="adapted">Rank and scale of a module, given its path; null leaves it out.</param>
+    public AdapterLayout(ParameterLayout model, Func<string, (int Rank, double Scale)?> adapted)
+    {
+        for (var layer = 0; layer < model.Config.Layers; layer++)
+        {
+            var names = model.Config.Family.Tensors.Layer(layer);
+            foreach (var (role, modules) in ((LinearRole, string[])[])
+                [(LinearRole.Qkv, names.Qkv), (LinearRole.Output, [names.Output]), (LinearRole.Up, names.Up), (LinearRole.Down, [names.Down])])
+            {
+                Place(model, layer, role, modules, adapted);
+            }
+        }
+    }
+
+    /// <summary>The tensors by ascending offset: <c>MODULE.lora_A.weight</c> [r, inputs] and <c>MODULE.lora_B.weight</c> [outputs, r].</summary>
+    public IReadOnlyList<Parameter> Parameters => _parameters;
+
+    /// <summary>The adapted modules, in the order of the forward pass.</summary>
+    public IReadOnlyList<AdaptedModule> Modules => _modules;
+
+    /// <summary>Floats of the flat buffer.</summary>
+    public long Length { get; private set; }
+
+    /// <summary>Numbers of the adapter, without what only fills up.</summary>
+    public long ParameterCount => _parameters.Sum(static parameter => parameter.Length);
+
+    /// <summary>Whether the modules of each product have one rank and one scale: then nothing is filled up but modules that are not adapted, and
+    /// <see cref="Parameters"/> are the tensors as files have them.</summary>
+    public bool IsUniform { get; private set; } = true;
+
+    internal IReadOnlyList<AdapterGroup> Groups => _groups;
+
+    private void Place(ParameterLayout model, int layer, LinearRole role, string[] modules, Func<string, (int Rank, double Scale)?> adapted)
+    {
+        var ranks = modules.Select(module => adapted(module)).ToArray();
+        if (ranks.All(static rank => rank is null))
+        {
+            return;
+        }
+
+        var weights = modules.Select(module => model[module + Weight]).ToArray();
+        var (input, output) = model.Config.WeightsAreInputMajor ? (0, 1) : (1, 0);
+        var group = new AdapterGroup
+        {
+            Layer = layer,
+            Role = role,
+            Modules = modules,
+            Inputs = weights[0].Shape[input],
+            Outputs = [.. weights.Select(weight => weight.Shape[output])],
+            Rank = ranks.Max(static rank => rank?.Rank ?? 0),
+            Scale = ranks.First(static rank => rank is not null)!.Value.Scale,
+            A = Length,
+            B = Aligned(Length + (modules.Length * (long)ranks.Max(static rank => rank?.Rank ?? 0) * weights[0].Shape[input])),
+        };
+        _groups.Add(group);
+        IsUniform &= ranks.All(rank => rank is null || rank == (group.Rank, group.Scale));
+        var firstOutput = 0L;
+        for (var i = 0; i < modules.Length; i++)
+        {
+            if (ranks[i] is { } rank)
+            {
+                _modules.Add(new AdaptedModule(modules[i], group.Outputs[i], rank.Rank, rank.Scale));
+                _parameters.Add(new Parameter(modules[i] + ".lora_A.weight", [rank.Rank, group.Inputs], group.A + ((long)i * group.Rank * group.Inputs), true));
+                _parameters.Add(new Parameter(modules[i] + ".lora_B.weight", [group.Outputs[i], rank.Rank], group.B + (firstOutput * group.Rank), true)
+                {
+                    HeadsTogether = weights[i].HeadsTogether,
+                });
+            }
+
+            firstOutput += group.Outputs[i];
+        }
+
+        Length = Aligned(group.B + (firstOutput * group.Rank));
+    }
+
+    private static long Aligned(long length) => (length + ParameterLayout.Alignment - 1) / ParameterLayout.Alignment * ParameterLayout.Alignment;
+}
