@@ -1,5 +1,3 @@
-using Rlhf.Compute.Operations;
-
 namespace Rlhf.Model;
 
 /// <summary>One of a block's linear layers, as the model's files know it, with narrow matrices beside its weights.</summary>
