@@ -27,6 +27,9 @@ internal sealed record DataFindings(
     /// <summary>Rows that repeat or contradict earlier ones.</summary>
     public DataRepeats Repeats { get; init; } = new();
 
+    /// <summary>The field that rows would be split by, and its values; null where none was named.</summary>
+    public (string Field, DataGroups Values)? SplitBy { get; init; }
+
     /// <summary>Rows by the script that most of their letters have.</summary>
     public IReadOnlyDictionary<string, int> Scripts { get; init; } = new Dictionary<string, int>();
 
@@ -51,6 +54,7 @@ internal sealed record DataFindings(
         SortedDictionary<int, int> answers = [];
         List<int> prompts = [], responses = [];
         var repeats = new DataRepeats();
+        var groups = source.SplitBy is null ? null : new DataGroups();
         SortedDictionary<string, int> scripts = new(StringComparer.Ordinal);
         long pairs = 0, ties = 0;
         foreach (var record in DataReader.Read(source with { OnBadRow = BadRowPolicy.Drop }, baseFolder, ledger, kind))
@@ -61,8 +65,9 @@ internal sealed record DataFindings(
             }
 
             kinds[record.Kind] = kinds.GetValueOrDefault(record.Kind) + 1;
-            var prompt = PromptOf(record);
+            var prompt = record.Asked;
             repeats.Add(record);
+            groups?.Add(record);
             var script = TextScript.Of(string.Join('\n', [prompt?.Text ?? "", .. ResponsesOf(record)]));
             scripts[script] = scripts.GetValueOrDefault(script) + 1;
             prompts.AddRange(prompt is null ? [] : [prompt.Text.Length]);
@@ -78,6 +83,7 @@ internal sealed record DataFindings(
         {
             Forms = FormsOf(source, baseFolder),
             Repeats = repeats,
+            SplitBy = groups is null ? null : (source.SplitBy!, groups),
             Scripts = scripts,
             PromptTokens = [.. examples.Select(example => example.Prompt)],
             TrainedTokens = [.. examples.Select(example => example.Trained)],
@@ -105,10 +111,6 @@ internal sealed record DataFindings(
 
     private static RowPosition PositionOf(AnyRecord record) =>
         record.Demonstration?.Position ?? record.Ranking?.Position ?? record.Text?.Position ?? record.Labeled?.Position ?? record.Prompt!.Position;
-
-    /// <summary>What a record asks; null for a text.</summary>
-    public static Prompt? PromptOf(AnyRecord record) =>
-        record.Demonstration?.Prompt ?? record.Ranking?.Prompt ?? record.Prompt?.Prompt ?? record.Labeled?.Prompt;
 
     /// <summary>The answers of a record, or its text.</summary>
     public static IReadOnlyList<string> ResponsesOf(AnyRecord record) =>

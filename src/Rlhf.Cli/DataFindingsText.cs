@@ -30,6 +30,11 @@ internal static class DataFindingsText
         }
 
         output.WriteLine($"scripts: {string.Join(", ", found.Scripts.Select(script => FormattableString.Invariant($"{script.Key} {script.Value}")))}");
+        if (found.SplitBy is { } split)
+        {
+            split.Values.Write(output, split.Field);
+        }
+
         foreach (var (kind, use) in Uses(found))
         {
             output.WriteLine($"use of each {SnakeCase.From(kind.ToString())}: {use}");
@@ -48,6 +53,7 @@ internal static class DataFindingsText
         ["nearly_repeated"] = found.Repeats.NearlySame,
         ["prompts_on_both_sides"] = found.Repeats.OnBothSides,
         ["contradicted_pairs"] = found.Repeats.Contradictions,
+        ["split_by"] = found.SplitBy is { } split ? split.Values.Json(split.Field) : null,
         ["scripts"] = new JsonObject(found.Scripts.Select(script => KeyValuePair.Create(script.Key, (JsonNode?)script.Value))),
         ["prompt_characters"] = Lengths(found.PromptCharacters),
         ["response_characters"] = Lengths(found.ResponseCharacters),

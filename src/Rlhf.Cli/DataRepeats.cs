@@ -32,7 +32,7 @@ internal sealed class DataRepeats
     /// <summary>Takes a record.</summary>
     public void Add(AnyRecord record)
     {
-        var prompt = DataFindings.PromptOf(record);
+        var prompt = record.Asked;
         string[] texts = [prompt?.Identity ?? "", .. DataFindings.ResponsesOf(record)];
         var whole = string.Join('\0', texts);
         if (!_rows.Add(Hash(whole)))
@@ -45,9 +45,9 @@ internal sealed class DataRepeats
         }
 
         _nearRows.Add(Hash(Near(whole)));
-        if (prompt is not null)
+        if ((prompt?.SplitKey ?? record.Text?.Group) is { } key)
         {
-            AddSide(prompt.SplitKey);
+            AddSide(key);
         }
 
         foreach (var (better, worse) in record.Ranking?.Pairs ?? [])

@@ -32,6 +32,12 @@ internal static class TrustTables
 
         AddShare(table, "the shorter one", report.ShorterWins);
         AddShare(table, "the longer one", report.LongerWins);
+        if (report.SimilarLengths is { } similar)
+        {
+            AddShare(table, FormattableString.Invariant($"of {similar.Accuracy.Count} pairs of similar length (within 20 %): the one with the higher score"), similar.Accuracy);
+            AddShare(table, "of the same: the longer one", similar.LongerWins);
+        }
+
         table.Write(output);
         output.WriteLine();
         if (agreement is not null)

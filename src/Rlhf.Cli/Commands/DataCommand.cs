@@ -91,17 +91,27 @@ internal static class DataCommand
             Description = "A model folder: rows are also encoded as training does, and what its chat template cuts or leaves out is named",
             HelpName = "DIR",
         };
+        var splitBy = new Option<string?>("--split-by")
+        {
+            Description = "A field by whose value rows would be split (split_by of a recipe): its values, their rows, and prompts that have several",
+            HelpName = "FIELD",
+        };
         var json = new Option<bool>("--json") { Description = "One object of JSON instead of tables" };
         var form = new FormatArguments();
-        var command = new Command("check", "Reads every row and prints what was found; exit code 2 when a row is bad.") { files, As, Fields, Ignore, model, json };
+        var command = new Command("check", "Reads every row and prints what was found; exit code 2 when a row is bad.")
+        {
+            files, As, Fields, Ignore, splitBy, model, json,
+        };
         form.AddTo(command);
         return command
             .WithExamples(
-                "rlhf data check data/train.jsonl", "rlhf data check data/train.jsonl --model model", "rlhf data check 'data/*.jsonl.gz' --as ranking")
+                "rlhf data check data/train.jsonl", "rlhf data check data/train.jsonl --model model", "rlhf data check 'data/*.jsonl.gz' --as ranking",
+                "rlhf data check pairs.jsonl --split-by topic")
             .Does((parsed, _) =>
             {
                 var found = DataFindings.Of(
-                    SourceOf(parsed) with { Path = parsed.GetValue(files)! }, ".", parsed.GetValue(As), EncoderOf(parsed, parsed.GetValue(model), form));
+                    SourceOf(parsed) with { Path = parsed.GetValue(files)!, SplitBy = parsed.GetValue(splitBy) }, ".", parsed.GetValue(As),
+                    EncoderOf(parsed, parsed.GetValue(model), form));
                 if (parsed.GetValue(json))
                 {
                     parsed.Output().WriteLine(DataFindingsText.Json(found));

@@ -47,8 +47,18 @@ public sealed record DataSource
     public FormatOptions? Format { get; init; }
 
     /// <summary>Share of the prompts that is held out for validation, from 0 up to but not including 1; by hash of the prompt, so the same prompts in every
-    /// stage and run.</summary>
-    public double HeldOut { get; init; }
+    /// stage and run. With <see cref="SplitBy"/> the share of its values, or a list of them: <c>[cats, dog*]</c>, where <c>*</c> stands for any text.</summary>
+    public HeldOutRule HeldOut { get; init; } = HeldOutRule.None;
+
+    /// <summary>The data's name of a field by whose value rows are held out, instead of by their prompt, for example <c>topic</c>: rows of one value stay on
+    /// one side. <c>info.topic</c> is a field within one. Every row must have it.</summary>
+    public string? SplitBy { get; init; }
+
+    /// <summary>Another number holds out another share of the prompts or values, by the same hash: another fold.</summary>
+    public ulong SplitSeed { get; init; }
+
+    /// <summary>The most held-out rows that are used, spread by hash of their ids; the rest is neither trained on nor evaluated. All where absent.</summary>
+    public int? HeldOutLimit { get; init; }
 
     /// <summary>The most rows that are read, in file order; all where absent.</summary>
     public int? Limit { get; init; }

@@ -24,7 +24,11 @@ public sealed record LabeledAnswer(string Id, Prompt Prompt, Message Answer, boo
 /// <param name="Id">The row's <c>id</c>, or <c>file:line</c>.</param>
 /// <param name="Text">The text; never empty.</param>
 /// <param name="Position">Where the row stands.</param>
-public sealed record TextDocument(string Id, string Text, RowPosition Position);
+public sealed record TextDocument(string Id, string Text, RowPosition Position)
+{
+    /// <summary>Whose rows stay on one side of a split, where the source says by which field; null where the text decides.</summary>
+    public string? Group { get; init; }
+}
 
 /// <summary>A prompt without an answer.</summary>
 /// <param name="Id">The row's <c>id</c>, or <c>file:line</c>.</param>

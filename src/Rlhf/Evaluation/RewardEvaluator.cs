@@ -35,6 +35,7 @@ public static class RewardEvaluator
                     Labeler = ranking.Labeler,
                     Scores = [.. scores[at..(at + count)].Select(score => (double)score)],
                     Lengths = [.. ranking.Answers.Select(answer => answer.ResponseLength)],
+                    Answers = [.. ranking.Answers.Select(answer => string.Join(',', answer.Tokens.AsSpan(answer.PromptLength).ToArray()))],
                     Pairs = ranking.Pairs,
                 });
                 at += count;

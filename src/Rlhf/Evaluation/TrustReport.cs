@@ -17,20 +17,12 @@ public sealed record HeldOutRanking
     /// <summary>[K] length of each answer in tokens.</summary>
     public required IReadOnlyList<int> Lengths { get; init; }
 
+    /// <summary>[K] what tells an answer to the prompt from others, by which rankings of the same answers are found; empty where it is not known.</summary>
+    public IReadOnlyList<string> Answers { get; init; } = [];
+
     /// <summary>Decided pairs of answers; ties are not among them.</summary>
     public required IReadOnlyList<(int Better, int Worse)> Pairs { get; init; }
 }
-
-/// <summary>Accuracy on some of the pairs.</summary>
-/// <param name="Name">Which pairs: <c>4</c> answers, labeler <c>ann</c>, score margin <c>0.5 to 1.2</c>.</param>
-/// <param name="Accuracy">Share of pairs in which the preferred answer scores higher, equal scores half.</param>
-public sealed record AccuracyGroup(string Name, Estimate Accuracy);
-
-/// <summary>Accuracy on pairs whose scores differ by an amount in one range.</summary>
-/// <param name="Low">Smallest |score difference|.</param>
-/// <param name="High">Largest |score difference|.</param>
-/// <param name="Accuracy">Share of these pairs in which the preferred answer scores higher, equal scores half.</param>
-public sealed record MarginGroup(double Low, double High, Estimate Accuracy);
 
 /// <summary>
 /// How far a reward model can be trusted, on prompts that it was not trained on. Intervals are 95 %; where several pairs come from one
@@ -40,6 +32,8 @@ public sealed record TrustReport
 {
     private const int MarginGroups = 4;
     private const int CalibrationRanges = 10;
+    private const int MostLabelers = 20;
+    private const double SimilarLength = 0.8;
 
     /// <summary>Held-out prompts.</summary>
     public required int Prompts { get; init; }
@@ -65,8 +59,14 @@ public sealed record TrustReport
     /// <summary>Accuracy by |score difference|, in quarters of the pairs: a model worth its scores is surer where it is righter.</summary>
     public required IReadOnlyList<MarginGroup> ByMargin { get; init; }
 
-    /// <summary>Accuracy by labeler; empty where none are known.</summary>
+    /// <summary>The same on pairs of similar length; null where there are none.</summary>
+    public SimilarLengths? SimilarLengths { get; init; }
+
+    /// <summary>Accuracy by labeler; empty where none are known. Of many the twenty who decided most pairs, and all others together.</summary>
     public required IReadOnlyList<AccuracyGroup> ByLabeler { get; init; }
+
+    /// <summary>Accuracy for people from whom nothing was learned; null where there are none, or the training rankings do not all say who made them.</summary>
+    public UnseenLabelers? UnseenLabelers { get; init; }
 
     /// <summary>Win probability that the model gives the answer it prefers, s(|difference|) from 0.5 to 1, against how often that answer won.</summary>
     public required Calibration Calibration { get; init; }
@@ -80,11 +80,17 @@ public sealed record TrustReport
     /// <summary>Pearson's correlation after subtracting each prompt's means: the length bias among answers to the same prompt.</summary>
     public double? LengthCorrelationWithinPrompts { get; init; }
 
-    private sealed record Pair(string Prompt, string? Labeler, int Answers, double Difference, double Correct, double Shorter);
+    private sealed record Pair(string Prompt, string? Labeler, int Answers, double Difference, double Correct, double Shorter, bool IsSimilar,
+        JudgedPair? Judged);
+
+    /// <summary>A pair of answers whatever their order, and whether the first of them by name won.</summary>
+    private sealed record JudgedPair(string First, string Second, bool FirstWon);
 
     /// <summary>Makes the report.</summary>
+    /// <param name="rankings">Held-out rankings with the model's scores.</param>
+    /// <param name="trainedLabelers">Everybody whose rankings were trained on; null where that is not known.</param>
     /// <exception cref="InputException">There is no decided pair.</exception>
-    public static TrustReport Of(IReadOnlyList<HeldOutRanking> rankings)
+    public static TrustReport Of(IReadOnlyList<HeldOutRanking> rankings, IReadOnlySet<string>? trainedLabelers = null)
     {
         var pairs = rankings.SelectMany(PairsOf).ToList();
         if (pairs.Count == 0)
@@ -107,8 +113,11 @@ public sealed record TrustReport
             ByAnswers = [.. pairs.GroupBy(p => p.Answers).OrderBy(g => g.Key)
                 .Select(g => new AccuracyGroup(g.Key.ToString(System.Globalization.CultureInfo.InvariantCulture), Share([.. g], p => p.Correct)))],
             ByMargin = ByMarginOf(pairs),
-            ByLabeler = [.. pairs.Where(p => p.Labeler is not null).GroupBy(p => p.Labeler!).OrderBy(g => g.Key, StringComparer.Ordinal)
-                .Select(g => new AccuracyGroup(g.Key, Share([.. g], p => p.Correct)))],
+            SimilarLengths = pairs.Where(p => p.IsSimilar).ToList() is { Count: > 0 } similar
+                ? new SimilarLengths(Share(similar, p => p.Correct), Share(similar, p => 1 - p.Shorter))
+                : null,
+            ByLabeler = ByLabelerOf(pairs),
+            UnseenLabelers = trainedLabelers is null ? null : UnseenOf([.. pairs.Where(p => p.Labeler is { } labeler && !trainedLabelers.Contains(labeler))]),
             Calibration = Calibration.Of([.. pairs.Select(p => (Logistic.Sigmoid(Math.Abs(p.Difference)), p.Correct))], 0.5, CalibrationRanges),
             LengthCorrelation = Correlation.Pearson(lengths, scores),
             LengthRankCorrelation = Correlation.Spearman(lengths, scores),
@@ -120,7 +129,13 @@ public sealed record TrustReport
         ranking.Prompt, ranking.Labeler, ranking.Scores.Count,
         ranking.Scores[pair.Better] - ranking.Scores[pair.Worse],
         Won(ranking.Scores[pair.Better], ranking.Scores[pair.Worse]),
-        Won(ranking.Lengths[pair.Worse], ranking.Lengths[pair.Better])));
+        Won(ranking.Lengths[pair.Worse], ranking.Lengths[pair.Better]),
+        Math.Min(ranking.Lengths[pair.Better], ranking.Lengths[pair.Worse])
+            >= SimilarLength * Math.Max(ranking.Lengths[pair.Better], ranking.Lengths[pair.Worse]),
+        ranking.Answers.Count > 0 ? Judged(ranking.Answers[pair.Better], ranking.Answers[pair.Worse]) : null));
+
+    private static JudgedPair Judged(string better, string worse) =>
+        string.CompareOrdinal(better, worse) < 0 ? new(better, worse, FirstWon: true) : new(worse, better, FirstWon: false);
 
     private static double Won(double better, double worse) => better > worse ? 1 : better == worse ? 0.5 : 0;
 
@@ -141,6 +156,41 @@ public sealed record TrustReport
         }
 
         return groups;
+    }
+
+    private static List<AccuracyGroup> ByLabelerOf(List<Pair> pairs)
+    {
+        var labelers = pairs.Where(p => p.Labeler is not null).GroupBy(p => p.Labeler!).OrderByDescending(g => g.Count())
+            .ThenBy(g => g.Key, StringComparer.Ordinal).ToArray();
+        List<AccuracyGroup> groups =
+        [
+            .. labelers.Take(MostLabelers).OrderBy(g => g.Key, StringComparer.Ordinal).Select(g => new AccuracyGroup(g.Key, Share([.. g], p => p.Correct))),
+        ];
+        if (labelers.Length > MostLabelers)
+        {
+            var others = string.Create(System.Globalization.CultureInfo.InvariantCulture, $"{labelers.Length - MostLabelers} others");
+            groups.Add(new AccuracyGroup(others, Share([.. labelers.Skip(MostLabelers).SelectMany(g => g)], p => p.Correct)));
+        }
+
+        return groups;
+    }
+
+    private static UnseenLabelers? UnseenOf(List<Pair> pairs) => pairs.Count == 0 ? null : new UnseenLabelers(
+        pairs.Select(p => p.Labeler).Distinct().Count(), Share(pairs, p => p.Correct), AgreementOf(pairs));
+
+    /// <summary>Each two labelers who decided the same pair of answers count once.</summary>
+    private static Estimate? AgreementOf(List<Pair> pairs)
+    {
+        var twos = pairs.Where(p => p.Judged is not null).GroupBy(p => (p.Prompt, p.Judged!.First, p.Judged.Second))
+            .Select(pair =>
+            {
+                var votes = pair.DistinctBy(p => p.Labeler).ToLookup(p => p.Judged!.FirstWon, p => p.Labeler);
+                long first = votes[true].Count(), second = votes[false].Count();
+                return (pair.Key.Prompt, Agreeing: (first * (first - 1) + second * (second - 1)) / 2, All: (first + second) * (first + second - 1) / 2);
+            })
+            .Where(two => two.All > 0).ToArray();
+        return twos.Length == 0 ? null : Intervals.ClusteredWilson(
+            [.. twos.GroupBy(two => two.Prompt).Select(own => ((double)own.Sum(two => two.Agreeing), own.Sum(two => two.All)))]);
     }
 
     private static double? WithinPrompts(IReadOnlyList<HeldOutRanking> rankings)

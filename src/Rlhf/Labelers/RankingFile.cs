@@ -3,6 +3,7 @@ using System.Text.Encodings.Web;
 using System.Text.Json;
 using System.Text.Json.Nodes;
 using Rlhf.Data;
+using Rlhf.Data.RowForms;
 using Rlhf.Sampling;
 using Rlhf.Text.Templates;
 
@@ -63,7 +64,8 @@ public static class RankingFile
         const string Row = "a row of collected answers";
         try
         {
-            var row = JsonObject.Create(StrictJson.Line(path, number, Encoding.UTF8.GetBytes(line), Row))!;
+            var bytes = Encoding.UTF8.GetBytes(line);
+            var row = JsonObject.Create(StrictJson.Line(path, number, bytes, Row))!;
             var id = (string)row["id"]!;
             int[] prompt = IntegersOf(row["prompt_tokens"]);
             var answers = row["response_tokens"]!.AsArray()
@@ -80,8 +82,12 @@ public static class RankingFile
                 throw new FormatException("a token is negative");
             }
 
+            var asked = RecordReader.ParsePrompt(new RowFields(new JsonRow(new RowPosition(path, number, 1), 0, bytes), new Dictionary<string, string>()));
             return new EncodedRanking(
-                id, (string)row["prompt_text"]!, answers, Tiers.Pairs(tiers), Tiers.Ties(tiers), 1, (string?)row["labeler"], Margins: null);
+                id, (string)row["prompt_text"]!, answers, Tiers.Pairs(tiers), Tiers.Ties(tiers), 1, (string?)row["labeler"], Margins: null)
+            {
+                SplitKey = asked.Prompt.SplitKey,
+            };
         }
         catch (Exception exception)
             when (exception is InvalidOperationException or NullReferenceException or FormatException or ArgumentException)

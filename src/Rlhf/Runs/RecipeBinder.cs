@@ -1,4 +1,5 @@
 using System.Globalization;
+using Rlhf.Data;
 using Rlhf.Stages;
 
 namespace Rlhf.Runs;
@@ -122,6 +123,12 @@ internal sealed class RecipeBinder
             return ConvertDictionary(node);
         }
 
+        if (type == typeof(HeldOutRule))
+        {
+            return node is RecipeScalar { Quoted: false } share && ConvertNumber(share.Text, out var number) ? (HeldOutRule)number
+                : ConvertList(node) is { } names ? HeldOutRule.Of(names) : null;
+        }
+
         if (node is not RecipeScalar scalar)
         {
             return null;
@@ -190,6 +197,7 @@ internal sealed class RecipeBinder
         return type == typeof(IReadOnlyList<string>) ? "a text or a list of texts"
             : type == typeof(IReadOnlyList<double>) ? "a list of numbers"
             : type == typeof(IReadOnlyDictionary<string, string>) ? "names with texts, {ours: theirs}"
+            : type == typeof(HeldOutRule) ? "a share, as 0.1, or a list of names"
             : Type.GetTypeCode(type) switch
             {
                 TypeCode.Boolean => "true or false",

@@ -116,6 +116,7 @@ public sealed class RecipeReference
             : type == typeof(IReadOnlyList<string>) ? "text or list of texts"
             : type == typeof(IReadOnlyList<double>) ? "list of numbers"
             : type == typeof(IReadOnlyDictionary<string, string>) ? "names with texts"
+            : type == typeof(HeldOutRule) ? "number or list of names"
             : Type.GetTypeCode(type) switch
             {
                 TypeCode.Boolean => "`true`, `false`",
@@ -135,6 +136,7 @@ public sealed class RecipeReference
     {
         null => "`none`",
         "" or IReadOnlyList<string> { Count: 0 } or IReadOnlyList<double> { Count: 0 } or IReadOnlyDictionary<string, string> { Count: 0 } => "empty",
+        HeldOutRule rule => DefaultOf(rule.Share),
         double number => $"`{number.ToString(number != 0 && Math.Abs(number) < 1e-3 ? "0.###e0" : "R", CultureInfo.InvariantCulture)}`",
         bool flag => flag ? "`true`" : "`false`",
         _ when RecipeWord.For(value) is { } word => $"`{word.Name}`",

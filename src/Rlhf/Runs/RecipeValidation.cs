@@ -44,6 +44,30 @@ internal static class RecipeValidation
             format.Date is null || FixedDate.Parse(format.Date) is not null, nameof(format.Date), $"expected a day as {FixedDate.Form}, found '{format.Date}'");
     }
 
+    private static void ValidateSplit(string key, DataSource source, OptionErrors errors)
+    {
+        if (key == nameof(DataOptions.EvaluationPrompts))
+        {
+            foreach (var name in (string[])[nameof(source.HeldOut), nameof(source.SplitBy), nameof(source.SplitSeed), nameof(source.HeldOutLimit)])
+            {
+                errors.NoEffect(false, name, "here, where all prompts are held out");
+            }
+
+            return;
+        }
+
+        errors.Below(source.HeldOut.Share, 0, 1, nameof(source.HeldOut));
+        errors.Require(source.HeldOut.Names.Count == 0 || source.SplitBy is not null, nameof(source.HeldOut),
+            "names values of a field: say which with split_by, or write a share of the prompts, as 0.1");
+        errors.Require(source.HeldOutLimit is null or > 0, nameof(source.HeldOutLimit), "must be above 0, or none");
+        errors.NoEffect(source.HeldOut.HoldsAny, nameof(source.HeldOutLimit), "where nothing is held out");
+        errors.NoEffect(source.HeldOut.Share > 0, nameof(source.SplitSeed), "where no share is held out");
+
+        // Of comparisons and prompts the second reward model leaves out groups too.
+        errors.NoEffect(source.HeldOut.HoldsAny || key is nameof(DataOptions.Comparisons) or nameof(DataOptions.Prompts), nameof(source.SplitBy),
+            "where nothing is held out");
+    }
+
     private static void ValidateData(Recipe recipe, OptionErrors errors)
     {
         foreach (var (key, source) in recipe.Data.Given())
@@ -51,9 +75,8 @@ internal static class RecipeValidation
             var below = errors.Below(key);
             var builtIn = recipe.Data.Quickstart is not null && key != nameof(DataOptions.Comparisons);
             below.Require(source.Path.Count > 0 || builtIn, nameof(source.Path), "is missing: a file, a glob, or a list of them");
-            below.Below(source.HeldOut, 0, 1, nameof(source.HeldOut));
+            ValidateSplit(key, source, below);
             below.Require(source.Limit is null or > 0, nameof(source.Limit), "must be above 0, or none");
-            below.NoEffect(key != nameof(DataOptions.EvaluationPrompts), nameof(source.HeldOut), "here, where all prompts are held out");
             below.NoEffect(key == nameof(DataOptions.Demonstrations), nameof(source.Take), "here, only on data.demonstrations");
             if (source.Format is not null)
             {
@@ -64,7 +87,7 @@ internal static class RecipeValidation
         recipe.Data.Quickstart?.Validate(errors.Below(nameof(DataOptions.Quickstart)));
         errors.NoEffect(
             recipe.Data.Given().Any(entry => entry.Source.Path.Count == 0), nameof(DataOptions.Quickstart), "where every source has a path of its own");
-        errors.Require(recipe.Data is not { EvaluationPrompts: not null, Prompts.HeldOut: > 0 }, nameof(DataOptions.EvaluationPrompts),
+        errors.Require(recipe.Data is not { EvaluationPrompts: not null, Prompts.HeldOut.HoldsAny: true }, nameof(DataOptions.EvaluationPrompts),
             "stands beside prompts.held_out; hold out one way only");
         errors.NoEffect(recipe.Data.Prompts is not null, nameof(DataOptions.EvaluationPrompts), "without prompts");
         var reads = recipe.Sections.SelectMany(section => section.Stage.Reads(recipe)).Where(static input => input.Folder is null)

@@ -1,6 +1,7 @@
 using System.Collections;
 using System.Globalization;
 using System.Text;
+using Rlhf.Data;
 using Rlhf.Stages;
 
 namespace Rlhf.Runs;
@@ -67,6 +68,7 @@ public sealed class RecipeWriter
         bool flag => flag ? "true" : "false",
         _ when RecipeWord.For(value) is { } word => word.Name,
         string text => Quoted(text),
+        HeldOutRule rule => rule.Names.Count > 0 ? Scalar(rule.Names) : Scalar(rule.Share),
         IReadOnlyDictionary<string, string> names => $"{{{string.Join(", ", names.OrderBy(pair => pair.Key, StringComparer.Ordinal).Select(pair => $"{Quoted(pair.Key)}: {Quoted(pair.Value)}"))}}}",
         IEnumerable list => $"[{string.Join(", ", list.Cast<object>().Select(Scalar))}]",
         IFormattable number => number.ToString(null, CultureInfo.InvariantCulture),

@@ -24,24 +24,33 @@ public sealed class StageData
 
     /// <summary>The demonstrations, and those whose prompts are held out.</summary>
     public (IReadOnlyList<Demonstration> Train, IReadOnlyList<Demonstration> HeldOut) Demonstrations() =>
-        Split(_recipe.Data.Demonstrations!, QuickstartSet.Demonstrations, source => DataReader.Demonstrations(source, _folder, _ledger), row => row.Prompt);
+        Split(nameof(DataOptions.Demonstrations), _recipe.Data.Demonstrations!, QuickstartSet.Demonstrations,
+            source => DataReader.Demonstrations(source, _folder, _ledger),
+            row => (row.Prompt.SplitKey, row.Id, row.Position));
 
     /// <summary>The comparisons, and those whose prompts are held out; nothing without a source.</summary>
     public (IReadOnlyList<Ranking> Train, IReadOnlyList<Ranking> HeldOut) Comparisons() =>
-        _recipe.Data.Comparisons is { } source ? Split(source, null, read => DataReader.Rankings(read, _folder, _ledger), row => row.Prompt) : ([], []);
+        _recipe.Data.Comparisons is { } source
+            ? Split(nameof(DataOptions.Comparisons), source, null, read => DataReader.Rankings(read, _folder, _ledger),
+                row => (row.Prompt.SplitKey, row.Id, row.Position))
+            : ([], []);
 
     /// <summary>The prompts to answer, and the held-out ones: a share of them, or a source of their own.</summary>
     public (IReadOnlyList<PromptRecord> Train, IReadOnlyList<PromptRecord> HeldOut) Prompts()
     {
-        var (train, heldOut) = Split(_recipe.Data.Prompts!, QuickstartSet.Prompts, ReadPrompts, row => row.Prompt);
+        var (train, heldOut) = SplitPrompts(nameof(DataOptions.Prompts), _recipe.Data.Prompts!, QuickstartSet.Prompts);
         return _recipe.Data.EvaluationPrompts is { } evaluation
-            ? (train, Split(evaluation, QuickstartSet.EvaluationPrompts, ReadPrompts, row => row.Prompt).Train)
+            ? (train, SplitPrompts(nameof(DataOptions.EvaluationPrompts), evaluation, QuickstartSet.EvaluationPrompts).Train)
             : (train, heldOut);
     }
 
+    private (IReadOnlyList<PromptRecord> Train, IReadOnlyList<PromptRecord> HeldOut) SplitPrompts(string key, DataSource source, QuickstartSet set) =>
+        Split(key, source, set, ReadPrompts, row => (row.Prompt.SplitKey, row.Id, row.Position));
+
     /// <summary>The texts, and the held-out ones.</summary>
     public (IReadOnlyList<TextDocument> Train, IReadOnlyList<TextDocument> HeldOut) Texts() =>
-        Split(_recipe.Data.Text!, QuickstartSet.Text, source => DataReader.Texts(source, _folder, _ledger), row => Prompt.FromText(row.Text));
+        Split(nameof(DataOptions.Text), _recipe.Data.Text!, QuickstartSet.Text, source => DataReader.Texts(source, _folder, _ledger),
+            row => (row.Group ?? row.Text, row.Id, row.Position));
 
     /// <summary>The format of a source: its own or the recipe's.</summary>
     public FormatOptions FormatOf(DataSource? source) => source?.Format ?? _recipe.Format;
@@ -53,30 +62,43 @@ public sealed class StageData
         _recipe.Data.Given().Where(given => given.Key == key).Select(given => Resolve(given.Source, SetOf(key))).FirstOrDefault() ?? [];
 
     /// <summary>
-    /// Opens every file of a source and reads its first good row, so that a wrong path or a file of another kind is told before the work begins. What the
-    /// built-in world writes needs no look.
+    /// Opens every file of a source and reads its first good row, so that a wrong path or a file of another kind is told before the work begins; of a source
+    /// that is split by a field all rows, so that a value that is in none of them is told then too. What the built-in world writes needs no look.
     /// </summary>
-    /// <exception cref="InputException">A file is absent, unreadable, or its first row is not what it should be.</exception>
-    public void ReadFirstRows(string key)
+    /// <exception cref="InputException">A file is absent, unreadable, its first row is not what it should be, or the rows cannot be split as asked.</exception>
+    public void Look(string key)
     {
         var unheard = new Ledger("first rows");
         foreach (var (_, source) in _recipe.Data.Given().Where(given => given.Key == key && given.Source.Path.Count > 0))
         {
             foreach (var file in DataFiles.Resolve(source.Path, _folder))
             {
-                var own = Readable(source) with { Path = [file.FullPath] };
-                IEnumerable<object> rows = key switch
+                _ = DataReader.Read(Readable(source) with { Path = [file.FullPath] }, _folder, unheard, KindOf(key)).FirstOrDefault();
+            }
+
+            if (source.SplitBy is not null)
+            {
+                var split = new SourceSplit(source, NameOf(key));
+                foreach (var record in DataReader.Read(Readable(source), _folder, unheard, KindOf(key)))
                 {
-                    nameof(DataOptions.Demonstrations) => DataReader.Demonstrations(own, _folder, unheard),
-                    nameof(DataOptions.Comparisons) => DataReader.Rankings(own, _folder, unheard),
-                    nameof(DataOptions.Prompts) or nameof(DataOptions.EvaluationPrompts) => DataReader.Prompts(own, _folder, unheard),
-                    nameof(DataOptions.Text) => DataReader.Texts(own, _folder, unheard),
-                    _ => throw new ArgumentOutOfRangeException(nameof(key), key, "There is no such source."),
-                };
-                _ = rows.FirstOrDefault();
+                    _ = split.IsHeldOut(record.SplitKey);
+                }
+
+                split.Check();
             }
         }
     }
+
+    private static string NameOf(string key) => $"data.{SnakeCase.From(key)}";
+
+    private static RecordKind KindOf(string key) => key switch
+    {
+        nameof(DataOptions.Demonstrations) => RecordKind.Demonstration,
+        nameof(DataOptions.Comparisons) => RecordKind.Ranking,
+        nameof(DataOptions.Prompts) or nameof(DataOptions.EvaluationPrompts) => RecordKind.Prompt,
+        nameof(DataOptions.Text) => RecordKind.Text,
+        _ => throw new ArgumentOutOfRangeException(nameof(key), key, "There is no such source."),
+    };
 
     private static QuickstartSet? SetOf(string key) => key switch
     {
@@ -94,7 +116,8 @@ public sealed class StageData
     private IEnumerable<PromptRecord> ReadPrompts(DataSource source) => DataReader.Prompts(source, _folder, _ledger);
 
     private (IReadOnlyList<T> Train, IReadOnlyList<T> HeldOut) Split<T>(
-        DataSource source, QuickstartSet? set, Func<DataSource, IEnumerable<T>> read, Func<T, Prompt> promptOf)
+        string key, DataSource source, QuickstartSet? set, Func<DataSource, IEnumerable<T>> read,
+        Func<T, (string Group, string Id, RowPosition Position)> describe)
     {
         var files = Resolve(source, set);
         foreach (var file in files)
@@ -110,7 +133,7 @@ public sealed class StageData
             // The built-in demonstrations are of mixed quality on purpose, and say so in each row.
             Ignore = isGenerated && set == QuickstartSet.Demonstrations ? ["quality", .. source.Ignore] : source.Ignore,
         };
-        return PromptSplit.Split(read(resolved), promptOf, source.HeldOut);
+        return new SourceSplit(resolved, NameOf(key)).Split(read(resolved), describe, _ledger);
     }
 
     /// <summary>The format says which fields of a row its text names.</summary>

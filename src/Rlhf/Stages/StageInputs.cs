@@ -48,7 +48,7 @@ internal sealed record StageInputs(IReadOnlyDictionary<string, IReadOnlyDictiona
         {
             if (folder is null)
             {
-                data.ReadFirstRows(key);
+                data.Look(key);
             }
             else
             {

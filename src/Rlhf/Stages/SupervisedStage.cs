@@ -33,8 +33,8 @@ internal abstract class SupervisedStage<TOptions> : Stage<TOptions> where TOptio
     {
         var source = recipe.Data.Given().Where(given => given.Key == DataKey).Select(given => given.Source).FirstOrDefault();
         var (own, held) = (errors.Below(Name), $"data.{SnakeCase.From(DataKey)}.held_out");
-        own.NoEffect(source?.HeldOut > 0, nameof(options.EvaluateEvery), $"without {held}");
-        own.Require(options.KeepBest != KeepBest.ValidationLoss || source is null or { HeldOut: > 0 }, nameof(options.KeepBest),
+        own.NoEffect(source?.HeldOut.HoldsAny == true, nameof(options.EvaluateEvery), $"without {held}");
+        own.Require(options.KeepBest != KeepBest.ValidationLoss || source is null or { HeldOut.HoldsAny: true }, nameof(options.KeepBest),
             $"validation_loss needs {held} above 0; or write none to keep the last model");
     }
 

@@ -60,6 +60,59 @@ public class TrustReportTests
     }
 
     [Fact]
+    public void Pairs_of_similar_length_are_counted_by_themselves()
+    {
+        // 8 of 10 tokens are similar, 79 of 100 are not.
+        var report = TrustReport.Of(
+        [
+            new() { Prompt = "a", Scores = [1, 0], Lengths = [8, 10], Pairs = [(0, 1)] },
+            new() { Prompt = "b", Scores = [1, 0], Lengths = [10, 8], Pairs = [(1, 0)] },
+            new() { Prompt = "c", Scores = [2, 0], Lengths = [7, 7], Pairs = [(0, 1)] },
+            new() { Prompt = "d", Scores = [0, 5], Lengths = [79, 100], Pairs = [(1, 0)] },
+        ]);
+        var similar = report.SimilarLengths!;
+        Assert.Equal((3, 2.0 / 3, 0.5 / 3), (similar.Accuracy.Count, similar.Accuracy.Value, similar.LongerWins.Value));
+        Assert.Equal(0.75, report.Accuracy.Value);
+        Assert.Null(TrustReport.Of([new() { Prompt = "a", Scores = [1, 0], Lengths = [1, 9], Pairs = [(0, 1)] }]).SimilarLengths);
+    }
+
+    private static HeldOutRanking Vote(string labeler, string prompt, bool forFirst, bool swapped = false) => new()
+    {
+        Prompt = prompt,
+        Labeler = labeler,
+        Answers = swapped ? ["no", "yes"] : ["yes", "no"],
+        Scores = swapped ? [0, 1] : [1, 0],
+        Lengths = [3, 3],
+        Pairs = [forFirst == swapped ? (1, 0) : (0, 1)],
+    };
+
+    [Fact]
+    public void Labelers_never_seen_stand_beside_their_agreement_with_each_other()
+    {
+        HeldOutRanking[] votes =
+        [
+            Vote("old", "a", true), Vote("new1", "a", true), Vote("new2", "a", true, swapped: true), Vote("new3", "a", false), Vote("new1", "b", false),
+            Vote("new1", "b", false), // twice by one person: no agreement of two
+            new() { Prompt = "a", Labeler = "new4", Answers = ["yes", "no"], Scores = [1, 0], Lengths = [3, 3], Pairs = [] }, // a tie
+        ];
+        var unseen = TrustReport.Of(votes, new HashSet<string> { "old" }).UnseenLabelers!;
+        Assert.Equal((3, 5L, 2.0 / 5), (unseen.Labelers, unseen.Accuracy.Count, unseen.Accuracy.Value));
+        Assert.Equal((3L, 1.0 / 3), (unseen.Agreement!.Count, unseen.Agreement.Value)); // of 1-2, 1-3 and 2-3 the first agree
+
+        Assert.Null(TrustReport.Of(votes).UnseenLabelers);
+        Assert.Null(TrustReport.Of(votes, new HashSet<string> { "old", "new1", "new2", "new3" }).UnseenLabelers);
+        Assert.Null(TrustReport.Of([Vote("new1", "a", true)], new HashSet<string>()).UnseenLabelers!.Agreement);
+    }
+
+    [Fact]
+    public void Of_many_labelers_those_with_most_pairs_are_named()
+    {
+        var report = TrustReport.Of([.. Enumerable.Range(0, 25).SelectMany(i => Enumerable.Repeat(Vote($"{i:00}", $"{i}", true), 1 + i))]);
+        Assert.Equal([.. Enumerable.Range(5, 20).Select(i => $"{i:00}"), "5 others"], report.ByLabeler.Select(group => group.Name));
+        Assert.Equal(1 + 2 + 3 + 4 + 5, report.ByLabeler[^1].Accuracy.Count);
+    }
+
+    [Fact]
     public void Without_a_decided_pair_there_is_no_report() =>
         Assert.Throws<InputException>(() => TrustReport.Of([new() { Prompt = "a", Scores = [1, 2], Lengths = [1, 1], Pairs = [] }]));
 

@@ -44,6 +44,28 @@ public sealed class RankingFileTests : IDisposable
         Assert.Equal(("why?", "gold"), (ranking.PromptText, ranking.Labeler));
     }
 
+    [Theory]
+    [InlineData("""{"prompt": "why?", "motion": "m1"}""", "m1")]
+    [InlineData("""{"prompt": "why?", "motion": "m1", "split_group": "other"}""", "m1")]
+    [InlineData("""{"messages": [{"role": "user", "content": "why?"}, {"role": "assistant", "content": "so"}, {"role": "user", "content": "go on"}], "motion": 3}""", "3")]
+    public void The_group_that_prompts_were_split_by_comes_back(string row, string group)
+    {
+        var (prompts, file) = (_temporary.Write("prompts.jsonl", row), _temporary.PathOf("rankings.jsonl"));
+        var source = new DataSource { Path = [prompts], SplitBy = "motion" };
+        RankingFile.Write(file, [Collected(Assert.Single(DataReader.Prompts(source, _temporary.Path, new Ledger("test"))).Prompt)], Origin);
+        Assert.Equal(group, Assert.Single(RankingFile.Read(file)).SplitKey);
+    }
+
+    [Fact]
+    public void Dialogues_that_begin_alike_have_one_key()
+    {
+        const string Dialogue = """{"messages": [{"role": "user", "content": "why?"}, {"role": "assistant", "content": "so"}, {"role": "user", "content": "go on"}]}""";
+        var (prompts, file) = (_temporary.Write("prompts.jsonl", Dialogue), _temporary.PathOf("rankings.jsonl"));
+        RankingFile.Write(
+            file, [Collected(Assert.Single(DataReader.Prompts(new DataSource { Path = [prompts] }, _temporary.Path, new Ledger("test"))).Prompt)], Origin);
+        Assert.Equal("why?", Assert.Single(RankingFile.Read(file)).SplitKey);
+    }
+
     public static TheoryData<string> Prompts =>
         new("""{"prompt": "why?"}""", """{"instruction": "why", "input": "so"}""", """{"messages": [{"role": "user", "content": "why?"}]}""");
 

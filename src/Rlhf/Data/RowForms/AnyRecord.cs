@@ -30,6 +30,12 @@ public sealed record AnyRecord(
     RecordKind Kind, Demonstration? Demonstration = null, Ranking? Ranking = null, PromptRecord? Prompt = null, TextDocument? Text = null,
     LabeledAnswer? Labeled = null)
 {
+    /// <summary>What is asked; null for a text.</summary>
+    public Prompt? Asked => Demonstration?.Prompt ?? Ranking?.Prompt ?? Prompt?.Prompt ?? Labeled?.Prompt;
+
+    /// <summary>What a split hashes.</summary>
+    public string SplitKey => Asked?.SplitKey ?? Text!.Group ?? Text.Text;
+
     /// <summary>Reads a row.</summary>
     /// <param name="row">The row.</param>
     /// <param name="source">How: other names for fields, fields to ignore, the format; its files do not matter.</param>
@@ -44,6 +50,16 @@ public sealed record AnyRecord(
         return new RecordReader(source, ledger).Parse(row, kind)
             ?? throw new InputException($"{row.Position}: the row is left out: {string.Join(", ", ledger.DroppedByReason.Keys)}.");
     }
+
+    /// <summary>The same as one of a group that stays on one side of a split.</summary>
+    public AnyRecord OfGroup(string group) => this with
+    {
+        Demonstration = Demonstration is { } shown ? shown with { Prompt = shown.Prompt with { Group = group } } : null,
+        Ranking = Ranking is { } ranked ? ranked with { Prompt = ranked.Prompt with { Group = group } } : null,
+        Prompt = Prompt is { } asked ? asked with { Prompt = asked.Prompt with { Group = group } } : null,
+        Text = Text is { } text ? text with { Group = group } : null,
+        Labeled = Labeled is { } labeled ? labeled with { Prompt = labeled.Prompt with { Group = group } } : null,
+    };
 
     /// <summary>What a row's fields suggest that it is.</summary>
     internal static RecordKind Suggested(RowFields row)

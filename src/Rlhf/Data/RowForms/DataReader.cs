@@ -82,7 +82,7 @@ public static class DataReader
 
     private static void Validate(DataSource source, RecordKind? kind)
     {
-        if (!(source.HeldOut is >= 0 and < 1))
+        if (!(source.HeldOut.Share is >= 0 and < 1))
         {
             throw new InputException("The held-out share of a data source must be at least 0 and below 1.");
         }

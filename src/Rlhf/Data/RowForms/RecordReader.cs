@@ -39,7 +39,7 @@ public sealed class RecordReader(DataSource source, Ledger ledger)
             RecordKind.Prompt => ReadPrompt(fields, onlyAsked: kind is not null) is { } prompt ? new(asked, Prompt: prompt) : null,
             _ => throw new ArgumentOutOfRangeException(nameof(kind), asked, null),
         };
-        return record;
+        return record is null || source.SplitBy is not { } field ? record : record.OfGroup(fields.GroupIn(field));
     }
 
     private Demonstration? ReadDemonstration(RowFields row)
@@ -139,7 +139,7 @@ public sealed class RecordReader(DataSource source, Ledger ledger)
 
     private void NoteUnread(RowFields row, RecordKind kind, bool onlyAsked = false)
     {
-        foreach (var path in UnreadFields.Check(row, kind, onlyAsked, source.Format))
+        foreach (var path in UnreadFields.Check(row, kind, onlyAsked, source.Format).Where(path => path != source.SplitBy))
         {
             ledger.Note(row.Position, $"field not used: {path}");
         }

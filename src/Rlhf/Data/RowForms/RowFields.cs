@@ -176,6 +176,40 @@ public sealed class RowFields
         { } value => TextOf(value),
     };
 
+    /// <summary>The value of a field that rows are split by. It does not count as read: what it means is not looked at.</summary>
+    /// <param name="path">The data's name; with points for a field within another.</param>
+    /// <exception cref="InputException">It is absent, null, empty, or no text or number.</exception>
+    public string GroupIn(string path)
+    {
+        var value = ValueAt(_value, path);
+        if (value is null or { Kind: JsonValueKind.Null })
+        {
+            throw _row.Error(value ?? _value, $"the field \"{path}\" that split_by names");
+        }
+
+        var text = value.Kind switch
+        {
+            JsonValueKind.String or JsonValueKind.Number => value.Text,
+            JsonValueKind.True => "true",
+            JsonValueKind.False => "false",
+            _ => "",
+        };
+        return string.IsNullOrWhiteSpace(text) ? throw Error(value, $"a text or a number in \"{path}\", by which split_by splits") : text;
+    }
+
+    private static RowValue? ValueAt(RowValue from, string path)
+    {
+        if (from.Kind != JsonValueKind.Object)
+        {
+            return null;
+        }
+
+        return from.Properties.TryGetValue(path, out var own) ? own
+            : path.IndexOf('.', StringComparison.Ordinal) is > 0 and var point && from.Properties.TryGetValue(path[..point], out var outer)
+                ? ValueAt(outer, path[(point + 1)..])
+                : null;
+    }
+
     /// <summary>The JSON value that stands in a text, as tables without nested columns have it.</summary>
     public RowValue ParseText(RowValue value, string expected)
     {

@@ -51,7 +51,7 @@ internal sealed class PpoStage : Stage<PpoOptions>
 
     protected override void Validate(Recipe recipe, PpoOptions options, OptionErrors errors)
     {
-        errors.Require(recipe.Data.Prompts is null or { HeldOut: > 0 } || recipe.Data.EvaluationPrompts is not null,
+        errors.Require(recipe.Data.Prompts is null or { HeldOut.HoldsAny: true } || recipe.Data.EvaluationPrompts is not null,
             $"{nameof(recipe.Data)}.{nameof(DataOptions.Prompts)}.{nameof(DataSource.HeldOut)}",
             "must be above 0, or data.evaluation_prompts be given: ppo is judged on prompts that it does not see");
         var own = errors.Below(Name);

@@ -1,3 +1,4 @@
+using Rlhf.Data;
 using Rlhf.Text.Templates;
 
 namespace Rlhf.Stages.Reward;
@@ -7,11 +8,13 @@ namespace Rlhf.Stages.Reward;
 /// on. It is evaluated where no other
 /// labeler's ranking of the prompt is trained on; the rest is left out, because the model knows these prompts.
 /// </summary>
-/// <param name="names">Labelers, as the rankings name them.</param>
+/// <param name="rule">Which labelers.</param>
 /// <param name="training">All rankings that would be trained on.</param>
-public sealed class HeldOutLabelers(IReadOnlyList<string> names, IEnumerable<EncodedRanking> training)
+public sealed class HeldOutLabelers(HeldOutRule rule, IEnumerable<EncodedRanking> training)
 {
-    private readonly HashSet<string> _prompts = [.. training.Where(ranking => !IsBy(names, ranking)).Select(ranking => ranking.PromptText)];
+    private const string Salt = "labelers"; // independent of the prompts' sides
+
+    private readonly HashSet<string> _prompts = [.. training.Where(ranking => !IsBy(rule, ranking)).Select(ranking => ranking.PromptText)];
 
     /// <summary>Rankings that are neither trained on nor evaluated, so far.</summary>
     public int LeftOut { get; private set; }
@@ -20,17 +23,17 @@ public sealed class HeldOutLabelers(IReadOnlyList<string> names, IEnumerable<Enc
     /// "(held out)".</summary>
     public void Apply(List<EncodedRanking> train, List<EncodedRanking> heldOut)
     {
-        var theirs = train.Where(ranking => IsBy(names, ranking)).ToList();
+        var theirs = train.Where(ranking => IsBy(rule, ranking)).ToList();
         var unseen = theirs.Where(ranking => !_prompts.Contains(ranking.PromptText)).ToList();
         LeftOut += theirs.Count - unseen.Count;
-        train.RemoveAll(ranking => IsBy(names, ranking));
+        train.RemoveAll(ranking => IsBy(rule, ranking));
         heldOut.AddRange(unseen);
         for (var i = 0; i < heldOut.Count; i++)
         {
-            heldOut[i] = IsBy(names, heldOut[i]) ? heldOut[i] with { Labeler = $"{heldOut[i].Labeler} (held out)" } : heldOut[i];
+            heldOut[i] = IsBy(rule, heldOut[i]) ? heldOut[i] with { Labeler = $"{heldOut[i].Labeler} (held out)" } : heldOut[i];
         }
     }
 
-    private static bool IsBy(IReadOnlyList<string> names, EncodedRanking ranking) =>
-        ranking.Labeler is { } labeler && names.Contains(labeler, StringComparer.Ordinal);
+    private static bool IsBy(HeldOutRule rule, EncodedRanking ranking) =>
+        ranking.Labeler is { } labeler && rule.Holds(labeler, Salt);
 }

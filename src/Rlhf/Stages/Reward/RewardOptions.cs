@@ -68,12 +68,12 @@ public sealed record RewardOptions : TrainingOptions
     public double CollectedHeldOut { get; init; } = 0.1;
 
     /// <summary>
-    /// Labelers whose rankings are never trained on: the trust report then shows, under their names, how well the model follows people whom it did not learn
-    /// from. Their rankings of prompts
+    /// Labelers whose rankings are never trained on, by name or as a share of them by hash: the trust report then shows how well the model follows people whom
+    /// it did not learn from. Their rankings of prompts
     /// that others' rankings train on are left out. A name that no ranking bears is an error; with a collect stage, where they may rank later, a line of the
     /// log.
     /// </summary>
-    public IReadOnlyList<string> HeldOutLabelers { get; init; } = [];
+    public HeldOutRule HeldOutLabelers { get; init; } = HeldOutRule.None;
 
     /// <summary>
     /// Weights of the collected rankings by round, the newest round's last: <c>[0.5, 1]</c> halves those of the round before. Rounds further back have the
@@ -102,6 +102,7 @@ public sealed record RewardOptions : TrainingOptions
         errors.NotNegative(Centering);
         errors.Below(LabelSmoothing, 0, 0.5);
         errors.Below(CollectedHeldOut, 0, 1);
+        errors.Below(HeldOutLabelers.Share, 0, 1, nameof(HeldOutLabelers));
         errors.Require(RoundWeights.All(weight => double.IsFinite(weight) && weight >= 0) && RoundWeights is not [.., 0], nameof(RoundWeights),
             "must be numbers, 0 or above, the last one (the newest round's) above 0");
         SecondModel?.Validate(errors.Below(nameof(SecondModel)));
@@ -116,9 +117,17 @@ public sealed record SecondModelOptions
     /// <summary>Its own seed; by default derived from the stage's.</summary>
     public ulong? Seed { get; init; }
 
-    /// <summary>Share of the training prompts, chosen by hash, that it does not see.</summary>
+    /// <summary>Share of the training prompts, chosen by hash, that it does not see; with <c>split_by</c> share of the field's values.</summary>
     public double DropFraction { get; init; } = 0.1;
 
+    /// <summary>The first model is then trained on that share alone: the two have no prompt, or value of <c>split_by</c>, in common. A gain that both see is
+    /// none of what they learned by heart.</summary>
+    public bool Disjoint { get; init; }
+
     /// <summary>Adds what is wrong to <paramref name="errors"/>.</summary>
-    public void Validate(OptionErrors errors) => errors.Below(DropFraction, 0, 1);
+    public void Validate(OptionErrors errors)
+    {
+        errors.Below(DropFraction, 0, 1);
+        errors.Require(!Disjoint || DropFraction > 0, nameof(DropFraction), "must be above 0 with disjoint: it is what the first model is trained on");
+    }
 }

@@ -8,7 +8,11 @@ internal sealed class RewardReport : StageReport
 {
     public override IReadOnlyList<FigureCard> Cards => [new(RewardMetrics.Accuracy)];
 
-    public override IReadOnlyList<Metric> MainFigures => [TrainingMetrics.ValidationLoss, RewardMetrics.Accuracy, RewardMetrics.SecondAccuracy];
+    public override IReadOnlyList<Metric> MainFigures =>
+    [
+        TrainingMetrics.ValidationLoss, RewardMetrics.Accuracy, RewardMetrics.SimilarLengthAccuracy, RewardMetrics.SimilarLengthLongerWins,
+        RewardMetrics.UnseenLabelerAccuracy, RewardMetrics.UnseenLabelerAgreement, RewardMetrics.SecondAccuracy,
+    ];
 
     public override IReadOnlyList<ReportSection> Sections(IReadOnlyList<StageSummary> stages) =>
         [new("trust", "Trust in the reward model", TrustSection.Draw(stages))];

@@ -47,7 +47,7 @@ internal sealed record RewardRows(
             foreach (var row in part.Weight > 0 ? RankingFile.Read(Path.Combine(folder, RankingFile.Name)) : [])
             {
                 // Salted: the unsalted side decides which prompts were sampled at all.
-                (PromptSplit.IsHeldOut(row.PromptText, options.CollectedHeldOut, CollectedSalt)
+                (PromptSplit.IsHeldOut(row.SplitKey, options.CollectedHeldOut, CollectedSalt)
                     ? part.HeldOut
                     : part.Train).Add(row with { Weight = part.Weight });
             }
@@ -74,7 +74,8 @@ internal sealed record RewardRows(
     private static void CheckLabelers(StageContext context, RewardOptions options, IReadOnlyList<EncodedRanking> rankings)
     {
         string[] known = [.. rankings.Select(ranking => ranking.Labeler).OfType<string>().Distinct(StringComparer.Ordinal).Order(StringComparer.Ordinal)];
-        if (options.HeldOutLabelers.Except(known, StringComparer.Ordinal).ToArray() is not { Length: > 0 } absent)
+        var absent = options.HeldOutLabelers.Names.Where(name => !known.Any(labeler => HeldOutRule.Fits(name, labeler))).ToArray();
+        if (absent.Length == 0)
         {
             return;
         }
@@ -93,9 +94,20 @@ internal sealed record RewardRows(
     private static bool HasPair(EncodedRanking ranking, RewardOptions options) =>
         ranking.Pairs.Count > 0 || (options.Ties == TieRule.Half && ranking.Ties.Count > 0);
 
-    /// <summary>Without the training rankings that the second model is not to see.</summary>
-    public RewardRows WithoutDropped(SecondModelOptions second) =>
-        this with { Train = [.. Train.Where(ranking => !PromptSplit.IsHeldOut(ranking.PromptText, second.DropFraction, SecondSalt))] };
+    /// <summary>Everybody whose rankings are trained on; null where some do not say whose they are.</summary>
+    public IReadOnlySet<string>? TrainedLabelers() =>
+        Train.All(ranking => ranking.Labeler is not null) ? Train.Select(ranking => ranking.Labeler!).ToHashSet(StringComparer.Ordinal) : null;
+
+    /// <summary>What the first model is trained on.</summary>
+    public RewardRows OfFirst(RewardOptions options) =>
+        options.SecondModel is { Disjoint: true } second ? this with { Train = [.. Train.Where(ranking => IsDropped(ranking, second))] } : this;
+
+    /// <summary>What the second model is trained on.</summary>
+    public RewardRows OfSecond(SecondModelOptions second) => this with { Train = [.. Train.Where(ranking => !IsDropped(ranking, second))] };
+
+    /// <summary>By the key that splits hash, so that with split_by whole groups are dropped.</summary>
+    private static bool IsDropped(EncodedRanking ranking, SecondModelOptions second) =>
+        PromptSplit.IsHeldOut(ranking.SplitKey, second.DropFraction, SecondSalt);
 
     /// <summary>Before anything is trained: rankings of ties alone would leave the model as it was.</summary>
     public void CheckPairs(StageContext context, RewardOptions options)
@@ -111,10 +123,19 @@ internal sealed record RewardRows(
                 + "Rank answers apart, or set reward.ties=half, which trains tied answers towards the same reward.");
         }
 
-        if (options.SecondModel is { } second && !WithoutDropped(second).Train.Any(ranking => HasPair(ranking, options)))
+        if (options.SecondModel is { } second)
         {
-            throw new InputException(FormattableString.Invariant(
-                $"{context.Step.Name}: with reward.second_model.drop_fraction {second.DropFraction} no ranking that prefers one answer to another is left for the second model: lower it, or give more rankings."));
+            RequirePairs(OfSecond(second), "second", "lower");
+            RequirePairs(OfFirst(options), "first", "raise");
+
+            void RequirePairs(RewardRows rows, string which, string change)
+            {
+                if (!rows.Train.Any(ranking => HasPair(ranking, options)))
+                {
+                    throw new InputException(FormattableString.Invariant(
+                        $"{context.Step.Name}: with reward.second_model.drop_fraction {second.DropFraction} no ranking that prefers one answer to another is left for the {which} model: {change} it, or give more rankings."));
+                }
+            }
         }
 
         if (HeldOut.Count == 0)

@@ -50,8 +50,9 @@ internal sealed class RewardStage : Stage<RewardOptions>
         var start = context.Models.Supervised;
         var model = start.Open();
         var tokenizer = model.Tokenizer;
-        var rows = RewardRows.Read(context, context.Reader(tokenizer, model.Config.ContextLength), options);
-        rows.CheckPairs(context, options);
+        var all = RewardRows.Read(context, context.Reader(tokenizer, model.Config.ContextLength), options);
+        all.CheckPairs(context, options);
+        var rows = all.OfFirst(options);
         var seed = context.SeedOf(options.Seed);
         var result =
             StageTools.Once(context, "trained", () => Train(context, options, start, tokenizer, rows, seed, context.ModelFolder, ""), context.ModelFolder);
@@ -62,25 +63,26 @@ internal sealed class RewardStage : Stage<RewardOptions>
         }
 
         figures[RewardMetrics.TrainingRankings] = new Figure(rows.Train.Count);
-        if (options.HeldOutLabelers.Count > 0)
+        if (options.HeldOutLabelers.HoldsAny)
         {
             figures[RewardMetrics.RankingsLeftOut] = new Figure(rows.LeftOut);
         }
 
-        var trust = Judge(context, options, context.ModelFolder, rows, result, figures, RewardMetrics.Accuracy, TrainingMetrics.ValidationLoss);
+        var trust = Judge(context, options, context.ModelFolder, rows, result, figures, static metric => metric);
         if (options.SecondModel is { } second)
         {
-            var kept = rows.WithoutDropped(second);
+            var kept = all.OfSecond(second);
             var folder = Path.Combine(context.Folder, ModelLineage.SecondModel);
             var secondResult = StageTools.Once(context, "trained-second",
                 () => Train(context, options, start, tokenizer, kept, second.Seed ?? Philox.Derive(seed, 2), folder, "second"), folder);
-            Judge(context, options, folder, rows, secondResult, figures, RewardMetrics.SecondAccuracy, TrainingMetrics.ValidationLoss.OfSecond());
+            figures[RewardMetrics.TrainingRankings.OfSecond()] = new Figure(kept.Train.Count);
+            Judge(context, options, folder, kept, secondResult, figures, RewardMetrics.OfSecondModel);
         }
 
         return StageTools.SummaryOf(context, result.Steps, figures) with
         {
             Trust = trust,
-            Rankings = rows.Sources,
+            Rankings = all.Sources,
             Inputs = [StageTools.LinkTo(start, "start")],
         };
     }
@@ -141,20 +143,21 @@ internal sealed class RewardStage : Stage<RewardOptions>
             var (prompts, promptTokens) = (collected.Length, StagePlanning.MeanLength(collected));
             var answerTokens = planning.AnswerTokens(collect.MaxNewTokens);
             var ranking = ((RewardTrainer.SharesPrompts(options) ? 1 : collect.AnswersPerPrompt) * promptTokens) + (collect.AnswersPerPrompt * answerTokens);
-            var trained = planning.Step.Round * prompts * (1 - options.CollectedHeldOut);
-            (examples, tokens) = (examples + trained, tokens + (trained * ranking));
+            var added = planning.Step.Round * prompts * (1 - options.CollectedHeldOut);
+            (examples, tokens) = (examples + added, tokens + (added * ranking));
             validated += planning.Step.Round * prompts * options.CollectedHeldOut * ranking;
             (answers, answersTokens) =
-                (answers + (trained * collect.AnswersPerPrompt), answersTokens + (trained * collect.AnswersPerPrompt * (promptTokens + answerTokens)));
+                (answers + (added * collect.AnswersPerPrompt), answersTokens + (added * collect.AnswersPerPrompt * (promptTokens + answerTokens)));
             var longest = collected.Select(prompt => LongestRanking(prompt, collect)).ToArray();
             rankings.AddRange(longest);
             heldOut.AddRange(options.CollectedHeldOut > 0 ? longest : []);
         }
 
-        var models = options.SecondModel is { } second ? 2 - second.DropFraction : 1;
+        var models = options.SecondModel is { Disjoint: false } second ? 2 - second.DropFraction : 1;
         var updates = (long)(Math.Ceiling(examples / options.Batch) * options.Epochs * models);
         tokens *= options.Epochs * models;
-        var evaluations = (1 + (options.EvaluateEvery > 0 ? updates / options.EvaluateEvery : options.Epochs)) * models; // during and after
+        var trained = options.SecondModel is null ? 1 : 2;
+        var evaluations = trained + (options.EvaluateEvery > 0 ? updates / options.EvaluateEvery : options.Epochs * trained); // after and during
         var operations = ((3 * tokens) + (evaluations * validated)) * planning.Costs.ForwardOperations(answersTokens / Math.Max(1, answers));
         return new StagePlan((long)examples, "rankings", tokens, updates, BytesOf(planning, options, rankings, heldOut), operations);
     }
@@ -182,8 +185,9 @@ internal sealed class RewardStage : Stage<RewardOptions>
         return device.HeldBytes - arena.UntouchedBytes;
     }
 
+    /// <summary>The trust report of a model, and its figures under the names that <paramref name="own"/> gives them.</summary>
     private static TrustReport? Judge(
-        StageContext context, RewardOptions options, string folder, RewardRows rows, RewardResult result, FigureTable figures, Metric accuracy, Metric loss)
+        StageContext context, RewardOptions options, string folder, RewardRows rows, RewardResult result, FigureTable figures, Func<Metric, Metric> own)
     {
         if (rows.HeldOut.Sum(ranking => ranking.Pairs.Count) == 0)
         {
@@ -191,9 +195,14 @@ internal sealed class RewardStage : Stage<RewardOptions>
         }
 
         using var decoder = context.LoadFrozen(folder, HeadKind.Scalar);
-        var trust = TrustReport.Of(RewardEvaluator.Score(decoder, rows.HeldOut, options.MicroBatchTokens));
-        figures[accuracy] = trust.Accuracy.ToFigure("share");
-        figures[loss] = new Figure(result.Evaluations[^1].Loss, Unit: "nats");
+        var trust = TrustReport.Of(RewardEvaluator.Score(decoder, rows.HeldOut, options.MicroBatchTokens), rows.TrainedLabelers());
+        figures[own(RewardMetrics.Accuracy)] = trust.Accuracy.ToFigure("share");
+        figures[own(TrainingMetrics.ValidationLoss)] = new Figure(result.Evaluations[^1].Loss, Unit: "nats");
+        foreach (var (metric, share) in RewardMetrics.SharesOf(trust))
+        {
+            figures[own(metric)] = share.ToFigure("share");
+        }
+
         return trust;
     }
 }

@@ -236,7 +236,7 @@ public sealed class RewardTrainer : ITrainer, IDisposable
         _host.Log(step, [(Own(loss), statistics.Loss), .. share, .. others]);
     }
 
-    private Metric Own(Metric metric) => !_onlyChecks ? metric : metric == RewardMetrics.Accuracy ? RewardMetrics.SecondAccuracy : metric.OfSecond();
+    private Metric Own(Metric metric) => _onlyChecks ? RewardMetrics.OfSecondModel(metric) : metric;
 
     void ITrainer.AddTo(Dictionary<string, FloatBuffer> buffers, Dictionary<string, double> numbers)
     {

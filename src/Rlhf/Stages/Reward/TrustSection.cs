@@ -24,8 +24,18 @@ internal static class TrustSection
         $"""
         <p class="note">{stage.Name}: {trust.Pairs} decided pairs of {trust.Answers} answers to {trust.Prompts} held-out prompts. Bars and points carry 95 % intervals.</p>
         <div class="charts">{Baselines(trust)}{ByAnswers(trust)}{ByMargin(trust)}{Reliability(trust)}{(trust.ByLabeler.Count > 1 ? ByLabeler(trust) : Markup.Empty)}</div>
-        {Length(trust)}
+        {SimilarLength(trust)}{UnseenLabelers(trust)}{Length(trust)}
         """);
+
+    private static Markup SimilarLength(TrustReport trust) => trust.SimilarLengths is not { } similar
+        ? Markup.Empty
+        : Markup.Of(
+            $"""<p class="note"><strong>Among pairs of similar length (within 20 %):</strong> {Percent(similar.Accuracy)} of {similar.Accuracy.Count} pairs are ordered as the labeler did, and the longer answer wins {Percent(similar.LongerWins)}; of all pairs {Percent(trust.Accuracy)} and {Percent(trust.LongerWins)}.</p>""");
+
+    private static Markup UnseenLabelers(TrustReport trust) => trust.UnseenLabelers is not { } unseen
+        ? Markup.Empty
+        : Markup.Of(
+            $"""<p class="note"><strong>Labelers never seen ({unseen.Labelers}):</strong> {Percent(unseen.Accuracy)} of their {unseen.Accuracy.Count} pairs are ordered as they did; {(unseen.Agreement is { } agreement ? $"two of them prefer the same answer in {Percent(agreement)} of {agreement.Count} cases" : "no two of them decided the same pair")}.</p>""");
 
     private static Markup Baselines(TrustReport trust) => Accuracies(
         "Against rules that read nothing", "Pair accuracy of the reward model beside the accuracy of preferring the shorter or the longer answer.", "",

@@ -17,4 +17,8 @@ public sealed record EncodedRanking(
     IReadOnlyList<(int First, int Second)> Ties,
     double Weight,
     string? Labeler,
-    IReadOnlyList<double>? Margins);
+    IReadOnlyList<double>? Margins)
+{
+    /// <summary>What splits hash; the prompt's text where nothing else is said.</summary>
+    public string SplitKey { get; init; } = PromptText;
+}

@@ -137,7 +137,10 @@ public sealed class SequenceEncoder
         cut.PromptTokens /= sequences.Length; // the same prompt in each
         Count(cut, where);
         return new EncodedRanking(ranking.Id, _format.PromptText(ranking.Prompt, where.ToString()), sequences, ranking.Pairs, ranking.Ties, ranking.Weight,
-            ranking.Labeler, ranking.Margins);
+            ranking.Labeler, ranking.Margins)
+        {
+            SplitKey = ranking.Prompt.SplitKey,
+        };
     }
 
     /// <summary>A prompt for generation; null when the limits dropped it.</summary>
