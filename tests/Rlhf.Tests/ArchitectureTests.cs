@@ -10,8 +10,8 @@ public sealed partial class ArchitectureTests
     private static readonly string[] Order =
     [
         "Core", "Hub", "Data", "Data.Tables.Parquet", "Data.Tables", "Data.RowForms", "World", "Text.Jinja", "Text.Patterns", "Text", "Text.Templates",
-        "Compute.Operations", "Compute.Reference", "Compute.Cpu.Simd", "Compute.Cpu.Threads", "Compute.Cpu.MatMul", "Compute.Cpu.OneDnn",
-        "Compute.Cpu.Kernels", "Compute.Cpu", "Compute",
+        "Compute.Operations", "Compute.Reference", "Compute.Cpu.Simd", "Compute.Cpu.Threads", "Compute.Cpu.Memory", "Compute.Cpu.Blocks", "Compute.Cpu.MatMul",
+        "Compute.Cpu.OneDnn", "Compute.Cpu.Kernels", "Compute.Cpu", "Compute",
         "Batching", "Model", "Model.Families", "Model.Checkpoints.Gguf", "Model.Checkpoints", "Sampling", "Objectives", "Training", "Evaluation",
         "Reports", "Reports.Charts", "Reports.Page", "Labelers.Store", "Labelers", "Stages", "Stages.Pretrain", "Stages.Sft", "Stages.Collect",
         "Stages.Reward", "Stages.Ppo", "Runs",

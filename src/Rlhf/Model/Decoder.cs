@@ -21,14 +21,14 @@ public sealed class Decoder : IDisposable
     /// trained.</param>
     /// <param name="isFrozen">The matrices have no flat form, as after <see cref="Freeze"/>: they are read straight into the packed copies by
     /// <see cref="Load"/>.</param>
-    public Decoder(IDevice device, DecoderConfig config, HeadKind kind, bool trainable, Precision storage = Precision.F32, bool isFrozen = false)
+    public Decoder(IDevice device, DecoderConfig config, HeadKind kind, bool trainable, WeightStorage storage = WeightStorage.F32, bool isFrozen = false)
     {
         if (isFrozen && trainable)
         {
             throw new ArgumentException("A model that is trained needs its flat parameters.", nameof(isFrozen));
         }
 
-        if (trainable && storage != Precision.F32)
+        if (trainable && storage != WeightStorage.F32)
         {
             throw new ArgumentException("The matrices of a model that is trained stand in float32.", nameof(storage));
         }

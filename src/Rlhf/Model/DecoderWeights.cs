@@ -14,7 +14,7 @@ namespace Rlhf.Model;
 internal sealed class DecoderWeights : IDisposable
 {
     private const int LinearRoles = 4;
-    private readonly Precision _storage;
+    private readonly WeightStorage _storage;
     private readonly DeviceMemory? _packed;
     private readonly DeviceMemory? _transposed; // for backward passes
     private readonly DeviceMemory? _gains; // 1 + w of the norms, where w is stored
@@ -33,7 +33,7 @@ internal sealed class DecoderWeights : IDisposable
     /// <param name="length">Floats of the flat buffer: those of the layout, and what follows them.</param>
     /// <param name="storage">What the packed copies of the matrices stand in.</param>
     /// <param name="isFrozen">The matrices have no flat form.</param>
-    public DecoderWeights(IDevice device, DecoderConfig config, bool hasHead, bool trainable, long length, Precision storage, bool isFrozen)
+    public DecoderWeights(IDevice device, DecoderConfig config, bool hasHead, bool trainable, long length, WeightStorage storage, bool isFrozen)
     {
         (_storage, Device, Config, HasHead) = (storage, device, config, hasHead);
         Layout = new ParameterLayout(config);
@@ -88,8 +88,7 @@ internal sealed class DecoderWeights : IDisposable
     public long LargestPacked { get; }
 
     /// <summary>Floats of the scratch that <see cref="Packed"/> and <see cref="PackedTransposed"/> want in a pass; 0 where all copies are kept.</summary>
-    public long ScratchLength(bool backward) => !PacksInPass(backward) ? 0
-        : LargestPacked + (backward && IsFrozen ? PackedMatrices.Max(static weights => weights.Length) : 0);
+    public long ScratchLength(bool backward) => PacksInPass(backward) ? LargestPacked : 0;
 
     /// <summary>How the linear layers' weights stand.</summary>
     public WeightLayout WeightLayout => Config.WeightsAreInputMajor ? WeightLayout.InputMajor : WeightLayout.OutputMajor;
@@ -226,9 +225,7 @@ internal sealed class DecoderWeights : IDisposable
         var packed = scratch.Slice(0, TransposedLength(weights));
         if (IsFrozen)
         {
-            var flat = scratch.Slice(LargestPacked, weights.Length);
-            Device.UnpackWeights(new(PackedPart(weights), weights.Inputs, weights.Outputs, flat));
-            Device.PackWeightsTransposed(new(flat, WeightLayout.InputMajor, weights.Inputs, weights.Outputs, packed));
+            Device.RepackTransposed(new(PackedPart(weights), weights.Inputs, weights.Outputs, packed));
         }
         else
         {

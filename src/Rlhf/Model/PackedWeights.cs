@@ -31,7 +31,7 @@ internal sealed class PackedWeights(long offset, WeightLayout layout, int inputs
     /// <summary>Where its transposed copy begins among the kept ones.</summary>
     public long TransposedOffset { get; private set; }
 
-    public void Place(IDevice device, Precision storage, ref long next, ref long nextTransposed)
+    public void Place(IDevice device, WeightStorage storage, ref long next, ref long nextTransposed)
     {
         (PackedOffset, TransposedOffset) = (next, nextTransposed);
         next += device.PackedLength(inputs, outputs, storage);

@@ -23,9 +23,10 @@ public sealed record Recipe
     public Precision Precision { get; init; }
 
     /// <summary>What models that a stage reads and does not train (PPO's reference and reward models, the one that is sampled in collect, judges) keep their
-    /// matrices in: <c>f32</c> or <c>bf16</c> (half of the memory; rounded once, then multiplied in float32). With <c>precision: bf16</c> they are kept in
-    /// bfloat16 in either case.</summary>
-    public Precision FrozenPrecision { get; init; }
+    /// matrices in: <c>f32</c>, <c>bf16</c> (half of the memory), <c>int8</c> (8.5 bits a weight) or <c>q4</c> (5 bits a weight); rounded once, then
+    /// multiplied in float32. Blocks of a GGUF file that are as small are kept as they are. With <c>precision: bf16</c> what is not in blocks is kept in
+    /// bfloat16.</summary>
+    public WeightStorage FrozenPrecision { get; init; }
 
     /// <summary>The model that the first stage starts from.</summary>
     public BaseOptions Base { get; init; } = new();

@@ -200,13 +200,13 @@ public sealed class MatMulTests
         InstructionSet set, WorkerPool pool, int m, int n, int k, float* a, long rowStride, long columnStride, float* b, long panelStride, float* c,
         long cStride, MatMulStart start, float* bias)
     {
-        delegate*<WorkerPool, int, int, int, float*, long, long, float*, Precision, long, float*, long, MatMulStart, float*, void> run = set switch
+        delegate*<WorkerPool, int, int, int, float*, long, long, byte*, WeightStorage, long, float*, long, MatMulStart, float*, void> run = set switch
         {
             InstructionSet.Avx512 => &MatMul.Run<MatMulTile512>,
             InstructionSet.Avx2 => &MatMul.Run<MatMulTile256>,
             InstructionSet.Vector128 => &MatMul.Run<MatMulTile128>,
             _ => &MatMul.Run<MatMulTileScalar>,
         };
-        run(pool, m, n, k, a, rowStride, columnStride, b, Precision.F32, panelStride, c, cStride, start, bias);
+        run(pool, m, n, k, a, rowStride, columnStride, (byte*)b, WeightStorage.F32, panelStride * sizeof(float), c, cStride, start, bias);
     }
 }

@@ -19,16 +19,16 @@ public sealed class PackedMatrixTests
             var (weights, x, bias) = (Check.Floats(1, inputs * outputs), bench.Put(Check.Floats(2, rows * inputs)), bench.Put(Check.Floats(3, outputs)));
             foreach (var layout in Enum.GetValues<WeightLayout>())
             {
-                float[] Product(float[] matrix, Precision storage)
+                float[] Product(float[] matrix, WeightStorage storage)
                 {
                     var y = bench.Room((long)rows * outputs);
                     bench.Device.LinearForward(new(x, Packed(bench, matrix, layout, inputs, outputs, storage), bias, rows, inputs, outputs, y));
                     return bench.Get(y);
                 }
 
-                var narrow = Product(weights, Precision.Bf16);
-                Check.SameBits(Product([.. weights.Select(Rounded)], Precision.F32), narrow, $"{rows} rows, [{inputs}, {outputs}], {layout}:");
-                Assert.NotEqual(Product(weights, Precision.F32), narrow);
+                var narrow = Product(weights, WeightStorage.Bf16);
+                Check.SameBits(Product([.. weights.Select(Rounded)], WeightStorage.F32), narrow, $"{rows} rows, [{inputs}, {outputs}], {layout}:");
+                Assert.NotEqual(Product(weights, WeightStorage.F32), narrow);
             }
         }
     }
@@ -40,7 +40,7 @@ public sealed class PackedMatrixTests
         const int rows = 5, width = 24, vocabulary = 2049;
         using var bench = new DeviceBench(set, threads: 2);
         var (head, hidden, targets) = (Check.Floats(1, vocabulary * width), bench.Put(Check.Floats(2, rows * width)), bench.Put(0, 1023, 1024, 2048, 7));
-        float[] Numbers(float[] matrix, Precision storage)
+        float[] Numbers(float[] matrix, WeightStorage storage)
         {
             var (logs, entropies, logSumExp) = (bench.Room(rows), bench.Room(rows), bench.Room(rows));
             bench.Device.LanguageHeadForward(new(
@@ -49,21 +49,21 @@ public sealed class PackedMatrixTests
             return [.. bench.Get(logs), .. bench.Get(entropies), .. bench.Get(logSumExp)];
         }
 
-        var narrow = Numbers(head, Precision.Bf16);
-        Check.SameBits(Numbers([.. head.Select(Rounded)], Precision.F32), narrow);
-        Assert.NotEqual(Numbers(head, Precision.F32), narrow);
+        var narrow = Numbers(head, WeightStorage.Bf16);
+        Check.SameBits(Numbers([.. head.Select(Rounded)], WeightStorage.F32), narrow);
+        Assert.NotEqual(Numbers(head, WeightStorage.F32), narrow);
     }
 
     [Fact]
     public void It_takes_half_of_the_memory()
     {
         using var device = CpuDevice.Create(1);
-        Assert.Equal(device.PackedLength(768, 50257), 2 * device.PackedLength(768, 50257, Precision.Bf16));
+        Assert.Equal(device.PackedLength(768, 50257), 2 * device.PackedLength(768, 50257, WeightStorage.Bf16));
     }
 
     private static float Rounded(float value) => BFloat16.Widen(BFloat16.Round(value));
 
-    private static PackedMatrix Packed(DeviceBench bench, float[] matrix, WeightLayout layout, int inputs, int outputs, Precision storage)
+    private static PackedMatrix Packed(DeviceBench bench, float[] matrix, WeightLayout layout, int inputs, int outputs, WeightStorage storage)
     {
         var packed = new PackedMatrix(bench.Room(bench.Device.PackedLength(inputs, outputs, storage)), storage);
         bench.Device.PackWeights(new(bench.Put(matrix), layout, inputs, outputs, packed));

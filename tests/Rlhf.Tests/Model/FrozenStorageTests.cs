@@ -27,7 +27,7 @@ public sealed class FrozenStorageTests
         using var device = CpuDevice.Create(2);
         using var exact = Checkpoint.Open(ReferenceFiles.PathOf(model)).Load(device, Heads, trainable: true);
         GiveScalarHead(exact);
-        using var narrow = new Decoder(device, exact.Config, Heads, trainable: false, Precision.Bf16);
+        using var narrow = new Decoder(device, exact.Config, Heads, trainable: false, WeightStorage.Bf16);
         narrow.CopyFrom(exact);
         narrow.Freeze();
         using var rounded = RoundedCopy(exact);
@@ -44,13 +44,13 @@ public sealed class FrozenStorageTests
     [InlineData("llama-tiny", HeadKind.Language)]
     public void Its_packed_matrices_take_half_of_the_memory_as_the_plan_says(string model, HeadKind kind)
     {
-        var (exact, whole, _) = Held(model, kind, Precision.F32);
-        var (narrow, half, config) = Held(model, kind, Precision.Bf16);
+        var (exact, whole, _) = Held(model, kind, WeightStorage.F32);
+        var (narrow, half, config) = Held(model, kind, WeightStorage.Bf16);
         Assert.Equal(whole / 2, half);
         Assert.Equal(whole - half, exact - narrow);
-        Assert.Equal(exact - narrow, Planned(Precision.F32) - Planned(Precision.Bf16));
+        Assert.Equal(exact - narrow, Planned(WeightStorage.F32) - Planned(WeightStorage.Bf16));
 
-        long Planned(Precision storage)
+        long Planned(WeightStorage storage)
         {
             using var device = Devices.CreateCounting();
             using var decoder = new Decoder(device, config, kind, trainable: false, storage);
@@ -65,7 +65,7 @@ public sealed class FrozenStorageTests
     public void What_is_sampled_from_it_is_scored_with_the_same_bits(string model)
     {
         using var device = CpuDevice.Create(2);
-        using var decoder = Checkpoint.Open(ReferenceFiles.PathOf(model)).Load(device, HeadKind.Language, trainable: false, Precision.Bf16);
+        using var decoder = Checkpoint.Open(ReferenceFiles.PathOf(model)).Load(device, HeadKind.Language, trainable: false, WeightStorage.Bf16);
         using var generator = new Generator(decoder);
         using var scorer = new Scorer(decoder, 64);
         var answers = generator.Generate([.. Sequences.Select(tokens => tokens[..5])], new GenerationSettings { MaxNewTokens = 12, EndIds = [3], Seed = 7 });
@@ -78,7 +78,7 @@ public sealed class FrozenStorageTests
     {
         using var device = CpuDevice.Create(1);
         Assert.Throws<ArgumentException>(
-            () => Checkpoint.Open(ReferenceFiles.PathOf("gpt2-tiny")).Load(device, HeadKind.Language, trainable: true, Precision.Bf16));
+            () => Checkpoint.Open(ReferenceFiles.PathOf("gpt2-tiny")).Load(device, HeadKind.Language, trainable: true, WeightStorage.Bf16));
     }
 
     private static float[] NumbersOf(Decoder decoder)
@@ -117,7 +117,7 @@ public sealed class FrozenStorageTests
         .. (decoder.Kind & HeadKind.Language) != 0 ? [decoder.Weights.Head] : Array.Empty<PackedWeights>(),
     ];
 
-    private static (long HeldBytes, long PackedBytes, DecoderConfig Config) Held(string model, HeadKind kind, Precision storage)
+    private static (long HeldBytes, long PackedBytes, DecoderConfig Config) Held(string model, HeadKind kind, WeightStorage storage)
     {
         using var device = CpuDevice.Create(1);
         using var decoder = Checkpoint.Open(ReferenceFiles.PathOf(model)).Load(device, kind, trainable: false, storage);

@@ -134,7 +134,7 @@ public class RecipeTests
     [InlineData("sft: {schedule: cosin}", "recipe.yaml:1:17: sft.schedule: expected one of constant, linear, cosine, found 'cosin'; did you mean 'cosine'?")]
     [InlineData("ppo: {ema: [1]}", "recipe.yaml:1:12: ppo.ema: expected a number or none, found a list")]
     [InlineData("ppo: {whiten_rewards: yes}", "recipe.yaml:1:23: ppo.whiten_rewards: expected true or false, found 'yes'")]
-    [InlineData("frozen_precision: bf6", "recipe.yaml:1:19: frozen_precision: expected one of f32, bf16, found 'bf6'; did you mean 'bf16'?")]
+    [InlineData("frozen_precision: bf6", "recipe.yaml:1:19: frozen_precision: expected one of f32, bf16, int8, q4, found 'bf6'; did you mean 'bf16'?")]
     [InlineData("seed: -1", "recipe.yaml:1:7: seed: expected a whole number, 0 or above, found '-1'")]
     [InlineData("sft:\nname: x", "recipe.yaml:1:5: 'sft' is empty; write {} for its defaults")]
     [InlineData("sft: 3", "recipe.yaml:1:6: expected keys below 'sft', found '3'")]

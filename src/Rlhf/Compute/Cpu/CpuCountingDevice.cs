@@ -1,5 +1,6 @@
 using Rlhf.Compute.Cpu.Kernels;
 using Rlhf.Compute.Cpu.OneDnn;
+using Rlhf.Compute.Cpu.Simd;
 using Rlhf.Compute.Operations;
 
 namespace Rlhf.Compute.Cpu;
@@ -9,16 +10,22 @@ internal sealed unsafe class CpuCountingDevice(Precision precision) : CountingDe
 {
     private long _packed; // floats of the CPU device's workspaces
     private long _chunk;
-    private long _unpacked;
+    private long _flat; // of products in bfloat16
+    private long _rounded;
     private long _logits;
     private long _states;
 
-    public override long PackedLength(int inputs, int outputs, Precision storage = Precision.F32) =>
-        Precision == Precision.Bf16
+    public override long PackedLength(int inputs, int outputs, WeightStorage storage = WeightStorage.F32) =>
+        Precision == Precision.Bf16 && !WeightBlocks.AreIn(storage)
             ? BFloat16Packing.Length(inputs, outputs)
-            : MatMul.MatMul.PackedLength(inputs, outputs) / (storage == Precision.Bf16 ? 2 : 1);
+            : MatMul.StoredPanels.Length(storage, inputs, outputs);
 
     public override long KeyValueLength(AttentionShape shape, int capacity) => Attention.KeyValueLength(shape, capacity, Precision);
+
+    public override void RepackTransposed(in RepackTransposed operation) =>
+        Work(ref _flat, Precision == Precision.Bf16 ? (long)operation.Inputs * operation.Outputs : 0);
+
+    public override void LinearForward(in LinearForward operation) => Rounded(operation.Packed.Storage, operation.Inputs, operation.Outputs.Count);
 
     public override void LinearBackwardWeights(in LinearBackwardWeights operation) =>
         Work(ref _packed, PackedLength(operation.Rows, operation.Layout == WeightLayout.InputMajor ? operation.Outputs.Count : operation.Inputs));
@@ -27,6 +34,7 @@ internal sealed unsafe class CpuCountingDevice(Precision precision) : CountingDe
     {
         States(operation.Rows);
         ChunkLogits(operation.Logits);
+        Rounded(operation.Packed.Storage, operation.Width, Math.Min(LanguageHead.ChunkColumns, operation.Vocabulary));
     }
 
     public override void LanguageHeadBackward(in LanguageHeadBackward operation)
@@ -34,7 +42,7 @@ internal sealed unsafe class CpuCountingDevice(Precision precision) : CountingDe
         var columns = Math.Min(LanguageHead.ChunkColumns, operation.Vocabulary);
         Work(ref _packed, operation.DWeights.IsEmpty ? 0 : PackedLength(operation.Rows, operation.Width));
         Work(ref _chunk, PackedLength(columns, operation.Width));
-        Work(ref _unpacked, operation.Weights.IsEmpty ? (long)columns * operation.Width : 0);
+        Work(ref _flat, operation.Weights.IsEmpty && Precision == Precision.Bf16 ? (long)columns * operation.Width : 0);
         ChunkLogits(operation.Logits);
     }
 
@@ -45,6 +53,17 @@ internal sealed unsafe class CpuCountingDevice(Precision precision) : CountingDe
         if (kept.IsEmpty)
         {
             Work(ref _logits, (long)LanguageHead.BlockRows * LanguageHead.ChunkColumns);
+        }
+    }
+
+    /// <summary>What products in bfloat16 make of an operand in blocks.</summary>
+    private void Rounded(WeightStorage storage, int inputs, int outputs)
+    {
+        if (Precision == Precision.Bf16 && WeightBlocks.AreIn(storage))
+        {
+            var columns = Math.Min(outputs, BFloat16Products<LanesScalar>.RoundedColumns);
+            Work(ref _flat, (long)inputs * columns);
+            Work(ref _rounded, BFloat16Packing.Length(inputs, columns));
         }
     }
 

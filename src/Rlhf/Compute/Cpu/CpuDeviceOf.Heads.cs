@@ -132,9 +132,7 @@ internal sealed unsafe partial class CpuDevice<T, TTile>
             return;
         }
 
-        var chunk = _unpacked.AtLeast((long)columns * width);
-        _products.Unpack(width, columns, new PackedOperand(operation.Packed, width, firstColumn: column), chunk);
-        _products.Pack(columns, width, chunk, 1, columns, packed);
+        _products.PackTransposed(new PackedOperand(operation.Packed, width, firstColumn: column), columns, packed);
     }
 
     private LanguageHead.RowState* States(int rows) => (LanguageHead.RowState*)_states.AtLeast((long)rows * (sizeof(LanguageHead.RowState) / sizeof(float)));

@@ -1,3 +1,4 @@
+using Rlhf.Compute.Cpu.Blocks;
 using Rlhf.Compute.Cpu.MatMul;
 using Rlhf.Compute.Operations;
 
@@ -6,7 +7,7 @@ namespace Rlhf.Compute.Cpu;
 /// <summary>Linear layers.</summary>
 internal sealed unsafe partial class CpuDevice<T, TTile>
 {
-    public long PackedLength(int inputs, int outputs, Precision storage = Precision.F32) => _products.PackedLength(inputs, outputs, storage);
+    public long PackedLength(int inputs, int outputs, WeightStorage storage = WeightStorage.F32) => _products.PackedLength(inputs, outputs, storage);
 
     public void PackWeights(in PackWeights operation)
     {
@@ -24,10 +25,28 @@ internal sealed unsafe partial class CpuDevice<T, TTile>
         _products.Pack(outputs, inputs, operation.Weights.Pointer, rowStride, columnStride, operation.Packed.Pointer);
     }
 
+    public void PackBlocks(in PackBlocks operation)
+    {
+        operation.Check(this);
+        BlockPacking.Rows(_pool, operation);
+    }
+
     public void UnpackWeights(in UnpackWeights operation)
     {
         operation.Check(this);
-        _products.Unpack(operation.Inputs, operation.Outputs, new PackedOperand(operation.Packed, operation.Inputs), operation.Weights.Pointer);
+        _products.Unpack(new PackedOperand(operation.Packed, operation.Inputs), operation.Outputs, operation.Layout, operation.Weights.Pointer);
+    }
+
+    public void RepackTransposed(in RepackTransposed operation)
+    {
+        operation.Check(this);
+        _products.PackTransposed(new PackedOperand(operation.Packed, operation.Inputs), operation.Outputs, operation.Transposed.Pointer);
+    }
+
+    public void PackedEmbedding(in PackedEmbedding operation)
+    {
+        operation.Check(this);
+        _products.Columns(new PackedOperand(operation.Packed, operation.Inputs), operation.Tokens.Pointer, operation.Rows, operation.Y.Pointer);
     }
 
     public void LinearForward(in LinearForward operation)

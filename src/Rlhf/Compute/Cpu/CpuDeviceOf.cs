@@ -1,6 +1,7 @@
 using System.Runtime.InteropServices;
 using Rlhf.Compute.Cpu.Kernels;
 using Rlhf.Compute.Cpu.MatMul;
+using Rlhf.Compute.Cpu.Memory;
 using Rlhf.Compute.Cpu.OneDnn;
 using Rlhf.Compute.Cpu.Simd;
 using Rlhf.Compute.Cpu.Threads;
@@ -22,7 +23,6 @@ internal sealed unsafe partial class CpuDevice<T, TTile> : IDevice
     private readonly IMatrixProducts _products;
     private readonly Workspace _packed = new();
     private readonly Workspace _chunk = new();
-    private readonly Workspace _unpacked = new();
     private readonly Workspace _logits = new();
     private readonly Workspace _states = new();
     private long _allocated; // bytes; owners free from any thread
@@ -42,7 +42,7 @@ internal sealed unsafe partial class CpuDevice<T, TTile> : IDevice
 
     public int Threads => _pool.Threads;
 
-    public long HeldBytes => Interlocked.Read(ref _allocated) + _packed.Bytes + _chunk.Bytes + _unpacked.Bytes + _logits.Bytes + _states.Bytes;
+    public long HeldBytes => Interlocked.Read(ref _allocated) + _packed.Bytes + _chunk.Bytes + _products.HeldBytes + _logits.Bytes + _states.Bytes;
 
     public void ForEach(int parts, Action<int, int> work)
     {
@@ -128,7 +128,6 @@ internal sealed unsafe partial class CpuDevice<T, TTile> : IDevice
         _pool.Dispose();
         _packed.Dispose();
         _chunk.Dispose();
-        _unpacked.Dispose();
         _logits.Dispose();
         _states.Dispose();
     }

@@ -46,7 +46,7 @@ public abstract unsafe class CountingDevice(Precision precision) : IDevice
     }
 
     /// <inheritdoc/>
-    public abstract long PackedLength(int inputs, int outputs, Precision storage = Precision.F32);
+    public abstract long PackedLength(int inputs, int outputs, WeightStorage storage = WeightStorage.F32);
 
     /// <inheritdoc/>
     public abstract long KeyValueLength(AttentionShape shape, int capacity);
@@ -113,7 +113,22 @@ public abstract unsafe class CountingDevice(Precision precision) : IDevice
     }
 
     /// <inheritdoc/>
+    public virtual void PackBlocks(in PackBlocks operation)
+    {
+    }
+
+    /// <inheritdoc/>
     public virtual void UnpackWeights(in UnpackWeights operation)
+    {
+    }
+
+    /// <inheritdoc/>
+    public virtual void RepackTransposed(in RepackTransposed operation)
+    {
+    }
+
+    /// <inheritdoc/>
+    public virtual void PackedEmbedding(in PackedEmbedding operation)
     {
     }
 

@@ -42,7 +42,7 @@ public readonly record struct LanguageHeadForward(
 /// </summary>
 /// <param name="Hidden">[R, C].</param>
 /// <param name="Packed">The head [C, V], packed by <see cref="PackWeights"/>.</param>
-/// <param name="Weights">The head as it is: [V, C]; if empty, the packed one serves.</param>
+/// <param name="Weights">The head as it is: [V, C]; if empty, its numbers are taken from <paramref name="Packed"/>.</param>
 /// <param name="Targets">[R].</param>
 /// <param name="Rows">R.</param>
 /// <param name="Width">C.</param>

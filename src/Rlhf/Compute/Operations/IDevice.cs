@@ -46,7 +46,7 @@ public interface IDevice : IDisposable
     void Fill(FloatBuffer buffer, float value);
 
     /// <summary>Floats that a packed [<paramref name="inputs"/>, <paramref name="outputs"/>] operand takes, stored in <paramref name="storage"/>.</summary>
-    long PackedLength(int inputs, int outputs, Precision storage = Precision.F32);
+    long PackedLength(int inputs, int outputs, WeightStorage storage = WeightStorage.F32);
 
     /// <inheritdoc cref="Operations.PackWeights"/>
     void PackWeights(in PackWeights operation);
@@ -54,8 +54,14 @@ public interface IDevice : IDisposable
     /// <inheritdoc cref="Operations.PackWeightsTransposed"/>
     void PackWeightsTransposed(in PackWeightsTransposed operation);
 
+    /// <inheritdoc cref="Operations.PackBlocks"/>
+    void PackBlocks(in PackBlocks operation);
+
     /// <inheritdoc cref="Operations.UnpackWeights"/>
     void UnpackWeights(in UnpackWeights operation);
+
+    /// <inheritdoc cref="Operations.RepackTransposed"/>
+    void RepackTransposed(in RepackTransposed operation);
 
     /// <inheritdoc cref="Operations.LinearForward"/>
     void LinearForward(in LinearForward operation);
@@ -119,6 +125,9 @@ public interface IDevice : IDisposable
 
     /// <inheritdoc cref="Operations.EmbeddingForward"/>
     void EmbeddingForward(in EmbeddingForward operation);
+
+    /// <inheritdoc cref="Operations.PackedEmbedding"/>
+    void PackedEmbedding(in PackedEmbedding operation);
 
     /// <inheritdoc cref="Operations.EmbeddingBackward"/>
     void EmbeddingBackward(in EmbeddingBackward operation);

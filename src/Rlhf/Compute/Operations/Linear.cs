@@ -65,20 +65,6 @@ public readonly record struct PackWeightsTransposed(FloatBuffer Weights, WeightL
     }
 }
 
-/// <summary>Takes packed weights apart again: W [inputs, outputs] as the products read it.</summary>
-/// <param name="Packed">W [inputs, outputs], packed by <see cref="PackWeights"/>.</param>
-/// <param name="Inputs">Rows of W.</param>
-/// <param name="Outputs">Columns of W.</param>
-/// <param name="Weights">W, [inputs, outputs].</param>
-public readonly record struct UnpackWeights(PackedMatrix Packed, int Inputs, int Outputs, FloatBuffer Weights)
-{
-    internal void Check(IDevice device)
-    {
-        NeedPacked(device, Packed, Inputs, Outputs);
-        NeedMatrix(Inputs, Outputs, Weights);
-    }
-}
-
 /// <summary>y = x W + bias, or y += x W.</summary>
 /// <param name="X">[N, inputs].</param>
 /// <param name="Packed">W [inputs, outputs], packed by <see cref="PackWeights"/>.</param>

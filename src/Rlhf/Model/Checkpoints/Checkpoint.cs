@@ -114,7 +114,7 @@ public sealed class Checkpoint
     /// <param name="storage">What the matrices of a model that will not be trained are kept in.</param>
     /// <param name="shifted">Whether the shift of a reward model is added to its scores, so that the demonstrations have 0 on average.</param>
     /// <exception cref="InputException">The folder is not a sound model of these kinds.</exception>
-    public Decoder Load(IDevice device, HeadKind kind, bool trainable = false, Precision storage = Precision.F32, bool shifted = false)
+    public Decoder Load(IDevice device, HeadKind kind, bool trainable = false, WeightStorage storage = WeightStorage.F32, bool shifted = false)
     {
         RequireHead(kind);
         using var file = OpenFiles();

@@ -1,4 +1,3 @@
-using Rlhf.Compute.Cpu.Simd;
 using Rlhf.Compute.Cpu.Threads;
 using Rlhf.Compute.Operations;
 
@@ -35,14 +34,15 @@ internal static unsafe class MatMul
 
     /// <summary>Floats that a packed [<paramref name="k"/>, <paramref name="n"/>] operand takes: panels of 32 columns, each [k, 32], the last one filled with
     /// zeros.</summary>
-    public static long PackedLength(long k, long n) => (n + PanelWidth - 1) / PanelWidth * PanelWidth * k;
+    public static long PackedLength(long k, long n) => StoredPanels.Length(WeightStorage.F32, k, n);
 
     private struct RunArguments
     {
         public int M, N, K;
-        public float* A, PackedB, C, Bias;
-        public long RowStride, ColumnStride, PanelStride, CRowStride;
-        public Precision Storage;
+        public float* A, C, Bias;
+        public byte* PackedB;
+        public long RowStride, ColumnStride, PanelBytes, CRowStride;
+        public WeightStorage Storage;
         public MatMulStart Start;
         public MatMulParts Parts;
         public float** Scratch;
@@ -50,12 +50,11 @@ internal static unsafe class MatMul
 
     /// <summary>
     /// Multiplies. A's element (i, k) stands at a[i * rowStride + k * columnStride]; <paramref name="packedB"/> points at the first panel's first used row and
-    /// <paramref name="panelStride"/> numbers, in <paramref name="storage"/>, lie between panels (32 x K of the whole packed operand, so that a range of its
-    /// rows can be used);
+    /// panels lie <paramref name="panelBytes"/> apart (those of the whole packed operand, so that a range of its rows can be used);
     /// C's element (i, n) stands at c[i * cRowStride + n].
     /// </summary>
     public static void Run<TTile>(
-        WorkerPool pool, int m, int n, int k, float* a, long rowStride, long columnStride, float* packedB, Precision storage, long panelStride, float* c,
+        WorkerPool pool, int m, int n, int k, float* a, long rowStride, long columnStride, byte* packedB, WeightStorage storage, long panelBytes, float* c,
         long cRowStride, MatMulStart start, float* bias)
         where TTile : IMatMulTile
     {
@@ -71,7 +70,7 @@ internal static unsafe class MatMul
             Bias = bias,
             RowStride = rowStride,
             ColumnStride = columnStride,
-            PanelStride = panelStride,
+            PanelBytes = panelBytes,
             CRowStride = cRowStride,
             Storage = storage,
             Start = start,
@@ -108,7 +107,9 @@ internal static unsafe class MatMul
     {
         var firstColumn = panel * PanelWidth;
         var columns = Math.Min(PanelWidth, g->N - firstColumn);
-        var b = PanelOf(g, panel, first, depth, widened);
+        var stored = Stored(g, panel, first);
+        var isRead = !WeightBlocks.AreIn(g->Storage) || endRow - firstRow > TTile.BlockRows;
+        var b = isRead ? StoredPanels.Read(g->Storage, stored, depth, widened) : null;
         var start = first > 0 ? MatMulStart.Accumulate : g->Start;
         var startRow = stackalloc float[PanelWidth]; // zeros, or the bias
         if (start == MatMulStart.Bias)
@@ -117,7 +118,7 @@ internal static unsafe class MatMul
         }
 
         var ahead = Stored(g, panel + 1, first);
-        var aheadOfRow = (long)depth * PanelWidth * NumberBytes(g) / (endRow - firstRow);
+        var aheadOfRow = StoredPanels.Bytes(g->Storage, depth) / (endRow - firstRow);
         var edge = stackalloc float[columns < PanelWidth ? TTile.Rows * PanelWidth : 0];
         for (var row = firstRow; row < endRow; row += TTile.Rows)
         {
@@ -135,32 +136,25 @@ internal static unsafe class MatMul
             }
 
             var fromStart = start != MatMulStart.Accumulate;
-            TTile.Multiply(rows, depth, a, b, new MatMulAhead(ahead + ((row - firstRow) * aheadOfRow), rows * aheadOfRow), fromStart ? startRow : tile,
-                fromStart ? 0 : stride, tile, stride);
+            var from = fromStart ? startRow : tile;
+            var fromStride = fromStart ? 0 : stride;
+            if (isRead)
+            {
+                TTile.Multiply(rows, depth, a, b, new MatMulAhead(ahead + ((row - firstRow) * aheadOfRow), rows * aheadOfRow), from, fromStride, tile, stride);
+            }
+            else
+            {
+                TTile.MultiplyBlocks(g->Storage, rows, depth, a, stored, from, fromStride, tile, stride);
+            }
+
             CopyRows(columns < PanelWidth ? rows : 0, columns, edge, PanelWidth, c, g->CRowStride);
         }
     }
 
-    /// <summary>Floats in which a part makes one step of a panel float32 again, if it is stored in bfloat16.</summary>
-    private static long WidenedLength(RunArguments* g) => g->Storage == Precision.Bf16 ? (long)g->Parts.Depth * PanelWidth : 0;
+    /// <summary>Floats in which a part makes one step of a panel float32 again, if it is stored otherwise.</summary>
+    private static long WidenedLength(RunArguments* g) => g->Storage == WeightStorage.F32 ? 0 : (long)g->Parts.Depth * PanelWidth;
 
-    /// <summary>One step of K of a panel: where it stands, or in <paramref name="widened"/>.</summary>
-    private static float* PanelOf(RunArguments* g, int panel, int first, int depth, float* widened)
-    {
-        var stored = Stored(g, panel, first);
-        if (g->Storage == Precision.F32)
-        {
-            return (float*)stored;
-        }
-
-        BFloat16.Widen((ushort*)stored, widened, depth * PanelWidth);
-        return widened;
-    }
-
-    private static byte* Stored(RunArguments* g, int panel, int row) =>
-        (byte*)g->PackedB + (((panel * g->PanelStride) + ((long)row * PanelWidth)) * NumberBytes(g));
-
-    private static int NumberBytes(RunArguments* g) => g->Storage == Precision.F32 ? sizeof(float) : sizeof(ushort);
+    private static byte* Stored(RunArguments* g, int panel, int row) => g->PackedB + (panel * g->PanelBytes) + StoredPanels.Bytes(g->Storage, row);
 
     private static void CopyRows(int rows, int columns, float* source, long sourceStride, float* destination, long destinationStride)
     {

@@ -1,3 +1,5 @@
+using Rlhf.Compute.Operations;
+
 namespace Rlhf.Compute.Cpu.MatMul;
 
 /// <summary>
@@ -24,7 +26,7 @@ internal readonly struct MatMulParts
         _rowBlocks = Math.Min(Math.Max(_rowBlocks, 1), Tiles);
         _panelGroups = PanelGroups(_rowBlocks, _panels, _panels / PanelsOfPart, wanted, threads);
         DepthBlocks = Math.Max(1, (k + MostDepth - 1) / MostDepth);
-        Depth = (k + DepthBlocks - 1) / DepthBlocks;
+        Depth = ((k + DepthBlocks - 1) / DepthBlocks + WeightBlocks.Length - 1) / WeightBlocks.Length * WeightBlocks.Length;
     }
 
     /// <summary>How many parts.</summary>
@@ -33,7 +35,7 @@ internal readonly struct MatMulParts
     /// <summary>How many steps K is cut into, so that a panel's step and the block of A stay in the caches.</summary>
     public int DepthBlocks { get; }
 
-    /// <summary>Rows of B in a step.</summary>
+    /// <summary>Rows of B in a step: whole blocks.</summary>
     public int Depth { get; }
 
     /// <summary>Floats of a part's packed block of A.</summary>

@@ -1,6 +1,7 @@
 using System.Runtime.CompilerServices;
 using System.Runtime.Intrinsics;
 using Rlhf.Compute.Cpu.Simd;
+using Rlhf.Compute.Operations;
 
 namespace Rlhf.Compute.Cpu.MatMul;
 
@@ -12,6 +13,12 @@ namespace Rlhf.Compute.Cpu.MatMul;
 internal readonly unsafe struct MatMulTile128 : IMatMulTile
 {
     public static int Rows => 6;
+
+    public static int BlockRows => 0;
+
+    public static void MultiplyBlocks(
+        WeightStorage storage, int rows, int k, float* a, byte* blocks, float* from, long fromStride, float* c, long cStride) =>
+        throw new NotSupportedException();
 
     public static void Multiply(int rows, int k, float* a, float* b, MatMulAhead ahead, float* from, long fromStride, float* c, long cStride)
     {

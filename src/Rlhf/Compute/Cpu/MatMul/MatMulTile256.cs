@@ -1,6 +1,7 @@
 using System.Runtime.CompilerServices;
 using System.Runtime.Intrinsics;
 using System.Runtime.Intrinsics.X86;
+using Rlhf.Compute.Operations;
 
 namespace Rlhf.Compute.Cpu.MatMul;
 
@@ -17,6 +18,12 @@ internal readonly unsafe struct MatMulTile256 : IMatMulTile
     private const int HalfWidth = MatMul.PanelWidth / 2;
 
     public static int Rows => 12;
+
+    public static int BlockRows => BlockTile256.Rows;
+
+    public static void MultiplyBlocks(
+        WeightStorage storage, int rows, int k, float* a, byte* blocks, float* from, long fromStride, float* c, long cStride) =>
+        BlockTile256.Multiply(storage, rows, k, a, blocks, from, fromStride, c, cStride);
 
     public static void Multiply(int rows, int k, float* a, float* b, MatMulAhead ahead, float* from, long fromStride, float* c, long cStride)
     {

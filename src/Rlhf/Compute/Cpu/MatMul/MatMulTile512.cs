@@ -1,6 +1,7 @@
 using System.Runtime.CompilerServices;
 using System.Runtime.Intrinsics;
 using System.Runtime.Intrinsics.X86;
+using Rlhf.Compute.Operations;
 
 namespace Rlhf.Compute.Cpu.MatMul;
 
@@ -14,6 +15,12 @@ internal readonly unsafe struct MatMulTile512 : IMatMulTile
     private const int PrefetchDistance = 256;
 
     public static int Rows => 12;
+
+    public static int BlockRows => BlockTile512.Rows;
+
+    public static void MultiplyBlocks(
+        WeightStorage storage, int rows, int k, float* a, byte* blocks, float* from, long fromStride, float* c, long cStride) =>
+        BlockTile512.Multiply(storage, rows, k, a, blocks, from, fromStride, c, cStride);
 
     public static void Multiply(int rows, int k, float* a, float* b, MatMulAhead ahead, float* from, long fromStride, float* c, long cStride)
     {

@@ -1,9 +1,17 @@
+using Rlhf.Compute.Operations;
+
 namespace Rlhf.Compute.Cpu.MatMul;
 
 /// <summary>Without vector instructions: the specification of the other tiles. Four neighbouring columns go together so that their chains overlap.</summary>
 internal readonly unsafe struct MatMulTileScalar : IMatMulTile
 {
     public static int Rows => 8;
+
+    public static int BlockRows => 0;
+
+    public static void MultiplyBlocks(
+        WeightStorage storage, int rows, int k, float* a, byte* blocks, float* from, long fromStride, float* c, long cStride) =>
+        throw new NotSupportedException();
 
     public static void Multiply(int rows, int k, float* a, float* b, MatMulAhead ahead, float* from, long fromStride, float* c, long cStride)
     {

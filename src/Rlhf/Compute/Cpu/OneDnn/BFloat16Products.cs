@@ -1,5 +1,7 @@
 using System.Runtime.InteropServices;
+using Rlhf.Compute.Cpu.Blocks;
 using Rlhf.Compute.Cpu.MatMul;
+using Rlhf.Compute.Cpu.Memory;
 using Rlhf.Compute.Cpu.Simd;
 using Rlhf.Compute.Cpu.Threads;
 using Rlhf.Compute.Operations;
@@ -15,7 +17,13 @@ namespace Rlhf.Compute.Cpu.OneDnn;
 internal sealed unsafe class BFloat16Products<T> : IMatrixProducts
     where T : unmanaged, ILanes<T>
 {
+    /// <summary>Columns of an operand in blocks that are rounded to bfloat16 at a time.</summary>
+    public const int RoundedColumns = 1024;
+
+
     private readonly WorkerPool _pool;
+    private readonly Workspace _flat = new(); // of an operand in blocks
+    private readonly Workspace _rounded = new();
     private readonly OneDnnProducts[] _products; // one for each worker
     private readonly GCHandle _self; // parts are handed a pointer
 
@@ -37,32 +45,53 @@ internal sealed unsafe class BFloat16Products<T> : IMatrixProducts
         public GCHandle Products;
     }
 
-    public long PackedLength(long k, long n, Precision storage) => BFloat16Packing.Length(k, n);
+    public long HeldBytes => _flat.Bytes + _rounded.Bytes;
 
-    public void Pack(int k, int n, float* b, long rowStride, long columnStride, float* packed, Precision storage) =>
+    public long PackedLength(long k, long n, WeightStorage storage) =>
+        WeightBlocks.AreIn(storage) ? StoredPanels.Length(storage, k, n) : BFloat16Packing.Length(k, n);
+
+    public void Pack(int k, int n, float* b, long rowStride, long columnStride, float* packed, WeightStorage storage)
+    {
+        if (WeightBlocks.AreIn(storage))
+        {
+            BlockPacking.Round(_pool, k, n, b, rowStride, columnStride, (byte*)packed, storage);
+            return;
+        }
+
         BFloat16Packing.Pack(_pool, k, n, b, rowStride, columnStride, packed);
+    }
+
+    public void Unpack(PackedOperand b, int columns, WeightLayout layout, float* weights)
+    {
+        if (WeightBlocks.AreIn(b.Storage))
+        {
+            StoredPanels.Unpack(_pool, b.Storage, BlocksOf(b), (int)b.Rows, columns, layout, weights);
+            return;
+        }
+
+        BFloat16Unpacking.Run(_pool, b, columns, layout, weights);
+    }
+
+    public void PackTransposed(PackedOperand b, int columns, float* packed)
+    {
+        var flat = _flat.AtLeast(b.Rows * columns);
+        Unpack(b, columns, WeightLayout.OutputMajor, flat);
+        BFloat16Packing.Pack(_pool, columns, (int)b.Rows, flat, b.Rows, 1, packed);
+    }
+
+    public void Columns(PackedOperand b, int* numbers, int count, float* y)
+    {
+        if (WeightBlocks.AreIn(b.Storage))
+        {
+            StoredPanels.Columns(_pool, b.Storage, (byte*)b.Pointer, (int)b.Rows, numbers, count, y);
+            return;
+        }
+
+        BFloat16Unpacking.Columns(b, numbers, count, y);
+    }
 
     public void PackAndSum(int k, int n, float* b, long rowStride, float* packed, float* sums) =>
         BFloat16Packing.PackAndSum<T>(_pool, k, n, b, rowStride, packed, sums);
-
-    public void Unpack(int k, int n, PackedOperand operand, float* b)
-    {
-        var panelLength = BFloat16Packing.PanelLength(operand.Rows);
-        for (var column = 0; column < n; column += OneDnnProduct.Columns)
-        {
-            var panel = (ushort*)(operand.Pointer + ((operand.FirstColumn + column) / OneDnnProduct.Columns * panelLength));
-            var columns = Math.Min(OneDnnProduct.Columns, n - column);
-            for (var row = 0; row < k; row++)
-            {
-                // Two rows of K stand as pairs.
-                var pair = panel + (((row / 2) * 2 * OneDnnProduct.Columns) + (row % 2));
-                for (var i = 0; i < columns; i++)
-                {
-                    b[((long)row * n) + column + i] = BitConverter.UInt32BitsToSingle((uint)pair[2 * i] << 16);
-                }
-            }
-        }
-    }
 
     public void Run(
         int m, int n, int k, float* a, long rowStride, long columnStride, PackedOperand b, float* c, long cRowStride, MatMulStart start, float* bias)
@@ -71,6 +100,12 @@ internal sealed unsafe class BFloat16Products<T> : IMatrixProducts
         {
             // Nothing to multiply, and no code for it in oneDNN: the sums are what they start from.
             ClearTo(m, n, start, bias, c, cRowStride);
+            return;
+        }
+
+        if (WeightBlocks.AreIn(b.Storage))
+        {
+            RunBlocks(m, n, k, a, rowStride, columnStride, b, c, cRowStride, start, bias);
             return;
         }
 
@@ -103,7 +138,27 @@ internal sealed unsafe class BFloat16Products<T> : IMatrixProducts
         }
 
         _self.Free();
+        _flat.Dispose();
+        _rounded.Dispose();
     }
+
+    /// <summary>Some columns at a time are rounded to bfloat16 before they are multiplied.</summary>
+    private void RunBlocks(
+        int m, int n, int k, float* a, long rowStride, long columnStride, PackedOperand b, float* c, long cRowStride, MatMulStart start, float* bias)
+    {
+        for (var column = 0; column < n; column += RoundedColumns)
+        {
+            var columns = Math.Min(RoundedColumns, n - column);
+            var flat = _flat.AtLeast((long)k * columns);
+            var rounded = _rounded.AtLeast(BFloat16Packing.Length(k, columns));
+            Unpack(b with { FirstColumn = b.FirstColumn + column }, columns, WeightLayout.OutputMajor, flat);
+            BFloat16Packing.Pack(_pool, k, columns, flat, 1, k, rounded);
+            Run(m, columns, k, a, rowStride, columnStride, new PackedOperand(rounded, k), c + column, cRowStride, start, bias + column);
+        }
+    }
+
+    private static byte* BlocksOf(PackedOperand b) =>
+        (byte*)b.Pointer + (b.FirstColumn / MatMul.MatMul.PanelWidth * StoredPanels.Bytes(b.Storage, b.Rows));
 
     private static long TileLength(in BFloat16Parts parts) => (long)parts.LargestRows * OneDnnProduct.Columns;
 

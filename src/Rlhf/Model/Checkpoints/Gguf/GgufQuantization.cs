@@ -1,11 +1,12 @@
 using System.Runtime.InteropServices;
+using Rlhf.Compute.Operations;
 
 namespace Rlhf.Model.Checkpoints.Gguf;
 
 /// <summary>Blocks from numbers, for the types that models are written in. A block's scale is that of its largest number, as in ggml's own reference.</summary>
 internal static class GgufQuantization
 {
-    private const int Block = 32;
+    private const int Block = WeightBlocks.Length;
 
     /// <summary>Encodes whole blocks.</summary>
     /// <param name="type">F32, F16, BF16, Q8_0 or Q4_0.</param>
@@ -28,9 +29,8 @@ internal static class GgufQuantization
         int? overflow = null;
         for (int first = 0, at = 0; first < values.Length; first += Block, at += type.BlockBytes())
         {
-            var block = blocks.Slice(at, type.BlockBytes());
-            var scale = type == GgufTensorType.Q8_0 ? Q8_0(values.Slice(first, Block), block) : Q4_0(values.Slice(first, Block), block);
-            if (!Half.IsFinite(scale))
+            var format = type == GgufTensorType.Q8_0 ? BlockFormat.Q8_0 : BlockFormat.Q4_0;
+            if (!BlockRounding.Round(format, values.Slice(first, Block), blocks.Slice(at, type.BlockBytes())))
             {
                 overflow ??= first;
             }
@@ -69,51 +69,5 @@ internal static class GgufQuantization
         }
 
         return overflow;
-    }
-
-    private static Half Q8_0(ReadOnlySpan<float> values, Span<byte> block)
-    {
-        var most = 0f;
-        foreach (var value in values)
-        {
-            most = Math.Max(most, Math.Abs(value));
-        }
-
-        var d = most / 127;
-        var inverse = d == 0 ? 0 : 1 / d;
-        for (var i = 0; i < Block; i++)
-        {
-            block[2 + i] = (byte)(sbyte)Math.Clamp(MathF.Round(values[i] * inverse, MidpointRounding.AwayFromZero), -127, 127);
-        }
-
-        return Write(block, d);
-    }
-
-    // The largest number becomes -8 exactly, whatever its sign.
-    private static Half Q4_0(ReadOnlySpan<float> values, Span<byte> block)
-    {
-        var most = 0f;
-        foreach (var value in values)
-        {
-            most = Math.Abs(value) > Math.Abs(most) ? value : most;
-        }
-
-        var d = most / -8;
-        var inverse = d == 0 ? 0 : 1 / d;
-        for (var i = 0; i < Block / 2; i++)
-        {
-            block[2 + i] = (byte)(Nibble(values[i] * inverse) | (Nibble(values[i + (Block / 2)] * inverse) << 4));
-        }
-
-        return Write(block, d);
-    }
-
-    private static int Nibble(float value) => Math.Clamp((int)(value + 8.5f), 0, 15);
-
-    private static Half Write(Span<byte> block, float scale)
-    {
-        var half = (Half)scale;
-        MemoryMarshal.Write(block, half);
-        return half;
     }
 }

@@ -1,4 +1,4 @@
-namespace Rlhf.Compute.Cpu;
+namespace Rlhf.Compute.Cpu.Memory;
 
 /// <summary>Memory of the device's own that grows to the largest call and stays.</summary>
 internal sealed unsafe class Workspace : IDisposable

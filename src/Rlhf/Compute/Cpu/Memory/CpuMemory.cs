@@ -1,6 +1,6 @@
 using System.Runtime.InteropServices;
 
-namespace Rlhf.Compute.Cpu;
+namespace Rlhf.Compute.Cpu.Memory;
 
 /// <summary>
 /// Zeroed memory of the CPU device. On Linux, large blocks are mapped and asked to stand in huge pages: nothing is cleared by hand, and walks over rows far
