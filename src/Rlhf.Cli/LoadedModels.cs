@@ -6,7 +6,9 @@ using Rlhf.Model.Checkpoints;
 namespace Rlhf.Cli;
 
 /// <summary>The models of one command on one device.</summary>
-internal sealed class LoadedModels : IDisposable
+/// <param name="storage">What their matrices are kept in; null: what loses nothing.</param>
+/// <param name="notes">Told what was rounded twice.</param>
+internal sealed class LoadedModels(WeightStorage? storage = null, TextWriter? notes = null) : IDisposable
 {
     private readonly IDevice _device = Devices.Create();
     private readonly List<Decoder> _decoders = [];
@@ -15,7 +17,7 @@ internal sealed class LoadedModels : IDisposable
     /// <exception cref="InputException">The folder is a reward model's, which was trained to score and not to write.</exception>
     public Decoder Language(Checkpoint model) => model.Score is not null
         ? throw new InputException($"{model.Folder}: this is a reward model; a language model is needed here.")
-        : Keep(model.Load(_device, HeadKind.Language));
+        : Keep(model, HeadKind.Language, shifted: false);
 
     /// <summary>A language model that reads the token ids of another.</summary>
     public Decoder Language(Checkpoint model, Checkpoint policy)
@@ -23,6 +25,16 @@ internal sealed class LoadedModels : IDisposable
         var decoder = Language(model);
         RequireSameTokens(model, policy);
         return decoder;
+    }
+
+    /// <summary>Says which blocks of a file were rounded a second time.</summary>
+    public static void TellRoundedAgain(TextWriter? notes, string model, IReadOnlyCollection<string> types)
+    {
+        if (types.Count > 0)
+        {
+            notes?.WriteLine(
+                $"rlhf: {model}: blocks of {string.Join(", ", types)} were made float32 and rounded again; without --storage, or with f32, they are not.");
+        }
     }
 
     /// <summary>Refuses to add a shift that a model does not have: what PPO adds to the scores of a reward model, so that the demonstrations have 0 on
@@ -53,7 +65,7 @@ internal sealed class LoadedModels : IDisposable
             RequireShift(model);
         }
 
-        return Keep(model.Load(_device, HeadKind.Scalar, shifted: shifted));
+        return Keep(model, HeadKind.Scalar, shifted);
     }
 
     /// <summary>A reward model that reads the token ids of the model whose answers it judges.</summary>
@@ -75,8 +87,10 @@ internal sealed class LoadedModels : IDisposable
         _device.Dispose();
     }
 
-    private Decoder Keep(Decoder decoder)
+    private Decoder Keep(Checkpoint model, HeadKind kind, bool shifted)
     {
+        var decoder = model.Load(_device, kind, trainable: false, storage, shifted);
+        TellRoundedAgain(notes, model.Folder, model.RoundedAgain);
         _decoders.Add(decoder);
         return decoder;
     }

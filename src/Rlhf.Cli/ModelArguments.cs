@@ -2,6 +2,7 @@ using System.CommandLine;
 using System.CommandLine.Parsing;
 using System.Globalization;
 using System.Text.Json;
+using Rlhf.Compute.Operations;
 using Rlhf.Data;
 using Rlhf.Model.Checkpoints;
 using Rlhf.Reports;
@@ -24,6 +25,8 @@ internal static class ModelArguments
         "responses", "ranking", "pairs", "ties", "margin", "margins", "id", "labeler", "weight", "text", "ids", "prompt_length",
     ];
 
+    private static readonly WeightStorage?[] Storages = [.. Enum.GetValues<WeightStorage>()];
+
     private static readonly JsonSerializerOptions OneLine = new(SummaryFiles.Json) { WriteIndented = false };
 
     /// <summary>What else can stand where a model's folder does.</summary>
@@ -43,6 +46,14 @@ internal static class ModelArguments
         Description = "The folder of an adapter (LoRA or DoRA, as PEFT writes them) to put on the model. Given as --model itself, an adapter stands on the base that it names.",
         HelpName = "DIR",
     };
+
+    /// <summary><c>--storage</c>.</summary>
+    public static Option<WeightStorage?> Storage() => new Option<WeightStorage?>("--storage")
+    {
+        Description = "What the model's matrices are kept in: f32, bf16, int8 (8.5 bits a weight) or q4 (5 bits a weight). By default nothing is rounded: blocks of a GGUF file stay as they are, all else is f32.",
+        HelpName = "TYPE",
+        CustomParser = static result => Storages.FirstOrDefault(storage => SnakeCase.From($"{storage}") == result.Tokens[0].Value),
+    }.AcceptOnlyFromAmong([.. Storages.Select(static storage => SnakeCase.From($"{storage}"))]);
 
     /// <summary>The model that a command names, with the adapter that it names.</summary>
     public static Checkpoint Open(ParseResult parsed, Option<string?> model, Option<string?> adapter) => parsed.GetValue(adapter) is { } folder

@@ -1,5 +1,6 @@
 using System.CommandLine;
 using System.Runtime.InteropServices;
+using Rlhf.Compute.Operations;
 using Rlhf.Data;
 using Rlhf.Sampling;
 using Rlhf.Text.Templates;
@@ -11,6 +12,7 @@ internal static class ChatCommand
 {
     private static readonly Option<string?> Model = ModelArguments.Folder("--model", "The model folder (Hugging Face layout).", required: true);
     private static readonly Option<string?> Adapter = ModelArguments.Adapter();
+    private static readonly Option<WeightStorage?> Storage = ModelArguments.Storage();
     private static readonly Option<string?> System = new("--system") { Description = "A system message in front of the conversation.", HelpName = "TEXT" };
     private static readonly Option<int?> MaxTokens =
         ModelArguments.OptionalNumber("--max-tokens", 1, "Cuts an answer after this many tokens. Default: 512, or half of a context below 1,024.");
@@ -20,7 +22,10 @@ internal static class ChatCommand
     public static Command Create()
     {
         var (sampling, format) = (new SamplingArguments(), new FormatArguments());
-        var command = new Command("chat", "Talks with a model in the terminal; piped input is one turn a line.") { Model, Adapter, System, MaxTokens, Stops };
+        var command = new Command("chat", "Talks with a model in the terminal; piped input is one turn a line.")
+        {
+            Model, Adapter, Storage, System, MaxTokens, Stops,
+        };
         sampling.AddTo(command);
         format.AddTo(command);
         return command
@@ -39,7 +44,7 @@ internal static class ChatCommand
         var model = ModelArguments.Open(parsed, Model, Adapter);
         var tokenizer = model.Tokenizer;
         var encoder = new SequenceEncoder(tokenizer, format.Of(parsed, model), new EncodingOptions(), new Ledger("chat"));
-        using var models = new LoadedModels();
+        using var models = new LoadedModels(parsed.GetValue(Storage), parsed.Error());
         var decoder = models.Language(model);
         using var worker = new GenerationWorker(decoder, slots: 1, decoder.Config.ContextLength, queueLimit: 1);
         var look = LookOf(parsed);

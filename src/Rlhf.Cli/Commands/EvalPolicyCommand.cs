@@ -13,6 +13,7 @@ internal static class EvalPolicyCommand
 {
     private static readonly Option<string?> Model = ModelArguments.Folder("--model", "The policy's model folder.", required: true);
     private static readonly Option<string?> Adapter = ModelArguments.Adapter();
+    private static readonly Option<WeightStorage?> Storage = ModelArguments.Storage();
     private static readonly Option<string?> Versus = ModelArguments.Folder("--versus", "Another policy, that answers the same prompts.");
     private static readonly Option<string?> RewardModel = ModelArguments.Folder("--reward-model", "The reward model that scores the answers.", required: true);
     private static readonly Option<string?> SecondRewardModel =
@@ -42,7 +43,7 @@ internal static class EvalPolicyCommand
             new Command(
                 "policy", "Samples a policy's answers and shows their score, KL to the reference, length, end-of-sequence share, entropy and variety; with --versus, how often they win.")
         {
-            Model, Adapter, Versus, RewardModel, SecondRewardModel, Reference, Prompts, HeldOut, Limit, Samples, MaxTokens,
+            Model, Adapter, Storage, Versus, RewardModel, SecondRewardModel, Reference, Prompts, HeldOut, Limit, Samples, MaxTokens,
         };
         sampling.AddTo(command);
         format.AddTo(command);
@@ -64,7 +65,7 @@ internal static class EvalPolicyCommand
         var folder = parsed.GetValue(Model)!;
         var model = ModelArguments.Open(parsed, Model, Adapter);
         var tokenizer = model.Tokenizer;
-        using var models = new LoadedModels();
+        using var models = new LoadedModels(parsed.GetValue(Storage), parsed.Error());
         var policy = models.Language(model);
         var other = Find(parsed, Versus, name => models.Language(Checkpoint.Open(name), model));
         var judges = new PolicyJudges

@@ -1,6 +1,7 @@
 using System.CommandLine;
 using System.Globalization;
 using System.Text.Json.Nodes;
+using Rlhf.Compute.Operations;
 using Rlhf.Data;
 using Rlhf.Data.RowForms;
 using Rlhf.Evaluation;
@@ -16,6 +17,7 @@ internal static class EvalRewardCommand
 {
     private static readonly Option<string?> Model = ModelArguments.Folder("--model", "The reward model folder.", required: true);
     private static readonly Option<string?> Adapter = ModelArguments.Adapter();
+    private static readonly Option<WeightStorage?> Storage = ModelArguments.Storage();
     private static readonly Option<string?> Second = ModelArguments.Folder("--second", "A second reward model, to see how far both agree.");
     private static readonly Option<string[]> Data = new("--data")
     {
@@ -55,7 +57,7 @@ internal static class EvalRewardCommand
         var command = new Command("reward",
             "Shows how far a reward model can be trusted: pair accuracy with its interval, by K and by margin, calibration, and what mere length explains.")
         {
-            Model, Adapter, Second, Data, HeldOut, Limit, Overlong, BadRow, Fields, Ignore, Json, Quiet,
+            Model, Adapter, Storage, Second, Data, HeldOut, Limit, Overlong, BadRow, Fields, Ignore, Json, Quiet,
         };
         format.AddTo(command);
         return command.WithExamples(
@@ -73,7 +75,7 @@ internal static class EvalRewardCommand
             Limit = parsed.GetValue(Limit),
             OnBadRow = Enum.Parse<BadRowPolicy>(parsed.GetValue(BadRow)!, ignoreCase: true),
         };
-        using var models = new LoadedModels();
+        using var models = new LoadedModels(parsed.GetValue(Storage), parsed.Error());
         var model = ModelArguments.Open(parsed, Model, Adapter);
         var decoder = models.Reward(model);
         var tokenizer = model.Tokenizer;

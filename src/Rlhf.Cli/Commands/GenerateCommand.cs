@@ -1,5 +1,6 @@
 using System.CommandLine;
 using System.Globalization;
+using Rlhf.Compute.Operations;
 using Rlhf.Data;
 using Rlhf.Model;
 using Rlhf.Model.Checkpoints;
@@ -20,6 +21,7 @@ internal static class GenerateCommand
 
     private static readonly Option<string?> Model = ModelArguments.Folder("--model", "The model folder (Hugging Face layout).", required: true);
     private static readonly Option<string?> Adapter = ModelArguments.Adapter();
+    private static readonly Option<WeightStorage?> Storage = ModelArguments.Storage();
     private static readonly Option<string?> PromptText = new("--prompt") { Description = "The prompt.", HelpName = "TEXT" };
     private static readonly Option<string?> Prompts = new("--prompts")
     {
@@ -56,7 +58,7 @@ internal static class GenerateCommand
     public static Command Create()
     {
         var (sampling, format) = (new SamplingArguments(), new FormatArguments());
-        var command = new Command("generate", "Answers prompts with a model.") { Model, Adapter, PromptText, Prompts, MaxTokens };
+        var command = new Command("generate", "Answers prompts with a model.") { Model, Adapter, Storage, PromptText, Prompts, MaxTokens };
         sampling.AddTo(command);
         format.AddTo(command);
         foreach (var option in (Option[])[Samples, BestOf, RewardModel, Shift, Fields, Ignore, Json, Quiet])
@@ -99,7 +101,7 @@ internal static class GenerateCommand
         var source = ModelArguments.SourceOf(parsed.GetValue(Fields)!, parsed.GetValue(Ignore)!);
         var model = ModelArguments.Open(parsed, Model, Adapter);
         var tokenizer = model.Tokenizer;
-        using var models = new LoadedModels();
+        using var models = new LoadedModels(parsed.GetValue(Storage), parsed.Error());
         var policy = models.Language(model);
         var reward = parsed.GetValue(RewardModel) is { } rewardFolder ? models.Reward(Checkpoint.Open(rewardFolder), model, parsed.GetValue(Shift)) : null;
         var form = format.Of(parsed, model);

@@ -1,4 +1,5 @@
 using System.CommandLine;
+using Rlhf.Compute.Operations;
 using Rlhf.Data;
 using Rlhf.Evaluation;
 using Rlhf.Model;
@@ -15,6 +16,7 @@ internal static class ScoreCommand
 
     private static readonly Option<string?> Model = ModelArguments.Folder("--model", "The model folder: a language model or a reward model.", required: true);
     private static readonly Option<string?> Adapter = ModelArguments.Adapter();
+    private static readonly Option<WeightStorage?> Storage = ModelArguments.Storage();
     private static readonly Option<string> Data = new("--data")
     {
         Description = "Rows (JSON lines or an array, .gz or not) of prompt and response, of messages, of comparisons or rankings (each answer is scored), or of ids with prompt_length.",
@@ -48,7 +50,7 @@ internal static class ScoreCommand
         var format = new FormatArguments();
         var command = new Command("score", "Scores given answers: log-probabilities by a language model, rewards by a reward model.")
         {
-            Model, Adapter, Data, Fields, Ignore, NoEos, Shift, Json, Quiet,
+            Model, Adapter, Storage, Data, Fields, Ignore, NoEos, Shift, Json, Quiet,
         };
         format.AddTo(command);
         return command.WithExamples(
@@ -64,7 +66,7 @@ internal static class ScoreCommand
         var model = ModelArguments.Open(parsed, Model, Adapter);
         var source = ModelArguments.SourceOf(parsed.GetValue(Fields)!, parsed.GetValue(Ignore)!);
         var isReward = model.Score is not null;
-        using var models = new LoadedModels();
+        using var models = new LoadedModels(parsed.GetValue(Storage), parsed.Error());
         var shifted = parsed.GetValue(Shift);
         if (shifted && !isReward)
         {

@@ -1,4 +1,5 @@
 using System.CommandLine;
+using Rlhf.Compute.Operations;
 using Rlhf.Model.Checkpoints;
 using Rlhf.Web.Security;
 using Rlhf.Web.Serving;
@@ -27,11 +28,15 @@ internal static class ServeCommand
         ModelArguments.Number("--queue", 64, 0, "Answers that may wait for a place; then requests are refused with 429.");
     private static readonly Option<int?> Context =
         ModelArguments.OptionalNumber("--context", 2, "Tokens of prompt and answer together at most, less than the model could, to save memory.");
+    private static readonly Option<WeightStorage?> Storage = ModelArguments.Storage();
     private static readonly Option<string?> KeyFile =
         new("--api-key-file") { Description = $"A file with the key that requests must show. Default: the variable {KeyVariable}.", HelpName = "FILE" };
 
     public static Command Create() =>
-        new Command("serve", "Serves models: a chat page and an API as OpenAI's.") { Models, Rewards, Shift, Host, Port, Parallel, Queue, Context, KeyFile }
+        new Command("serve", "Serves models: a chat page and an API as OpenAI's.")
+        {
+            Models, Rewards, Shift, Storage, Host, Port, Parallel, Queue, Context, KeyFile,
+        }
         .WithExamples(
             "rlhf serve --model runs/polite/stages/03-ppo/model",
             "rlhf serve --model HuggingFaceTB/SmolLM2-135M-Instruct",
@@ -66,6 +71,7 @@ internal static class ServeCommand
     {
         foreach (var model in models.All)
         {
+            LoadedModels.TellRoundedAgain(parsed.Error(), model.Name, model.RoundedAgain);
             parsed.Error().WriteLine($"rlhf: serving {model.Name} ({(model is ServedRewardModel ? "reward model" : "language model")})");
         }
 
@@ -80,7 +86,7 @@ internal static class ServeCommand
         {
             foreach (var (name, folder) in languages)
             {
-                loaded.Add(new ServedLanguageModel(name, folder, parsed.GetValue(Parallel), parsed.GetValue(Queue), parsed.GetValue(Context)));
+                loaded.Add(new ServedLanguageModel(name, folder, parsed.GetValue(Parallel), parsed.GetValue(Queue), parsed.GetValue(Context), parsed.GetValue(Storage)));
             }
 
             foreach (var (name, folder) in rewards)
@@ -90,7 +96,7 @@ internal static class ServeCommand
                     LoadedModels.RequireShift(Checkpoint.Open(folder));
                 }
 
-                loaded.Add(new ServedRewardModel(name, folder, parsed.GetValue(Queue), parsed.GetValue(Shift)));
+                loaded.Add(new ServedRewardModel(name, folder, parsed.GetValue(Queue), parsed.GetValue(Shift), parsed.GetValue(Storage)));
             }
 
             return new ServedModels(loaded);

@@ -19,7 +19,7 @@ public abstract class ServedModel : IDisposable
 
     /// <summary>Loads the model.</summary>
     /// <exception cref="InputException">The folder is not a sound model of this kind, or has no tokenizer.</exception>
-    protected ServedModel(string name, string folder, HeadKind kind, int? context = null, bool shifted = false)
+    protected ServedModel(string name, string folder, HeadKind kind, int? context = null, bool shifted = false, WeightStorage? storage = null)
     {
         Name = name;
         try
@@ -27,9 +27,10 @@ public abstract class ServedModel : IDisposable
             var model = Checkpoint.Open(folder);
             Tokenizer = model.Tokenizer;
             var format = model.Format;
-            Decoder = model.Load(_device, kind, shifted: shifted);
+            Decoder = model.Load(_device, kind, trainable: false, storage, shifted);
             Context = Math.Min(context ?? int.MaxValue, Decoder.Config.ContextLength);
             Encoder = new SequenceEncoder(Tokenizer, format, new EncodingOptions(), new Ledger(name)) { MostTokens = Context };
+            RoundedAgain = model.RoundedAgain;
             Fingerprint = "fp_" + model.Hash[..12];
             if (Tokenizer.VocabularySize > Decoder.Config.VocabularySize)
             {
@@ -53,6 +54,9 @@ public abstract class ServedModel : IDisposable
 
     /// <summary>Names the weights.</summary>
     public string Fingerprint { get; }
+
+    /// <inheritdoc cref="Checkpoint.RoundedAgain"/>
+    public IReadOnlyCollection<string> RoundedAgain { get; }
 
     /// <summary>When it was loaded.</summary>
     public DateTimeOffset Loaded { get; } = DateTimeOffset.UtcNow;
@@ -113,8 +117,9 @@ public sealed class ServedLanguageModel : ServedModel
     /// <param name="parallel">Answers that are generated at once.</param>
     /// <param name="queue">Answers that may wait.</param>
     /// <param name="context">Tokens of prompt and answer at most; null for the model's own limit.</param>
-    public ServedLanguageModel(string name, string folder, int parallel, int queue, int? context = null)
-        : base(name, folder, HeadKind.Language, context)
+    /// <param name="storage">What the matrices are kept in; null: what loses nothing.</param>
+    public ServedLanguageModel(string name, string folder, int parallel, int queue, int? context = null, WeightStorage? storage = null)
+        : base(name, folder, HeadKind.Language, context, storage: storage)
     {
         _plain = new SequenceEncoder(Tokenizer, new FormatOptions { AddEos = false }, new EncodingOptions(), new Ledger(name)) { MostTokens = Context };
         Worker = new GenerationWorker(Decoder, parallel, Context, queue);
@@ -171,8 +176,9 @@ public sealed class ServedRewardModel : ServedModel
     /// <param name="folder">A Hugging Face folder with a scalar head.</param>
     /// <param name="queue">Requests that may wait.</param>
     /// <param name="shifted">Whether the folder's <c>score_shift</c> is added to the scores, as PPO does.</param>
-    public ServedRewardModel(string name, string folder, int queue, bool shifted = false)
-        : base(name, WithScore(folder), HeadKind.Scalar, shifted: shifted)
+    /// <param name="storage">What the matrices are kept in; null: what loses nothing.</param>
+    public ServedRewardModel(string name, string folder, int queue, bool shifted = false, WeightStorage? storage = null)
+        : base(name, WithScore(folder), HeadKind.Scalar, shifted: shifted, storage: storage)
     {
         _queue = queue;
         _scorer = new Scorer(Decoder, RowBudget);

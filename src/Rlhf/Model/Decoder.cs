@@ -18,10 +18,13 @@ public sealed class Decoder : IDisposable
     /// <param name="kind">The heads it carries.</param>
     /// <param name="trainable">Whether backward passes are possible.</param>
     /// <param name="storage">What the packed copies of the matrices stand in. A model that is trained has them in float32: what is sampled must be what is
-    /// trained.</param>
+    /// trained. Null: float32, or the blocks of the file.</param>
     /// <param name="isFrozen">The matrices have no flat form, as after <see cref="Freeze"/>: they are read straight into the packed copies by
     /// <see cref="Load"/>.</param>
-    public Decoder(IDevice device, DecoderConfig config, HeadKind kind, bool trainable, WeightStorage storage = WeightStorage.F32, bool isFrozen = false)
+    /// <param name="inFile">The storage that holds the blocks in a file of a matrix as they are; null where the file has other numbers.</param>
+    public Decoder(
+        IDevice device, DecoderConfig config, HeadKind kind, bool trainable, WeightStorage? storage = WeightStorage.F32, bool isFrozen = false,
+        Func<ParameterRange, WeightStorage?>? inFile = null)
     {
         if (isFrozen && trainable)
         {
@@ -35,7 +38,9 @@ public sealed class Decoder : IDisposable
 
         (Kind, Trainable) = (kind, trainable);
         var layout = new ParameterLayout(config);
-        _weights = new DecoderWeights(device, config, (kind & HeadKind.Language) != 0, trainable, LengthOf(layout, kind), storage, isFrozen);
+        WeightStorage StorageOf(ParameterRange matrix) =>
+            FrozenStorage.Of(storage, inFile?.Invoke(matrix), matrix.Offset == layout.TokenEmbedding || matrix.Offset == layout.Head);
+        _weights = new DecoderWeights(device, config, (kind & HeadKind.Language) != 0, trainable, LengthOf(layout, kind), StorageOf, isFrozen);
         ScalarWeight = layout.Length;
         _optimizerRanges = [(Layout.Decayed, true), (Layout.NotDecayed, false), .. ScalarRanges()];
     }
@@ -133,7 +138,8 @@ public sealed class Decoder : IDisposable
     }
 
     /// <inheritdoc cref="DecoderWeights.Load"/>
-    public void Load(Action<ParameterRange, FloatBuffer> read) => _weights.Load(read);
+    public void Load(Action<ParameterRange, FloatBuffer> read, Func<ParameterRange, WeightStorage, TakeBlocks, bool>? readBlocks = null) =>
+        _weights.Load(read, readBlocks);
 
     /// <inheritdoc cref="DecoderWeights.Freeze"/>
     public void Freeze() => _weights.Freeze();

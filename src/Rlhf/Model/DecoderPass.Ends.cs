@@ -52,24 +52,48 @@ public sealed partial class DecoderPass
     private FloatBuffer EmbedWide()
     {
         var x = arena.Take((long)N * C);
+        if (_weights.TokenTable is not null)
+        {
+            LookUp(C, x);
+            AddPositions(x);
+            return x;
+        }
+
         var tokens = _weights.Part(decoder.Layout.TokenEmbedding, (long)_config.VocabularySize * C);
         _device.EmbeddingForward(new(_tokens, _positions, tokens, PositionTable, N, C, x));
         return x;
     }
 
-    private FloatBuffer EmbedNarrow(int width)
+    /// <summary>The tokens' rows of their table, wherever it stands.</summary>
+    private void LookUp(int width, FloatBuffer y)
     {
-        (_narrow, var x) = (arena.Take((long)N * width), arena.Take((long)N * C));
+        if (_weights.TokenTable is { } table)
+        {
+            _device.PackedEmbedding(new(_weights.Packed(table, default), width, _config.VocabularySize, _tokens, N, y));
+            return;
+        }
+
         var tokens = _weights.Part(decoder.Layout.TokenEmbedding, (long)_config.VocabularySize * width);
-        _device.EmbeddingForward(new(_tokens, _positions, tokens, default, N, width, _narrow));
-        _linear.Forward(_weights.ProjectIn, N, _narrow, bias: null, x);
+        _device.EmbeddingForward(new(_tokens, _positions, tokens, default, N, width, y));
+    }
+
+    /// <summary>Adds learned positions where there are any.</summary>
+    private void AddPositions(FloatBuffer x)
+    {
         if (_config.Positions == Positions.Learned)
         {
             var places = arena.Take((long)N * C);
             _device.EmbeddingForward(new(_positions, _positions, PositionTable, default, N, C, places));
             _device.AddDropped(new(x, places, N, C, default, default, x));
         }
+    }
 
+    private FloatBuffer EmbedNarrow(int width)
+    {
+        (_narrow, var x) = (arena.Take((long)N * width), arena.Take((long)N * C));
+        LookUp(width, _narrow);
+        _linear.Forward(_weights.ProjectIn, N, _narrow, bias: null, x);
+        AddPositions(x);
         return x;
     }
 

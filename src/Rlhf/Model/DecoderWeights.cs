@@ -11,18 +11,18 @@ namespace Rlhf.Model;
 /// matrices. In bfloat16, at half the size, a model in training keeps those of its backward passes, too. In float32 a reward model or value network in
 /// training, and every backward pass, packs a matrix when its turn comes: once per micro-batch.
 /// </remarks>
-internal sealed class DecoderWeights : IDisposable
+internal sealed partial class DecoderWeights : IDisposable
 {
     private const int LinearRoles = 4;
-    private readonly WeightStorage _storage;
+    private readonly Func<ParameterRange, WeightStorage> _storageOf;
     private readonly DeviceMemory? _packed;
     private readonly DeviceMemory? _transposed; // for backward passes
     private readonly DeviceMemory? _gains; // 1 + w of the norms, where w is stored
     private readonly DeviceMemory? _slopes; // ALiBi's [H]
     private readonly AttentionRules[] _rules;
-    private readonly PackedWeights[] _matrices; // four of each block, the projections of a narrow embedding, then the language head where there is one
+    private readonly PackedWeights[] _matrices; // four of each block, projections of a narrow embedding, perhaps a token table, then the language head where there is one
+    private readonly PackedWeights? _tokens; // the token table of frozen weights, if it has no flat form
     private DeviceMemory _flat;
-    private ParameterRange _dropped; // by Freeze: parameters that stand in the packed copies alone
     private int _users = 1;
 
     /// <summary>Allocates weights that are all zero.</summary>
@@ -31,20 +31,22 @@ internal sealed class DecoderWeights : IDisposable
     /// <param name="hasHead">Whether the language head is among them.</param>
     /// <param name="trainable">Whether they are trained.</param>
     /// <param name="length">Floats of the flat buffer: those of the layout, and what follows them.</param>
-    /// <param name="storage">What the packed copies of the matrices stand in.</param>
+    /// <param name="storageOf">What the packed copy of a matrix stands in.</param>
     /// <param name="isFrozen">The matrices have no flat form.</param>
-    public DecoderWeights(IDevice device, DecoderConfig config, bool hasHead, bool trainable, long length, WeightStorage storage, bool isFrozen)
+    public DecoderWeights(
+        IDevice device, DecoderConfig config, bool hasHead, bool trainable, long length, Func<ParameterRange, WeightStorage> storageOf, bool isFrozen)
     {
-        (_storage, Device, Config, HasHead) = (storage, device, config, hasHead);
+        (_storageOf, Device, Config, HasHead) = (storageOf, device, config, hasHead);
         Layout = new ParameterLayout(config);
         Shape = new AttentionShape(config.Heads, config.KeyValueHeads, config.HeadWidth);
         _matrices = [.. LinearLayers()];
-        _dropped = isFrozen ? Matrices : default;
-        _flat = device.Allocate(length - _dropped.Length);
+        _tokens = FindTokens();
+        _dropped = isFrozen ? Dropped() : [];
+        _flat = device.Allocate(Kept(length).Sum(static range => range.Length));
         var (packed, transposed) = (0L, 0L);
         foreach (var weights in _matrices)
         {
-            weights.Place(device, storage, ref packed, ref transposed);
+            weights.Place(device, ref packed, ref transposed);
         }
 
         LargestPacked = PackedMatrices.Max(weights => Math.Max(device.PackedLength(weights.Inputs, weights.Outputs), TransposedLength(weights)));
@@ -81,9 +83,6 @@ internal sealed class DecoderWeights : IDisposable
     /// <exception cref="InvalidOperationException">They are frozen.</exception>
     public FloatBuffer Flat => !IsFrozen ? _flat.Floats : throw new InvalidOperationException("Frozen weights have no flat form.");
 
-    /// <summary>Whether the matrices have no flat form.</summary>
-    public bool IsFrozen => _dropped.Length > 0;
-
     /// <summary>Floats of the largest packed matrix of blocks and projections, either way round.</summary>
     public long LargestPacked { get; }
 
@@ -103,22 +102,6 @@ internal sealed class DecoderWeights : IDisposable
         return this;
     }
 
-    /// <summary>A part of the parameters; empty for null.</summary>
-    public FloatBuffer Part(long? offset, long length)
-    {
-        if (offset is not { } start)
-        {
-            return default;
-        }
-
-        if (start < _dropped.Offset + _dropped.Length && start + length > _dropped.Offset)
-        {
-            throw new InvalidOperationException("Frozen weights have their matrices in packed form alone.");
-        }
-
-        return _flat.Floats.Slice(start < _dropped.Offset ? start : start - _dropped.Length, length);
-    }
-
     /// <summary>Packs the parameters anew: after loading and after every optimizer step.</summary>
     public void Refresh()
     {
@@ -132,53 +115,6 @@ internal sealed class DecoderWeights : IDisposable
         {
             PackTransposed(weights, TransposedPart(weights));
         }
-    }
-
-    /// <summary>Fills the parameters. In a frozen model a matrix goes through memory of its own into its packed copy, so that no second copy of the model
-    /// ever stands.</summary>
-    /// <param name="read">Fills a buffer of zeros with a part of the flat buffer; the part holds whole parameters.</param>
-    public void Load(Action<ParameterRange, FloatBuffer> read)
-    {
-        if (!IsFrozen)
-        {
-            read(new ParameterRange(0, Layout.Length), _flat.Floats.Slice(0, Layout.Length));
-            Refresh();
-            return;
-        }
-
-        var end = _dropped.Offset + _dropped.Length;
-        read(new ParameterRange(0, _dropped.Offset), _flat.Floats.Slice(0, _dropped.Offset));
-        read(new ParameterRange(end, Layout.Length - end), _flat.Floats.Slice(_dropped.Offset, Layout.Length - end));
-        var dropped = _matrices.Where(weights => weights.Offset >= _dropped.Offset && weights.Offset < end).ToList();
-        AddOneToGains();
-        using var scratch = Device.Allocate(dropped.Max(weights => weights.Length));
-        foreach (var weights in _matrices)
-        {
-            if (!dropped.Contains(weights))
-            {
-                Pack(weights, PackedPart(weights));
-                continue;
-            }
-
-            var matrix = scratch.Floats.Slice(0, weights.Length);
-            Device.Fill(matrix, 0f);
-            read(new ParameterRange(weights.Offset, weights.Length), matrix);
-            Device.PackWeights(new(matrix, weights.Layout, weights.Inputs, weights.Outputs, PackedPart(weights)));
-        }
-    }
-
-    /// <summary>Packs the parameters and frees the flat form of the blocks' matrices and of an untied head: half of the memory of a model that is only
-    /// read.</summary>
-    public void Freeze()
-    {
-        Refresh();
-        var (start, length) = Matrices;
-        var whole = _flat;
-        _flat = Device.Allocate(whole.Floats.Length - length);
-        Device.Copy(whole.Floats.Slice(0, start), _flat.Floats.Slice(0, start));
-        Device.Copy(whole.Floats.From(start + length), _flat.Floats.From(start));
-        _dropped = new ParameterRange(start, length);
-        whole.Dispose();
     }
 
     /// <summary>A norm's gain as it multiplies; empty for null.</summary>
@@ -273,45 +209,44 @@ internal sealed class DecoderWeights : IDisposable
         Device.PackWeights(new(Part(weights.Offset, (long)weights.Inputs * weights.Outputs), weights.Layout, weights.Inputs, weights.Outputs, packed));
 
     private PackedMatrix PackedPart(PackedWeights weights) =>
-        new(_packed!.Floats.Slice(weights.PackedOffset, Device.PackedLength(weights.Inputs, weights.Outputs, _storage)), _storage);
+        new(_packed!.Floats.Slice(weights.PackedOffset, Device.PackedLength(weights.Inputs, weights.Outputs, weights.Storage)), weights.Storage);
+
+    /// <summary>All matrices that have a packed copy.</summary>
+    public IReadOnlyList<PackedWeights> All => _matrices;
 
     private IEnumerable<PackedWeights> PackedMatrices => _matrices.Take((LinearRoles * Config.Layers) + (Config.NarrowEmbedding is null ? 0 : 2));
-
-    /// <summary>What a frozen model has no flat form of: the matrices of blocks and projections, and an untied head behind them.</summary>
-    private ParameterRange Matrices
-    {
-        get
-        {
-            var start = PackedMatrices.Min(static weights => weights.Offset);
-            var end = Config.TiedEmbeddings
-                ? PackedMatrices.Max(static weights => weights.Offset + weights.Length)
-                : Layout.Head + ((long)Config.VocabularySize * Config.EmbeddingWidth);
-            return new ParameterRange(start, end - start);
-        }
-    }
 
     private IEnumerable<PackedWeights> LinearLayers()
     {
         for (var layer = 0; layer < Config.Layers; layer++)
         {
             var offsets = Layout.LayerParameters(layer);
-            yield return new PackedWeights(offsets.QkvWeight, WeightLayout, Config.Width, Shape.RowWidth);
-            yield return new PackedWeights(offsets.OutputWeight, WeightLayout, Shape.OutputWidth, Config.Width);
-            yield return new PackedWeights(offsets.UpWeight, WeightLayout, Config.Width, UpWidth);
-            yield return new PackedWeights(offsets.DownWeight, WeightLayout, Config.FeedForwardWidth, Config.Width);
+            yield return Matrix(offsets.QkvWeight, WeightLayout, Config.Width, Shape.RowWidth);
+            yield return Matrix(offsets.OutputWeight, WeightLayout, Shape.OutputWidth, Config.Width);
+            yield return Matrix(offsets.UpWeight, WeightLayout, Config.Width, UpWidth);
+            yield return Matrix(offsets.DownWeight, WeightLayout, Config.FeedForwardWidth, Config.Width);
         }
 
         if (Config.NarrowEmbedding is { } narrow)
         {
-            yield return new PackedWeights(Layout.ProjectIn!.Value, WeightLayout.OutputMajor, narrow, Config.Width);
-            yield return new PackedWeights(Layout.ProjectOut!.Value, WeightLayout.OutputMajor, Config.Width, narrow);
+            yield return Matrix(Layout.ProjectIn!.Value, WeightLayout.OutputMajor, narrow, Config.Width);
+            yield return Matrix(Layout.ProjectOut!.Value, WeightLayout.OutputMajor, Config.Width, narrow);
+        }
+
+        var tokens = Matrix(Layout.TokenEmbedding, WeightLayout.OutputMajor, Config.EmbeddingWidth, Config.VocabularySize);
+        if (WeightBlocks.AreIn(tokens.Storage) && !(HasHead && Config.TiedEmbeddings))
+        {
+            yield return tokens;
         }
 
         if (HasHead)
         {
-            yield return new PackedWeights(Layout.Head, WeightLayout.OutputMajor, Config.EmbeddingWidth, Config.VocabularySize);
+            yield return Matrix(Layout.Head, WeightLayout.OutputMajor, Config.EmbeddingWidth, Config.VocabularySize);
         }
     }
+
+    private PackedWeights Matrix(long offset, WeightLayout layout, int inputs, int outputs) =>
+        new(offset, layout, inputs, outputs, _storageOf(new ParameterRange(offset, (long)inputs * outputs)));
 
     private AttentionRules RulesOf(int layer) => new()
     {

@@ -12,7 +12,7 @@ internal enum LinearRole
 }
 
 /// <summary>A matrix among the parameters.</summary>
-internal sealed class PackedWeights(long offset, WeightLayout layout, int inputs, int outputs)
+internal sealed class PackedWeights(long offset, WeightLayout layout, int inputs, int outputs, WeightStorage storage)
 {
     public long Offset => offset;
 
@@ -21,6 +21,9 @@ internal sealed class PackedWeights(long offset, WeightLayout layout, int inputs
     public int Inputs => inputs;
 
     public int Outputs => outputs;
+
+    /// <summary>What its packed copy stands in.</summary>
+    public WeightStorage Storage => storage;
 
     /// <summary>Numbers of the matrix.</summary>
     public long Length => (long)inputs * outputs;
@@ -31,7 +34,7 @@ internal sealed class PackedWeights(long offset, WeightLayout layout, int inputs
     /// <summary>Where its transposed copy begins among the kept ones.</summary>
     public long TransposedOffset { get; private set; }
 
-    public void Place(IDevice device, WeightStorage storage, ref long next, ref long nextTransposed)
+    public void Place(IDevice device, ref long next, ref long nextTransposed)
     {
         (PackedOffset, TransposedOffset) = (next, nextTransposed);
         next += device.PackedLength(inputs, outputs, storage);

@@ -93,6 +93,9 @@ public sealed class Checkpoint
     /// <summary>Whether it is an adapter on another model.</summary>
     public bool IsAdapted => _base is not null;
 
+    /// <summary>Formats of blocks that were made float32 and rounded a second time when the model was loaded last.</summary>
+    public IReadOnlyCollection<string> RoundedAgain { get; private set; } = [];
+
     /// <summary>What an adapter stands on; null for a whole model.</summary>
     public Checkpoint? Beneath => _base;
 
@@ -111,25 +114,39 @@ public sealed class Checkpoint
     /// <param name="device">Where the model will compute.</param>
     /// <param name="kind">The heads that are needed.</param>
     /// <param name="trainable">Whether it will be trained.</param>
-    /// <param name="storage">What the matrices of a model that will not be trained are kept in.</param>
+    /// <param name="storage">What the matrices of a model that will not be trained are kept in; null takes what loses nothing: blocks of a GGUF file as they are,
+    /// else float32.</param>
     /// <param name="shifted">Whether the shift of a reward model is added to its scores, so that the demonstrations have 0 on average.</param>
     /// <exception cref="InputException">The folder is not a sound model of these kinds.</exception>
-    public Decoder Load(IDevice device, HeadKind kind, bool trainable = false, WeightStorage storage = WeightStorage.F32, bool shifted = false)
+    public Decoder Load(IDevice device, HeadKind kind, bool trainable = false, WeightStorage? storage = WeightStorage.F32, bool shifted = false)
     {
         RequireHead(kind);
         using var file = OpenFiles();
         if (!trainable && file is AdaptedModel { StandsApart: true })
         {
             using var weights = _base!.Load(device, kind & HeadKind.Language, trainable: false, storage);
+            RoundedAgain = _base.RoundedAgain;
             return LoadOn(weights, kind, trainable: false, shifted);
         }
 
-        var decoder = new Decoder(device, file.Config, kind, trainable, storage, isFrozen: !trainable);
+        var wanted = storage ?? (device.Precision == Precision.Bf16 ? WeightStorage.F32 : null); // products in bfloat16 round blocks anew each time
+        var again = new SortedSet<string>(StringComparer.Ordinal);
+        WeightStorage? InFile(ParameterRange matrix)
+        {
+            var found = file.BlocksIn(matrix);
+            again.UnionWith(found is null && wanted is { } other && WeightBlocks.AreIn(other) ? file.RoundedIn(matrix) : []);
+            return found;
+        }
+
+        var decoder = new Decoder(device, file.Config, kind, trainable, wanted, isFrozen: !trainable, trainable ? null : InFile);
         try
         {
-            decoder.Load((range, destination) =>
-                file.Read(range, (offset, values) => device.CopyIn(values, destination.Slice(offset - range.Offset, values.Length))));
+            decoder.Load(
+                (range, destination) =>
+                    file.Read(range, (offset, values) => device.CopyIn(values, destination.Slice(offset - range.Offset, values.Length))),
+                (matrix, found, take) => ReadBlocks(file, matrix, found, take));
             SetScore(decoder, file, shifted);
+            RoundedAgain = again;
             return decoder;
         }
         catch
@@ -235,6 +252,17 @@ public sealed class Checkpoint
         return changed > 0 ? Math.Sqrt(lost / changed) : 0;
 
         static double Square(double x) => x * x;
+    }
+
+    private static bool ReadBlocks(IStoredModel file, ParameterRange matrix, WeightStorage storage, TakeBlocks take)
+    {
+        if (file.BlocksIn(matrix) != storage)
+        {
+            return false;
+        }
+
+        file.ReadBlocks(matrix, take);
+        return true;
     }
 
     private void RequireHead(HeadKind kind)

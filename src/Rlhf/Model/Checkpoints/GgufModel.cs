@@ -1,3 +1,4 @@
+using Rlhf.Compute.Operations;
 using Rlhf.Model.Checkpoints.Gguf;
 using Rlhf.Model.Families;
 using Rlhf.Text;
@@ -35,6 +36,15 @@ internal sealed class GgufModel : IStoredModel
     /// <summary>Opens a file and checks it.</summary>
     /// <exception cref="InputException">It is not a sound model that is implemented; the message says why.</exception>
     public static GgufModel Open(string path) => new(path);
+
+    /// <inheritdoc/>
+    public WeightStorage? BlocksIn(ParameterRange matrix) => _weights.BlocksIn(matrix);
+
+    /// <inheritdoc/>
+    public IEnumerable<string> RoundedIn(ParameterRange matrix) => _weights.RoundedIn(matrix);
+
+    /// <inheritdoc/>
+    public void ReadBlocks(ParameterRange matrix, TakeBlocks take) => _weights.ReadBlocks(matrix, take);
 
     /// <inheritdoc/>
     public void Read(ParameterRange range, Action<long, ReadOnlySpan<float>> take) => _weights.Read(range, take);

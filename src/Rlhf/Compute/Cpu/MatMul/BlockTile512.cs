@@ -8,7 +8,8 @@ namespace Rlhf.Compute.Cpu.MatMul;
 
 /// <summary>
 /// AVX-512: up to 8 rows x 32 columns, B in blocks. Sixteen weights of 4 bits cost a permutation (a nibble chooses one of 16 levels), a multiply-add and a
-/// shift, of 8 bits a widening load, a conversion and a product; then one multiply-add a row. The sums take the same chain as those of <see cref="MatMulTile512"/>.
+/// shift, of 8 bits a widening load, a conversion and a product; then one multiply-add a row. The sums take the same chain as those of
+/// <see cref="MatMulTile512"/>.
 /// </summary>
 internal static unsafe class BlockTile512
 {

@@ -1,7 +1,7 @@
 namespace Rlhf.Model.Checkpoints.Gguf;
 
 /// <summary>The parameters of a decoder in a GGUF file, given in our order whatever theirs is.</summary>
-internal sealed class GgufWeights
+internal sealed partial class GgufWeights
 {
     private const int MostNamed = 20;
 
