@@ -34,17 +34,16 @@ internal sealed class DataRepeats
     {
         var prompt = record.Asked;
         string[] texts = [prompt?.Identity ?? "", .. DataFindings.ResponsesOf(record)];
-        var whole = string.Join('\0', texts);
-        if (!_rows.Add(Hash(whole)))
+        var isNew = _nearRows.Add(Hash(string.Join('\0', texts.Select(Near))));
+        if (!_rows.Add(Hash(string.Join('\0', texts))))
         {
             Same++;
         }
-        else if (!_nearRows.Add(Hash(Near(whole))))
+        else if (!isNew)
         {
             NearlySame++;
         }
 
-        _nearRows.Add(Hash(Near(whole)));
         if ((prompt?.SplitKey ?? record.Text?.Group) is { } key)
         {
             AddSide(key);

@@ -29,7 +29,7 @@ public static class RecipeReader
         binder.Bind(recipe, root);
         ThrowIfAny(binder.Errors);
 
-        recipe = Resolve(recipe, folder);
+        recipe = Resolve(recipe, folder, overrides ?? []);
         var errors = new OptionErrors("", binder.GivenKeys);
         RecipeValidation.Validate(recipe, errors);
         CheckOrder((RecipeMapping)root, recipe, errors);
@@ -56,10 +56,20 @@ public static class RecipeReader
         }
     }
 
-    private static Recipe Resolve(Recipe recipe, string folder)
+    private static Recipe Resolve(Recipe recipe, string folder, IReadOnlyList<string> overrides)
     {
-        string FullData(string path) => HubName.FindData(path, folder)?.Full ?? Path.GetFullPath(path, folder);
-        return recipe.WithPaths(path => HubName.Find(path, folder)?.Full ?? Path.GetFullPath(path, folder), FullData);
+        return recipe.WithPaths(path => HubName.Find(path, folder)?.Full ?? FullPath(path), path => HubName.FindData(path, folder)?.Full ?? FullPath(path));
+
+        // Who types a path sees it from the folder where it is typed. What is not there is looked for where the recipe is, as all its paths are.
+        string FullPath(string path)
+        {
+            var full = Path.GetFullPath(path, folder);
+            var isTyped = overrides.Any(change => change.Contains(path, StringComparison.Ordinal));
+            return isTyped && !IsThere(full) && Path.GetFullPath(path) is var here && IsThere(here) ? here : full;
+        }
+
+        static bool IsThere(string path) =>
+            Path.Exists(path.IndexOfAny(['*', '?']) is >= 0 and var wildcard ? Path.GetDirectoryName(path[..wildcard]) : path);
     }
 
     private static void ThrowIfAny(IReadOnlyList<string> errors)

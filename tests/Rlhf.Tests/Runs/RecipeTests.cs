@@ -72,6 +72,19 @@ public class RecipeTests
     }
 
     [Fact]
+    public void A_path_on_the_command_line_is_seen_from_the_current_folder_where_it_is_there_alone()
+    {
+        using var folder = new TestFolder();
+        var file = folder.Write("typed.jsonl", "{}");
+        var typed = Path.GetRelativePath(Environment.CurrentDirectory, file);
+        Assert.Equal([file], Parse(Polite, $"data.prompts.path={typed}").Data.Prompts!.Path.Select(Path.GetFullPath));
+        var pattern = Path.Combine(Path.GetDirectoryName(typed)!, "*.jsonl");
+        Assert.Equal([Path.Combine(folder.Path, "*.jsonl")], Parse(Polite, $"data.prompts.path=['{pattern}']").Data.Prompts!.Path.Select(Path.GetFullPath));
+        Assert.Equal([Path.Combine(Folder, "absent.jsonl")], Parse(Polite, "data.prompts.path=absent.jsonl").Data.Prompts!.Path);
+        Assert.Equal([Path.Combine(Folder, "polite.jsonl")], Parse(Polite, "data.prompts.limit=3").Data.Prompts!.Path);
+    }
+
+    [Fact]
     public void A_minibatch_above_the_rollouts_is_one_mistake() =>
         Assert.Single(ErrorsOf(Polite, "ppo.rollouts_per_step=8", "ppo.minibatch=48", "ppo.rollouts_per_prompt=1"));
 

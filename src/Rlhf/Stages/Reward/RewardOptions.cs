@@ -37,6 +37,10 @@ public sealed record RewardOptions : TrainingOptions
     /// <summary>Passes over the rankings ("multiple epochs quickly overfit").</summary>
     public int Epochs { get; init; } = 1;
 
+    /// <summary>The most optimizer steps of each model, where the epochs have more; their rows are drawn from all of the data. <c>none</c>: the epochs
+    /// decide.</summary>
+    public int? MaxSteps { get; init; }
+
     /// <summary>Prompts of one optimizer step; each brings all of its K answers and C(K,2) pairs.</summary>
     public int Batch { get; init; } = 64;
 
@@ -88,6 +92,13 @@ public sealed record RewardOptions : TrainingOptions
     /// <summary>Steps between evaluations on the held-out rankings; 0: at the end of each epoch.</summary>
     public int EvaluateEvery { get; init; }
 
+    /// <summary>Optimizer steps on so many rankings.</summary>
+    public long StepsOn(double rankings)
+    {
+        var steps = (long)Math.Ceiling(rankings / Batch) * Epochs;
+        return MaxSteps is { } most ? Math.Min(most, steps) : steps;
+    }
+
     /// <summary>The weight of rankings that are so many rounds old; 0 for the newest.</summary>
     public double WeightOfRound(int age) => RoundWeights.Count == 0 ? 1 : RoundWeights[Math.Max(0, RoundWeights.Count - 1 - age)];
 
@@ -96,6 +107,7 @@ public sealed record RewardOptions : TrainingOptions
     {
         base.Validate(errors);
         errors.Positive(Epochs);
+        errors.Require(MaxSteps is null or > 0, nameof(MaxSteps), "must be above 0, or none");
         errors.Positive(Batch);
         errors.Below(Dropout, 0, 1);
         errors.NotNegative(Margin);
@@ -120,6 +132,10 @@ public sealed record SecondModelOptions
     /// <summary>Share of the training prompts, chosen by hash, that it does not see; with <c>split_by</c> share of the field's values.</summary>
     public double DropFraction { get; init; } = 0.1;
 
+    /// <summary>What it does not see by name instead: values of the field that <c>data.comparisons.split_by</c> names, where <c>*</c> stands for any
+    /// text.</summary>
+    public IReadOnlyList<string> DropValues { get; init; } = [];
+
     /// <summary>The first model is then trained on that share alone: the two have no prompt, or value of <c>split_by</c>, in common. A gain that both see is
     /// none of what they learned by heart.</summary>
     public bool Disjoint { get; init; }
@@ -128,6 +144,7 @@ public sealed record SecondModelOptions
     public void Validate(OptionErrors errors)
     {
         errors.Below(DropFraction, 0, 1);
-        errors.Require(!Disjoint || DropFraction > 0, nameof(DropFraction), "must be above 0 with disjoint: it is what the first model is trained on");
+        errors.NoEffect(DropValues.Count == 0, nameof(DropFraction), "beside drop_values");
+        errors.Require(!Disjoint || DropFraction > 0 || DropValues.Count > 0, nameof(DropFraction), "must be above 0 with disjoint: it is what the first model is trained on");
     }
 }

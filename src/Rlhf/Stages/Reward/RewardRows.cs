@@ -106,8 +106,9 @@ internal sealed record RewardRows(
     public RewardRows OfSecond(SecondModelOptions second) => this with { Train = [.. Train.Where(ranking => !IsDropped(ranking, second))] };
 
     /// <summary>By the key that splits hash, so that with split_by whole groups are dropped.</summary>
-    private static bool IsDropped(EncodedRanking ranking, SecondModelOptions second) =>
-        PromptSplit.IsHeldOut(ranking.SplitKey, second.DropFraction, SecondSalt);
+    internal static bool IsDropped(EncodedRanking ranking, SecondModelOptions second) => second.DropValues.Count > 0
+        ? HeldOutRule.Of(second.DropValues).Holds(ranking.SplitKey)
+        : PromptSplit.IsHeldOut(ranking.SplitKey, second.DropFraction, SecondSalt);
 
     /// <summary>Before anything is trained: rankings of ties alone would leave the model as it was.</summary>
     public void CheckPairs(StageContext context, RewardOptions options)
@@ -125,17 +126,7 @@ internal sealed record RewardRows(
 
         if (options.SecondModel is { } second)
         {
-            RequirePairs(OfSecond(second), "second", "lower");
-            RequirePairs(OfFirst(options), "first", "raise");
-
-            void RequirePairs(RewardRows rows, string which, string change)
-            {
-                if (!rows.Train.Any(ranking => HasPair(ranking, options)))
-                {
-                    throw new InputException(FormattableString.Invariant(
-                        $"{context.Step.Name}: with reward.second_model.drop_fraction {second.DropFraction} no ranking that prefers one answer to another is left for the {which} model: {change} it, or give more rankings."));
-                }
-            }
+            CheckSecond(context.Step.Name, options, second);
         }
 
         if (HeldOut.Count == 0)
@@ -146,6 +137,27 @@ internal sealed record RewardRows(
         else if (!HeldOut.Any(ranking => HasPair(ranking, options)))
         {
             context.Progress.Line($"{context.Step.Name}: the {HeldOut.Count} held-out rankings hold only ties: no validation loss and no trust report");
+        }
+    }
+
+    private void CheckSecond(string stage, RewardOptions options, SecondModelOptions second)
+    {
+        foreach (var name in second.DropValues.Where(name => !Train.Any(ranking => HeldOutRule.Fits(name, ranking.SplitKey))))
+        {
+            throw new InputException(
+                $"{stage}: reward.second_model.drop_values: no ranking to train on has \"{name}\" in the field that data.comparisons.split_by names.");
+        }
+
+        var share = second.DropValues.Count > 0
+            ? $"drop_values {string.Join(", ", second.DropValues)}"
+            : FormattableString.Invariant($"drop_fraction {second.DropFraction}");
+        foreach (var (rows, which, change) in new[] { (OfSecond(second), "second", "lower"), (OfFirst(options), "first", "raise") })
+        {
+            if (!rows.Train.Any(ranking => HasPair(ranking, options)))
+            {
+                throw new InputException(
+                    $"{stage}: with reward.second_model.{share} no ranking that prefers one answer to another is left for the {which} model: {change} it, or give more rankings.");
+            }
         }
     }
 

@@ -40,6 +40,8 @@ internal sealed class RewardStage : Stage<RewardOptions>
             "is missing; the reward stage needs ranked answers: write people, judge, gold, or the folder of a reward model");
         var own = errors.Below(Name);
         own.NoEffect(collect is not null, nameof(options.CollectedHeldOut), "without a collect stage");
+        own.Require(options.SecondModel is not { DropValues.Count: > 0 } || recipe.Data.Comparisons is { SplitBy: not null },
+            $"{nameof(options.SecondModel)}.{nameof(SecondModelOptions.DropValues)}", "names values of a field: say which with data.comparisons.split_by");
         own.NoEffect(recipe.Rounds > 1, nameof(options.RoundWeights), "with one round");
         own.Require(options.RoundWeights.Count <= recipe.Rounds, nameof(options.RoundWeights), "has more weights than there are rounds");
     }
@@ -153,13 +155,27 @@ internal sealed class RewardStage : Stage<RewardOptions>
             heldOut.AddRange(options.CollectedHeldOut > 0 ? longest : []);
         }
 
-        var models = options.SecondModel is { Disjoint: false } second ? 2 - second.DropFraction : 1;
-        var updates = (long)(Math.Ceiling(examples / options.Batch) * options.Epochs * models);
-        tokens *= options.Epochs * models;
-        var trained = options.SecondModel is null ? 1 : 2;
+        var shares = SharesOf(options, rankings);
+        var updates = shares.Sum(share => options.StepsOn(examples * share));
+        tokens *= examples > 0 ? Math.Min(updates * (double)options.Batch, shares.Sum() * examples * options.Epochs) / examples : 0;
+        var trained = shares.Length;
         var evaluations = trained + (options.EvaluateEvery > 0 ? updates / options.EvaluateEvery : options.Epochs * trained); // after and during
         var operations = ((3 * tokens) + (evaluations * validated)) * planning.Costs.ForwardOperations(answersTokens / Math.Max(1, answers));
         return new StagePlan((long)examples, "rankings", tokens, updates, BytesOf(planning, options, rankings, heldOut), operations);
+    }
+
+    /// <summary>Which share of the rankings each model is trained on.</summary>
+    private static double[] SharesOf(RewardOptions options, IReadOnlyList<EncodedRanking> rankings)
+    {
+        if (options.SecondModel is not { } second)
+        {
+            return [1];
+        }
+
+        var dropped = second.DropValues.Count > 0 && rankings.Count > 0
+            ? rankings.Count(ranking => RewardRows.IsDropped(ranking, second)) / (double)rankings.Count
+            : second.DropFraction;
+        return [second.Disjoint ? dropped : 1, 1 - dropped];
     }
 
     /// <summary>A ranking of answers that are all as long as they may be.</summary>

@@ -59,7 +59,7 @@ public sealed class RewardTrainer : ITrainer, IDisposable
         _pass = new TrainingPass(decoder, options.Adam, options.MaxGradientNorm, "reward", options.RecomputeActivations, arena);
         _scorer = new Scorer(decoder, options.MicroBatchTokens, arena);
         _stepsPerEpoch = (train.Count + options.Batch - 1) / options.Batch;
-        TotalSteps = (long)_stepsPerEpoch * options.Epochs;
+        TotalSteps = options.StepsOn(train.Count);
         _learningRates = options.LearningRates(TotalSteps);
         _loss = new RankingLossOptions { Ties = options.Ties, LabelSmoothing = options.LabelSmoothing, Centering = options.Centering };
     }

@@ -74,6 +74,29 @@ public sealed class RewardSplitTests : IDisposable
     }
 
     [Fact]
+    public void The_second_model_leaves_out_named_topics_and_the_first_learns_from_them()
+    {
+        string[] second = ["reward.second_model.drop_values=[t1, \"t2*\"]", "reward.second_model.disjoint=true"];
+        var stage = Run(second).Stages[^1];
+        Assert.Equal((24.0, 48.0), (stage.Figures["training_rankings"].Value, stage.Figures["second_training_rankings"].Value));
+        Directory.Delete(_temporary.PathOf("run"), recursive: true);
+        Assert.Contains(
+            "02-reward: reward.second_model.drop_values: no ranking to train on has \"t7\"",
+            Assert.Throws<InputException>(() => Run("reward.second_model.drop_values=[t7]")).Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Steps_end_where_they_are_told_to()
+    {
+        var stage = Run("reward.max_steps=3", "reward.second_model.drop_fraction=0.5", "reward.epochs=2").Stages[^1];
+        Assert.Equal(3, stage.Steps);
+        var rows = File.ReadAllLines(_temporary.PathOf("run", "metrics.jsonl")).Where(row => row.Contains("02-reward", StringComparison.Ordinal)).ToArray();
+        Assert.Contains(rows, row => row.Contains("\"second_loss\"", StringComparison.Ordinal) && row.Contains("\"step\":3", StringComparison.Ordinal));
+        Assert.DoesNotContain(rows, row => row.Contains("\"step\":4", StringComparison.Ordinal));
+        Assert.Contains(rows, row => row.Contains("\"validation_loss\"", StringComparison.Ordinal));
+    }
+
+    [Fact]
     public void A_share_of_the_labelers_is_never_seen_and_judges_beside_its_agreement()
     {
         var stage = Run("reward.held_out_labelers=[w0, w1]").Stages[^1];
@@ -112,6 +135,8 @@ public sealed class RewardSplitTests : IDisposable
     [InlineData("data.comparisons.held_out_limit=0", "must be above 0")]
     [InlineData("data.comparisons.held_out={a: b}", "expected a share, as 0.1, or a list of names, found keys")]
     [InlineData("reward.second_model={drop_fraction: 0, disjoint: true}", "must be above 0 with disjoint")]
+    [InlineData("reward.second_model={drop_fraction: 0.2, drop_values: [t1]}", "has no effect beside drop_values")]
+    [InlineData("reward.max_steps=0", "must be above 0, or none")]
     public void Options_that_do_not_fit_together_are_told(string change, string message) => Assert.Contains(
         message,
         Assert.Throws<InputException>(() => Run([.. change.Contains("often", StringComparison.Ordinal) ? ["data.comparisons.split_by=none"] : Array.Empty<string>(), change])).Message,
