@@ -18,6 +18,14 @@ internal sealed class RankingServer
     };
     private readonly Option<string?> _instructions =
         new("--instructions") { Description = "What labelers are told, in Markdown. Kept in the store.", HelpName = "FILE.md" };
+    private readonly Option<string[]> _criteria = new("--criterion")
+    {
+        Description = "What labelers score each answer for beside its place, with its scale: 'Truthful: 1-5'. May be repeated. Kept in the store.",
+        HelpName = "NAME: FROM-TO",
+        DefaultValueFactory = _ => [],
+    };
+    private readonly Option<string?> _reason =
+        new("--reason") { Description = "Whether labelers say why: none, optional or required. Kept in the store; none at first.", HelpName = "WORD" };
     private readonly Option<string> _host = new("--host")
     {
         Description = "The address to listen on. Other than this machine's own needs users.",
@@ -43,7 +51,7 @@ internal sealed class RankingServer
 
     public void AddTo(Command command)
     {
-        foreach (var option in (Option[])[_overlap, _lease, _instructions, _host, _port, _publicUrl])
+        foreach (var option in (Option[])[_overlap, _lease, _instructions, _criteria, _reason, _host, _port, _publicUrl])
         {
             command.Add(option);
         }
@@ -74,6 +82,8 @@ internal sealed class RankingServer
             Overlap = parsed.GetValue(_overlap) ?? settings.Overlap,
             LeaseMinutes = parsed.GetValue(_lease) ?? settings.LeaseMinutes,
             Instructions = instructions ?? settings.Instructions,
+            Criteria = parsed.GetValue(_criteria) is { Length: > 0 } criteria ? string.Join('\n', criteria) : settings.Criteria,
+            Reason = parsed.GetValue(_reason) ?? settings.Reason,
         });
         var web = new WebSettings
         {

@@ -5,7 +5,7 @@ using Rlhf.Labelers.Store;
 
 namespace Rlhf.Cli.Commands;
 
-/// <summary><c>rlhf label</c>: people rank answers in the browser; users, import and export of the store.</summary>
+/// <summary><c>rlhf label</c>: people rank, write and review answers in the browser; users, import and export of the store.</summary>
 internal static class LabelCommand
 {
     private static readonly Option<string> Store = RankingServer.StoreOption();
@@ -13,20 +13,27 @@ internal static class LabelCommand
     private static readonly Option<string?> Round =
         new("--round") { Description = "The round of the loop: of imported rows that name none, or the only one to export.", HelpName = "NAME" };
 
+    private static readonly Option<string?> Kind = new("--kind")
+    {
+        Description = $"What is to be done with imported rows that do not say it: {string.Join(", ", TaskKinds.Names)}; rank without it.",
+        HelpName = "KIND",
+    };
+
     public static Command Create()
     {
         var import = new Option<string[]>("--import")
         {
-            Description = "Answers to rank, or rankings: JSON lines as collect and label export write them.",
+            Description = "Tasks: answers to rank, prompts to answer, demonstrations to review. JSON lines as collect and label export write them.",
             HelpName = "FILE",
             DefaultValueFactory = _ => [],
         };
         var server = new RankingServer();
-        var command = new Command("label", "People rank answers in the browser.") { Store, import, Round, Users(), Export(), Import() };
+        var command = new Command("label", "People rank, write and review answers in the browser.") { Store, import, Round, Kind, Users(), Export(), Import() };
         server.AddTo(command);
         return command
             .WithExamples(
                 "rlhf label --store rankings.db --import runs/demo/stages/02-collect/rankings.jsonl",
+                "rlhf label --store work.db --import prompts.jsonl --kind write",
                 "rlhf label users add ann --store rankings.db",
                 "rlhf label --store rankings.db --host 0.0.0.0 --overlap 3",
                 "rlhf label export --store rankings.db --out rankings.jsonl")
@@ -90,6 +97,9 @@ internal static class LabelCommand
         return UserRole.Labeler;
     }
 
+    private static TaskKind KindOf(string? name) => name is null ? TaskKind.Rank
+        : TaskKinds.Find(name) ?? throw new InputException($"--kind: expected one of {string.Join(", ", TaskKinds.Names)}, found '{name}'.");
+
     private static Command Export()
     {
         var file = new Option<string?>("--out") { Description = "The file to write; standard output without it.", HelpName = "FILE" };
@@ -97,12 +107,18 @@ internal static class LabelCommand
         {
             Description = "A whole copy for label import: also tasks without a ranking, what could not be judged, and calibration items.",
         };
-        return new Command("export", "Writes rankings as JSON lines, as reward reads them.") { file, Round, everything }
-            .WithExamples("rlhf label export --store rankings.db --out rankings.jsonl")
+        var rows = new Option<ExportedRows>("--as")
+        {
+            Description = "What the rows are for: comparisons (rankings, the usual), demonstrations (written, mended, accepted) or prompts (written ones).",
+            HelpName = "ROWS",
+        };
+        return new Command("export", "Writes what people did as JSON lines: for reward, for sft, as prompts.") { file, Round, rows, everything }
+            .WithExamples(
+                "rlhf label export --store rankings.db --out rankings.jsonl", "rlhf label export --store work.db --as demonstrations --out demonstrations.jsonl")
             .Does((parsed, _) =>
             {
                 var store = RankingStore.OpenToRead(parsed.GetValue(Store)!);
-                var options = new ExportOptions { Round = parsed.GetValue(Round), Everything = parsed.GetValue(everything) };
+                var options = new ExportOptions { Round = parsed.GetValue(Round), Everything = parsed.GetValue(everything), As = parsed.GetValue(rows) };
                 if (parsed.GetValue(file) is not { } path)
                 {
                     RankingExport.Write(store, parsed.Output(), options);
@@ -120,10 +136,12 @@ internal static class LabelCommand
 
     private static Command Import()
     {
-        var files = new Argument<string[]>("FILE") { Description = "JSON lines of answers or rankings.", Arity = ArgumentArity.OneOrMore };
+        var files = new Argument<string[]>("FILE") { Description = "JSON lines of tasks or rankings.", Arity = ArgumentArity.OneOrMore };
         var calibration = new Option<bool>("--calibration") { Description = "The rankings are right: the rows become calibration items." };
-        return new Command("import", "Adds answers to rank, or rankings.") { files, Round, calibration }
-            .WithExamples("rlhf label import answers.jsonl --store rankings.db --round 2", "rlhf label import known.jsonl --calibration --store rankings.db")
+        return new Command("import", "Adds answers to rank, prompts to answer, demonstrations to review, or rankings.") { files, Round, Kind, calibration }
+            .WithExamples(
+                "rlhf label import answers.jsonl --store rankings.db --round 2", "rlhf label import demonstrations.jsonl --kind review --store work.db",
+                "rlhf label import known.jsonl --calibration --store rankings.db")
             .Does((parsed, _) =>
             {
                 var store = RankingStore.Open(parsed.GetValue(Store)!);
@@ -145,7 +163,8 @@ internal static class LabelCommand
 
     private static void ImportFile(ParseResult parsed, RankingStore store, string file, bool calibration)
     {
-        var result = store.Import(RankingRows.Read(file, round: parsed.GetValue(Round), calibration: calibration));
+        var kind = KindOf(parsed.GetValue(Kind));
+        var result = store.Import(RankingRows.Read(file, round: parsed.GetValue(Round), calibration: calibration, kind: kind));
         parsed.Error().WriteLine(string.Create(
             CultureInfo.InvariantCulture, $"rlhf: {file}: {result.Added} new tasks, {result.Known} that were there already, {result.Rankings} new rankings"));
         if (result.Note is { } note)

@@ -20,10 +20,11 @@ internal static class LabelRoutes
         app.MapPostJson<NextRequest>("/api/next", (context, body) => Next(store, context.User(), body)).For(UserRole.Labeler);
         app.MapPostJson<RenewRequest>("/api/renew", (context, body) => Renew(store, context.User(), body)).For(UserRole.Labeler);
         app.MapPostJson<Submission>("/api/rankings", (context, body) => Submit(store, context.User(), body)).For(UserRole.Labeler);
+        app.MapPostJson<UnfinishedWork>("/api/work", (context, body) => WebJson.Result(new { Kept = store.Keep(context.User(), body) })).For(UserRole.Labeler);
         app.MapGet("/api/recent", (HttpContext context) => WebJson.Result(store.Recent(context.User()))).For(UserRole.Labeler);
         app.MapGet("/api/recent/{task:long}", (HttpContext context, long task) => store.Again(context.User(), task) is { } again
             ? WebJson.Result(again)
-            : WebJson.Result(new { Error = "You have not ranked this." }, StatusCodes.Status404NotFound)).For(UserRole.Labeler);
+            : WebJson.Result(new { Error = "You have not done this." }, StatusCodes.Status404NotFound)).For(UserRole.Labeler);
     }
 
     private static object Me(RankingStore store, LabelUser user)
@@ -39,7 +40,10 @@ internal static class LabelRoutes
             settings.Instructions,
             settings.InstructionsVersion,
             settings.LeaseMinutes,
-            Flags = AnswerFlags.All
+            settings.Reason,
+            Criteria = Criterion.Parse(settings.Criteria),
+            Flags = AnswerFlags.All,
+            TaskKinds.UseCases,
         };
     }
 
@@ -63,10 +67,10 @@ internal static class LabelRoutes
 
     private static string MessageOf(SubmissionResult result) => result switch
     {
-        SubmissionResult.TooLate => "This ranking was not saved: its time ran out, and others have ranked the prompt since.",
-        SubmissionResult.AlreadyRanked => "This ranking was not saved: you have ranked this prompt otherwise already, perhaps in another window. My last rankings shows it.",
-        SubmissionResult.ChangedMeanwhile => "This change was not saved: you have changed this ranking in another window meanwhile. Open it again under My last rankings.",
-        SubmissionResult.NothingToEdit => "There is nothing to change: you have not ranked this prompt.",
-        _ => "This ranking was not saved: the task is not yours.",
+        SubmissionResult.TooLate => "This was not saved: its time ran out, and others have done the task since.",
+        SubmissionResult.AlreadyRanked => "This was not saved: you have done this task otherwise already, perhaps in another window. My last tasks shows it.",
+        SubmissionResult.ChangedMeanwhile => "This change was not saved: you have changed this task in another window meanwhile. Open it again under My last tasks.",
+        SubmissionResult.NothingToEdit => "There is nothing to change: you have not done this task.",
+        _ => "This was not saved: the task is not yours.",
     };
 }

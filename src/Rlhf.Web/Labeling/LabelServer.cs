@@ -48,9 +48,14 @@ public static class LabelServer
             app.MapPage($"/{name}", $"label/{name}").For(null);
         }
 
-        foreach (var name in (string[])["label.js", "ranking.js", "board.js", "cards.js", "drag.js", "text.js", "guide.js", "instructions.js", "queue.js"])
+        foreach (var name in (string[])["label.js", "ranking.js", "board.js", "cards.js", "drag.js", "text.js", "guide.js", "queue.js", "markdown.js", "diff.js", "writing.js", "desk.js", "compare.js", "keeping.js", "kinds.js", "recent.js"])
         {
             app.MapPage($"/{name}", $"label/{name}").For(UserRole.Labeler);
+        }
+
+        foreach (var name in (string[])["markdown-it.js", "dompurify.js"])
+        {
+            app.MapPage($"/{name}", $"vendor/{name}").For(UserRole.Labeler);
         }
     }
 }

@@ -44,6 +44,9 @@ internal static class OwnerRoutes
             found.Answers.Responses,
             found.Answers.Known,
             found.Answers.Models,
+            found.Answers.Kind,
+            found.Answers.Draft,
+            found.Answers.Author,
             Rankings = store.Rankings(task),
             History = store.History(task).Select(version => new { version.Labeler, version.Revision, version.Judgement, version.StoredAt }),
         })
@@ -51,7 +54,7 @@ internal static class OwnerRoutes
 
     private static IResult Adjudicate(RankingStore store, LabelUser owner, long task) => store.Adjudicate(owner, task) is { } given
         ? WebJson.Result(given)
-        : WebJson.Result(new { Error = "There is no such task, or you have ranked it: see My last rankings." }, StatusCodes.Status409Conflict);
+        : WebJson.Result(new { Error = "There is no such task, or you have done it: see My last tasks." }, StatusCodes.Status409Conflict);
 
     private static IResult Change(RankingStore store, SettingsChange change)
     {
@@ -69,7 +72,8 @@ internal static class OwnerRoutes
 
     private static IResult Export(HttpContext context, RankingStore store, ExportOptions options)
     {
-        context.Response.Headers.ContentDisposition = "attachment; filename=\"rankings.jsonl\"";
+        var name = options.Everything ? "store" : options.As == ExportedRows.Comparisons ? "rankings" : options.As.ToString().ToLowerInvariant();
+        context.Response.Headers.ContentDisposition = $"attachment; filename=\"{name}.jsonl\"";
         return Results.Stream(
             async stream =>
             {
@@ -93,19 +97,28 @@ internal static class OwnerRoutes
             throw new InputException("The body must be sent as application/x-ndjson.");
         }
 
-        RejectUnknown(context.Request.Query, "round", "calibration");
+        RejectUnknown(context.Request.Query, "round", "calibration", "kind");
+        var kind = TextOf(context.Request.Query, "kind") is not { } named ? TaskKind.Rank
+            : TaskKinds.Find(named) ?? throw new InputException($"kind: expected one of {string.Join(", ", TaskKinds.Names)}, found '{named}'.");
         var (round, calibration) = (TextOf(context.Request.Query, "round"), FlagOf(context.Request.Query, "calibration"));
         context.Features.GetRequiredFeature<IHttpMaxRequestBodySizeFeature>().MaxRequestBodySize = MaximumImportBytes;
         await using var file = TemporaryFile();
         await context.Request.Body.CopyToAsync(file, context.RequestAborted);
         await file.FlushAsync(context.RequestAborted);
-        return WebJson.Result(store.Import(RankingRows.Read(file.Name, "the file", round, calibration)));
+        return WebJson.Result(store.Import(RankingRows.Read(file.Name, "the file", round, calibration, kind)));
     }
 
     private static ExportOptions ExportOf(IQueryCollection query)
     {
-        RejectUnknown(query, "round", "everything");
-        return new ExportOptions { Round = TextOf(query, "round"), Everything = FlagOf(query, "everything") };
+        RejectUnknown(query, "round", "everything", "as");
+        var rows = TextOf(query, "as") switch
+        {
+            null or "comparisons" => ExportedRows.Comparisons,
+            "demonstrations" => ExportedRows.Demonstrations,
+            "prompts" => ExportedRows.Prompts,
+            var other => throw new InputException($"as: expected comparisons, demonstrations or prompts, found '{other}'."),
+        };
+        return new ExportOptions { Round = TextOf(query, "round"), Everything = FlagOf(query, "everything"), As = rows };
     }
 
     private static string? TextOf(IQueryCollection query, string name) =>

@@ -19,6 +19,19 @@ internal static class Examples
             .Select(i => TestStore.Row($"What is {i} times {i}?", [$"{i * i}", $"{i} times {i} is {i * i}.", $"It is {i * i + 2}.", "A number."])),
     ]);
 
+    /// <summary>A task of each other kind, with criteria and a reason.</summary>
+    public static void FillKinds(RankingStore store)
+    {
+        store.Import(TaskRow.Read(
+            """
+            {"kind": "write", "messages": [{"role": "user", "content": "Which fruits do you know?"}, {"role": "assistant", "content": "Three, for a start:\n\n1. apple\n2. pear\n3. plum"}, {"role": "user", "content": "Which of them would you take on a long walk?"}], "draft": "Apple, pear and plum. Take the pear, it is soft."}
+            {"kind": "rank_correct", "prompt": "Name three fruits, and say in **one sentence** which of them you would take on a long walk. The sum is $\\sum_{i=1}^{3} w_i$.", "responses": ["Apple, pear and plum. I would take the apple: it does not bruise easily, needs no knife and keeps for days.", "## Fruits\n\n| fruit | weight |\n| --- | --- |\n| banana | 120 g |\n| mango | 300 g |\n\nThe *banana*, as it gives energy fast.", "```python\nfruits = [\"apple\", \"pear\", \"plum\"]\nprint(max(fruits, key=len))  # a rather long comment in a line of code\n```", "I am sorry, but I cannot help with that request."]}
+            {"kind": "review", "prompt": "Name three fruits.", "response": "Apple, pear, and plum are three fruits that grow here.", "author": "ann"}
+            {"kind": "prompt", "prompt": "Write a prompt as a customer of a greengrocer might write it."}
+            """));
+        store.Change(settings => settings with { Criteria = "Truthful: 1-5\nHelpful: 1-7\nHarmless: 1-3", Reason = "optional" });
+    }
+
     /// <summary>Two models' answers to the same prompts.</summary>
     public static void FillArena(RankingStore store)
     {

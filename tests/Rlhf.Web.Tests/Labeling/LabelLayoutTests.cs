@@ -95,6 +95,63 @@ public sealed class LabelLayoutTests(Browser browser)
         await page.Context.CloseAsync();
     }
 
+    [BrowserTheory]
+    [MemberData(nameof(Screens))]
+    public async Task The_pages_to_write_and_to_review_can_be_read(int width, ColorScheme colors)
+    {
+        await using var server = await TestServer.StartAsync(Examples.FillKinds);
+        var (page, errors) = await browser.OpenAsync(server.Address, width, width < 500 ? 844 : 900, colors);
+        await Visit.Begin(page);
+        foreach (var name in (string[])["write", "rank_correct", "review", "prompt"])
+        {
+            await page.Locator($"#task[data-kind={name}]").WaitForAsync();
+            await PageCheck.Look(page, name, colors);
+            await Work(page, name);
+            await PageCheck.Look(page, $"{name}-done", colors);
+            await page.ClickAsync("#submit");
+        }
+
+        await page.Locator("#empty").WaitForAsync();
+        await page.ClickAsync("#show-recent");
+        await page.Locator("#recent-list button").First.WaitForAsync();
+        await PageCheck.Look(page, "recent-kinds", colors);
+        Assert.Empty(errors);
+        await page.Context.CloseAsync();
+    }
+
+    private static async Task Work(IPage page, string kind)
+    {
+        if (kind == "rank_correct")
+        {
+            await page.Keyboard.PressAsync("d");
+            await page.Locator("#compare-box[open]").WaitForAsync();
+            await PageCheck.Look(page, "compare", ColorScheme.Light);
+            await page.Keyboard.PressAsync("Escape");
+            foreach (var place in (string[])["2", "1", "2", "4"])
+            {
+                await page.Keyboard.PressAsync(place);
+            }
+        }
+
+        if (kind == "review")
+        {
+            await page.ClickAsync("[data-verdict=edit]");
+        }
+
+        await page.FillAsync("#written", "Apple, pear and plum. I would take **the apple**: it needs no knife.");
+        if (kind == "prompt")
+        {
+            await page.SelectOptionAsync("#use-case", "chat");
+        }
+
+        if (kind != "prompt")
+        {
+            await page.ClickAsync("#changes-box summary");
+        }
+
+        await page.ClickAsync("#preview-box summary");
+    }
+
     private static void Rank(TestServer server, string name)
     {
         server.Store.Change(settings => settings with { Overlap = 9 });

@@ -124,7 +124,7 @@ public sealed class LabelPageTests(Browser browser, ITestOutputHelper output)
             await (random.Next(2) == 0 ? page.Keyboard.PressAsync("Enter") : page.ClickAsync("#submit"));
         }
 
-        await Expect(page, "#empty-title", "Nothing to rank");
+        await Expect(page, "#empty-title", "Nothing to do");
         await Expect(page, "#saved", "Saved");
         foreach (var ranking in server.Store.Rankings())
         {
@@ -247,8 +247,8 @@ public sealed class LabelPageTests(Browser browser, ITestOutputHelper output)
         var source = chip ? page.Locator($"aside .chip[data-drag='{answer}']") : page.Locator($".letter[data-drag='{answer}']");
         if (!chip)
         {
-            // On a phone the ranking covers the lower part of the page.
-            await source.EvaluateAsync("element => element.scrollIntoView({ block: 'start' })");
+            // On a phone the ranking covers the lower part of the page, and the other answers lie beside it.
+            await source.EvaluateAsync("element => element.closest('.card').scrollIntoView({ block: 'start', inline: 'center' })");
         }
 
         var rows = model.Tiers.Count;
@@ -443,7 +443,7 @@ public sealed class LabelPageTests(Browser browser, ITestOutputHelper output)
         await Assertions.Expect(page.Locator("#note")).ToContainTextAsync("The next prompt comes when the server has saved this one");
         await Press(page, "3", "2", "1", "Enter", "Enter");
 
-        await Expect(page, "#empty-title", "Nothing to rank");
+        await Expect(page, "#empty-title", "Nothing to do");
         await Expect(page, "#saved", "Saved");
         await Assertions.Expect(page.Locator("#trouble")).ToBeHiddenAsync();
         Assert.Equal(2, server.Store.Rankings().Count);
@@ -493,7 +493,7 @@ public sealed class LabelPageTests(Browser browser, ITestOutputHelper output)
             server.Store.Submit(user, new Submission(1, "other window", new Judgement { Tiers = [[2], [1], [0]] }, 1, Edit: true, Revision: 0)));
         await Press(page, "ArrowDown", "Enter");
 
-        await Assertions.Expect(page.Locator("#trouble")).ToContainTextAsync("you have changed this ranking in another window meanwhile");
+        await Assertions.Expect(page.Locator("#trouble")).ToContainTextAsync("you have changed this task in another window meanwhile");
         Assert.Equal(1, Assert.Single(server.Store.Rankings()).Edits);
         Assert.Contains(errors, error => error.Contains("409", StringComparison.Ordinal));
         await page.Context.CloseAsync();
@@ -575,7 +575,7 @@ public sealed class LabelPageTests(Browser browser, ITestOutputHelper output)
         await Visit.Begin(page);
         await WaitForTask(page);
         await page.Locator(".card").First.Locator("summary").ClickAsync();
-        await page.GetByLabel("Harmful").First.CheckAsync();
+        await page.Locator(".card").First.GetByLabel("Harmful").CheckAsync();
         await page.FillAsync("#comment", "first");
         await page.Locator(".card").First.ClickAsync(new LocatorClickOptions { Position = new Position { X = 5, Y = 5 } });
         await Press(page, "1", "2", "3", "Enter");
@@ -587,7 +587,7 @@ public sealed class LabelPageTests(Browser browser, ITestOutputHelper output)
         await page.ClickAsync("#recent-list button");
         await Expect(page, "#prompt", "Prompt 0");
         Assert.Equal("first", await page.InputValueAsync("#comment"));
-        Assert.True(await page.GetByLabel("Harmful").First.IsCheckedAsync());
+        Assert.True(await page.Locator(".card").First.GetByLabel("Harmful").IsCheckedAsync());
         await Press(page, "ArrowDown", "ArrowDown", "Enter");
         await Expect(page, "#prompt", "Prompt 1");
         await Expect(page, "#board .tier", "2A");
@@ -612,7 +612,7 @@ public sealed class LabelPageTests(Browser browser, ITestOutputHelper output)
         await page.ClickAsync("#cannot");
         await page.FillAsync("#reason-text", "It is in Greek");
         await page.ClickAsync("#reason-form .primary");
-        await Expect(page, "#empty-title", "Nothing to rank");
+        await Expect(page, "#empty-title", "Nothing to do");
         await Expect(page, "#saved", "Saved");
         var ranking = Assert.Single(server.Store.Rankings());
         Assert.Equal(("It is in Greek", null), (ranking.Judgement.CannotJudge, ranking.Judgement.Tiers));

@@ -2,7 +2,7 @@
 
 import { describe } from "./board.js";
 import { letterOf } from "./drag.js";
-import { showText } from "./text.js";
+import { showMarkdown } from "./markdown.js";
 
 const flagNames = { harmful: "Harmful", private_data: "Private data", wrongly_refuses: "Wrongly refuses", false: "False", off_topic: "Off topic" };
 
@@ -11,7 +11,7 @@ export const flagName = flag => flagNames[flag] ?? flag;
 export function showPrompt(element, messages) {
   element.replaceChildren(...messages.map(message => {
     const turn = document.createElement("div");
-    turn.className = "turn";
+    turn.className = `turn ${messages.length > 1 && message.role === "assistant" ? "theirs-turn" : "own-turn"}`;
     if (messages.length > 1 || message.role !== "user") {
       const role = document.createElement("p");
       role.className = "role";
@@ -20,14 +20,14 @@ export function showPrompt(element, messages) {
     }
     const text = document.createElement("div");
     text.className = "text";
-    showText(text, message.content);
+    showMarkdown(text, message.content);
     turn.append(text);
     return turn;
   }));
 }
 
 /** Makes the cards of a task; on calls onPlace(answer, place), onSelect(answer). */
-export function createCards(list, responses, given, flags, on) {
+export function createCards(list, responses, given, { flags, criteria }, on) {
   const template = document.getElementById("card");
   list.replaceChildren(...responses.map((response, answer) => {
     const card = template.content.firstElementChild.cloneNode(true);
@@ -37,11 +37,12 @@ export function createCards(list, responses, given, flags, on) {
     const handle = card.querySelector(".letter");
     handle.textContent = letter;
     handle.dataset.drag = String(answer);
-    showText(card.querySelector(".text"), response);
+    showMarkdown(card.querySelector(".text"), response);
     card.querySelector(".places").setAttribute("aria-label", `Place of answer ${letter}`);
     card.querySelector(".places").append(...responses.map((_, index) => placeButton(letter, index + 1, () => on.place(answer, index + 1))));
     card.querySelector(".flags").append(...flags.map(flag => flagBox(flag, given?.flags?.[answer]?.includes(flag))));
-    const rating = card.querySelector("select");
+    card.querySelector(".criteria").append(...criteria.map(criterion => scoreBox(letter, criterion, given?.scores?.[answer]?.[criterion.name])));
+    const rating = card.querySelector("details select");
     rating.value = String(given?.ratings?.[answer] ?? "");
     const more = card.querySelector("details");
     more.open = (given?.flags?.[answer]?.length ?? 0) > 0 || rating.value !== "";
@@ -66,8 +67,13 @@ export function showCards(list, state) {
 export function readCards(list) {
   const cards = [...list.children];
   const flags = cards.map(card => [...card.querySelectorAll(".flags input:checked")].map(box => box.value));
-  const ratings = cards.map(card => Number(card.querySelector("select").value) || null);
-  return { flags: flags.some(own => own.length > 0) ? flags : [], ratings: ratings.some(rating => rating !== null) ? ratings : [] };
+  const ratings = cards.map(card => Number(card.querySelector("details select").value) || null);
+  const scores = cards.map(card => Object.fromEntries([...card.querySelectorAll(".criteria select")].filter(box => box.value !== "").map(box => [box.dataset.name, Number(box.value)])));
+  return {
+    flags: flags.some(own => own.length > 0) ? flags : [],
+    ratings: ratings.some(rating => rating !== null) ? ratings : [],
+    scores: scores.some(own => Object.keys(own).length > 0) ? scores : [],
+  };
 }
 
 function placeButton(letter, place, onClick) {
@@ -78,6 +84,20 @@ function placeButton(letter, place, onClick) {
   button.addEventListener("click", onClick);
   return button;
 }
+
+function scoreBox(letter, { name, from, to }, score) {
+  const label = document.createElement("label");
+  const box = document.createElement("select");
+  box.dataset.name = name;
+  box.setAttribute("aria-label", `Answer ${letter}: ${name}, ${from} to ${to}`);
+  box.append(new Option("–", ""), ...Array.from({ length: to - from + 1 }, (_, step) => new Option(String(from + step))));
+  box.value = score === undefined ? "" : String(score);
+  label.append(name, " ", box);
+  return label;
+}
+
+/** Boxes for what may be wrong; those that are given are checked. */
+export const flagBoxes = (flags, given) => flags.map(flag => flagBox(flag, given?.includes(flag)));
 
 function flagBox(flag, checked) {
   const label = document.createElement("label");

@@ -1,7 +1,7 @@
 // The owner's instructions: shown on a first visit, and again when they have changed, also to somebody who is at work.
 
 import { get } from "./api.js";
-import { showInstructions } from "./instructions.js";
+import { showMarkdown } from "./markdown.js";
 
 const $ = id => document.getElementById(id);
 
@@ -54,7 +54,7 @@ export class Guide {
 
   #take(me) {
     this.#version = me.instructions_version;
-    showInstructions($("instructions-text"), me.instructions);
+    showMarkdown($("instructions-text"), me.instructions);
   }
 
   // Kept in the browser; without its memory they are shown at each visit.

@@ -1,12 +1,18 @@
-// The ranking page: shows a task, turns what a person does into states of ranking.js, and submits.
+// The labelers' page: shows a task, turns what a person does into states of ranking.js, and submits.
 
 import { get, post, wait } from "./api.js";
 import { describe, showBoard } from "./board.js";
-import { createCards, readCards, showCards, showPrompt } from "./cards.js";
+import { createCards, flagBoxes, readCards, showCards, showPrompt } from "./cards.js";
+import { compare, enableComparing } from "./compare.js";
+import { Desk } from "./desk.js";
 import { enableDragging, letterOf } from "./drag.js";
 import { Guide } from "./guide.js";
+import { Keeper } from "./keeping.js";
+import { isRanked, wordsOf } from "./kinds.js";
+import { isRaw, setRaw } from "./markdown.js";
 import { newKey, Queue } from "./queue.js";
 import * as ranking from "./ranking.js";
+import { showRecent } from "./recent.js";
 import { showText } from "./text.js";
 
 const $ = id => document.getElementById(id);
@@ -18,7 +24,15 @@ const guide = new Guide(openedAt => {
     focusCard();
   }
 });
+const desk = new Desk(() => {
+  touched = "text";
+  note("");
+  renderDone();
+  keep();
+});
+const keeper = new Keeper(text => { $("kept").textContent = text; });
 let me = null;
+let touched = "ranking"; // What undo takes back: the text, or the ranking.
 let task = null;
 let state = null;
 let key = null; // Names the ranking of the task: one that is sent twice is one.
@@ -80,6 +94,7 @@ async function advance() {
 }
 
 function leave() {
+  keeper.stop();
   task = state = null;
   $("task").inert = true;
   $("submit").disabled = true;
@@ -100,14 +115,42 @@ function arrive(found) {
 }
 
 function show(shown) {
+  keeper.stop();
   task = shown;
   key = newKey();
-  const given = shown.given;
+  const given = shown.given ?? shown.work?.judgement;
   state = ranking.create(shown.responses.length, given?.tiers ? placesOf(given.tiers, shown.responses.length) : undefined);
+  touched = isRanked(shown.kind) ? "ranking" : "text";
   showPrompt($("prompt"), shown.messages);
-  createCards($("answers"), shown.responses, given, me.flags, { place: (answer, place) => apply(ranking.place(state, answer, place)), select: selectCard });
+  createCards($("answers"), shown.responses, given, me, { place: (answer, place) => apply(ranking.place(state, answer, place)), select: selectCard });
+  desk.show(shown, given);
+  showFrame(shown, given);
+  render();
+  window.scrollTo(0, 0);
+  shownAt = performance.now() - (shown.given ? 0 : 1000 * (shown.work?.seconds ?? 0));
+  focusCard();
+  say(`${editing ? "Your earlier work" : "New task"}: ${wordsOf(shown.kind).title.toLowerCase()}${shown.responses.length > 1 ? `, ${shown.responses.length} answers` : ""}.`);
+}
+
+/** What stands around the answers. */
+function showFrame(shown, given) {
+  const words = wordsOf(shown.kind);
+  $("title").textContent = words.title;
+  document.title = `${words.title} · RLHF.NET`;
+  $("prompt-title").textContent = words.prompt;
+  $("answers-title").textContent = words.answers;
+  $("side-title").textContent = words.side;
+  $("cannot").textContent = words.skip;
+  $("compare").hidden = shown.responses.length < 2;
   $("comment").value = given?.comment ?? "";
+  $("why").value = given?.reason ?? "";
+  $("why-box").hidden = !asksWhy();
+  $("why-label").textContent = me.reason === "required" ? "Why? (required)" : "Why? (optional)";
+  $("prompt-flags").replaceChildren(...flagBoxes(me.flags, given?.prompt_flags));
+  $("prompt-flags-box").open = (given?.prompt_flags?.length ?? 0) > 0;
   $("task").classList.toggle("pair", isPair());
+  $("task").dataset.kind = shown.kind;
+  $("task").dataset.answers = String(shown.responses.length);
   $("cancel-edit").hidden = !editing;
   $("submit").textContent = editing ? "Save the change" : "Submit";
   $("submit").disabled = false;
@@ -116,15 +159,12 @@ function show(shown) {
   $("task").hidden = false;
   $("empty").hidden = true;
   $("task").dataset.task = String(shown.id);
-  render();
-  window.scrollTo(0, 0);
-  shownAt = performance.now();
-  focusCard();
-  say(`${editing ? "Your earlier ranking" : "New task"}: ${shown.responses.length} answers.`);
 }
 
+const asksWhy = () => me.reason !== "none" && (isRanked(task.kind) || task.kind === "review");
+
 // Two answers are voted on; more are ranked.
-const isPair = () => state?.count === 2;
+const isPair = () => state?.count === 2 && isRanked(task?.kind);
 
 const placesOf = (tiers, count) => Array.from({ length: count }, (_, answer) => tiers.findIndex(tier => tier.includes(answer)) + 1);
 
@@ -133,8 +173,8 @@ function showEmpty() {
   note("");
   $("task").hidden = true;
   $("empty").hidden = false;
-  $("empty-title").textContent = me.paused ? "The work is paused" : "Nothing to rank";
-  $("empty-text").textContent = me.paused ? "The owner has paused it. Your rankings are saved." : "There is no task for you now. Thank you for your work.";
+  $("empty-title").textContent = me.paused ? "The work is paused" : "Nothing to do";
+  $("empty-text").textContent = me.paused ? "The owner has paused it. What you have done is saved." : "There is no task for you now. Thank you for your work.";
 }
 
 function render() {
@@ -142,17 +182,66 @@ function render() {
   showCards($("answers"), state);
   showBoard($("board"), $("tray"), state, answer => { selectCard(answer); focusCard(); });
   document.querySelectorAll("#vote button").forEach(button => button.setAttribute("aria-pressed", String(isPair() && ranking.votedFor(state) === voteOf(button))));
-  $("undo").disabled = state.past.length === 0;
-  // Not disabled: pressed, it says what is missing.
-  $("submit").setAttribute("aria-disabled", String(!ranking.isComplete(state)));
+  $("notation").textContent = isRanked(task.kind) && !isPair() ? ranking.notation(state, letterOf) : "";
+  desk.follow(state);
+  renderDone();
 }
+
+function renderDone() {
+  const text = touched === "text";
+  $("undo").disabled = text ? !desk.canUndo : state.past.length === 0;
+  $("redo").disabled = text ? !desk.canRedo : state.future.length === 0;
+  // Not disabled: pressed, it says what is missing.
+  $("submit").setAttribute("aria-disabled", String((isRanked(task.kind) && !ranking.isComplete(state)) || desk.missing() !== null));
+}
+
+function takeBack() {
+  if (touched === "text") {
+    desk.undo();
+  } else {
+    apply(ranking.undo(state));
+  }
+}
+
+function doAgain() {
+  if (touched === "text") {
+    desk.redo();
+  } else {
+    apply(ranking.redo(state));
+  }
+}
+
+/** What there is of a judgement, finished or not. */
+const unfinished = () => ({
+  tiers: isRanked(task.kind) && ranking.isComplete(state) ? ranking.tiers(state) : null, ...beside(), ...desk.unfinished(),
+});
+
+/** What stands in the fields beside the task. */
+const beside = () => ({
+  comment: $("comment").value.trim() || null,
+  reason: $("why").value.trim() || null,
+  prompt_flags: [...$("prompt-flags").querySelectorAll("input:checked")].map(box => box.value),
+  ...readCards($("answers")),
+});
+
+// An earlier task that is changed is in the store as it was.
+function keep() {
+  if (task && !editing) {
+    const kept = task;
+    keeper.changed(() => ({ task: kept.id, judgement: unfinished(), seconds: spent() }));
+  }
+}
+
+const spent = () => Math.max(0, (performance.now() - shownAt) / 1000);
 
 const voteOf = button => (button.dataset.vote === "" ? null : Number(button.dataset.vote));
 
 function apply(next) {
   const changed = state.places.findIndex((place, answer) => place !== next.places[answer]);
   state = next;
+  touched = "ranking";
   render();
+  keep();
   focusCard();
   if (changed >= 0) {
     say(`Answer ${letterOf(changed)}: ${describe(state, changed)}.${ranking.isComplete(state) ? ` ${isPair() ? "" : "Every answer has a place; "}Enter submits.` : ""}`);
@@ -167,7 +256,16 @@ function selectCard(answer) {
 }
 
 function focusCard() {
-  $("answers").children[state.selected]?.focus({ preventScroll: isPair() });
+  if (isRanked(task.kind)) {
+    const card = $("answers").children[state.selected];
+    card?.focus({ preventScroll: isPair() });
+    // On a phone one answer is seen at a time: the marked one.
+    if (!isPair()) {
+      card?.scrollIntoView({ block: "nearest", inline: "center" });
+    }
+  } else {
+    desk.focus();
+  }
 }
 
 // ---- Submitting
@@ -176,14 +274,18 @@ function submit(cannotJudge = null) {
   if (!task) {
     return;
   }
-  if (!cannotJudge && !ranking.isComplete(state)) {
+  if (!cannotJudge && isRanked(task.kind) && !ranking.isComplete(state)) {
     askForPlaces();
     return;
   }
-  const comment = $("comment").value.trim();
-  const judgement = { tiers: cannotJudge ? null : ranking.tiers(state), cannot_judge: cannotJudge, comment: comment || null, ...readCards($("answers")) };
-  const seconds = Math.max(0, (performance.now() - shownAt) / 1000);
-  queue.submit({ task: task.id, key, judgement, seconds, edit: editing !== null, revision: editing ? task.revision : null });
+  if (!cannotJudge && (desk.missing() ?? askWhy())) {
+    note(desk.missing() ?? askWhy());
+    return;
+  }
+  const said = cannotJudge ? { cannot_judge: cannotJudge } : { tiers: isRanked(task.kind) ? ranking.tiers(state) : null, ...desk.judgement() };
+  const judgement = { tiers: null, cannot_judge: null, ...beside(), ...said };
+  keeper.stop();
+  queue.submit({ task: task.id, key, judgement, seconds: spent(), edit: editing !== null, revision: editing ? task.revision : null });
   // What was fetched before is shown at once; what comes after it is fetched when the ranking has arrived.
   if (editing) {
     endEdit();
@@ -191,6 +293,8 @@ function submit(cannotJudge = null) {
     advance();
   }
 }
+
+const askWhy = () => (asksWhy() && me.reason === "required" && $("why").value.trim() === "" ? "Say why first: it is asked for below." : null);
 
 function askForPlaces() {
   const missing = ranking.unplaced(state);
@@ -205,29 +309,10 @@ function askForPlaces() {
 
 // ---- Earlier rankings
 
-async function showRecent() {
-  const rankings = await get("/api/recent");
-  $("recent-list").replaceChildren(...rankings.map(one => {
-    const item = document.createElement("li");
-    const button = document.createElement("button");
-    button.type = "button";
-    button.dir = "auto";
-    button.className = "link";
-    showText(button, one.prompt.trim() || "(an empty prompt)");
-    button.addEventListener("click", () => edit(one.task).catch(problem => { $("recent").close(); complain(problem.message); }));
-    item.append(button, one.cannot_judge ? " (not judged)" : "");
-    return item;
-  }));
-  if (rankings.length === 0) {
-    $("recent-list").textContent = "None yet.";
-  }
-  $("recent").showModal();
-}
-
 async function edit(id) {
   const again = await get(`/api/recent/${id}`);
   $("recent").close();
-  editing ??= { task: task && { ...task, given: { ...readCards($("answers")), comment: $("comment").value } }, state, spent: performance.now() - shownAt };
+  editing ??= { task: task && { ...task, given: { ...unfinished(), tiers: null } }, state, spent: performance.now() - shownAt };
   show(again);
 }
 
@@ -252,14 +337,28 @@ function endEdit() {
 
 // ---- What a person does
 
+const everywhere = {
+  "u": takeBack,
+  "U": doAgain,
+  "m": switchView,
+  "d": () => task.responses.length > 1 && openComparison(),
+  "Enter": () => submit(),
+};
+
+const writingKeys = {
+  ...everywhere,
+  "w": () => desk.isUsed && $("written").focus(),
+};
+
+const reviewKeys = { ...writingKeys, "a": () => desk.judge("accept"), "e": () => desk.judge("edit"), "r": () => desk.judge("reject") };
+
 const keys = {
+  ...writingKeys,
   "ArrowUp": () => apply(ranking.move(state, state.selected, -1)),
   "ArrowDown": () => apply(ranking.move(state, state.selected, 1)),
   "ArrowLeft": () => apply(ranking.selectNext(state, -1)),
   "ArrowRight": () => apply(ranking.selectNext(state, 1)),
   "=": () => apply(ranking.tie(state, state.selected)),
-  "u": () => apply(ranking.undo(state)),
-  "Enter": () => submit(),
 };
 
 for (let place = 1; place <= 9; place++) {
@@ -276,13 +375,54 @@ const pairKeys = {
   "2": () => apply(ranking.vote(state, 1)),
 };
 
+const keysOf = shown => (shown.kind === "review" ? reviewKeys : !isRanked(shown.kind) ? writingKeys : isPair() ? pairKeys : keys);
+
+// In a text, keys are letters; with Ctrl they hand in, and take back what was typed.
+$("task").addEventListener("keydown", event => {
+  const command = event.ctrlKey || event.metaKey;
+  const act = event.target.localName !== "textarea" || event.isComposing ? null
+    : command && event.key === "Enter" ? () => submit()
+    : event.key === "Escape" ? () => leaveText()
+    : event.target !== $("written") || !command ? null
+    : event.key === "z" ? () => desk.undo()
+    : event.key === "y" || event.key === "Z" ? () => desk.redo() : null;
+  if (act) {
+    act();
+    event.preventDefault();
+  }
+});
+
+// Where there is no answer to mark, the page itself has the keys.
+function leaveText() {
+  document.activeElement.blur();
+  if (isRanked(task.kind)) {
+    focusCard();
+  }
+}
+
+function openComparison() {
+  const second = ranking.isComplete(state) ? ranking.tiers(state).flat().find(answer => answer !== state.selected) : (state.selected + 1) % state.count;
+  compare(task.responses, state.selected, second);
+}
+
+function switchView() {
+  setRaw(!isRaw());
+  showView();
+  say(isRaw() ? "Raw text: what is trained." : "Formatted text.");
+}
+
+function showView() {
+  $("view").textContent = isRaw() ? "Formatted text" : "Raw text";
+  $("view").setAttribute("aria-pressed", String(isRaw()));
+}
+
 document.addEventListener("keydown", event => {
   const typing = event.target.closest("input:not([type=checkbox]), textarea, select, dialog");
   const own = event.key === "Enter" && event.target.closest("button, a, summary, input");
   if (!state || typing || own || event.ctrlKey || event.altKey || event.metaKey || event.isComposing) {
     return;
   }
-  const act = (isPair() ? pairKeys : keys)[event.key];
+  const act = keysOf(task)[event.key];
   if (event.key === "?") {
     $("keys").showModal();
   } else if (act && !(event.repeat && event.key === "Enter")) {
@@ -295,12 +435,17 @@ document.addEventListener("keydown", event => {
 
 enableDragging(document.body, $("board"), $("tray"), (answer, target) => state && apply(ranking.drop(state, answer, target)));
 document.querySelectorAll("#vote button").forEach(button => button.addEventListener("click", () => apply(ranking.vote(state, voteOf(button)))));
-$("undo").addEventListener("click", () => apply(ranking.undo(state)));
+$("undo").addEventListener("click", takeBack);
+$("redo").addEventListener("click", doAgain);
+$("view").addEventListener("click", switchView);
+$("compare").addEventListener("click", openComparison);
+$("task").addEventListener("input", event => event.target.id !== "written" && keep());
+enableComparing();
 $("submit").addEventListener("click", () => submit());
 $("cancel-edit").addEventListener("click", endEdit);
 $("again").addEventListener("click", advance);
 $("show-instructions").addEventListener("click", () => guide.open());
-$("show-recent").addEventListener("click", () => showRecent().catch(problem => complain(problem.message)));
+$("show-recent").addEventListener("click", () => showRecent(edit, complain).catch(problem => complain(problem.message)));
 $("trouble-close").addEventListener("click", () => { $("trouble").hidden = true; });
 $("show-keys").addEventListener("click", () => $("keys").showModal());
 $("cannot").addEventListener("click", () => $("reason").showModal());
@@ -341,6 +486,8 @@ async function keepAlive() {
 
 async function start() {
   me = await get("/api/me");
+  desk.offer(me.use_cases);
+  showView();
   guide.begin(me);
   report(me);
   $("owner").hidden = !me.owner;

@@ -8,6 +8,8 @@ const fields = [
   { name: "overlap", id: "overlap", read: Number },
   { name: "lease_minutes", id: "lease", read: Number },
   { name: "calibration_share", id: "share", read: Number },
+  { name: "criteria", id: "criteria", read: text => text.replaceAll("\r\n", "\n") },
+  { name: "reason", id: "reason", read: text => text },
   { name: "instructions", id: "instructions-source", read: text => text.replaceAll("\r\n", "\n") },
 ];
 

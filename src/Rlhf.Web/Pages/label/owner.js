@@ -3,6 +3,7 @@
 import { get, post, postRows } from "./api.js";
 import { flagName, showPrompt } from "./cards.js";
 import { SettingsForm } from "./owner-settings.js";
+import { showMarkdown } from "./markdown.js";
 import { showText } from "./text.js";
 
 const refreshedEvery = 10_000;
@@ -50,7 +51,7 @@ function draw({ report, arenas, progress, rounds }) {
   fill("labelers", report.labelers, one => [
     one.name, one.rankings, one.last_day, one.not_judged, `${one.median_seconds.toFixed(0)} s`, share(one.agreement), share(one.calibration)]);
   fill("disputed", report.disputed, one => [one.prompt.trim() || "(an empty prompt)", percent(one.agreement), one.labelers, taskButton(one.task, one.decided ? "Decided" : "Look")]);
-  fill("notes", report.notes, one => [one.labeler, flagsOf(one.flags), [one.cannot_judge && `Not judged: ${one.cannot_judge}`, one.comment].filter(Boolean).join(" · "), taskButton(one.task, "Look")]);
+  fill("notes", report.notes, one => [one.labeler, flagsOf(one.flags), [one.cannot_judge && `Not judged: ${one.cannot_judge}`, one.comment, one.reason && `Why: ${one.reason}`].filter(Boolean).join(" · "), taskButton(one.task, "Look")]);
   fill("rounds", rounds, one => [one.round, one.done, one.wanted, link("Export", `/api/owner/export?round=${encodeURIComponent(one.round)}`)]);
 }
 
@@ -185,21 +186,30 @@ async function showTask(id) {
     card.className = "card";
     const text = document.createElement("div");
     text.className = "text";
-    showText(text, response);
+    showMarkdown(text, response);
     card.append(element("strong", task.models ? `${letter(answer)} · ${task.models[answer]}` : letter(answer)), text);
     return card;
   }));
   const ranks = tiers => (tiers ? tiers.map(tier => tier.map(letter).join(" = ")).join(" > ") : "not judged");
-  const rows = task.rankings.map(one => [one.adjudication ? `${one.labeler} (decides)` : one.labeler, ranks(one.judgement.tiers), one.seconds.toFixed(0), one.edits]);
+  const rows = task.rankings.map(one => [one.adjudication ? `${one.labeler} (decides)` : one.labeler, saidOf(one.judgement, ranks), one.seconds.toFixed(0), one.edits]);
   if (task.known) {
     rows.push(["known to be right", ranks(task.known), "", ""]);
   }
   fill("rankings", rows, row => row);
+  $("draft").hidden = !task.draft;
+  showMarkdown($("draft-text"), task.draft ?? "");
   $("trouble").hidden = true;
   $("decide").href = `/?decide=${id}`;
   $("decide").hidden = $("decide-hint").hidden = task.ranked_by_you;
   $("decided-hint").hidden = !task.ranked_by_you;
   $("details").showModal();
+}
+
+/** What somebody said of a task, in a line: a verdict, a ranking, what was written. */
+function saidOf(judgement, ranks) {
+  const parts = [judgement.cannot_judge && "skipped", judgement.verdict, judgement.tiers && ranks(judgement.tiers), judgement.use_case,
+    judgement.written && `${judgement.corrected === null ? "" : `${letter(judgement.corrected)} mended: `}${judgement.written}`, judgement.reason && `why: ${judgement.reason}`];
+  return parts.filter(Boolean).join(" · ");
 }
 
 // ---- What an owner does: what became of it stands beside the button.
@@ -226,7 +236,7 @@ async function pause() {
 }
 
 async function importFile() {
-  const query = new URLSearchParams({ round: $("round").value, calibration: String($("calibration").checked) });
+  const query = new URLSearchParams({ round: $("round").value, kind: $("kind").value, calibration: String($("calibration").checked) });
   $("import-button").disabled = true;
   try {
     const result = await postRows(`/api/owner/import?${query}`, $("file").files[0]);

@@ -1,7 +1,7 @@
 // What a person has ranked so far, as a value: each function takes a state and gives the next one.
 // places[a] is the place of answer a, 1 the best, 0 for none yet; answers of the same place are tied.
 
-export const create = (count, places = Array(count).fill(0)) => ({ count, places, selected: 0, past: [] });
+export const create = (count, places = Array(count).fill(0)) => ({ count, places, selected: 0, past: [], future: [] });
 
 /** Answers by place, best first; those without a place are not in it. */
 export function tiers(state) {
@@ -84,8 +84,19 @@ export function drop(state, answer, target) {
 /** Takes the last change back. */
 export function undo(state) {
   const last = state.past.at(-1);
-  return last ? { ...state, ...last, past: state.past.slice(0, -1) } : state;
+  return last ? { ...state, ...last, past: state.past.slice(0, -1), future: [snapshot(state), ...state.future] } : state;
 }
+
+/** Does again what was taken back last. */
+export function redo(state) {
+  const [next, ...future] = state.future;
+  return next ? { ...state, ...next, past: [...state.past, snapshot(state)], future } : state;
+}
+
+const snapshot = ({ places, selected }) => ({ places, selected });
+
+/** As the paper writes it: "D > C = A > B"; what has no place yet is not in it. */
+export const notation = (state, nameOf) => tiers(state).map(tier => tier.map(nameOf).join(" = ")).join(" > ");
 
 function fromTiers(state, answer, list) {
   const places = Array(state.count).fill(0);
@@ -96,5 +107,5 @@ function fromTiers(state, answer, list) {
 // A step that changes nothing is none that undo would take back.
 function change(state, answer, places) {
   const same = places.every((value, index) => value === state.places[index]);
-  return same ? select(state, answer) : { ...state, places, selected: answer, past: [...state.past, { places: state.places, selected: state.selected }] };
+  return same ? select(state, answer) : { ...state, places, selected: answer, past: [...state.past, snapshot(state)], future: [] };
 }

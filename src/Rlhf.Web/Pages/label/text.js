@@ -18,6 +18,9 @@ export function showText(element, text) {
   append(element, text, 0);
 }
 
+/** Whether there is anything in a text that cannot be seen. */
+export const hidesSomething = text => text.search(invisible) >= 0;
+
 function append(element, text, from) {
   const to = endOf(text, from);
   let last = from;

@@ -59,6 +59,8 @@ internal static class IdenticalAnswers
         Flags = judgement.Flags.Count == 0
             ? []
             : [.. kept.Select(IReadOnlyList<string> (first) => [.. Same(first, numbers).SelectMany(answer => judgement.Flags[answer]).Distinct()])],
+        Corrected = judgement.Corrected is { } corrected ? numbers[corrected] : null,
+        Scores = judgement.Scores.Count == 0 ? [] : [.. kept.Select(first => judgement.Scores[first])],
         Ratings = judgement.Ratings.Count == 0
             ? []
             : [.. kept.Select(first => Same(first, numbers).Select(answer => judgement.Ratings[answer]).FirstOrDefault(rating => rating is not null))],

@@ -27,7 +27,9 @@ public sealed record DisputedTask(long Task, string Prompt, double Agreement, in
 /// <param name="Flags">Flags by the number of the answer, from 0.</param>
 /// <param name="Comment">The comment.</param>
 /// <param name="CannotJudge">Why it could not be judged.</param>
-public sealed record LabelerNote(long Task, string Labeler, IReadOnlyDictionary<string, IReadOnlyList<string>> Flags, string? Comment, string? CannotJudge);
+/// <param name="Reason">Why they said so.</param>
+public sealed record LabelerNote(long Task, string Labeler, IReadOnlyDictionary<string, IReadOnlyList<string>> Flags, string? Comment, string? CannotJudge,
+    string? Reason);
 
 /// <summary>What the owner sees of a store.</summary>
 public sealed record LabelReport
@@ -95,7 +97,7 @@ public sealed record LabelReport
         var calibration = own.Where(ranking => ranking.Judgement.Tiers is not null && known.ContainsKey(ranking.Task))
             .Select(ranking => Right(known[ranking.Task], ranking.Judgement.Tiers!)).Where(right => right.Trials > 0).ToList();
         return new LabelerReport(
-            name, own.Count, own.Count(ranking => ranking.Judgement.Tiers is null), own.Count(ranking => ranking.CreatedAt > day), seconds[seconds.Length / 2],
+            name, own.Count, own.Count(ranking => ranking.Judgement.CannotJudge is not null), own.Count(ranking => ranking.CreatedAt > day), seconds[seconds.Length / 2],
             Agreement.Pairwise(prompts, name), calibration.Count > 0 ? Intervals.ClusteredWilson(calibration) : null);
     }
 
@@ -119,11 +121,12 @@ public sealed record LabelReport
     }
 
     private static bool HasNote(StoredRanking ranking) =>
-        ranking.Judgement.Flags.Any(flags => flags.Count > 0) || ranking.Judgement.Comment is not null || ranking.Judgement.CannotJudge is not null;
+        ranking.Judgement.Flags.Any(flags => flags.Count > 0) || ranking.Judgement.Comment is not null || ranking.Judgement.CannotJudge is not null
+            || ranking.Judgement.Reason is not null;
 
     private static LabelerNote NoteOf(StoredRanking ranking) => new(
         ranking.Task, ranking.Labeler,
         ranking.Judgement.Flags.Index().Where(answer => answer.Item.Count > 0)
             .ToDictionary(answer => answer.Index.ToString(System.Globalization.CultureInfo.InvariantCulture), answer => answer.Item),
-        ranking.Judgement.Comment, ranking.Judgement.CannotJudge);
+        ranking.Judgement.Comment, ranking.Judgement.CannotJudge, ranking.Judgement.Reason);
 }

@@ -71,6 +71,11 @@ internal static class Migrations
         CREATE TABLE progress (round_id BIGINT NOT NULL REFERENCES rounds (id), done INTEGER NOT NULL, tasks BIGINT NOT NULL, PRIMARY KEY (round_id, done));
         INSERT INTO progress (round_id, done, tasks) SELECT round_id, done, count(*) FROM tasks WHERE calibration = 0 AND asked = 1 GROUP BY round_id, done;
         """,
+        """
+        ALTER TABLE tasks ADD COLUMN kind TEXT NOT NULL DEFAULT 'rank';
+        ALTER TABLE tasks ADD COLUMN author TEXT;
+        ALTER TABLE leases ADD COLUMN work TEXT;
+        """,
     ];
 
     /// <summary>The version of the schema that this program writes.</summary>

@@ -4,9 +4,25 @@ using System.Text.Json.Nodes;
 
 namespace Rlhf.Labelers.Store;
 
+/// <summary>What the rows of an export are for: the keys of a recipe's data.</summary>
+public enum ExportedRows
+{
+    /// <summary>Rankings; where the best answer was mended, the mended one stands above them.</summary>
+    Comparisons,
+
+    /// <summary>What people wrote, mended, and accepted.</summary>
+    Demonstrations,
+
+    /// <summary>The prompts that people wrote.</summary>
+    Prompts,
+}
+
 /// <summary>What an export holds.</summary>
 public sealed record ExportOptions
 {
+    /// <summary>What the rows are for; without effect where everything is written.</summary>
+    public ExportedRows As { get; init; }
+
     /// <summary>Only this round.</summary>
     public string? Round { get; init; }
 
@@ -26,6 +42,11 @@ public static class RankingExport
     /// <returns>The number of rows.</returns>
     public static int Write(RankingStore store, TextWriter output, ExportOptions options)
     {
+        if (!options.Everything && options.As != ExportedRows.Comparisons)
+        {
+            return Write(options.As == ExportedRows.Prompts ? WrittenExport.Prompts(store, options) : WrittenExport.Demonstrations(store, options), output);
+        }
+
         var rankings = store.Rankings().ToLookup(ranking => ranking.Task);
         return store.Tasks(options.Round)
             .Sum(task => Write(options.Everything ? Everything(task, rankings[task.Id]) : Usable(task, rankings[task.Id]), output));
@@ -58,15 +79,12 @@ public static class RankingExport
             return [];
         }
 
-        return Deciding(rankings).Select(ranking => RankingRows.RowOf(task, ranking));
+        return Deciding(rankings).Select(ranking => ranking.Judgement.Corrected is null ? RankingRows.RowOf(task, ranking) : WrittenExport.Comparison(task, ranking));
     }
 
     /// <summary>The rankings of a task that count: the owner's decision where there is one, else all.</summary>
-    internal static IEnumerable<StoredRanking> Deciding(IEnumerable<StoredRanking> rankings)
-    {
-        var usable = rankings.Where(ranking => ranking.Judgement.Tiers is not null).ToList();
-        return usable.Where(ranking => ranking.Adjudication || !usable.Any(other => other.Adjudication));
-    }
+    internal static IEnumerable<StoredRanking> Deciding(IEnumerable<StoredRanking> rankings) =>
+        WrittenExport.Deciding(rankings, ranking => ranking.Judgement.Tiers is not null);
 
     private static IEnumerable<JsonObject> Everything(StoredTask task, IEnumerable<StoredRanking> rankings)
     {

@@ -33,7 +33,7 @@ public static class RankingRows
     // Fields that this class writes; all others are the source's.
     private static readonly HashSet<string> Own = new(StringComparer.Ordinal)
     {
-        "responses", "ranking", "labeler", "round", "order_shown", "seconds", "edits", "flags", "ratings", "comment", "cannot_judge", "adjudication", "created_at", "updated_at", "known_ranking", "models",
+        "kind", "responses", "ranking", "labeler", "round", "order_shown", "seconds", "edits", "flags", "ratings", "comment", "cannot_judge", "adjudication", "created_at", "updated_at", "known_ranking", "models",
     };
 
     /// <summary>Reads rows of answers.</summary>
@@ -41,9 +41,11 @@ public static class RankingRows
     /// <param name="name">The file's name in errors.</param>
     /// <param name="round">The round of rows that name none.</param>
     /// <param name="calibration">Whether the rankings are the known answers of calibration items.</param>
+    /// <param name="kind">What is to be done with rows that do not say it.</param>
     /// <exception cref="InputException">A row is not one; with its place.</exception>
-    public static IEnumerable<ImportRow> Read(string path, string? name = null, string? round = null, bool calibration = false) =>
-        DataRows.Read(path, name).Select(row => Parse(row, round ?? NoRound, calibration));
+    public static IEnumerable<ImportRow> Read(
+        string path, string? name = null, string? round = null, bool calibration = false, TaskKind kind = TaskKind.Rank) =>
+        DataRows.Read(path, name).SelectMany(row => Parse(row, round ?? NoRound, calibration, kind));
 
     /// <summary>A ranking as a row.</summary>
     public static JsonObject RowOf(StoredTask task, StoredRanking ranking)
@@ -56,6 +58,8 @@ public static class RankingRows
         Set(row, "flags", judgement.Flags.Count > 0 ? judgement.Flags : null);
         Set(row, "ratings", judgement.Ratings.Count > 0 ? judgement.Ratings : null);
         Set(row, "comment", judgement.Comment);
+        Set(row, "notation", judgement.Tiers is { } tiers ? RankingNotation.Of(tiers) : null);
+        TaskRows.WriteJudgement(row, judgement);
         Set(row, "order_shown", ranking.OrderShown);
         row["seconds"] = ranking.Seconds;
         row["edits"] = ranking.Edits;
@@ -69,13 +73,23 @@ public static class RankingRows
     public static JsonObject RowOf(StoredTask task)
     {
         var row = (JsonObject)task.Answers.Source.DeepClone();
-        row["responses"] = JsonSerializer.SerializeToNode(task.Answers.Responses);
+        if (task.Answers.Kind != TaskKind.Rank)
+        {
+            TaskRows.WriteTask(row, task.Answers);
+        }
+
+        if (task.Answers.Kind.IsRanked())
+        {
+            row["responses"] = JsonSerializer.SerializeToNode(task.Answers.Responses);
+        }
+
         row["round"] = task.Answers.Round;
         Set(row, "models", task.Answers.Models);
         return row;
     }
 
-    private static void Set(JsonObject row, string name, object? value)
+    /// <summary>Sets a field, where there is something to set.</summary>
+    internal static void Set(JsonObject row, string name, object? value)
     {
         if (value is not null)
         {
@@ -83,9 +97,30 @@ public static class RankingRows
         }
     }
 
-    private static ImportRow Parse(JsonRow row, string round, bool calibration)
+    private static IEnumerable<ImportRow> Parse(JsonRow row, string round, bool calibration, TaskKind usual)
     {
         var fields = new RowFields(row, new Dictionary<string, string>());
+        var kind = TaskRows.KindOf(fields) ?? usual;
+        if (kind.IsRanked())
+        {
+            return [ParseRanked(row, fields, round, calibration, kind)];
+        }
+
+        if (calibration)
+        {
+            throw fields.Missing($"answers to rank: no task of the kind {kind.NameOf()} is a calibration item");
+        }
+
+        var judgement = TaskRows.IsDone(fields) ? JudgementOf(fields, null, kind == TaskKind.Review ? 1 : 0, kind) : null;
+        var source = SourceOf(row, judgement is not null);
+        source["id"] ??= fields.Id();
+        var named = NameOf(fields, "round", ShownName.LongestOfRound) ?? round;
+        return TaskRows.Parse(fields, kind, named, source, isDone: judgement is not null)
+            .Select(answers => RowOf(fields, answers, judgement, [.. Enumerable.Range(0, answers.Responses.Count)]));
+    }
+
+    private static ImportRow ParseRanked(JsonRow row, RowFields fields, string round, bool calibration, TaskKind kind)
+    {
         var prompt = PromptParser.Parse(fields);
         var responses = RankingParser.ParseResponses(fields);
         UnreadFields.Check(fields, RecordKind.Ranking, onlyAsked: true);
@@ -96,34 +131,39 @@ public static class RankingRows
         }
 
         var tiers = fields.Has("ranking") ? RankingParser.ParseTiers(fields, "ranking", responses.Count) : null;
+        var known = KnownOf(fields, tiers, responses, calibration);
+        // Rows of a ranking that nobody has mended yet are tasks.
+        var ranked = !calibration && (fields.Has("cannot_judge") || (tiers is not null && (kind == TaskKind.Rank || fields.Has("written"))));
+        var judgement = ranked ? JudgementOf(fields, tiers, responses.Count, kind) : null;
+        var source = SourceOf(row, ranked);
+        source["id"] ??= fields.Id();
+        var answers = new AnswerSet(NameOf(fields, "round", ShownName.LongestOfRound) ?? round, prompt.Text, prompt.AsMessages(), responses, source, known,
+            ModelsOf(fields, responses.Count), kind);
+        int[] asNumbered = [.. Enumerable.Range(0, responses.Count)];
+        return RowOf(fields, answers, judgement, OrderOf(fields, responses.Count) ?? asNumbered);
+    }
+
+    private static List<IReadOnlyList<int>>? KnownOf(RowFields fields, List<IReadOnlyList<int>>? tiers, List<string> responses, bool calibration)
+    {
         var known = calibration ? tiers : fields.Has("known_ranking") ? RankingParser.ParseTiers(fields, "known_ranking", responses.Count) : null;
         if (calibration && tiers is null)
         {
             throw fields.Missing("the field \"ranking\" with the right order of a calibration item");
         }
 
-        if (known is not null && IdenticalAnswers.Contradict(responses, known))
-        {
-            throw fields.Wrong(fields.Get("responses"), "expected answers that are the same at one place of a ranking that is known to be right");
-        }
-
-        var source = SourceOf(row);
-        source["id"] ??= fields.Id();
-        var answers = new AnswerSet(NameOf(fields, "round", ShownName.LongestOfRound) ?? round, prompt.Text, prompt.AsMessages(), responses, source, known,
-            ModelsOf(fields, responses.Count));
-        var ranked = !calibration && (tiers is not null || fields.Has("cannot_judge"));
-        var judgement = ranked ? JudgementOf(fields, tiers, responses.Count) : null;
-        int[] asNumbered = [.. Enumerable.Range(0, responses.Count)];
-        return new ImportRow(
-            answers, judgement, NameOf(fields, "labeler", ShownName.Longest) ?? Unnamed, OrderOf(fields, responses.Count) ?? asNumbered,
-            NumberOf(fields, "seconds") ?? 0, (int)(NumberOf(fields, "edits") ?? 0), (long?)NumberOf(fields, "created_at"),
-            (long?)NumberOf(fields, "updated_at"),
-            fields.Find("adjudication") is { Kind: JsonValueKind.True });
+        return known is null || !IdenticalAnswers.Contradict(responses, known)
+            ? known
+            : throw fields.Wrong(fields.Get("responses"), "expected answers that are the same at one place of a ranking that is known to be right");
     }
 
-    private static Judgement JudgementOf(RowFields fields, IReadOnlyList<IReadOnlyList<int>>? tiers, int answers)
+    private static ImportRow RowOf(RowFields fields, AnswerSet answers, Judgement? judgement, int[] order) => new(
+        answers, judgement, NameOf(fields, "labeler", ShownName.Longest) ?? Unnamed, order, NumberOf(fields, "seconds") ?? 0,
+        (int)(NumberOf(fields, "edits") ?? 0), (long?)NumberOf(fields, "created_at"), (long?)NumberOf(fields, "updated_at"),
+        fields.Find("adjudication") is { Kind: JsonValueKind.True });
+
+    private static Judgement JudgementOf(RowFields fields, IReadOnlyList<IReadOnlyList<int>>? tiers, int answers, TaskKind kind)
     {
-        var judgement = new Judgement
+        var judgement = TaskRows.ReadJudgement(fields, answers) with
         {
             Tiers = tiers,
             CannotJudge = tiers is null ? fields.FindText("cannot_judge") : null,
@@ -137,7 +177,7 @@ public static class RankingRows
         };
         try
         {
-            JudgementRules.Check(judgement, answers);
+            JudgementRules.Check(judgement, answers, kind);
             return judgement;
         }
         catch (InputException exception)
@@ -178,7 +218,8 @@ public static class RankingRows
             : throw fields.Error(value, "the names of two models, which wrote the two answers");
     }
 
-    private static string? NameOf(RowFields fields, string field, int longest)
+    /// <summary>A name that pages show; null where the field is absent.</summary>
+    internal static string? NameOf(RowFields fields, string field, int longest)
     {
         var name = fields.FindName(field);
         return name is null || ShownName.WrongWith(name, longest) is not { } wrong
@@ -186,13 +227,13 @@ public static class RankingRows
             : throw fields.Wrong(fields.Get(field), $"\"{field}\" is no name: {wrong}");
     }
 
-    private static double? NumberOf(RowFields fields, string name) =>
+    internal static double? NumberOf(RowFields fields, string name) =>
         fields.Find(name) is { } value ? Math.Min(fields.NumberOf(value, above: false), 1e15) : null;
 
-    private static JsonObject SourceOf(JsonRow row)
+    private static JsonObject SourceOf(JsonRow row, bool isJudged)
     {
         var source = JsonNode.Parse(row.Bytes)!.AsObject();
-        foreach (var name in Own)
+        foreach (var name in isJudged ? Own.Concat(TaskRows.OfJudgements) : Own)
         {
             source.Remove(name);
         }

@@ -30,7 +30,7 @@ public sealed partial class RankingStore
                 (row.Answers.Responses.Count > 1 ? merged : leftOut).Add(row.Answers.Source["id"]?.ToString() ?? Beginning(row.Answers.PromptText));
             }
 
-            if (row.Answers.Responses.Count < 2)
+            if (row.Answers.Kind.IsRanked() && row.Answers.Responses.Count < 2)
             {
                 continue;
             }
@@ -49,7 +49,7 @@ public sealed partial class RankingStore
     private static void CheckNames(ImportRow row)
     {
         IEnumerable<(string Name, int Longest)> names =
-            [(row.Answers.Round, ShownName.LongestOfRound), .. (row.Answers.Models ?? []).Select(model => (model, ShownName.LongestOfRound))];
+            [(row.Answers.Round, ShownName.LongestOfRound), .. row.Answers.Author is { } author ? [(author, ShownName.Longest)] : Array.Empty<(string, int)>(), .. (row.Answers.Models ?? []).Select(model => (model, ShownName.LongestOfRound))];
         foreach (var (name, longest) in row.Judgement is null ? names : names.Append((row.Labeler, ShownName.Longest)))
         {
             if (ShownName.WrongWith(name, longest) is { } wrong)
@@ -99,7 +99,8 @@ public sealed partial class RankingStore
 
     /// <summary>All tasks, oldest first, one at a time in memory.</summary>
     /// <param name="round">Of this round; of all where null.</param>
-    public IEnumerable<StoredTask> Tasks(string? round = null)
+    /// <param name="kind">Of this kind; of all where null.</param>
+    public IEnumerable<StoredTask> Tasks(string? round = null, TaskKind? kind = null)
     {
         using var connection = _dialect.Open();
         var last = 0L;
@@ -108,10 +109,10 @@ public sealed partial class RankingStore
             var found = connection.Query(
                 """
                 SELECT t.id, c.content FROM tasks t JOIN contents c ON c.task_id = t.id JOIN rounds n ON n.id = t.round_id
-                WHERE t.id > @last AND c.task_id > @last AND (@every = 1 OR n.name = @round) ORDER BY t.id LIMIT 1
+                WHERE t.id > @last AND c.task_id > @last AND (@every = 1 OR n.name = @round) AND (@kind = '' OR t.kind = @kind) ORDER BY t.id LIMIT 1
                 """,
                 reader => new StoredTask(reader.GetInt64(0), reader.FromJson<AnswerSet>(1)),
-                ("last", last), ("every", round is null ? 1 : 0), ("round", round ?? "")).SingleOrDefault();
+                ("last", last), ("every", round is null ? 1 : 0), ("round", round ?? ""), ("kind", kind?.NameOf() ?? "")).SingleOrDefault();
             if (found is null)
             {
                 yield break;
@@ -139,7 +140,8 @@ public sealed partial class RankingStore
         var ranked = (ranking.Judgement.Tiers ?? []).SelectMany(tier => tier).ToList();
         var isWhole = ranking.OrderShown.Count == 0 || ranking.OrderShown.Order().SequenceEqual(Enumerable.Range(0, answers));
         var isEmpty = ranking.Judgement.Tiers is { } tiers && (tiers.Count == 0 || tiers.Any(tier => tier.Count == 0));
-        return isWhole && !isEmpty && ranked.TrueForAll(answer => answer >= 0 && answer < answers) && ranked.Distinct().Count() == ranked.Count
+        var isMended = ranking.Judgement.Corrected is not { } mended || (mended >= 0 && mended < answers);
+        return isWhole && !isEmpty && isMended && ranked.TrueForAll(answer => answer >= 0 && answer < answers) && ranked.Distinct().Count() == ranked.Count
             ? ranking
             : throw new JsonException("a ranking does not fit the answers of its task");
     }
@@ -162,7 +164,7 @@ public sealed partial class RankingStore
     {
         connection.Execute("INSERT INTO rounds (name, created_at) VALUES (@name, @now) ON CONFLICT (name) DO NOTHING", ("name", answers.Round), ("now", Now));
         var round = connection.Number("SELECT id FROM rounds WHERE name = @name", ("name", answers.Round));
-        var key = HashOf(JsonSerializer.Serialize<string[]>([answers.PromptText, .. answers.Responses], Json));
+        var key = HashOf(JsonSerializer.Serialize(ContentOf(answers), Json));
         var task = connection.Query("SELECT id FROM tasks WHERE round_id = @round AND content_key = @key", long? (reader) => reader.GetInt64(0),
             ("round", round), ("key", key)).SingleOrDefault();
         if (task is { } known)
@@ -172,10 +174,10 @@ public sealed partial class RankingStore
 
         var id = connection.Number(
             """
-            INSERT INTO tasks (round_id, prompt_key, content_key, answers, calibration, arena, asked)
-            VALUES (@round, @prompt, @key, @answers, @calibration, @arena, @asked) RETURNING id
+            INSERT INTO tasks (round_id, prompt_key, content_key, answers, calibration, arena, asked, kind, author)
+            VALUES (@round, @prompt, @key, @answers, @calibration, @arena, @asked, @kind, @author) RETURNING id
             """,
-            ("round", round), ("prompt", HashOf(answers.PromptText)), ("key", key), ("answers", answers.Responses.Count),
+            ("round", round), ("prompt", PromptKeyOf(answers, key)), ("kind", answers.Kind.NameOf()), ("author", answers.Author), ("key", key), ("answers", answers.Responses.Count),
             ("calibration", answers.Known is null ? 0 : 1),
             ("arena", answers.Models is null ? 0 : 1), ("asked", answers is { Models: not null, HasIdenticalAnswers: true } ? 0 : 1));
         connection.Execute(
@@ -183,6 +185,22 @@ public sealed partial class RankingStore
         CountTask(connection, id);
         return (id, true);
     }
+
+    /// <summary>What makes a task another one than those of its round.</summary>
+    private static string?[] ContentOf(AnswerSet answers) => answers.Kind switch
+    {
+        TaskKind.Rank => [answers.PromptText, .. answers.Responses],
+        TaskKind.Prompt => [answers.Kind.NameOf(), answers.PromptText, answers.UseCase, answers.Source["copy"]?.ToString()],
+        _ => [answers.Kind.NameOf(), answers.PromptText, answers.Draft, .. answers.Responses],
+    };
+
+    /// <summary>A labeler gets one task of a prompt in a round; prompts to write and demonstrations to review are tasks of their own.</summary>
+    private static string PromptKeyOf(AnswerSet answers, string contentKey) => answers.Kind switch
+    {
+        TaskKind.Rank => HashOf(answers.PromptText),
+        TaskKind.Review or TaskKind.Prompt => contentKey,
+        _ => HashOf($"{answers.Kind.NameOf()}\0{answers.PromptText}"),
+    };
 
     private bool AddImported(DbConnection connection, long task, ImportRow row, Judgement judgement)
     {
@@ -192,7 +210,7 @@ public sealed partial class RankingStore
             return false;
         }
 
-        JudgementRules.Check(judgement, row.Answers.Responses.Count);
+        JudgementRules.Check(judgement, row.Answers.Responses.Count, row.Answers.Kind);
         var json = JsonSerializer.Serialize(judgement, Json);
         var ranking = connection.Number(
             """

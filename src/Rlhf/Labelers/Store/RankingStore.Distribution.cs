@@ -50,6 +50,16 @@ public sealed partial class RankingStore
         return true;
     });
 
+    /// <summary>Keeps what a labeler has done of a task so far, until it is handed in; false where the task is not theirs.</summary>
+    /// <exception cref="InputException">It is nothing that the task asks for.</exception>
+    public bool Keep(LabelUser user, UnfinishedWork work) => Write(connection =>
+    {
+        JudgementRules.CheckWork(work.Judgement, (int)connection.Number("SELECT coalesce(sum(answers), 0) FROM tasks WHERE id = @task", ("task", work.Task)));
+        return connection.Execute(
+            "UPDATE leases SET work = @work WHERE task_id = @task AND user_id = @user", ("work", JsonSerializer.Serialize(work, Json)), ("task", work.Task),
+            ("user", user.Id)) == 1;
+    });
+
     /// <summary>Gives an owner a task to decide between labelers, beyond the overlap. Null where there is no such task or the owner has ranked it.</summary>
     public LabelTask? Adjudicate(LabelUser owner, long task) => Write(connection =>
         connection.Number("SELECT count(*) FROM tasks WHERE id = @task", ("task", task)) == 1 && RankingOf(connection, task, owner) is null
@@ -79,9 +89,10 @@ public sealed partial class RankingStore
             """,
             ("task", task), ("user", user.Id), ("order", JsonSerializer.Serialize(order, Json)), ("now", Now), ("adjudication", adjudication ? 1 : 0));
         Prolong(connection, user, task, settings);
-        var kept = connection.Query("SELECT order_shown FROM leases WHERE task_id = @task AND user_id = @user", reader => reader.GetString(0), ("task", task),
-            ("user", user.Id)).Single();
-        return TaskOf(connection, task, Numbers(kept), settings.LeaseMinutes * 60, given: null);
+        var (kept, work) = connection.Query(
+            "SELECT order_shown, work FROM leases WHERE task_id = @task AND user_id = @user",
+            reader => (reader.GetString(0), reader.IsDBNull(1) ? null : reader.FromJson<UnfinishedWork>(1)), ("task", task), ("user", user.Id)).Single();
+        return TaskOf(connection, task, Numbers(kept), settings.LeaseMinutes * 60, given: null) with { Work = work };
     }
 
     private void Prolong(DbConnection connection, LabelUser user, long task, LabelSettings settings) => connection.Execute(
@@ -91,14 +102,16 @@ public sealed partial class RankingStore
     /// <summary>The oldest task that lacks rankings and whose prompt the labeler has not seen in its round.</summary>
     private long? FindNew(DbConnection connection, LabelUser user, LabelSettings settings)
     {
+        // Nobody reviews what they wrote, unless nobody else is there.
         const string notSeen =
             """
+            (t.author IS NULL OR t.author <> @name) AND
             NOT EXISTS (SELECT 1 FROM tasks o JOIN rankings r ON r.task_id = o.id WHERE o.round_id = t.round_id AND o.prompt_key = t.prompt_key AND r.user_id = @user)
             AND NOT EXISTS (SELECT 1 FROM tasks o JOIN leases l ON l.task_id = o.id WHERE o.round_id = t.round_id AND o.prompt_key = t.prompt_key AND l.user_id = @user)
             """;
         long? Find(string where, int done) => connection.Query(
             $"SELECT t.id FROM tasks t WHERE {where} AND {notSeen} ORDER BY t.id LIMIT 1", long? (reader) => reader.GetInt64(0),
-            ("user", user.Id), ("overlap", settings.Overlap), ("now", Now), ("done", done)).SingleOrDefault();
+            ("user", user.Id), ("overlap", settings.Overlap), ("now", Now), ("done", done), ("name", user.Name == LocalName ? "" : user.Name)).SingleOrDefault();
 
         // One number of rankings at a time: then the index gives the oldest task first, and a store of many tasks is not sorted for every question.
         const string needed =
@@ -139,7 +152,8 @@ public sealed partial class RankingStore
     private static LabelTask TaskOf(DbConnection connection, long task, int[] order, double seconds, Judgement? given)
     {
         var content = ContentOf(connection, task);
-        return new LabelTask(task, content.Messages, [.. order.Select(answer => content.Responses[answer])], seconds, given);
+        return new LabelTask(task, content.Messages, [.. order.Select(answer => content.Responses[answer])], seconds, given, Kind: content.Kind,
+            Draft: content.Draft, UseCase: content.UseCase);
     }
 
     private static AnswerSet ContentOf(DbConnection connection, long task) => connection.Query(

@@ -7,7 +7,7 @@ public sealed partial class RankingStore
 {
     private const int RecentRankings = 20;
 
-    private sealed record OwnRanking(long Id, int Revision, int[] OrderShown, Judgement Given);
+    private sealed record OwnRanking(long Id, int Revision, int[] OrderShown, Judgement Given, TaskKind Kind);
 
     /// <summary>Stores a judgement, or says why it is not stored. Answers in it are numbered as they were shown.</summary>
     /// <exception cref="InputException">It is not a judgement of this task's answers.</exception>
@@ -33,7 +33,7 @@ public sealed partial class RankingStore
         """,
         reader => new RecentRanking(
             reader.GetInt64(0), Beginning(reader.FromJson<AnswerSet>(3).Messages[^1].Content), reader.GetInt64(2),
-            reader.FromJson<Judgement>(1).Tiers is null),
+            reader.FromJson<Judgement>(1).CannotJudge is not null, reader.FromJson<AnswerSet>(3).Kind),
         ("user", user.Id)));
 
     private SubmissionResult Add(DbConnection connection, LabelUser user, Submission submission)
@@ -41,7 +41,7 @@ public sealed partial class RankingStore
         if (RankingOf(connection, submission.Task, user) is { } known)
         {
             // The same again, under whatever key, is stored: nobody is to be told that it is not.
-            return Stored(submission.Judgement, known.OrderShown) == Stored(known.Given, known.OrderShown)
+            return Stored(submission.Judgement, known.OrderShown, known.Kind) == Stored(known.Given, known.OrderShown, known.Kind)
                 ? SubmissionResult.Stored
                 : SubmissionResult.AlreadyRanked;
         }
@@ -60,7 +60,7 @@ public sealed partial class RankingStore
             return SubmissionResult.TooLate;
         }
 
-        var judgement = Stored(submission.Judgement, Numbers(own.Order));
+        var judgement = Stored(submission.Judgement, Numbers(own.Order), KindOf(connection, submission.Task));
         var ranking = connection.Number(
             """
             INSERT INTO rankings (task_id, user_id, revision, judgement, order_shown, seconds, created_at, updated_at, adjudication)
@@ -90,7 +90,7 @@ public sealed partial class RankingStore
             return SubmissionResult.ChangedMeanwhile;
         }
 
-        var judgement = Stored(submission.Judgement, ranking.OrderShown);
+        var judgement = Stored(submission.Judgement, ranking.OrderShown, ranking.Kind);
         connection.Execute(
             "UPDATE rankings SET judgement = @judgement, revision = revision + 1, seconds = seconds + @seconds, updated_at = @now WHERE id = @id",
             ("judgement", judgement), ("seconds", submission.Seconds), ("now", Now), ("id", ranking.Id));
@@ -107,18 +107,27 @@ public sealed partial class RankingStore
         ("key", key)).SingleOrDefault();
 
     private static OwnRanking? RankingOf(DbConnection connection, long task, LabelUser user) => connection.Query(
-        "SELECT id, revision, order_shown, judgement FROM rankings WHERE task_id = @task AND user_id = @user",
+        """
+        SELECT r.id, r.revision, r.order_shown, r.judgement, t.kind FROM rankings r JOIN tasks t ON t.id = r.task_id
+        WHERE r.task_id = @task AND r.user_id = @user
+        """,
         reader =>
         {
             var order = reader.FromJson<int[]>(2);
             var stored = reader.FromJson<Judgement>(3);
-            return new OwnRanking(reader.GetInt64(0), reader.GetInt32(1), order, JudgementRules.Renumber(stored, Inverse(order)));
+            return new OwnRanking(reader.GetInt64(0), reader.GetInt32(1), order, JudgementRules.Renumber(stored, Inverse(order)), KindIn(reader, 4));
         },
         ("task", task), ("user", user.Id)).SingleOrDefault();
 
-    private static string Stored(Judgement shown, int[] order)
+    private static TaskKind KindOf(DbConnection connection, long task) =>
+        connection.Query("SELECT kind FROM tasks WHERE id = @task", reader => KindIn(reader, 0), ("task", task)).Single();
+
+    private static TaskKind KindIn(DbDataReader reader, int column) =>
+        TaskKinds.Find(reader.GetString(column)) ?? throw new JsonException("there is no such kind of task");
+
+    private static string Stored(Judgement shown, int[] order, TaskKind kind)
     {
-        JudgementRules.Check(shown, order.Length);
+        JudgementRules.Check(shown, order.Length, kind);
         return JsonSerializer.Serialize(JudgementRules.Renumber(shown, order), Json);
     }
 

@@ -1,5 +1,3 @@
-using System.Security.Cryptography;
-using System.Text;
 using System.Text.Json.Nodes;
 using System.Text.Json.Serialization;
 using Rlhf.Data;
@@ -23,41 +21,7 @@ public enum UserRole
 /// <param name="Revoked">Whether their token lets nobody in any more.</param>
 public sealed record LabelUser(long Id, string Name, UserRole Role, bool Revoked = false);
 
-/// <summary>What holds for all tasks of a store.</summary>
-public sealed record LabelSettings
-{
-    /// <summary>How many labelers rank each prompt.</summary>
-    public int Overlap { get; init; } = 1;
-
-    /// <summary>After this many minutes without a sign of life a task goes to somebody else.</summary>
-    public double LeaseMinutes { get; init; } = 20;
-
-    /// <summary>Share of tasks that are calibration items, while there are some that the labeler has not seen.</summary>
-    public double CalibrationShare { get; init; } = 0.1;
-
-    /// <summary>Whether no new tasks are given out.</summary>
-    public bool Paused { get; init; }
-
-    /// <summary>What labelers are told, with examples; headings, lists and emphasis of Markdown are shown.</summary>
-    public string Instructions { get; init; } = "Read the prompt, then rank the answers from best to worst. Answers of the same worth share a place.";
-
-    /// <summary>Names this text of <see cref="Instructions"/>: pages at work see by it that there is another one.</summary>
-    [JsonIgnore]
-    public string InstructionsVersion => Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(Instructions)))[..16];
-
-    /// <summary>Refuses settings that make no sense.</summary>
-    /// <exception cref="InputException">Says which.</exception>
-    public LabelSettings Checked() => this switch
-    {
-        { Overlap: < 1 or > 100 } => throw new InputException("overlap: expected 1 to 100 labelers for each prompt."),
-        { LeaseMinutes: not (>= 0.01 and <= 10_000) } => throw new InputException("lease: expected a number of minutes, 0.01 to 10000."),
-        { CalibrationShare: not (>= 0 and <= 1) } => throw new InputException("calibration share: expected a number from 0 to 1."),
-        { Instructions.Length: > 100_000 } => throw new InputException("instructions: expected at most 100,000 characters."),
-        _ => this,
-    };
-}
-
-/// <summary>A prompt with K answers as it comes into the store.</summary>
+/// <summary>A prompt with K answers as it comes into the store. A review has one answer; a task to write has none.</summary>
 /// <param name="Round">Which round of the loop the answers are from.</param>
 /// <param name="PromptText">The prompt as one text; a labeler gets it once in a round.</param>
 /// <param name="Messages">The prompt as people read it.</param>
@@ -65,14 +29,18 @@ public sealed record LabelSettings
 /// <param name="Source">The row's other fields (id, tokens, model, sampling settings), which export gives back.</param>
 /// <param name="Known">For a calibration item: the right ranking.</param>
 /// <param name="Models">For an arena: [2] the name of the model that wrote each answer, which no labeler is told.</param>
+/// <param name="Kind">What is to be done with it.</param>
+/// <param name="Draft">Of a task to write: what a model wrote, to begin with.</param>
+/// <param name="Author">Of a review: who wrote the demonstration, and does not review it.</param>
+/// <param name="UseCase">Of a prompt to write: what for, of <see cref="TaskKinds.UseCases"/>; null leaves it to the labeler.</param>
 public sealed record AnswerSet(
     string Round, string PromptText, IReadOnlyList<Message> Messages, IReadOnlyList<string> Responses, JsonObject Source,
     IReadOnlyList<IReadOnlyList<int>>? Known = null,
-    IReadOnlyList<string>? Models = null)
+    IReadOnlyList<string>? Models = null, TaskKind Kind = TaskKind.Rank, string? Draft = null, string? Author = null, string? UseCase = null)
 {
     /// <summary>Whether all answers are the same text: in an arena nobody is asked then.</summary>
     [JsonIgnore]
-    public bool HasIdenticalAnswers => Responses.All(response => response.AsSpan().Trim().SequenceEqual(Responses[0].AsSpan().Trim()));
+    public bool HasIdenticalAnswers => Responses.Count > 0 && Responses.All(response => response.AsSpan().Trim().SequenceEqual(Responses[0].AsSpan().Trim()));
 }
 
 /// <summary>A task in a labeler's hands. Answers stand in the order in which they are shown; their own numbers are not told.</summary>
@@ -82,27 +50,19 @@ public sealed record AnswerSet(
 /// <param name="ExpiresInSeconds">How long the labeler has until it goes to somebody else.</param>
 /// <param name="Given">The labeler's own earlier judgement, where this is an edit.</param>
 /// <param name="Revision">How often that one was changed.</param>
+/// <param name="Kind">What is to be done.</param>
+/// <param name="Draft">See <see cref="AnswerSet.Draft"/>.</param>
+/// <param name="UseCase">See <see cref="AnswerSet.UseCase"/>.</param>
+/// <param name="Work">What the labeler had done when the page was lost.</param>
 public sealed record LabelTask(
-    long Id, IReadOnlyList<Message> Messages, IReadOnlyList<string> Responses, double ExpiresInSeconds, Judgement? Given = null, int? Revision = null);
+    long Id, IReadOnlyList<Message> Messages, IReadOnlyList<string> Responses, double ExpiresInSeconds, Judgement? Given = null, int? Revision = null,
+    TaskKind Kind = TaskKind.Rank, string? Draft = null, string? UseCase = null, UnfinishedWork? Work = null);
 
-/// <summary>What a labeler says about the answers of a task. Answers are numbered in the order in which they were shown.</summary>
-public sealed record Judgement
-{
-    /// <summary>Best tier first, ties share a tier, every answer once; null where they cannot be judged.</summary>
-    public IReadOnlyList<IReadOnlyList<int>>? Tiers { get; init; }
-
-    /// <summary>Why they cannot be judged.</summary>
-    public string? CannotJudge { get; init; }
-
-    /// <summary>[K] what is wrong with each answer, of <see cref="AnswerFlags.All"/>; empty where nothing was flagged.</summary>
-    public IReadOnlyList<IReadOnlyList<string>> Flags { get; init; } = [];
-
-    /// <summary>[K] overall quality, 1 to 7, or null; empty where none was given.</summary>
-    public IReadOnlyList<int?> Ratings { get; init; } = [];
-
-    /// <summary>Anything else.</summary>
-    public string? Comment { get; init; }
-}
+/// <summary>What somebody has done of a task and not handed in: kept, so that a lost page loses nothing.</summary>
+/// <param name="Task">The task.</param>
+/// <param name="Judgement">As far as it is; answers numbered as they were shown.</param>
+/// <param name="Seconds">How long it took until now.</param>
+public sealed record UnfinishedWork(long Task, Judgement Judgement, double Seconds);
 
 /// <summary>A judgement on its way into the store.</summary>
 /// <param name="Task">The task.</param>
@@ -145,8 +105,9 @@ public sealed record LabelProgress(long Mine, long Done, long Wanted);
 /// <param name="Task">The task.</param>
 /// <param name="Prompt">How its prompt begins.</param>
 /// <param name="At">When, in milliseconds of Unix time.</param>
-/// <param name="CannotJudge">Whether it could not be judged.</param>
-public sealed record RecentRanking(long Task, string Prompt, long At, bool CannotJudge);
+/// <param name="CannotJudge">Whether it could not be judged, or was skipped.</param>
+/// <param name="Kind">What was done.</param>
+public sealed record RecentRanking(long Task, string Prompt, long At, bool CannotJudge, TaskKind Kind);
 
 /// <summary>A ranking as the owner and the export see it, with the answers under their own numbers.</summary>
 /// <param name="Task">The task.</param>

@@ -6,10 +6,13 @@ namespace Rlhf.Labelers.Store;
 /// <param name="CalibrationShare">See <see cref="LabelSettings.CalibrationShare"/>.</param>
 /// <param name="Paused">See <see cref="LabelSettings.Paused"/>.</param>
 /// <param name="Instructions">See <see cref="LabelSettings.Instructions"/>.</param>
+/// <param name="Criteria">See <see cref="LabelSettings.Criteria"/>.</param>
+/// <param name="Reason">See <see cref="LabelSettings.Reason"/>.</param>
 /// <param name="Was">What the page believes these fields to be now. A field that is something else was changed by somebody else, whose change is not
 /// overwritten in silence.</param>
 public sealed record SettingsChange(
     int? Overlap = null, double? LeaseMinutes = null, double? CalibrationShare = null, bool? Paused = null, string? Instructions = null,
+    string? Criteria = null, string? Reason = null,
     SettingsChange? Was = null)
 {
     /// <summary>The settings after it.</summary>
@@ -20,6 +23,8 @@ public sealed record SettingsChange(
         CalibrationShare = CalibrationShare ?? settings.CalibrationShare,
         Paused = Paused ?? settings.Paused,
         Instructions = Instructions ?? settings.Instructions,
+        Criteria = Criteria ?? settings.Criteria,
+        Reason = Reason ?? settings.Reason,
     };
 
     /// <summary>The fields that somebody else has meanwhile changed to something else.</summary>
@@ -32,6 +37,8 @@ public sealed record SettingsChange(
             ("calibration_share", CalibrationShare, Was?.CalibrationShare, now.CalibrationShare),
             ("paused", Paused, Was?.Paused, now.Paused),
             ("instructions", Instructions, Was?.Instructions, now.Instructions),
+            ("criteria", Criteria, Was?.Criteria, now.Criteria),
+            ("reason", Reason, Was?.Reason, now.Reason),
         ];
         return [.. fields.Where(field => field is { Wanted: not null, Was: not null } && !field.Now.Equals(field.Was) && !field.Now.Equals(field.Wanted))
             .Select(field => field.Name)];
