@@ -133,6 +133,6 @@ internal static class CollectCommand
         parsed.Error().WriteLine(string.Create(CultureInfo.InvariantCulture,
             $"rlhf: {result.Added} new prompts to rank, {result.Known} that were there already; {ledger.RowsDropped} had fewer than two different answers"));
         // A server's address may hold a password.
-        parsed.Error().WriteLine($"People rank on the page of: rlhf label --store {(CollectOptions.IsServer(address) ? "URL" : address)}");
+        parsed.Error().WriteLine($"People rank on the page of: rlhf label --store {(PeopleStore.IsServer(address) ? "URL" : address)}");
     }
 }

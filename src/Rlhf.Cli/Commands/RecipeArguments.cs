@@ -107,7 +107,7 @@ internal sealed class RecipeArguments
                 "Then the run goes on with:",
                 $"  rlhf run --resume --out {settings.Out}",
                 "or earlier, with what is in by then:",
-                $"  rlhf run --resume --out {settings.Out} --set collect.enough=0.5"]));
+                $"  rlhf run --resume --out {settings.Out} --set {exception.Section}.enough=0.5"]), exception.Section);
         }
     }
 

@@ -45,7 +45,10 @@ public sealed class RunFailedException : Exception
 public sealed class RunPausedException : Exception
 {
     /// <summary>Creates the exception with a message that says what is to be done.</summary>
-    public RunPausedException(string message) : base(message)
-    {
-    }
+    /// <param name="message">What is to be done.</param>
+    /// <param name="section">The part of the recipe that says how much is enough: <c>collect</c>.</param>
+    public RunPausedException(string message, string section) : base(message) => Section = section;
+
+    /// <summary>The part of the recipe whose <c>enough</c> says how much is enough.</summary>
+    public string Section { get; }
 }

@@ -22,7 +22,7 @@ public sealed class RunFolder : IDisposable
     private const int MostDifferences = 10;
 
     // They say when a run goes on, not what comes out of it.
-    private static readonly HashSet<string> MayChange = new(StringComparer.Ordinal) { "collect.wait", "collect.enough" };
+    private static readonly HashSet<string> MayChange = new(StringComparer.Ordinal) { "collect.wait", "collect.enough", "sft.people.wait", "sft.people.enough" };
 
     private readonly FileStream _lockStream;
     private readonly bool _existed;

@@ -11,6 +11,7 @@ public sealed class StageData
     private readonly string _folder;
     private readonly Ledger _ledger;
     private readonly SortedDictionary<string, string> _hashes = new(StringComparer.Ordinal);
+    private DataSource? _written;
 
     internal StageData(Recipe recipe, RunFolder run, Ledger ledger) : this(recipe, Path.Combine(run.FullPath, "data"), ledger)
     {
@@ -24,9 +25,15 @@ public sealed class StageData
 
     /// <summary>The demonstrations, and those whose prompts are held out.</summary>
     public (IReadOnlyList<Demonstration> Train, IReadOnlyList<Demonstration> HeldOut) Demonstrations() =>
-        Split(nameof(DataOptions.Demonstrations), _recipe.Data.Demonstrations!, QuickstartSet.Demonstrations,
+        Split(nameof(DataOptions.Demonstrations), _written ?? _recipe.Data.Demonstrations!, QuickstartSet.Demonstrations,
             source => DataReader.Demonstrations(source, _folder, _ledger),
             row => (row.Prompt.SplitKey, row.Id, row.Position));
+
+    /// <summary>Whether there are demonstrations: people may have to write them first.</summary>
+    public bool HasDemonstrations => (_written ?? _recipe.Data.Demonstrations) is not null;
+
+    /// <summary>Takes the demonstrations from a source that the run itself has made.</summary>
+    public void TakeDemonstrations(DataSource source) => _written = source;
 
     /// <summary>The comparisons, and those whose prompts are held out; nothing without a source.</summary>
     public (IReadOnlyList<Ranking> Train, IReadOnlyList<Ranking> HeldOut) Comparisons() =>

@@ -1,4 +1,5 @@
 using Rlhf.Compute.Operations;
+using Rlhf.Data;
 using Rlhf.Model;
 using Rlhf.Model.Checkpoints;
 using Rlhf.Reports;
@@ -31,12 +32,17 @@ internal abstract class SupervisedStage<TOptions> : Stage<TOptions> where TOptio
 
     protected override void Validate(Recipe recipe, TOptions options, OptionErrors errors)
     {
-        var source = recipe.Data.Given().Where(given => given.Key == DataKey).Select(given => given.Source).FirstOrDefault();
-        var (own, held) = (errors.Below(Name), $"data.{SnakeCase.From(DataKey)}.held_out");
-        own.NoEffect(source?.HeldOut.HoldsAny == true, nameof(options.EvaluateEvery), $"without {held}");
-        own.Require(options.KeepBest != KeepBest.ValidationLoss || source is null or { HeldOut.HoldsAny: true }, nameof(options.KeepBest),
+        var (rule, held) = HeldOutOf(recipe, options);
+        var own = errors.Below(Name);
+        own.NoEffect(rule?.HoldsAny == true, nameof(options.EvaluateEvery), $"without {held}");
+        own.Require(options.KeepBest != KeepBest.ValidationLoss || rule is null or { HoldsAny: true }, nameof(options.KeepBest),
             $"validation_loss needs {held} above 0; or write none to keep the last model");
     }
+
+    /// <summary>What of the rows is held out, and the key that says it; null where there are none.</summary>
+    protected virtual (HeldOutRule? Rule, string Key) HeldOutOf(Recipe recipe, TOptions options) => (
+        recipe.Data.Given().Where(given => given.Key == DataKey).Select(given => given.Source.HeldOut).FirstOrDefault(),
+        $"data.{SnakeCase.From(DataKey)}.held_out");
 
     public override StageSummary Run(StageContext context)
     {

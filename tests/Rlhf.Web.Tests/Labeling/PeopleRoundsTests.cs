@@ -196,6 +196,6 @@ public sealed class PeopleRoundsTests : IDisposable
 
         var (code, error) = Rlhf("run", "--resume", "--out", run);
         Assert.Equal(ExitCode.Failed, code);
-        Assert.Contains("none is a ranking", error, StringComparison.Ordinal);
+        Assert.Contains("nothing is of use", error, StringComparison.Ordinal);
     }
 }

@@ -187,7 +187,7 @@ export class Desk {
     const ranks = this.#kind === "rank_correct";
     const waits = ranks && this.#corrected === null;
     $("written").disabled = waits;
-    $("written-box").hidden = this.#kind === "review" && verdict !== "edit" && text === this.#base;
+    $("written-box").hidden = waits || this.#kind === "review" && verdict !== "edit" && text === this.#base;
     $("mend-hint").textContent = waits ? "Rank all answers first; the best one then stands here to be mended."
       : ranks ? `Made from answer ${letterOf(this.#corrected)}. Make it as good as you can; where it cannot be better, leave it as it is.` : "";
     const strayed = ranks && !waits && this.#best.length > 0 && !this.#best.includes(this.#corrected);

@@ -60,6 +60,11 @@ public static class RankingExport
         return tasks.Where(rankings.Contains).Sum(task => Write(Usable(store.FindTask(task)!, rankings[task]), output));
     }
 
+    /// <summary>Writes a row for each demonstration of some tasks.</summary>
+    /// <returns>The number of rows.</returns>
+    public static int WriteDemonstrations(RankingStore store, TextWriter output, IReadOnlyCollection<long> tasks) =>
+        Write(WrittenExport.Demonstrations(store, new ExportOptions(), tasks.ToHashSet()), output);
+
     private static int Write(IEnumerable<JsonObject> rows, TextWriter output)
     {
         var count = 0;

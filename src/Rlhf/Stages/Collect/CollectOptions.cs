@@ -120,17 +120,6 @@ public sealed record CollectOptions : IStageOptions
         errors.Require(!people || AnswersPerPrompt <= MostAnswersOnPage, nameof(AnswersPerPrompt),
             $"must be 2 to {MostAnswersOnPage} with labeler: people: the ranking page shows no more");
         errors.Within(RankingsPerPrompt, 1, 100);
-        errors.Require(Enough is > 0 and (<= 1 or >= 2) && (Enough <= 1 || double.IsInteger(Enough)), nameof(Enough),
-            "must be a share above 0 and at most 1, or a whole number above 1");
-        errors.Require(!IsServer(Store) || !HasPassword(Store!), nameof(Store),
-            "must hold no password: the run folder and the report show the recipe; leave it out and set the environment variable PGPASSWORD");
+        PeopleStore.Validate(Store, Enough, errors);
     }
-
-    /// <summary>Whether a store is a database server and no file.</summary>
-    public static bool IsServer(string? store) =>
-        store is not null && (store.StartsWith("postgres://", StringComparison.Ordinal) || store.StartsWith("postgresql://", StringComparison.Ordinal));
-
-    // Between "://" and the last '@', whatever a password may hold.
-    private static bool HasPassword(string store) =>
-        store.LastIndexOf('@') is > 0 and var at && store[(store.IndexOf("://", StringComparison.Ordinal) + 3)..at].Contains(':', StringComparison.Ordinal);
 }

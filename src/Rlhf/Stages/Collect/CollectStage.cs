@@ -27,7 +27,7 @@ internal sealed class CollectStage : Stage<CollectOptions>
     protected override CollectOptions WithFullPaths(CollectOptions options, Func<string, string> full) => options with
     {
         Labeler = options.LabelerIsFolder ? full(options.Labeler!) : options.Labeler,
-        Store = options.Store is { } store && !CollectOptions.IsServer(store) ? full(Path.Combine(".", store)) : options.Store,
+        Store = PeopleStore.Full(options.Store, full),
     };
 
     public override IReadOnlyList<StageInput> Reads(Recipe recipe) =>
@@ -114,12 +114,12 @@ internal sealed class CollectStage : Stage<CollectOptions>
         return Math.Max(loading, device.HeldBytes - arena.UntouchedBytes + planning.HostLogits);
     }
 
-    private static ILabeler LabelerOf(CollectOptions options, StageContext context) => options.Labeler switch
+    private ILabeler LabelerOf(CollectOptions options, StageContext context) => options.Labeler switch
     {
         CollectOptions.GoldLabeler => ScoreLabeler.Gold(),
         CollectOptions.JudgeLabeler => new JudgeLabeler(options.Judge!, Path.Combine(context.Folder, "judgements.jsonl")),
         CollectOptions.PeopleLabeler => new PeopleLabeler(new PeopleSettings(
-            options.Store ?? Path.Combine(context.Run.FullPath, "rankings.db"), options.RankingsPerPrompt, options.Enough, options.Wait)),
+            options.Store ?? Path.Combine(context.Run.FullPath, "rankings.db"), options.RankingsPerPrompt, options.Enough, options.Wait, Name)),
         var folder => ScoreLabeler.RewardModel(context.LoadFrozen(folder!, HeadKind.Scalar), AnswerSampler.RowBudget),
     };
 

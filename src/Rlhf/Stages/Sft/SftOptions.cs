@@ -14,6 +14,13 @@ public sealed record SftOptions : SupervisedOptions
         Dropout = 0.2;
     }
 
+    /// <summary>Who gives the demonstrations: <c>people</c> write answers to <c>data.prompts</c> in the browser (<c>rlhf label</c>, see <c>people</c>);
+    /// <c>none</c>: they are in <c>data.demonstrations</c>.</summary>
+    public string? Demonstrations { get; init; }
+
+    /// <summary>With <c>demonstrations: people</c>: how they are asked.</summary>
+    public WritersOptions? People { get; init; }
+
     /// <summary>Which turns of the assistant are trained, each as an example of its own with everything before it as its prompt: <c>all</c> or
     /// <c>last</c>.</summary>
     public TrainedTurns TrainOn { get; init; } = TrainedTurns.All;
@@ -36,12 +43,19 @@ public sealed record SftOptions : SupervisedOptions
     /// <summary>Limits on the length of demonstrations and what becomes of longer ones; the model's context length always limits.</summary>
     public EncodingOptions Limits { get; init; } = new();
 
+    /// <summary>How people are asked for demonstrations; null where they are not.</summary>
+    internal WritersOptions? Writers => Demonstrations == WritersOptions.Word ? People ?? new WritersOptions() : null;
+
     internal override double EmbeddingNoise => NeftuneAlpha;
 
     /// <inheritdoc/>
     public override void Validate(OptionErrors errors)
     {
         base.Validate(errors);
+        errors.Require(Demonstrations is null or WritersOptions.Word, nameof(Demonstrations),
+            $"must be {WritersOptions.Word}, or none; files of demonstrations are named in data.demonstrations");
+        errors.Require(Demonstrations is not null || People is null, nameof(People), $"has no effect without demonstrations: {WritersOptions.Word}");
+        People?.Validate(errors.Below(nameof(People)));
         errors.NotNegative(NeftuneAlpha);
         errors.Require(KeepBest != KeepBest.Reward || RewardModel is not null, nameof(RewardModel), "keep_best: reward needs a reward model's folder here");
         errors.NoEffect(KeepBest == KeepBest.Reward, nameof(RewardModel), "without keep_best: reward");

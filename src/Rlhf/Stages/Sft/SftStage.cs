@@ -1,6 +1,9 @@
 using Rlhf.Compute.Operations;
 using Rlhf.Data;
+using Rlhf.Data.RowForms;
+using Rlhf.Data.Tables;
 using Rlhf.Evaluation;
+using Rlhf.Labelers;
 using Rlhf.Model;
 using Rlhf.Model.Checkpoints;
 using Rlhf.Reports;
@@ -14,9 +17,12 @@ namespace Rlhf.Stages.Sft;
 /// <summary>Step 1: supervised fine-tuning on demonstrations.</summary>
 internal sealed class SftStage : SupervisedStage<SftOptions>
 {
+    // What a person's answer takes in a plan.
+    private const int ExpectedAnswerTokens = 100;
+
     public override string Name => "sft";
 
-    public override string Summary => "Step 1: supervised fine-tuning on `data.demonstrations`.";
+    public override string Summary => "Step 1: supervised fine-tuning on `data.demonstrations`, or on what people write.";
 
     public override uint SeedNumber => 1;
 
@@ -25,23 +31,69 @@ internal sealed class SftStage : SupervisedStage<SftOptions>
     protected override string DataKey => nameof(DataOptions.Demonstrations);
 
     protected override SftOptions WithFullPaths(SftOptions options, Func<string, string> full) =>
-        options with { RewardModel = options.RewardModel is { } folder ? full(folder) : null };
+        options with
+        {
+            RewardModel = options.RewardModel is { } folder ? full(folder) : null,
+            People = options.People is { } people ? people with { Store = PeopleStore.Full(people.Store, full) } : null,
+        };
 
     public override IReadOnlyList<StageInput> Reads(Recipe recipe)
     {
         var options = OptionsOf(recipe);
         const string Judged = "sft.keep_best: reward";
+        var rows = options.Writers is null ? base.Reads(recipe) : Prompts("sft.demonstrations: people");
         return options.KeepBest == KeepBest.Reward
-            ? [.. base.Reads(recipe), new StageInput("sft.reward_model", Judged, options.RewardModel), .. Prompts(Judged)]
-            : base.Reads(recipe);
+            ? [.. rows, new StageInput("sft.reward_model", Judged, options.RewardModel), .. Prompts(Judged)]
+            : rows;
     }
+
+    protected override (HeldOutRule? Rule, string Key) HeldOutOf(Recipe recipe, SftOptions options) =>
+        options.Writers is { } writers ? (writers.HeldOut, "sft.people.held_out") : base.HeldOutOf(recipe, options);
+
+    public override StageSummary Run(StageContext context)
+    {
+        if (OptionsOf(context.Recipe).Writers is not { } writers)
+        {
+            return base.Run(context);
+        }
+
+        var file = Path.Combine(context.Folder, PeopleWriters.FileName);
+        var store = writers.Store ?? Path.Combine(context.Run.FullPath, "rankings.db");
+        new PeopleWriters(new PeopleSettings(store, writers.PerPrompt, writers.Enough, writers.Wait, $"{Name}.people"), context.Step.Name).Collect(
+            context.Data.Prompts().Train.Take(writers.MaxPrompts ?? int.MaxValue), file, $"{Path.GetFileName(context.Run.FullPath)}/demonstrations",
+            context.Progress, context.Cancellation);
+        context.Data.TakeDemonstrations(new DataSource { Path = [file], HeldOut = writers.HeldOut });
+        return base.Run(context) with { Labelers = LabelersOf(file) };
+    }
+
+    private static IReadOnlyList<LabelerCount> LabelersOf(string file) =>
+    [
+        .. DataRows.Read(file).Select(row => new RowFields(row, new Dictionary<string, string>()).FindName("labeler")!).CountBy(name => name)
+            .OrderBy(count => count.Key, StringComparer.Ordinal).Select(count => new LabelerCount(count.Key, count.Value)),
+    ];
 
     protected override (List<EncodedSequence> Train, List<EncodedSequence> HeldOut) Read(StageReader reader, SftOptions options)
     {
+        if (options.Writers is { } writers && !reader.Data.HasDemonstrations)
+        {
+            return Expected(reader, options, writers);
+        }
+
         var encoder = reader.Encoder(reader.Recipe.Data.Demonstrations, options.Limits);
         IEnumerable<EncodedSequence> Encode(Demonstration row) => encoder.Encode(row, options.TrainOn, options.TrainOnPrompt);
         var (train, heldOut) = reader.Data.Demonstrations();
         return ([.. train.SelectMany(Encode)], [.. heldOut.SelectMany(Encode)]);
+    }
+
+    /// <summary>For the plan, before anybody has written: the prompts with answers of a guessed length.</summary>
+    private static (List<EncodedSequence> Train, List<EncodedSequence> HeldOut) Expected(StageReader reader, SftOptions options, WritersOptions writers)
+    {
+        var answer = Math.Min(ExpectedAnswerTokens, reader.ContextLength / 2);
+        var prompts = StageReader.Encode(reader.PromptEncoder(options.Limits, answer), reader.Data.Prompts().Train.Take(writers.MaxPrompts ?? int.MaxValue));
+        var rows = prompts.SelectMany(prompt => Enumerable.Repeat(prompt.Encoded, writers.PerPrompt))
+            .Select(prompt => new EncodedSequence([.. prompt.Tokens, .. new int[answer]], prompt.Tokens.Length, null, "", Truncated: false)).ToList();
+        var held = (int)(rows.Count * writers.HeldOut);
+        return (rows[held..], rows[..held]);
     }
 
     protected override void Planned(StagePlanning planning, IReadOnlyList<EncodedSequence> rows) =>

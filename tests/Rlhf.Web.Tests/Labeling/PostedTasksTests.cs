@@ -2,7 +2,7 @@ using Rlhf.Labelers.Store;
 
 namespace Rlhf.Web.Tests.Labeling;
 
-public sealed class PostedAnswersTests
+public sealed class PostedTasksTests
 {
     public static TheoryData<string> Kinds => TestStore.Kinds;
 
@@ -12,6 +12,8 @@ public sealed class PostedAnswersTests
         File.WriteAllLines(file, rows);
         return file;
     }
+
+    private static IEnumerable<AnswerSet> Answers(string file) => RankingRows.Read(file).Select(row => row.Answers with { Round = "mine/1" });
 
     [Theory]
     [MemberData(nameof(Kinds))]
@@ -23,9 +25,9 @@ public sealed class PostedAnswersTests
             """{"prompt": "Prompt 0", "responses": ["a", "b"], "round": 1}""", """{"prompt": "another", "responses": ["a", "b"], "round": 1}""");
         try
         {
-            var posted = PostedAnswers.Post(test.Address, file, "mine/1", rankingsPerPrompt: 2);
+            var posted = PostedTasks.Post(test.Address, Answers(file), 2);
             Assert.Equal((2, 4L), (test.Store.Settings().Overlap, posted.Progress().Wanted));
-            Assert.Equal(4, PostedAnswers.Post(test.Address, file, "mine/1", rankingsPerPrompt: 1).Progress().Wanted * 2);
+            Assert.Equal(4, PostedTasks.Post(test.Address, Answers(file), 1).Progress().Wanted * 2);
             Assert.Equal((2, 5), (test.Store.Settings().Overlap, test.Store.Tasks().Count()));
 
             foreach (var name in (string[])["ann", "bob", "eve"])
@@ -40,7 +42,7 @@ public sealed class PostedAnswersTests
                 }
             }
 
-            Assert.Equal(new RankingProgress(4, 4, 2), posted.Progress());
+            Assert.Equal(new TaskProgress(4, 4, 2), posted.Progress());
             using var rows = new StringWriter();
             Assert.Equal(4, posted.WriteRankings(rows));
             Assert.Equal(4, rows.ToString().Split("\"mine/1\"").Length - 1);
