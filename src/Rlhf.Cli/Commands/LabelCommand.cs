@@ -97,6 +97,14 @@ internal static class LabelCommand
         return UserRole.Labeler;
     }
 
+    private static ExportedRows RowsOf(string? name) => name switch
+    {
+        null or "comparisons" => ExportedRows.Comparisons,
+        "demonstrations" => ExportedRows.Demonstrations,
+        "prompts" => ExportedRows.Prompts,
+        _ => throw new InputException($"--as: expected comparisons, demonstrations or prompts, found '{name}'."),
+    };
+
     private static TaskKind KindOf(string? name) => name is null ? TaskKind.Rank
         : TaskKinds.Find(name) ?? throw new InputException($"--kind: expected one of {string.Join(", ", TaskKinds.Names)}, found '{name}'.");
 
@@ -107,18 +115,24 @@ internal static class LabelCommand
         {
             Description = "A whole copy for label import: also tasks without a ranking, what could not be judged, and calibration items.",
         };
-        var rows = new Option<ExportedRows>("--as")
+        var rows = new Option<string?>("--as")
         {
             Description = "What the rows are for: comparisons (rankings, the usual), demonstrations (written, mended, accepted) or prompts (written ones).",
             HelpName = "ROWS",
         };
         return new Command("export", "Writes what people did as JSON lines: for reward, for sft, as prompts.") { file, Round, rows, everything }
             .WithExamples(
-                "rlhf label export --store rankings.db --out rankings.jsonl", "rlhf label export --store work.db --as demonstrations --out demonstrations.jsonl")
+                "rlhf label export --store rankings.db --out rankings.jsonl",
+                "rlhf label export --store work.db --as demonstrations --out demonstrations.jsonl")
             .Does((parsed, _) =>
             {
                 var store = RankingStore.OpenToRead(parsed.GetValue(Store)!);
-                var options = new ExportOptions { Round = parsed.GetValue(Round), Everything = parsed.GetValue(everything), As = parsed.GetValue(rows) };
+                var options = new ExportOptions
+                {
+                    Round = parsed.GetValue(Round),
+                    Everything = parsed.GetValue(everything),
+                    As = RowsOf(parsed.GetValue(rows)),
+                };
                 if (parsed.GetValue(file) is not { } path)
                 {
                     RankingExport.Write(store, parsed.Output(), options);

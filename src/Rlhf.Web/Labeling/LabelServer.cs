@@ -11,6 +11,13 @@ public static class LabelServer
     // would wait for threads.
     private const int Threads = 64;
 
+    // Of the labelers' page.
+    private static readonly string[] Scripts =
+    [
+        "label.js", "ranking.js", "board.js", "cards.js", "drag.js", "text.js", "guide.js", "queue.js", "markdown.js", "diff.js", "writing.js", "desk.js",
+        "compare.js", "keeping.js", "keys.js", "kinds.js", "recent.js",
+    ];
+
     /// <summary>A server; start it with <see cref="WebDefaults.RunAsync"/>.</summary>
     /// <exception cref="InputException">Others could reach it, and nobody has an owner's token.</exception>
     public static WebApplication Create(RankingStore store, WebSettings settings)
@@ -48,7 +55,7 @@ public static class LabelServer
             app.MapPage($"/{name}", $"label/{name}").For(null);
         }
 
-        foreach (var name in (string[])["label.js", "ranking.js", "board.js", "cards.js", "drag.js", "text.js", "guide.js", "queue.js", "markdown.js", "diff.js", "writing.js", "desk.js", "compare.js", "keeping.js", "kinds.js", "recent.js"])
+        foreach (var name in Scripts)
         {
             app.MapPage($"/{name}", $"label/{name}").For(UserRole.Labeler);
         }

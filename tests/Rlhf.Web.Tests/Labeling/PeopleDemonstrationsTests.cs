@@ -120,7 +120,8 @@ public sealed class PeopleDemonstrationsTests : IDisposable
     [InlineData("  prompts: {}\n", "  prompts: {}\n  demonstrations: {}\n", "data.demonstrations")]
     public void What_makes_no_sense_is_told_with_its_key(string was, string now, string key)
     {
-        var error = Assert.Throws<InputException>(() => RecipeReader.Read(RecipeFile(Recipe.Replace("\r", "", StringComparison.Ordinal).Replace(was, now, StringComparison.Ordinal)), []));
+        var recipe = Recipe.Replace("\r", "", StringComparison.Ordinal).Replace(was, now, StringComparison.Ordinal);
+        var error = Assert.Throws<InputException>(() => RecipeReader.Read(RecipeFile(recipe), []));
         Assert.Contains(key, error.Message, StringComparison.Ordinal);
     }
 }

@@ -84,6 +84,15 @@ public sealed class TaskKindsTests
     }
 
     [Fact]
+    public void Who_mended_a_demonstration_does_not_review_it_again()
+    {
+        using var test = new TestStore(TestStore.Sqlite);
+        test.Store.Import(TaskRow.Read("""{"prompt": "p", "response": "r", "author": "ann", "labeler": "bob", "review": "edited", "task": "review"}""", TaskKind.Review));
+        Assert.Null(test.Store.Next(test.User("bob"), []));
+        Assert.NotNull(test.Store.Next(test.User("ann"), []));
+    }
+
+    [Fact]
     public void A_prompt_to_write_may_be_asked_for_many_times()
     {
         using var test = new TestStore(TestStore.Sqlite);

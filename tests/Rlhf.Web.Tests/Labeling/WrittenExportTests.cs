@@ -45,7 +45,8 @@ public sealed class WrittenExportTests
 
         var rows = Rows(test.Store, ExportedRows.Demonstrations);
         Assert.Equal(["Hm.", null, null], rows.Select(row => (string?)row["draft"]));
-        Assert.All(rows, row => Assert.Equal(("ann", 8.0, 0, "write"), ((string)row["labeler"]!, (double)row["seconds"]!, (int)row["edits"]!, (string)row["task"]!)));
+        Assert.All(rows, row => Assert.Equal(
+            ("ann", 8.0, 0, "write"), ((string)row["labeler"]!, (double)row["seconds"]!, (int)row["edits"]!, (string)row["task"]!)));
         var read = Demonstrations(test.Store);
         Assert.Equal(["one", "two", "three"], read.Select(row => row.Id));
         Assert.Equal(["Hello!", "Kind words", "3"], read.Select(row => row.Answer.Content));
@@ -103,7 +104,8 @@ public sealed class WrittenExportTests
         }
 
         test.Store.Import(TaskRow.Read(TaskRow.Export(test.Store, ExportedRows.Demonstrations), TaskKind.Review).Take(3));
-        foreach (var verdict in (Judgement[])[new() { Verdict = "accept" }, new() { Verdict = "edit", Written = "better" }, new() { Verdict = "reject", Reason = "wrong" }])
+        foreach (var verdict in (Judgement[])
+            [new() { Verdict = "accept" }, new() { Verdict = "edit", Written = "better" }, new() { Verdict = "reject", Reason = "wrong" }])
         {
             TaskRow.Do(test.Store, bob, verdict);
         }

@@ -8,6 +8,7 @@ import { Desk } from "./desk.js";
 import { enableDragging, letterOf } from "./drag.js";
 import { Guide } from "./guide.js";
 import { Keeper } from "./keeping.js";
+import { enableKeys } from "./keys.js";
 import { isRanked, wordsOf } from "./kinds.js";
 import { isRaw, setRaw } from "./markdown.js";
 import { newKey, Queue } from "./queue.js";
@@ -337,69 +338,6 @@ function endEdit() {
 
 // ---- What a person does
 
-const everywhere = {
-  "u": takeBack,
-  "U": doAgain,
-  "m": switchView,
-  "d": () => task.responses.length > 1 && openComparison(),
-  "Enter": () => submit(),
-};
-
-const writingKeys = {
-  ...everywhere,
-  "w": () => desk.isUsed && $("written").focus(),
-};
-
-const reviewKeys = { ...writingKeys, "a": () => desk.judge("accept"), "e": () => desk.judge("edit"), "r": () => desk.judge("reject") };
-
-const keys = {
-  ...writingKeys,
-  "ArrowUp": () => apply(ranking.move(state, state.selected, -1)),
-  "ArrowDown": () => apply(ranking.move(state, state.selected, 1)),
-  "ArrowLeft": () => apply(ranking.selectNext(state, -1)),
-  "ArrowRight": () => apply(ranking.selectNext(state, 1)),
-  "=": () => apply(ranking.tie(state, state.selected)),
-};
-
-for (let place = 1; place <= 9; place++) {
-  keys[place] = () => apply(ranking.place(state, state.selected, place));
-}
-
-// Of two answers one is better, or neither.
-const pairKeys = {
-  ...keys,
-  "ArrowUp": () => apply(ranking.vote(state, state.selected)),
-  "ArrowDown": () => apply(ranking.vote(state, 1 - state.selected)),
-  "=": () => apply(ranking.vote(state, null)),
-  "1": () => apply(ranking.vote(state, 0)),
-  "2": () => apply(ranking.vote(state, 1)),
-};
-
-const keysOf = shown => (shown.kind === "review" ? reviewKeys : !isRanked(shown.kind) ? writingKeys : isPair() ? pairKeys : keys);
-
-// In a text, keys are letters; with Ctrl they hand in, and take back what was typed.
-$("task").addEventListener("keydown", event => {
-  const command = event.ctrlKey || event.metaKey;
-  const act = event.target.localName !== "textarea" || event.isComposing ? null
-    : command && event.key === "Enter" ? () => submit()
-    : event.key === "Escape" ? () => leaveText()
-    : event.target !== $("written") || !command ? null
-    : event.key === "z" ? () => desk.undo()
-    : event.key === "y" || event.key === "Z" ? () => desk.redo() : null;
-  if (act) {
-    act();
-    event.preventDefault();
-  }
-});
-
-// Where there is no answer to mark, the page itself has the keys.
-function leaveText() {
-  document.activeElement.blur();
-  if (isRanked(task.kind)) {
-    focusCard();
-  }
-}
-
 function openComparison() {
   const second = ranking.isComplete(state) ? ranking.tiers(state).flat().find(answer => answer !== state.selected) : (state.selected + 1) % state.count;
   compare(task.responses, state.selected, second);
@@ -416,23 +354,12 @@ function showView() {
   $("view").setAttribute("aria-pressed", String(isRaw()));
 }
 
-document.addEventListener("keydown", event => {
-  const typing = event.target.closest("input:not([type=checkbox]), textarea, select, dialog");
-  const own = event.key === "Enter" && event.target.closest("button, a, summary, input");
-  if (!state || typing || own || event.ctrlKey || event.altKey || event.metaKey || event.isComposing) {
-    return;
-  }
-  const act = keysOf(task)[event.key];
-  if (event.key === "?") {
-    $("keys").showModal();
-  } else if (act && !(event.repeat && event.key === "Enter")) {
-    act();
-  } else {
-    return;
-  }
-  event.preventDefault();
+enableKeys({
+  get task() { return state && task; },
+  get state() { return state; },
+  get isPair() { return isPair(); },
+  desk, apply, submit, takeBack, doAgain, switchView, openComparison, focusCard,
 });
-
 enableDragging(document.body, $("board"), $("tray"), (answer, target) => state && apply(ranking.drop(state, answer, target)));
 document.querySelectorAll("#vote button").forEach(button => button.addEventListener("click", () => apply(ranking.vote(state, voteOf(button)))));
 $("undo").addEventListener("click", takeBack);

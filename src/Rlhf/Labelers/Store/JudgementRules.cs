@@ -124,7 +124,8 @@ internal static class JudgementRules
     private static bool AreFlags(IReadOnlyList<string> flags) => flags.Distinct().Count() == flags.Count && !flags.Except(AnswerFlags.All).Any();
 
     private static bool AreScores(IReadOnlyDictionary<string, int>? scores) =>
-        scores is not null && scores.Count <= Criterion.Most && scores.All(score => ShownName.WrongWith(score.Key) is null && score.Value is >= 0 and <= HighestScore);
+        scores is not null && scores.Count <= Criterion.Most
+            && scores.All(score => ShownName.WrongWith(score.Key) is null && score.Value is >= 0 and <= HighestScore);
 
     private static T[] Move<T>(IReadOnlyList<T> values, IReadOnlyList<int> numbers)
     {

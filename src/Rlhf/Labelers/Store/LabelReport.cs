@@ -97,7 +97,8 @@ public sealed record LabelReport
         var calibration = own.Where(ranking => ranking.Judgement.Tiers is not null && known.ContainsKey(ranking.Task))
             .Select(ranking => Right(known[ranking.Task], ranking.Judgement.Tiers!)).Where(right => right.Trials > 0).ToList();
         return new LabelerReport(
-            name, own.Count, own.Count(ranking => ranking.Judgement.CannotJudge is not null), own.Count(ranking => ranking.CreatedAt > day), seconds[seconds.Length / 2],
+            name, own.Count, own.Count(ranking => ranking.Judgement.CannotJudge is not null), own.Count(ranking => ranking.CreatedAt > day),
+            seconds[seconds.Length / 2],
             Agreement.Pairwise(prompts, name), calibration.Count > 0 ? Intervals.ClusteredWilson(calibration) : null);
     }
 

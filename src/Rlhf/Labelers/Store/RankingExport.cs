@@ -84,7 +84,8 @@ public static class RankingExport
             return [];
         }
 
-        return Deciding(rankings).Select(ranking => ranking.Judgement.Corrected is null ? RankingRows.RowOf(task, ranking) : WrittenExport.Comparison(task, ranking));
+        return Deciding(rankings).Select(ranking =>
+            ranking.Judgement.Corrected is null ? RankingRows.RowOf(task, ranking) : WrittenExport.Comparison(task, ranking));
     }
 
     /// <summary>The rankings of a task that count: the owner's decision where there is one, else all.</summary>

@@ -49,7 +49,11 @@ public sealed partial class RankingStore
     private static void CheckNames(ImportRow row)
     {
         IEnumerable<(string Name, int Longest)> names =
-            [(row.Answers.Round, ShownName.LongestOfRound), .. row.Answers.Author is { } author ? [(author, ShownName.Longest)] : Array.Empty<(string, int)>(), .. (row.Answers.Models ?? []).Select(model => (model, ShownName.LongestOfRound))];
+        [
+            (row.Answers.Round, ShownName.LongestOfRound),
+            .. row.Answers.Author is { } author ? [(author, ShownName.Longest)] : Array.Empty<(string, int)>(),
+            .. (row.Answers.Models ?? []).Select(model => (model, ShownName.LongestOfRound)),
+        ];
         foreach (var (name, longest) in row.Judgement is null ? names : names.Append((row.Labeler, ShownName.Longest)))
         {
             if (ShownName.WrongWith(name, longest) is { } wrong)
@@ -177,7 +181,8 @@ public sealed partial class RankingStore
             INSERT INTO tasks (round_id, prompt_key, content_key, answers, calibration, arena, asked, kind, author)
             VALUES (@round, @prompt, @key, @answers, @calibration, @arena, @asked, @kind, @author) RETURNING id
             """,
-            ("round", round), ("prompt", PromptKeyOf(answers, key)), ("kind", answers.Kind.NameOf()), ("author", answers.Author), ("key", key), ("answers", answers.Responses.Count),
+            ("round", round), ("prompt", PromptKeyOf(answers, key)), ("kind", answers.Kind.NameOf()), ("author", answers.Author),
+            ("key", key), ("answers", answers.Responses.Count),
             ("calibration", answers.Known is null ? 0 : 1),
             ("arena", answers.Models is null ? 0 : 1), ("asked", answers is { Models: not null, HasIdenticalAnswers: true } ? 0 : 1));
         connection.Execute(

@@ -111,7 +111,8 @@ public sealed partial class RankingStore
             """;
         long? Find(string where, int done) => connection.Query(
             $"SELECT t.id FROM tasks t WHERE {where} AND {notSeen} ORDER BY t.id LIMIT 1", long? (reader) => reader.GetInt64(0),
-            ("user", user.Id), ("overlap", settings.Overlap), ("now", Now), ("done", done), ("name", user.Name == LocalName ? "" : user.Name)).SingleOrDefault();
+            ("user", user.Id), ("overlap", settings.Overlap), ("now", Now), ("done", done),
+            ("name", user.Name == LocalName ? "" : user.Name)).SingleOrDefault();
 
         // One number of rankings at a time: then the index gives the oldest task first, and a store of many tasks is not sorted for every question.
         const string needed =

@@ -91,7 +91,8 @@ internal static class TaskRows
             UnreadFields.Check(fields, RecordKind.Demonstration);
         }
 
-        var author = RankingRows.NameOf(fields, "author", ShownName.Longest) ?? (isDone ? null : RankingRows.NameOf(fields, "labeler", ShownName.Longest));
+        // Of a demonstration, the labeler wrote it; of a review, the labeler reviewed what the author wrote.
+        var author = (isDone ? null : RankingRows.NameOf(fields, "labeler", ShownName.Longest)) ?? RankingRows.NameOf(fields, "author", ShownName.Longest);
         foreach (var name in OfTasks)
         {
             source.Remove(name);
@@ -130,7 +131,9 @@ internal static class TaskRows
 
     private static Dictionary<string, int> ScoresOf(RowFields fields, RowValue own) => own.Kind != JsonValueKind.Object
         ? throw fields.Error(own, "scores by the names of criteria")
-        : own.Properties.ToDictionary(score => score.Key, score => int.TryParse(score.Value.Text, NumberStyles.None, CultureInfo.InvariantCulture, out var number)
-            ? number
-            : throw fields.Error(score.Value, "a whole number"), StringComparer.Ordinal);
+        : own.Properties.ToDictionary(score => score.Key, score => ScoreOf(fields, score.Value), StringComparer.Ordinal);
+
+    private static int ScoreOf(RowFields fields, RowValue value) => int.TryParse(value.Text, NumberStyles.None, CultureInfo.InvariantCulture, out var number)
+        ? number
+        : throw fields.Error(value, "a whole number");
 }

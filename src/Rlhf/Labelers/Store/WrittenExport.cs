@@ -8,7 +8,10 @@ internal static class WrittenExport
 {
     // What makes a prompt of a row, and where its answers are from. Other fields may speak of answers that are not in the row.
     private static readonly string[] Kept =
-        ["id", "prompt", "instruction", "input", "context", "system", "history", "tools", "messages", "conversations", "split_group", "model", "model_hash", "sampling"];
+    [
+        "id", "prompt", "instruction", "input", "context", "system", "history", "tools", "messages", "conversations", "split_group", "model", "model_hash",
+        "sampling",
+    ];
 
     private static readonly string[] Conversations = ["messages", "conversations"];
 
@@ -54,8 +57,8 @@ internal static class WrittenExport
         return store.Tasks(options.Round, TaskKind.Prompt).SelectMany(task => Deciding(said[task.Id], ranking => ranking.Judgement.Written is not null)
             .Select(one =>
             {
-                var row = new JsonObject { ["id"] = $"{task.Answers.Source["id"]}/{task.Answers.Source["copy"] ?? task.Id}/{one.Labeler}", ["prompt"] = one.Judgement.Written };
-                row["use_case"] = one.Judgement.UseCase;
+                var id = $"{task.Answers.Source["id"]}/{task.Answers.Source["copy"] ?? task.Id}/{one.Labeler}";
+                var row = new JsonObject { ["id"] = id, ["prompt"] = one.Judgement.Written, ["use_case"] = one.Judgement.UseCase };
                 return With(row, task, one);
             }));
     }
