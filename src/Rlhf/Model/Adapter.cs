@@ -65,6 +65,9 @@ public sealed class Adapter : IDisposable
         }
     }
 
+    /// <summary>Copies the layout's numbers to the host.</summary>
+    public void CopyOut(Span<float> numbers) => _device.CopyOut(Numbers.Slice(0, Layout.Length), numbers);
+
     /// <inheritdoc/>
     public void Dispose()
     {

@@ -68,6 +68,10 @@ public sealed class AdapterLayout
     private readonly List<AdapterGroup> _groups = [];
     private readonly List<Parameter> _parameters = [];
     private readonly List<AdaptedModule> _modules = [];
+    private readonly Dictionary<string, Place> _places = new(StringComparer.Ordinal);
+
+    // Where a module's matrices begin, and the order of its outputs in the file.
+    private readonly record struct Place(AdapterGroup Group, long A, long B, Parameter Outputs);
 
     /// <summary>Lays out an adapter of the linear layers of a decoder's blocks.</summary>
     /// <param name="model">The decoder's parameters.</param>
@@ -80,7 +84,7 @@ public sealed class AdapterLayout
             foreach (var (role, modules) in ((LinearRole, string[])[])
                 [(LinearRole.Qkv, names.Qkv), (LinearRole.Output, [names.Output]), (LinearRole.Up, names.Up), (LinearRole.Down, [names.Down])])
             {
-                Place(model, layer, role, modules, adapted);
+                Add(model, layer, role, modules, adapted);
             }
         }
     }
@@ -103,7 +107,53 @@ public sealed class AdapterLayout
 
     internal IReadOnlyList<AdapterGroup> Groups => _groups;
 
-    private void Place(ParameterLayout model, int layer, LinearRole role, string[] modules, Func<string, (int Rank, double Scale)?> adapted)
+    /// <summary>Puts a module's matrices, as files have them, into numbers of this layout.</summary>
+    /// <param name="numbers">Of the whole adapter.</param>
+    /// <param name="module">One of <see cref="Modules"/>.</param>
+    /// <param name="a">[r, inputs].</param>
+    /// <param name="b">[outputs, r].</param>
+    public void Write(Span<float> numbers, AdaptedModule module, ReadOnlySpan<float> a, ReadOnlySpan<float> b)
+    {
+        var place = _places[module.Module];
+        a.CopyTo(numbers[(int)place.A..]);
+        foreach (var (file, row) in RowsOf(place))
+        {
+            var to = numbers.Slice(row, module.Rank);
+            b.Slice(file * module.Rank, module.Rank).CopyTo(to);
+
+            // Modules of one product share the scale of its first; where they differ it stands in B.
+            for (var k = 0; k < to.Length && module.Scale != place.Group.Scale; k++)
+            {
+                to[k] = (float)(to[k] * (module.Scale / place.Group.Scale));
+            }
+        }
+    }
+
+    /// <summary>A module's matrices as files have them: A [r, inputs] and B [outputs, r], and what their product is multiplied by.</summary>
+    public (float[] A, float[] B, double Scale) Read(ReadOnlySpan<float> numbers, AdaptedModule module)
+    {
+        var place = _places[module.Module];
+        var b = new float[module.Outputs * module.Rank];
+        foreach (var (file, row) in RowsOf(place))
+        {
+            numbers.Slice(row, module.Rank).CopyTo(b.AsSpan(file * module.Rank));
+        }
+
+        return (numbers.Slice((int)place.A, module.Rank * place.Group.Inputs).ToArray(), b, place.Group.Scale);
+    }
+
+    private static IEnumerable<(int File, int Row)> RowsOf(Place place)
+    {
+        foreach (var (file, buffer, length) in place.Outputs.Runs(0, place.Outputs.Length))
+        {
+            for (var i = 0L; i < length; i++)
+            {
+                yield return ((int)(file + i), (int)(place.B + ((buffer + i) * place.Group.Rank)));
+            }
+        }
+    }
+
+    private void Add(ParameterLayout model, int layer, LinearRole role, string[] modules, Func<string, (int Rank, double Scale)?> adapted)
     {
         var ranks = modules.Select(module => adapted(module)).ToArray();
         if (ranks.All(static rank => rank is null))
@@ -133,11 +183,10 @@ public sealed class AdapterLayout
             if (ranks[i] is { } rank)
             {
                 _modules.Add(new AdaptedModule(modules[i], group.Outputs[i], rank.Rank, rank.Scale));
-                _parameters.Add(new Parameter(modules[i] + ".lora_A.weight", [rank.Rank, group.Inputs], group.A + ((long)i * group.Rank * group.Inputs), true));
-                _parameters.Add(new Parameter(modules[i] + ".lora_B.weight", [group.Outputs[i], rank.Rank], group.B + (firstOutput * group.Rank), true)
-                {
-                    HeadsTogether = weights[i].HeadsTogether,
-                });
+                var (a, b, heads) = (group.A + ((long)i * group.Rank * group.Inputs), group.B + (firstOutput * group.Rank), weights[i].HeadsTogether);
+                _parameters.Add(new Parameter(modules[i] + ".lora_A.weight", [rank.Rank, group.Inputs], a, true));
+                _parameters.Add(new Parameter(modules[i] + ".lora_B.weight", [group.Outputs[i], rank.Rank], b, true) { HeadsTogether = heads });
+                _places.Add(modules[i], new Place(group, a, b, new Parameter(modules[i], [group.Outputs[i]], 0, true) { HeadsTogether = heads }));
             }
 
             firstOutput += group.Outputs[i];

@@ -45,25 +45,30 @@ public sealed class Decoder : IDisposable
         _optimizerRanges = [(Layout.Decayed, true), (Layout.NotDecayed, false), .. ScalarRanges()];
     }
 
-    /// <summary>A decoder with an adapter of its own on the frozen weights of another, which it shares, and on that one's adapters, which stay as they are. The
-    /// new adapter changes nothing yet: it is zero.</summary>
+    /// <summary>A decoder on the frozen weights of another, which it shares, and on that one's adapters, which stay as they are. An adapter of its own changes
+    /// nothing yet: it is zero.</summary>
     /// <param name="beneath">Whose weights and adapters it reads; either may be disposed of first.</param>
-    /// <param name="adapter">What is adapted.</param>
+    /// <param name="adapter">What its own adapter changes; null for none.</param>
     /// <param name="kind">The heads it carries; a language head needs that of the weights.</param>
     /// <param name="trainable">Whether backward passes are possible: of the adapter and the scalar head alone.</param>
-    public Decoder(Decoder beneath, AdapterLayout adapter, HeadKind kind, bool trainable)
+    public Decoder(Decoder beneath, AdapterLayout? adapter, HeadKind kind, bool trainable)
     {
         if (!beneath._weights.IsFrozen)
         {
             throw new ArgumentException("Weights under an adapter are frozen.", nameof(beneath));
         }
 
+        if (adapter is null && (trainable || kind.HasFlag(HeadKind.Scalar)))
+        {
+            throw new ArgumentException("Frozen weights have nothing to train and no scalar head.", nameof(adapter));
+        }
+
         (Kind, Trainable) = (kind, trainable);
         _weights = beneath._weights.Share();
         _beneath = [.. beneath.Adapters.Select(static other => other.Share())];
-        ScalarWeight = adapter.Length;
-        Adapter = new Adapter(Device, adapter, adapter.Length + ScalarLength(Config, kind));
-        _optimizerRanges = [(new ParameterRange(0, adapter.Length), true), .. ScalarRanges()];
+        ScalarWeight = adapter?.Length ?? 0;
+        Adapter = adapter is null ? null : new Adapter(Device, adapter, adapter.Length + ScalarLength(Config, kind));
+        _optimizerRanges = adapter is null ? [] : [(new ParameterRange(0, adapter.Length), true), .. ScalarRanges()];
     }
 
     /// <summary>Where it computes.</summary>

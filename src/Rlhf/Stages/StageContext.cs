@@ -5,6 +5,7 @@ using Rlhf.Model;
 using Rlhf.Model.Checkpoints;
 using Rlhf.Reports;
 using Rlhf.Text;
+using Rlhf.Training;
 
 namespace Rlhf.Stages;
 
@@ -73,6 +74,9 @@ public sealed class StageContext
 
     /// <summary>Reads the stage's rows for a model.</summary>
     internal StageReader Reader(Tokenizer tokenizer, int contextLength) => new(Recipe, Data, tokenizer, contextLength, Ledger);
+
+    /// <summary>Opens what shares the frozen weights of the stage's models.</summary>
+    internal StageModels OpenModels(AdapterOptions? adapter) => new(Device, adapter?.BaseStorage ?? Recipe.FrozenPrecision);
 
     /// <summary>Loads a model that the stage does not train.</summary>
     internal Decoder LoadFrozen(string folder, HeadKind kind, bool shifted = false) =>

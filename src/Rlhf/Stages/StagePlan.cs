@@ -71,14 +71,6 @@ internal sealed class StagePlanning(Recipe recipe, StageData data, Tokenizer tok
     /// <summary>A device that only counts.</summary>
     public CountingDevice Count() => Devices.CreateCounting(recipe.Device, recipe.Precision);
 
-    /// <summary>A model that is not trained, on a device that counts.</summary>
-    public Decoder Frozen(CountingDevice device, HeadKind heads)
-    {
-        var decoder = new Decoder(device, config, heads, trainable: false, recipe.FrozenPrecision, isFrozen: true);
-        decoder.Load(static (_, _) => { });
-        return decoder;
-    }
-
     /// <summary>A token for each live sequence: the sampler reads them on the host.</summary>
     public long HostLogits => sizeof(float) * GenerationSettings.DefaultLiveSequences * (long)config.VocabularySize;
 

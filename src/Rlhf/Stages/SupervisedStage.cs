@@ -50,7 +50,8 @@ internal abstract class SupervisedStage<TOptions> : Stage<TOptions> where TOptio
         var start = context.Models.Supervised;
         var model = start.Open();
         var tokenizer = model.Tokenizer;
-        using var decoder = model.Load(context.Device, HeadKind.Language, trainable: true);
+        using var models = context.OpenModels(options.Adapter);
+        using var decoder = models.Trainable(model, HeadKind.Language, options.Adapter, context.SeedOf(options.Seed));
         StageTools.TellNotes(context, start, decoder.Config);
         var reader = context.Reader(tokenizer, decoder.Config.ContextLength);
         var (train, heldOut) = Read(reader, options);
@@ -77,7 +78,7 @@ internal abstract class SupervisedStage<TOptions> : Stage<TOptions> where TOptio
         figures[TrainingMetrics.KeptStep] = new Figure(result.BestStep);
         figures[TrainingMetrics.TrainingRows] = new Figure(train.Count);
         figures[TrainingMetrics.TrainingTokens] = new Figure(train.Sum(row => (double)row.TrainedTokens));
-        Checkpoint.Save(decoder, context.ModelFolder, SourceOf(context, model.Source, tokenizer), asReward: false, context.Recipe.Save.Options);
+        StageModels.Save(context, decoder, model, options.Adapter, context.ModelFolder, SourceOf(context, model.Source, tokenizer), asReward: false);
         return StageTools.SummaryOf(context, result.Steps, figures) with { Inputs = [StageTools.LinkTo(start, "start")] };
     }
 
@@ -117,8 +118,9 @@ internal abstract class SupervisedStage<TOptions> : Stage<TOptions> where TOptio
     internal static long BytesOf(StagePlanning planning, TOptions options, IReadOnlyList<EncodedSequence> train, IReadOnlyList<EncodedSequence> heldOut)
     {
         using var device = planning.Count();
-        using var decoder = new Decoder(device, planning.Config, HeadKind.Language, trainable: true);
-        using var judge = options.KeepBest == KeepBest.Reward ? planning.Frozen(device, HeadKind.Scalar) : null;
+        using var models = new PlannedModels(planning, device, options.Adapter);
+        using var decoder = models.Trainable(HeadKind.Language);
+        using var judge = options.KeepBest == KeepBest.Reward ? models.Frozen(HeadKind.Scalar) : null;
         using var arena = new Arena(device);
         using var trainer = new SupervisedTrainer(options, decoder, train, heldOut, planning.SeedOf(options.Seed), new SilentHost(), arena);
         for (var step = 1; step <= Math.Min(trainer.TotalSteps, StagePlanning.StepsTried); step++)

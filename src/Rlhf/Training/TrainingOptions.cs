@@ -19,6 +19,9 @@ public abstract record TrainingOptions : IStageOptions
     /// <summary>Warm-up as a fraction of all optimizer steps.</summary>
     public double WarmUpFraction { get; init; }
 
+    /// <summary>Trains an adapter on frozen weights instead of all parameters; <c>none</c>: all of them.</summary>
+    public AdapterOptions? Adapter { get; init; }
+
     /// <summary>The AdamW settings.</summary>
     public AdamOptions Adam { get; init; } = new();
 
@@ -60,6 +63,7 @@ public abstract record TrainingOptions : IStageOptions
         errors.NotNegative(WarmUpSteps);
         errors.Below(WarmUpFraction, 0, 1);
         errors.Require(WarmUpSteps == 0 || WarmUpFraction == 0, nameof(WarmUpFraction), "has no effect beside warm_up_steps; set one of the two to 0");
+        Adapter?.Validate(errors.Below(nameof(Adapter)));
         Adam.Validate(errors.Below(nameof(Adam)));
         errors.Require(MaxGradientNorm is null or > 0, nameof(MaxGradientNorm), "must be above 0, or none");
         errors.Positive(MicroBatchTokens);

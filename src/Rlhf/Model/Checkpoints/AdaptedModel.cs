@@ -97,42 +97,15 @@ internal sealed class AdaptedModel : IStoredModel
     /// <summary>Fills the numbers of an adapter that stands apart.</summary>
     public void Fill(AdapterLayout layout, Span<float> numbers)
     {
-        foreach (var group in layout.Groups)
+        foreach (var module in layout.Modules)
         {
-            var firstOutput = 0;
-            for (var i = 0; i < group.Modules.Length; i++)
-            {
-                if (_changes.TryGetValue(group.Modules[i] + Weight, out var change))
-                {
-                    change.A.CopyTo(numbers[(int)(group.A + ((long)i * group.Rank * group.Inputs))..]);
-                    var rows = new Parameter("", [group.Outputs[i], 1], 0, true) { HeadsTogether = _baseLayout[group.Modules[i] + Weight].HeadsTogether };
-                    foreach (var (file, place, length) in rows.Runs(0, group.Outputs[i]))
-                    {
-                        for (var row = 0; row < length; row++)
-                        {
-                            var to = numbers.Slice((int)(group.B + ((firstOutput + place + row) * group.Rank)), change.Rank);
-                            change.B.AsSpan((int)((file + row) * change.Rank), change.Rank).CopyTo(to);
-                            Multiply(to, change.Scale / group.Scale);
-                        }
-                    }
-                }
-
-                firstOutput += group.Outputs[i];
-            }
+            var change = _changes[module.Module + Weight];
+            layout.Write(numbers, module, change.A, change.B);
         }
     }
 
     /// <inheritdoc/>
     public void Dispose() => _base.Dispose();
-
-    // Modules of one product share the scale of its first; where they differ it stands in B.
-    private static void Multiply(Span<float> row, double factor)
-    {
-        for (var k = 0; k < row.Length && factor != 1; k++)
-        {
-            row[k] = (float)(row[k] * factor);
-        }
-    }
 
     private void ReadChanged(Parameter parameter, Action<long, ReadOnlySpan<float>> take)
     {
@@ -243,7 +216,7 @@ internal sealed class AdaptedModel : IStoredModel
         }
 
         return score.Shape is [1, var width] && width == Config.EmbeddingWidth
-            ? new ScoreHead(score.Values)
+            ? new ScoreHead(score.Values, Shift: _adapter.ScoreShift)
             : throw _file.Refuse($"score.weight is [{string.Join(", ", score.Shape)}] instead of [1, {Config.EmbeddingWidth}]: one score is needed.");
     }
 

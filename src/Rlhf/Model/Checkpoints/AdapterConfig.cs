@@ -1,4 +1,5 @@
 using System.Text.RegularExpressions;
+using Rlhf.Model.Families;
 
 namespace Rlhf.Model.Checkpoints;
 
@@ -10,6 +11,9 @@ internal sealed class AdapterConfig
 {
     /// <summary>The file's name.</summary>
     public const string FileName = "adapter_config.json";
+
+    /// <summary>The name of the file beside it that says a reward model's shift.</summary>
+    public const string ShiftFile = "score_shift.json";
 
     private const string AllLinear = "all-linear";
     private const int LargestRank = 65_536;
@@ -57,6 +61,7 @@ internal sealed class AdapterConfig
         SavedModules = _json["modules_to_save"].IsNull ? [] : [.. _json["modules_to_save"].Items().Select(static item => item.Text()).Distinct()];
         IsScorer = _json["task_type"].OptionalText() == "SEQ_CLS";
         Base = _json["base_model_name_or_path"].OptionalText();
+        ScoreShift = ShiftOf(Path.Combine(Path.GetDirectoryName(path)!, ShiftFile));
     }
 
     /// <summary>The rank where no pattern says another.</summary>
@@ -83,6 +88,9 @@ internal sealed class AdapterConfig
     /// <summary>The model that it was trained on, as the file names it.</summary>
     public string? Base { get; }
 
+    /// <summary>The shift of a reward model's scores (<see cref="ScoreHead.Shift"/>), from a file of its own, for PEFT takes no keys that it does not know.</summary>
+    public float ScoreShift { get; }
+
     /// <summary>Reads the file of a folder.</summary>
     /// <exception cref="InputException">It is absent, broken, or asks for what is not supported.</exception>
     public static AdapterConfig Read(string folder) => new(Path.Combine(folder, FileName));
@@ -105,6 +113,18 @@ internal sealed class AdapterConfig
     {
         var (alpha, rank) = (Patterned(_alphas, module, Alpha), RankOf(module));
         return alpha / (IsRankStabilised ? Math.Sqrt(rank) : rank);
+    }
+
+    private static float ShiftOf(string path)
+    {
+        if (!File.Exists(path))
+        {
+            return 0;
+        }
+
+        var json = new PlacedJson(path, "", StrictJson.ObjectOf(path, Limits.ModelSettingsFile))[DecoderConfigWriter.ScoreShift];
+        var shift = (float)Number(json);
+        return float.IsFinite(shift) ? shift : throw json.Refuse("the number is too large");
     }
 
     private void RequireKnown()

@@ -23,7 +23,7 @@ public sealed class Checkpoint
 
     private const int MostAdapters = 8;
 
-    private sealed record Contents(DecoderConfig Config, ModelSource Source, ScoreHead? Score, bool HasLanguageHead, bool StandsApart);
+    private sealed record Contents(DecoderConfig Config, ModelSource Source, ScoreHead? Score, bool HasLanguageHead, AdapterLayout? Apart);
 
     private Checkpoint(string name, string? adapted, int adapters)
     {
@@ -72,8 +72,9 @@ public sealed class Checkpoint
     public Tokenizer Tokenizer => _tokenizer.Value;
 
     /// <summary>Whether it has a tokenizer.</summary>
-    public bool HasTokenizer => _base?.HasTokenizer
-        ?? (_gguf is null ? TokenizerFiles.HasTokenizer(Folder) : Source.Files.ContainsKey(TokenizerFiles.TokenizerJson));
+    public bool HasTokenizer => _gguf is null
+        ? TokenizerFiles.HasTokenizer(Folder) || _base is { HasTokenizer: true }
+        : Source.Files.ContainsKey(TokenizerFiles.TokenizerJson);
 
     /// <summary>The format that was written beside the model when it was trained; null where none was.</summary>
     public FormatOptions? WrittenFormat => (_gguf is null ? FormatFile.Read(Folder) : null) ?? _base?.WrittenFormat;
@@ -102,7 +103,13 @@ public sealed class Checkpoint
     /// <summary>Whether it is an adapter that stands beside the weights of the model beneath it, which may then be shared. Other adapters are put into the
     /// weights when they are loaded.</summary>
     /// <exception cref="InputException">The adapter or what is beneath it is not sound.</exception>
-    public bool StandsApart => _contents.Value.StandsApart;
+    public bool StandsApart => _contents.Value.Apart is not null;
+
+    /// <summary>Where the numbers lie of an adapter that stands apart.</summary>
+    public AdapterLayout? Apart => _contents.Value.Apart;
+
+    /// <summary>The name or path that it was opened by.</summary>
+    public string Name => _name;
 
     /// <summary>Looks whether the model can be used, without reading its numbers.</summary>
     /// <exception cref="InputException">It cannot.</exception>
@@ -145,7 +152,7 @@ public sealed class Checkpoint
                 (range, destination) =>
                     file.Read(range, (offset, values) => device.CopyIn(values, destination.Slice(offset - range.Offset, values.Length))),
                 (matrix, found, take) => ReadBlocks(file, matrix, found, take));
-            SetScore(decoder, file, shifted);
+            SetScore(decoder, shifted);
             RoundedAgain = again;
             return decoder;
         }
@@ -171,7 +178,7 @@ public sealed class Checkpoint
         file.Fill(layout, numbers);
         var decoder = new Decoder(beneath, layout, kind, trainable);
         decoder.Device.CopyIn(numbers, decoder.Parameters.Slice(0, numbers.Length));
-        SetScore(decoder, file, shifted);
+        SetScore(decoder, shifted);
         decoder.Refresh();
         return decoder;
     }
@@ -190,6 +197,20 @@ public sealed class Checkpoint
         void Read(long first, Span<float> destination) => decoder.Device.CopyOut(decoder.Parameters.Slice(first, destination.Length), destination);
         var settings = (options ?? new SaveOptions()) with { Source = source, Score = asReward ? ScoreOf(decoder) : null };
         DurableFiles.ReplaceFolderAtomically(folder, partial => HuggingFaceWriter.Save(partial, decoder.Config, Read, settings));
+    }
+
+    /// <summary>Writes the adapter of a decoder as PEFT's folder, whole or not at all, with the scalar head as in <see cref="Save"/>.</summary>
+    /// <param name="decoder">A decoder with an adapter.</param>
+    /// <param name="folder">Replaced if it exists.</param>
+    /// <param name="source">What is carried along.</param>
+    /// <param name="asReward">Whether the scalar head is saved.</param>
+    /// <param name="settings">What is said of the adapter.</param>
+    /// <param name="options">Number type; the rest is set here.</param>
+    public static void SaveAdapter(
+        Decoder decoder, string folder, ModelSource source, bool asReward, AdapterSettings settings, SaveOptions? options = null)
+    {
+        var form = (options ?? new SaveOptions()) with { Source = source, Score = asReward ? ScoreOf(decoder) : null };
+        DurableFiles.ReplaceFolderAtomically(folder, partial => AdapterWriter.Save(partial, decoder, settings, form));
     }
 
     /// <summary>Writes the model as a folder, whole or not at all.</summary>
@@ -273,9 +294,12 @@ public sealed class Checkpoint
         }
     }
 
-    private static void SetScore(Decoder decoder, IStoredModel file, bool shifted)
+    /// <summary>Gives a decoder the scalar head that is stored here, where both have one.</summary>
+    /// <param name="decoder">The decoder.</param>
+    /// <param name="shifted">Whether the shift is added to its scores.</param>
+    public void SetScore(Decoder decoder, bool shifted)
     {
-        if (decoder.Kind.HasFlag(HeadKind.Scalar) && file.Score is { } score)
+        if (decoder.Kind.HasFlag(HeadKind.Scalar) && Score is { } score)
         {
             decoder.Device.CopyIn(score.Weight, decoder.ScalarWeights);
             decoder.Device.CopyIn([shifted ? score.Bias + score.Shift : score.Bias], decoder.ScalarBiases);
@@ -326,6 +350,6 @@ public sealed class Checkpoint
     private Contents Read()
     {
         using var file = OpenFiles();
-        return new Contents(file.Config, file.Source, file.Score, file.HasLanguageHead, file is AdaptedModel { StandsApart: true });
+        return new Contents(file.Config, _base is not null ? file.Source.WithFilesOf(Folder) : file.Source, file.Score, file.HasLanguageHead, file is AdaptedModel { StandsApart: true } adapted ? adapted.Layout() : null);
     }
 }

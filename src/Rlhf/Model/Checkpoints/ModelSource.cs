@@ -45,7 +45,21 @@ public sealed record ModelSource(JsonObject Config, IReadOnlyDictionary<string, 
         };
     }
 
-    internal static ModelSource Read(string folder, JsonObject config) => new(config, CarriedFiles
+    internal static ModelSource Read(string folder, JsonObject config) => new(config, FilesOf(folder));
+
+    /// <summary>The same with the files that stand in an adapter's own folder.</summary>
+    internal ModelSource WithFilesOf(string folder)
+    {
+        var files = new Dictionary<string, byte[]>(Files, StringComparer.Ordinal);
+        foreach (var (name, bytes) in FilesOf(folder))
+        {
+            files[name] = bytes;
+        }
+
+        return this with { Files = files };
+    }
+
+    private static Dictionary<string, byte[]> FilesOf(string folder) => CarriedFiles
         .Where(name => File.Exists(Path.Combine(folder, name)))
-        .ToDictionary(name => name, name => WholeFile.Bytes(Path.Combine(folder, name), Limits.TokenizerFile), StringComparer.Ordinal));
+        .ToDictionary(name => name, name => WholeFile.Bytes(Path.Combine(folder, name), Limits.TokenizerFile), StringComparer.Ordinal);
 }

@@ -105,7 +105,8 @@ internal sealed class CollectStage : Stage<CollectOptions>
     private static long BytesOf(StagePlanning planning, CollectOptions options, EncodedPrompt[] prompts)
     {
         using var device = planning.Count();
-        using var policy = planning.Frozen(device, HeadKind.Language);
+        using var models = new PlannedModels(planning, device, adapter: null);
+        using var policy = models.Frozen(HeadKind.Language);
         var loading = device.PeakBytes; // the flat weights beside what is packed from them
         using var arena = new Arena(device);
         using var generator = new Generator(policy, arena);

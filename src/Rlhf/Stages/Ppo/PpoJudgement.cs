@@ -22,15 +22,16 @@ internal sealed class PpoJudgement
     private readonly StageContext _context;
     private readonly PpoOptions _options;
     private readonly PpoModels _models;
+    private readonly StageModels _stored;
     private readonly StageHost _host;
     private readonly List<(PromptRecord Record, EncodedPrompt Encoded)> _prompts;
     private readonly PolicyEvaluator _evaluator;
     private PolicyEvaluation? _last;
 
-    public PpoJudgement(StageContext context, PpoOptions options, PpoModels models, Tokenizer tokenizer, IReadOnlyList<int> endIds,
+    public PpoJudgement(StageContext context, PpoOptions options, PpoModels models, StageModels stored, Tokenizer tokenizer, IReadOnlyList<int> endIds,
         List<(PromptRecord Record, EncodedPrompt Encoded)> prompts, StageHost host, Arena arena)
     {
-        (_context, _options, _models, _prompts, _host) = (context, options, models, prompts, host);
+        (_context, _options, _models, _stored, _prompts, _host) = (context, options, models, stored, prompts, host);
 
         // The recipe's own seed: the same prompts and random numbers in every round, so that policies can be compared.
         var seed = Philox.Derive(context.Recipe.Seed, EvaluationPurpose);
@@ -106,7 +107,7 @@ internal sealed class PpoJudgement
             return null;
         }
 
-        using var decoder = _context.LoadFrozen(_context.Models.Base.Folder, HeadKind.Language);
+        using var decoder = _stored.Frozen(_context.Models.Base.Open(), HeadKind.Language);
         return _evaluator.Evaluate(decoder, _context.Cancellation);
     }
 

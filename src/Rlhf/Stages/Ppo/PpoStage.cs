@@ -13,6 +13,8 @@ namespace Rlhf.Stages.Ppo;
 /// <summary>Step 3: the roles of PPO, its training, and what came of it on held-out prompts.</summary>
 internal sealed class PpoStage : Stage<PpoOptions>
 {
+    private const ulong ValueSeed = 1;
+
     public override string Name => "ppo";
 
     public override string Summary => "Step 3: PPO on `data.prompts`.";
@@ -68,11 +70,15 @@ internal sealed class PpoStage : Stage<PpoOptions>
         var roles = PpoRoles.Of(context, options);
         var start = roles.Start.Open();
         var tokenizer = start.Tokenizer;
-        using var policy = start.Load(context.Device, options.SharedTrunk ? HeadKind.Language | HeadKind.Scalar : HeadKind.Language, trainable: true);
-        using var reference = context.LoadFrozen(roles.Reference.Folder, HeadKind.Language);
-        using var reward = LoadReward(context, roles.Reward, trainable: false);
-        using var value = options.SharedTrunk ? null : LoadReward(context, roles.Reward, trainable: true);
-        using var second = roles.SecondReward is { } place ? LoadReward(context, place, trainable: false) : null;
+        var seed = context.SeedOf(options.Seed);
+        using var stored = context.OpenModels(options.Adapter);
+        using var policy = stored.Trainable(start, PolicyHeads(options), options.Adapter, seed);
+        using var reference = stored.Frozen(roles.Reference.Open(), HeadKind.Language);
+        using var reward = stored.Frozen(OpenReward(roles.Reward), HeadKind.Scalar, shifted: true);
+        using var value = options.SharedTrunk
+            ? null
+            : stored.Trainable(OpenReward(roles.Reward), HeadKind.Scalar, options.Adapter, Philox.Derive(seed, ValueSeed), shifted: true);
+        using var second = roles.SecondReward is { } place ? stored.Frozen(OpenReward(place), HeadKind.Scalar, shifted: true) : null;
         var models = new PpoModels(policy, reference, reward, value, second);
 
         var reader = context.Reader(tokenizer, policy.Config.ContextLength);
@@ -88,17 +94,17 @@ internal sealed class PpoStage : Stage<PpoOptions>
         using var host = new StageHost(context, tokenizer, options.KeepCheckpoints);
         using var arena = new Arena(context.Device); // training and evaluation use it in turn
         var asked = StageReader.Encode(encoder, heldOut.Take(options.EvaluationPrompts));
-        var judgement = new PpoJudgement(context, options, models, tokenizer, encoder.EndIds, asked, host, arena);
+        var judgement = new PpoJudgement(context, options, models, stored, tokenizer, encoder.EndIds, asked, host, arena);
         PpoTrainer? trainer = null;
         PpoResult result;
         using (trainer = new PpoTrainer(
-            options, models, [.. prompts.Select(prompt => prompt.Encoded.Tokens)], encoder.EndIds, pretraining, context.SeedOf(options.Seed), host,
+            options, models, [.. prompts.Select(prompt => prompt.Encoded.Tokens)], encoder.EndIds, pretraining, seed, host,
             step => judgement.Evaluate(step, trainer!.Scale), arena))
         {
             result = trainer.Run();
-            Checkpoint.Save(
-                policy, context.ModelFolder, start.Source.WithFormat(context.Data.FormatOf(context.Recipe.Data.Prompts), tokenizer), asReward: false,
-                context.Recipe.Save.Options);
+            StageModels.Save(
+                context, policy, start, options.Adapter, context.ModelFolder,
+                start.Source.WithFormat(context.Data.FormatOf(context.Recipe.Data.Prompts), tokenizer), asReward: false);
         }
 
         // The trainer's gradients and moments are gone: there is room for the base model.
@@ -140,11 +146,12 @@ internal sealed class PpoStage : Stage<PpoOptions>
         IReadOnlyList<EncodedSequence> pretraining)
     {
         using var device = planning.Count();
-        using var policy = new Decoder(device, planning.Config, options.SharedTrunk ? HeadKind.Language | HeadKind.Scalar : HeadKind.Language, trainable: true);
-        using var reference = planning.Frozen(device, HeadKind.Language);
-        using var reward = planning.Frozen(device, HeadKind.Scalar);
-        using var value = options.SharedTrunk ? null : new Decoder(device, planning.Config, HeadKind.Scalar, trainable: true);
-        using var second = withSecond ? planning.Frozen(device, HeadKind.Scalar) : null;
+        using var models = new PlannedModels(planning, device, options.Adapter);
+        using var policy = models.Trainable(PolicyHeads(options));
+        using var reference = models.Frozen(HeadKind.Language);
+        using var reward = models.Frozen(HeadKind.Scalar);
+        using var value = options.SharedTrunk ? null : models.Trainable(HeadKind.Scalar);
+        using var second = withSecond ? models.Frozen(HeadKind.Scalar) : null;
         using var arena = new Arena(device);
         var measured = options with { ScoreNormalization = ScoreNormalization.None }; // the memory is the same
         int[][] tokens = [.. prompts.Select(prompt => prompt.Tokens)];
@@ -162,12 +169,13 @@ internal sealed class PpoStage : Stage<PpoOptions>
         return device.HeldBytes - arena.UntouchedBytes + planning.HostLogits;
     }
 
-    private static Decoder LoadReward(StageContext context, ModelPlace place, bool trainable)
+    private static HeadKind PolicyHeads(PpoOptions options) => options.SharedTrunk ? HeadKind.Language | HeadKind.Scalar : HeadKind.Language;
+
+    private static Checkpoint OpenReward(ModelPlace place)
     {
         var model = place.Open();
-        return model.Score is null
-            ? throw new InputException($"{place.Folder}: this model has no scalar head, so it is not a reward model")
-            : trainable ? model.Load(
-                context.Device, HeadKind.Scalar, trainable: true, shifted: true) : context.LoadFrozen(place.Folder, HeadKind.Scalar, shifted: true);
+        return model.Score is not null
+            ? model
+            : throw new InputException($"{place.Folder}: this model has no scalar head, so it is not a reward model");
     }
 }

@@ -93,7 +93,8 @@ internal sealed class RewardStage : Stage<RewardOptions>
         StageContext context, RewardOptions options, ModelPlace start, Tokenizer tokenizer, RewardRows rows, ulong seed, string folder, string name)
     {
         var model = start.Open();
-        using var decoder = model.Load(context.Device, HeadKind.Scalar, trainable: true);
+        using var models = context.OpenModels(options.Adapter);
+        using var decoder = models.Trainable(model, HeadKind.Scalar, options.Adapter, seed);
         StageTools.TellNotes(context, start, decoder.Config);
         var (source, padding) = SourceFor(context, model.Source, tokenizer, decoder.Config);
         RewardTrainer.InitializeHead(decoder, options.HeadInitialization, seed);
@@ -112,7 +113,7 @@ internal sealed class RewardStage : Stage<RewardOptions>
         }
 
         DurableFiles.RecoverFolder(folder);
-        Checkpoint.Save(decoder, folder, source, asReward: true, context.Recipe.Save.Options with { PaddingId = padding?.Id });
+        StageModels.Save(context, decoder, model, options.Adapter, folder, source, asReward: true, padding);
         return result;
     }
 
@@ -189,7 +190,8 @@ internal sealed class RewardStage : Stage<RewardOptions>
     internal static long BytesOf(StagePlanning planning, RewardOptions options, IReadOnlyList<EncodedRanking> train, IReadOnlyList<EncodedRanking> heldOut)
     {
         using var device = planning.Count();
-        using var decoder = new Decoder(device, planning.Config, HeadKind.Scalar, trainable: true);
+        using var models = new PlannedModels(planning, device, options.Adapter);
+        using var decoder = models.Trainable(HeadKind.Scalar);
         using var arena = new Arena(device);
         using var trainer = new RewardTrainer(options, decoder, train, heldOut, planning.SeedOf(options.Seed), new SilentHost(), arena);
         for (var step = 1; step <= Math.Min(trainer.TotalSteps, StagePlanning.StepsTried); step++)
@@ -210,7 +212,8 @@ internal sealed class RewardStage : Stage<RewardOptions>
             return null;
         }
 
-        using var decoder = context.LoadFrozen(folder, HeadKind.Scalar);
+        using var models = context.OpenModels(options.Adapter);
+        using var decoder = models.Frozen(Checkpoint.Open(folder), HeadKind.Scalar);
         var trust = TrustReport.Of(RewardEvaluator.Score(decoder, rows.HeldOut, options.MicroBatchTokens), rows.TrainedLabelers());
         figures[own(RewardMetrics.Accuracy)] = trust.Accuracy.ToFigure("share");
         figures[own(TrainingMetrics.ValidationLoss)] = new Figure(result.Evaluations[^1].Loss, Unit: "nats");

@@ -92,7 +92,7 @@ public sealed class RewardTrainer : ITrainer, IDisposable
     }
 
     /// <summary>Whether the answers of a ranking share the rows of their prompt.</summary>
-    public static bool SharesPrompts(RewardOptions options) => options.Dropout == 0;
+    public static bool SharesPrompts(RewardOptions options) => options is { Dropout: 0, Adapter: null or { Dropout: 0 } };
 
     /// <summary>Rows that a ranking takes in a batch: those of its answers, the prompt's once where they share it.</summary>
     public static int RowsOf(EncodedRanking ranking, RewardOptions options, Func<int, int>? kindOf = null) =>
@@ -199,7 +199,7 @@ public sealed class RewardTrainer : ITrainer, IDisposable
                 tokens += sequences.Sum(static sequence => sequence.Length);
             }
 
-            _pass.Forward(new TrainingNoise(new Dropout((float)_options.Dropout, _seed, (ulong)step, firstRow), 0));
+            _pass.Forward(new TrainingNoise(new Dropout((float)_options.Dropout, _seed, (ulong)step, firstRow), 0, _options.Adapter?.Dropout ?? 0));
             var (rewards, gradients) = (new float[part.Answers], new float[part.Answers]);
             _pass.ScalarForward(rewards);
             statistics += part.Compute(rewards, divisor, _loss, gradients);

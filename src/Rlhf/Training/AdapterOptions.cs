@@ -1,0 +1,70 @@
+using Rlhf.Compute.Operations;
+using Rlhf.Model;
+
+namespace Rlhf.Training;
+
+/// <summary>
+/// LoRA (Hu 2021): the model's weights stay as they are, and narrow matrices beside its linear layers are trained. Only these have gradients and moments, and
+/// they are what the stage writes, in PEFT's form. Defaults: rank 16 and alpha 32 on all linear layers, as TRL's recipes have them.
+/// </summary>
+public sealed record AdapterOptions
+{
+    /// <summary>In <see cref="Targets"/>: every linear layer of the blocks.</summary>
+    public const string AllLinear = "all-linear";
+
+    private const int LargestRank = 4096;
+
+    /// <summary>Columns of the narrow matrices.</summary>
+    public int Rank { get; init; } = 16;
+
+    /// <summary>What the narrow matrices' product is multiplied by is this divided by the rank.</summary>
+    public double Alpha { get; init; } = 32;
+
+    /// <summary>Dropout on what the narrow matrices read, while training (0: none).</summary>
+    public double Dropout { get; init; }
+
+    /// <summary>The adapted layers: <c>all-linear</c>, or ends of their names: <c>[q_proj, v_proj]</c>.</summary>
+    public IReadOnlyList<string> Targets { get; init; } = [AllLinear];
+
+    /// <summary>Divides alpha by the root of the rank instead (Kalajdzievski 2023).</summary>
+    public bool RankStabilised { get; init; }
+
+    /// <summary>What the frozen weights stand in: <c>f32</c>, or <c>bf16</c> in half of the memory, rounded once.</summary>
+    public Precision BaseStorage { get; init; }
+
+    /// <summary>What the narrow matrices' product is multiplied by.</summary>
+    public double Scale => Alpha / (RankStabilised ? Math.Sqrt(Rank) : Rank);
+
+    /// <summary>The names among the targets; none where all linear layers are meant.</summary>
+    public IReadOnlyList<string> NamedTargets => [.. Targets.Where(static target => target != AllLinear)];
+
+    /// <summary>Adds what is wrong to <paramref name="errors"/>.</summary>
+    public void Validate(OptionErrors errors)
+    {
+        errors.Within(Rank, 1, LargestRank);
+        errors.Positive(Alpha);
+        errors.Below(Dropout, 0, 1);
+        errors.Require(Targets.Count > 0, nameof(Targets), $"names no layer; write {AllLinear}, or a list of ends of layers' names");
+        errors.Require(Targets.Count == 1 || !Targets.Contains(AllLinear), nameof(Targets), $"has {AllLinear} beside other names; write one or the other");
+    }
+
+    /// <summary>Where an adapter with these options lies beside a model.</summary>
+    /// <exception cref="InputException">A target is no layer of the model.</exception>
+    public AdapterLayout LayoutFor(DecoderConfig config)
+    {
+        var unused = NamedTargets.ToHashSet(StringComparer.Ordinal);
+        var all = new AdapterLayout(new ParameterLayout(config), _ => (Rank, Scale)).Modules.Select(static module => module.Module).ToList();
+        var layout = new AdapterLayout(new ParameterLayout(config), module =>
+        {
+            var targets = Targets.Where(target => target == AllLinear || module == target || module.EndsWith("." + target, StringComparison.Ordinal)).ToList();
+            unused.ExceptWith(targets);
+            return targets.Count > 0 ? (Rank, Scale) : null;
+        });
+        return unused.Count == 0 ? layout : throw new InputException(
+            $"adapter.targets: {unused.Order(StringComparer.Ordinal).First()} is no linear layer of the model's blocks; there are "
+            + $"{string.Join(", ", all.Select(static module => module[(module.LastIndexOf('.') + 1)..]).Distinct())}, or {AllLinear}.");
+    }
+
+    /// <summary>Whether an adapter has the matrices that these options ask for, so that it can be trained on.</summary>
+    public bool Describe(AdapterLayout adapter, DecoderConfig config) => adapter.IsUniform && adapter.Modules.SequenceEqual(LayoutFor(config).Modules);
+}
