@@ -61,7 +61,7 @@ internal static class AdapterWriter
         var matrices = parts.Select(part => part.Of(module)).Where(static part => part is not null).Select(static part => part!).ToList();
         var (rank, inputs, outputs) = (matrices.Sum(static part => part.Rank), matrices[0].A.Length / matrices[0].Rank, matrices[0].B.Length / matrices[0].Rank);
         float[] a = [.. matrices.SelectMany(static part => part.A)];
-        var b = matrices.Count == 1 ? matrices[0].B : SideBySide(matrices, outputs, rank);
+        var b = parts.Count == 1 ? matrices[0].B : SideBySide(matrices, outputs, rank);
         yield return new($"{Prefix}{module}.lora_A.weight", [rank, inputs], type, (first, destination) => a.AsSpan((int)first, destination.Length).CopyTo(destination));
         yield return new($"{Prefix}{module}.lora_B.weight", [outputs, rank], type, (first, destination) => b.AsSpan((int)first, destination.Length).CopyTo(destination));
     }
