@@ -13,8 +13,8 @@ public sealed class Adapter : IDisposable
     private readonly DeviceMemory _packed; // forward: of each group A [inputs, narrow], then B [narrow, outputs]
     private readonly DeviceMemory _scratch; // B with the columns of other modules
     private readonly DeviceMemory _rows; // integers
-    private int _users = 1;
     private readonly Dictionary<(int Layer, LinearRole Role), Place> _places = [];
+    private int _users = 1;
 
     /// <summary>Allocates an adapter of zeros.</summary>
     /// <param name="device">Where it is.</param>
@@ -24,8 +24,9 @@ public sealed class Adapter : IDisposable
     {
         (_device, Layout) = (device, layout);
         _numbers = device.Allocate(length);
-        _scratch = device.Allocate(layout.Groups.Where(static group => group.IsFused).Select(static group => (long)group.AllOutputs * group.Narrow).Append(1).Max());
-        _rows = device.Allocate(layout.Groups.Where(static group => group.IsFused).Select(static group => (long)group.AllOutputs).Append(1).Sum());
+        var fused = layout.Groups.Where(static group => group.IsFused).ToList();
+        _scratch = device.Allocate(fused.Select(static group => (long)group.AllOutputs * group.Narrow).Append(1).Max());
+        _rows = device.Allocate(fused.Select(static group => (long)group.AllOutputs).Append(1).Sum());
         var (packed, rows) = (0L, 0L);
         foreach (var group in layout.Groups)
         {
@@ -121,7 +122,7 @@ public sealed class Adapter : IDisposable
         return whole;
     }
 
-    private unsafe IntBuffer RowsOf(AdapterGroup group, ref long next)
+    private IntBuffer RowsOf(AdapterGroup group, ref long next)
     {
         if (!group.IsFused)
         {
@@ -129,7 +130,7 @@ public sealed class Adapter : IDisposable
         }
 
         var rows = group.RowsOfWhole();
-        var buffer = new IntBuffer((int*)_rows.Floats.Slice(next, rows.Length).Pointer, rows.Length);
+        var buffer = _rows.Ints(next, rows.Length);
         _device.CopyIn(rows, buffer);
         next += rows.Length;
         return buffer;

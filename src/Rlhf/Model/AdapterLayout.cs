@@ -8,9 +8,9 @@ namespace Rlhf.Model;
 public sealed record AdaptedModule(string Module, int Outputs, int Rank, double Scale);
 
 /// <summary>
-/// The narrow matrices beside one of the products of a block, which may be several modules' (query, key and value; gate and up): y += scale (x A^T) B^T. The As
-/// of its modules stand one under another, [modules r, inputs], and so do their Bs, [outputs, r]; modules of a smaller rank, and those that are not adapted, are
-/// filled up with zeros.
+/// The narrow matrices beside one of the products of a block, which may be several modules' (query, key and value; gate and up): y += scale (x A^T) B^T.
+/// The As of its modules stand one under another, [modules r, inputs], and so do their Bs, [outputs, r]; modules of a smaller rank, and those that are not
+/// adapted, are filled up with zeros.
 /// </summary>
 internal sealed class AdapterGroup
 {

@@ -50,8 +50,9 @@ public sealed class LanguageHead(Decoder decoder, Arena arena)
         _inverseTemperature = (float)(1 / temperature);
         _logits = keep && (long)_count * v <= MostKeptLogits ? arena.Take((long)_count * v) : default;
         var logs = arena.Take(_count);
-        _device.LanguageHeadForward(
-            new(hidden, decoder.Weights.Packed(decoder.Weights.Head, default), _targets, _count, c, v, _inverseTemperature, logs, _entropies, _logSumExp, _logits, Bias, Cap));
+        _device.LanguageHeadForward(new(
+            hidden, decoder.Weights.Packed(decoder.Weights.Head, default), _targets, _count, c, v, _inverseTemperature, logs, _entropies, _logSumExp,
+            _logits, Bias, Cap));
         _device.CopyOut(logs, logProbabilities[.._count]);
         if (!entropies.IsEmpty)
         {

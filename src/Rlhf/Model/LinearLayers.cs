@@ -2,8 +2,8 @@ using Rlhf.Compute.Operations;
 
 namespace Rlhf.Model;
 
-/// <summary>The linear layers of a pass through a decoder, with what an adapter adds to them. Matrices that the decoder does not keep packed are packed when their
-/// turn comes; under an adapter they have no gradients.</summary>
+/// <summary>The linear layers of a pass through a decoder, with what an adapter adds to them. Matrices that the decoder does not keep packed are packed when
+/// their turn comes; under an adapter they have no gradients.</summary>
 internal sealed class LinearLayers(Decoder decoder, Arena arena)
 {
     private readonly IDevice _device = decoder.Device;

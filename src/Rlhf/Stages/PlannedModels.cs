@@ -4,8 +4,8 @@ using Rlhf.Training;
 
 namespace Rlhf.Stages;
 
-/// <summary>The models of a stage on a device that only counts, as <see cref="StageModels"/> opens them; earlier stages are taken to have trained adapters where
-/// this one does.</summary>
+/// <summary>The models of a stage on a device that only counts, as <see cref="StageModels"/> opens them; earlier stages are taken to have trained adapters
+/// where this one does.</summary>
 internal sealed class PlannedModels(StagePlanning planning, CountingDevice device, AdapterOptions? adapter) : IDisposable
 {
     private Decoder? _shared;
@@ -25,7 +25,7 @@ internal sealed class PlannedModels(StagePlanning planning, CountingDevice devic
 
     private Decoder Shared(HeadKind heads) => _shared ??= Whole(heads & HeadKind.Language, adapter!.BaseStorage);
 
-    private Decoder Whole(HeadKind heads, Precision storage)
+    private Decoder Whole(HeadKind heads, WeightStorage storage)
     {
         var decoder = new Decoder(device, planning.Config, heads, trainable: false, storage, isFrozen: true);
         decoder.Load(static (_, _) => { });

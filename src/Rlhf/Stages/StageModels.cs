@@ -10,7 +10,7 @@ namespace Rlhf.Stages;
 /// The models of a stage. Under adapters the frozen weights stand in memory once, whatever number of roles reads them: each role has only a small part of its
 /// own.
 /// </summary>
-internal sealed class StageModels(IDevice device, Precision storage) : IDisposable
+internal sealed class StageModels(IDevice device, WeightStorage storage) : IDisposable
 {
     private const ulong AdapterSeed = 0x61646170746572; // "adapter"
     private readonly Dictionary<string, Decoder> _shared = new(StringComparer.Ordinal);

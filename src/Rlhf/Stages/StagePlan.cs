@@ -5,6 +5,7 @@ using Rlhf.Model;
 using Rlhf.Sampling;
 using Rlhf.Text;
 using Rlhf.Text.Templates;
+using Rlhf.Training;
 
 namespace Rlhf.Stages;
 
@@ -67,6 +68,11 @@ internal sealed class StagePlanning(Recipe recipe, StageData data, Tokenizer tok
     /// <summary>Operations of a forward pass with the language head at its targets.</summary>
     public double LanguageOperations(double tokens, double targets, double length) =>
         (tokens * Costs.ForwardOperations(length)) + (targets * Costs.HeadOperations);
+
+    /// <summary>Forward passes that a training step's arithmetic is worth: forward, the gradients of activations, and those of parameters, where an adapter has
+    /// them for itself alone.</summary>
+    public double TrainingPasses(AdapterOptions? adapter) =>
+        adapter is null ? 3 : 2 + (3.0 * adapter.LayoutFor(config).ParameterCount / Costs.Parameters);
 
     /// <summary>A device that only counts.</summary>
     public CountingDevice Count() => Devices.CreateCounting(recipe.Device, recipe.Precision);

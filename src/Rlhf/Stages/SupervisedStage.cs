@@ -104,7 +104,7 @@ internal abstract class SupervisedStage<TOptions> : Stage<TOptions> where TOptio
         var evaluations = heldOut.Count == 0
             ? 0
             : 2 + (options.EvaluateEvery > 0 ? schedule.TotalSteps / options.EvaluateEvery : options.Epochs * share); // before, during, after
-        var operations = (3 * planning.LanguageOperations(tokens, targets, epochTokens / rows.Count))
+        var operations = (planning.TrainingPasses(options.Adapter) * planning.LanguageOperations(tokens, targets, epochTokens / rows.Count))
             + (evaluations * planning.LanguageOperations(
                 heldOut.Sum(row => (double)row.Tokens.Length), heldOut.Sum(row => (double)row.TrainedTokens), epochTokens / rows.Count));
         return new StagePlan(rows.Count, "rows", tokens, schedule.TotalSteps, BytesOf(planning, options, rows, heldOut), operations);

@@ -29,8 +29,9 @@ public sealed record AdapterOptions
     /// <summary>Divides alpha by the root of the rank instead (Kalajdzievski 2023).</summary>
     public bool RankStabilised { get; init; }
 
-    /// <summary>What the frozen weights stand in: <c>f32</c>, or <c>bf16</c> in half of the memory, rounded once.</summary>
-    public Precision BaseStorage { get; init; }
+    /// <summary>What the frozen weights' matrices stand in: <c>f32</c>, or rounded once to <c>bf16</c> (half of the memory), <c>int8</c> (about a quarter) or
+    /// <c>q4</c> (about a sixth). A GGUF file's own blocks are not rounded again.</summary>
+    public WeightStorage BaseStorage { get; init; }
 
     /// <summary>What the narrow matrices' product is multiplied by.</summary>
     public double Scale => Alpha / (RankStabilised ? Math.Sqrt(Rank) : Rank);

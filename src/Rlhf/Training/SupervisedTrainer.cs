@@ -141,7 +141,8 @@ public sealed class SupervisedTrainer : ITrainer, IDisposable
                 _pass.Batch.Add(row.Tokens, row.PromptLength, _decoder.Device, _decoder.Shape, row.MaskOverTokens());
             }
 
-            _pass.Forward(new TrainingNoise(new Dropout((float)_options.Dropout, _seed, (ulong)step, (uint)tokens), _noiseAlpha, _options.Adapter?.Dropout ?? 0));
+            var dropout = new Dropout((float)_options.Dropout, _seed, (ulong)step, (uint)tokens);
+            _pass.Forward(new TrainingNoise(dropout, _noiseAlpha, _options.Adapter?.Dropout ?? 0));
             var count = _pass.Batch.TargetCount;
             Grow(count);
             _pass.LanguageForward(_logProbabilities.AsSpan(0, count), default);

@@ -15,7 +15,8 @@ public sealed class AdapterTests
     private static readonly int[][] Sequences =
         [.. Enumerable.Range(0, 6).Select(i => Enumerable.Range(0, 9 + (3 * i)).Select(t => ((i * 31) + (t * 7)) % 60).ToArray())];
 
-    public static TheoryData<string> Models() => ["gpt2-tiny", "llama-tiny", "qwen3-tiny", "families/gpt_neox-parallel", "families/phi3", "families/bloom", "families/gemma2"];
+    public static TheoryData<string> Models() =>
+        ["gpt2-tiny", "llama-tiny", "qwen3-tiny", "families/gpt_neox-parallel", "families/phi3", "families/bloom", "families/gemma2"];
 
     public static TheoryData<InstructionSet> Sets() => [.. CpuDevice.Available];
 
@@ -65,7 +66,8 @@ public sealed class AdapterTests
 
         using var device = CpuDevice.Create(1);
         using var whole = Checkpoint.Open(ReferenceFiles.PathOf(model)).Load(device, HeadKind.Language, trainable: true);
-        var weights = whole.Layout.Parameters.Where(parameter => new AdapterLayout(whole.Layout, _ => (1, 1)).Modules.Any(module => module.Module + ".weight" == parameter.Name));
+        var modules = new AdapterLayout(whole.Layout, _ => (1, 1)).Modules.Select(static module => module.Module + ".weight").ToHashSet();
+        var weights = whole.Layout.Parameters.Where(parameter => modules.Contains(parameter.Name));
         using var all = new TrainingPass(whole, new AdamOptions(), null, "policy");
         Loss(all, Sequences);
         var expected = Read(device, all.Optimizer.Gradients);
@@ -109,10 +111,12 @@ public sealed class AdapterTests
     }
 
     [Theory]
-    [InlineData("gpt2-tiny", Precision.F32)]
-    [InlineData("llama-tiny", Precision.F32)]
-    [InlineData("llama-tiny", Precision.Bf16)]
-    public void What_is_sampled_is_scored_and_trained_with_the_same_bits(string model, Precision storage)
+    [InlineData("gpt2-tiny", WeightStorage.F32)]
+    [InlineData("llama-tiny", WeightStorage.F32)]
+    [InlineData("llama-tiny", WeightStorage.Bf16)]
+    [InlineData("llama-tiny", WeightStorage.Int8)]
+    [InlineData("llama-tiny", WeightStorage.Q4)]
+    public void What_is_sampled_is_scored_and_trained_with_the_same_bits(string model, WeightStorage storage)
     {
         using var device = CpuDevice.Create(2);
         using var decoder = Adapted(device, model, new AdapterOptions { Rank = 4, Alpha = 8 }, storage);
@@ -202,8 +206,9 @@ public sealed class AdapterTests
     [InlineData("llama-tiny")]
     public void In_bfloat16_gradients_are_near_those_in_float32(string model)
     {
-        var exact = GradientsOf(CpuDevice.Available[0], 1, new AdapterOptions { Rank = 4, Alpha = 0.5 }, recompute: false, Sequences.Length, Precision.F32, model);
-        var rounded = GradientsOf(CpuDevice.Available[0], 2, new AdapterOptions { Rank = 4, Alpha = 0.5 }, recompute: false, Sequences.Length, Precision.Bf16, model);
+        var (set, options) = (CpuDevice.Available[0], new AdapterOptions { Rank = 4, Alpha = 0.5 });
+        var exact = GradientsOf(set, 1, options, recompute: false, Sequences.Length, Precision.F32, model);
+        var rounded = GradientsOf(set, 2, options, recompute: false, Sequences.Length, Precision.Bf16, model);
         var norm = Math.Sqrt(exact.Sum(static gradient => (double)gradient * gradient));
         var distance = Math.Sqrt(exact.Zip(rounded, static (a, b) => ((double)a - b) * ((double)a - b)).Sum());
         Assert.True(distance < 0.05 * norm, $"{distance} of {norm}");
@@ -259,7 +264,7 @@ public sealed class AdapterTests
         return scorer.ResponseLogProbabilities(Sequences, [.. Sequences.Select(static _ => PromptLength)]).LogProbabilities;
     }
 
-    private static Decoder Adapted(IDevice device, string model, AdapterOptions options, Precision storage = Precision.F32)
+    private static Decoder Adapted(IDevice device, string model, AdapterOptions options, WeightStorage storage = WeightStorage.F32)
     {
         using var frozen = Checkpoint.Open(ReferenceFiles.PathOf(model)).Load(device, HeadKind.Language, trainable: false, storage);
         return Adapted(frozen, options);

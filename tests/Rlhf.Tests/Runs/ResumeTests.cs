@@ -121,7 +121,7 @@ public sealed class ResumeTests : IClassFixture<ResumeTests.WholeRun>, IDisposab
     internal static Dictionary<string, string> ResultsOf(string folder) => Directory
         .GetFiles(folder, "*", SearchOption.AllDirectories)
         .Where(file => Path.GetFileName(
-            file) is "model.safetensors" or "config.json" or "tokenizer.json" or "rankings.jsonl" or "ledger.json" or "samples.jsonl")
+            file) is "model.safetensors" or "adapter_model.safetensors" or "adapter_config.json" or "config.json" or "tokenizer.json" or "rankings.jsonl" or "ledger.json" or "samples.jsonl")
         .ToDictionary(file => Path.GetRelativePath(folder, file), file => Convert.ToHexString(SHA256.HashData(File.ReadAllBytes(file))));
 
     // Every metric but those that a clock made.
@@ -241,6 +241,21 @@ public sealed class ResumeTests : IClassFixture<ResumeTests.WholeRun>, IDisposab
             (Path.Combine("stages", "02-sft", "model", "model.safetensors"), Path.Combine("stages", "05-ppo", "model", "model.safetensors"));
         Assert.Equal(exact[supervised], rounded[supervised]);
         Assert.NotEqual(exact[policy], rounded[policy]);
+        Assert.All(MetricsFile.Read(folder).Where(row => row.Values.ContainsKey("logprob_difference")),
+            row => Assert.Equal(0, row.Values["logprob_difference"]));
+    }
+
+    [Fact]
+    public void A_run_with_adapters_goes_on_with_the_same_bytes_and_keeps_the_small_part_alone()
+    {
+        var recipe = RecipeReader.Read(
+            RecipeFile(), ["sft.adapter={rank: 2, dropout: 0.1}", "reward.adapter={rank: 2}", "ppo.adapter={rank: 2, base_storage: int8}"]);
+        var (uninterrupted, folder) = (_temporary.PathOf("adapted"), _temporary.PathOf("adapted-stopped"));
+        RecipeRun.Execute(recipe, new RunSettings(uninterrupted), ProgressReporter.Silent, CancellationToken.None);
+        ExecuteInPieces(recipe, folder);
+        AssertSame(uninterrupted, folder);
+        Assert.Equal(2, Directory.GetFiles(folder, "model.safetensors", SearchOption.AllDirectories).Length); // the base's, and pretraining's
+        Assert.Equal(7, Directory.GetFiles(folder, "adapter_model.safetensors", SearchOption.AllDirectories).Length);
         Assert.All(MetricsFile.Read(folder).Where(row => row.Values.ContainsKey("logprob_difference")),
             row => Assert.Equal(0, row.Values["logprob_difference"]));
     }

@@ -18,6 +18,9 @@ public sealed class DeviceMemory : IDisposable
     /// <summary>The memory as float32 numbers.</summary>
     public FloatBuffer Floats => _floats;
 
+    /// <summary>A part of the memory as 32-bit integers.</summary>
+    public unsafe IntBuffer Ints(long start, long length) => new((int*)Floats.Slice(start, length).Pointer, length);
+
     /// <inheritdoc/>
     public void Dispose()
     {

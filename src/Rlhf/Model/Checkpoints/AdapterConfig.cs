@@ -88,7 +88,8 @@ internal sealed class AdapterConfig
     /// <summary>The model that it was trained on, as the file names it.</summary>
     public string? Base { get; }
 
-    /// <summary>The shift of a reward model's scores (<see cref="ScoreHead.Shift"/>), from a file of its own, for PEFT takes no keys that it does not know.</summary>
+    /// <summary>The shift of a reward model's scores (<see cref="ScoreHead.Shift"/>), from a file of its own: PEFT takes no keys that it does not
+    /// know.</summary>
     public float ScoreShift { get; }
 
     /// <summary>Reads the file of a folder.</summary>

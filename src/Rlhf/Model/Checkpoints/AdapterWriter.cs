@@ -32,9 +32,7 @@ internal static class AdapterWriter
         var tensors = modules.SelectMany(module => Tensors(module, parts, options.Type)).ToList();
         if (options.Score is { } score)
         {
-            tensors.Add(new TensorToWrite(
-                Prefix + ScoreHead.WeightName, [1, score.Weight.Length], options.Type,
-                (first, destination) => score.Weight.AsSpan((int)first, destination.Length).CopyTo(destination)));
+            tensors.Add(new TensorToWrite(Prefix + ScoreHead.WeightName, [1, score.Weight.Length], options.Type, ReaderOf(score.Weight)));
         }
 
         using (var stream = new FileStream(Path.Combine(folder, AdapterFile.FileName), FileMode.CreateNew, FileAccess.Write))
@@ -59,12 +57,15 @@ internal static class AdapterWriter
     private static IEnumerable<TensorToWrite> Tensors(string module, List<AdapterNumbers> parts, TensorType type)
     {
         var matrices = parts.Select(part => part.Of(module)).Where(static part => part is not null).Select(static part => part!).ToList();
-        var (rank, inputs, outputs) = (matrices.Sum(static part => part.Rank), matrices[0].A.Length / matrices[0].Rank, matrices[0].B.Length / matrices[0].Rank);
+        var (rank, first) = (matrices.Sum(static part => part.Rank), matrices[0]);
+        var (inputs, outputs) = (first.A.Length / first.Rank, first.B.Length / first.Rank);
         float[] a = [.. matrices.SelectMany(static part => part.A)];
-        var b = parts.Count == 1 ? matrices[0].B : SideBySide(matrices, outputs, rank);
-        yield return new($"{Prefix}{module}.lora_A.weight", [rank, inputs], type, (first, destination) => a.AsSpan((int)first, destination.Length).CopyTo(destination));
-        yield return new($"{Prefix}{module}.lora_B.weight", [outputs, rank], type, (first, destination) => b.AsSpan((int)first, destination.Length).CopyTo(destination));
+        var b = parts.Count == 1 ? first.B : SideBySide(matrices, outputs, rank);
+        yield return new($"{Prefix}{module}.lora_A.weight", [rank, inputs], type, ReaderOf(a));
+        yield return new($"{Prefix}{module}.lora_B.weight", [outputs, rank], type, ReaderOf(b));
     }
+
+    private static FloatReader ReaderOf(float[] numbers) => (first, destination) => numbers.AsSpan((int)first, destination.Length).CopyTo(destination);
 
     private static float[] SideBySide(List<LowRank> matrices, int outputs, int rank)
     {

@@ -350,6 +350,8 @@ public sealed class Checkpoint
     private Contents Read()
     {
         using var file = OpenFiles();
-        return new Contents(file.Config, _base is not null ? file.Source.WithFilesOf(Folder) : file.Source, file.Score, file.HasLanguageHead, file is AdaptedModel { StandsApart: true } adapted ? adapted.Layout() : null);
+        var source = _base is not null ? file.Source.WithFilesOf(Folder) : file.Source;
+        var apart = file is AdaptedModel { StandsApart: true } adapted ? adapted.Layout() : null;
+        return new Contents(file.Config, source, file.Score, file.HasLanguageHead, apart);
     }
 }

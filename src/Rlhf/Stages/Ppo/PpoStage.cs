@@ -123,13 +123,14 @@ internal sealed class PpoStage : Stage<PpoOptions>
         var second = recipe.Find<RewardOptions>()?.SecondModel is not null;
         var judges = second ? 4 : 3; // reference, reward, value, and a second reward model
         var trained = (options.SharedTrunk ? 1 : 2) * options.InnerEpochs;
+        var passes = planning.TrainingPasses(options.Adapter);
         var rows = (promptTokens / options.RolloutsPerPrompt) + answerTokens; // of a rollout: a prompt goes through a model once for all of its rollouts
         var tokens = rollouts * rows * (1 + judges + trained);
         var pretraining = options.Ptx is { } ptx ? planning.Reader.Texts(ptx.ContextTokens).Train : [];
         var pieces = pretraining.Count == 0 ? 0 : pretraining.Average(row => (double)row.Tokens.Length);
         var mixed = pretraining.Count == 0 ? 0 : rollouts * options.InnerEpochs * options.Ptx!.BatchRatio * pieces;
-        var forward = rows * (judges + (3 * trained)) * costs.ForwardOperations(length); // the judges, and forward and backward of what is trained
-        var heads = answerTokens * (1 + (3 * options.InnerEpochs)) * costs.HeadOperations;
+        var forward = rows * (judges + (passes * trained)) * costs.ForwardOperations(length); // the judges, and forward and backward of what is trained
+        var heads = answerTokens * (1 + (passes * options.InnerEpochs)) * costs.HeadOperations;
         var starts = StageStep.Of(recipe).Any(step => step.Stage.Makes == StageProduct.SupervisedModel) ? 1 : 0;
         var evaluations =
             3 + (options.EvaluateEvery > 0 ? (options.Steps - 1) / options.EvaluateEvery : 0) + starts; // the start, the end, SFT and another base
@@ -138,7 +139,7 @@ internal sealed class PpoStage : Stage<PpoOptions>
         return new StagePlan(
             (long)rollouts, "rollouts", tokens, (long)options.Steps * options.InnerEpochs * (options.RolloutsPerStep / options.Minibatch),
             prompts.Length == 0 ? 0 : BytesOf(planning, options, second, prompts, heldOut, pretraining),
-            (rollouts * (forward + heads)) + (3 * planning.LanguageOperations(mixed, mixed, pieces)) + judged,
+            (rollouts * (forward + heads)) + (passes * planning.LanguageOperations(mixed, mixed, pieces)) + judged,
             planning.LanguageOperations((rollouts * rows) + (evaluated * length), (rollouts + evaluated) * answerTokens, length));
     }
 

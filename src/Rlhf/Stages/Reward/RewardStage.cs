@@ -161,7 +161,8 @@ internal sealed class RewardStage : Stage<RewardOptions>
         tokens *= examples > 0 ? Math.Min(updates * (double)options.Batch, shares.Sum() * examples * options.Epochs) / examples : 0;
         var trained = shares.Length;
         var evaluations = trained + (options.EvaluateEvery > 0 ? updates / options.EvaluateEvery : options.Epochs * trained); // after and during
-        var operations = ((3 * tokens) + (evaluations * validated)) * planning.Costs.ForwardOperations(answersTokens / Math.Max(1, answers));
+        var rows = (planning.TrainingPasses(options.Adapter) * tokens) + (evaluations * validated);
+        var operations = rows * planning.Costs.ForwardOperations(answersTokens / Math.Max(1, answers));
         return new StagePlan((long)examples, "rankings", tokens, updates, BytesOf(planning, options, rankings, heldOut), operations);
     }
 
