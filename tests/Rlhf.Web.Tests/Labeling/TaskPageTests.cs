@@ -299,6 +299,33 @@ public sealed class TaskPageTests(Browser browser)
         await page.Context.CloseAsync();
     }
 
+    [BrowserTheory]
+    [InlineData(390, 1)]
+    [InlineData(1280, 2)]
+    [InlineData(1700, 4)]
+    public async Task Four_answers_stand_beside_each_other_where_there_is_room(int width, int columns)
+    {
+        await using var server = await TestServer.StartAsync(store =>
+        {
+            Examples.FillKinds(store);
+            store.Submit(store.LocalUser(), new Submission(store.Next(store.LocalUser(), [])!.Id, "skip this one", new Judgement { CannotJudge = "x" }, 1));
+        });
+        var (page, errors) = await Open(server, width);
+        await page.Locator(".card").Nth(3).WaitForAsync();
+        await PageCheck.Look(page, "columns", ColorScheme.Light);
+        var boxes = new List<LocatorBoundingBoxResult>();
+        for (var i = 0; i < 4; i++)
+        {
+            boxes.Add((await page.Locator(".card").Nth(i).BoundingBoxAsync())!);
+        }
+
+        // No card is wider than its place, whatever stands in it.
+        Assert.All(boxes, box => Assert.InRange(box.Width, boxes[0].Width - 1, boxes[0].Width + 1));
+        Assert.Equal(columns, boxes.Count(box => box.Y == boxes[0].Y && box.X >= 0 && box.X + box.Width <= width));
+        Assert.Empty(errors);
+        await page.Context.CloseAsync();
+    }
+
     [BrowserFact]
     public async Task On_a_phone_the_next_answer_is_a_swipe_away()
     {
