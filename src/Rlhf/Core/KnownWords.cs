@@ -6,8 +6,8 @@ public static class KnownWords
 {
     private const string OtherObjectives =
         "is not one of this program's stages: it trains a reward model on the comparisons ('reward') and then the policy against it ('ppo')";
-    private const string Adapters = "is not implemented: all parameters are trained";
-    private const string SmallWeights = "is not implemented: weights are float32, float16 or bfloat16 in safetensors";
+    private const string Adapters = "is an option of the stages that train: adapter: {rank: 16} (docs/models.md)";
+    private const string SmallWeights = "is said where weights are only read: --storage of commands, base_storage of an adapter, frozen_precision of a recipe";
 
     private static readonly Dictionary<string, string> Advice = new(StringComparer.OrdinalIgnoreCase)
     {
@@ -25,14 +25,13 @@ public static class KnownWords
         ["adapter"] = Adapters,
         ["quantize"] = SmallWeights,
         ["quantization"] = SmallWeights,
-        ["gguf"] = SmallWeights,
+        ["gguf"] = "files are read by their path, as a model's folder is, and written by 'export'",
         ["load_in_4bit"] = SmallWeights,
         ["load_in_8bit"] = SmallWeights,
         ["gpu"] = "is not used: this program computes on the processor",
         ["cuda"] = "is not used: this program computes on the processor",
-        ["device"] = "is not chosen: this program computes on the processor",
-        ["csv"] = "files are not read: rows are JSON lines (docs/data.md)",
-        ["parquet"] = "files are not read: rows are JSON lines (docs/data.md)",
+        ["csv"] = "files are read by their path, as JSON lines are (docs/data.md)",
+        ["parquet"] = "files are read by their path, as JSON lines are (docs/data.md)",
         ["train"] = "is one of three steps here: 'sft', 'reward' and 'ppo', or 'run' for all stages of a recipe",
         ["finetune"] = "is called 'sft' here",
         ["fine-tune"] = "is called 'sft' here",
