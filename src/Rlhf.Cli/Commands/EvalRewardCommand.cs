@@ -27,7 +27,6 @@ internal static class EvalRewardCommand
         AllowMultipleArgumentsPerToken = true,
     };
 
-    private static readonly Option<double> HeldOut = ModelArguments.HeldOut();
     private static readonly Option<int?> Limit = ModelArguments.OptionalNumber("--limit", 1, "Reads at most this many rows. Default: all.");
     private static readonly Option<string?> Overlong = new Option<string?>("--on-overlong")
     {
@@ -54,22 +53,25 @@ internal static class EvalRewardCommand
     public static Command Create()
     {
         var format = new FormatArguments();
+        var split = new SplitArguments();
         var command = new Command("reward",
             "Shows how far a reward model can be trusted: pair accuracy with its interval, by K and by margin, calibration, and what mere length explains.")
         {
-            Model, Adapter, Storage, Second, Data, HeldOut, Limit, Overlong, BadRow, Fields, Ignore, Json, Quiet,
+            Model, Adapter, Storage, Second, Data, Limit, Overlong, BadRow, Fields, Ignore, Json, Quiet,
         };
+        split.AddTo(command);
         format.AddTo(command);
         return command.WithExamples(
             "rlhf eval reward --model runs/polite/stages/02-reward/model --data comparisons.jsonl --held-out 0.1",
+            "rlhf eval reward --model reward --data pairs.jsonl --split-by topic --held-out cats 'dogs*'",
             "rlhf eval reward --model reward --second other-reward --data 'hh/*.jsonl.gz' --on-overlong drop --json")
-        .Does((parsed, cancellation) => Run(parsed, format, cancellation));
+        .Does((parsed, cancellation) => Run(parsed, format, split, cancellation));
     }
 
-    private static void Run(ParseResult parsed, FormatArguments format, CancellationToken cancellation)
+    private static void Run(ParseResult parsed, FormatArguments format, SplitArguments split, CancellationToken cancellation)
     {
         var folder = parsed.GetValue(Model)!;
-        var source = ModelArguments.SourceOf(parsed.GetValue(Fields)!, parsed.GetValue(Ignore)!) with
+        var source = split.On(ModelArguments.SourceOf(parsed.GetValue(Fields)!, parsed.GetValue(Ignore)!), parsed) with
         {
             Path = parsed.GetValue(Data)!,
             Limit = parsed.GetValue(Limit),
@@ -105,21 +107,28 @@ internal static class EvalRewardCommand
     {
         var limits = new EncodingOptions { MaxTokens = context, OnOverlong = Enum.Parse<OverlongPolicy>(parsed.GetValue(Overlong)!, ignoreCase: true) };
         var encoder = new SequenceEncoder(tokenizer, format, limits, ledger);
-        var share = parsed.GetValue(HeldOut);
-        var all = 0;
+        var split = new SourceSplit(source, "data");
+        var (all, held) = (0, 0);
         List<EncodedRanking> rankings = [];
         foreach (var ranking in DataReader.Rankings(source with { Format = format }, Directory.GetCurrentDirectory(), ledger))
         {
             all++;
-            if ((share == 0 || PromptSplit.IsHeldOut(ranking.Prompt.SplitKey, share)) && encoder.Encode(ranking) is { } encoded)
+            if (!split.IsHeldOut(ranking.Prompt.SplitKey) && source.HeldOut.HoldsAny)
+            {
+                continue;
+            }
+
+            held++;
+            if (encoder.Encode(ranking) is { } encoded)
             {
                 rankings.Add(encoded);
             }
         }
 
-        if (share > 0)
+        split.Check();
+        if (source.HeldOut.HoldsAny)
         {
-            parsed.Error().WriteLine(string.Create(CultureInfo.InvariantCulture, $"held out: {rankings.Count} of {all} rows"));
+            parsed.Error().WriteLine(string.Create(CultureInfo.InvariantCulture, $"held out: {held} of {all} rows"));
         }
 
         return rankings;

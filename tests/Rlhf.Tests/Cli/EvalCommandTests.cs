@@ -51,6 +51,31 @@ public sealed class EvalCommandTests : IDisposable
     }
 
     [Fact]
+    public void Held_out_takes_the_values_of_a_field_by_name()
+    {
+        var data = _models.Write("pairs.jsonl", [.. Enumerable.Range(0, 30).Select(i => JsonSerializer.Serialize(
+            new { prompt = $"Name {i} fruits.", chosen = "apple and pear", rejected = "red", topic = $"topic {i / 10}" }))]);
+        string[] common = ["eval", "reward", "--model", _models.Reward("reward"), "--data", data];
+
+        var (_, output, error) = Run([.. common, "--json", "--split-by", "topic", "--held-out", "topic 0", "*2"]);
+        Assert.Contains("held out: 20 of 30 rows", error, StringComparison.Ordinal);
+        Assert.Equal(20, JsonDocument.Parse(output).RootElement.GetProperty("trust").GetProperty("prompts").GetInt32());
+
+        foreach (var (options, message) in new (string[], string)[]
+        {
+            (["--split-by", "topic", "--held-out", "topic 7"], "data.held_out: no row of"),
+            (["--split-by", "theme", "--held-out", "topic 0"], "expected the field \"theme\" that split_by names"),
+            (["--held-out", "topic 0"], "names of values need --split-by"),
+            (["--split-by", "topic"], "have no effect without --held-out"),
+        })
+        {
+            var (code, _, refused) = Run([.. common, .. options]);
+            Assert.Equal(ExitCode.BadInput, code);
+            Assert.Contains(message, refused, StringComparison.Ordinal);
+        }
+    }
+
+    [Fact]
     public void Held_out_takes_the_prompts_that_training_kept_aside()
     {
         string[] prompts = [.. Enumerable.Range(0, 40).Select(i => $"Name {i} fruits.")];
