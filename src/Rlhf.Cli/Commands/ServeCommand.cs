@@ -86,7 +86,8 @@ internal static class ServeCommand
         {
             foreach (var (name, folder) in languages)
             {
-                loaded.Add(new ServedLanguageModel(name, folder, parsed.GetValue(Parallel), parsed.GetValue(Queue), parsed.GetValue(Context), parsed.GetValue(Storage)));
+                loaded.Add(new ServedLanguageModel(
+                    name, folder, parsed.GetValue(Parallel), parsed.GetValue(Queue), parsed.GetValue(Context), parsed.GetValue(Storage)));
             }
 
             foreach (var (name, folder) in rewards)

@@ -140,8 +140,8 @@ internal sealed partial class DecoderWeights
         return _tokens is null ? [matrices] : [new ParameterRange(Layout.TokenEmbedding, table), matrices];
     }
 
-    /// <summary>The packed copy that serves as token table: the head's, where it is the same matrix and loses nothing, or is in blocks; else one of its own if it
-    /// is in blocks.</summary>
+    /// <summary>The packed copy that serves as token table: the head's, where it is the same matrix and loses nothing, or is in blocks; else one of its own if
+    /// it is in blocks.</summary>
     private PackedWeights? FindTokens()
     {
         var tokens = _matrices.FirstOrDefault(weights => weights.Offset == Layout.TokenEmbedding);

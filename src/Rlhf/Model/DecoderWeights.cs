@@ -20,7 +20,7 @@ internal sealed partial class DecoderWeights : IDisposable
     private readonly DeviceMemory? _gains; // 1 + w of the norms, where w is stored
     private readonly DeviceMemory? _slopes; // ALiBi's [H]
     private readonly AttentionRules[] _rules;
-    private readonly PackedWeights[] _matrices; // four of each block, projections of a narrow embedding, perhaps a token table, then the language head where there is one
+    private readonly PackedWeights[] _matrices; // four of each block, projections of a narrow embedding, perhaps a token table, perhaps the language head
     private readonly PackedWeights? _tokens; // the token table of frozen weights, if it has no flat form
     private DeviceMemory _flat;
     private int _users = 1;

@@ -9,7 +9,8 @@ using Rlhf.Tests.Model.Families;
 
 namespace Rlhf.Tests.Model;
 
-/// <summary>Models that are read in each storage: the reference folders, which are rounded, and the reference GGUF files, whose blocks are taken as they are.</summary>
+/// <summary>Models that are read in each storage: the reference folders, which are rounded, and the reference GGUF files, whose blocks are taken as they
+/// are.</summary>
 public sealed class BlockStorageReferenceTests
 {
     private static readonly int[] PromptLengths = [3, 1, 5];
@@ -127,7 +128,8 @@ public sealed class BlockStorageReferenceTests
         return [.. logs, .. entropies];
     }
 
-    /// <summary>A float32 model with the numbers that products and lookups of another read. Where the embedding is not rounded with the head, it is not here.</summary>
+    /// <summary>A float32 model with the numbers that products and lookups of another read. Where the embedding is not rounded with the head, it is not
+    /// here.</summary>
     private static Decoder RoundedCopy(string model, Decoder narrow)
     {
         var device = narrow.Device;
@@ -136,7 +138,8 @@ public sealed class BlockStorageReferenceTests
         device.CopyOut(copy.Parameters, exact);
         foreach (var matrix in narrow.Weights.All)
         {
-            device.UnpackWeights(new(narrow.Weights.Packed(matrix, default), matrix.Inputs, matrix.Outputs, matrix.Layout, copy.Part(matrix.Offset, matrix.Length)));
+            var (packed, flat) = (narrow.Weights.Packed(matrix, default), copy.Part(matrix.Offset, matrix.Length));
+            device.UnpackWeights(new(packed, matrix.Inputs, matrix.Outputs, matrix.Layout, flat));
         }
 
         copy.Refresh();

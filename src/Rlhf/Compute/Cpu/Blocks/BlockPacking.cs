@@ -86,6 +86,7 @@ internal static unsafe class BlockPacking
     private static byte* PanelOf(Arguments* a, int output) =>
         a->Packed + (output / BlockLayout.Outputs * BlockLayout.PanelBytes(a->Format.Storage(), a->Inputs));
 
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)] // called too seldom to be compiled anew before a model is loaded
     private static void RowsPart(void* arguments, int part, int worker)
     {
         var a = (Arguments*)arguments;
@@ -103,6 +104,7 @@ internal static unsafe class BlockPacking
     }
 
     [SkipLocalsInit]
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static void RoundPart(void* arguments, int part, int worker)
     {
         var a = (Arguments*)arguments;
@@ -142,6 +144,7 @@ internal static unsafe class BlockPacking
         }
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static void Put(BlockFormat format, byte* source, byte* block, int lane)
     {
         if (format == BlockFormat.Q8_0)
@@ -173,6 +176,7 @@ internal static unsafe class BlockPacking
     private static ushort Minimum(ushort d) => BitConverter.HalfToUInt16Bits((Half)(-8 * (float)BitConverter.UInt16BitsToHalf(d)));
 
     /// <summary>The low nibbles of eight bytes, the first lowest.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static uint Nibbles(ulong eight)
     {
         eight &= 0x0F0F0F0F_0F0F0F0F;

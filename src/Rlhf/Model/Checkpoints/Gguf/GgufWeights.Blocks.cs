@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
 using Rlhf.Compute.Operations;
 
@@ -7,7 +8,7 @@ namespace Rlhf.Model.Checkpoints.Gguf;
 internal sealed partial class GgufWeights
 {
     private const int PartBytes = 1 << 20; // that are read at a time: whole rows, or whole heads
-    private const float MostScale = 65504f / 8; // of Q4_0, whose minimum -8 d must be a half
+    private static readonly Half MostScale = (Half)(65504f / 8); // of Q4_0, whose minimum -8 d must be a half
 
     /// <summary>The storage that holds a matrix as the file has it, or null.</summary>
     public WeightStorage? BlocksIn(ParameterRange matrix)
@@ -76,21 +77,34 @@ internal sealed partial class GgufWeights
 
     private void CheckScales(GgufTensor tensor, BlockFormat format, ReadOnlySpan<byte> blocks, long first)
     {
-        for (var at = 0; at < blocks.Length; at += format.Bytes())
+        var most = format == BlockFormat.Q4_0 ? MostScale : Half.MaxValue;
+        if (FirstBeyond(blocks, format.Bytes(), format == BlockFormat.Q4_1 ? 2 : 1, BitConverter.HalfToUInt16Bits(most)) is not { } bad)
         {
-            var halves = MemoryMarshal.Read<uint>(blocks[at..]);
-            var d = BitConverter.UInt16BitsToHalf((ushort)halves);
-            if (!Half.IsFinite(d) || (format == BlockFormat.Q4_1 && !Half.IsFinite(BitConverter.UInt16BitsToHalf((ushort)(halves >> 16)))))
-            {
-                throw _file.Refuse(
-                    tensor.Name,
-                    FormattableString.Invariant($"has a number that is not finite (element {first + (at / format.Bytes() * WeightBlocks.Length)}): the model is broken, fetch it again"));
-            }
+            return;
+        }
 
-            if (format == BlockFormat.Q4_0 && Math.Abs((float)d) > MostScale)
+        var isFinite = Half.IsFinite(MemoryMarshal.Read<Half>(blocks[(bad * format.Bytes())..])) && format == BlockFormat.Q4_0;
+        throw _file.Refuse(tensor.Name, isFinite
+            ? $"has a scale above {MostScale}, which is too large for 4-bit storage: use --storage f32"
+            : FormattableString.Invariant($"has a number that is not finite (element {first + ((long)bad * WeightBlocks.Length)}): the model is broken, fetch it again"));
+    }
+
+    /// <summary>The first block with a scale or minimum whose size is above a half's.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)] // called too seldom to be compiled anew before a model is loaded
+    private static int? FirstBeyond(ReadOnlySpan<byte> blocks, int bytes, int halves, ushort most)
+    {
+        for (var at = 0; at < blocks.Length; at += bytes)
+        {
+            for (var i = 0; i < halves; i++)
             {
-                throw _file.Refuse(tensor.Name, "has a scale above 8188, which is too large for 4-bit storage: use --storage f32");
+                var bits = blocks[at + (2 * i)] | ((blocks[at + (2 * i) + 1] & 0x7F) << 8);
+                if (bits > most)
+                {
+                    return at / bytes;
+                }
             }
         }
+
+        return null;
     }
 }
