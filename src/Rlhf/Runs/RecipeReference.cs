@@ -136,6 +136,7 @@ public sealed class RecipeReference
     {
         null => "`none`",
         "" or IReadOnlyList<string> { Count: 0 } or IReadOnlyList<double> { Count: 0 } or IReadOnlyDictionary<string, string> { Count: 0 } => "empty",
+        IReadOnlyList<string> texts => $"`{string.Join(", ", texts)}`",
         HeldOutRule rule => DefaultOf(rule.Share),
         double number => $"`{number.ToString(number != 0 && Math.Abs(number) < 1e-3 ? "0.###e0" : "R", CultureInfo.InvariantCulture)}`",
         bool flag => flag ? "`true`" : "`false`",
