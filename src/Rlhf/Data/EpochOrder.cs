@@ -27,22 +27,31 @@ public static class EpochOrder
         return order;
     }
 
+}
+
+/// <summary>The epochs of one trainer, whose rows it takes step by step: the order of an epoch is made once and kept while its steps last.</summary>
+/// <param name="count">Rows.</param>
+/// <param name="seed">The trainer's seed.</param>
+public sealed class EpochOrders(int count, ulong seed)
+{
+    private int[] _order = [];
+    private int _epoch = -1;
+
     /// <summary>
     /// <paramref name="length"/> row numbers from place <paramref name="first"/> on of the endless sequence epoch 0, epoch 1, ...
     /// </summary>
-    public static int[] Range(int count, ulong seed, long first, int length)
+    public int[] Range(long first, int length)
     {
         var rows = new int[length];
-        var (order, orderEpoch) = (Array.Empty<int>(), -1);
         for (var i = 0; i < length; i++)
         {
             var epoch = checked((int)((first + i) / count));
-            if (epoch != orderEpoch)
+            if (epoch != _epoch)
             {
-                (order, orderEpoch) = (Of(count, seed, epoch), epoch);
+                (_order, _epoch) = (EpochOrder.Of(count, seed, epoch), epoch);
             }
 
-            rows[i] = order[(int)((first + i) % count)];
+            rows[i] = _order[(int)((first + i) % count)];
         }
 
         return rows;

@@ -11,9 +11,12 @@ namespace Rlhf.Data;
 public sealed class SourceSplit(DataSource source, string key)
 {
     private const int MostNamed = 10;
+    private const int MostKept = 1000;
 
     private readonly string? _salt = source.SplitSeed == 0 ? null : string.Create(CultureInfo.InvariantCulture, $"split {source.SplitSeed}");
-    private readonly Dictionary<string, bool> _groups = new(StringComparer.Ordinal);
+    private readonly Dictionary<UInt128, bool> _groups = []; // by hash: there may be as many groups as rows
+    private readonly List<string> _first = []; // to be shown
+    private readonly HashSet<string> _found = new(StringComparer.Ordinal);
 
     /// <summary>Whether the rows of a group are held out.</summary>
     public bool IsHeldOut(string group)
@@ -23,30 +26,53 @@ public sealed class SourceSplit(DataSource source, string key)
             return source.HeldOut.Holds(group, _salt);
         }
 
-        if (!_groups.TryGetValue(group, out var held))
+        var hash = TextHash.Of(group);
+        if (!_groups.TryGetValue(hash, out var held))
         {
-            _groups[group] = held = source.HeldOut.Holds(group, _salt);
+            _groups[hash] = held = source.HeldOut.Holds(group, _salt);
+            _found.UnionWith(source.HeldOut.Names.Where(name => HeldOutRule.Fits(name, group)));
+            if (_first.Count < MostKept)
+            {
+                _first.Add(group);
+            }
         }
 
         return held;
     }
 
-    /// <summary>Both sides in the order of the rows.</summary>
+    /// <summary>The rows with their sides, each side in the order of the rows. One row is in memory at a time; with <see cref="DataSource.HeldOutLimit"/> those
+    /// held-out rows too, which come last.</summary>
     /// <param name="rows">All rows of the source.</param>
     /// <param name="describe">A row's group, its id and its place.</param>
     /// <param name="ledger">Counts held-out rows beyond <see cref="DataSource.HeldOutLimit"/> as dropped.</param>
     /// <exception cref="InputException">The groups cannot be split as asked.</exception>
-    public (IReadOnlyList<T> Train, IReadOnlyList<T> HeldOut) Split<T>(
+    public IEnumerable<(T Row, bool IsHeldOut)> Split<T>(
         IEnumerable<T> rows, Func<T, (string Group, string Id, RowPosition Position)> describe, Ledger ledger)
     {
-        List<T> train = [], heldOut = [];
-        foreach (var row in rows)
+        // The rows whose ids have the smallest hashes, so that they are spread over the groups and rows of one id stay together.
+        var heldOut = new PriorityQueue<(int At, T Row), (uint Hash, int At)>(Comparer<(uint, int)>.Create(static (one, other) => other.CompareTo(one)));
+        foreach (var (at, row) in rows.Index())
         {
-            (IsHeldOut(describe(row).Group) ? heldOut : train).Add(row);
+            var (group, id, _) = describe(row);
+            var isHeldOut = IsHeldOut(group);
+            if (!isHeldOut || source.HeldOutLimit is not { } most)
+            {
+                yield return (row, isHeldOut);
+                continue;
+            }
+
+            heldOut.Enqueue((at, row), (PromptSplit.Hash("held out\n" + id), at));
+            if (heldOut.Count > most)
+            {
+                ledger.Drop(describe(heldOut.Dequeue().Row).Position, "held out, beyond held_out_limit");
+            }
         }
 
         Check();
-        return (train, Limited(heldOut, describe, ledger));
+        foreach (var ((_, row), _) in heldOut.UnorderedItems.OrderBy(static item => item.Element.At))
+        {
+            yield return (row, true);
+        }
     }
 
     /// <summary>After all rows: whether the groups that there are can be split as asked.</summary>
@@ -59,9 +85,9 @@ public sealed class SourceSplit(DataSource source, string key)
         }
 
         var files = string.Join(", ", source.Path);
-        foreach (var name in source.HeldOut.Names.Where(name => !_groups.Keys.Any(group => HeldOutRule.Fits(name, group))))
+        foreach (var name in source.HeldOut.Names.Where(name => !_found.Contains(name)))
         {
-            var meant = NearestName.Of(name, _groups.Keys) ?? _groups.Keys.FirstOrDefault(group => group.StartsWith(name, StringComparison.Ordinal));
+            var meant = NearestName.Of(name, _first) ?? _first.Find(group => group.StartsWith(name, StringComparison.Ordinal));
             throw new InputException(
                 $"{key}.held_out: no row of {files} has \"{name}\" in the field \"{source.SplitBy}\""
                 + (meant is not null ? $"; did you mean \"{meant}\" (or \"{name}*\" for all that begin so)?" : $"; there are {Groups()}"));
@@ -81,29 +107,9 @@ public sealed class SourceSplit(DataSource source, string key)
         }
     }
 
-    /// <summary>The rows whose ids have the smallest hashes, so that they are spread over the groups and rows of one id stay together.</summary>
-    private List<T> Limited<T>(List<T> rows, Func<T, (string Group, string Id, RowPosition Position)> describe, Ledger ledger)
-    {
-        if (source.HeldOutLimit is not { } most || rows.Count <= most)
-        {
-            return rows;
-        }
-
-        var kept = rows.Index().OrderBy(row => PromptSplit.Hash("held out\n" + describe(row.Item).Id)).Take(most).Select(row => row.Index).ToHashSet();
-        foreach (var (index, row) in rows.Index())
-        {
-            if (!kept.Contains(index))
-            {
-                ledger.Drop(describe(row).Position, "held out, beyond held_out_limit");
-            }
-        }
-
-        return [.. rows.Where((_, index) => kept.Contains(index))];
-    }
-
     private string Groups()
     {
-        var names = _groups.Keys.Order(StringComparer.Ordinal).Take(MostNamed).Select(group => $"\"{Short(group)}\"");
+        var names = _first.Order(StringComparer.Ordinal).Take(MostNamed).Select(group => $"\"{Short(group)}\"");
         return string.Join(", ", names) + (_groups.Count > MostNamed ? string.Create(CultureInfo.InvariantCulture, $" and {_groups.Count - MostNamed} more") : "");
     }
 

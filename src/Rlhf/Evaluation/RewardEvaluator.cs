@@ -1,3 +1,4 @@
+using System.Globalization;
 using Rlhf.Model;
 using Rlhf.Text.Templates;
 
@@ -31,7 +32,7 @@ public static class RewardEvaluator
                 var count = ranking.Answers.Length;
                 scored.Add(new HeldOutRanking
                 {
-                    Prompt = ranking.PromptText,
+                    Prompt = TextHash.Of(ranking.PromptText).ToString("x32", CultureInfo.InvariantCulture), // a name; the text is in the data
                     Labeler = ranking.Labeler,
                     Scores = [.. scores[at..(at + count)].Select(score => (double)score)],
                     Lengths = [.. ranking.Answers.Select(answer => answer.ResponseLength)],

@@ -10,9 +10,10 @@ namespace Rlhf.Hub;
 internal sealed record HubListing(HubName Name, IReadOnlyList<HubFile> Files, string? WhyCached, bool IsPart);
 
 /// <summary>Brings files of a listed repository into the cache: looks for room, takes the locks, and lets a file stand under its name when
-/// it is whole.</summary>
+/// it is whole. Several files come at once.</summary>
 internal sealed class HubFetch(HubSettings settings, HubHttp http, HubApi api, IHubProgress progress)
 {
+    private const int AtOnce = 4; // fills a connection, and a hub that counts requests does not mind it
     private const long SpareBytes = 8L << 20; // lists, links and what others write meanwhile
 
     /// <summary>Brings those files that are missing.</summary>
@@ -43,10 +44,7 @@ internal sealed class HubFetch(HubSettings settings, HubHttp http, HubApi api, I
             progress.Begin(name.Repository, toFetch.Sum(static file => file.Size), toFetch.Sum(cache.LengthOfIncomplete));
             try
             {
-                foreach (var file in missing)
-                {
-                    await Obtain(name, cache, file, cancellation).ConfigureAwait(false);
-                }
+                await FetchAll(name, cache, missing, cancellation).ConfigureAwait(false);
             }
             finally
             {
@@ -58,6 +56,18 @@ internal sealed class HubFetch(HubSettings settings, HubHttp http, HubApi api, I
             throw FileFailure.Unwritable(settings.Cache, exception);
         }
     }
+
+    // The first failure ends the others; what came of them is kept. Files of one content take one lock, so they follow each other.
+    private Task FetchAll(HubName name, HubCache cache, IEnumerable<HubFile> files, CancellationToken cancellation) => Parallel.ForEachAsync(
+        files.GroupBy(static file => file.BlobName, StringComparer.Ordinal),
+        new ParallelOptions { MaxDegreeOfParallelism = AtOnce, CancellationToken = cancellation },
+        async (same, ends) =>
+        {
+            foreach (var file in same)
+            {
+                await Obtain(name, cache, file, ends).ConfigureAwait(false);
+            }
+        });
 
     private async Task Obtain(HubName name, HubCache cache, HubFile file, CancellationToken cancellation)
     {

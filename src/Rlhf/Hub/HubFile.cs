@@ -24,7 +24,7 @@ public sealed record HubSnapshot(HubName Name, string Folder, IReadOnlyList<HubF
     internal string PathOf(HubFile file) => HubCache.Below(Folder, file.Path);
 }
 
-/// <summary>Hears how far a download is.</summary>
+/// <summary>Hears how far a download is. Several files come at once, each on a thread of its own.</summary>
 public interface IHubProgress
 {
     /// <summary>A download begins.</summary>

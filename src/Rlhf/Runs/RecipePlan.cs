@@ -35,7 +35,8 @@ public sealed class RecipePlan
 
         var ledger = new Ledger("plan");
         var steps = StageStep.Of(recipe);
-        var planning = new StagePlanning(recipe, new StageData(recipe, folder, ledger), tokenizer, _config, ledger) { Step = steps[0] };
+        using var spill = new SpillFile(Path.Combine(folder, "encoded" + SpillFile.Ending));
+        var planning = new StagePlanning(recipe, new StageData(recipe, folder, ledger), tokenizer, _config, ledger, spill) { Step = steps[0] };
         Parameters = planning.Costs.Parameters;
         var stages = new List<StagePlan>();
         foreach (var step in steps)

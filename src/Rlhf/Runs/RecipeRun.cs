@@ -72,7 +72,7 @@ public static class RecipeRun
                 GC.Collect(GC.MaxGeneration,
                     GCCollectionMode.Aggressive); // what was copied out to write the last stage's model would else stand beside this one
                 ResidentMemory.ForgetPeak();
-                var context = new StageContext(recipe, step, run, device, metrics, progress, cancellation);
+                using var context = new StageContext(recipe, step, run, device, metrics, progress, cancellation);
                 context.Complete(runStage(context));
                 WriteSummary(recipe, run);
             }

@@ -78,7 +78,7 @@ internal static class BaseModel
         if (recipe.Data.Demonstrations is { } source)
         {
             var format = new Format(data.FormatOf(source), chatTemplate: null);
-            foreach (var row in data.Demonstrations().Train)
+            foreach (var (row, _) in data.Demonstrations().Where(row => !row.IsHeldOut))
             {
                 yield return format.Text(row);
             }
@@ -86,7 +86,7 @@ internal static class BaseModel
 
         if (recipe.Data.Text is not null)
         {
-            foreach (var row in data.Texts().Train)
+            foreach (var (row, _) in data.Texts().Where(row => !row.IsHeldOut))
             {
                 yield return row.Text;
             }

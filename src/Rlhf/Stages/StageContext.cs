@@ -10,15 +10,17 @@ using Rlhf.Training;
 namespace Rlhf.Stages;
 
 /// <summary>What a stage is given: the recipe, its place in the run, its folder, the device, metrics, progress, and the wish to stop.</summary>
-public sealed class StageContext
+public sealed class StageContext : IDisposable
 {
     private readonly long _begun = Stopwatch.GetTimestamp();
+    private readonly SpillFile _spill;
 
     internal StageContext(
         Recipe recipe, StageStep step, RunFolder run, IDevice device, MetricsWriter metrics, ProgressReporter progress, CancellationToken cancellation)
     {
         (Recipe, Step, Run, Device, Metrics, Progress, Cancellation) = (recipe, step, run, device, metrics, progress, cancellation);
         Folder = run.StageFolder(step);
+        _spill = new SpillFile(Path.Combine(Folder, "encoded" + SpillFile.Ending));
         Ledger = new Ledger(step.Name);
         Models = new ModelLineage(recipe, run, step);
         Data = new StageData(recipe, run, Ledger);
@@ -73,7 +75,7 @@ public sealed class StageContext
     public ulong SeedOf(ulong? own) => Step.SeedOf(own, Recipe);
 
     /// <summary>Reads the stage's rows for a model.</summary>
-    internal StageReader Reader(Tokenizer tokenizer, int contextLength) => new(Recipe, Data, tokenizer, contextLength, Ledger);
+    internal StageReader Reader(Tokenizer tokenizer, int contextLength) => new(Recipe, Data, tokenizer, contextLength, Ledger, _spill, Progress);
 
     /// <summary>Opens what shares the frozen weights of the stage's models.</summary>
     internal StageModels OpenModels(AdapterOptions? adapter) => new(Device, adapter?.BaseStorage ?? Recipe.FrozenPrecision);
@@ -82,9 +84,13 @@ public sealed class StageContext
     internal Decoder LoadFrozen(string folder, HeadKind kind, bool shifted = false) =>
         Checkpoint.Open(folder).Load(Device, kind, trainable: false, Recipe.FrozenPrecision, shifted);
 
+    /// <summary>Removes what was written only to be read again.</summary>
+    public void Dispose() => _spill.Dispose();
+
     /// <summary>Writes <c>ledger.json</c> and then <c>summary.json</c>, with which the stage is complete.</summary>
     internal void Complete(StageSummary summary)
     {
+        _spill.Dispose();
         CheckedJson.Write(Path.Combine(Folder, "ledger.json"), Ledger.ToJson(), SummaryFiles.Json);
         SummaryFiles.WriteStage(Folder, summary with
         {

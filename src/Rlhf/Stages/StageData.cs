@@ -4,7 +4,8 @@ using Rlhf.World;
 
 namespace Rlhf.Stages;
 
-/// <summary>The rows of a recipe's data as a stage reads them, counted in its ledger; and the hashes of the files they came from.</summary>
+/// <summary>The rows of a recipe's data as a stage reads them, one in memory at a time, counted in its ledger; and the hashes of the files they came
+/// from.</summary>
 public sealed class StageData
 {
     private readonly Recipe _recipe;
@@ -23,8 +24,8 @@ public sealed class StageData
     /// <summary>SHA-256 of every file read so far.</summary>
     public IReadOnlyDictionary<string, string> Hashes => _hashes;
 
-    /// <summary>The demonstrations, and those whose prompts are held out.</summary>
-    public (IReadOnlyList<Demonstration> Train, IReadOnlyList<Demonstration> HeldOut) Demonstrations() =>
+    /// <summary>The demonstrations, each with whether it is held out.</summary>
+    public IEnumerable<(Demonstration Row, bool IsHeldOut)> Demonstrations() =>
         Split(nameof(DataOptions.Demonstrations), _written ?? _recipe.Data.Demonstrations!, QuickstartSet.Demonstrations,
             source => DataReader.Demonstrations(source, _folder, _ledger),
             row => (row.Prompt.SplitKey, row.Id, row.Position));
@@ -35,27 +36,27 @@ public sealed class StageData
     /// <summary>Takes the demonstrations from a source that the run itself has made.</summary>
     public void TakeDemonstrations(DataSource source) => _written = source;
 
-    /// <summary>The comparisons, and those whose prompts are held out; nothing without a source.</summary>
-    public (IReadOnlyList<Ranking> Train, IReadOnlyList<Ranking> HeldOut) Comparisons() =>
+    /// <summary>The comparisons, each with whether it is held out; nothing without a source.</summary>
+    public IEnumerable<(Ranking Row, bool IsHeldOut)> Comparisons() =>
         _recipe.Data.Comparisons is { } source
             ? Split(nameof(DataOptions.Comparisons), source, null, read => DataReader.Rankings(read, _folder, _ledger),
                 row => (row.Prompt.SplitKey, row.Id, row.Position))
-            : ([], []);
+            : [];
 
-    /// <summary>The prompts to answer, and the held-out ones: a share of them, or a source of their own.</summary>
-    public (IReadOnlyList<PromptRecord> Train, IReadOnlyList<PromptRecord> HeldOut) Prompts()
+    /// <summary>The prompts to answer, each with whether it is held out: a share of them, or a source of their own behind the others.</summary>
+    public IEnumerable<(PromptRecord Row, bool IsHeldOut)> Prompts()
     {
-        var (train, heldOut) = SplitPrompts(nameof(DataOptions.Prompts), _recipe.Data.Prompts!, QuickstartSet.Prompts);
-        return _recipe.Data.EvaluationPrompts is { } evaluation
-            ? (train, SplitPrompts(nameof(DataOptions.EvaluationPrompts), evaluation, QuickstartSet.EvaluationPrompts).Train)
-            : (train, heldOut);
+        var prompts = SplitPrompts(nameof(DataOptions.Prompts), _recipe.Data.Prompts!, QuickstartSet.Prompts);
+        return _recipe.Data.EvaluationPrompts is not { } evaluation ? prompts : prompts.Where(prompt => !prompt.IsHeldOut)
+            .Concat(SplitPrompts(nameof(DataOptions.EvaluationPrompts), evaluation, QuickstartSet.EvaluationPrompts).Where(prompt => !prompt.IsHeldOut)
+                .Select(prompt => (prompt.Row, IsHeldOut: true)));
     }
 
-    private (IReadOnlyList<PromptRecord> Train, IReadOnlyList<PromptRecord> HeldOut) SplitPrompts(string key, DataSource source, QuickstartSet set) =>
+    private IEnumerable<(PromptRecord Row, bool IsHeldOut)> SplitPrompts(string key, DataSource source, QuickstartSet set) =>
         Split(key, source, set, ReadPrompts, row => (row.Prompt.SplitKey, row.Id, row.Position));
 
-    /// <summary>The texts, and the held-out ones.</summary>
-    public (IReadOnlyList<TextDocument> Train, IReadOnlyList<TextDocument> HeldOut) Texts() =>
+    /// <summary>The texts, each with whether it is held out.</summary>
+    public IEnumerable<(TextDocument Row, bool IsHeldOut)> Texts() =>
         Split(nameof(DataOptions.Text), _recipe.Data.Text!, QuickstartSet.Text, source => DataReader.Texts(source, _folder, _ledger),
             row => (row.Group ?? row.Text, row.Id, row.Position));
 
@@ -122,7 +123,7 @@ public sealed class StageData
 
     private IEnumerable<PromptRecord> ReadPrompts(DataSource source) => DataReader.Prompts(source, _folder, _ledger);
 
-    private (IReadOnlyList<T> Train, IReadOnlyList<T> HeldOut) Split<T>(
+    private IEnumerable<(T Row, bool IsHeldOut)> Split<T>(
         string key, DataSource source, QuickstartSet? set, Func<DataSource, IEnumerable<T>> read,
         Func<T, (string Group, string Id, RowPosition Position)> describe)
     {

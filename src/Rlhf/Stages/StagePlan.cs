@@ -2,6 +2,7 @@ using Rlhf.Compute;
 using Rlhf.Compute.Operations;
 using Rlhf.Data;
 using Rlhf.Model;
+using Rlhf.Reports;
 using Rlhf.Sampling;
 using Rlhf.Text;
 using Rlhf.Text.Templates;
@@ -25,7 +26,7 @@ public sealed record StagePlan(long Examples, string ExampleKind, double Tokens,
 }
 
 /// <summary>What a stage plans with. Memory is what the trainers themselves allocate in their first steps on a device that only counts.</summary>
-internal sealed class StagePlanning(Recipe recipe, StageData data, Tokenizer tokenizer, DecoderConfig config, Ledger ledger)
+internal sealed class StagePlanning(Recipe recipe, StageData data, Tokenizer tokenizer, DecoderConfig config, Ledger ledger, SpillFile spill)
 {
     /// <summary>Steps that are tried for their memory: batches differ in size.</summary>
     public const int StepsTried = 64;
@@ -46,7 +47,7 @@ internal sealed class StagePlanning(Recipe recipe, StageData data, Tokenizer tok
     public ModelCosts Costs { get; } = new(config);
 
     /// <summary>Reads the stage's rows.</summary>
-    public StageReader Reader { get; } = new(recipe, data, tokenizer, config.ContextLength, ledger);
+    public StageReader Reader { get; } = new(recipe, data, tokenizer, config.ContextLength, ledger, spill, ProgressReporter.Silent);
 
     /// <summary>Mean tokens of a demonstrated answer, which the policy imitates; null where nothing is demonstrated.</summary>
     public double? DemonstratedTokens { get; set; }
@@ -58,11 +59,11 @@ internal sealed class StagePlanning(Recipe recipe, StageData data, Tokenizer tok
     public ulong SeedOf(ulong? own) => Step.SeedOf(own, recipe);
 
     /// <summary>The recipe's prompts.</summary>
-    public EncodedPrompt[] Prompts(EncodingOptions limits, int maxNewTokens, bool heldOut = false)
+    public (StoredRows<EncodedPrompt> Train, StoredRows<EncodedPrompt> HeldOut) Prompts(EncodingOptions limits, int maxNewTokens)
     {
         var encoder = Reader.PromptEncoder(limits, maxNewTokens);
-        var prompts = Reader.Data.Prompts();
-        return [.. (heldOut ? prompts.HeldOut : prompts.Train).Select(encoder.Encode).OfType<EncodedPrompt>()];
+        return Reader.Store(Reader.Data.Prompts(), prompt => encoder.Encode(prompt) is { } encoded ? [encoded] : Array.Empty<EncodedPrompt>(),
+            EncodedCodecs.Prompt);
     }
 
     /// <summary>Operations of a forward pass with the language head at its targets.</summary>
@@ -94,5 +95,5 @@ internal sealed class StagePlanning(Recipe recipe, StageData data, Tokenizer tok
     public static int[] Limits(int[][] prompts) => [.. prompts.Select(static _ => TokensDrawn)];
 
     /// <summary>Mean tokens of prompts.</summary>
-    public static double MeanLength(EncodedPrompt[] prompts) => prompts.Length == 0 ? 0 : prompts.Average(static prompt => prompt.Tokens.Length);
+    public static double MeanLength(IReadOnlyList<EncodedPrompt> prompts) => prompts.Count == 0 ? 0 : prompts.Average(static prompt => prompt.Tokens.Length);
 }

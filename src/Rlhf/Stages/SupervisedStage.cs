@@ -20,7 +20,7 @@ internal abstract class SupervisedStage<TOptions> : Stage<TOptions> where TOptio
     protected abstract string DataKey { get; }
 
     /// <summary>The rows as sequences.</summary>
-    protected abstract (List<EncodedSequence> Train, List<EncodedSequence> HeldOut) Read(StageReader reader, TOptions options);
+    protected abstract (StoredRows<EncodedSequence> Train, StoredRows<EncodedSequence> HeldOut) Read(StageReader reader, TOptions options);
 
     /// <summary>The measure by which the best model is kept, where it is not the loss.</summary>
     protected virtual ModelJudge? CreateJudge(StageContext context, StageReader reader, TOptions options, Decoder decoder, Arena arena) => null;

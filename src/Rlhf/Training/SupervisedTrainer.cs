@@ -94,17 +94,21 @@ public sealed class SupervisedTrainer : ITrainer, IDisposable
     /// <summary>Mean loss per trained token of sequences under the present weights.</summary>
     public double LossOf(IReadOnlyList<EncodedSequence> sequences)
     {
-        var (logProbabilities, _) =
-            _scorer.ResponseLogProbabilities([.. sequences.Select(static row => row.Tokens)], [.. sequences.Select(static row => row.PromptLength)]);
-        var (sum, count, at) = (0.0, 0L, 0);
-        foreach (var row in sequences)
+        var (sum, count) = (0.0, 0L);
+        foreach (var portion in Portions.Of(sequences, static row => row.Tokens.Length))
         {
-            for (var t = 0; t < row.ResponseLength; t++, at++)
+            var (logProbabilities, _) =
+                _scorer.ResponseLogProbabilities([.. portion.Select(static row => row.Tokens)], [.. portion.Select(static row => row.PromptLength)]);
+            var at = 0;
+            foreach (var row in portion)
             {
-                if (row.TrainOn is null || row.TrainOn[t])
+                for (var t = 0; t < row.ResponseLength; t++, at++)
                 {
-                    sum -= logProbabilities[at];
-                    count++;
+                    if (row.TrainOn is null || row.TrainOn[t])
+                    {
+                        sum -= logProbabilities[at];
+                        count++;
+                    }
                 }
             }
         }
@@ -130,14 +134,14 @@ public sealed class SupervisedTrainer : ITrainer, IDisposable
             (_epochLoss, _epochTokens) = (0, 0);
         }
 
-        var targets = rows.Sum(row => (long)_train[row].TrainedTokens);
+        EncodedSequence[] batch = [.. rows.Select(row => _train[row])];
+        var targets = batch.Sum(static row => (long)row.TrainedTokens);
         var (loss, tokens) = (0.0, 0);
-        foreach (var (start, end) in RowBudget.Split(rows.Count, i => _train[rows[i]].Tokens.Length, _options.MicroBatchTokens))
+        foreach (var (start, end) in RowBudget.Split(batch.Length, i => batch[i].Tokens.Length, _options.MicroBatchTokens))
         {
             _pass.Begin();
-            for (var i = start; i < end; i++)
+            foreach (var row in batch.AsSpan(start, end - start))
             {
-                var row = _train[rows[i]];
                 _pass.Batch.Add(row.Tokens, row.PromptLength, _decoder.Device, _decoder.Shape, row.MaskOverTokens());
             }
 

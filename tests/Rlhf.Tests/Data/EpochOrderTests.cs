@@ -53,7 +53,7 @@ public sealed class EpochOrderTests
         int[] endless = [.. Enumerable.Range(0, 4).SelectMany(epoch => EpochOrder.Of(5, seed: 7, epoch))];
         for (var first = 0; first <= 9; first++)
         {
-            Assert.Equal(endless[first..(first + 11)], EpochOrder.Range(5, seed: 7, first, 11));
+            Assert.Equal(endless[first..(first + 11)], new EpochOrders(5, seed: 7).Range(first, 11));
         }
     }
 }

@@ -22,9 +22,9 @@ public sealed class RealDataTests
     public void The_split_of_polite_is_the_references()
     {
         var rows = DataReader.Demonstrations(Polite with { Take = DemonstrationPick.Chosen }, ReferenceFiles.DataFolder, _ledger).ToList();
-        var (train, heldOut) = PromptSplit.Split(rows, row => row.Prompt, 0.1);
-        Assert.Equal((816, 90), (train.Count, heldOut.Count));
-        Assert.Equal((797, 86), (Prompts(train), Prompts(heldOut)));
+        var split = PromptSplit.Split(rows, row => row.Prompt, 0.1).ToLookup(row => row.IsHeldOut, row => row.Row);
+        Assert.Equal((816, 90), (split[false].Count(), split[true].Count()));
+        Assert.Equal((797, 86), (Prompts(split[false]), Prompts(split[true])));
 
         static int Prompts(IEnumerable<Demonstration> rows) => rows.Select(row => row.Prompt.Text).Distinct().Count();
     }
@@ -45,8 +45,8 @@ public sealed class RealDataTests
     public void Four_comparisons_of_polite_have_identical_answers()
     {
         var rankings = DataReader.Rankings(Polite, ReferenceFiles.DataFolder, _ledger).ToList();
-        var (train, heldOut) = PromptSplit.Split(rankings, row => row.Prompt, 0.1);
-        Assert.Equal((813, 89), (train.Count, heldOut.Count));
+        var heldOut = PromptSplit.Split(rankings, row => row.Prompt, 0.1).Select(row => row.IsHeldOut).ToList();
+        Assert.Equal((813, 89), (heldOut.Count(isHeldOut => !isHeldOut), heldOut.Count(isHeldOut => isHeldOut)));
         Assert.Equal(4, _ledger.DroppedByReason["identical answers"]);
     }
 

@@ -27,6 +27,64 @@ public sealed class HubClientTests : IDisposable
     }
 
     [Fact]
+    public async Task Four_files_come_at_once_and_the_progress_counts_each_byte()
+    {
+        const int Count = 11;
+        _server.Add("org/name", HubServer.Commit,
+            [("config.json", Config), .. Enumerable.Range(0, Count).Select(static i => ($"{i}.safetensors", (byte[])[.. Weights, (byte)i]))]);
+        var (open, most) = (0, 0);
+        using var four = new CountdownEvent(4);
+        _server.Before = request =>
+        {
+            if (request.IsStore)
+            {
+                lock (four)
+                {
+                    most = Math.Max(most, ++open);
+                    _ = four.IsSet || four.Signal();
+                }
+
+                _ = four.Wait(TimeSpan.FromMinutes(1)); // the first four wait for each other
+                _ = Interlocked.Decrement(ref open);
+            }
+
+            return null;
+        };
+        var found = await Files("*.safetensors");
+        Assert.All(found.Paths.Index(), file => Assert.Equal(Weights.Length + 1, new FileInfo(file.Item).Length));
+        Assert.Equal((Count, 4), (found.Files.Count, most));
+        Assert.Equal(Count * (Weights.Length + 1), _server.Progress.Total);
+        Assert.Equal(_server.Progress.Total, _server.Progress.Done);
+    }
+
+    [Fact]
+    public async Task A_file_that_is_refused_ends_the_others_with_its_own_words_and_what_came_is_kept()
+    {
+        _server.Add("org/name", HubServer.Commit, ("a.safetensors", [.. Weights, 1]), ("b.safetensors", [.. Weights, 2]), ("config.json", Config));
+        using var half = new ManualResetEventSlim();
+        var cut = new HubReply(200, [.. Weights, 1]) { CutAfter = Weights.Length / 2, Stall = half };
+        _server.Before = request => request.Path.Contains(HubServer.Sha256([.. Weights, 1]), StringComparison.Ordinal) ? cut
+            : request.Path.EndsWith("b.safetensors", StringComparison.Ordinal) && SpinWait.SpinUntil(() => _server.Progress.Done > 0, TimeSpan.FromMinutes(1))
+                ? HubReply.Error(404, "EntryNotFound", "not found") : null;
+        Assert.Contains("b.safetensors", (await Assert.ThrowsAsync<InputException>(() => Files("*.safetensors"))).Message, StringComparison.Ordinal);
+        half.Set();
+        Assert.NotEmpty(Directory.GetFiles(_server.Settings.Cache, "*.incomplete", SearchOption.AllDirectories));
+
+        _server.Before = static _ => null;
+        Assert.Equal(["a.safetensors", "b.safetensors"], NamesIn((await Files("*.safetensors")).Folder));
+        Assert.Contains(_server.Requests, static request => request.IsStore && request.From > 0);
+    }
+
+    [Fact]
+    public async Task Files_of_one_content_are_fetched_once()
+    {
+        _server.Add("org/name", HubServer.Commit, [.. Enumerable.Range(0, 6).Select(static i => ($"{i}.safetensors", Weights))]);
+        Assert.Equal(6, NamesIn((await Files("*.safetensors")).Folder).Length);
+        Assert.Single(_server.Requests, static request => request.IsStore);
+        Assert.Empty(_server.Progress.Notes);
+    }
+
+    [Fact]
     public async Task Shards_are_those_that_the_index_names()
     {
         var index = Encoding.UTF8.GetBytes("""{"metadata": {}, "weight_map": {"a": "model-00001-of-00002.safetensors", "b": "model-00002-of-00002.safetensors"}}""");
@@ -188,6 +246,12 @@ public sealed class HubClientTests : IDisposable
     {
         using var client = _server.Client();
         return await client.Model(HubName.Parse(name));
+    }
+
+    private async Task<HubSnapshot> Files(string pattern)
+    {
+        using var client = _server.Client();
+        return await client.Files(HubName.Parse("org/name"), [pattern]);
     }
 
     private async Task Refused(string name, string words) =>

@@ -84,17 +84,19 @@ internal sealed class TinyRun : IDisposable
         using var cancellation = new CancellationTokenSource();
         var checkpoint = Path.Combine(folder ?? Folder, "stages", StageStep.Of(Recipe()).Single(other => other.Stage.Name == kind).Name, "checkpoints",
             FormattableString.Invariant($"step-{step:000000}"));
-        var clock = new WatchfulClock(() =>
+        Assert.Throws<OperationCanceledException>(() => RunWatched(() =>
         {
             if (Directory.Exists(checkpoint))
             {
                 cancellation.Cancel();
             }
-        });
-        Assert.Throws<OperationCanceledException>(
-            () => RecipeRun.Execute(
-                Recipe(), new RunSettings(folder ?? Folder), new ProgressReporter(Lines, terminal: false, color: false, () => 80, clock), cancellation.Token));
+        }, folder, cancellation.Token));
     }
+
+    /// <summary>Runs, and looks on whenever a step is done.</summary>
+    public void RunWatched(Action look, string? folder = null, CancellationToken cancellation = default) => RecipeRun.Execute(
+        Recipe(), new RunSettings(folder ?? Folder), new ProgressReporter(Lines, terminal: false, color: false, () => 80, new WatchfulClock(look)),
+        cancellation);
 
     /// <summary>The weights that the run ended with, and its metrics but for the times.</summary>
     public static IReadOnlyDictionary<string, string> ResultsOf(string folder) => ResumeTests.ResultsOf(folder).Append(

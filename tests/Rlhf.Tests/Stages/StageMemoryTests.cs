@@ -80,7 +80,7 @@ public sealed class StageMemoryTests
             device.HeldBytes - arena.UntouchedBytes);
     }
 
-    private static StagePlanning Planning(IStage stage) => new(new Recipe(), null!, null!, Config, new Ledger("plan")) { Step = new StageStep(1, stage, 1) };
+    private static StagePlanning Planning(IStage stage) => new(new Recipe(), null!, null!, Config, new Ledger("plan"), null!) { Step = new StageStep(1, stage, 1) };
 
     private static void AssertNear(long planned, long held) => Assert.InRange(planned, (1 - Tolerance) * held, (1 + Tolerance) * held);
 

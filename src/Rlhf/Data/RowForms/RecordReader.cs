@@ -4,7 +4,7 @@ namespace Rlhf.Data.RowForms;
 /// ledger.</summary>
 public sealed class RecordReader(DataSource source, Ledger ledger)
 {
-    private readonly HashSet<string> _prompts = new(StringComparer.Ordinal);
+    private readonly HashSet<UInt128> _prompts = [];
     private readonly HashSet<string> _unseen = [.. source.Fields.Values, .. source.Ignore];
 
     /// <summary>Names of <see cref="DataSource.Fields"/> and <see cref="DataSource.Ignore"/> that no row has had so far.</summary>
@@ -87,7 +87,7 @@ public sealed class RecordReader(DataSource source, Ledger ledger)
             ledger.Note(row.Position, $"{empty} is null: read as a prompt");
         }
 
-        return _prompts.Add(prompt.Prompt.Identity) ? prompt : Drop<PromptRecord>(row, "the same prompt as an earlier row");
+        return _prompts.Add(TextHash.Of(prompt.Prompt.Identity)) ? prompt : Drop<PromptRecord>(row, "the same prompt as an earlier row");
     }
 
     private TextDocument? ReadText(RowFields row)

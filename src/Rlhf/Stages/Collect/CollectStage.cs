@@ -88,7 +88,7 @@ internal sealed class CollectStage : Stage<CollectOptions>
     {
         var options = OptionsOf(planning.Recipe);
         var collected = PromptsOf(planning, options);
-        var (prompts, promptTokens) = (collected.Length, StagePlanning.MeanLength(collected));
+        var (prompts, promptTokens) = (collected.Count, StagePlanning.MeanLength(collected));
         var answers = (long)prompts * options.AnswersPerPrompt;
         var answerTokens = planning.AnswerTokens(options.MaxNewTokens);
         var length = promptTokens + answerTokens;
@@ -99,10 +99,10 @@ internal sealed class CollectStage : Stage<CollectOptions>
     }
 
     /// <summary>Prompts to which answers are collected.</summary>
-    internal static EncodedPrompt[] PromptsOf(StagePlanning planning, CollectOptions options) =>
-        [.. planning.Prompts(options.Limits, options.MaxNewTokens).Take(options.MaxPrompts ?? int.MaxValue)];
+    internal static StoredRows<EncodedPrompt> PromptsOf(StagePlanning planning, CollectOptions options) =>
+        planning.Prompts(options.Limits, options.MaxNewTokens).Train.First(options.MaxPrompts ?? int.MaxValue);
 
-    private static long BytesOf(StagePlanning planning, CollectOptions options, EncodedPrompt[] prompts)
+    private static long BytesOf(StagePlanning planning, CollectOptions options, StoredRows<EncodedPrompt> prompts)
     {
         using var device = planning.Count();
         using var models = new PlannedModels(planning, device, adapter: null);
@@ -136,8 +136,9 @@ internal sealed class CollectStage : Stage<CollectOptions>
     {
         var model = place.Open();
         var tokenizer = model.Tokenizer;
-        var encoder = context.Reader(tokenizer, model.Config.ContextLength).PromptEncoder(options.Limits, options.MaxNewTokens);
-        var prompts = StageReader.Encode(encoder, context.Data.Prompts().Train.Take(options.MaxPrompts ?? int.MaxValue));
+        var reader = context.Reader(tokenizer, model.Config.ContextLength);
+        var encoder = reader.PromptEncoder(options.Limits, options.MaxNewTokens);
+        var prompts = StageReader.Encode(encoder, reader.FirstPrompts(heldOut: false, options.MaxPrompts ?? int.MaxValue));
         Sampled Draw()
         {
             using var policy = context.LoadFrozen(place.Folder, HeadKind.Language);

@@ -83,22 +83,20 @@ internal sealed class PpoStage : Stage<PpoOptions>
 
         var reader = context.Reader(tokenizer, policy.Config.ContextLength);
         var encoder = reader.PromptEncoder(options.Limits, options.MaxNewTokens);
-        var (train, heldOut) = context.Data.Prompts();
-        var prompts = StageReader.Encode(encoder, train);
+        var (prompts, asked) = ReadPrompts(reader, encoder, options);
         if (prompts.Count == 0)
         {
             throw new InputException($"{context.Step.Name}: no training prompt is left:{Environment.NewLine}{context.Ledger.ToText()}");
         }
 
-        var pretraining = options.Ptx is { } ptx ? reader.Texts(ptx.ContextTokens).Train : [];
+        IReadOnlyList<EncodedSequence> pretraining = options.Ptx is { } ptx ? reader.Texts(ptx.ContextTokens).Train : [];
         using var host = new StageHost(context, tokenizer, options.KeepCheckpoints);
         using var arena = new Arena(context.Device); // training and evaluation use it in turn
-        var asked = StageReader.Encode(encoder, heldOut.Take(options.EvaluationPrompts));
         var judgement = new PpoJudgement(context, options, models, stored, tokenizer, encoder.EndIds, asked, host, arena);
         PpoTrainer? trainer = null;
         PpoResult result;
         using (trainer = new PpoTrainer(
-            options, models, [.. prompts.Select(prompt => prompt.Encoded.Tokens)], encoder.EndIds, pretraining, seed, host,
+            options, models, prompts, encoder.EndIds, pretraining, seed, host,
             step => judgement.Evaluate(step, trainer!.Scale), arena))
         {
             result = trainer.Run();
@@ -111,11 +109,31 @@ internal sealed class PpoStage : Stage<PpoOptions>
         return judgement.Summarize(result) with { Inputs = roles.Links() };
     }
 
+    /// <summary>The tokens of the prompts to train on, and the held-out prompts to judge on: they are shown, so their texts are needed.</summary>
+    private static (StoredRows<int[]> Train, List<(PromptRecord Record, EncodedPrompt Encoded)> Asked) ReadPrompts(
+        StageReader reader, SequenceEncoder encoder, PpoOptions options)
+    {
+        var train = new StoredRows<int[]>(reader.Spill, EncodedCodecs.Tokens);
+        var heldOut = new List<PromptRecord>();
+        foreach (var (prompt, isHeldOut) in reader.Told(reader.Data.Prompts()))
+        {
+            if (!isHeldOut && encoder.Encode(prompt) is { } encoded)
+            {
+                train.Add(encoded.Tokens);
+            }
+            else if (isHeldOut && heldOut.Count < options.EvaluationPrompts)
+            {
+                heldOut.Add(prompt);
+            }
+        }
+
+        return (train, StageReader.Encode(encoder, heldOut));
+    }
+
     public override StagePlan Plan(StagePlanning planning)
     {
         var (recipe, options, costs) = (planning.Recipe, OptionsOf(planning.Recipe), planning.Costs);
-        var (prompts, heldOut) =
-            (planning.Prompts(options.Limits, options.MaxNewTokens), planning.Prompts(options.Limits, options.MaxNewTokens, heldOut: true));
+        var (prompts, heldOut) = planning.Prompts(options.Limits, options.MaxNewTokens);
         var answerTokens = planning.AnswerTokens(options.MaxNewTokens);
         var promptTokens = StagePlanning.MeanLength(prompts);
         var length = promptTokens + answerTokens;
@@ -126,7 +144,7 @@ internal sealed class PpoStage : Stage<PpoOptions>
         var passes = planning.TrainingPasses(options.Adapter);
         var rows = (promptTokens / options.RolloutsPerPrompt) + answerTokens; // of a rollout: a prompt goes through a model once for all of its rollouts
         var tokens = rollouts * rows * (1 + judges + trained);
-        var pretraining = options.Ptx is { } ptx ? planning.Reader.Texts(ptx.ContextTokens).Train : [];
+        IReadOnlyList<EncodedSequence> pretraining = options.Ptx is { } ptx ? planning.Reader.Texts(ptx.ContextTokens).Train : [];
         var pieces = pretraining.Count == 0 ? 0 : pretraining.Average(row => (double)row.Tokens.Length);
         var mixed = pretraining.Count == 0 ? 0 : rollouts * options.InnerEpochs * options.Ptx!.BatchRatio * pieces;
         var forward = rows * (judges + (passes * trained)) * costs.ForwardOperations(length); // the judges, and forward and backward of what is trained
@@ -134,16 +152,17 @@ internal sealed class PpoStage : Stage<PpoOptions>
         var starts = StageStep.Of(recipe).Any(step => step.Stage.Makes == StageProduct.SupervisedModel) ? 1 : 0;
         var evaluations =
             3 + (options.EvaluateEvery > 0 ? (options.Steps - 1) / options.EvaluateEvery : 0) + starts; // the start, the end, SFT and another base
-        var evaluated = (double)evaluations * Math.Min(heldOut.Length, options.EvaluationPrompts) * options.EvaluationSamples;
+        var evaluated = (double)evaluations * Math.Min(heldOut.Count, options.EvaluationPrompts) * options.EvaluationSamples;
         var judged = evaluated * (((judges - 1) * length * costs.ForwardOperations(length)) + (answerTokens * costs.HeadOperations));
         return new StagePlan(
             (long)rollouts, "rollouts", tokens, (long)options.Steps * options.InnerEpochs * (options.RolloutsPerStep / options.Minibatch),
-            prompts.Length == 0 ? 0 : BytesOf(planning, options, second, prompts, heldOut, pretraining),
+            prompts.Count == 0 ? 0 : BytesOf(planning, options, second, prompts, heldOut, pretraining),
             (rollouts * (forward + heads)) + (passes * planning.LanguageOperations(mixed, mixed, pieces)) + judged,
             planning.LanguageOperations((rollouts * rows) + (evaluated * length), (rollouts + evaluated) * answerTokens, length));
     }
 
-    internal static long BytesOf(StagePlanning planning, PpoOptions options, bool withSecond, EncodedPrompt[] prompts, EncodedPrompt[] heldOut,
+    internal static long BytesOf(
+        StagePlanning planning, PpoOptions options, bool withSecond, IReadOnlyList<EncodedPrompt> prompts, IReadOnlyList<EncodedPrompt> heldOut,
         IReadOnlyList<EncodedSequence> pretraining)
     {
         using var device = planning.Count();
@@ -155,11 +174,10 @@ internal sealed class PpoStage : Stage<PpoOptions>
         using var second = withSecond ? models.Frozen(HeadKind.Scalar) : null;
         using var arena = new Arena(device);
         var measured = options with { ScoreNormalization = ScoreNormalization.None }; // the memory is the same
-        int[][] tokens = [.. prompts.Select(prompt => prompt.Tokens)];
+        int[][] asked = [.. Enumerable.Range(0, options.RolloutsPerStep).Select(i => prompts[i / options.RolloutsPerPrompt % prompts.Count].Tokens)];
         using var trainer = new PpoTrainer(
-            measured, new PpoModels(policy, reference, reward, value, second), tokens, [], pretraining, planning.SeedOf(options.Seed), new SilentHost(),
+            measured, new PpoModels(policy, reference, reward, value, second), asked, [], pretraining, planning.SeedOf(options.Seed), new SilentHost(),
             evaluate: null, arena);
-        int[][] asked = [.. Enumerable.Range(0, options.RolloutsPerStep).Select(i => tokens[i / options.RolloutsPerPrompt % tokens.Length])];
         trainer.Sample(asked, 0, StagePlanning.Limits(asked));
         trainer.Update(
             trainer.Score(

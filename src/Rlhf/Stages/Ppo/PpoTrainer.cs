@@ -37,6 +37,7 @@ public sealed class PpoTrainer : ITrainer, IDisposable
     private readonly PpoOptions _options;
     private readonly PpoModels _models;
     private readonly IReadOnlyList<int[]> _prompts;
+    private readonly EpochOrders _orders;
     private readonly IReadOnlyList<int> _endIds;
     private readonly ITrainingHost _host;
     private readonly Action<long>? _evaluate;
@@ -70,6 +71,7 @@ public sealed class PpoTrainer : ITrainer, IDisposable
         Arena arena)
     {
         (_options, _models, _prompts, _endIds, _host, _evaluate, _seed) = (options, models, prompts, endIds, host, evaluate, seed);
+        _orders = new EpochOrders(prompts.Count, seed);
         _generator = new Generator(models.Policy, arena);
         _referenceScorer = new Scorer(models.Reference, options.MicroBatchTokens, arena);
         _rewardScorer = new Scorer(models.Reward, options.MicroBatchTokens, arena);
@@ -209,8 +211,7 @@ public sealed class PpoTrainer : ITrainer, IDisposable
     private int[][] PromptsOf(long step)
     {
         var count = _options.RolloutsPerStep / _options.RolloutsPerPrompt;
-        return [.. EpochOrder.Range(_prompts.Count, _seed, (step - 1) * count, count)
-            .SelectMany(row => Enumerable.Repeat(_prompts[row], _options.RolloutsPerPrompt))];
+        return [.. _orders.Range((step - 1) * count, count).SelectMany(row => Enumerable.Repeat(_prompts[row], _options.RolloutsPerPrompt))];
     }
 
     /// <summary>Scores, reference log-probabilities and values of sampled answers, and the rewards and advantages that follow.</summary>

@@ -57,6 +57,7 @@ internal sealed class PpoUpdate : IDisposable
 {
     private readonly PpoOptions _options;
     private readonly IReadOnlyList<EncodedSequence> _pretraining;
+    private readonly EpochOrders _pretrainingOrders;
     private readonly ulong _seed;
     private readonly TrainingPass _policy;
     private readonly TrainingPass? _value;
@@ -65,6 +66,7 @@ internal sealed class PpoUpdate : IDisposable
     public PpoUpdate(PpoOptions options, PpoModels models, IReadOnlyList<EncodedSequence> pretraining, ulong seed, Arena arena)
     {
         (_options, _pretraining, _seed) = (options, pretraining, seed);
+        _pretrainingOrders = new EpochOrders(pretraining.Count, seed);
         _policy = new TrainingPass(models.Policy, options.Adam, options.MaxGradientNorm, "policy", options.RecomputeActivations, arena);
         _value = models.Value is null
             ? null
@@ -245,7 +247,7 @@ internal sealed class PpoUpdate : IDisposable
         }
 
         var count = Math.Max(1, (int)Math.Round(ptx.BatchRatio * rollouts));
-        EncodedSequence[] rows = [.. EpochOrder.Range(_pretraining.Count, _seed, _pretrainingRows, count).Select(row => _pretraining[row])];
+        EncodedSequence[] rows = [.. _pretrainingOrders.Range(_pretrainingRows, count).Select(row => _pretraining[row])];
         _pretrainingRows += count;
 
         var (total, loss) = (rows.Sum(static row => (long)row.TrainedTokens), 0.0);

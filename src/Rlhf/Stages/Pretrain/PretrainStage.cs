@@ -16,6 +16,6 @@ internal sealed class PretrainStage : SupervisedStage<PretrainOptions>
 
     protected override string DataKey => nameof(DataOptions.Text);
 
-    protected override (List<EncodedSequence> Train, List<EncodedSequence> HeldOut) Read(StageReader reader, PretrainOptions options) =>
+    protected override (StoredRows<EncodedSequence> Train, StoredRows<EncodedSequence> HeldOut) Read(StageReader reader, PretrainOptions options) =>
         reader.Texts(options.ContextTokens);
 }

@@ -10,28 +10,32 @@ namespace Rlhf.Stages.Reward;
 /// </summary>
 /// <param name="rule">Which labelers.</param>
 /// <param name="training">All rankings that would be trained on.</param>
-public sealed class HeldOutLabelers(HeldOutRule rule, IEnumerable<EncodedRanking> training)
+internal sealed class HeldOutLabelers(HeldOutRule rule, IEnumerable<EncodedRanking> training)
 {
     private const string Salt = "labelers"; // independent of the prompts' sides
 
-    private readonly HashSet<string> _prompts = [.. training.Where(ranking => !IsBy(rule, ranking)).Select(ranking => ranking.PromptText)];
+    private readonly HashSet<UInt128> _prompts =
+        !rule.HoldsAny ? [] : [.. training.Where(ranking => !IsBy(rule, ranking)).Select(ranking => TextHash.Of(ranking.PromptText))];
 
     /// <summary>Rankings that are neither trained on nor evaluated, so far.</summary>
     public int LeftOut { get; private set; }
 
-    /// <summary>Takes their rankings out of <paramref name="train"/>; those of <paramref name="heldOut"/> and what joins them bear the labeler's name with
-    /// "(held out)".</summary>
-    public void Apply(List<EncodedRanking> train, List<EncodedRanking> heldOut)
+    /// <summary>The training rankings without theirs; and the held-out ones with those of theirs that join them behind, all of theirs under the labeler's name
+    /// with "(held out)".</summary>
+    public (StoredRows<EncodedRanking> Train, StoredRows<EncodedRanking> HeldOut) Apply(StoredRows<EncodedRanking> train, StoredRows<EncodedRanking> heldOut)
     {
-        var theirs = train.Where(ranking => IsBy(rule, ranking)).ToList();
-        var unseen = theirs.Where(ranking => !_prompts.Contains(ranking.PromptText)).ToList();
-        LeftOut += theirs.Count - unseen.Count;
-        train.RemoveAll(ranking => IsBy(rule, ranking));
-        heldOut.AddRange(unseen);
-        for (var i = 0; i < heldOut.Count; i++)
+        if (!rule.HoldsAny)
         {
-            heldOut[i] = IsBy(rule, heldOut[i]) ? heldOut[i] with { Labeler = $"{heldOut[i].Labeler} (held out)" } : heldOut[i];
+            return (train, heldOut);
         }
+
+        var theirs = train.Keeping(ranking => IsBy(rule, ranking));
+        var unseen = theirs.Keeping(ranking => !_prompts.Contains(TextHash.Of(ranking.PromptText)));
+        LeftOut += theirs.Count - unseen.Count;
+        var named = heldOut.First(0);
+        named.AddRange(heldOut.Concat(unseen)
+            .Select(ranking => IsBy(rule, ranking) ? ranking with { Labeler = $"{ranking.Labeler} (held out)" } : ranking));
+        return (train.Keeping(ranking => !IsBy(rule, ranking)), named);
     }
 
     private static bool IsBy(HeldOutRule rule, EncodedRanking ranking) =>

@@ -14,21 +14,21 @@ namespace Rlhf.Stages.Reward;
 /// <param name="Demonstrations">Demonstrations that score 0 on average; empty where nothing is centred.</param>
 /// <param name="Sources">Where the rankings are from.</param>
 internal sealed record RewardRows(
-    IReadOnlyList<EncodedRanking> Train, IReadOnlyList<EncodedRanking> HeldOut, int LeftOut, IReadOnlyList<int[]> Demonstrations,
+    StoredRows<EncodedRanking> Train, StoredRows<EncodedRanking> HeldOut, int LeftOut, IReadOnlyList<int[]> Demonstrations,
     IReadOnlyList<RankingSource> Sources)
 {
     private const string CollectedSalt = "collected rankings";
     private const string SecondSalt = "second reward model";
     private const int CenteringDemonstrations = 1024;
 
-    private sealed record Part(string Source, double Weight, int? Round, List<EncodedRanking> Train, List<EncodedRanking> HeldOut);
+    private sealed record Part(string Source, double Weight, int? Round, StoredRows<EncodedRanking> Train, StoredRows<EncodedRanking> HeldOut);
 
     /// <summary>The comparisons of the data; none without a source.</summary>
-    public static (List<EncodedRanking> Train, List<EncodedRanking> HeldOut) Comparisons(StageReader reader, RewardOptions options)
+    public static (StoredRows<EncodedRanking> Train, StoredRows<EncodedRanking> HeldOut) Comparisons(StageReader reader, RewardOptions options)
     {
         var encoder = reader.Encoder(reader.Recipe.Data.Comparisons, options.Limits);
-        var (train, heldOut) = reader.Data.Comparisons();
-        return ([.. train.Select(encoder.Encode).OfType<EncodedRanking>()], [.. heldOut.Select(encoder.Encode).OfType<EncodedRanking>()]);
+        return reader.Store(reader.Data.Comparisons(), ranking => encoder.Encode(ranking) is { } encoded ? [encoded] : Array.Empty<EncodedRanking>(),
+            EncodedCodecs.Ranking);
     }
 
     /// <summary>The rankings of the data and of all collect stages so far.</summary>
@@ -43,36 +43,45 @@ internal sealed record RewardRows(
 
         foreach (var (stage, folder) in context.Models.Rankings)
         {
-            var part = new Part(stage.Name, options.WeightOfRound(context.Step.Round - stage.Round), stage.Round, [], []);
-            foreach (var row in part.Weight > 0 ? RankingFile.Read(Path.Combine(folder, RankingFile.Name)) : [])
-            {
-                // Salted: the unsalted side decides which prompts were sampled at all.
-                (PromptSplit.IsHeldOut(row.SplitKey, options.CollectedHeldOut, CollectedSalt)
-                    ? part.HeldOut
-                    : part.Train).Add(row with { Weight = part.Weight });
-            }
+            var weight = options.WeightOfRound(context.Step.Round - stage.Round);
+            var collected = weight > 0 ? RankingFile.Read(Path.Combine(folder, RankingFile.Name)) : [];
 
-            parts.Add(part);
+            // Salted: the unsalted side decides which prompts were sampled at all.
+            var (train, heldOut) = reader.Store(
+                collected.Select(row => (row, PromptSplit.IsHeldOut(row.SplitKey, options.CollectedHeldOut, CollectedSalt))),
+                row => [row with { Weight = weight }], EncodedCodecs.Ranking);
+            parts.Add(new Part(stage.Name, weight, stage.Round, train, heldOut));
         }
 
-        CheckLabelers(context, options, [.. parts.SelectMany(part => part.Train.Concat(part.HeldOut))]);
+        CheckLabelers(context, options, parts.SelectMany(part => part.Train.Concat(part.HeldOut)));
         var labelers = new HeldOutLabelers(options.HeldOutLabelers, parts.SelectMany(part => part.Train));
-        parts.ForEach(part => labelers.Apply(part.Train, part.HeldOut));
+        for (var i = 0; i < parts.Count; i++)
+        {
+            var (train, heldOut) = labelers.Apply(parts[i].Train, parts[i].HeldOut);
+            parts[i] = parts[i] with { Train = train, HeldOut = heldOut };
+        }
+
         if (parts.Sum(part => part.Train.Count) == 0)
         {
             throw new InputException($"{context.Step.Name}: no ranking is left to train on:{Environment.NewLine}{context.Ledger.ToText()}");
         }
 
+        var none = new StoredRows<EncodedRanking>(reader.Spill, EncodedCodecs.Ranking);
         return new RewardRows(
-            [.. parts.SelectMany(part => part.Train)], [.. parts.SelectMany(part => part.HeldOut)], labelers.LeftOut,
+            none.With(parts.Select(part => part.Train)), none.With(parts.Select(part => part.HeldOut)), labelers.LeftOut,
             options.NormalizeOn == NormalizeOn.Demonstrations ? DemonstrationsOf(reader, options) : [],
             [.. parts.Select(part => new RankingSource(part.Source, part.Weight, part.Train.Count, part.HeldOut.Count, part.Round))]);
     }
 
     /// <summary>A labeler who is to be held out and ranked nothing is a name written wrongly, unless rankings are collected: then they may rank
     /// later.</summary>
-    private static void CheckLabelers(StageContext context, RewardOptions options, IReadOnlyList<EncodedRanking> rankings)
+    private static void CheckLabelers(StageContext context, RewardOptions options, IEnumerable<EncodedRanking> rankings)
     {
+        if (options.HeldOutLabelers.Names.Count == 0)
+        {
+            return;
+        }
+
         string[] known = [.. rankings.Select(ranking => ranking.Labeler).OfType<string>().Distinct(StringComparer.Ordinal).Order(StringComparer.Ordinal)];
         var absent = options.HeldOutLabelers.Names.Where(name => !known.Any(labeler => HeldOutRule.Fits(name, labeler))).ToArray();
         if (absent.Length == 0)
@@ -95,15 +104,28 @@ internal sealed record RewardRows(
         ranking.Pairs.Count > 0 || (options.Ties == TieRule.Half && ranking.Ties.Count > 0);
 
     /// <summary>Everybody whose rankings are trained on; null where some do not say whose they are.</summary>
-    public IReadOnlySet<string>? TrainedLabelers() =>
-        Train.All(ranking => ranking.Labeler is not null) ? Train.Select(ranking => ranking.Labeler!).ToHashSet(StringComparer.Ordinal) : null;
+    public IReadOnlySet<string>? TrainedLabelers()
+    {
+        var labelers = new HashSet<string>(StringComparer.Ordinal);
+        foreach (var ranking in Train)
+        {
+            if (ranking.Labeler is not { } labeler)
+            {
+                return null;
+            }
+
+            labelers.Add(labeler);
+        }
+
+        return labelers;
+    }
 
     /// <summary>What the first model is trained on.</summary>
     public RewardRows OfFirst(RewardOptions options) =>
-        options.SecondModel is { Disjoint: true } second ? this with { Train = [.. Train.Where(ranking => IsDropped(ranking, second))] } : this;
+        options.SecondModel is { Disjoint: true } second ? this with { Train = Train.Keeping(ranking => IsDropped(ranking, second)) } : this;
 
     /// <summary>What the second model is trained on.</summary>
-    public RewardRows OfSecond(SecondModelOptions second) => this with { Train = [.. Train.Where(ranking => !IsDropped(ranking, second))] };
+    public RewardRows OfSecond(SecondModelOptions second) => this with { Train = Train.Keeping(ranking => !IsDropped(ranking, second)) };
 
     /// <summary>By the key that splits hash, so that with split_by whole groups are dropped.</summary>
     internal static bool IsDropped(EncodedRanking ranking, SecondModelOptions second) => second.DropValues.Count > 0
@@ -161,12 +183,21 @@ internal sealed record RewardRows(
         }
     }
 
-    private static int[][] DemonstrationsOf(StageReader reader, RewardOptions options)
+    private static List<int[]> DemonstrationsOf(StageReader reader, RewardOptions options)
     {
         // What is cut or dropped here was counted by the sft stage; this ledger is the rankings'.
         var unheard = reader with { Ledger = new Ledger("demonstrations") };
         var encoder = unheard.Encoder(reader.Recipe.Data.Demonstrations, options.Limits with { OnOverlong = OverlongPolicy.Drop });
-        return [.. reader.Data.Demonstrations().Train.Select(encoder.EncodeAnswer).OfType<EncodedSequence>().Take(CenteringDemonstrations)
-            .Select(row => row.Tokens)];
+        var first = new List<int[]>();
+        foreach (var (row, _) in reader.Data.Demonstrations().Where(row => !row.IsHeldOut))
+        {
+            // All rows are read and counted, also those behind the last one that is needed.
+            if (first.Count < CenteringDemonstrations && encoder.EncodeAnswer(row) is { } encoded)
+            {
+                first.Add(encoded.Tokens);
+            }
+        }
+
+        return first;
     }
 }

@@ -143,7 +143,7 @@ internal sealed class RewardStage : Stage<RewardOptions>
         if (planning.Recipe.Find<CollectOptions>() is { } collect)
         {
             var collected = CollectStage.PromptsOf(planning, collect);
-            var (prompts, promptTokens) = (collected.Length, StagePlanning.MeanLength(collected));
+            var (prompts, promptTokens) = (collected.Count, StagePlanning.MeanLength(collected));
             var answerTokens = planning.AnswerTokens(collect.MaxNewTokens);
             var ranking = ((RewardTrainer.SharesPrompts(options) ? 1 : collect.AnswersPerPrompt) * promptTokens) + (collect.AnswersPerPrompt * answerTokens);
             var added = planning.Step.Round * prompts * (1 - options.CollectedHeldOut);
@@ -151,7 +151,7 @@ internal sealed class RewardStage : Stage<RewardOptions>
             validated += planning.Step.Round * prompts * options.CollectedHeldOut * ranking;
             (answers, answersTokens) =
                 (answers + (added * collect.AnswersPerPrompt), answersTokens + (added * collect.AnswersPerPrompt * (promptTokens + answerTokens)));
-            var longest = collected.Select(prompt => LongestRanking(prompt, collect)).ToArray();
+            var longest = collected.Select(prompt => LongestRanking(prompt, collect));
             rankings.AddRange(longest);
             heldOut.AddRange(options.CollectedHeldOut > 0 ? longest : []);
         }

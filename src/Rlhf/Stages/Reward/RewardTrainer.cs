@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using System.Runtime.InteropServices;
 using Rlhf.Batching;
 using Rlhf.Compute.Operations;
 using Rlhf.Data;
@@ -27,6 +28,7 @@ public sealed class RewardTrainer : ITrainer, IDisposable
     private readonly Decoder _decoder;
     private readonly IReadOnlyList<EncodedRanking> _train;
     private readonly IReadOnlyList<EncodedRanking> _validation;
+    private readonly EpochOrders _orders;
     private readonly ITrainingHost _host;
     private readonly ulong _seed;
     private readonly TrainingPass _pass;
@@ -56,6 +58,7 @@ public sealed class RewardTrainer : ITrainer, IDisposable
         bool onlyChecks = false)
     {
         (_options, _decoder, _train, _validation, _host, _seed, _onlyChecks) = (options, decoder, train, validation, host, seed, onlyChecks);
+        _orders = new EpochOrders(train.Count, seed);
         _pass = new TrainingPass(decoder, options.Adam, options.MaxGradientNorm, "reward", options.RecomputeActivations, arena);
         _scorer = new Scorer(decoder, options.MicroBatchTokens, arena);
         _stepsPerEpoch = (train.Count + options.Batch - 1) / options.Batch;
@@ -118,16 +121,20 @@ public sealed class RewardTrainer : ITrainer, IDisposable
     /// <summary>Loss and accuracy over rankings under the present weights.</summary>
     public RankingStatistics StatisticsOf(IReadOnlyList<EncodedRanking> rankings)
     {
-        EncodedSequence[] answers = [.. rankings.SelectMany(static ranking => ranking.Answers)];
-        var rewards = _scorer.Rewards([.. answers.Select(static answer => answer.Tokens)], [.. answers.Select(static answer => answer.PromptLength)]);
+        var rewards = new List<float>();
         var pairs = new RankingBatch(_options.Margin);
-        foreach (var ranking in rankings)
+        foreach (var portion in Portions.Of(rankings, static ranking => ranking.Answers.Sum(static answer => answer.Tokens.Length)))
         {
-            pairs.Add(ranking);
+            EncodedSequence[] answers = [.. portion.SelectMany(static ranking => ranking.Answers)];
+            rewards.AddRange(_scorer.Rewards([.. answers.Select(static answer => answer.Tokens)], [.. answers.Select(static answer => answer.PromptLength)]));
+            foreach (var ranking in portion)
+            {
+                pairs.Add(ranking);
+            }
         }
 
         var divisor = pairs.Divisor(_loss.Ties);
-        return divisor > 0 ? pairs.Compute(rewards, divisor, _loss, new float[rewards.Length]) : default;
+        return divisor > 0 ? pairs.Compute(CollectionsMarshal.AsSpan(rewards), divisor, _loss, new float[rewards.Count]) : default;
     }
 
     /// <inheritdoc/>
@@ -141,15 +148,15 @@ public sealed class RewardTrainer : ITrainer, IDisposable
     public void TrainStep(long step)
     {
         var watch = Stopwatch.GetTimestamp();
-        var epoch = (int)((step - 1) / _stepsPerEpoch);
+        var epoch = (step - 1) / _stepsPerEpoch;
         var first = (int)((step - 1) % _stepsPerEpoch) * _options.Batch;
         if (first == 0)
         {
             (_epochLoss, _epochCorrect, _epochDecided, _epochSteps) = (0, 0, 0, 0);
         }
 
-        var order = EpochOrder.Of(_train.Count, _seed, epoch);
-        var batch = order.AsSpan(first, Math.Min(_options.Batch, _train.Count - first)).ToArray().Select(row => _train[row]).ToArray();
+        EncodedRanking[] batch =
+            [.. _orders.Range((epoch * _train.Count) + first, Math.Min(_options.Batch, _train.Count - first)).Select(row => _train[row])];
         var (statistics, tokens) = Accumulate(batch, step);
         if (statistics.Pairs == 0)
         {

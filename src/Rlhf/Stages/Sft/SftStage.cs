@@ -60,7 +60,7 @@ internal sealed class SftStage : SupervisedStage<SftOptions>
         var file = Path.Combine(context.Folder, PeopleWriters.FileName);
         var store = writers.Store ?? Path.Combine(context.Run.FullPath, "rankings.db");
         new PeopleWriters(new PeopleSettings(store, writers.PerPrompt, writers.Enough, writers.Wait, $"{Name}.people"), context.Step.Name).Collect(
-            context.Data.Prompts().Train.Take(writers.MaxPrompts ?? int.MaxValue), file, $"{Path.GetFileName(context.Run.FullPath)}/demonstrations",
+            context.Data.FirstPrompts(heldOut: false, writers.MaxPrompts ?? int.MaxValue), file, $"{Path.GetFileName(context.Run.FullPath)}/demonstrations",
             context.Progress, context.Cancellation);
         context.Data.TakeDemonstrations(new DataSource { Path = [file], HeldOut = writers.HeldOut });
         return base.Run(context) with { Labelers = LabelersOf(file) };
@@ -72,7 +72,7 @@ internal sealed class SftStage : SupervisedStage<SftOptions>
             .OrderBy(count => count.Key, StringComparer.Ordinal).Select(count => new LabelerCount(count.Key, count.Value)),
     ];
 
-    protected override (List<EncodedSequence> Train, List<EncodedSequence> HeldOut) Read(StageReader reader, SftOptions options)
+    protected override (StoredRows<EncodedSequence> Train, StoredRows<EncodedSequence> HeldOut) Read(StageReader reader, SftOptions options)
     {
         if (options.Writers is { } writers && !reader.Data.HasDemonstrations)
         {
@@ -80,20 +80,18 @@ internal sealed class SftStage : SupervisedStage<SftOptions>
         }
 
         var encoder = reader.Encoder(reader.Recipe.Data.Demonstrations, options.Limits);
-        IEnumerable<EncodedSequence> Encode(Demonstration row) => encoder.Encode(row, options.TrainOn, options.TrainOnPrompt);
-        var (train, heldOut) = reader.Data.Demonstrations();
-        return ([.. train.SelectMany(Encode)], [.. heldOut.SelectMany(Encode)]);
+        return reader.Store(reader.Data.Demonstrations(), row => encoder.Encode(row, options.TrainOn, options.TrainOnPrompt), EncodedCodecs.Sequence);
     }
 
     /// <summary>For the plan, before anybody has written: the prompts with answers of a guessed length.</summary>
-    private static (List<EncodedSequence> Train, List<EncodedSequence> HeldOut) Expected(StageReader reader, SftOptions options, WritersOptions writers)
+    private static (StoredRows<EncodedSequence> Train, StoredRows<EncodedSequence> HeldOut) Expected(StageReader reader, SftOptions options, WritersOptions writers)
     {
         var answer = Math.Min(ExpectedAnswerTokens, reader.ContextLength / 2);
-        var prompts = StageReader.Encode(reader.PromptEncoder(options.Limits, answer), reader.Data.Prompts().Train.Take(writers.MaxPrompts ?? int.MaxValue));
+        var prompts = StageReader.Encode(reader.PromptEncoder(options.Limits, answer), reader.Data.FirstPrompts(heldOut: false, writers.MaxPrompts ?? int.MaxValue));
         var rows = prompts.SelectMany(prompt => Enumerable.Repeat(prompt.Encoded, writers.PerPrompt))
             .Select(prompt => new EncodedSequence([.. prompt.Tokens, .. new int[answer]], prompt.Tokens.Length, null, "", Truncated: false)).ToList();
         var held = (int)(rows.Count * writers.HeldOut);
-        return (rows[held..], rows[..held]);
+        return reader.Store(rows.Select((row, at) => (row, at < held)), row => [row], EncodedCodecs.Sequence);
     }
 
     protected override void Planned(StagePlanning planning, IReadOnlyList<EncodedSequence> rows) =>
@@ -111,7 +109,7 @@ internal sealed class SftStage : SupervisedStage<SftOptions>
         }
 
         var encoder = reader.PromptEncoder(options.Limits, options.RewardMaxNewTokens);
-        var prompts = StageReader.Encode(encoder, context.Data.Prompts().HeldOut.Take(options.RewardPrompts));
+        var prompts = StageReader.Encode(encoder, reader.Data.FirstPrompts(heldOut: true, options.RewardPrompts));
         var settings =
             StageTools.Sampling(new SamplingOptions(), options.RewardMaxNewTokens, encoder.EndIds, context.SeedOf(options.Seed), options.MicroBatchTokens);
         var reward = context.LoadFrozen(options.RewardModel!, HeadKind.Scalar, shifted: true);

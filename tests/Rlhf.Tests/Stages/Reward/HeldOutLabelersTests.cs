@@ -5,15 +5,25 @@ using Rlhf.World;
 
 namespace Rlhf.Tests.Stages.Reward;
 
-public sealed class HeldOutLabelersTests
+public sealed class HeldOutLabelersTests : IDisposable
 {
+    private readonly TestFolder _folder = new();
+    private readonly SpillFile _file;
+
+    public HeldOutLabelersTests() => _file = new SpillFile(_folder.PathOf("rows.spill"));
+
+    public void Dispose()
+    {
+        _file.Dispose();
+        _folder.Dispose();
+    }
+
     [Fact]
     public void Their_rankings_are_evaluated_on_prompts_that_nobody_trains_on_and_left_out_elsewhere()
     {
-        List<EncodedRanking> train = [By("ann", "one"), By("eve", "one"), By("eve", "two"), By(null, "three"), By("eve", "three")];
-        List<EncodedRanking> heldOut = [By("ann", "four"), By("eve", "four")];
-        var labelers = new HeldOutLabelers(HeldOutRule.Of("eve"), train);
-        labelers.Apply(train, heldOut);
+        var all = Stored(By("ann", "one"), By("eve", "one"), By("eve", "two"), By(null, "three"), By("eve", "three"));
+        var labelers = new HeldOutLabelers(HeldOutRule.Of("eve"), all);
+        var (train, heldOut) = labelers.Apply(all, Stored(By("ann", "four"), By("eve", "four")));
 
         Assert.Equal([("ann", "one"), (null, "three")], train.Select(ranking => (ranking.Labeler, ranking.PromptText)));
         Assert.Equal(
@@ -24,19 +34,19 @@ public sealed class HeldOutLabelersTests
     [Fact]
     public void A_prompt_that_another_source_trains_on_is_known()
     {
-        List<EncodedRanking> first = [By("ann", "one")], second = [By("eve", "one")], none = [];
+        var (first, second) = (Stored(By("ann", "one")), Stored(By("eve", "one")));
         var labelers = new HeldOutLabelers(HeldOutRule.Of("eve"), [.. first, .. second]);
-        labelers.Apply(second, none);
-        Assert.Empty(second);
-        Assert.Empty(none);
+        var (train, heldOut) = labelers.Apply(second, Stored());
+        Assert.Empty(train);
+        Assert.Empty(heldOut);
         Assert.Equal(1, labelers.LeftOut);
     }
 
     [Fact]
     public void Without_names_nothing_changes()
     {
-        List<EncodedRanking> train = [By("ann", "one")], heldOut = [By("eve", "two")];
-        new HeldOutLabelers(HeldOutRule.None, train).Apply(train, heldOut);
+        var all = Stored(By("ann", "one"));
+        var (train, heldOut) = new HeldOutLabelers(HeldOutRule.None, all).Apply(all, Stored(By("eve", "two")));
         Assert.Equal("ann", Assert.Single(train).Labeler);
         Assert.Equal("eve", Assert.Single(heldOut).Labeler);
     }
@@ -44,11 +54,18 @@ public sealed class HeldOutLabelersTests
     [Fact]
     public void A_share_holds_out_labelers_by_hash()
     {
-        List<EncodedRanking> train = [.. Enumerable.Range(0, 400).Select(i => By($"labeler {i}", $"prompt {i}"))], heldOut = [];
-        new HeldOutLabelers(0.25, train).Apply(train, heldOut);
+        var all = Stored([.. Enumerable.Range(0, 400).Select(i => By($"labeler {i}", $"prompt {i}"))]);
+        var (train, heldOut) = new HeldOutLabelers(0.25, all).Apply(all, Stored());
         Assert.InRange(heldOut.Count, 70, 130);
         Assert.Equal(400, train.Count + heldOut.Count);
         Assert.All(heldOut, ranking => Assert.EndsWith(" (held out)", ranking.Labeler, StringComparison.Ordinal));
+    }
+
+    private StoredRows<EncodedRanking> Stored(params EncodedRanking[] rankings)
+    {
+        var rows = new StoredRows<EncodedRanking>(_file, EncodedCodecs.Ranking);
+        rows.AddRange(rankings);
+        return rows;
     }
 
     private static EncodedRanking By(string? labeler, string prompt) => new("row", prompt, [], [(0, 1)], [], 1, labeler, null);
