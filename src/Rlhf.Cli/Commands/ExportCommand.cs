@@ -28,7 +28,7 @@ internal static class ExportCommand
         ["f16"] = SavedType.F16,
     };
 
-    private static readonly Argument<string> Model = new("model") { Description = "The model: a Hugging Face folder, a GGUF file or an adapter, which is merged.", HelpName = "MODEL" };
+    private static readonly Argument<string> Model = new("model") { Description = "The model: a Hugging Face folder, a GGUF file, a name on the hub, or an adapter, which is merged.", HelpName = "MODEL" };
     private static readonly Option<string> Form = Word("--format", "gguf (one file, for llama.cpp and its like) or safetensors (a Hugging Face folder).",
         [Gguf, Safetensors], required: true);
     private static readonly Option<string?> Type = Word("--type",

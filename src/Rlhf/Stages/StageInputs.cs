@@ -1,6 +1,7 @@
 using Rlhf.Data;
 using Rlhf.Hub;
 using Rlhf.Model.Checkpoints;
+using Rlhf.Model.Checkpoints.Gguf;
 
 namespace Rlhf.Stages;
 
@@ -104,7 +105,14 @@ internal sealed record StageInputs(IReadOnlyDictionary<string, IReadOnlyDictiona
         try
         {
             var place = HubFiles.Model(folder);
-            var files = File.Exists(place) ? [place] : Directory.EnumerateFiles(place)
+            if (File.Exists(place))
+            {
+                return GgufParts.Of(place) is { Count: > 1 } parts
+                    ? [.. parts.Select(part => ($"{folder[..^Path.GetFileName(place).Length]}{Path.GetFileName(part)}", part))]
+                    : [(folder, place)];
+            }
+
+            var files = Directory.EnumerateFiles(place)
                 .Where(file => Array.Exists(ModelFileEndings, ending => file.EndsWith(ending, StringComparison.Ordinal)));
             return [.. files.Select(file => (place == folder ? file : $"{folder}{file[place.Length..].Replace(Path.DirectorySeparatorChar, '/')}", file))];
         }

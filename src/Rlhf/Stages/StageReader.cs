@@ -13,7 +13,8 @@ namespace Rlhf.Stages;
 /// <param name="Ledger">What becomes of every row.</param>
 /// <param name="Spill">Where encoded rows stand.</param>
 /// <param name="Progress">Tells how far the reading of very many rows is.</param>
-internal sealed record StageReader(Recipe Recipe, StageData Data, Tokenizer Tokenizer, int ContextLength, Ledger Ledger, SpillFile Spill, ProgressReporter Progress)
+internal sealed record StageReader(
+    Recipe Recipe, StageData Data, Tokenizer Tokenizer, int ContextLength, Ledger Ledger, SpillFile Spill, ProgressReporter Progress)
 {
     private const int RowsBetweenReports = 50_000;
 

@@ -2,6 +2,7 @@ using System.Diagnostics;
 using Rlhf.Cli;
 using Rlhf.Hub;
 using Rlhf.Tests.Cli;
+using Rlhf.Tests.Model.Checkpoints.Gguf;
 
 namespace Rlhf.Tests.Hub;
 
@@ -83,6 +84,34 @@ public sealed class HubRecipeTests : IDisposable
         Assert.Contains("question 3", Run("data", "show", "hf://datasets/org/rows/data/train-0.jsonl", "--row", "4").Output, StringComparison.Ordinal);
         Assert.Contains("fits several files", Run("data", "show", "hf://datasets/org/rows/data/*.jsonl").Error, StringComparison.Ordinal);
         Assert.Contains("hf://datasets/org/rows/FILE", Run("data", "check", "org/rows").Error, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void A_model_is_exported_by_name_and_a_split_file_is_one_model()
+    {
+        var own = Path.Combine(_models.Path, "published-1");
+        string Exported(string model, string name, params string[] form)
+        {
+            var path = Path.Combine(_models.Path, name);
+            Assert.Equal(path, Succeeds(["export", model, .. form, "--out", path, "--quiet"]).Trim());
+            return path;
+        }
+
+        string[] gguf = ["--format", "gguf", "--type", "f32"];
+        var file = Exported("org/base", "hub.gguf", gguf);
+        Assert.Equal(File.ReadAllBytes(Exported(own, "own.gguf", gguf)), File.ReadAllBytes(file));
+        string Weights(string model, string name) => Path.Combine(Exported(model, name, "--format", "safetensors", "--dtype", "bf16"), "model.safetensors");
+        var weights = File.ReadAllBytes(Weights(own, "own"));
+        Assert.Equal(weights, File.ReadAllBytes(Weights($"org/base@{HubServer.Commit}", "hub")));
+
+        var parts = GgufSplitter.Split(file, Path.Combine(_models.Path, "m"), 3);
+        _server.Add("org/parts", HubServer.Commit, [.. parts.Select(path => (Path.GetFileName(path), File.ReadAllBytes(path)))]);
+        Assert.Equal(weights, File.ReadAllBytes(Weights("org/parts/m-00001-of-00003.gguf", "joined")));
+        Assert.Contains("give that, ", Run("export", "org/parts/m-00002-of-00003.gguf", "--format", "gguf", "--out", "x.gguf").Error, StringComparison.Ordinal);
+
+        Succeeds("run", _recipe, "--out", Folder, "--set", "base.model=org/parts/m-00001-of-00003.gguf", "--quiet");
+        var inputs = File.ReadAllText(Path.Combine(Folder, "stages", "01-sft", "inputs.json"));
+        Assert.All(parts, part => Assert.Contains($"hf://org/parts@{HubServer.Commit}/{Path.GetFileName(part)}", inputs, StringComparison.Ordinal));
     }
 
     [Fact]

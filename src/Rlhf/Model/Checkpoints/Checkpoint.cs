@@ -318,7 +318,11 @@ public sealed class Checkpoint
     private bool IsAdapter => Directory.Exists(Folder) && File.Exists(Path.Combine(Folder, AdapterConfig.FileName))
         && !File.Exists(Path.Combine(Folder, ModelSource.ConfigFile));
 
-    private string OwnHash => _gguf is null ? DurableFiles.ContentHash(WholeFolder()) : DurableFiles.FileHash(Folder);
+    private string OwnHash => _gguf is null ? DurableFiles.ContentHash(WholeFolder()) : HashOf(GgufParts.Of(Folder));
+
+    private static string HashOf(IReadOnlyList<string> files) => files is [var only]
+        ? DurableFiles.FileHash(only)
+        : Convert.ToHexStringLower(SHA256.HashData(Encoding.ASCII.GetBytes(string.Join(' ', files.Select(DurableFiles.FileHash)))));
 
     // A path beside the adapter, a path, or a name on the hub.
     private static string BaseOf(string folder)

@@ -49,11 +49,6 @@ internal static class GgufConfig
             throw metadata.Refuse(GgufKeys.Architecture, $"is not implemented: it must be one of {string.Join(", ", GgufArchitecture.All.Select(known => known.Name))}");
         }
 
-        if (metadata.Count(GgufKeys.Splits, 1) > 1)
-        {
-            throw metadata.Refuse(GgufKeys.Splits, "means that this is one of several files: join them first (llama-gguf-split --merge)");
-        }
-
         var keys = new GgufModelKeys(metadata, name);
         var json = architecture.Config(keys, file);
         json["vocab_size"] = Rows(file, "token_embd.weight");

@@ -3,7 +3,7 @@ using Microsoft.Win32.SafeHandles;
 namespace Rlhf.Model.Checkpoints.Gguf;
 
 /// <summary>
-/// A GGUF file, version 2 or 3, little-endian: metadata, descriptions of tensors, their data. The description is checked against the file's length when it is
+/// A GGUF file, version 2 or 3, little-endian: metadata, descriptions of tensors, their data. The parts of a model that was split are read as one file. The description is checked against the file's length when it is
 /// opened; numbers are read when they are asked for, and the file is open only then.
 /// </summary>
 internal sealed class GgufFile
@@ -51,20 +51,45 @@ internal sealed class GgufFile
     public static bool Is(string path) => File.Exists(path) && (new FileInfo(path).Length > 0 || path.EndsWith(GgufKeys.Ending, StringComparison.Ordinal))
         && (path.EndsWith(GgufKeys.Ending, StringComparison.OrdinalIgnoreCase) || FileParts.Begins(path, GgufKeys.Magic));
 
-    /// <summary>Reads and checks the description of a file.</summary>
-    /// <exception cref="InputException">It cannot be read, or is not a sound GGUF file.</exception>
+    /// <summary>Reads and checks the description of a file, and those of the other parts where it is the first of several.</summary>
+    /// <exception cref="InputException">It cannot be read, or is not a sound GGUF file, or a part is missing.</exception>
     public static GgufFile Open(string path)
     {
-        WholeFile.RequireRegular(path);
-        using var handle = FileParts.Open(path);
-        return new GgufFile(path, handle);
+        var file = OpenOne(path);
+        GgufParts.Check(file, 0, file.Metadata.Count(GgufKeys.Splits, 1));
+        foreach (var (number, part) in GgufParts.Of(path).Index().Skip(1))
+        {
+            file.Add(part, number);
+        }
+
+        return GgufParts.RequireAll(file);
     }
 
     /// <summary>The tensor of a name.</summary>
     public GgufTensor? Find(string name) => _tensors.GetValueOrDefault(name);
 
     /// <summary>The exception for a tensor that cannot be used.</summary>
-    public InputException Refuse(string tensor, string why) => new($"{Path}: tensor {GgufMetadata.Shown(tensor)} {why}.");
+    public InputException Refuse(string tensor, string why) => new($"{Find(tensor)?.Path ?? Path}: tensor {GgufMetadata.Shown(tensor)} {why}.");
+
+    private static GgufFile OpenOne(string path)
+    {
+        WholeFile.RequireRegular(path);
+        using var handle = FileParts.Open(path);
+        return new GgufFile(path, handle);
+    }
+
+    private void Add(string path, int number)
+    {
+        var part = OpenOne(path);
+        GgufParts.Check(part, number, Metadata.Count(GgufKeys.Splits, 1));
+        foreach (var (name, tensor) in part._tensors)
+        {
+            if (!_tensors.TryAdd(name, tensor))
+            {
+                throw part.Refuse(name, $"stands in {_tensors[name].Path}, too: these are not the parts of one model");
+            }
+        }
+    }
 
     private static (long Tensors, long Entries) ReadCounts(GgufReader reader)
     {
@@ -153,7 +178,7 @@ internal sealed class GgufFile
             }
 
             end = (long)offset + bytes;
-            if (!_tensors.TryAdd(name, new GgufTensor(name, type, shape, start + (long)offset, bytes)))
+            if (!_tensors.TryAdd(name, new GgufTensor(Path, name, type, shape, start + (long)offset, bytes)))
             {
                 throw Refuse(name, "stands twice: the file is damaged, fetch it again");
             }

@@ -21,13 +21,14 @@ internal static class GgufHead
             return false;
         }
 
-        using var handle = FileParts.Open(file.Path);
+        using var first = FileParts.Open(embedding.Path);
+        using var second = FileParts.Open(head.Path);
         var (ours, theirs) = (new byte[Math.Min(Part, head.ByteLength)], new byte[Math.Min(Part, head.ByteLength)]);
         for (var done = 0L; done < head.ByteLength; done += Part)
         {
             var count = (int)Math.Min(Part, head.ByteLength - done);
-            FileParts.Read(file.Path, handle, embedding.Offset + done, ours.AsSpan(0, count));
-            FileParts.Read(file.Path, handle, head.Offset + done, theirs.AsSpan(0, count));
+            FileParts.Read(embedding.Path, first, embedding.Offset + done, ours.AsSpan(0, count));
+            FileParts.Read(head.Path, second, head.Offset + done, theirs.AsSpan(0, count));
             if (!ours.AsSpan(0, count).SequenceEqual(theirs.AsSpan(0, count)))
             {
                 return false;

@@ -11,6 +11,8 @@ internal static class GgufKeys
     public const string QuantizationVersion = "general.quantization_version";
     public const string RotaryFactors = "rope_freqs.weight";
     public const string Splits = "split.count";
+    public const string SplitNumber = "split.no";
+    public const string SplitTensors = "split.tensors.count";
 
     public const string TokenizerModel = "tokenizer.ggml.model";
     public const string TokenizerPre = "tokenizer.ggml.pre";

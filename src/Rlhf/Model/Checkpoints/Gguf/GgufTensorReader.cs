@@ -2,10 +2,10 @@ using Microsoft.Win32.SafeHandles;
 
 namespace Rlhf.Model.Checkpoints.Gguf;
 
-/// <summary>An open file whose tensors' numbers are read; one part of memory serves all of them.</summary>
+/// <summary>Reads the numbers of a model's tensors. Its files are opened when they are needed; one part of memory serves all of them.</summary>
 internal sealed class GgufTensorReader(GgufFile file) : IDisposable
 {
-    private readonly SafeFileHandle _handle = FileParts.Open(file.Path);
+    private readonly Dictionary<string, SafeFileHandle> _handles = new(StringComparer.Ordinal);
     private byte[] _bytes = [];
 
     /// <summary>Reads a part of a tensor as float32.</summary>
@@ -18,6 +18,11 @@ internal sealed class GgufTensorReader(GgufFile file) : IDisposable
         var (blockLength, blockBytes) = (tensor.Type.BlockLength(), tensor.Type.BlockBytes());
         ArgumentOutOfRangeException.ThrowIfNotEqual((first % blockLength) + (destination.Length % blockLength), 0);
         ArgumentOutOfRangeException.ThrowIfGreaterThan(first, tensor.Length - destination.Length);
+        if (!_handles.TryGetValue(tensor.Path, out var handle))
+        {
+            _handles[tensor.Path] = handle = FileParts.Open(tensor.Path);
+        }
+
         for (var done = 0; done < destination.Length; done += GgufNumbers.Chunk)
         {
             var values = destination.Slice(done, Math.Min(GgufNumbers.Chunk, destination.Length - done));
@@ -28,7 +33,7 @@ internal sealed class GgufTensorReader(GgufFile file) : IDisposable
             }
 
             var blocks = _bytes.AsSpan(0, length);
-            FileParts.Read(file.Path, _handle, tensor.Offset + ((first + done) / blockLength * blockBytes), blocks);
+            FileParts.Read(tensor.Path, handle, tensor.Offset + ((first + done) / blockLength * blockBytes), blocks);
             GgufBlocks.Decode(tensor.Type, blocks, values);
             if (GgufNumbers.FirstNotFinite(values) is { } bad)
             {
@@ -39,5 +44,11 @@ internal sealed class GgufTensorReader(GgufFile file) : IDisposable
     }
 
     /// <inheritdoc/>
-    public void Dispose() => _handle.Dispose();
+    public void Dispose()
+    {
+        foreach (var handle in _handles.Values)
+        {
+            handle.Dispose();
+        }
+    }
 }

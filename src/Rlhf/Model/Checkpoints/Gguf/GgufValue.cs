@@ -19,12 +19,13 @@ internal enum GgufValueType
 }
 
 /// <summary>A tensor as a file announces it.</summary>
+/// <param name="Path">The file; a model may have several.</param>
 /// <param name="Name">Its name.</param>
 /// <param name="Type">Type of its numbers.</param>
 /// <param name="Shape">Dimensions, the longest stride first as everywhere else: [rows, row length].</param>
 /// <param name="Offset">First byte in the file.</param>
 /// <param name="ByteLength">Number of bytes.</param>
-internal sealed record GgufTensor(string Name, GgufTensorType Type, long[] Shape, long Offset, long ByteLength)
+internal sealed record GgufTensor(string Path, string Name, GgufTensorType Type, long[] Shape, long Offset, long ByteLength)
 {
     /// <summary>Number of elements.</summary>
     public long Length => ByteLength / Type.BlockBytes() * Type.BlockLength();
