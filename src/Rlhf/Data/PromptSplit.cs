@@ -52,10 +52,6 @@ public static partial class PromptSplit
     [GeneratedRegex(@"\s+")]
     private static partial Regex WhiteSpace();
 
-    /// <summary>The rows in their order, each with its side; one is in memory at a time.</summary>
-    public static IEnumerable<(T Row, bool IsHeldOut)> Split<T>(IEnumerable<T> rows, Func<T, Prompt> promptOf, double fraction) =>
-        rows.Select(row => (row, IsHeldOut(promptOf(row).SplitKey, fraction)));
-
     /// <summary>The rule of <see cref="DemonstrationPick.Mixed"/>: whether the chosen answer is the demonstration.</summary>
     public static bool PicksChosen(string promptText, string chosen) => Hash("demo\n" + promptText + "\n" + chosen) % 2 == 1;
 }

@@ -32,11 +32,11 @@ public static class RewardEvaluator
                 var count = ranking.Answers.Length;
                 scored.Add(new HeldOutRanking
                 {
-                    Prompt = TextHash.Of(ranking.PromptText).ToString("x32", CultureInfo.InvariantCulture), // a name; the text is in the data
+                    Prompt = NameOf(ranking.PromptText),
                     Labeler = ranking.Labeler,
                     Scores = [.. scores[at..(at + count)].Select(score => (double)score)],
                     Lengths = [.. ranking.Answers.Select(answer => answer.ResponseLength)],
-                    Answers = [.. ranking.Answers.Select(answer => string.Join(',', answer.Tokens.AsSpan(answer.PromptLength).ToArray()))],
+                    Answers = [.. ranking.Answers.Select(answer => NameOf(string.Join(',', answer.Tokens.AsSpan(answer.PromptLength).ToArray())))],
                     Pairs = ranking.Pairs,
                 });
                 at += count;
@@ -47,6 +47,9 @@ public static class RewardEvaluator
 
         return scored;
     }
+
+    /// <summary>Texts are compared, not shown: of many rankings these names take less room.</summary>
+    private static string NameOf(string text) => TextHash.Of(text).ToString("x32", CultureInfo.InvariantCulture);
 }
 
 /// <summary>How far two reward models say the same of the same answers.</summary>

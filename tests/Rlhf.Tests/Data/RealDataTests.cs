@@ -22,7 +22,7 @@ public sealed class RealDataTests
     public void The_split_of_polite_is_the_references()
     {
         var rows = DataReader.Demonstrations(Polite with { Take = DemonstrationPick.Chosen }, ReferenceFiles.DataFolder, _ledger).ToList();
-        var split = PromptSplit.Split(rows, row => row.Prompt, 0.1).ToLookup(row => row.IsHeldOut, row => row.Row);
+        var split = rows.ToLookup(row => PromptSplit.IsHeldOut(row.Prompt.SplitKey, 0.1));
         Assert.Equal((816, 90), (split[false].Count(), split[true].Count()));
         Assert.Equal((797, 86), (Prompts(split[false]), Prompts(split[true])));
 
@@ -45,7 +45,7 @@ public sealed class RealDataTests
     public void Four_comparisons_of_polite_have_identical_answers()
     {
         var rankings = DataReader.Rankings(Polite, ReferenceFiles.DataFolder, _ledger).ToList();
-        var heldOut = PromptSplit.Split(rankings, row => row.Prompt, 0.1).Select(row => row.IsHeldOut).ToList();
+        var heldOut = rankings.Select(row => PromptSplit.IsHeldOut(row.Prompt.SplitKey, 0.1)).ToList();
         Assert.Equal((813, 89), (heldOut.Count(isHeldOut => !isHeldOut), heldOut.Count(isHeldOut => isHeldOut)));
         Assert.Equal(4, _ledger.DroppedByReason["identical answers"]);
     }

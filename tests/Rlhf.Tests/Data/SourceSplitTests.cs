@@ -21,9 +21,10 @@ public sealed class SourceSplitTests : IDisposable
     private (string[] Train, string[] HeldOut) Split(DataSource source, Ledger? ledger = null)
     {
         ledger ??= new Ledger("test");
-        var (train, heldOut) = new SourceSplit(source, "data.prompts").Split(
-            DataReader.Prompts(source, _folder.Path, ledger), row => (row.Prompt.SplitKey, row.Id, row.Position), ledger);
-        return ([.. train.Select(row => row.Prompt.Group!)], [.. heldOut.Select(row => row.Prompt.Group!)]);
+        var sides = new SourceSplit(source, "data.prompts").Split(
+            DataReader.Prompts(source, _folder.Path, ledger), row => (row.Prompt.SplitKey, row.Id, row.Position), ledger)
+            .ToLookup(row => row.IsHeldOut, row => row.Row.Prompt.Group!);
+        return ([.. sides[false]], [.. sides[true]]);
     }
 
     [Fact]
@@ -98,6 +99,22 @@ public sealed class SourceSplitTests : IDisposable
     }
 
     [Fact]
+    public void Rows_within_the_limit_are_those_of_the_smallest_hashes_in_their_order()
+    {
+        var source = Source([.. Enumerable.Range(0, 50).Select(i => $$"""{"id": "{{i / 2}}", "prompt": "{{i}}?", "topic": "{{i % 2}}"}""")]);
+        string[] Kept(int? most) =>
+        [
+            .. new SourceSplit(source with { HeldOut = HeldOutRule.Of("1"), HeldOutLimit = most }, "data.prompts")
+                .Split(DataReader.Prompts(source, _folder.Path, new Ledger("test")), row => (row.Prompt.SplitKey, row.Id, row.Position), new Ledger("test"))
+                .Where(row => row.IsHeldOut).Select(row => row.Row.Id),
+        ];
+        var all = Kept(null);
+        var smallest = all.OrderBy(id => PromptSplit.Hash("held out\n" + id)).Take(7).ToHashSet();
+        Assert.Equal(all.Where(smallest.Contains), Kept(7));
+        Assert.Equal(all, Kept(25));
+    }
+
+    [Fact]
     public void Rows_of_every_kind_have_the_group()
     {
         var source = Source(
@@ -131,13 +148,15 @@ public sealed class SourceSplitTests : IDisposable
             HeldOut = HeldOutRule.Of("firefox-*", "human-growth-*", "tv-is-*"),
         };
         var ledger = new Ledger("test");
-        var (_, pairs) = new SourceSplit(source, "data.comparisons").Split(
-            DataReader.Rankings(source, "/", ledger), row => (row.Prompt.SplitKey, row.Id, row.Position), ledger);
+        var pairs = new SourceSplit(source, "data.comparisons").Split(
+            DataReader.Rankings(source, "/", ledger), row => (row.Prompt.SplitKey, row.Id, row.Position), ledger)
+            .Where(row => row.IsHeldOut).Select(row => row.Row).ToList();
         Assert.Equal((2201, 6), (pairs.Count, pairs.Select(row => row.Prompt.Group).Distinct().Count()));
 
         var shown = source with { Take = DemonstrationPick.Chosen };
-        var (_, answers) = new SourceSplit(shown, "data.demonstrations").Split(
-            DataReader.Demonstrations(shown, "/", ledger), row => (row.Prompt.SplitKey, row.Id, row.Position), ledger);
-        Assert.Equal(pairs.Select(row => row.Id), answers.Select(row => row.Id));
+        var answers = new SourceSplit(shown, "data.demonstrations").Split(
+            DataReader.Demonstrations(shown, "/", ledger), row => (row.Prompt.SplitKey, row.Id, row.Position), ledger)
+            .Where(row => row.IsHeldOut).Select(row => row.Row.Id);
+        Assert.Equal(pairs.Select(row => row.Id), answers);
     }
 }
