@@ -89,7 +89,7 @@ public sealed class HubRecipeTests : IDisposable
     [Fact]
     public void A_model_is_exported_by_name_and_a_split_file_is_one_model()
     {
-        var own = Path.Combine(_models.Path, "published-1");
+        var own = _models.Language("base", seed: 1);
         string Exported(string model, string name, params string[] form)
         {
             var path = Path.Combine(_models.Path, name);

@@ -247,7 +247,10 @@ public sealed class Checkpoint
     public void ExportGguf(string path, GgufTensorType type, Action<long> progress)
     {
         using var model = OpenFiles();
-        var name = Path.GetFileNameWithoutExtension(Path.TrimEndingDirectorySeparator(Path.GetFullPath(Folder)));
+        // The folder of a fetched model is called by its commit.
+        var name = HubName.Find(_name) is { File: null } fetched
+            ? fetched.Repository.Split('/')[^1]
+            : Path.GetFileNameWithoutExtension(Path.TrimEndingDirectorySeparator(Path.GetFullPath(Folder)));
         DurableFiles.WriteAtomically(path, stream => GgufExport.Write((FileStream)stream, model, name, HasTokenizer ? Tokenizer : null, type, progress));
     }
 

@@ -3,7 +3,8 @@ using Microsoft.Win32.SafeHandles;
 namespace Rlhf.Model.Checkpoints.Gguf;
 
 /// <summary>
-/// A GGUF file, version 2 or 3, little-endian: metadata, descriptions of tensors, their data. The parts of a model that was split are read as one file. The description is checked against the file's length when it is
+/// A GGUF file, version 2 or 3, little-endian: metadata, descriptions of tensors, their data. The parts of a model that was split are read as one file.
+/// The description is checked against the file's length when it is
 /// opened; numbers are read when they are asked for, and the file is open only then.
 /// </summary>
 internal sealed class GgufFile
@@ -80,6 +81,11 @@ internal sealed class GgufFile
 
     private void Add(string path, int number)
     {
+        if (!File.Exists(path))
+        {
+            throw InputException.Missing($"{path}: this part of the model is not there. Fetch all parts into one folder.");
+        }
+
         var part = OpenOne(path);
         GgufParts.Check(part, number, Metadata.Count(GgufKeys.Splits, 1));
         foreach (var (name, tensor) in part._tensors)

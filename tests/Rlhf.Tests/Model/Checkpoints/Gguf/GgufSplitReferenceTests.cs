@@ -72,7 +72,7 @@ public sealed class GgufSplitReferenceTests : IDisposable
     public void Another_part_than_the_first_names_the_first()
     {
         var (_, parts) = Split(3);
-        Refused(parts[1], $"split.no: 1 means that this is not the first part of the model: give that, {parts[0]}");
+        Refused(parts[1], $"\"split.no\": 1 means that this is not the first part of the model: give that, {parts[0]}");
     }
 
     [Fact]
@@ -80,7 +80,7 @@ public sealed class GgufSplitReferenceTests : IDisposable
     {
         var (_, parts) = Split(3);
         File.Delete(parts[2]);
-        Refused(parts[0], parts[2]);
+        Refused(parts[0], $"{parts[2]}: this part of the model is not there");
     }
 
     [Fact]
@@ -88,7 +88,7 @@ public sealed class GgufSplitReferenceTests : IDisposable
     {
         var (_, parts) = Split(3);
         File.Copy(parts[2], parts[1], overwrite: true);
-        Refused(parts[0], $"{parts[1]}: split.no: 2 does not fit: this should be part 2 of 3 of one model");
+        Refused(parts[0], $"{parts[1]}: \"split.no\": 2 does not fit: this should be part 2 of 3 of one model");
     }
 
     [Fact]
@@ -97,7 +97,7 @@ public sealed class GgufSplitReferenceTests : IDisposable
         var (whole, parts) = Split(3);
         var other = GgufSplitter.Split(whole, _folder.PathOf("other"), 2);
         File.Copy(other[1], parts[1], overwrite: true);
-        Refused(parts[0], $"{parts[1]}: split.count: 2 does not fit: this should be part 2 of 3 of one model");
+        Refused(parts[0], $"{parts[1]}: \"split.count\": 2 does not fit: this should be part 2 of 3 of one model");
         var more = GgufSplitter.Split(whole, _folder.PathOf("more"), 3, firstIsEmpty: true);
         File.Copy(GgufSplitter.Split(whole, _folder.PathOf("model"), 3)[0], more[0], overwrite: true);
         Refused(more[0], "these are not the parts of one model");

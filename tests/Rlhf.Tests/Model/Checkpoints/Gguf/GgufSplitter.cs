@@ -6,11 +6,11 @@ namespace Rlhf.Tests.Model.Checkpoints.Gguf;
 /// <summary>Splits a GGUF file as llama-gguf-split does.</summary>
 internal static class GgufSplitter
 {
-    private const int Alignment = 32;
+    private const int UsualAlignment = 32;
     private const int CountsBytes = 24;
 
     /// <summary>Writes the parts.</summary>
-    /// <param name="source">The file; its alignment is the usual one.</param>
+    /// <param name="source">The file.</param>
     /// <param name="start">Folder and name in front of <c>-00001-of-00003.gguf</c>.</param>
     /// <param name="count">Parts.</param>
     /// <param name="firstIsEmpty">Whether the first part has the metadata alone.</param>
@@ -18,7 +18,8 @@ internal static class GgufSplitter
     public static string[] Split(string source, string start, int count, bool firstIsEmpty = false)
     {
         var bytes = File.ReadAllBytes(source);
-        GgufTensor[] tensors = [.. GgufFile.Open(source).Tensors.Values];
+        var file = GgufFile.Open(source);
+        GgufTensor[] tensors = [.. file.Tensors.Values];
         var parts = new string[count];
         var filled = firstIsEmpty ? count - 1 : count;
         for (var part = 0; part < count; part++)
@@ -28,7 +29,8 @@ internal static class GgufSplitter
             parts[part] = FormattableString.Invariant($"{start}-{part + 1:00000}-of-{count:00000}.gguf");
             using var writer = new BinaryWriter(File.Create(parts[part]));
             WriteHead(writer, bytes, source, part, count, own.Length, tensors.Length);
-            WriteTensors(writer, bytes, own);
+            // Only the first part has the metadata, and so another alignment.
+            WriteTensors(writer, bytes, own, part == 0 ? file.Metadata.Count(GgufKeys.Alignment, UsualAlignment) : UsualAlignment);
         }
 
         return parts;
@@ -60,7 +62,7 @@ internal static class GgufSplitter
         writer.Write(all);
     }
 
-    private static void WriteTensors(BinaryWriter writer, byte[] bytes, GgufTensor[] tensors)
+    private static void WriteTensors(BinaryWriter writer, byte[] bytes, GgufTensor[] tensors, int alignment)
     {
         var offset = 0L;
         foreach (var tensor in tensors)
@@ -74,22 +76,22 @@ internal static class GgufSplitter
 
             writer.Write((int)tensor.Type);
             writer.Write(offset);
-            offset += (tensor.ByteLength + Alignment - 1) / Alignment * Alignment;
+            offset += (tensor.ByteLength + alignment - 1) / alignment * alignment;
         }
 
         foreach (var tensor in tensors)
         {
-            Pad(writer);
+            Pad(writer, alignment);
             writer.Write(bytes.AsSpan((int)tensor.Offset, (int)tensor.ByteLength));
         }
 
-        Pad(writer);
+        Pad(writer, alignment);
     }
 
-    private static void Pad(BinaryWriter writer)
+    private static void Pad(BinaryWriter writer, int alignment)
     {
         writer.Flush();
-        writer.Write(new byte[(Alignment - (writer.BaseStream.Position % Alignment)) % Alignment]);
+        writer.Write(new byte[(alignment - (writer.BaseStream.Position % alignment)) % alignment]);
     }
 
     private static void WriteText(BinaryWriter writer, string text)
