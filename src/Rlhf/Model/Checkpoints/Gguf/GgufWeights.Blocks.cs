@@ -25,11 +25,11 @@ internal sealed partial class GgufWeights
     /// <exception cref="InputException">The file cannot be read, or has a scale that is not finite.</exception>
     public void ReadBlocks(ParameterRange matrix, TakeBlocks take)
     {
-        using var handle = FileParts.Open(_file.Path);
         foreach (var parameter in PartsOf(matrix))
         {
             var place = _places[parameter.Name];
             var (tensor, format) = (_file.Tensors[place.Name], FormatOf(parameter)!.Value);
+            using var handle = FileParts.Open(tensor.Path); // the parts of a matrix may stand in several files
             var (outputs, inputs) = ((int)tensor.Shape[0], (int)tensor.Shape[1]);
             var rowBytes = inputs / WeightBlocks.Length * format.Bytes();
             var unit = place.Order == GgufOrder.Neighbours ? _config.HeadWidth : 1;
@@ -41,7 +41,7 @@ internal sealed partial class GgufWeights
             {
                 var count = Math.Min(rows, outputs - row);
                 var part = bytes.AsSpan(0, count * rowBytes);
-                FileParts.Read(_file.Path, handle, tensor.Offset + ((long)row * rowBytes), part);
+                FileParts.Read(tensor.Path, handle, tensor.Offset + ((long)row * rowBytes), part);
                 CheckScales(tensor, format, part, (long)row * inputs);
                 if (unit > 1)
                 {
