@@ -55,6 +55,21 @@ public sealed class StageData
     private IEnumerable<(PromptRecord Row, bool IsHeldOut)> SplitPrompts(string key, DataSource source, QuickstartSet set) =>
         Split(key, source, set, ReadPrompts, row => (row.Prompt.SplitKey, row.Id, row.Position));
 
+    /// <summary>The first prompts of one side; all rows are read and counted.</summary>
+    public List<PromptRecord> FirstPrompts(bool heldOut, int most)
+    {
+        var first = new List<PromptRecord>();
+        foreach (var (row, _) in Prompts().Where(prompt => prompt.IsHeldOut == heldOut))
+        {
+            if (first.Count < most)
+            {
+                first.Add(row);
+            }
+        }
+
+        return first;
+    }
+
     /// <summary>The texts, each with whether it is held out.</summary>
     public IEnumerable<(TextDocument Row, bool IsHeldOut)> Texts() =>
         Split(nameof(DataOptions.Text), _recipe.Data.Text!, QuickstartSet.Text, source => DataReader.Texts(source, _folder, _ledger),

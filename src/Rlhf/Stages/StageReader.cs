@@ -70,21 +70,6 @@ internal sealed record StageReader(
     public (StoredRows<EncodedSequence> Train, StoredRows<EncodedSequence> HeldOut) Texts(int? contextTokens) =>
         Store(Data.Texts(), Encoder(Recipe.Data.Text, new EncodingOptions { MaxTokens = contextTokens }).Encode, EncodedCodecs.Sequence);
 
-    /// <summary>The first prompts of one side; all rows are read and counted.</summary>
-    public List<PromptRecord> FirstPrompts(bool heldOut, int most)
-    {
-        var first = new List<PromptRecord>();
-        foreach (var (row, _) in Data.Prompts().Where(prompt => prompt.IsHeldOut == heldOut))
-        {
-            if (first.Count < most)
-            {
-                first.Add(row);
-            }
-        }
-
-        return first;
-    }
-
     /// <summary>Prompts with their encoded form; those that the limits dropped are in the ledger.</summary>
     public static List<(PromptRecord Record, EncodedPrompt Encoded)> Encode(SequenceEncoder encoder, IEnumerable<PromptRecord> prompts) =>
         [.. prompts.Select(prompt => (prompt, encoder.Encode(prompt))).Where(pair => pair.Item2 is not null).Select(pair => (pair.prompt, pair.Item2!))];

@@ -24,8 +24,8 @@ public sealed class ArgumentsRecipeTests : IDisposable
     {
         var ledger = new Ledger("test");
         var data = DataOf(Read(), ledger);
-        var (pairs, heldOutPairs) = data.Comparisons();
-        var (arguments, heldOutArguments) = data.Demonstrations();
+        var (pairs, heldOutPairs) = Sides(data.Comparisons());
+        var (arguments, heldOutArguments) = Sides(data.Demonstrations());
         Assert.Equal((7182, 150), (pairs.Count, heldOutPairs.Count));
         Assert.Equal((7182, 100), (arguments.Count, heldOutArguments.Count));
         Assert.Equal((2201 - 150) + (2201 - 100), ledger.DroppedByReason["held out, beyond held_out_limit"]);
@@ -40,7 +40,7 @@ public sealed class ArgumentsRecipeTests : IDisposable
     {
         var recipe = Read();
         var second = recipe.Find<RewardOptions>()!.SecondModel!;
-        var keys = DataOf(recipe).Comparisons().Train.Select(pair => pair.Prompt.SplitKey).ToArray();
+        var keys = Sides(DataOf(recipe).Comparisons()).Train.Select(pair => pair.Prompt.SplitKey).ToArray();
         var first = keys.Where(key => HeldOutRule.Of(second.DropValues).Holds(key)).Distinct().ToArray();
         var others = keys.Except(first).ToArray();
         Assert.True(second.Disjoint);
@@ -53,25 +53,31 @@ public sealed class ArgumentsRecipeTests : IDisposable
     [DataFact("arguments/motions.jsonl")]
     public void Both_sides_of_a_motion_are_on_one_side_of_the_split()
     {
-        var (train, heldOut) = DataOf(Read()).Prompts();
+        var (train, heldOut) = Sides(DataOf(Read()).Prompts());
         Assert.Equal(240, train.Count + heldOut.Count);
         Assert.InRange(heldOut.Count, 2, 48);
         Assert.Empty(train.Select(row => row.Prompt.Group).Intersect(heldOut.Select(row => row.Prompt.Group)));
         Assert.All(heldOut.GroupBy(row => row.Prompt.Group), motion => Assert.Equal(2, motion.Count()));
 
-        var (_, other) = DataOf(Read("data.prompts.split_seed=1")).Prompts();
+        var (_, other) = Sides(DataOf(Read("data.prompts.split_seed=1")).Prompts());
         Assert.NotEqual(heldOut.Select(row => row.Id), other.Select(row => row.Id));
     }
 
     [DataFact("arguments/votes.jsonl.gz")]
     public void Votes_bring_their_labelers_and_ties()
     {
-        var votes = DataOf(Read("data.comparisons.path=../../shared/data/arguments/votes.jsonl.gz", "data.comparisons.limit=4000",
-            "data.comparisons.held_out=[ban-plastic-water-bottles_yes*]")).Comparisons();
+        var votes = Sides(DataOf(Read("data.comparisons.path=../../shared/data/arguments/votes.jsonl.gz", "data.comparisons.limit=4000",
+            "data.comparisons.held_out=[ban-plastic-water-bottles_yes*]")).Comparisons());
         Assert.Contains(votes.Train, vote => vote.Ties.Count == 1 && vote.Pairs.Count == 0);
         Assert.All(votes.Train, vote => Assert.StartsWith("w", vote.Labeler, StringComparison.Ordinal));
         Assert.Equal(150, votes.HeldOut.Count);
         var byPair = votes.HeldOut.GroupBy(vote => vote.Id).ToArray();
         Assert.True(byPair.Count(pair => pair.Count() > 3) >= byPair.Length - 1); // all votes on a pair stay together but at the limit's edge
+    }
+
+    private static (List<T> Train, List<T> HeldOut) Sides<T>(IEnumerable<(T Row, bool IsHeldOut)> rows)
+    {
+        var sides = rows.ToLookup(row => row.IsHeldOut, row => row.Row);
+        return ([.. sides[false]], [.. sides[true]]);
     }
 }

@@ -138,7 +138,7 @@ internal sealed class CollectStage : Stage<CollectOptions>
         var tokenizer = model.Tokenizer;
         var reader = context.Reader(tokenizer, model.Config.ContextLength);
         var encoder = reader.PromptEncoder(options.Limits, options.MaxNewTokens);
-        var prompts = StageReader.Encode(encoder, reader.FirstPrompts(heldOut: false, options.MaxPrompts ?? int.MaxValue));
+        var prompts = StageReader.Encode(encoder, reader.Data.FirstPrompts(heldOut: false, options.MaxPrompts ?? int.MaxValue));
         Sampled Draw()
         {
             using var policy = context.LoadFrozen(place.Folder, HeadKind.Language);

@@ -87,7 +87,8 @@ internal sealed class SftStage : SupervisedStage<SftOptions>
     private static (StoredRows<EncodedSequence> Train, StoredRows<EncodedSequence> HeldOut) Expected(StageReader reader, SftOptions options, WritersOptions writers)
     {
         var answer = Math.Min(ExpectedAnswerTokens, reader.ContextLength / 2);
-        var prompts = StageReader.Encode(reader.PromptEncoder(options.Limits, answer), reader.Data.FirstPrompts(heldOut: false, writers.MaxPrompts ?? int.MaxValue));
+        var asked = reader.Data.FirstPrompts(heldOut: false, writers.MaxPrompts ?? int.MaxValue);
+        var prompts = StageReader.Encode(reader.PromptEncoder(options.Limits, answer), asked);
         var rows = prompts.SelectMany(prompt => Enumerable.Repeat(prompt.Encoded, writers.PerPrompt))
             .Select(prompt => new EncodedSequence([.. prompt.Tokens, .. new int[answer]], prompt.Tokens.Length, null, "", Truncated: false)).ToList();
         var held = (int)(rows.Count * writers.HeldOut);
