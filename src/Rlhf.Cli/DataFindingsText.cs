@@ -63,8 +63,8 @@ internal static class DataFindingsText
     private static IEnumerable<(RecordKind Kind, string Use)> Uses(DataFindings found) => found.Kinds.Keys.Select(kind => (kind, kind switch
     {
         RecordKind.Demonstration => "sft (data.demonstrations); its prompts for collect and ppo (data.prompts)",
-        RecordKind.Ranking => "reward (data.comparisons); sft with take; its prompts for collect and ppo (data.prompts)",
-        RecordKind.Labeled => "none yet: no stage learns from single answers marked good or bad",
+        RecordKind.Ranking => "reward and dpo (data.comparisons); sft with take; its prompts for collect and ppo (data.prompts)",
+        RecordKind.Labeled => "dpo with loss: kto (data.labeled)",
         RecordKind.Prompt => "collect and ppo (data.prompts, data.evaluation_prompts)",
         _ => "pretrain and ppo.ptx (data.text)",
     }));

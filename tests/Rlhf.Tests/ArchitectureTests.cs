@@ -14,7 +14,7 @@ public sealed partial class ArchitectureTests
         "Compute.Cpu.OneDnn", "Compute.Cpu.Kernels", "Compute.Cpu", "Compute",
         "Batching", "Model", "Model.Families", "Model.Checkpoints.Gguf", "Model.Checkpoints", "Sampling", "Objectives", "Training", "Evaluation",
         "Reports", "Reports.Charts", "Reports.Page", "Labelers.Store", "Labelers", "Stages", "Stages.Pretrain", "Stages.Sft", "Stages.Collect",
-        "Stages.Reward", "Stages.Ppo", "Runs",
+        "Stages.Reward", "Stages.Dpo", "Stages.Ppo", "Runs",
     ];
 
     [Fact]

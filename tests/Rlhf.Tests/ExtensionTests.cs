@@ -17,17 +17,20 @@ namespace Rlhf.Tests;
 /// </summary>
 public sealed partial class ExtensionTests
 {
-    // Who knows a stage by more than the list: one that reads the options of another, or plans with its prompts; and the table that compares two runs.
+    // Who knows a stage by more than the list: one that reads the options of another, or plans with its prompts.
     private static readonly (string User, string Used)[] BetweenStages =
     [
         ("RewardStage", "CollectStage"),
         ("RewardStage", "CollectOptions"),
-        ("PpoJudgement", "CollectOptions"),
+        ("PpoJudgement", "GoldJudge"),
+        ("DpoJudgement", "GoldJudge"),
+        ("DpoPlan", "CollectStage"),
+        ("DpoPlan", "CollectOptions"),
+        ("DpoStage", "CollectOptions"),
         ("PpoStage", "RewardOptions"),
         ("PpoStage", "SecondModelOptions"),
         ("PpoRoles", "SecondModelOptions"),
         ("PpoRoles", "RewardOptions"),
-        ("RunComparison", "PpoMetrics"),
     ];
 
     [Fact]

@@ -5,17 +5,24 @@ namespace Rlhf.Core;
 public static class KnownWords
 {
     private const string OtherObjectives =
-        "is not one of this program's stages: it trains a reward model on the comparisons ('reward') and then the policy against it ('ppo')";
+        "is not one of this program's stages: it trains a reward model on the comparisons ('reward') and then the policy against it ('ppo'), or the policy on the comparisons ('dpo')";
+    private const string LossOfDpo = "is a loss of the stage 'dpo' here: dpo: {loss: ...}";
     private const string Adapters = "is an option of the stages that train: adapter: {rank: 16} (docs/models.md)";
     private const string SmallWeights = "is said where weights are only read: --storage of commands, base_storage of an adapter, frozen_precision of a recipe";
 
     private static readonly Dictionary<string, string> Advice = new(StringComparer.OrdinalIgnoreCase)
     {
-        ["dpo"] = OtherObjectives,
-        ["ipo"] = OtherObjectives,
-        ["kto"] = OtherObjectives,
-        ["orpo"] = OtherObjectives,
-        ["simpo"] = OtherObjectives,
+        ["ipo"] = LossOfDpo,
+        ["kto"] = LossOfDpo,
+        ["orpo"] = LossOfDpo,
+        ["simpo"] = LossOfDpo,
+        ["cpo"] = LossOfDpo,
+        ["apo"] = "is two losses of the stage 'dpo' here: apo_zero and apo_down",
+        ["rpo_alpha"] = "is called likelihood_coefficient here",
+        ["cpo_alpha"] = "is called likelihood_coefficient here",
+        ["simpo_gamma"] = "is called gamma here",
+        ["ld_alpha"] = "is called extra_token_weight here",
+        ["loss_type"] = "is called loss here",
         ["grpo"] = OtherObjectives,
         ["rloo"] = OtherObjectives,
         ["reinforce"] = OtherObjectives,
@@ -32,7 +39,7 @@ public static class KnownWords
         ["cuda"] = "is not used: this program computes on the processor",
         ["csv"] = "files are read by their path, as JSON lines are (docs/data.md)",
         ["parquet"] = "files are read by their path, as JSON lines are (docs/data.md)",
-        ["train"] = "is one of three steps here: 'sft', 'reward' and 'ppo', or 'run' for all stages of a recipe",
+        ["train"] = "is one of the steps here: 'sft', 'reward' and 'ppo', or 'dpo', or 'run' for all stages of a recipe",
         ["finetune"] = "is called 'sft' here",
         ["fine-tune"] = "is called 'sft' here",
         ["rm"] = "is called 'reward' here",
@@ -63,7 +70,7 @@ public static class KnownWords
         ["max_length"] = "is called max_tokens here",
         ["max_seq_length"] = "is called max_tokens here",
         ["max_new_tokens"] = "is called max_new_tokens in collect and ppo, and --max-tokens on the command line",
-        ["beta"] = "is called kl_coefficient here",
+        ["beta"] = "is called kl_coefficient here (in dpo beta)",
         ["kl_coef"] = "is called kl_coefficient here",
         ["init_kl_coef"] = "is called kl_coefficient here",
         ["bf16"] = "is a value: precision: bf16",

@@ -14,7 +14,8 @@ public static class KtoLoss
 {
     private static readonly PreferenceLossOptions PlainSum = new();
 
-    /// <summary>z: the mean of D over answers that belong to other prompts, an estimate of the KL to the reference; never below 0. 0 without an answer.</summary>
+    /// <summary>z: the mean of D over answers that belong to other prompts, an estimate of the KL to the reference; never below 0. 0 without an
+    /// answer.</summary>
     public static double ReferencePoint(IReadOnlyCollection<double> mismatched) => mismatched.Count == 0 ? 0 : Math.Max(0, mismatched.Average());
 
     /// <summary>Loss and gradient of these answers as a part of the whole batch; implicit rewards are beta D.</summary>

@@ -42,7 +42,8 @@ internal readonly record struct PairLoss(double Loss, double BetterSlope, double
         ((-(1 - e) * Logistic.LogSigmoid(x)) + (e * Logistic.LogSigmoid(-x))) / (1 - (2 * e)),
         ((-(1 - e) * Logistic.Sigmoid(-x)) - (e * Logistic.Sigmoid(x))) / (1 - (2 * e)));
 
-    /// <summary>log p / (1 - p) of p = e^m and its slope 1 / (1 - e^m). A mean that float32 rounds to 0 stands for a p of 1 - 1e-12, which is not pushed.</summary>
+    /// <summary>log p / (1 - p) of p = e^m and its slope 1 / (1 - e^m). A mean that float32 rounds to 0 stands for a p of 1 - 1e-12, which is not
+    /// pushed.</summary>
     internal static (double LogOdds, double Slope) LogOdds(double m)
     {
         const double Largest = -1e-12;

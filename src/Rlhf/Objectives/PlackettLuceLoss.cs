@@ -7,8 +7,8 @@ namespace Rlhf.Objectives;
 public readonly record struct AnswerOrder(int First, IReadOnlyList<int> Tiers, double Weight = 1);
 
 /// <summary>
-/// DPO of whole rankings (Rafailov 2023, App. A.3): the sum over answers i of -log(e^(beta D_i) / sum of e^(beta D_j) over i and all answers below it), then the
-/// mean over rankings. Answers of one tier do not stand against each other. With two answers it is DPO.
+/// DPO of whole rankings (Rafailov 2023, App. A.3): the sum over answers i of -log(e^(beta D_i) / sum of e^(beta D_j) over i and all answers below it), then
+/// the mean over rankings. Answers of one tier do not stand against each other. With two answers it is DPO.
 /// </summary>
 public static class PlackettLuceLoss
 {

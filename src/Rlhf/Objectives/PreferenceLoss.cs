@@ -16,7 +16,8 @@ public readonly record struct PreferenceTotals(double Weight, double LikelihoodT
     public static PreferenceTotals operator +(PreferenceTotals a, PreferenceTotals b) => new(a.Weight + b.Weight, a.LikelihoodTokens + b.LikelihoodTokens);
 }
 
-/// <summary>The losses of <see cref="PreferenceObjective"/> that are means over pairs, each beside the likelihood of the better answers if it has a weight.</summary>
+/// <summary>The losses of <see cref="PreferenceObjective"/> that are means over pairs, each beside the likelihood of the better answers if it has a
+/// weight.</summary>
 public static class PreferenceLoss
 {
     /// <summary>Loss and gradient of these pairs as a part of the whole batch. Implicit rewards are beta times what the loss sees of an answer.</summary>

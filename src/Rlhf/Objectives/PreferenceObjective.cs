@@ -1,8 +1,8 @@
 namespace Rlhf.Objectives;
 
 /// <summary>
-/// What is minimised over a better answer c and a worse one r. D is an answer's sum over tokens of log p - log p of the reference, m the mean log p of its tokens,
-/// s the logistic function, x = beta (D_c - D_r).
+/// What is minimised over a better answer c and a worse one r. D is an answer's sum over tokens of log p - log p of the reference, m the mean log p of its
+/// tokens, s the logistic function, x = beta (D_c - D_r).
 /// </summary>
 public enum PreferenceObjective
 {
@@ -48,7 +48,8 @@ public enum PreferenceObjective
     /// <summary>-log s(beta (log p_c - log p_r)) - log p_c, without a reference (Xu 2024, eqs. 3 and 4).</summary>
     Cpo,
 
-    /// <summary>-m_c - beta log s(log odds_c - log odds_r), log odds = m - log(1 - e^m), without a reference; beta is the paper's lambda (Hong 2024, eq. 6).</summary>
+    /// <summary>-m_c - beta log s(log odds_c - log odds_r), log odds = m - log(1 - e^m), without a reference; beta is the paper's lambda (Hong 2024, eq.
+    /// 6).</summary>
     Orpo,
 
     /// <summary>Single answers, good or bad, instead of pairs (Ethayarajh 2024, eq. 8).</summary>

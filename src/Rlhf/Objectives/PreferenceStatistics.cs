@@ -1,7 +1,7 @@
 namespace Rlhf.Objectives;
 
-/// <summary>What a loss of preferences saw; parts of a batch are added up with <c>+</c>. Better and worse answers are counted once a pair; in KTO they are the good
-/// and the bad ones.</summary>
+/// <summary>What a loss of preferences saw; parts of a batch are added up with <c>+</c>. Better and worse answers are counted once a pair; in KTO they are the
+/// good and the bad ones.</summary>
 /// <param name="Loss">This part's share of the loss.</param>
 /// <param name="Compared">Pairs; in KTO answers.</param>
 /// <param name="Correct">Pairs whose better answer has the larger implicit reward (equal ones count a half); in KTO answers on their side of the reference

@@ -51,7 +51,7 @@ internal abstract class StageReport
         $"{what} is judged on few prompts: the interval goes by {NumberText.Short(prompts)} prompts, not by their {NumberText.Short(answers)} answers, since answers to one prompt are alike.";
 
     /// <summary>An interval in a sentence; empty for a figure without.</summary>
-    protected static string Interval(Figure figure) =>
+    internal static string Interval(Figure figure) =>
         figure is { Low: { } low, High: { } high } ? $" [{NumberText.Fixed(low)}, {NumberText.Fixed(high)}]" : "";
 
     /// <summary>A message as part of a sentence.</summary>

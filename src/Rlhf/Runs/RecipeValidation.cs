@@ -8,9 +8,6 @@ namespace Rlhf.Runs;
 /// <summary>What must hold between the parts of a recipe: every stage finds what it needs, everything that is given is used.</summary>
 internal static class RecipeValidation
 {
-    // What one round hands to the next.
-    private static readonly StageProduct[] RoundProducts = [StageProduct.Rankings, StageProduct.RewardModel, StageProduct.Policy];
-
     public static void Validate(Recipe recipe, OptionErrors errors)
     {
         errors.Require(recipe.Sections.Count > 0, "", $"the recipe has no stage; add one of {StageList.Names}");
@@ -22,13 +19,25 @@ internal static class RecipeValidation
         ValidateFormat(recipe.Format, errors.Below(nameof(recipe.Format)));
         recipe.Save.Validate(errors.Below(nameof(recipe.Save)));
         ValidateData(recipe, errors.Below(nameof(recipe.Data)));
-        errors.Require(
-            recipe.Rounds == 1 || RoundProducts.All(product => recipe.Sections.Any(section => section.Stage.Makes == product)), nameof(recipe.Rounds),
-            "above 1 repeats collect, reward and ppo; the recipe must have all three");
+        ValidateRounds(recipe, errors);
         foreach (var section in recipe.Sections)
         {
             section.Stage.Validate(recipe, errors);
         }
+    }
+
+    // What one round hands to the next: a policy that samples, what was ranked, and what learned from it.
+    private static void ValidateRounds(Recipe recipe, OptionErrors errors)
+    {
+        IStage[] stages = [.. recipe.Sections.Select(static section => section.Stage)];
+        errors.Require(
+            recipe.Rounds == 1 || (Array.Exists(stages, static stage => stage.Makes == StageProduct.Rankings)
+                && Array.Exists(stages, static stage => stage.LearnsFromRankings)
+                && Array.Exists(stages, static stage => stage.Makes == StageProduct.Policy)), nameof(recipe.Rounds),
+            "above 1 repeats collect, reward and ppo, or collect and dpo; the recipe must have all of them");
+        string[] policies = [.. stages.Where(static stage => stage.Makes == StageProduct.Policy).Select(static stage => stage.Name)];
+        errors.Require(recipe.Rounds == 1 || policies.Length < 2, nameof(recipe.Rounds),
+            $"above 1 needs one policy that the next round samples, and {string.Join(" and ", policies)} make one each");
     }
 
     private static void ValidateFormat(FormatOptions format, OptionErrors errors)
@@ -73,7 +82,7 @@ internal static class RecipeValidation
         foreach (var (key, source) in recipe.Data.Given())
         {
             var below = errors.Below(key);
-            var builtIn = recipe.Data.Quickstart is not null && key != nameof(DataOptions.Comparisons);
+            var builtIn = recipe.Data.Quickstart is not null && key is not (nameof(DataOptions.Comparisons) or nameof(DataOptions.Labeled));
             below.Require(source.Path.Count > 0 || builtIn, nameof(source.Path), "is missing: a file, a glob, or a list of them");
             ValidateSplit(key, source, below);
             below.Require(source.Limit is null or > 0, nameof(source.Limit), "must be above 0, or none");

@@ -3,7 +3,7 @@ using System.Text;
 using Rlhf.Reports;
 using Rlhf.Reports.Charts;
 using Rlhf.Reports.Page;
-using Rlhf.Stages.Ppo;
+using Rlhf.Stages;
 using Rlhf.Training;
 
 namespace Rlhf.Runs;
@@ -14,7 +14,7 @@ public sealed class RunComparison
     /// <summary>Name of the section of a document that takes the table.</summary>
     public const string Section = "beside";
 
-    private static readonly Metric[] Metrics = [TrainingMetrics.Loss, PpoMetrics.Score, PpoMetrics.Kl];
+    private static readonly Metric[] Metrics = [TrainingMetrics.Loss, AnswerMetrics.Score, AnswerMetrics.Kl];
     private readonly (string Name, ReportSource Source)[] _runs;
 
     private RunComparison((string, ReportSource)[] runs) => _runs = runs;

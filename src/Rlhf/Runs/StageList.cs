@@ -1,6 +1,7 @@
 using Rlhf.Reports;
 using Rlhf.Stages;
 using Rlhf.Stages.Collect;
+using Rlhf.Stages.Dpo;
 using Rlhf.Stages.Ppo;
 using Rlhf.Stages.Pretrain;
 using Rlhf.Stages.Reward;
@@ -12,7 +13,8 @@ namespace Rlhf.Runs;
 public static class StageList
 {
     /// <summary>The list.</summary>
-    public static IReadOnlyList<IStage> All { get; } = [new PretrainStage(), new SftStage(), new CollectStage(), new RewardStage(), new PpoStage()];
+    public static IReadOnlyList<IStage> All { get; } =
+        [new PretrainStage(), new SftStage(), new CollectStage(), new RewardStage(), new DpoStage(), new PpoStage()];
 
     /// <summary>What stages of a kind show; null for a kind of another version of the program.</summary>
     internal static StageReport? ReportOf(string kind) => All.FirstOrDefault(stage => stage.Name == kind)?.Report;

@@ -5,7 +5,7 @@ namespace Rlhf.Stages;
 /// <summary>What a stage leaves behind for those after it.</summary>
 public enum StageProduct
 {
-    /// <summary>A model that imitates: what SFT, the reward model and PPO start from.</summary>
+    /// <summary>A model that imitates: what SFT, the reward model, DPO and PPO start from.</summary>
     SupervisedModel,
 
     /// <summary>Ranked answers.</summary>
@@ -35,6 +35,9 @@ public interface IStage
 
     /// <summary>Whether it is done again in every round.</summary>
     bool Repeats { get; }
+
+    /// <summary>Whether it learns from what was ranked.</summary>
+    bool LearnsFromRankings { get; }
 
     /// <summary>Tells its random numbers from those of other stages. It never changes: results depend on it.</summary>
     internal uint SeedNumber { get; }
@@ -84,6 +87,8 @@ internal abstract class Stage<TOptions> : IStage where TOptions : class, IStageO
     public abstract uint SeedNumber { get; }
 
     public virtual bool Repeats => true;
+
+    public virtual bool LearnsFromRankings => false;
 
     public Type OptionsType => typeof(TOptions);
 

@@ -5,8 +5,8 @@ using Rlhf.Model.Families;
 
 namespace Rlhf.Stages;
 
-/// <summary>One file is one whole run: a base model, data, and stages. They are done in the order pretrain, sft, collect, reward, ppo, and must stand in
-/// it.</summary>
+/// <summary>One file is one whole run: a base model, data, and stages. They are done in the order pretrain, sft, collect, reward, dpo, ppo, and must
+/// stand in it.</summary>
 public sealed record Recipe
 {
     /// <summary>What the run is called.</summary>
@@ -40,7 +40,7 @@ public sealed record Recipe
     /// <summary>How stages write their models.</summary>
     public SaveForm Save { get; init; } = new();
 
-    /// <summary>How often collect, reward and ppo are done, one after another.</summary>
+    /// <summary>How often the stages behind sft are done, one after another: collect, reward and ppo, or collect and dpo.</summary>
     public int Rounds { get; init; } = 1;
 
     /// <summary>The stages with their options, in the order in which they are done; set by the reader.</summary>
@@ -174,7 +174,10 @@ public sealed record DataOptions
     /// <summary>Prompts with answers that people ranked.</summary>
     public DataSource? Comparisons { get; init; }
 
-    /// <summary>Prompts to answer, in collect and ppo.</summary>
+    /// <summary>Prompts with one answer each that somebody marked as good or bad, for <c>dpo.loss: kto</c>.</summary>
+    public DataSource? Labeled { get; init; }
+
+    /// <summary>Prompts to answer, in collect and ppo; dpo is judged on the held-out ones.</summary>
     public DataSource? Prompts { get; init; }
 
     /// <summary>Held-out prompts from files of their own, where they are not a share of <see cref="Prompts"/>.</summary>
@@ -194,6 +197,7 @@ public sealed record DataOptions
         {
             Demonstrations = Changed(Demonstrations),
             Comparisons = Changed(Comparisons),
+            Labeled = Changed(Labeled),
             Prompts = Changed(Prompts),
             EvaluationPrompts = Changed(EvaluationPrompts),
             Text = Changed(Text),
@@ -207,7 +211,7 @@ public sealed record DataOptions
     /// <summary>All sources, those that are not given too.</summary>
     internal IEnumerable<(string Key, DataSource? Source)> All() =>
     [
-        (nameof(Demonstrations), Demonstrations), (nameof(Comparisons), Comparisons), (nameof(Prompts), Prompts),
+        (nameof(Demonstrations), Demonstrations), (nameof(Comparisons), Comparisons), (nameof(Labeled), Labeled), (nameof(Prompts), Prompts),
         (nameof(EvaluationPrompts), EvaluationPrompts), (nameof(Text), Text),
     ];
 }

@@ -43,6 +43,13 @@ public sealed class StageData
                 row => (row.Prompt.SplitKey, row.Id, row.Position))
             : [];
 
+    /// <summary>Answers marked good or bad, each with whether its prompt is held out; nothing without a source.</summary>
+    public IEnumerable<(LabeledAnswer Row, bool IsHeldOut)> Labeled() =>
+        _recipe.Data.Labeled is { } source
+            ? Split(nameof(DataOptions.Labeled), source, null, read => DataReader.Labeled(read, _folder, _ledger),
+                row => (row.Prompt.SplitKey, row.Id, row.Position))
+            : [];
+
     /// <summary>The prompts to answer, each with whether it is held out: a share of them, or a source of their own behind the others.</summary>
     public IEnumerable<(PromptRecord Row, bool IsHeldOut)> Prompts()
     {
@@ -118,6 +125,7 @@ public sealed class StageData
     {
         nameof(DataOptions.Demonstrations) => RecordKind.Demonstration,
         nameof(DataOptions.Comparisons) => RecordKind.Ranking,
+        nameof(DataOptions.Labeled) => RecordKind.Labeled,
         nameof(DataOptions.Prompts) or nameof(DataOptions.EvaluationPrompts) => RecordKind.Prompt,
         nameof(DataOptions.Text) => RecordKind.Text,
         _ => throw new ArgumentOutOfRangeException(nameof(key), key, "There is no such source."),
@@ -129,7 +137,7 @@ public sealed class StageData
         nameof(DataOptions.Prompts) => QuickstartSet.Prompts,
         nameof(DataOptions.EvaluationPrompts) => QuickstartSet.EvaluationPrompts,
         nameof(DataOptions.Text) => QuickstartSet.Text,
-        nameof(DataOptions.Comparisons) => null,
+        nameof(DataOptions.Comparisons) or nameof(DataOptions.Labeled) => null,
         _ => throw new ArgumentOutOfRangeException(nameof(key), key, "There is no such source."),
     };
 

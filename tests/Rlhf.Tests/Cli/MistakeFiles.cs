@@ -84,7 +84,7 @@ public sealed class MistakeFiles : IDisposable
     private void WriteRecipes()
     {
         Write("tiny.yaml", Recipe);
-        Write("dpo.yaml", Recipe + "\ndpo: {}");
+        Write("grpo.yaml", Recipe + "\ngrpo: {}");
         Write("order.yaml", Recipe.Replace("sft:", "ppo: {steps: 1}\nsft:", StringComparison.Ordinal));
         Write("twice.yaml", Recipe + "\nname: again");
         Write("tab.yaml", "name:\t[");

@@ -14,8 +14,8 @@ public sealed partial class MistakeTests(MistakeFiles files) : IClassFixture<Mis
         // Commands and options
         { "", "--help" },
         { "docter", "unknown command 'docter'; did you mean 'doctor'?" },
-        { "dpo @tiny.yaml", "'dpo' is not one of this program's stages" },
-        { "train @tiny.yaml", "'train' is one of three steps here: 'sft', 'reward' and 'ppo'" },
+        { "grpo @tiny.yaml", "'grpo' is not one of this program's stages" },
+        { "train @tiny.yaml", "'train' is one of the steps here: 'sft', 'reward' and 'ppo', or 'dpo'" },
         { "lora", "'lora' is not implemented" },
         { "frobnicate", "unknown command 'frobnicate'" },
         { "rlhf run @tiny.yaml", "'rlhf' is the name of the program" },
@@ -83,7 +83,7 @@ public sealed partial class MistakeTests(MistakeFiles files) : IClassFixture<Mis
         // Recipes
         { "run @nothing.yaml --out @new", "nothing.yaml" },
         { "run @folder --out @new", "folder" },
-        { "run @dpo.yaml --out @new", "unknown key 'dpo': 'dpo' is not one of this program's stages" },
+        { "run @grpo.yaml --out @new", "unknown key 'grpo': 'grpo' is not one of this program's stages" },
         { "run @key.yaml --out @new", "unknown key 'sft.epohcs'; did you mean 'epochs'?" },
         { "run @order.yaml --out @new", "order" },
         { "run @twice.yaml --out @new", "the key 'name' stands here a second time" },

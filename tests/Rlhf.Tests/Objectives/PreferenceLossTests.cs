@@ -4,7 +4,8 @@ namespace Rlhf.Tests.Objectives;
 
 public class PreferenceLossTests
 {
-    public static TheoryData<PreferenceObjective> Losses => [.. Enum.GetValues<PreferenceObjective>().Where(one => one is not (PreferenceObjective.Kto or PreferenceObjective.Aot))];
+    public static TheoryData<PreferenceObjective> Losses =>
+        [.. Enum.GetValues<PreferenceObjective>().Where(one => one is not (PreferenceObjective.Kto or PreferenceObjective.Aot))];
 
     [Theory]
     [MemberData(nameof(Losses))]

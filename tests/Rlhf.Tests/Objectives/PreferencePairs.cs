@@ -69,8 +69,8 @@ internal sealed class PreferencePairs
     {
         int[] prompts = [.. _prompts.Select(static row => row.Length), .. new int[_worse.Length]];
         var offsets = Golden.Offsets([.. Lengths.Zip(prompts, static (answer, prompt) => answer + prompt)]);
-        float[] policy =
-            [.. Enumerable.Range(0, Lengths.Length).SelectMany(i => (float[])[.. i < _prompts.Length ? _prompts[i] : [], .. Policy[Offsets[i]..Offsets[i + 1]]])];
+        float[] WithPrompt(int i) => [.. i < _prompts.Length ? _prompts[i] : [], .. Policy[Offsets[i]..Offsets[i + 1]]];
+        float[] policy = [.. Enumerable.Range(0, Lengths.Length).SelectMany(WithPrompt)];
         var gradient = new float[policy.Length];
         var totals = new PreferenceTotals(_better.Length, BetterTokens + prompts.Sum());
         PreferencePair[] pairs = [.. Enumerable.Range(0, _better.Length).Select(i => new PreferencePair(i, _better.Length + i))];

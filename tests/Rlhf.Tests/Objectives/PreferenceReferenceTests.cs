@@ -59,7 +59,10 @@ public class PreferenceReferenceTests
 
         if (prompts.Length > 0)
         {
-            double[] slopes = [.. expected.GetProperty("dloss_dprompt_of_chosen").EnumerateArray().SelectMany(row => row.EnumerateArray().Select(e => e.GetDouble()))];
+            double[] slopes =
+            [
+                .. expected.GetProperty("dloss_dprompt_of_chosen").EnumerateArray().SelectMany(row => row.EnumerateArray().Select(e => e.GetDouble())),
+            ];
             Golden.Equal(slopes, prompts);
         }
     }

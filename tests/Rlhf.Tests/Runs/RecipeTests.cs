@@ -133,10 +133,11 @@ public class RecipeTests
     [Theory]
     [InlineData("nam: x", "recipe.yaml:1:1: unknown key 'nam'; did you mean 'name'?")]
     [InlineData("zzzzzzzz: x",
-        "recipe.yaml:1:1: unknown key 'zzzzzzzz'; of the 15 keys here the nearest are base, collect, data, device, format, name, ppo, pretrain, reward, rounds ('rlhf recipe' prints all)")]
-    [InlineData("dpo: {}",
-        "recipe.yaml:1:1: unknown key 'dpo': 'dpo' is not one of this program's stages: it trains a reward model on the comparisons ('reward') and then the policy against it ('ppo')")]
-    [InlineData("epochs: 2", "recipe.yaml:1:1: unknown key 'epochs'; there is pretrain.epochs, sft.epochs, reward.epochs")]
+        "recipe.yaml:1:1: unknown key 'zzzzzzzz'; of the 16 keys here the nearest are base, collect, data, device, dpo, format, name, ppo, pretrain, reward ('rlhf recipe' prints all)")]
+    [InlineData("grpo: {}",
+        "recipe.yaml:1:1: unknown key 'grpo': 'grpo' is not one of this program's stages: it trains a reward model on the comparisons ('reward') and then the policy against it ('ppo'), or the policy on the comparisons ('dpo')")]
+    [InlineData("kto: {}", "recipe.yaml:1:1: unknown key 'kto': 'kto' is a loss of the stage 'dpo' here: dpo: {loss: ...}")]
+    [InlineData("epochs: 2", "recipe.yaml:1:1: unknown key 'epochs'; there is pretrain.epochs, sft.epochs, reward.epochs, dpo.epochs")]
     [InlineData("sft: {lr: 1e-5}", "recipe.yaml:1:7: unknown key 'sft.lr': 'lr' is called learning_rate here")]
     [InlineData("ppo:\n  clip_rnage: 0.1", "recipe.yaml:2:3: unknown key 'ppo.clip_rnage'; did you mean 'clip_range'?")]
     [InlineData("sft:\n  epochs: many", "recipe.yaml:2:11: sft.epochs: expected a whole number, found 'many'")]
@@ -185,7 +186,7 @@ public class RecipeTests
     [InlineData("sft.dropout=1", "--set sft.dropout=1: sft.dropout: must be at least 0 and below 1, found 1")]
     [InlineData("ppo.adaptive_kl={target: -1}", "--set ppo.adaptive_kl={target: -1}: ppo.adaptive_kl.target: must be above 0, found -1")]
     [InlineData("data.prompts=none", "--set data.prompts=none: data.prompts: is missing; ppo needs it")]
-    [InlineData("rounds=2", "--set rounds=2: rounds: above 1 repeats collect, reward and ppo; the recipe must have all three")]
+    [InlineData("rounds=2", "--set rounds=2: rounds: above 1 repeats collect, reward and ppo, or collect and dpo; the recipe must have all of them")]
     [InlineData("sft.epocs=2", "--set sft.epocs=2: unknown key 'sft.epocs'; did you mean 'epochs'?")]
     [InlineData("name.x=2", "--set name.x=2: there are no keys below the value at recipe.yaml:1:7")]
     [InlineData("sft", "--set sft: expected key=value, for example --set sft.epochs=3")]
@@ -254,8 +255,8 @@ public class RecipeTests
     {
         var recipe = Parse(Polite, "collect={labeler: gold}", "rounds=3", "reward.round_weights=[0.25, 1]");
 
-        Assert.Equal([1, 0.25, 0.25], Enumerable.Range(0, 3).Select(recipe.Find<RewardOptions>()!.WeightOfRound));
-        Assert.Equal(1, new RewardOptions().WeightOfRound(5));
+        Assert.Equal([1, 0.25, 0.25], Enumerable.Range(0, 3).Select(age => RankedRows.WeightOfRound(recipe.Find<RewardOptions>()!, age)));
+        Assert.Equal(1, RankedRows.WeightOfRound(new RewardOptions(), 5));
         Assert.Contains("  round_weights: [0.25, 1]\n", RecipeWriter.Write(recipe), StringComparison.Ordinal);
     }
 
@@ -285,7 +286,7 @@ public class RecipeTests
 
         var reversed = Polite[Polite.IndexOf("reward:", StringComparison.Ordinal)..];
         Assert.Contains(ErrorsOf(Polite[..Polite.IndexOf("sft:", StringComparison.Ordinal)] + reversed + "\nsft: {}\n"),
-            error => error.EndsWith("sft: stands after ppo; the order is pretrain, sft, collect, reward, ppo", StringComparison.Ordinal));
+            error => error.EndsWith("sft: stands after ppo; the order is pretrain, sft, collect, reward, dpo, ppo", StringComparison.Ordinal));
     }
 
     [Fact]

@@ -22,6 +22,10 @@ public static class DataReader
     public static IEnumerable<Ranking> Rankings(DataSource source, string baseFolder, Ledger ledger) =>
         Read(source, baseFolder, ledger, RecordKind.Ranking).Select(record => record.Ranking!);
 
+    /// <summary>Single answers marked good or bad.</summary>
+    public static IEnumerable<LabeledAnswer> Labeled(DataSource source, string baseFolder, Ledger ledger) =>
+        Read(source, baseFolder, ledger, RecordKind.Labeled).Select(record => record.Labeled!);
+
     /// <summary>The prompts of rows of any kind, each distinct prompt once.</summary>
     public static IEnumerable<PromptRecord> Prompts(DataSource source, string baseFolder, Ledger ledger) =>
         Read(source, baseFolder, ledger, RecordKind.Prompt).Select(record => record.Prompt!);

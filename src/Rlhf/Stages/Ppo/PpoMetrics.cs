@@ -5,15 +5,9 @@ namespace Rlhf.Stages.Ppo;
 /// <summary>What PPO logs and sums up.</summary>
 internal static class PpoMetrics
 {
-    private static readonly MetricPanel ScorePanel = new(10, "Score");
-
-    private static readonly MetricPanel SharesPanel = new(60, "Answers that end, answers that differ");
-
     private static readonly MetricPanel ClippedPanel = new(80, "Clipped");
 
     private static readonly MetricPanel SecondsPanel = new(170, "Seconds of a step");
-
-    public static readonly Metric Score = new("score", "score", "Mean score of the policy's answers by the reward model.", Panel: ScorePanel);
 
     public static readonly Metric ScoreDeviation = new(
         "score_deviation", "spread of scores",
@@ -21,66 +15,15 @@ internal static class PpoMetrics
 
     public static readonly Metric RawScore = new("raw_score", "raw score", "The same as the reward model gives it, before any normalisation.");
 
-    public static readonly Metric SftScore = new("sft_score", "score of SFT", "Mean score of the SFT model's answers to the same prompts.");
-
-    public static readonly Metric BaseScore = new("base_score", "score of base", "Mean score of the base model's answers to the same prompts.");
-
-    public static readonly Metric EvaluationPrompts = new(
-        "evaluation_prompts", "held-out prompts",
-        "Prompts of an evaluation. Intervals go by them: answers to one prompt are alike.");
-
-    public static readonly Metric EvaluationAnswers = new(
-        "evaluation_answers", "answers to held-out prompts",
-        "Answers of an evaluation, several to each prompt.");
-
-    public static readonly Metric ScoreGain = new("score_gain", "score gain over SFT", "Score of PPO minus score of SFT on the same held-out prompts.");
-
     public static readonly Metric SecondScore = new(
         "second_score", "second score",
-        "Mean score by a second reward model that PPO does not train against.", Panel: ScorePanel);
+        "Mean score by a second reward model that PPO does not train against.", Panel: AnswerMetrics.ScorePanel);
 
     public static readonly Metric SftSecondScore = new(
         "sft_second_score", "second score of SFT",
         "Mean score of the SFT model's answers by the second reward model.");
 
-    public static readonly Metric GoldScore = new("gold_score", "gold quality", "Mean score by the gold rule, which knows the truth.", Panel: ScorePanel);
-
-    public static readonly Metric SftGoldScore = new("sft_gold_score", "gold quality of SFT", "Mean score of the SFT model's answers by the gold rule.");
-
-    public static readonly Metric GoldGain = new(
-        "gold_gain", "gain in gold quality over SFT",
-        "Gold quality of PPO minus that of SFT on the same held-out prompts.");
-
-    public static readonly Metric BaseGoldScore = new("base_gold_score", "gold quality of base", "Mean score of the base model's answers by the gold rule.");
-
-    public static readonly Metric Kl = new(
-        "kl", "KL to SFT",
-        "How far the policy has moved from the SFT model: sum of log p(policy) - log p(SFT) over an answer, in nats.", "nats per answer",
-        new MetricPanel(20, "KL to the reference"));
-
-    public static readonly Metric WinRate = new(
-        "win_rate", "win rate over SFT",
-        "Share of prompts on which PPO's answer scores above the SFT model's; ties count half.");
-
-    public static readonly Metric Objective = new("objective", "objective", "Score minus the KL penalty: what PPO maximises.", Panel: ScorePanel);
-
-    public static readonly Metric ResponseLength = new(
-        "response_length", "answer length",
-        "Mean number of tokens of an answer.", "tokens", new MetricPanel(50, "Answer length"));
-
-    public static readonly Metric SftResponseLength = new("sft_response_length", "answer length of SFT", "Mean number of tokens of the SFT model's answers.");
-
-    public static readonly Metric Entropy = new(
-        "entropy", "entropy",
-        "Mean entropy of the policy's next-token distribution, in nats; a fall to 0 is a collapse.", "nats", new MetricPanel(70, "Entropy"));
-
-    public static readonly Metric SftEntropy = new("sft_entropy", "entropy of SFT", "Mean entropy of the SFT model's next-token distribution, in nats.");
-
-    public static readonly Metric SftEosShare = new("sft_eos_share", "answers of SFT that end", "Share of the SFT model's answers that end by themselves.");
-
-    public static readonly Metric SftDistinctShare = new(
-        "sft_distinct_share", "distinct answers of SFT",
-        "Share of the SFT model's answers that differ from every other.");
+    public static readonly Metric Objective = new("objective", "objective", "Score minus the KL penalty: what PPO maximises.", Panel: AnswerMetrics.ScorePanel);
 
     public static readonly Metric ScoreScaleMean = new(
         "score_scale_mean", "mean that scores are shifted by",
@@ -89,14 +32,6 @@ internal static class PpoMetrics
     public static readonly Metric ScoreScaleDeviation = new(
         "score_scale_deviation", "deviation that scores are divided by",
         "Scores are measured in this standard deviation of raw scores.");
-
-    public static readonly Metric EosShare = new(
-        "eos_share", "answers that end",
-        "Share of answers that end by themselves, before the token limit.", "share", SharesPanel);
-
-    public static readonly Metric DistinctShare = new(
-        "distinct_share", "distinct answers",
-        "Share of answers in the batch that differ from every other.", Panel: SharesPanel);
 
     public static readonly Metric ClipFraction = new(
         "clip_fraction", "clipped ratios",
@@ -141,27 +76,7 @@ internal static class PpoMetrics
         "ptx_loss", "pretraining loss",
         "Mean next-token loss of the pretraining text that is mixed in, nats per token.");
 
-    public static readonly Metric HeldoutScore = new("heldout_score", "held-out score", "Mean score of the policy's answers to held-out prompts.");
-
-    public static readonly Metric HeldoutScoreLow = new("heldout_score_low", "held-out score, lower end", "Lower end of its 95 % interval over prompts.");
-
-    public static readonly Metric HeldoutScoreHigh = new("heldout_score_high", "held-out score, upper end", "Upper end of its 95 % interval over prompts.");
-
-    public static readonly Metric HeldoutKl = new("heldout_kl", "held-out KL to SFT", "KL to the SFT model on held-out prompts, nats per answer.");
-
-    public static readonly Metric HeldoutLength = new("heldout_length", "held-out answer length", "Mean number of tokens of an answer to a held-out prompt.");
-
-    public static readonly Metric HeldoutEntropy = new(
-        "heldout_entropy", "held-out entropy",
-        "Mean entropy of the next-token distribution on held-out prompts, in nats.");
-
-    public static readonly Metric HeldoutEosShare = new(
-        "heldout_eos_share", "held-out answers that end",
-        "Share of the answers to held-out prompts that end by themselves.");
-
     public static readonly Metric HeldoutSecondScore = new("heldout_second_score", "held-out second score", "The held-out score by the second reward model.");
-
-    public static readonly Metric HeldoutGoldScore = new("heldout_gold_score", "held-out gold quality", "The held-out score by the gold rule.");
 
     public static readonly Metric LogprobDifference = new(
         "logprob_difference", "largest log-probability difference",

@@ -18,16 +18,6 @@ public enum ScoreNormalization
     Running,
 }
 
-/// <summary>The model that a later round's policy starts from.</summary>
-public enum PolicyStart
-{
-    /// <summary>The SFT model.</summary>
-    Sft,
-
-    /// <summary>The policy of the round before.</summary>
-    Previous,
-}
-
 /// <summary>Step 3, PPO against the reward model. Defaults: InstructGPT (Ouyang 2022, App. C.4, E) where it gives one.</summary>
 public sealed record PpoOptions : TrainingOptions
 {

@@ -6,18 +6,16 @@ namespace Rlhf.Stages.Ppo;
 /// <summary>What PPO shows of its results.</summary>
 internal sealed class PpoReport : StageReport
 {
-    private const string AcrossRounds =
-        "The reward model's scores of different rounds do not compare: each round has its own model. Those of base and SFT are round 1's.";
     private const double Unmoved = 0.005; // what two decimals show as 0.00
 
     public override IReadOnlyList<FigureCard> Cards =>
     [
-        new(PpoMetrics.GoldScore, PpoMetrics.SftGoldScore), new(PpoMetrics.Score, PpoMetrics.SftScore), new(PpoMetrics.SecondScore, PpoMetrics.SftSecondScore),
-        new(PpoMetrics.Kl), new(PpoMetrics.WinRate), new(PpoMetrics.EosShare),
+        new(AnswerMetrics.GoldScore, AnswerMetrics.SftGoldScore), new(AnswerMetrics.Score, AnswerMetrics.SftScore),
+        new(PpoMetrics.SecondScore, PpoMetrics.SftSecondScore), new(AnswerMetrics.Kl), new(AnswerMetrics.WinRate), new(AnswerMetrics.EosShare),
     ];
 
     public override IReadOnlyList<Metric> MainFigures =>
-        [PpoMetrics.ScoreGain, PpoMetrics.WinRate, PpoMetrics.Kl, PpoMetrics.ResponseLength, PpoMetrics.EosShare, PpoMetrics.DistinctShare];
+        [AnswerMetrics.ScoreGain, AnswerMetrics.WinRate, AnswerMetrics.Kl, AnswerMetrics.ResponseLength, AnswerMetrics.EosShare, AnswerMetrics.DistinctShare];
 
     public override Metric? WorstOf => PpoMetrics.LogprobDifference;
 
@@ -32,11 +30,11 @@ internal sealed class PpoReport : StageReport
     {
         if (Gain(stage) is { } gain)
         {
-            var kl = stage.Of(PpoMetrics.Kl) is { } figure ? $" at a KL of {NumberText.InSentence(figure.Value)} nats" : "";
+            var kl = stage.Of(AnswerMetrics.Kl) is { } figure ? $" at a KL of {NumberText.InSentence(figure.Value)} nats" : "";
             yield return $"PPO{round} {gain}{kl}.";
         }
 
-        if (stage.Of(PpoMetrics.EvaluationPrompts) is { Value: < FewPrompts } prompts && stage.Of(PpoMetrics.EvaluationAnswers) is { } answers)
+        if (stage.Of(AnswerMetrics.EvaluationPrompts) is { Value: < FewPrompts } prompts && stage.Of(AnswerMetrics.EvaluationAnswers) is { } answers)
         {
             yield return ByPrompts($"PPO{round}", prompts.Value, answers.Value);
         }
@@ -46,7 +44,7 @@ internal sealed class PpoReport : StageReport
             yield return $"{WarningPrefix}{(round.Length > 0 ? round.Trim() + ": " : "")}{learned.Summary}";
         }
 
-        if (Compared(stage, PpoMetrics.SftGoldScore, PpoMetrics.GoldScore) is { } gold)
+        if (QualityTable.Compared(stage, AnswerMetrics.SftGoldScore, AnswerMetrics.GoldScore) is { } gold)
         {
             yield return $"By the gold rule, which knows the truth, the answers of PPO{round} {gold}.";
         }
@@ -59,14 +57,14 @@ internal sealed class PpoReport : StageReport
 
     private static string? Gain(StageSummary stage)
     {
-        var score = stage.Of(PpoMetrics.Score);
-        var sft = stage.Of(PpoMetrics.SftScore);
+        var score = stage.Of(AnswerMetrics.Score);
+        var sft = stage.Of(AnswerMetrics.SftScore);
         if (score is null || sft is null)
         {
             return null;
         }
 
-        var gain = stage.Of(PpoMetrics.ScoreGain) ?? new Figure(score.Value - sft.Value);
+        var gain = stage.Of(AnswerMetrics.ScoreGain) ?? new Figure(score.Value - sft.Value);
         var values = $"(from {NumberText.Fixed(sft.Value)} to {NumberText.Fixed(score.Value)})";
         var size = $"{NumberText.Fixed(Math.Abs(gain.Value))}{Interval(gain)}";
         return gain switch
@@ -79,83 +77,7 @@ internal sealed class PpoReport : StageReport
         };
     }
 
-    private static string? Compared(StageSummary stage, Metric before, Metric after)
-    {
-        if (stage.Of(before) is not { } old || stage.Of(after) is not { } now)
-        {
-            return null;
-        }
+    public override Markup Table(IReadOnlyList<StageSummary> stages) => QualityTable.Draw(stages, "PPO");
 
-        var verb = now.Low > old.High ? "are better" : now.High < old.Low ? "are worse" : "are not clearly different";
-        return $"{verb}: {NumberText.Fixed(now.Value)}{Interval(now)} against {NumberText.Fixed(old.Value)}{Interval(old)} of SFT";
-    }
-
-    // Base, SFT and PPO of every round, one under another.
-    public override Markup Table(IReadOnlyList<StageSummary> stages)
-    {
-        var gold = stages.Any(stage => stage.Of(PpoMetrics.GoldScore) is not null);
-        var rows = new List<Markup>
-        {
-            QualityRow("base", stages[0], gold, PpoMetrics.BaseGoldScore, PpoMetrics.BaseScore, null),
-            QualityRow("SFT", stages[0], gold, PpoMetrics.SftGoldScore, PpoMetrics.SftScore, null),
-        };
-        rows.AddRange(stages.Select(stage => QualityRow(
-            stages.Count > 1 ? $"PPO, round {stage.Round}" : "PPO", stage, gold, PpoMetrics.GoldScore, PpoMetrics.Score, PpoMetrics.Kl)));
-        return Markup.Of(
-            $"""
-            <div class="wide"><table class="quality"><caption>Answers to the same held-out prompts</caption><thead><tr><th scope="col">model</th>
-            {(gold ? Markup.Literal("""<th scope="col">gold quality</th>""") : Markup.Empty)}<th scope="col">reward-model score</th><th scope="col">KL to SFT, nats</th></tr></thead>
-            <tbody>{rows}</tbody></table></div>{(stages.Count > 1 ? Markup.Of($"""<p class="note">{AcrossRounds}</p>""") : Markup.Empty)}
-            """);
-    }
-
-    private static Markup QualityRow(string model, StageSummary stage, bool gold, Metric truthMetric, Metric scoreMetric, Metric? kl)
-    {
-        var (truth, score) = (stage.Of(truthMetric), stage.Of(scoreMetric));
-        if (truth is null && score is null)
-        {
-            return Markup.Empty;
-        }
-
-        var distance = kl is null ? null : stage.Of(kl);
-        return Markup.Of($"""<tr><th scope="row">{model}</th>{(gold ? Value(truth) : Markup.Empty)}{Value(score)}{Value(distance)}</tr>""");
-    }
-
-    private static Markup Value(Figure? figure) => figure is null
-        ? Markup.Literal("<td></td>")
-        : Markup.Of($"""<td class="number">{NumberText.Fixed(figure.Value)} <small>{NumberText.IntervalOf(figure)}</small></td>""");
-
-    public override void WriteTable(TextWriter output, IReadOnlyList<StageSummary> stages)
-    {
-        var gold = stages.Any(stage => stage.Of(PpoMetrics.GoldScore) is not null);
-        var table = new TextTable(
-            gold ? ["held-out prompts", "gold quality", "95 % interval", "reward model"] : ["held-out prompts", "score", "95 % interval"]);
-        AddQuality(table, "base", gold, stages[0], PpoMetrics.BaseGoldScore, PpoMetrics.BaseScore);
-        AddQuality(table, "SFT", gold, stages[0], PpoMetrics.SftGoldScore, PpoMetrics.SftScore);
-        foreach (var stage in stages)
-        {
-            AddQuality(table, stages.Count > 1 ? $"PPO round {stage.Round}" : "PPO", gold, stage, PpoMetrics.GoldScore, PpoMetrics.Score);
-        }
-
-        table.Write(output);
-        if (stages.Count > 1)
-        {
-            output.WriteLine(AcrossRounds);
-        }
-
-        output.WriteLine();
-    }
-
-    private static void AddQuality(TextTable table, string name, bool gold, StageSummary stage, Metric truthMetric, Metric scoreMetric)
-    {
-        var score = stage.Of(scoreMetric);
-        var main = gold ? stage.Of(truthMetric) : score;
-        if (main is null)
-        {
-            return;
-        }
-
-        string[] cells = [name, NumberText.Fixed(main.Value, sign: true), NumberText.IntervalOf(main)];
-        table.AddRow(gold ? [.. cells, score is null ? "" : NumberText.Fixed(score.Value, sign: true)] : cells);
-    }
+    public override void WriteTable(TextWriter output, IReadOnlyList<StageSummary> stages) => QualityTable.Write(output, stages, "PPO");
 }

@@ -289,14 +289,14 @@ public sealed class PpoTrainer : ITrainer, IDisposable
 
         var values = new List<(Metric, double)>
         {
-            (PpoMetrics.Score, score),
+            (AnswerMetrics.Score, score),
             (PpoMetrics.ScoreDeviation, Math.Sqrt(RunningMoments.Of(r.Scores).Variance)),
             (PpoMetrics.RawScore, r.RawScores.Average()),
-            (PpoMetrics.Kl, kl),
+            (AnswerMetrics.Kl, kl),
             (PpoMetrics.Objective, score - (_klCoefficient * kl)),
-            (PpoMetrics.ResponseLength, (double)r.Offsets[^1] / r.Completions.Length),
-            (PpoMetrics.EosShare, r.Completions.Count(static answer => answer.Finished) / (double)r.Completions.Length),
-            (PpoMetrics.DistinctShare, r.Completions.Select(static answer => string.Join(',', answer.Response)).Distinct()
+            (AnswerMetrics.ResponseLength, (double)r.Offsets[^1] / r.Completions.Length),
+            (AnswerMetrics.EosShare, r.Completions.Count(static answer => answer.Finished) / (double)r.Completions.Length),
+            (AnswerMetrics.DistinctShare, r.Completions.Select(static answer => string.Join(',', answer.Response)).Distinct()
                 .Count() / (double)r.Completions.Length),
             (PpoMetrics.KlCoefficient, _klCoefficient),
             (TrainingMetrics.TokensPerSecond, r.Offsets[^1] / seconds),

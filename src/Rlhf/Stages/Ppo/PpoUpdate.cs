@@ -36,7 +36,7 @@ public sealed record PpoOutcome(
         if (Policy is { } policy)
         {
             values.Add((PpoMetrics.PolicyLoss, policy.PolicyLoss));
-            values.Add((PpoMetrics.Entropy, policy.Entropy));
+            values.Add((AnswerMetrics.Entropy, policy.Entropy));
             values.Add((PpoMetrics.ClipFraction, policy.ClipFraction));
             values.Add((PpoMetrics.ApproximateKl, policy.ApproximateKlK3));
             values.Add((TrainingMetrics.GradientNorm, PolicyNorm));

@@ -25,7 +25,7 @@ public enum NormalizeOn
 }
 
 /// <summary>Step 2, the reward model. Defaults: InstructGPT (Ouyang 2022, App. C.2).</summary>
-public sealed record RewardOptions : TrainingOptions
+public sealed record RewardOptions : TrainingOptions, IRankingOptions
 {
     /// <summary>InstructGPT's settings.</summary>
     public RewardOptions()
@@ -99,9 +99,6 @@ public sealed record RewardOptions : TrainingOptions
         return MaxSteps is { } most ? Math.Min(most, steps) : steps;
     }
 
-    /// <summary>The weight of rankings that are so many rounds old; 0 for the newest.</summary>
-    public double WeightOfRound(int age) => RoundWeights.Count == 0 ? 1 : RoundWeights[Math.Max(0, RoundWeights.Count - 1 - age)];
-
     /// <inheritdoc/>
     public override void Validate(OptionErrors errors)
     {
@@ -113,12 +110,8 @@ public sealed record RewardOptions : TrainingOptions
         errors.NotNegative(Margin);
         errors.NotNegative(Centering);
         errors.Below(LabelSmoothing, 0, 0.5);
-        errors.Below(CollectedHeldOut, 0, 1);
-        errors.Below(HeldOutLabelers.Share, 0, 1, nameof(HeldOutLabelers));
-        errors.Require(RoundWeights.All(weight => double.IsFinite(weight) && weight >= 0) && RoundWeights is not [.., 0], nameof(RoundWeights),
-            "must be numbers, 0 or above, the last one (the newest round's) above 0");
+        RankedRows.Validate(this, errors);
         SecondModel?.Validate(errors.Below(nameof(SecondModel)));
-        Limits.Validate(errors.Below(nameof(Limits)));
         errors.NotNegative(EvaluateEvery);
     }
 }

@@ -17,86 +17,21 @@ internal sealed record RewardRows(
     StoredRows<EncodedRanking> Train, StoredRows<EncodedRanking> HeldOut, int LeftOut, IReadOnlyList<int[]> Demonstrations,
     IReadOnlyList<RankingSource> Sources)
 {
-    private const string CollectedSalt = "collected rankings";
     private const string SecondSalt = "second reward model";
     private const int CenteringDemonstrations = 1024;
-
-    private sealed record Part(string Source, double Weight, int? Round, StoredRows<EncodedRanking> Train, StoredRows<EncodedRanking> HeldOut);
-
-    /// <summary>The comparisons of the data; none without a source.</summary>
-    public static (StoredRows<EncodedRanking> Train, StoredRows<EncodedRanking> HeldOut) Comparisons(StageReader reader, RewardOptions options)
-    {
-        var encoder = reader.Encoder(reader.Recipe.Data.Comparisons, options.Limits);
-        return reader.Store(reader.Data.Comparisons(), ranking => encoder.Encode(ranking) is { } encoded ? [encoded] : Array.Empty<EncodedRanking>(),
-            EncodedCodecs.Ranking);
-    }
 
     /// <summary>The rankings of the data and of all collect stages so far.</summary>
     public static RewardRows Read(StageContext context, StageReader reader, RewardOptions options)
     {
-        var parts = new List<Part>();
-        if (context.Recipe.Data.Comparisons is not null)
-        {
-            var (train, heldOut) = Comparisons(reader, options);
-            parts.Add(new Part("data.comparisons", 1, null, train, heldOut));
-        }
-
-        foreach (var (stage, folder) in context.Models.Rankings)
-        {
-            var weight = options.WeightOfRound(context.Step.Round - stage.Round);
-            var collected = weight > 0 ? RankingFile.Read(Path.Combine(folder, RankingFile.Name)) : [];
-
-            // Salted: the unsalted side decides which prompts were sampled at all.
-            var (train, heldOut) = reader.Store(
-                collected.Select(row => (row, PromptSplit.IsHeldOut(row.SplitKey, options.CollectedHeldOut, CollectedSalt))),
-                row => [row with { Weight = weight }], EncodedCodecs.Ranking);
-            parts.Add(new Part(stage.Name, weight, stage.Round, train, heldOut));
-        }
-
-        CheckLabelers(context, options, parts.SelectMany(part => part.Train.Concat(part.HeldOut)));
-        var labelers = new HeldOutLabelers(options.HeldOutLabelers, parts.SelectMany(part => part.Train));
-        for (var i = 0; i < parts.Count; i++)
-        {
-            var (train, heldOut) = labelers.Apply(parts[i].Train, parts[i].HeldOut);
-            parts[i] = parts[i] with { Train = train, HeldOut = heldOut };
-        }
-
-        if (parts.Sum(part => part.Train.Count) == 0)
+        var rankings = RankedRows.Read(context, reader, options);
+        if (rankings.Train.Count == 0)
         {
             throw new InputException($"{context.Step.Name}: no ranking is left to train on:{Environment.NewLine}{context.Ledger.ToText()}");
         }
 
-        var none = new StoredRows<EncodedRanking>(reader.Spill, EncodedCodecs.Ranking);
         return new RewardRows(
-            none.With(parts.Select(part => part.Train)), none.With(parts.Select(part => part.HeldOut)), labelers.LeftOut,
-            options.NormalizeOn == NormalizeOn.Demonstrations ? DemonstrationsOf(reader, options) : [],
-            [.. parts.Select(part => new RankingSource(part.Source, part.Weight, part.Train.Count, part.HeldOut.Count, part.Round))]);
-    }
-
-    /// <summary>A labeler who is to be held out and ranked nothing is a name written wrongly, unless rankings are collected: then they may rank
-    /// later.</summary>
-    private static void CheckLabelers(StageContext context, RewardOptions options, IEnumerable<EncodedRanking> rankings)
-    {
-        if (options.HeldOutLabelers.Names.Count == 0)
-        {
-            return;
-        }
-
-        string[] known = [.. rankings.Select(ranking => ranking.Labeler).OfType<string>().Distinct(StringComparer.Ordinal).Order(StringComparer.Ordinal)];
-        var absent = options.HeldOutLabelers.Names.Where(name => !known.Any(labeler => HeldOutRule.Fits(name, labeler))).ToArray();
-        if (absent.Length == 0)
-        {
-            return;
-        }
-
-        var problem =
-            $"{context.Step.Name}: reward.held_out_labelers: nothing is ranked by {string.Join(", ", absent)}; the rankings' labelers are {(known.Length > 0 ? string.Join(", ", known) : "not named")}";
-        if (context.Models.Rankings.Count == 0)
-        {
-            throw new InputException(problem + ".");
-        }
-
-        context.Progress.Line(problem);
+            rankings.Train, rankings.HeldOut, rankings.LeftOut, options.NormalizeOn == NormalizeOn.Demonstrations ? DemonstrationsOf(reader, options) : [],
+            rankings.Sources);
     }
 
     /// <summary>Whether a ranking has a pair that the loss counts.</summary>

@@ -21,6 +21,8 @@ internal sealed class RewardStage : Stage<RewardOptions>
 
     public override uint SeedNumber => 3;
 
+    public override bool LearnsFromRankings => true;
+
     public override StageReport Report { get; } = new RewardReport();
 
     public override IReadOnlyList<StageInput> Reads(Recipe recipe)
@@ -39,11 +41,9 @@ internal sealed class RewardStage : Stage<RewardOptions>
         errors.Require(collect is not { Labeler: null }, "collect.labeler",
             "is missing; the reward stage needs ranked answers: write people, judge, gold, or the folder of a reward model");
         var own = errors.Below(Name);
-        own.NoEffect(collect is not null, nameof(options.CollectedHeldOut), "without a collect stage");
         own.Require(options.SecondModel is not { DropValues.Count: > 0 } || recipe.Data.Comparisons is { SplitBy: not null },
             $"{nameof(options.SecondModel)}.{nameof(SecondModelOptions.DropValues)}", "names values of a field: say which with data.comparisons.split_by");
-        own.NoEffect(recipe.Rounds > 1, nameof(options.RoundWeights), "with one round");
-        own.Require(options.RoundWeights.Count <= recipe.Rounds, nameof(options.RoundWeights), "has more weights than there are rounds");
+        RankedRows.Validate(recipe, options, own);
     }
 
     public override StageSummary Run(StageContext context)
@@ -135,7 +135,7 @@ internal sealed class RewardStage : Stage<RewardOptions>
     public override StagePlan Plan(StagePlanning planning)
     {
         var options = OptionsOf(planning.Recipe);
-        var (rankings, heldOut) = RewardRows.Comparisons(planning.Reader, options);
+        var (rankings, heldOut) = RankedRows.Comparisons(planning.Reader, options);
         var (examples, tokens) = ((double)rankings.Count, rankings.Sum(ranking => (double)RewardTrainer.RowsOf(ranking, options)));
         var validated = heldOut.Sum(ranking => (double)RewardTrainer.RowsOf(ranking, options));
         var (answers, answersTokens) =

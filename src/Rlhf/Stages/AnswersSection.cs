@@ -1,26 +1,26 @@
 using Rlhf.Reports;
 
-namespace Rlhf.Stages.Ppo;
+namespace Rlhf.Stages;
 
-/// <summary>The same prompts answered by base, SFT and PPO, side by side.</summary>
+/// <summary>The same prompts answered by base, SFT and a policy, side by side.</summary>
 internal static class AnswersSection
 {
     private const int Open = 3;
 
-    public static Markup Draw(IReadOnlyList<StageSummary> summaries) => Markup.Join(summaries
+    public static Markup Draw(IReadOnlyList<StageSummary> summaries, string id = "answers") => Markup.Join(summaries
         .Where(stage => stage.SideBySide is { Count: > 0 })
         .Reverse()
-        .Select((stage, i) => Draw(stage, stage.SideBySide!, first: i == 0)));
+        .Select((stage, i) => Draw(stage, stage.SideBySide!, i == 0 ? id : null)));
 
-    private static Markup Draw(StageSummary stage, IReadOnlyList<SideBySide> prompts, bool first)
+    private static Markup Draw(StageSummary stage, IReadOnlyList<SideBySide> prompts, string? id)
     {
         var rest = prompts.Count > Open
             ? Markup.Of($"""<details><summary>{prompts.Count - Open} more prompts</summary>{prompts.Skip(Open).Select(Prompt)}</details>""")
             : Markup.Empty;
         var shown = Markup.Of($"{prompts.Take(Open).Select(Prompt)}{rest}");
-        return first
+        return id is not null
             ? Markup.Of(
-                $"""<section id="answers"><h2>The same prompts, answered by each model</h2><p class="note">{stage.Name}; held-out prompts.</p>{shown}</section>""")
+                $"""<section id="{id}"><h2>The same prompts, answered by each model</h2><p class="note">{stage.Name}; held-out prompts.</p>{shown}</section>""")
             : Markup.Of($"""<section><details><summary>Answers of {stage.Name}</summary>{shown}</details></section>""");
     }
 

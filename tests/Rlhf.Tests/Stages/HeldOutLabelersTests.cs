@@ -1,9 +1,9 @@
 using Rlhf.Data;
-using Rlhf.Stages.Reward;
+using Rlhf.Stages;
 using Rlhf.Text.Templates;
 using Rlhf.World;
 
-namespace Rlhf.Tests.Stages.Reward;
+namespace Rlhf.Tests.Stages;
 
 public sealed class HeldOutLabelersTests : IDisposable
 {

@@ -1,7 +1,7 @@
 using Rlhf.Data;
 using Rlhf.Text.Templates;
 
-namespace Rlhf.Stages.Reward;
+namespace Rlhf.Stages;
 
 /// <summary>
 /// Holds out whole labelers (Ouyang 2022, section 4.1: does the reward model follow people whom it did not learn from?). Nothing that they ranked is trained

@@ -1,0 +1,20 @@
+using Rlhf.Data;
+using Rlhf.Labelers;
+
+namespace Rlhf.Stages.Collect;
+
+/// <summary>The judge that knows the truth, where the recipe's labeler is the gold rule.</summary>
+internal static class GoldJudge
+{
+    /// <summary>The score of an answer to the prompt of a number; null where another labeler ranks.</summary>
+    public static Func<int, string, double>? Of(Recipe recipe, IReadOnlyList<PromptRecord> prompts)
+    {
+        if (recipe.Find<CollectOptions>()?.Labeler != CollectOptions.GoldLabeler)
+        {
+            return null;
+        }
+
+        var rule = new GoldRule();
+        return (prompt, answer) => rule.Scores(prompts[prompt].Prompt, [answer])[0];
+    }
+}

@@ -1,0 +1,207 @@
+using Rlhf.Reports;
+using Rlhf.Runs;
+using Rlhf.Stages;
+using Rlhf.Tests.Runs;
+
+namespace Rlhf.Tests.Stages.Dpo;
+
+/// <summary>The stage in whole runs of a tiny model.</summary>
+public sealed class DpoStageTests : IDisposable
+{
+    private const string Text = """
+        name: tiny
+        seed: 3
+        base:
+          shape: {family: gpt2, layers: 1, width: 16, heads: 2, context_length: 64}
+          train_tokenizer: {vocabulary_size: 300}
+        format: {template: custom, prompt: "{prompt}\nAnswer:", response: " {response}"}
+        data:
+          text: {path: texts.jsonl}
+          comparisons: {path: comparisons.jsonl, held_out: 0.4}
+        pretrain: {max_steps: 2, batch: 4, keep_best: none}
+        dpo: {batch: 4, epochs: 3, learning_rate: 1e-3, warm_up_steps: 0, checkpoint_every: 1, evaluate_every: 2, max_new_tokens: 6}
+        """;
+
+    private readonly TestFolder _temporary = new();
+
+    public DpoStageTests()
+    {
+        File.WriteAllText(_temporary.PathOf("tiny.yaml"), Text);
+        File.WriteAllLines(_temporary.PathOf("texts.jsonl"), Enumerable.Range(0, 20).Select(i => $$"""{"text": "A text about number {{i}}."}"""));
+        File.WriteAllLines(_temporary.PathOf("comparisons.jsonl"), Enumerable.Range(0, 16).Select(i =>
+            $$"""{"prompt": "Name number {{i}}.", "responses": ["{{i}}", "No.", "Not now."], "ranking": [[0], [{{1 + (i % 2)}}], [{{2 - (i % 2)}}]]}"""));
+        File.WriteAllLines(_temporary.PathOf("labeled.jsonl"), Enumerable.Range(0, 16).Select(i =>
+            $$"""{"prompt": "Name number {{i % 8}}.", "completion": "{{(i < 8 ? $"{i}" : "No.")}}", "label": {{(i < 8 ? "true" : "false")}}}"""));
+    }
+
+    public void Dispose() => _temporary.Dispose();
+
+    private RunSummary Run(string folder, CancellationToken stop = default, params string[] changes) => RecipeRun.Execute(
+        RecipeReader.Read(_temporary.PathOf("tiny.yaml"), changes), new RunSettings(_temporary.PathOf(folder), Resume: true), ProgressReporter.Silent, stop);
+
+    [Theory]
+    [InlineData("dpo")]
+    [InlineData("kto")]
+    public void A_run_that_is_stopped_again_and_again_ends_with_the_same_bytes(string loss)
+    {
+        Run("whole", default, $"dpo.loss={loss}");
+        var stops = 0;
+        for (var finished = false; !finished && stops < 30;)
+        {
+            using var stop = new StopAfterStep(3 * stops);
+            try
+            {
+                RecipeRun.Execute(RecipeReader.Read(_temporary.PathOf("tiny.yaml"), [$"dpo.loss={loss}"]),
+                    new RunSettings(_temporary.PathOf("stopped"), Resume: true), stop.Progress, stop.Token);
+                finished = true;
+            }
+            catch (OperationCanceledException)
+            {
+                stops++;
+            }
+        }
+
+        Assert.True(stops > 2, $"stopped {stops} times");
+        var (whole, stopped) = (ResumeTests.ResultsOf(_temporary.PathOf("whole")), ResumeTests.ResultsOf(_temporary.PathOf("stopped")));
+        Assert.Equal(whole, stopped);
+        Assert.Equal(Metrics("whole"), Metrics("stopped"));
+    }
+
+    private string[] Metrics(string folder) =>
+        [.. ResumeTests.MetricsOf(_temporary.PathOf(folder)).Where(metric => !metric.Contains("tokens_per_second", StringComparison.Ordinal))];
+
+    [Fact]
+    public void The_reference_is_kept_and_a_changed_one_is_refused()
+    {
+        using var stop = new StopAfterStep(2);
+        Assert.Throws<OperationCanceledException>(() => RecipeRun.Execute(RecipeReader.Read(_temporary.PathOf("tiny.yaml")),
+            new RunSettings(_temporary.PathOf("run")), stop.Progress, stop.Token));
+        var file = _temporary.PathOf("run", "stages", "02-dpo", "reference", "log_probabilities.safetensors");
+        var bytes = File.ReadAllBytes(file);
+        bytes[^1] ^= 1;
+        File.WriteAllBytes(file, bytes);
+
+        Assert.Contains("log_probabilities.safetensors", Assert.Throws<InputException>(() => Run("run")).Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void What_is_left_is_a_model_folder_samples_and_figures_with_intervals()
+    {
+        var stage = Run("run").Stages[^1];
+
+        Assert.Equal("02-dpo", stage.Name);
+        Assert.All(["model.safetensors", "config.json", "tokenizer.json"],
+            name => Assert.True(File.Exists(_temporary.PathOf("run", "stages", "02-dpo", "model", name)), name));
+        Assert.All(["heldout_implicit_accuracy", "heldout_implicit_margin", "heldout_chosen_change", "kl"], key => Assert.NotNull(stage.Figures[key].Low));
+        Assert.NotEmpty(File.ReadAllLines(_temporary.PathOf("run", "stages", "02-dpo", "samples.jsonl")));
+        Assert.Equal(["base", "SFT", "DPO"], stage.SideBySide![0].Answers.Select(answer => answer.Model));
+        Assert.Equal(["start", "reference"], stage.Inputs.Select(link => link.Role));
+        var page = File.ReadAllText(_temporary.PathOf("run", "report.html"));
+        Assert.Contains("id=\"preferences\"", page, StringComparison.Ordinal);
+        Assert.Contains("id=\"dpo-answers\"", page, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void A_fall_of_the_better_answers_is_told_as_a_warning()
+    {
+        var summary = Run("run", default, "dpo.alarms.chosen_fall=0.0001", "dpo.learning_rate=3e-2", "dpo.loss=apo_down", "dpo.beta=1");
+
+        Assert.True(summary.Stages[^1].Figures["heldout_chosen_change"].Value < -0.0001, "the run is to make the better answers less probable");
+        Assert.Contains(summary.Stages[^1].Alarms, alarm => alarm.Name == "chosen_fall");
+        Assert.Contains(summary.Sentences, sentence => sentence.StartsWith("Warning: The better answers have become less probable", StringComparison.Ordinal));
+    }
+
+    [Fact]
+    public void Kto_learns_from_labeled_answers_alone_and_beside_rankings()
+    {
+        var labeled = Run("labeled", default, "dpo.loss=kto", "data.labeled.path=labeled.jsonl", "data.labeled.held_out=0.3", "data.comparisons=none").Stages[^1];
+        var both = Run("both", default, "dpo.loss=kto", "data.labeled.path=labeled.jsonl").Stages[^1];
+
+        Assert.Equal(["data.labeled"], labeled.Rankings!.Select(source => source.Source));
+        Assert.Equal(16, labeled.Rankings!.Sum(source => source.Training + source.HeldOut));
+        Assert.Equal(["data.comparisons", "data.labeled"], both.Rankings!.Select(source => source.Source));
+        Assert.Contains("reference_point", File.ReadAllText(_temporary.PathOf("both", "metrics.jsonl")), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Orders_of_whole_rankings_are_trained()
+    {
+        var stage = Run("run", default, "dpo.rankings=plackett_luce").Stages[^1];
+
+        Assert.Equal(0, stage.Figures["rows_without_preference"].Value);
+        Assert.True(stage.Figures["train_implicit_accuracy"].Value > 0.5);
+    }
+
+    [Theory]
+    [InlineData("dpo.gamma=1", "dpo.gamma", "only with simpo")]
+    [InlineData("dpo.label_smoothing=0.1", "dpo.label_smoothing", "only with cdpo, robust, exo_pair")]
+    [InlineData("dpo.desirable_weight=2", "dpo.desirable_weight", "only with kto")]
+    [InlineData("dpo.loss=simpo dpo.length_normalized=true", "dpo.length_normalized", "with loss: simpo")]
+    [InlineData("dpo.loss=ipo dpo.margin=1", "dpo.margin", "with loss: ipo")]
+    [InlineData("dpo.loss=ipo dpo.rankings=plackett_luce", "dpo.rankings", "a form of loss: dpo")]
+    [InlineData("dpo.loss=kto dpo.likelihood_coefficient=1", "dpo.likelihood_coefficient", "with loss: kto")]
+    [InlineData("dpo.likelihood_mean=answer", "dpo.likelihood_mean", "without likelihood_coefficient")]
+    [InlineData("dpo.start_from=previous", "dpo.start_from", "with one round")]
+    [InlineData("data.labeled.path=labeled.jsonl", "data.labeled", "no stage reads it")]
+    [InlineData("dpo.loss=dppo", "dpo.loss", "did you mean 'dpo'")]
+    [InlineData("data.comparisons=none", "data.comparisons", "the dpo stage needs it")]
+    [InlineData("rounds=2", "rounds", "collect and dpo")]
+    public void Mistakes_are_told_before_anything_runs(string changes, string key, string part)
+    {
+        var message = Assert.Throws<InputException>(() => RecipeReader.Read(_temporary.PathOf("tiny.yaml"), changes.Split(' '))).Message;
+
+        Assert.Contains(key, message, StringComparison.Ordinal);
+        Assert.Contains(part, message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Ties_alone_are_an_error_that_says_so()
+    {
+        File.WriteAllLines(_temporary.PathOf("comparisons.jsonl"), Enumerable.Range(0, 6).Select(i =>
+            $$"""{"prompt": "Name number {{i}}.", "responses": ["{{i}}", "No."], "ranking": [[0, 1]]}"""));
+
+        Assert.Contains("02-dpo: no ranking to train on prefers one answer", Assert.Throws<InputException>(() => Run("run")).Message, StringComparison.Ordinal);
+    }
+
+    /// <summary>Asks a run to stop when its progress has spoken so often.</summary>
+    private sealed class StopAfterStep : StringWriter
+    {
+        private readonly int _after;
+        private readonly CancellationTokenSource _stop = new();
+        private int _said;
+
+        public StopAfterStep(int after)
+            : base(System.Globalization.CultureInfo.InvariantCulture)
+        {
+            _after = after;
+            Progress = new ProgressReporter(this, terminal: false, color: false, () => 80, new HourlyClock());
+        }
+
+        public ProgressReporter Progress { get; }
+
+        public CancellationToken Token => _stop.Token;
+
+        public override void Write(string? value)
+        {
+            if (value?.Contains("02-dpo", StringComparison.Ordinal) == true && _said++ >= _after)
+            {
+                _stop.Cancel();
+            }
+        }
+
+        protected override void Dispose(bool disposing)
+        {
+            _stop.Dispose();
+            base.Dispose(disposing);
+        }
+
+        private sealed class HourlyClock : TimeProvider
+        {
+            private long _hours;
+
+            public override long TimestampFrequency => 1;
+
+            public override long GetTimestamp() => Interlocked.Increment(ref _hours) * 3600;
+        }
+    }
+}
