@@ -7,7 +7,7 @@ namespace Rlhf.Objectives;
 public sealed record KtoLossOptions(double Beta, double DesirableWeight = 1, double UndesirableWeight = 1);
 
 /// <summary>
-/// KTO (Ethayarajh 2024, eq. 8) of single answers: the mean of w (1 - s(beta (D - z))) for good ones and w (1 - s(beta (z - D))) for bad ones. z, the reference
+/// KTO (Ethayarajh 2024) of single answers: the mean of w (1 - s(beta (D - z))) for good ones and w (1 - s(beta (z - D))) for bad ones. z, the reference
 /// point, has no gradient; with z = 0 it is APO-zero of single answers.
 /// </summary>
 public static class KtoLoss

@@ -12,7 +12,7 @@ public enum PreferenceObjective
     /// <summary>-(1 - e) log s(x) - e log s(-x), where a share e of the labels is wrong (Mitchell 2023).</summary>
     Cdpo,
 
-    /// <summary>(-(1 - e) log s(x) + e log s(-x)) / (1 - 2 e): cDPO without its bias (Chowdhury 2024, eq. 9).</summary>
+    /// <summary>(-(1 - e) log s(x) + e log s(-x)) / (1 - 2 e): cDPO without its bias (Chowdhury 2024).</summary>
     Robust,
 
     /// <summary>(D_c - D_r - 1 / (2 beta))^2, beta being the paper's tau (Azar 2023, eq. 17).</summary>
@@ -21,7 +21,7 @@ public enum PreferenceObjective
     /// <summary>max(0, 1 - x) (Zhao 2023, as Liu 2023 normalises it).</summary>
     Hinge,
 
-    /// <summary>(D_c - 1 / (2 beta))^2 + (D_r + 1 / (2 beta))^2 (Wu 2024, eq. 4.7, with the labels as probabilities 1 and 0).</summary>
+    /// <summary>(D_c - 1 / (2 beta))^2 + (D_r + 1 / (2 beta))^2 (Wu 2024, with the labels as probabilities 1 and 0).</summary>
     SppoHard,
 
     /// <summary>-s(beta D_c) + s(beta D_r): raises better answers, lowers worse ones (D'Oosterlinck 2024, eq. 7).</summary>
@@ -52,7 +52,7 @@ public enum PreferenceObjective
     /// 6).</summary>
     Orpo,
 
-    /// <summary>Single answers, good or bad, instead of pairs (Ethayarajh 2024, eq. 8).</summary>
+    /// <summary>Single answers, good or bad, instead of pairs (Ethayarajh 2024).</summary>
     Kto,
 }
 

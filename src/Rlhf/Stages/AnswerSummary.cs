@@ -1,4 +1,3 @@
-using Rlhf.Compute.Operations;
 using Rlhf.Evaluation;
 using Rlhf.Model;
 using Rlhf.Reports;

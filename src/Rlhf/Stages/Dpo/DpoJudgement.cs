@@ -5,7 +5,6 @@ using Rlhf.Model;
 using Rlhf.Reports;
 using Rlhf.Sampling;
 using Rlhf.Stages.Collect;
-using Rlhf.Text;
 using Rlhf.Text.Templates;
 
 namespace Rlhf.Stages.Dpo;

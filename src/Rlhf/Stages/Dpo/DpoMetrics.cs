@@ -54,7 +54,7 @@ internal static class DpoMetrics
 
     public static readonly Metric HeldoutChosenChange = new(
         "heldout_chosen_change", "change of log p of better answers",
-        "Mean change since the start of the log-probability of a token of the held-out better answers. Below 0 the policy finds them less probable than before.",
+        "Mean change since the start of the log-probability of a token of held-out better answers. Below 0 the policy finds them less probable than before.",
         "nats per token", new MetricPanel(46, "Change of log p since the start"));
 
     public static readonly Metric HeldoutRejectedChange = new(

@@ -15,7 +15,7 @@ public enum RankingForm
 }
 
 /// <summary>Preference optimisation without rollouts: the policy learns from ranked answers themselves. Defaults: each loss's paper where it gives one; the
-/// learning rate, warm-up and batch are DPO's (Rafailov 2023, App. B).</summary>
+/// learning rate, warm-up and batch are DPO's (Rafailov 2023).</summary>
 public sealed record DpoOptions : TrainingOptions, IRankingOptions
 {
     /// <summary>DPO's settings.</summary>
@@ -52,7 +52,7 @@ public sealed record DpoOptions : TrainingOptions, IRankingOptions
     public double? LikelihoodCoefficient { get; init; }
 
     /// <summary>What that likelihood is a mean over: <c>answer</c>, <c>answer_sum</c>, <c>batch_tokens</c> or <c>batch_tokens_with_prompts</c>. <c>none</c>:
-    /// <c>answer</c>, with <c>cpo</c> <c>answer_sum</c>.</summary>
+    /// <c>answer</c>, with <c>cpo</c>: <c>answer_sum</c>.</summary>
     public LikelihoodMean? LikelihoodMean { get; init; }
 
     /// <summary>With <c>bco_pair</c>: implicit rewards are counted from the batch's mean; <c>false</c>: from 0.</summary>

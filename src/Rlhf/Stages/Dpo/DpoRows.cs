@@ -61,7 +61,7 @@ internal sealed record DpoRows(
         return (Encode(train), Encode(heldOut));
     }
 
-    /// <summary>Each row with answers to the prompt of the next row that asks something else (Ethayarajh 2024, section 4.1): fixed, so the reference sees them
+    /// <summary>Each row with answers to the prompt of the next row that asks something else (Ethayarajh 2024): fixed, so the reference sees them
     /// once.</summary>
     private static PreferenceRow[] WithMismatched(PreferenceRow[] rows, int contextLength)
     {

@@ -4,9 +4,7 @@ using Rlhf.Model;
 using Rlhf.Model.Checkpoints;
 using Rlhf.Objectives;
 using Rlhf.Reports;
-using Rlhf.Sampling;
 using Rlhf.Stages.Collect;
-using Rlhf.Text.Templates;
 using Rlhf.Training;
 
 namespace Rlhf.Stages.Dpo;

@@ -114,7 +114,8 @@ public sealed class DpoStageTests : IDisposable
     [Fact]
     public void Kto_learns_from_labeled_answers_alone_and_beside_rankings()
     {
-        var labeled = Run("labeled", default, "dpo.loss=kto", "data.labeled.path=labeled.jsonl", "data.labeled.held_out=0.3", "data.comparisons=none").Stages[^1];
+        var labeled = Run(
+            "labeled", default, "dpo.loss=kto", "data.labeled.path=labeled.jsonl", "data.labeled.held_out=0.3", "data.comparisons=none").Stages[^1];
         var both = Run("both", default, "dpo.loss=kto", "data.labeled.path=labeled.jsonl").Stages[^1];
 
         Assert.Equal(["data.labeled"], labeled.Rankings!.Select(source => source.Source));
