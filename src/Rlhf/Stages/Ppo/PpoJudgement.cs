@@ -1,7 +1,6 @@
 using Rlhf.Compute.Operations;
 using Rlhf.Data;
 using Rlhf.Evaluation;
-using Rlhf.Model;
 using Rlhf.Objectives;
 using Rlhf.Reports;
 using Rlhf.Sampling;

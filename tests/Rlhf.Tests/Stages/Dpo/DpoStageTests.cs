@@ -1,12 +1,12 @@
+using System.Text.RegularExpressions;
 using Rlhf.Reports;
 using Rlhf.Runs;
-using Rlhf.Stages;
 using Rlhf.Tests.Runs;
 
 namespace Rlhf.Tests.Stages.Dpo;
 
 /// <summary>The stage in whole runs of a tiny model.</summary>
-public sealed class DpoStageTests : IDisposable
+public sealed partial class DpoStageTests : IDisposable
 {
     private const string Text = """
         name: tiny
@@ -154,6 +154,23 @@ public sealed class DpoStageTests : IDisposable
         Assert.Contains(key, message, StringComparison.Ordinal);
         Assert.Contains(part, message, StringComparison.Ordinal);
     }
+
+    [Fact]
+    public void Every_recipe_of_a_paper_on_the_page_is_valid()
+    {
+        var page = File.ReadAllText(Path.Combine(ReferenceFiles.Repository, "docs", "dpo.md"));
+        string[] recipes = [.. RecipeOfPaper().Matches(page).Select(match => match.Value)];
+        Assert.True(recipes.Length >= 7, "one for each paper of the table");
+        foreach (var recipe in recipes)
+        {
+            RecipeReader.Parse(
+                "name: paper\nbase: {model: a}\ndata: {prompts: {path: p.jsonl}}\nrounds: 2\ncollect: {labeler: people}\n" + recipe, "dpo.md",
+                ReferenceFiles.Repository);
+        }
+    }
+
+    [GeneratedRegex(@"(?<=`)dpo: \{[^`]+\}(?=`)")]
+    private static partial Regex RecipeOfPaper();
 
     [Fact]
     public void Ties_alone_are_an_error_that_says_so()
