@@ -25,8 +25,9 @@ internal sealed class DpoJudgement : IDisposable
     private readonly PolicyEvaluator _evaluator;
     private PolicyEvaluation? _last;
 
-    private DpoJudgement(StageContext context, DpoOptions options, Decoder policy, StageModels models, StageReader reader, (IReadOnlyList<EncodedPrompt> Prompts,
-        IReadOnlyList<PromptRecord>? Records, IReadOnlyList<int> EndIds) asked, StageHost host, Arena arena)
+    private DpoJudgement(
+        StageContext context, DpoOptions options, Decoder policy, StageModels models, StageReader reader,
+        (IReadOnlyList<EncodedPrompt> Prompts, IReadOnlyList<PromptRecord>? Records, IReadOnlyList<int> EndIds) asked, StageHost host, Arena arena)
     {
         (_context, _options, _policy, _prompts, _host) = (context, options, policy, asked.Prompts, host);
         _models = models;

@@ -1,7 +1,6 @@
 using Rlhf.Compute.Operations;
 using Rlhf.Evaluation;
 using Rlhf.Model;
-using Rlhf.Model.Checkpoints;
 using Rlhf.Objectives;
 using Rlhf.Reports;
 using Rlhf.Stages.Collect;
