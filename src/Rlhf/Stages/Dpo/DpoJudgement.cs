@@ -54,7 +54,7 @@ internal sealed class DpoJudgement : IDisposable
         var encoder = reader.PromptEncoder(options.Limits, options.MaxNewTokens);
         var given = context.Recipe.Data.Prompts is null
             ? []
-            : StageReader.Encode(encoder, context.Data.Prompts().HeldOut.Take(options.EvaluationPrompts));
+            : StageReader.Encode(encoder, context.Data.FirstPrompts(heldOut: true, options.EvaluationPrompts));
         EncodedPrompt[] prompts = given.Count > 1
             ? [.. given.Select(static prompt => prompt.Encoded)]
             : [.. PromptsOf(rows.HeldOut, reader.ContextLength - options.MaxNewTokens).Take(options.EvaluationPrompts)];

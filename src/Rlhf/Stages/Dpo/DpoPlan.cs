@@ -30,7 +30,7 @@ internal static class DpoPlan
 
         var updates = (long)Math.Ceiling(trained.Rows / options.Batch) * options.Epochs;
         var evaluations = held.Rows > 0 ? 2 + (options.EvaluateEvery > 0 ? updates / options.EvaluateEvery : options.Epochs) : 0;
-        var passes = Passes(options);
+        var passes = Passes(planning, options);
         var length = trained.Rows == 0 ? 0 : trained.Length;
         var once = planning.LanguageOperations(trained.Tokens, trained.Targets, length);
         var judged = planning.LanguageOperations(held.Tokens, held.Targets, length);
@@ -46,11 +46,11 @@ internal static class DpoPlan
     }
 
     /// <summary>Passes over the rows in units of one forward pass: an update's, and those of the reference before.</summary>
-    private static (double Step, double Reference) Passes(DpoOptions options)
+    private static (double Step, double Reference) Passes(StagePlanning planning, DpoOptions options)
     {
         var isMeasuredFirst = options.Loss is PreferenceObjective.Aot
             || options is { Loss: PreferenceObjective.Kto, ReferencePoint: true } or { Loss: PreferenceObjective.BcoPair, RewardShift: true };
-        return (isMeasuredFirst ? 4 : 3, !options.ToLoss().HasReference ? 0 : options is { Loss: PreferenceObjective.Kto, ReferencePoint: true } ? 2 : 1);
+        return ((isMeasuredFirst ? 1 : 0) + planning.TrainingPasses(options.Adapter), !options.ToLoss().HasReference ? 0 : options is { Loss: PreferenceObjective.Kto, ReferencePoint: true } ? 2 : 1);
     }
 
     internal static long BytesOf(
@@ -92,10 +92,10 @@ internal static class DpoPlan
 
     private static EncodedPrompt[] AskedOf(StagePlanning planning, DpoOptions options, IReadOnlyList<PreferenceRow> heldOut)
     {
-        var given = options.EvaluationPrompts == 0 || planning.Recipe.Data.Prompts is null
+        IReadOnlyList<EncodedPrompt> given = options.EvaluationPrompts == 0 || planning.Recipe.Data.Prompts is null
             ? []
-            : planning.Prompts(options.Limits, options.MaxNewTokens, heldOut: true);
-        return [.. (given.Length > 1 ? given : DpoJudgement.PromptsOf(heldOut, planning.Config.ContextLength - options.MaxNewTokens))
+            : planning.Prompts(options.Limits, options.MaxNewTokens).HeldOut;
+        return [.. (given.Count > 1 ? given : DpoJudgement.PromptsOf(heldOut, planning.Config.ContextLength - options.MaxNewTokens))
             .Take(options.EvaluationPrompts)];
     }
 
@@ -120,12 +120,12 @@ internal static class DpoPlan
             rows.Count, rows.Sum(row => (double)DpoTrainer.RowsOf(row, options)), rows.Sum(row => row.Answers.Sum(answer => (double)answer.ResponseLength)),
             rows.Sum(row => row.Answers.Sum(answer => (double)answer.Tokens.Length)), rows.Sum(row => (double)row.Answers.Length));
 
-        public static Size Of(EncodedPrompt[] prompts, CollectOptions collect, DpoOptions options, double answerTokens)
+        public static Size Of(IReadOnlyList<EncodedPrompt> prompts, CollectOptions collect, DpoOptions options, double answerTokens)
         {
             var (answers, prompt) = ((double)collect.AnswersPerPrompt, StagePlanning.MeanLength(prompts));
             var shared = options is { Dropout: 0, Adapter: null or { Dropout: 0 } } ? 1 : answers;
-            return new Size(prompts.Length, prompts.Length * ((shared * prompt) + (answers * answerTokens)), prompts.Length * answers * answerTokens,
-                prompts.Length * answers * (prompt + answerTokens), prompts.Length * answers);
+            return new Size(prompts.Count, prompts.Count * ((shared * prompt) + (answers * answerTokens)), prompts.Count * answers * answerTokens,
+                prompts.Count * answers * (prompt + answerTokens), prompts.Count * answers);
         }
 
         public static Size operator +(Size a, Size b) =>

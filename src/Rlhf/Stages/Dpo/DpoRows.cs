@@ -50,15 +50,18 @@ internal sealed record DpoRows(
     private static (List<PreferenceRow> Train, List<PreferenceRow> HeldOut) Labeled(StageReader reader, DpoOptions options)
     {
         var encoder = reader.Encoder(reader.Recipe.Data.Labeled, options.Limits);
-        var (train, heldOut) = reader.Data.Labeled();
-        List<PreferenceRow> Encode(IReadOnlyList<LabeledAnswer> rows) =>
-        [
-            .. from row in rows
-               let answer = encoder.EncodeAnswer(new Demonstration(row.Id, row.Prompt, row.Answer, TrainOnAllTurns: false, row.Position))
-               where answer is not null
-               select new PreferenceRow(reader.Tokenizer.Decode(answer.Tokens.AsSpan(0, answer.PromptLength)), [answer], 1) { Desirable = [row.Desirable] },
-        ];
-        return (Encode(train), Encode(heldOut));
+        var (train, heldOut) = (new List<PreferenceRow>(), new List<PreferenceRow>());
+        foreach (var (row, isHeldOut) in reader.Told(reader.Data.Labeled()))
+        {
+            var demonstration = new Demonstration(row.Id, row.Prompt, row.Answer, TrainOnAllTurns: false, row.Position);
+            if (encoder.EncodeAnswer(demonstration) is { } answer)
+            {
+                var prompt = reader.Tokenizer.Decode(answer.Tokens.AsSpan(0, answer.PromptLength));
+                (isHeldOut ? heldOut : train).Add(new PreferenceRow(prompt, [answer], 1) { Desirable = [row.Desirable] });
+            }
+        }
+
+        return (train, heldOut);
     }
 
     /// <summary>Each row with answers to the prompt of the next row that asks something else (Ethayarajh 2024): fixed, so the reference sees them
