@@ -28,6 +28,12 @@ public sealed partial class DecoderPass
             {
                 ForwardAgain(layer);
             }
+            else if (MakesCheapAgain)
+            {
+                NormInput(layer, _layers[layer]);
+                NormMiddle(layer, _layers[layer]);
+                Activate(layer, _layers[layer]);
+            }
 
             // What stands later in the forward pass comes first; in parallel both sublayers' results have the same gradient, until one adds to it.
             if (_config.ParallelResidual)

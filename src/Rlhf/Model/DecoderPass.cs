@@ -104,10 +104,11 @@ public sealed partial class DecoderPass(Decoder decoder, Arena arena)
         _angles = Angles();
         var x = Embed();
         var most = Math.Max(N, R);
-        var shared = keep == Keep.All ? default : LayerActivations.Take(arena, decoder, most, most, keep);
+        var cheap = MakesCheapAgain ? CheapActivations.Take(arena, _config, most) : default;
+        var shared = keep == Keep.All ? default : LayerActivations.Take(arena, decoder, most, most, keep, cheap);
         for (var layer = 0; layer < _config.Layers; layer++)
         {
-            var a = keep == Keep.All ? LayerActivations.Take(arena, decoder, N, RowsAfterAttention(layer), keep) : shared;
+            var a = keep == Keep.All ? LayerActivations.Take(arena, decoder, N, RowsAfterAttention(layer), keep, cheap) : shared;
             a.Input = x;
             a.Normed = _config.NormsBefore ? a.Normed : x;
             PlaceResult(layer, ref a);
@@ -126,6 +127,9 @@ public sealed partial class DecoderPass(Decoder decoder, Arena arena)
 
         return Finish(x);
     }
+
+    /// <summary>Whether the backward pass makes results of norms and of the activation function again.</summary>
+    private bool MakesCheapAgain => _keep == Keep.All && decoder.Adapter is not null;
 
     private ReadOnlySpan<SequenceSpan> SpansOf(int layer) => layer == LastLayer ? _batch.LastSequences : _batch.Sequences;
 
@@ -176,11 +180,7 @@ public sealed partial class DecoderPass(Decoder decoder, Arena arena)
     private void AttentionForward(int layer, in LayerActivations a, FloatBuffer keyValues)
     {
         var p = decoder.Layout.LayerParameters(layer);
-        if (_config.NormsBefore)
-        {
-            NormForward(N, a.Input, p.AttentionNormGain, p.AttentionNormBias, a.Normed, a.Mean, a.Reciprocal);
-        }
-
+        NormInput(layer, a);
         var projected = _config.QueryKeyNorm == QueryKeyNorm.None ? a.Qkv : a.RawQkv;
         if (layer == LastLayer)
         {
@@ -224,14 +224,34 @@ public sealed partial class DecoderPass(Decoder decoder, Arena arena)
     /// <summary>The feed-forward block up to its activation: what the backward pass reads.</summary>
     private void FeedForwardActivations(int layer, in LayerActivations a)
     {
-        var p = decoder.Layout.LayerParameters(layer);
-        var rows = RowsAfterAttention(layer);
+        NormMiddle(layer, a);
+        _linear.Forward(layer, LinearRole.Up, RowsAfterAttention(layer), a.MiddleNormed, decoder.Layout.LayerParameters(layer).UpBias, a.Up);
+        Activate(layer, a);
+    }
+
+    private void NormInput(int layer, in LayerActivations a)
+    {
         if (_config.NormsBefore)
         {
-            NormForward(rows, FeedForwardInput(a), p.FeedForwardNormGain, p.FeedForwardNormBias, a.MiddleNormed, a.MiddleMean, a.MiddleReciprocal);
+            var p = decoder.Layout.LayerParameters(layer);
+            NormForward(N, a.Input, p.AttentionNormGain, p.AttentionNormBias, a.Normed, a.Mean, a.Reciprocal);
         }
+    }
 
-        _linear.Forward(layer, LinearRole.Up, rows, a.MiddleNormed, p.UpBias, a.Up);
+    private void NormMiddle(int layer, in LayerActivations a)
+    {
+        if (_config.NormsBefore)
+        {
+            var p = decoder.Layout.LayerParameters(layer);
+            NormForward(
+                RowsAfterAttention(layer), FeedForwardInput(a), p.FeedForwardNormGain, p.FeedForwardNormBias, a.MiddleNormed, a.MiddleMean,
+                a.MiddleReciprocal);
+        }
+    }
+
+    private void Activate(int layer, in LayerActivations a)
+    {
+        var rows = RowsAfterAttention(layer);
         var up = a.Up.Slice(0, (long)rows * decoder.UpWidth);
         switch (_config.FeedForward)
         {

@@ -40,23 +40,30 @@ internal struct LayerActivations
     public NormActivations AfterFeedForward; // as AfterAttention
     public FloatBuffer Result; // (M, C)
 
-    public static LayerActivations Take(Arena arena, Decoder decoder, int rows, int rowsAfterAttention, Keep keep)
+    /// <summary>Takes a block's memory.</summary>
+    /// <param name="arena">Where from.</param>
+    /// <param name="decoder">The model.</param>
+    /// <param name="rows">N.</param>
+    /// <param name="rowsAfterAttention">M.</param>
+    /// <param name="keep">What the backward pass will find.</param>
+    /// <param name="cheap">What all blocks write to one memory, since it is made again from what is kept; default for none.</param>
+    public static LayerActivations Take(Arena arena, Decoder decoder, int rows, int rowsAfterAttention, Keep keep, CheapActivations cheap)
     {
         var (c, shape, config) = (decoder.Config.Width, decoder.Shape, decoder.Config);
         var (n, m) = ((long)rows, (long)rowsAfterAttention);
         var a = new LayerActivations
         {
-            Normed = config.NormsBefore ? arena.Take(n * c) : default,
+            Normed = !config.NormsBefore ? default : cheap.IsShared ? cheap.Normed : arena.Take(n * c),
             Mean = arena.Take(n),
             Reciprocal = arena.Take(n),
             Qkv = arena.Take(n * shape.RowWidth),
             Attended = arena.Take(n * shape.OutputWidth),
             Middle = arena.Take(m * c),
             Up = arena.Take(m * decoder.UpWidth),
-            Activated = arena.Take(m * decoder.Config.FeedForwardWidth),
+            Activated = cheap.IsShared ? cheap.Activated : arena.Take(m * decoder.Config.FeedForwardWidth),
         };
         var distinct = keep != Keep.Nothing;
-        a.MiddleNormed = !config.NormsBefore ? a.Middle : distinct ? arena.Take(m * c) : a.Normed;
+        a.MiddleNormed = !config.NormsBefore ? a.Middle : cheap.IsShared ? cheap.MiddleNormed : distinct ? arena.Take(m * c) : a.Normed;
         a.MiddleMean = distinct ? arena.Take(m) : a.Mean;
         a.MiddleReciprocal = distinct ? arena.Take(m) : a.Reciprocal;
         a.LogSumExp = distinct ? arena.Take(n * shape.Heads) : default;
@@ -75,6 +82,28 @@ internal struct LayerActivations
 
         return a;
     }
+}
+
+/// <summary>
+/// What is made of a block's kept activations by an elementwise operation: results of norms and of the activation function. Under an adapter a third of a
+/// block's memory is this; there all blocks write to one memory, and the backward pass makes it again.
+/// </summary>
+internal readonly struct CheapActivations
+{
+    public FloatBuffer Normed { get; private init; } // (N, C)
+
+    public FloatBuffer MiddleNormed { get; private init; } // (max(N, R), C)
+
+    public FloatBuffer Activated { get; private init; } // (max(N, R), F)
+
+    public bool IsShared => !Activated.IsEmpty;
+
+    public static CheapActivations Take(Arena arena, DecoderConfig config, long rows) => new()
+    {
+        Normed = arena.Take(rows * config.Width),
+        MiddleNormed = arena.Take(rows * config.Width),
+        Activated = arena.Take(rows * config.FeedForwardWidth),
+    };
 }
 
 /// <summary>Gradients of one block's intermediate values, reused by every block.</summary>
