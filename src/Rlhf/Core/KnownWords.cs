@@ -7,7 +7,7 @@ public static class KnownWords
     private const string OtherObjectives =
         "is not one of this program's stages: it trains a reward model on the comparisons ('reward') and then the policy against it ('ppo'), or the policy on the comparisons ('dpo')";
     private const string LossOfDpo = "is a loss of the stage 'dpo' here: dpo: {loss: ...}";
-    private const string Adapters = "is an option of the stages that train: adapter: {rank: 16} (docs/models.md)";
+    private const string Adapters = "is called adapter here: --adapter DIR reads one, adapter: {rank: 16} in a recipe's stage trains one (docs/models.md)";
     private const string SmallWeights = "is said where weights are only read: --storage of commands, base_storage of an adapter, frozen_precision of a recipe";
 
     private static readonly Dictionary<string, string> Advice = new(StringComparer.OrdinalIgnoreCase)
@@ -29,7 +29,6 @@ public static class KnownWords
         ["lora"] = Adapters,
         ["qlora"] = Adapters,
         ["peft"] = Adapters,
-        ["adapter"] = Adapters,
         ["quantize"] = SmallWeights,
         ["quantization"] = SmallWeights,
         ["gguf"] = "files are read by their path, as a model's folder is, and written by 'export'",
@@ -37,6 +36,7 @@ public static class KnownWords
         ["load_in_8bit"] = SmallWeights,
         ["gpu"] = "is not used: this program computes on the processor",
         ["cuda"] = "is not used: this program computes on the processor",
+        ["device"] = "is said by the environment variable RLHF_DEVICE, or by the key device of a recipe",
         ["csv"] = "files are read by their path, as JSON lines are (docs/data.md)",
         ["parquet"] = "files are read by their path, as JSON lines are (docs/data.md)",
         ["train"] = "is one of the steps here: 'sft', 'reward' and 'ppo', or 'dpo', or 'run' for all stages of a recipe",

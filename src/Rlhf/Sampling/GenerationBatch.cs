@@ -64,7 +64,7 @@ public sealed class GenerationBatch : IDisposable
             var (oldSlots, oldCapacity) = (_cache?.Slots ?? 0, _cache?.Capacity ?? 0);
             _cache?.Dispose();
             _cache = null;
-            _cache = new KeyValueCache(_decoder, Math.Max(slots, oldSlots), Math.Max(capacity, oldCapacity));
+            _cache = new KeyValueCache(_decoder, Math.Max(slots, oldSlots), Math.Max(capacity, oldCapacity), _ownsArena ? null : _arena);
         }
     }
 
@@ -91,7 +91,7 @@ public sealed class GenerationBatch : IDisposable
         }
     }
 
-    /// <summary>Takes all sequences out.</summary>
+    /// <summary>Takes all sequences out. Memory that is shared is free for others again, and must be reserved anew.</summary>
     public void Clear()
     {
         foreach (var sequence in _live)
@@ -100,6 +100,11 @@ public sealed class GenerationBatch : IDisposable
         }
 
         _live.Clear();
+        if (!_ownsArena)
+        {
+            _cache?.Dispose();
+            _cache = null;
+        }
     }
 
     /// <summary>
@@ -144,12 +149,11 @@ public sealed class GenerationBatch : IDisposable
     /// <inheritdoc/>
     public void Dispose()
     {
+        _cache?.Dispose();
         if (_ownsArena)
         {
             _arena.Dispose();
         }
-
-        _cache?.Dispose();
     }
 
     /// <summary>

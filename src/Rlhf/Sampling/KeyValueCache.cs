@@ -3,23 +3,36 @@ using Rlhf.Model;
 
 namespace Rlhf.Sampling;
 
-/// <summary>Keys and values of the sequences that are being generated: a fixed number of slots, each with room for one sequence in every block.</summary>
+/// <summary>Keys and values of the sequences that are being generated: a fixed number of slots, each with room for one sequence in every block. Its memory is its
+/// own, or the arena's that the caller shares: there it must be returned before others use the arena.</summary>
 internal sealed class KeyValueCache : IDisposable
 {
     private readonly Decoder _decoder;
-    private readonly DeviceMemory _memory;
+    private readonly DeviceMemory? _memory;
+    private readonly Arena? _arena;
     private readonly long _slotLength;
     private readonly Stack<int> _free;
 
     /// <summary>Room for <paramref name="slots"/> sequences of at most <paramref name="capacity"/> tokens.</summary>
-    public KeyValueCache(Decoder decoder, int slots, int capacity)
+    public KeyValueCache(Decoder decoder, int slots, int capacity, Arena? shared)
     {
-        _decoder = decoder;
+        (_decoder, _arena) = (decoder, shared);
         Slots = slots;
         Capacity = capacity;
         _slotLength = decoder.Device.KeyValueLength(decoder.Shape, capacity);
         LayerStride = _slotLength * slots;
-        _memory = decoder.Device.Allocate(LayerStride * decoder.Config.Layers);
+        if (shared is null)
+        {
+            _memory = decoder.Device.Allocate(LayerStride * decoder.Config.Layers);
+            Memory = _memory.Floats;
+        }
+        else
+        {
+            shared.Release();
+            Memory = shared.TakeZeroed(LayerStride * decoder.Config.Layers);
+            shared.Keep();
+        }
+
         _free = new Stack<int>(Enumerable.Range(0, slots).Reverse());
     }
 
@@ -29,7 +42,7 @@ internal sealed class KeyValueCache : IDisposable
 
     public long LayerStride { get; }
 
-    public FloatBuffer Memory => _memory.Floats;
+    public FloatBuffer Memory { get; }
 
     public bool HasFree => _free.Count > 0;
 
@@ -51,5 +64,9 @@ internal sealed class KeyValueCache : IDisposable
         }
     }
 
-    public void Dispose() => _memory.Dispose();
+    public void Dispose()
+    {
+        _memory?.Dispose();
+        _arena?.Release();
+    }
 }

@@ -14,6 +14,7 @@ public sealed class Arena(IDevice device) : IDisposable
     private long _usedInBlock;
     private long _usedBefore; // in the blocks before it
     private long _mostUsed;
+    private (int Block, long UsedInBlock, long UsedBefore) _kept; // up to here nothing is given back
 
     /// <summary>Numbers handed out since the last <see cref="Reset"/>.</summary>
     public long Used => _usedBefore + _usedInBlock;
@@ -24,10 +25,29 @@ public sealed class Arena(IDevice device) : IDisposable
     /// <summary>Numbers held, used or not.</summary>
     public long Capacity => _blocks.Sum(static block => block.Floats.Length);
 
+    private long LargestBlock
+    {
+        get
+        {
+            var largest = 0L;
+            foreach (var block in _blocks)
+            {
+                largest = Math.Max(largest, block.Floats.Length);
+            }
+
+            return largest;
+        }
+    }
+
     /// <summary>Hands out <paramref name="length"/> numbers with undefined content.</summary>
     public FloatBuffer Take(long length)
     {
         var rounded = (length + Alignment - 1) / Alignment * Alignment;
+        if (Used == 0 && LargestBlock < rounded)
+        {
+            Dispose(); // nobody has a part of them, and none of them will do
+        }
+
         while (_block < _blocks.Count && _usedInBlock + rounded > _blocks[_block].Floats.Length)
         {
             _usedBefore += _usedInBlock;
@@ -62,12 +82,22 @@ public sealed class Arena(IDevice device) : IDisposable
         return buffer;
     }
 
-    /// <summary>Gives everything back.</summary>
+    /// <summary>Has <see cref="Reset"/> leave what was taken so far, until <see cref="Release"/>.</summary>
+    public void Keep() => _kept = (_block, _usedInBlock, _usedBefore);
+
+    /// <summary>Gives everything back, what was kept too.</summary>
+    public void Release()
+    {
+        _kept = default;
+        Reset();
+    }
+
+    /// <summary>Gives everything back that is not kept.</summary>
     public void Reset()
     {
         _mostUsed = Math.Max(_mostUsed, Used);
-        (_block, _usedInBlock, _usedBefore) = (0, 0, 0);
-        if (_blocks.Count > 1)
+        (_block, _usedInBlock, _usedBefore) = _kept;
+        if (_blocks.Count > 1 && _kept == default)
         {
             // Their ends, too short for what came next, would stand unused, and differ from step to step.
             Dispose();
