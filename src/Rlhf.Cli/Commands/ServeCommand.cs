@@ -14,6 +14,9 @@ internal static class ServeCommand
 
     private static readonly Option<string[]> Models =
         Folders("--model", "A language model's folder; NAME= in front gives the name by which requests call it. May be repeated. " + ModelArguments.HubHelp);
+    private static readonly Option<string[]> Adapters = Folders(
+        "--adapter",
+        "An adapter (LoRA or DoRA, as PEFT writes them) on the one --model: a model of its own for requests, while the weights of --model are in memory once. May be repeated.");
     private static readonly Option<string[]> Rewards = Folders("--reward", "A reward model's folder, for /v1/score. May be repeated.");
     private static readonly Option<bool> Shift = ModelArguments.ScoreShift();
     private static readonly Option<string> Host = new("--host")
@@ -35,19 +38,21 @@ internal static class ServeCommand
     public static Command Create() =>
         new Command("serve", "Serves models: a chat page and an API as OpenAI's.")
         {
-            Models, Rewards, Shift, Storage, Host, Port, Parallel, Queue, Context, KeyFile,
+            Models, Adapters, Rewards, Shift, Storage, Host, Port, Parallel, Queue, Context, KeyFile,
         }
         .WithExamples(
             "rlhf serve --model runs/polite/stages/03-ppo/model",
             "rlhf serve --model HuggingFaceTB/SmolLM2-135M-Instruct",
             "rlhf serve --model sft=runs/polite/stages/01-sft/model --model ppo=runs/polite/stages/03-ppo/model --reward rm=runs/polite/stages/02-reward/model",
+            "rlhf serve --model base=SmolLM2-135M-Instruct.Q4_1.gguf --adapter polite=adapters/polite --adapter brief=adapters/brief",
             "rlhf serve --model model --host 0.0.0.0 --api-key-file key.txt",
             "curl http://127.0.0.1:8000/v1/chat/completions -H 'Content-Type: application/json' -d '{\"model\": \"model\", \"messages\": [{\"role\": \"user\", \"content\": \"Name a fruit.\"}]}'")
         .Does(Run);
 
     private static void Run(ParseResult parsed, CancellationToken cancellation)
     {
-        var (languages, rewards) = (parsed.GetValue(Models)!.Select(NamedModel.Of).ToArray(), parsed.GetValue(Rewards)!.Select(NamedModel.Of).ToArray());
+        NamedModel[] Given(Option<string[]> option) => [.. parsed.GetValue(option)!.Select(NamedModel.Of)];
+        var (languages, adapters, rewards) = (Given(Models), Given(Adapters), Given(Rewards));
         if (languages.Length + rewards.Length == 0)
         {
             throw new InputException("Nothing to serve: give --model DIR, or --reward DIR.");
@@ -58,10 +63,15 @@ internal static class ServeCommand
             throw new InputException("--score-shift needs --reward DIR, whose scores it shifts.");
         }
 
-        NamedModel.RequireDifferentNames(languages.Concat(rewards));
+        if (adapters.Length > 0 && languages.Length != 1)
+        {
+            throw new InputException($"--adapter needs one --model, on which the adapters stand; {languages.Length} were given.");
+        }
+
+        NamedModel.RequireDifferentNames([.. languages, .. adapters, .. rewards]);
         var settings = new WebSettings { Host = parsed.GetValue(Host)!, Port = parsed.GetValue(Port), Log = parsed.Error() };
         var key = KeyOf(parsed.GetValue(KeyFile));
-        using var models = Load(parsed, languages, rewards);
+        using var models = Load(parsed, languages, adapters, rewards);
         var app = ModelServer.Create(models, settings, key);
         using var signals = Signals.AskFirst("stopping; once more to stop at once");
         WebDefaults.RunAsync(app, address => Announce(parsed, address, models), cancellation).GetAwaiter().GetResult();
@@ -72,22 +82,34 @@ internal static class ServeCommand
         foreach (var model in models.All)
         {
             LoadedModels.TellRoundedAgain(parsed.Error(), model.Name, model.RoundedAgain);
-            parsed.Error().WriteLine($"rlhf: serving {model.Name} ({(model is ServedRewardModel ? "reward model" : "language model")})");
+            if (model.OtherBase is { } named)
+            {
+                parsed.Error().WriteLine($"rlhf: {model.Name}: adapter_config.json says that it was trained on {named}, which is not the model that it stands on here.");
+            }
+
+            parsed.Error().WriteLine($"rlhf: serving {model.Name} ({KindOf(parsed, model, models)})");
         }
 
         parsed.Output().WriteLine($"{address.GetLeftPart(UriPartial.Authority)}/");
         parsed.Output().Flush();
     }
 
-    private static ServedModels Load(ParseResult parsed, IEnumerable<NamedModel> languages, IEnumerable<NamedModel> rewards)
+    private static string KindOf(ParseResult parsed, ServedModel model, ServedModels models) =>
+        model is not ServedLanguageModel language ? "reward model"
+        : parsed.GetValue(Adapters)!.Length == 0 || models.All[0] is not ServedLanguageModel beneath || beneath == language ? "language model"
+        : language.SharesWeightsWith(beneath) ? $"adapter on {beneath.Name}"
+        : $"adapter on {beneath.Name}, merged into weights of its own: it is not LoRA on the blocks' linear layers alone";
+
+    private static ServedModels Load(
+        ParseResult parsed, IReadOnlyList<NamedModel> languages, IReadOnlyList<NamedModel> adapters, IReadOnlyList<NamedModel> rewards)
     {
+        var settings = new ServingSettings(parsed.GetValue(Parallel), parsed.GetValue(Queue), parsed.GetValue(Context), parsed.GetValue(Storage));
         var loaded = new List<ServedModel>();
         try
         {
             foreach (var (name, folder) in languages)
             {
-                loaded.Add(new ServedLanguageModel(
-                    name, folder, parsed.GetValue(Parallel), parsed.GetValue(Queue), parsed.GetValue(Context), parsed.GetValue(Storage)));
+                loaded.AddRange(ServedLanguageModel.Load((name, folder), [.. adapters.Select(adapter => (adapter.Name, adapter.Folder))], settings));
             }
 
             foreach (var (name, folder) in rewards)
@@ -97,7 +119,7 @@ internal static class ServeCommand
                     LoadedModels.RequireShift(Checkpoint.Open(folder));
                 }
 
-                loaded.Add(new ServedRewardModel(name, folder, parsed.GetValue(Queue), parsed.GetValue(Shift), parsed.GetValue(Storage)));
+                loaded.Add(ServedRewardModel.Load(name, folder, parsed.GetValue(Queue), parsed.GetValue(Shift), parsed.GetValue(Storage)));
             }
 
             return new ServedModels(loaded);

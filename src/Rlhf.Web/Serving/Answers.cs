@@ -42,6 +42,7 @@ internal static class Answers
                 requests.Add(new GenerationRequest
                 {
                     Prompt = prompt,
+                    Model = model.Number,
                     Sampling = settings.Sampling,
                     MaxNewTokens = settings.MaxTokens ?? room,
                     EndIds = model.Encoder.EndIds,

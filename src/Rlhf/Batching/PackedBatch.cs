@@ -14,6 +14,7 @@ public sealed class PackedBatch
     private readonly List<int> _targets = [];
     private readonly List<SequenceSpan> _sequences = [];
     private readonly List<SequenceSpan> _lastSequences = [];
+    private readonly List<ModelSpan> _models = [];
     private readonly List<int> _queryRows = [];
     private readonly List<int> _rowLengths = [];
 
@@ -29,6 +30,9 @@ public sealed class PackedBatch
     /// <summary>The spans as the last block's attention sees them: a sequence's first query is its first target row, since nobody reads the output of those
     /// before it.</summary>
     public ReadOnlySpan<SequenceSpan> LastSequences => System.Runtime.InteropServices.CollectionsMarshal.AsSpan(_lastSequences);
+
+    /// <summary>The runs of neighbouring sequences of one model; together they have all rows and all target rows.</summary>
+    public ReadOnlySpan<ModelSpan> Models => System.Runtime.InteropServices.CollectionsMarshal.AsSpan(_models);
 
     /// <summary>Token ids [N].</summary>
     public ReadOnlySpan<int> Tokens => System.Runtime.InteropServices.CollectionsMarshal.AsSpan(_tokens);
@@ -60,6 +64,7 @@ public sealed class PackedBatch
         _targets.Clear();
         _sequences.Clear();
         _lastSequences.Clear();
+        _models.Clear();
         _rowLengths.Clear();
         KeyValueLength = 0;
         SharesPrompts = false;
@@ -131,10 +136,11 @@ public sealed class PackedBatch
     }
 
     /// <summary>Adds the next tokens of a sequence whose <paramref name="past"/> earlier ones are in a cache; its last row is a target row if
-    /// <paramref name="wanted"/>. The sequence has <paramref name="rowLength"/> tokens, also where some of them come later.</summary>
-    public void AddContinuation(ReadOnlySpan<int> tokens, int past, long store, int capacity, bool wanted, int rowLength)
+    /// <paramref name="wanted"/>. The sequence has <paramref name="rowLength"/> tokens, also where some of them come later, and belongs to the model with the
+    /// number <paramref name="model"/> (<see cref="ModelSpan"/>).</summary>
+    public void AddContinuation(ReadOnlySpan<int> tokens, int past, long store, int capacity, bool wanted, int rowLength, int model = 0)
     {
-        AddRows(tokens, new SequenceSpan(Rows, tokens.Length, past, store, capacity), rowLength);
+        AddRows(tokens, new SequenceSpan(Rows, tokens.Length, past, store, capacity), rowLength, model);
         if (wanted)
         {
             AddTarget(Rows - 1, 0);
@@ -177,8 +183,14 @@ public sealed class PackedBatch
         return AddRows(answer, span, span.Past + span.Rows);
     }
 
-    private int AddRows(ReadOnlySpan<int> tokens, SequenceSpan span, int rowLength)
+    private int AddRows(ReadOnlySpan<int> tokens, SequenceSpan span, int rowLength, int model = 0)
     {
+        if (_models is not [.., var last] || last.Model != model)
+        {
+            _models.Add(last = new ModelSpan(model, Rows, 0, TargetCount, 0));
+        }
+
+        _models[^1] = last with { Rows = last.Rows + tokens.Length };
         for (var i = 0; i < tokens.Length; i++)
         {
             _positions.Add(span.Past + i);
@@ -193,6 +205,7 @@ public sealed class PackedBatch
 
     private void AddTarget(int row, int token)
     {
+        _models[^1] = _models[^1] with { Targets = _models[^1].Targets + 1 };
         _targetRows.Add(row);
         _targets.Add(token);
         var i = _lastSequences.Count - 1;

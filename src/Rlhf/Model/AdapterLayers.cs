@@ -32,13 +32,15 @@ internal sealed class AdapterLayers(Adapter adapter, bool isTrained, int lastLay
         }
     }
 
-    /// <summary>Adds to y [rows, outputs].</summary>
-    public void Forward(int layer, LinearRole role, int rows, FloatBuffer x, FloatBuffer y)
+    /// <summary>Adds to y [rows, outputs], from row <paramref name="first"/> of x and y on. Other rows are neither read nor written.</summary>
+    public void Forward(int layer, LinearRole role, int first, int rows, FloatBuffer x, FloatBuffer y)
     {
         if (adapter.TryGet(layer, role, out var place))
         {
-            Narrow(place, rows, x);
-            device.LinearForward(new(_narrow, adapter.PackedB(place), default, rows, place.Group.Narrow, place.Group.AllOutputs, y, Accumulate: true));
+            var group = place.Group;
+            Narrow(place, rows, x.From((long)first * group.Inputs));
+            device.LinearForward(new(
+                _narrow, adapter.PackedB(place), default, rows, group.Narrow, group.AllOutputs, y.From((long)first * group.AllOutputs), Accumulate: true));
         }
     }
 
@@ -110,8 +112,11 @@ internal sealed class AdapterLayers(Adapter adapter, bool isTrained, int lastLay
 
     private static FloatBuffer A(AdapterGroup group, FloatBuffer numbers) => numbers.Slice(group.A, (long)group.Narrow * group.Inputs);
 
+    /// <summary>Whether a product has the target rows alone.</summary>
+    public static bool HasTargetRows(int layer, LinearRole role, int lastLayer) => layer == lastLayer && role != LinearRole.Qkv;
+
     /// <summary>Numbers, in the batch, of the rows that a product has; empty for all rows.</summary>
-    private IntBuffer NumbersOf(AdapterGroup group) => group.Layer == lastLayer && group.Role != LinearRole.Qkv ? _targetRows : default;
+    private IntBuffer NumbersOf(AdapterGroup group) => HasTargetRows(group.Layer, group.Role, lastLayer) ? _targetRows : default;
 
     private Dropout DropoutOf(AdapterGroup group) => _noise.AdapterAt(FirstSite + (ulong)((group.Layer * Roles) + (int)group.Role));
 }

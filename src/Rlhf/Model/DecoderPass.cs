@@ -43,13 +43,17 @@ public enum Keep
 /// hidden states only: to the
 /// same bits, since rows do not meet in a product's forward pass, and the rows left out have gradients of zero.
 /// </remarks>
-public sealed partial class DecoderPass(Decoder decoder, Arena arena)
+/// <param name="decoder">The decoder.</param>
+/// <param name="arena">Memory for activations.</param>
+/// <param name="others">More decoders on the same weights, with the numbers 1, 2, ... in a batch (<see cref="ModelSpan"/>): all rows go through the weights
+/// together, and through each adapter its own. Null for none, as a decoder that is trained has it.</param>
+public sealed partial class DecoderPass(Decoder decoder, Arena arena, IReadOnlyList<Decoder>? others = null)
 {
     private readonly IDevice _device = decoder.Device;
     private readonly DecoderWeights _weights = decoder.Weights;
     private readonly DecoderConfig _config = decoder.Config;
     private readonly AttentionShape _shape = decoder.Shape;
-    private readonly LinearLayers _linear = new(decoder, arena);
+    private readonly LinearLayers _linear = new(OnSameWeights([decoder, .. others ?? []]), arena);
     private readonly LayerActivations[] _layers = new LayerActivations[decoder.Config.Layers];
     private PackedBatch _batch = new();
     private float[] _noiseScales = [];
@@ -100,7 +104,7 @@ public sealed partial class DecoderPass(Decoder decoder, Arena arena)
         _positions = arena.Take(batch.Positions);
         _targetRows = arena.Take(batch.TargetRows);
         _queryRows = arena.Take(batch.QueryRows());
-        _linear.Begin(Math.Max(N, R), _targetRows, backward: keep != Keep.Nothing, noise);
+        _linear.Begin(batch, _targetRows, backward: keep != Keep.Nothing, noise);
         _angles = Angles();
         var x = Embed();
         var most = Math.Max(N, R);
@@ -130,6 +134,10 @@ public sealed partial class DecoderPass(Decoder decoder, Arena arena)
 
     /// <summary>Whether the backward pass makes results of norms and of the activation function again.</summary>
     private bool MakesCheapAgain => _keep == Keep.All && decoder.Adapter is not null;
+
+    private static Decoder[] OnSameWeights(Decoder[] decoders) =>
+        decoders.All(decoder => decoder.Weights == decoders[0].Weights && (decoders.Length == 1 || !decoder.Trainable)) ? decoders
+        : throw new ArgumentException("Decoders share a pass only where they share frozen weights.", nameof(decoders));
 
     private ReadOnlySpan<SequenceSpan> SpansOf(int layer) => layer == LastLayer ? _batch.LastSequences : _batch.Sequences;
 

@@ -1,30 +1,38 @@
+using Rlhf.Batching;
 using Rlhf.Compute.Operations;
 
 namespace Rlhf.Model;
 
-/// <summary>The linear layers of a pass through a decoder, with what an adapter adds to them. Matrices that the decoder does not keep packed are packed when
-/// their turn comes; under an adapter they have no gradients.</summary>
-internal sealed class LinearLayers(Decoder decoder, Arena arena)
+/// <summary>The linear layers of a pass through decoders on the same weights, with what the adapters of each add to its rows. Matrices that are not kept packed
+/// are packed when their turn comes; under an adapter they have no gradients.</summary>
+/// <param name="decoders">By the numbers that a batch gives its sequences (<see cref="ModelSpan"/>); one that is trained is alone.</param>
+/// <param name="arena">Memory.</param>
+internal sealed class LinearLayers(IReadOnlyList<Decoder> decoders, Arena arena)
 {
-    private readonly IDevice _device = decoder.Device;
-    private readonly DecoderWeights _weights = decoder.Weights;
-    private readonly AdapterLayers[] _adapters =
-        [.. decoder.Adapters.Select(adapter => new AdapterLayers(adapter, adapter == decoder.Adapter, decoder.Config.Layers - 1, decoder.Device, arena))];
+    private readonly Decoder _decoder = decoders[0];
+    private readonly IDevice _device = decoders[0].Device;
+    private readonly DecoderWeights _weights = decoders[0].Weights;
+    private readonly AdapterLayers[][] _adapters = [.. decoders.Select(decoder => LayersOf(decoder, arena))];
+    private PackedBatch _batch = new();
     private FloatBuffer _packing;
 
-    private int Queries => decoder.Shape.OutputWidth; // columns of the fused projection, its first ones
+    private int Queries => _decoder.Shape.OutputWidth; // columns of the fused projection, its first ones
 
     /// <summary>Takes what a pass needs, after the arena was emptied.</summary>
-    /// <param name="rows">Rows of the largest product.</param>
+    /// <param name="batch">Whose rows they are.</param>
     /// <param name="targetRows">Numbers of the rows that the last block has after its attention.</param>
     /// <param name="backward">Whether a backward pass follows.</param>
     /// <param name="noise">Dropout of what the adapter reads.</param>
-    public void Begin(int rows, IntBuffer targetRows, bool backward, TrainingNoise noise)
+    public void Begin(PackedBatch batch, IntBuffer targetRows, bool backward, TrainingNoise noise)
     {
+        _batch = batch;
         _packing = _weights.ScratchLength(backward) is > 0 and var length ? arena.Take(length) : default;
-        foreach (var adapter in _adapters)
+        foreach (var span in batch.Models)
         {
-            adapter.Begin(rows, targetRows, backward, noise);
+            foreach (var adapter in _adapters[span.Model])
+            {
+                adapter.Begin(Math.Max(span.Rows, span.Targets), targetRows, backward, noise);
+            }
         }
     }
 
@@ -32,7 +40,7 @@ internal sealed class LinearLayers(Decoder decoder, Arena arena)
     public void Forward(int layer, LinearRole role, int rows, FloatBuffer x, long? bias, FloatBuffer y)
     {
         Forward(_weights.Linear(layer, role), rows, x, bias, y);
-        AdaptersForward(layer, role, rows, x, y);
+        AdaptersForward(layer, role, x, y);
     }
 
     /// <summary>Adds to the gradients of weights and bias; dx = dy W^T.</summary>
@@ -76,7 +84,7 @@ internal sealed class LinearLayers(Decoder decoder, Arena arena)
         }
 
         _device.LinearForward(new(x, packed, biases, rows, w.Inputs, KeyValueOutputs(w), qkv));
-        AdaptersForward(layer, LinearRole.Qkv, rows, x, qkv);
+        AdaptersForward(layer, LinearRole.Qkv, x, qkv);
     }
 
     /// <summary>Back through <see cref="ForwardQkv"/>, where the gradients of queries that nobody asks are zero.</summary>
@@ -122,17 +130,25 @@ internal sealed class LinearLayers(Decoder decoder, Arena arena)
         return gathered;
     }
 
-    private void AdaptersForward(int layer, LinearRole role, int rows, FloatBuffer x, FloatBuffer y)
+    private static AdapterLayers[] LayersOf(Decoder decoder, Arena arena) =>
+        [.. decoder.Adapters.Select(adapter => new AdapterLayers(adapter, adapter == decoder.Adapter, decoder.Config.Layers - 1, decoder.Device, arena))];
+
+    private void AdaptersForward(int layer, LinearRole role, FloatBuffer x, FloatBuffer y)
     {
-        foreach (var adapter in _adapters)
+        var areTargets = AdapterLayers.HasTargetRows(layer, role, _decoder.Config.Layers - 1);
+        foreach (var span in _batch.Models)
         {
-            adapter.Forward(layer, role, rows, x, y);
+            var (first, rows) = areTargets ? (span.FirstTarget, span.Targets) : (span.FirstRow, span.Rows);
+            foreach (var adapter in rows > 0 ? _adapters[span.Model] : [])
+            {
+                adapter.Forward(layer, role, first, rows, x, y);
+            }
         }
     }
 
     private void AdaptersBackward(int layer, LinearRole role, int rows, FloatBuffer x, FloatBuffer dy, FloatBuffer dx, FloatBuffer gradients)
     {
-        foreach (var adapter in _adapters)
+        foreach (var adapter in _adapters[0])
         {
             adapter.Backward(layer, role, rows, x, dy, dx, gradients);
         }
@@ -140,9 +156,9 @@ internal sealed class LinearLayers(Decoder decoder, Arena arena)
 
     private void BackwardWeights(PackedWeights w, int rows, FloatBuffer x, FloatBuffer dy, Outputs outputs, long? bias, FloatBuffer gradients)
     {
-        if (decoder.Adapter is null)
+        if (_decoder.Adapter is null)
         {
-            var (dWeights, dBias) = (decoder.GradientOf(gradients, w.Offset, w.Length), decoder.GradientOf(gradients, bias, w.Outputs));
+            var (dWeights, dBias) = (_decoder.GradientOf(gradients, w.Offset, w.Length), _decoder.GradientOf(gradients, bias, w.Outputs));
             _device.LinearBackwardWeights(new(x, dy, rows, w.Inputs, outputs, w.Layout, dWeights, dBias));
         }
     }

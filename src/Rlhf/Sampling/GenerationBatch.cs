@@ -9,33 +9,30 @@ namespace Rlhf.Sampling;
 /// prompts (or
 /// parts of prompts) of those that just joined. Of sequences with the same prompt the first feeds it; the others copy its keys and values and feed the last
 /// token, which gives the same
-/// bits. An answer does not depend on its neighbours. One thread at a time.
+/// bits. Models that differ in their adapters alone may generate together. An answer does not depend on its neighbours. One thread at a time.
 /// </summary>
-public sealed class GenerationBatch : IDisposable
+public sealed partial class GenerationBatch : IDisposable
 {
     private readonly Decoder _decoder;
+    private readonly int _models;
     private readonly Arena _arena;
     private readonly bool _ownsArena;
     private readonly DecoderPass _pass;
     private readonly LanguageHead _head;
     private readonly PackedBatch _batch = new();
-    private readonly Sampler?[] _samplers; // of each thread, made when it is needed, with
-    private readonly float[]?[] _logits; // a row of logits
-    private readonly Action<int, int> _sample;
     private readonly List<GenerationSequence> _live = [];
-    private readonly List<GenerationSequence> _drawing = []; // those of a row of logits
     private KeyValueCache? _cache;
-    private FloatBuffer _rows; // of logits
-    private int[] _chosen = [];
-    private float[] _logProbabilities = [];
 
     /// <summary>A batch without room: <see cref="Reserve"/> makes it.</summary>
-    public GenerationBatch(Decoder decoder, Arena? sharedArena = null)
+    /// <param name="decoder">The model.</param>
+    /// <param name="sharedArena">Memory for activations that is used by others in turn; null for memory of its own.</param>
+    /// <param name="others">More models on the same weights, with the numbers 1, 2, ... (<see cref="GenerationRequest.Model"/>).</param>
+    public GenerationBatch(Decoder decoder, Arena? sharedArena = null, IReadOnlyList<Decoder>? others = null)
     {
-        _decoder = decoder;
+        (_decoder, _models) = (decoder, 1 + (others?.Count ?? 0));
         _ownsArena = sharedArena is null;
         _arena = sharedArena ?? new Arena(decoder.Device);
-        _pass = new DecoderPass(decoder, _arena);
+        _pass = new DecoderPass(decoder, _arena, others);
         _head = new LanguageHead(decoder, _arena);
         _samplers = new Sampler?[decoder.Device.Threads];
         _logits = new float[]?[decoder.Device.Threads];
@@ -77,6 +74,7 @@ public sealed class GenerationBatch : IDisposable
                 $"A prompt of {request.Prompt.Length} tokens with {request.MaxNewTokens} new ones does not fit {_cache?.Capacity ?? 0}.", nameof(request));
         }
 
+        ArgumentOutOfRangeException.ThrowIfGreaterThanOrEqual((uint)request.Model, (uint)_models, nameof(request));
         var sequence = new GenerationSequence(request, _cache.TakeSlot()) { RotaryRegime = _decoder.Config.RotaryRegime(request.Prompt.Length) };
         _live.Add(sequence);
         return sequence;
@@ -109,28 +107,16 @@ public sealed class GenerationBatch : IDisposable
 
     /// <summary>
     /// One pass: feeds each live sequence what it has not fed yet, within the row budget, and draws a token for those that are up to date
-    /// (<see cref="GenerationSequence.HasDrawn"/>).
-    /// Sequences that are done must have been removed.
+    /// (<see cref="GenerationSequence.HasDrawn"/>), unless its logits are not finite (<see cref="GenerationSequence.Failure"/>).
+    /// Sequences that are done or failed must have been removed.
     /// </summary>
-    /// <exception cref="RunFailedException">The model's logits are not finite.</exception>
     public void Step(int rowBudget)
     {
         _arena.Reset();
         _batch.Clear();
         ForgetOtherAngles();
         CopyPrompts();
-        foreach (var live in _live)
-        {
-            var rows = WaitsForPrompt(live) ? 0 : Math.Min(live.Tokens.Length - live.Fed, rowBudget - _batch.Rows);
-            live.HasDrawn = rows > 0 && live.Fed + rows == live.Tokens.Length;
-            if (rows > 0)
-            {
-                _batch.AddContinuation(
-                    live.Tokens.Slice(live.Fed, rows), live.Fed, _cache!.StoreOf(live.Slot), _cache.Capacity, live.HasDrawn, live.Tokens.Length);
-                live.Fed += rows;
-            }
-        }
-
+        Pack(rowBudget);
         if (_batch.Rows == 0)
         {
             return;
@@ -153,6 +139,31 @@ public sealed class GenerationBatch : IDisposable
         if (_ownsArena)
         {
             _arena.Dispose();
+        }
+    }
+
+    /// <summary>Shares the rows out in the order in which the sequences joined, so that none waits for ever, and puts those of one model next to each
+    /// other.</summary>
+    private void Pack(int rowBudget)
+    {
+        foreach (var live in _live)
+        {
+            live.Feeding = WaitsForPrompt(live) ? 0 : Math.Min(live.Tokens.Length - live.Fed, rowBudget);
+            live.HasDrawn = live.Feeding > 0 && live.Fed + live.Feeding == live.Tokens.Length;
+            rowBudget -= live.Feeding;
+        }
+
+        _drawing.Clear();
+        foreach (var live in _live.Where(static live => live.Feeding > 0).OrderBy(static live => live.Request.Model))
+        {
+            _batch.AddContinuation(
+                live.Tokens.Slice(live.Fed, live.Feeding), live.Fed, _cache!.StoreOf(live.Slot), _cache.Capacity, live.HasDrawn, live.Tokens.Length,
+                live.Request.Model);
+            live.Fed += live.Feeding;
+            if (live.HasDrawn)
+            {
+                _drawing.Add(live);
+            }
         }
     }
 
@@ -192,103 +203,13 @@ public sealed class GenerationBatch : IDisposable
     {
         foreach (var other in _live)
         {
-            if (other.RotaryRegime == live.RotaryRegime && other.Request.Prompt.AsSpan().SequenceEqual(live.Request.Prompt))
+            if (other.Request.Model == live.Request.Model && other.RotaryRegime == live.RotaryRegime
+                && other.Request.Prompt.AsSpan().SequenceEqual(live.Request.Prompt))
             {
                 return other;
             }
         }
 
         return live;
-    }
-
-    private void Draw(FloatBuffer logits)
-    {
-        _rows = logits;
-        _drawing.Clear();
-        _drawing.AddRange(_live.Where(live => live.HasDrawn));
-        Grow(_drawing.Count);
-        _decoder.Device.ForEach(_drawing.Count, _sample);
-        LogProbabilities();
-        for (var row = 0; row < _drawing.Count; row++)
-        {
-            _drawing[row].Append(_chosen[row], _logProbabilities[row]);
-            if (_drawing[row].Request.TopLogProbabilities > 0)
-            {
-                _drawing[row].AppendTop(Top(row, _drawing[row].Request));
-            }
-        }
-    }
-
-    /// <summary>Draws the token of one row.</summary>
-    private void Sample(int row, int thread)
-    {
-        var (drawing, request) = (_drawing[row], _drawing[row].Request);
-        var uniform = Philox.Uniform(request.Seed, request.Stream, request.Row, (uint)drawing.Response.Length);
-        var sampler = _samplers[thread] ??= new Sampler(_decoder.Config.VocabularySize);
-        _chosen[row] = sampler.Sample(Logits(row, thread), drawing.Tokens, uniform, request.Sampling);
-    }
-
-    /// <summary>A row of logits in the thread's own memory.</summary>
-    private Span<float> Logits(int row, int thread)
-    {
-        var logits = _logits[thread] ??= new float[_decoder.Config.VocabularySize];
-        _decoder.Device.CopyOut(_rows.Slice((long)row * logits.Length, logits.Length), logits);
-        return logits;
-    }
-
-    /// <summary>The most probable tokens of a row, best first, of equal ones the lowest id: log p(i) = log p(chosen) + (logit i - logit chosen) /
-    /// temperature.</summary>
-    private TokenProbability[] Top(int row, GenerationRequest request)
-    {
-        var values = Logits(row, thread: 0);
-        var (best, chosen) = (new PriorityQueue<int, (float Logit, int Order)>(), values[_chosen[row]]);
-        for (var id = 0; id < values.Length; id++)
-        {
-            if (best.Count < request.TopLogProbabilities)
-            {
-                best.Enqueue(id, (values[id], -id));
-            }
-            else if (values[id] > values[best.Peek()])
-            {
-                best.DequeueEnqueue(id, (values[id], -id));
-            }
-        }
-
-        var top = new TokenProbability[best.Count];
-        for (var i = top.Length - 1; i >= 0; i--)
-        {
-            var id = best.Dequeue();
-            top[i] = new TokenProbability(id, _logProbabilities[row] + (float)((values[id] - chosen) / request.LogProbabilityTemperature));
-        }
-
-        return top;
-    }
-
-    /// <summary>log p of the chosen tokens, for each run of neighbours with the same temperature at once.</summary>
-    private void LogProbabilities()
-    {
-        var vocabulary = _decoder.Config.VocabularySize;
-        for (int start = 0, end; start < _drawing.Count; start = end)
-        {
-            var temperature = _drawing[start].Request.LogProbabilityTemperature;
-            for (end = start + 1; end < _drawing.Count && _drawing[end].Request.LogProbabilityTemperature == temperature; end++)
-            {
-            }
-
-            var count = end - start;
-            var values = _arena.Take(count);
-            var rows = _rows.Slice((long)start * vocabulary, (long)count * vocabulary);
-            _decoder.Device.LogProbabilities(new(rows, _arena.Take(_chosen.AsSpan(start, count)), count, vocabulary, (float)(1 / temperature), values));
-            _decoder.Device.CopyOut(values, _logProbabilities.AsSpan(start, count));
-        }
-    }
-
-    private void Grow(int count)
-    {
-        if (_chosen.Length < count)
-        {
-            _chosen = new int[count];
-            _logProbabilities = new float[count];
-        }
     }
 }

@@ -8,6 +8,9 @@ public sealed record GenerationRequest
     /// <summary>Token ids, at least one.</summary>
     public required int[] Prompt { get; init; }
 
+    /// <summary>Number of the model among those that generate together.</summary>
+    public int Model { get; init; }
+
     /// <summary>How tokens are drawn.</summary>
     public required SamplingOptions Sampling { get; init; }
 
@@ -72,6 +75,9 @@ public sealed class GenerationSequence
     /// <summary>Whether the last pass drew a token for it.</summary>
     public bool HasDrawn { get; internal set; }
 
+    /// <summary>Why nothing could be drawn: the model's logits for it are not finite. It must be taken out.</summary>
+    public RunFailedException? Failure { get; internal set; }
+
     /// <summary>Whether the answer ended by itself.</summary>
     public bool Finished => Response is [.., var last] && Request.EndIds.Contains(last);
 
@@ -79,6 +85,9 @@ public sealed class GenerationSequence
     public bool IsDone => Finished || Response.Length == Request.MaxNewTokens;
 
     internal int Slot { get; }
+
+    /// <summary>Tokens that the next pass feeds.</summary>
+    internal int Feeding { get; set; }
 
     /// <summary>Tokens whose keys and values are in the cache.</summary>
     internal int Fed { get; set; }

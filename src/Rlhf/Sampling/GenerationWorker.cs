@@ -38,9 +38,9 @@ public sealed class GenerationJob
 }
 
 /// <summary>
-/// One thread that generates with one model for whoever asks: all live answers go through the model together, new ones join and cancelled ones leave between
-/// two passes
-/// (continuous batching, Yu et al. 2022, Orca). An answer depends on its own request alone. Safe for use from several threads.
+/// One thread that generates with one model, or several on the same weights, for whoever asks: all live answers go through the model together, new ones join
+/// and cancelled ones leave between two passes (continuous batching, Yu et al. 2022, Orca). An answer depends on its own request alone. Safe for use from
+/// several threads.
 /// </summary>
 public sealed class GenerationWorker : IDisposable
 {
@@ -61,10 +61,12 @@ public sealed class GenerationWorker : IDisposable
     /// <param name="capacity">Tokens of prompt and answer together at most.</param>
     /// <param name="queueLimit">Answers that may wait for a place.</param>
     /// <param name="rowBudget">Rows of one pass: the smaller, the less does a long prompt hold up the others.</param>
-    public GenerationWorker(Decoder decoder, int slots, int capacity, int queueLimit, int rowBudget = 512)
+    /// <param name="others">More models on the same weights, with the numbers 1, 2, ... (<see cref="GenerationRequest.Model"/>): they share places, queue and
+    /// passes.</param>
+    public GenerationWorker(Decoder decoder, int slots, int capacity, int queueLimit, int rowBudget = 512, IReadOnlyList<Decoder>? others = null)
     {
         (_slots, Capacity, _queueLimit, _rowBudget) = (slots, capacity, queueLimit, Math.Max(rowBudget, slots));
-        _batch = new GenerationBatch(decoder);
+        _batch = new GenerationBatch(decoder, others: others);
         _batch.Reserve(slots, capacity);
         _thread = new Thread(Work) { IsBackground = true, Name = "generation" };
         _thread.Start();
@@ -218,6 +220,11 @@ public sealed class GenerationWorker : IDisposable
     {
         lock (_gate)
         {
+            foreach (var job in _live.Where(job => job.Sequence!.Failure is not null).ToArray())
+            {
+                Leave(job, job.Sequence!.Failure);
+            }
+
             foreach (var job in _live.Where(job => job.Sequence!.HasDrawn).ToArray())
             {
                 var sequence = job.Sequence!;

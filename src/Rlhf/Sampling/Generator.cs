@@ -20,6 +20,7 @@ public sealed class Generator(Decoder decoder, Arena? sharedArena = null) : IDis
     /// <param name="settings">How to sample.</param>
     /// <param name="onToken">Told the number of the answer and the token after each draw.</param>
     /// <param name="cancellation">Ends the work between passes.</param>
+    /// <exception cref="RunFailedException">The model's logits are not finite.</exception>
     public Completion[] Generate(
         IReadOnlyList<int[]> prompts, GenerationSettings settings, Action<int, int>? onToken = null, CancellationToken cancellation = default)
     {
@@ -101,6 +102,11 @@ public sealed class Generator(Decoder decoder, Arena? sharedArena = null) : IDis
     /// <summary>Tells of the tokens that were drawn, and takes out the answers that are done.</summary>
     private void Collect(GenerationSettings settings, Completion[] completions, Action<int, int>? onToken)
     {
+        if (_batch.Live.FirstOrDefault(static live => live.Failure is not null) is { Failure: { } failure })
+        {
+            throw failure;
+        }
+
         foreach (var live in _batch.Live.Where(live => live.HasDrawn).ToArray())
         {
             var number = (int)(live.Request.Row - settings.FirstRow);

@@ -143,7 +143,8 @@ public sealed class ChatPageTests(Browser browser)
     public async Task The_picture_of_the_documents_is_this_page()
     {
         var folder = Directory.CreateTempSubdirectory("rlhf-serve-").FullName;
-        await using var server = await TinyServer.Start(new ServedModels([new ServedLanguageModel("stories260k", StoriesFactAttribute.Model, 2, 4)]), folder);
+        var models = new ServedModels([ServedLanguageModel.Load("stories260k", StoriesFactAttribute.Model, new ServingSettings(2, 4))]);
+        await using var server = await TinyServer.Start(models, folder);
         var (page, errors) = await browser.OpenAsync(server.Client.BaseAddress!, width: 900, height: 640);
         await page.GotoAsync("/");
         await page.Locator("#open-settings").ClickAsync();

@@ -109,7 +109,7 @@ public sealed class CompletionTests : IAsyncLifetime
     [StoriesFact]
     public async Task A_stop_that_ends_the_prompt_does_not_end_the_answer()
     {
-        var models = new ServedModels([new ServedLanguageModel("stories", StoriesFactAttribute.Model, parallel: 1, queue: 1)]);
+        var models = new ServedModels([ServedLanguageModel.Load("stories", StoriesFactAttribute.Model, new ServingSettings(1, 1))]);
         await using var server = await TinyServer.Start(models, Directory.CreateTempSubdirectory("rlhf-serve-").FullName);
         object Body(bool stream) => new { model = "stories", prompt = "Once upon a time.\n", max_tokens = 6, temperature = 0, stop = "\n", stream };
 

@@ -18,7 +18,6 @@ namespace Rlhf.Web.Tests.Serving;
 internal sealed class TinyServer : IAsyncDisposable
 {
     public const int Context = 512;
-    private const int Width = 16;
 
     private static readonly Tokenizer Words = BytePairTrainer.Train(
         ["Name a fruit. Name a colour. An apple is red. A pear is green and sweet."],
@@ -47,9 +46,9 @@ internal sealed class TinyServer : IAsyncDisposable
         var folder = Directory.CreateTempSubdirectory("rlhf-serve-").FullName;
         var models = new ServedModels(
         [
-            new ServedLanguageModel("tiny", Save(folder, "tiny", 1, isReward: false), parallel, queue),
-            new ServedLanguageModel("other", Save(folder, "other", 2, isReward: false), parallel, queue),
-            new ServedRewardModel("rm", Save(folder, "rm", 3, isReward: true), queue),
+            ServedLanguageModel.Load("tiny", Save(folder, "tiny", 1, isReward: false), new ServingSettings(parallel, queue)),
+            ServedLanguageModel.Load("other", Save(folder, "other", 2, isReward: false), new ServingSettings(parallel, queue)),
+            ServedRewardModel.Load("rm", Save(folder, "rm", 3, isReward: true), queue),
         ]);
         return await Start(models, folder, apiKey);
     }
@@ -62,9 +61,9 @@ internal sealed class TinyServer : IAsyncDisposable
     }
 
     /// <summary>A model folder with its tokenizer and the format <c>Q: {prompt}\nA:</c>.</summary>
-    public static string Save(string parent, string name, ulong seed, bool isReward)
+    public static string Save(string parent, string name, ulong seed, bool isReward, int width = 16)
     {
-        var config = DecoderConfig.FromShape(ModelFamilies.Find("llama")!, Words.VocabularySize, Width, 2, 2, Context, bosTokenId: Words.BeginningOfSequence,
+        var config = DecoderConfig.FromShape(ModelFamilies.Find("llama")!, Words.VocabularySize, width, 2, 2, Context, bosTokenId: Words.BeginningOfSequence,
             eosTokenIds: [Words.EndOfSequence!.Value]);
         var layout = new ParameterLayout(config);
         var parameters = new float[layout.Length];
@@ -72,7 +71,7 @@ internal sealed class TinyServer : IAsyncDisposable
         ScoreHead? score = null;
         if (isReward)
         {
-            var weight = new float[Width];
+            var weight = new float[width];
             Philox.Normal(weight, seed, 1000, 1);
             score = new ScoreHead(weight, 0.25f);
         }

@@ -20,25 +20,27 @@ public sealed class Checkpoint
     private readonly Lazy<GgufModel>? _gguf;
     private readonly Checkpoint? _base;
     private readonly Lazy<Tokenizer> _tokenizer;
+    private readonly Lazy<string> _hash;
 
     private const int MostAdapters = 8;
 
     private sealed record Contents(DecoderConfig Config, ModelSource Source, ScoreHead? Score, bool HasLanguageHead, AdapterLayout? Apart);
 
-    private Checkpoint(string name, string? adapted, int adapters)
+    private Checkpoint(string name, Checkpoint? adapted, int adapters)
     {
         _name = name;
         Folder = HubFiles.Model(name, withWeights: false);
         if (adapted is not null || IsAdapter)
         {
             _base = adapters < MostAdapters
-                ? new Checkpoint(adapted ?? BaseOf(Folder), null, adapters + 1)
+                ? adapted ?? new Checkpoint(BaseOf(Folder), null, adapters + 1)
                 : throw new InputException($"{Folder}: more than {MostAdapters} adapters stand on one another.");
         }
 
         _gguf = GgufFile.Is(Folder) ? new Lazy<GgufModel>(() => GgufModel.Open(Folder)) : null;
         _contents = new Lazy<Contents>(Read);
         _tokenizer = new Lazy<Tokenizer>(ReadTokenizer);
+        _hash = new Lazy<string>(() => WholeHash);
     }
 
     /// <summary>
@@ -49,7 +51,10 @@ public sealed class Checkpoint
     /// <param name="adapted">The model that an adapter is put on; null takes the one that the adapter itself names. An adapter may stand on another one.</param>
     /// <exception cref="InputException">The hub has no such model, or does not give it.</exception>
     /// <exception cref="RunFailedException">The hub cannot be asked.</exception>
-    public static Checkpoint Open(string name, string? adapted = null) => new(name, adapted, 0);
+    public static Checkpoint Open(string name, string? adapted = null) => new(name, adapted is null ? null : new(adapted, null, 1), 0);
+
+    /// <summary>The same for an adapter on a model that is open, which it shares.</summary>
+    public static Checkpoint Open(string name, Checkpoint adapted) => new(name, adapted, 0);
 
     /// <summary>Where it stands.</summary>
     public string Folder { get; }
@@ -89,13 +94,17 @@ public sealed class Checkpoint
         options.Template == FormatTemplate.Auto ? FormatFile.Resolve(options, WrittenFormat, Tokenizer) : options;
 
     /// <summary>SHA-256 (hex) of all of its files.</summary>
-    public string Hash => _base is null ? OwnHash : Convert.ToHexStringLower(SHA256.HashData(Encoding.ASCII.GetBytes($"{_base.Hash} {OwnHash}")));
+    public string Hash => _hash.Value;
 
     /// <summary>Whether it is an adapter on another model.</summary>
     public bool IsAdapted => _base is not null;
 
     /// <summary>Formats of blocks that were made float32 and rounded a second time when the model was loaded last.</summary>
     public IReadOnlyCollection<string> RoundedAgain { get; private set; } = [];
+
+    /// <summary>The base that an adapter says it was trained on, where it was put on another one; null where it says none, and of a whole model.</summary>
+    public string? OtherBase => _base is not null && IsAdapter && AdapterConfig.Read(Folder).Base is { Length: > 0 } named
+        && named != _base.Name && WholePath(Path.Combine(Folder, named)) != WholePath(_base.Folder) ? named : null;
 
     /// <summary>What an adapter stands on; null for a whole model.</summary>
     public Checkpoint? Beneath => _base;
@@ -321,6 +330,9 @@ public sealed class Checkpoint
     private bool IsAdapter => Directory.Exists(Folder) && File.Exists(Path.Combine(Folder, AdapterConfig.FileName))
         && !File.Exists(Path.Combine(Folder, ModelSource.ConfigFile));
 
+    private string WholeHash => _base is null ? OwnHash
+        : Convert.ToHexStringLower(SHA256.HashData(Encoding.ASCII.GetBytes($"{_base.Hash} {OwnHash}")));
+
     private string OwnHash => _gguf is null ? DurableFiles.ContentHash(WholeFolder()) : HashOf(GgufParts.Of(Folder));
 
     private static string HashOf(IReadOnlyList<string> files) => files is [var only]
@@ -339,6 +351,8 @@ public sealed class Checkpoint
         var beside = Path.GetFullPath(Path.Combine(folder, name));
         return Directory.Exists(beside) || File.Exists(beside) ? beside : name;
     }
+
+    private static string WholePath(string path) => Path.TrimEndingDirectorySeparator(Path.GetFullPath(path));
 
     private Tokenizer ReadTokenizer() => _gguf is not null ? OfFile()
         : _base is not null && !TokenizerFiles.HasTokenizer(Folder) ? _base.Tokenizer
