@@ -3,8 +3,8 @@ using Rlhf.Model;
 
 namespace Rlhf.Sampling;
 
-/// <summary>Keys and values of the sequences that are being generated: a fixed number of slots, each with room for one sequence in every block. Its memory is its
-/// own, or the arena's that the caller shares: there it must be returned before others use the arena.</summary>
+/// <summary>Keys and values of the sequences that are being generated: a fixed number of slots, each with room for one sequence in every block. Its memory is
+/// its own, or the arena's that the caller shares: there it must be returned before others use the arena.</summary>
 internal sealed class KeyValueCache : IDisposable
 {
     private readonly Decoder _decoder;

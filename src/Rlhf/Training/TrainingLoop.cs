@@ -57,6 +57,7 @@ internal sealed class TrainingLoop(ITrainer trainer, ITrainingHost host, IDevice
             EvaluateIfDue(step);
         }
 
+        host.Advance(step, trainer.TotalSteps, ""); // now: the first step may take minutes
         while (step < trainer.TotalSteps)
         {
             step++;

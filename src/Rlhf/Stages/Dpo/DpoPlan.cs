@@ -50,7 +50,8 @@ internal static class DpoPlan
     {
         var isMeasuredFirst = options.Loss is PreferenceObjective.Aot
             || options is { Loss: PreferenceObjective.Kto, ReferencePoint: true } or { Loss: PreferenceObjective.BcoPair, RewardShift: true };
-        return ((isMeasuredFirst ? 1 : 0) + planning.TrainingPasses(options.Adapter), !options.ToLoss().HasReference ? 0 : options is { Loss: PreferenceObjective.Kto, ReferencePoint: true } ? 2 : 1);
+        var step = (isMeasuredFirst ? 1 : 0) + planning.TrainingPasses(options.Adapter);
+        return (step, !options.ToLoss().HasReference ? 0 : options is { Loss: PreferenceObjective.Kto, ReferencePoint: true } ? 2 : 1);
     }
 
     internal static long BytesOf(

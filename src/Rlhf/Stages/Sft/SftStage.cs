@@ -84,7 +84,8 @@ internal sealed class SftStage : SupervisedStage<SftOptions>
     }
 
     /// <summary>For the plan, before anybody has written: the prompts with answers of a guessed length.</summary>
-    private static (StoredRows<EncodedSequence> Train, StoredRows<EncodedSequence> HeldOut) Expected(StageReader reader, SftOptions options, WritersOptions writers)
+    private static (StoredRows<EncodedSequence> Train, StoredRows<EncodedSequence> HeldOut) Expected(
+        StageReader reader, SftOptions options, WritersOptions writers)
     {
         var answer = Math.Min(ExpectedAnswerTokens, reader.ContextLength / 2);
         var asked = reader.Data.FirstPrompts(heldOut: false, writers.MaxPrompts ?? int.MaxValue);
