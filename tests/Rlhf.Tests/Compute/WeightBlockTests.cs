@@ -75,8 +75,13 @@ public sealed class WeightBlockTests
                 var rowBytes = inputs / WeightBlocks.Length * format.Bytes();
                 bench.Device.PackBlocks(new()
                 {
-                    Rows = bytes.AsSpan(first * rowBytes, count * rowBytes), Format = format, Packed = packed, Inputs = inputs, Outputs = outputs,
-                    First = first, Count = count,
+                    Rows = bytes.AsSpan(first * rowBytes, count * rowBytes),
+                    Format = format,
+                    Packed = packed,
+                    Inputs = inputs,
+                    Outputs = outputs,
+                    First = first,
+                    Count = count,
                 });
             }
 
@@ -183,7 +188,13 @@ public sealed class WeightBlockTests
         {
             Assert.Throws<ArgumentException>(() => bench.Device.PackBlocks(new()
             {
-                Rows = new byte[length], Format = format, Packed = packed, Inputs = inputs, Outputs = 2, First = first, Count = count,
+                Rows = new byte[length],
+                Format = format,
+                Packed = packed,
+                Inputs = inputs,
+                Outputs = 2,
+                First = first,
+                Count = count,
             }));
         }
     }

@@ -119,7 +119,8 @@ public sealed class SourceSplitTests : IDisposable
     {
         var source = Source(
             """{"prompt": "Q", "response": "A", "info": {"topic": 7}}""", """{"prompt": "Q", "chosen": "A", "rejected": "B", "info": {"topic": 7}}""",
-            """{"prompt": "Q", "info": {"topic": 7}}""", """{"text": "T", "info": {"topic": 7}}""") with { SplitBy = "info.topic" };
+            """{"prompt": "Q", "info": {"topic": 7}}""", """{"text": "T", "info": {"topic": 7}}""") with
+        { SplitBy = "info.topic" };
         RecordKind[] kinds = [RecordKind.Demonstration, RecordKind.Ranking, RecordKind.Prompt, RecordKind.Text];
         var rows = File.ReadAllLines(source.Path[0]);
         foreach (var (row, kind) in rows.Zip(kinds))
