@@ -37,6 +37,7 @@ public static class KnownWords
         ["gpu"] = "is not used: this program computes on the processor",
         ["cuda"] = "is not used: this program computes on the processor",
         ["device"] = "is said by the environment variable RLHF_DEVICE, or by the key device of a recipe",
+        ["rows"] = "is called limit here: the first so many rows of a source",
         ["csv"] = "files are read by their path, as JSON lines are (docs/data.md)",
         ["parquet"] = "files are read by their path, as JSON lines are (docs/data.md)",
         ["train"] = "is one of the steps here: 'sft', 'reward' and 'ppo', or 'dpo', or 'run' for all stages of a recipe",
