@@ -3,6 +3,7 @@ using Rlhf.Compute.Operations;
 using Rlhf.Model;
 using Rlhf.Model.Checkpoints;
 using Rlhf.Sampling;
+using Rlhf.Tests.Compute;
 using Rlhf.Tests.Compute.OneDnn;
 using Rlhf.Training;
 
@@ -106,7 +107,11 @@ public sealed class AdapterTests
         Assert.Contains(whole, static gradient => gradient != 0);
         Assert.Equal(whole, GradientsOf(set, 2, options, recompute: false, 2));
         Assert.Equal(whole, GradientsOf(set, 2, options, recompute: true, 1));
-        Assert.Equal(whole, GradientsOf(CpuDevice.Available[0], 2, options, recompute: false, 3));
+        if (DeviceBench.IsFused(set) && DeviceBench.IsFused(CpuDevice.Available[0]))
+        {
+            Assert.Equal(whole, GradientsOf(CpuDevice.Available[0], 2, options, recompute: false, 3));
+        }
+
         Assert.NotEqual(whole, GradientsOf(set, 1, options with { Dropout = 0 }, recompute: false, Sequences.Length));
     }
 
