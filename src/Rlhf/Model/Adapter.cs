@@ -14,6 +14,7 @@ public sealed class Adapter : IDisposable
     private readonly DeviceMemory _scratch; // B with the columns of other modules
     private readonly DeviceMemory _rows; // integers
     private readonly Dictionary<(int Layer, LinearRole Role), Place> _places = [];
+    private readonly int _mostNarrow;
     private int _users = 1;
 
     /// <summary>Allocates an adapter of zeros.</summary>
@@ -37,6 +38,11 @@ public sealed class Adapter : IDisposable
         }
 
         _packed = device.Allocate(packed);
+        _mostNarrow = layout.Groups.Max(static group => group.Narrow);
+        MostInputs = layout.Groups.Max(static group => group.Inputs);
+        LargestWhole = layout.Groups.Max(static group => (long)group.AllOutputs * group.Narrow);
+        LargestPacked = layout.Groups.Max(
+            group => Math.Max(device.PackedLength(group.Narrow, group.Inputs), device.PackedLength(group.AllOutputs, group.Narrow)));
     }
 
     /// <summary>Where a group's packed copies stand, and the rows of its Bs in the whole.</summary>
@@ -61,7 +67,7 @@ public sealed class Adapter : IDisposable
         foreach (var place in _places.Values)
         {
             var group = place.Group;
-            _device.PackWeights(new(AOf(group), WeightLayout.OutputMajor, group.Inputs, group.Narrow, PackedA(place)));
+            _device.PackWeights(new(group.AsOf(Numbers), WeightLayout.OutputMajor, group.Inputs, group.Narrow, PackedA(place)));
             _device.PackWeights(new(WholeB(place, Numbers, _scratch.Floats), WeightLayout.OutputMajor, group.Narrow, group.AllOutputs, PackedB(place)));
         }
     }
@@ -87,20 +93,16 @@ public sealed class Adapter : IDisposable
     internal bool TryGet(int layer, LinearRole role, out Place place) => _places.TryGetValue((layer, role), out place);
 
     /// <summary>Floats of the largest x A^T for some rows.</summary>
-    internal long NarrowLength(int rows) => rows * (long)Layout.Groups.Max(static group => group.Narrow);
+    internal long NarrowLength(int rows) => rows * (long)_mostNarrow;
 
     /// <summary>Inputs of the widest adapted product.</summary>
-    internal int MostInputs => Layout.Groups.Max(static group => group.Inputs);
+    internal int MostInputs { get; }
 
     /// <summary>Floats of the largest B with the columns of other modules.</summary>
-    internal long LargestWhole => Layout.Groups.Max(static group => (long)group.AllOutputs * group.Narrow);
+    internal long LargestWhole { get; }
 
     /// <summary>Floats of the largest packed matrix.</summary>
-    internal long LargestPacked => Layout.Groups.Max(group =>
-        Math.Max(_device.PackedLength(group.Narrow, group.Inputs), _device.PackedLength(group.AllOutputs, group.Narrow)));
-
-    /// <summary>A [narrow, inputs].</summary>
-    internal FloatBuffer AOf(AdapterGroup group) => Numbers.Slice(group.A, (long)group.Narrow * group.Inputs);
+    internal long LargestPacked { get; }
 
     internal PackedMatrix PackedA(in Place place) => _packed.Floats.Slice(place.A, _device.PackedLength(place.Group.Inputs, place.Group.Narrow));
 
@@ -110,7 +112,7 @@ public sealed class Adapter : IDisposable
     internal FloatBuffer WholeB(in Place place, FloatBuffer numbers, FloatBuffer scratch)
     {
         var group = place.Group;
-        var parts = numbers.Slice(group.B, (long)group.AllOutputs * group.Rank);
+        var parts = group.BsOf(numbers);
         if (!group.IsFused)
         {
             return parts;

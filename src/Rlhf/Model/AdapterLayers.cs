@@ -66,11 +66,11 @@ internal sealed class AdapterLayers(Adapter adapter, bool isTrained, int lastLay
         device.Scale(_dNarrow.Slice(0, (long)rows * narrow), (float)group.Scale);
         if (isTrained)
         {
-            device.LinearBackwardWeights(new(x, _dNarrow, rows, group.Inputs, narrow, WeightLayout.OutputMajor, A(group, gradients), default));
+            device.LinearBackwardWeights(new(x, _dNarrow, rows, group.Inputs, narrow, WeightLayout.OutputMajor, group.AsOf(gradients), default));
         }
 
         packed = _packing.Slice(0, device.PackedLength(narrow, group.Inputs));
-        device.PackWeightsTransposed(new(A(group, adapter.Numbers), WeightLayout.OutputMajor, group.Inputs, narrow, packed));
+        device.PackWeightsTransposed(new(group.AsOf(adapter.Numbers), WeightLayout.OutputMajor, group.Inputs, narrow, packed));
         if (_noise.AdapterDropout <= 0)
         {
             device.LinearBackwardInput(new(_dNarrow, packed, rows, group.Inputs, narrow, Accumulate: true, dx));
@@ -105,12 +105,9 @@ internal sealed class AdapterLayers(Adapter adapter, bool isTrained, int lastLay
             new(_narrow, dy, rows, group.Narrow, group.AllOutputs, WeightLayout.OutputMajor, whole.Slice(0, (long)group.AllOutputs * group.Narrow), default));
         if (group.IsFused)
         {
-            var parts = gradients.Slice(group.B, (long)group.AllOutputs * group.Rank);
-            device.GatherRows(new(whole, place.Rows, group.AllOutputs, group.Rank, parts));
+            device.GatherRows(new(whole, place.Rows, group.AllOutputs, group.Rank, group.BsOf(gradients)));
         }
     }
-
-    private static FloatBuffer A(AdapterGroup group, FloatBuffer numbers) => numbers.Slice(group.A, (long)group.Narrow * group.Inputs);
 
     /// <summary>Whether a product has the target rows alone.</summary>
     public static bool HasTargetRows(int layer, LinearRole role, int lastLayer) => layer == lastLayer && role != LinearRole.Qkv;

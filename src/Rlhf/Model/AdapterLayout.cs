@@ -1,3 +1,5 @@
+using Rlhf.Compute.Operations;
+
 namespace Rlhf.Model;
 
 /// <summary>One of a block's linear layers, as the model's files know it, with narrow matrices beside its weights.</summary>
@@ -44,6 +46,12 @@ internal sealed class AdapterGroup
     public int AllOutputs => Outputs.Sum();
 
     public bool IsFused => Outputs.Length > 1;
+
+    /// <summary>The As [narrow, inputs] among the numbers of an adapter, or among their gradients.</summary>
+    public FloatBuffer AsOf(FloatBuffer numbers) => numbers.Slice(A, (long)Narrow * Inputs);
+
+    /// <summary>The Bs [outputs, r], in the same way.</summary>
+    public FloatBuffer BsOf(FloatBuffer numbers) => numbers.Slice(B, (long)AllOutputs * Rank);
 
     /// <summary>Of each row of the Bs, its row among the rows of r numbers of the whole [outputs, modules r], where other modules' columns are zero.</summary>
     public int[] RowsOfWhole()
@@ -173,7 +181,7 @@ public sealed class AdapterLayout
             Rank = ranks.Max(static rank => rank?.Rank ?? 0),
             Scale = ranks.First(static rank => rank is not null)!.Value.Scale,
             A = Length,
-            B = Aligned(Length + (modules.Length * (long)ranks.Max(static rank => rank?.Rank ?? 0) * weights[0].Shape[input])),
+            B = ParameterLayout.Aligned(Length + (modules.Length * (long)ranks.Max(static rank => rank?.Rank ?? 0) * weights[0].Shape[input])),
         };
         _groups.Add(group);
         IsUniform &= ranks.All(rank => rank is null || rank == (group.Rank, group.Scale));
@@ -192,8 +200,6 @@ public sealed class AdapterLayout
             firstOutput += group.Outputs[i];
         }
 
-        Length = Aligned(group.B + (firstOutput * group.Rank));
+        Length = ParameterLayout.Aligned(group.B + (firstOutput * group.Rank));
     }
-
-    private static long Aligned(long length) => (length + ParameterLayout.Alignment - 1) / ParameterLayout.Alignment * ParameterLayout.Alignment;
 }

@@ -106,7 +106,7 @@ public sealed class Decoder : IDisposable
     public long ScalarWeight { get; }
 
     /// <summary>Offset of the scalar head's bias [1] in <see cref="Parameters"/>.</summary>
-    public long ScalarBias => ScalarWeight + Rounded(Config.EmbeddingWidth);
+    public long ScalarBias => ScalarWeight + ParameterLayout.Aligned(Config.EmbeddingWidth);
 
     /// <summary>The scalar head's weights [C].</summary>
     public FloatBuffer ScalarWeights => ScalarPart(ScalarWeight, Config.EmbeddingWidth);
@@ -177,14 +177,12 @@ public sealed class Decoder : IDisposable
 
     private FloatBuffer ScalarPart(long offset, long length) => Adapter?.Numbers.Slice(offset, length) ?? Part(offset, length);
 
-    private static long Rounded(long length) => (length + ParameterLayout.Alignment - 1) / ParameterLayout.Alignment * ParameterLayout.Alignment;
-
     private static long ScalarLength(DecoderConfig config, HeadKind kind) =>
-        (kind & HeadKind.Scalar) != 0 ? Rounded(config.EmbeddingWidth) + Rounded(1) : 0;
+        (kind & HeadKind.Scalar) != 0 ? ParameterLayout.Aligned(config.EmbeddingWidth) + ParameterLayout.Aligned(1) : 0;
 
     private IEnumerable<(ParameterRange Range, bool Decays)> ScalarRanges() => (Kind & HeadKind.Scalar) == 0 ? [] :
     [
-        (new ParameterRange(ScalarWeight, Rounded(Config.EmbeddingWidth)), true),
-        (new ParameterRange(ScalarBias, Rounded(1)), false),
+        (new ParameterRange(ScalarWeight, ParameterLayout.Aligned(Config.EmbeddingWidth)), true),
+        (new ParameterRange(ScalarBias, ParameterLayout.Aligned(1)), false),
     ];
 }

@@ -113,6 +113,9 @@ public sealed class ParameterLayout
     /// <summary>Offsets of a block's parameters.</summary>
     public LayerParameters LayerParameters(int layer) => _layers[layer];
 
+    /// <summary>The next multiple of <see cref="Alignment"/>.</summary>
+    internal static long Aligned(long length) => (length + Alignment - 1) / Alignment * Alignment;
+
     private void Place(ParameterGroup group)
     {
         foreach (var (name, shape) in group.Members)
@@ -123,7 +126,7 @@ public sealed class ParameterLayout
             _end += parameter.Length;
         }
 
-        _end = (_end + Alignment - 1) / Alignment * Alignment;
+        _end = Aligned(_end);
     }
 
     private long? Find(string? name) => name is not null && _byName.TryGetValue(name, out var parameter) ? parameter.Offset : null;

@@ -85,14 +85,20 @@ internal sealed class AdaptedModel : IStoredModel
         }
     }
 
-    /// <summary>Whether the adapter can stand beside the base's weights, which stay as they are: low-rank changes of the blocks' linear layers, and a scalar
-    /// head. Others are put into the weights.</summary>
-    public bool StandsApart => ReferenceEquals(Config, _base.Config) && _file.Whole.Keys.All(static name => name == ScoreHead.WeightName)
-        && _changes.Values.All(static change => change.Magnitude is null) && Layout().Modules.Count == _changes.Count;
+    /// <summary>Where the adapter's numbers lie, if it can stand beside the base's weights, which stay as they are: low-rank changes of the blocks' linear
+    /// layers, and a scalar head. Null of others, which are put into the weights.</summary>
+    public AdapterLayout? Apart()
+    {
+        if (!ReferenceEquals(Config, _base.Config) || _file.Whole.Keys.Any(static name => name != ScoreHead.WeightName)
+            || _changes.Values.Any(static change => change.Magnitude is not null))
+        {
+            return null;
+        }
 
-    /// <summary>Where the adapter's numbers lie if it stands apart.</summary>
-    public AdapterLayout Layout() =>
-        new(_baseLayout, module => _changes.TryGetValue(module + Weight, out var change) ? (change.Rank, change.Scale) : null);
+        var layout =
+            new AdapterLayout(_baseLayout, module => _changes.TryGetValue(module + Weight, out var change) ? (change.Rank, change.Scale) : null);
+        return layout.Modules.Count == _changes.Count ? layout : null;
+    }
 
     /// <summary>Fills the numbers of an adapter that stands apart.</summary>
     public void Fill(AdapterLayout layout, Span<float> numbers)

@@ -137,14 +137,14 @@ public sealed class Checkpoint
     public Decoder Load(IDevice device, HeadKind kind, bool trainable = false, WeightStorage? storage = WeightStorage.F32, bool shifted = false)
     {
         RequireHead(kind);
-        using var file = OpenFiles();
-        if (!trainable && file is AdaptedModel { StandsApart: true })
+        if (!trainable && _base is not null && StandsApart)
         {
-            using var weights = _base!.Load(device, kind & HeadKind.Language, trainable: false, storage);
+            using var weights = _base.Load(device, kind & HeadKind.Language, trainable: false, storage);
             RoundedAgain = _base.RoundedAgain;
             return LoadOn(weights, kind, trainable: false, shifted);
         }
 
+        using var file = OpenFiles();
         var wanted = storage ?? (device.Precision == Precision.Bf16 ? WeightStorage.F32 : null); // products in bfloat16 round blocks anew each time
         var again = new SortedSet<string>(StringComparer.Ordinal);
         WeightStorage? InFile(ParameterRange matrix)
@@ -182,7 +182,7 @@ public sealed class Checkpoint
     {
         RequireHead(kind);
         using var file = (AdaptedModel)OpenFiles();
-        var layout = file.Layout();
+        var layout = Apart!;
         var numbers = new float[layout.Length];
         file.Fill(layout, numbers);
         var decoder = new Decoder(beneath, layout, kind, trainable);
@@ -372,7 +372,6 @@ public sealed class Checkpoint
     {
         using var file = OpenFiles();
         var source = _base is not null ? file.Source.WithFilesOf(Folder) : file.Source;
-        var apart = file is AdaptedModel { StandsApart: true } adapted ? adapted.Layout() : null;
-        return new Contents(file.Config, source, file.Score, file.HasLanguageHead, apart);
+        return new Contents(file.Config, source, file.Score, file.HasLanguageHead, (file as AdaptedModel)?.Apart());
     }
 }
