@@ -140,13 +140,15 @@ internal sealed partial class DecoderWeights
         return _tokens is null ? [matrices] : [new ParameterRange(Layout.TokenEmbedding, table), matrices];
     }
 
-    /// <summary>The packed copy that serves as token table: the head's, where it is the same matrix and loses nothing, or is in blocks; else one of its own if
-    /// it is in blocks.</summary>
+    /// <summary>Whether a token table has a packed copy of its own where it is not the head. Bfloat16 that was asked for rounds the table, too, so that a
+    /// model with a head and one without it read the same numbers; where the device's products round, the table stays exact.</summary>
+    private bool IsLookedUpPacked(WeightStorage storage) =>
+        WeightBlocks.AreIn(storage) || (storage == WeightStorage.Bf16 && Device.Precision == Precision.F32);
+
+    /// <summary>The packed copy that serves as token table: the head's, where it is the same matrix and has what is asked for, or one of its own.</summary>
     private PackedWeights? FindTokens()
     {
         var tokens = _matrices.FirstOrDefault(weights => weights.Offset == Layout.TokenEmbedding);
-        return tokens is not null && (WeightBlocks.AreIn(tokens.Storage) || (tokens.Storage == WeightStorage.F32 && Device.Precision == Precision.F32))
-            ? tokens
-            : null;
+        return tokens is not null && (WeightBlocks.AreIn(tokens.Storage) || Device.Precision == Precision.F32) ? tokens : null;
     }
 }

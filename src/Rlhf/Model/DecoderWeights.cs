@@ -234,7 +234,7 @@ internal sealed partial class DecoderWeights : IDisposable
         }
 
         var tokens = Matrix(Layout.TokenEmbedding, WeightLayout.OutputMajor, Config.EmbeddingWidth, Config.VocabularySize);
-        if (WeightBlocks.AreIn(tokens.Storage) && !(HasHead && Config.TiedEmbeddings))
+        if (IsLookedUpPacked(tokens.Storage) && !(HasHead && Config.TiedEmbeddings))
         {
             yield return tokens;
         }
