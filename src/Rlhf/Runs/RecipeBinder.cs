@@ -10,13 +10,15 @@ internal sealed class RecipeBinder
     private const int MostNamed = 10;
 
     private readonly Dictionary<string, string> _origins = new(StringComparer.Ordinal);
+    private readonly HashSet<string> _emptied = new(StringComparer.Ordinal);
     private readonly List<string> _errors = [];
 
     /// <summary>All errors, each with its place.</summary>
     public IReadOnlyList<string> Errors => _errors;
 
-    /// <summary>The keys that were written down, as full paths.</summary>
-    public IReadOnlySet<string> GivenKeys => _origins.Keys.ToHashSet(StringComparer.Ordinal);
+    /// <summary>The keys that were written down, as full paths. One that the command line sets to <c>none</c> asks for nothing, and is not among
+    /// them.</summary>
+    public IReadOnlySet<string> GivenKeys => _origins.Keys.Except(_emptied, StringComparer.Ordinal).ToHashSet(StringComparer.Ordinal);
 
     /// <summary>Where a key stands, or else the nearest key above it that was written down.</summary>
     public string OriginOf(string key)
@@ -87,6 +89,10 @@ internal sealed class RecipeBinder
         if (key.MayBeNone && node is RecipeScalar { Quoted: false, Text: "none" or "null" or "~" })
         {
             key.Set(options, null);
+            if (RecipeOverride.IsOverride(node.Origin))
+            {
+                _emptied.Add(path);
+            }
         }
         else if (RecipeKeys.IsOptions(key.ValueType))
         {

@@ -33,6 +33,7 @@ public sealed class RecipePlan
             _config = recipe.Base.Shape!.ToConfig(tokenizer.VocabularySize, tokenizer.BeginningOfSequence, tokenizer.EndOfSequenceIds);
         }
 
+        StageAdapters.Check(recipe, _config);
         var ledger = new Ledger("plan");
         var steps = StageStep.Of(recipe);
         using var spill = new SpillFile(Path.Combine(folder, "encoded" + SpillFile.Ending));

@@ -29,8 +29,8 @@ public static class RecipeReader
         binder.Bind(recipe, root);
         ThrowIfAny(binder.Errors);
 
-        recipe = Resolve(recipe, folder, overrides ?? []);
-        var errors = new OptionErrors("", binder.GivenKeys);
+        recipe = Resolve(recipe, folder, overrides ?? []) with { Written = new WrittenKeys(binder.GivenKeys, binder.OriginOf) };
+        var errors = new OptionErrors("", recipe.Written.Given);
         RecipeValidation.Validate(recipe, errors);
         CheckOrder((RecipeMapping)root, recipe, errors);
         ThrowIfAny([.. errors.All.Select(

@@ -38,6 +38,10 @@ public static class RecipeRun
         {
             LookAhead(recipe, [.. StageStep.Of(recipe).Where(step => settings.Only is null || step.Stage.Name == settings.Only)], settings,
                 checkInputs); // before there is a folder that stands in a second try's way
+            if (checkInputs)
+            {
+                StageAdapters.Check(recipe);
+            }
         }
 
         using var run = RunFolder.Open(settings.Out, RecipeWriter.Write(recipe), settings.Resume || (settings.Only is not null && CanBegin(recipe, settings)));

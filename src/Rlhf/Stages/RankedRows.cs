@@ -37,8 +37,7 @@ internal sealed record RankedRows(
     public static (StoredRows<EncodedRanking> Train, StoredRows<EncodedRanking> HeldOut) Comparisons(StageReader reader, IRankingOptions options)
     {
         var encoder = reader.Encoder(reader.Recipe.Data.Comparisons, options.Limits);
-        return reader.Store(reader.Data.Comparisons(), ranking => encoder.Encode(ranking) is { } encoded ? [encoded] : Array.Empty<EncodedRanking>(),
-            EncodedCodecs.Ranking);
+        return reader.StoreKept(reader.Data.Comparisons(), encoder.Encode, EncodedCodecs.Ranking);
     }
 
     /// <summary>The rankings of the data and of all collect stages so far; they may be none.</summary>

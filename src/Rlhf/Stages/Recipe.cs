@@ -46,6 +46,9 @@ public sealed record Recipe
     /// <summary>The stages with their options, in the order in which they are done; set by the reader.</summary>
     internal IReadOnlyList<StageSection> Sections { get; set; } = [];
 
+    /// <summary>Which keys were written, and where; set by the reader.</summary>
+    internal WrittenKeys Written { get; set; } = WrittenKeys.None;
+
     /// <summary>The same with every path and name of a model changed, and every one of a data file.</summary>
     internal Recipe WithPaths(Func<string, string> model, Func<string, string> data)
     {

@@ -78,7 +78,8 @@ public sealed class StageContext : IDisposable
     internal StageReader Reader(Tokenizer tokenizer, int contextLength) => new(Recipe, Data, tokenizer, contextLength, Ledger, _spill, Progress);
 
     /// <summary>Opens what shares the frozen weights of the stage's models.</summary>
-    internal StageModels OpenModels(AdapterOptions? adapter) => new(Device, adapter?.BaseStorage ?? Recipe.FrozenPrecision);
+    internal StageModels OpenModels(AdapterOptions? adapter) =>
+        new(Device, adapter?.BaseStorage ?? Recipe.FrozenPrecision, note => Progress.Line($"{Step.Name}: {note}"));
 
     /// <summary>Loads a model that the stage does not train.</summary>
     internal Decoder LoadFrozen(string folder, HeadKind kind, bool shifted = false) =>

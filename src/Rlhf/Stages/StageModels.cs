@@ -10,7 +10,10 @@ namespace Rlhf.Stages;
 /// The models of a stage. Under adapters the frozen weights stand in memory once, whatever number of roles reads them: each role has only a small part of its
 /// own.
 /// </summary>
-internal sealed class StageModels(IDevice device, WeightStorage storage) : IDisposable
+/// <param name="device">Where they compute.</param>
+/// <param name="storage">What frozen matrices are kept in.</param>
+/// <param name="tell">Tells a person what becomes of an adapter that is not trained on.</param>
+internal sealed class StageModels(IDevice device, WeightStorage storage, Action<string> tell) : IDisposable
 {
     private const ulong AdapterSeed = 0x61646170746572; // "adapter"
     private readonly Dictionary<string, Decoder> _shared = new(StringComparer.Ordinal);
@@ -42,6 +45,7 @@ internal sealed class StageModels(IDevice device, WeightStorage storage) : IDisp
     {
         if (adapter is null)
         {
+            Tell(start, start.IsAdapted, "put into the weights, all of which are trained");
             return start.Load(device, kind, trainable: true, shifted: shifted);
         }
 
@@ -50,6 +54,8 @@ internal sealed class StageModels(IDevice device, WeightStorage storage) : IDisp
             return start.LoadOn(Beneath(start.Beneath!, kind), kind, trainable: true, shifted);
         }
 
+        Tell(start, start.WhyNotApart is not null, $"not trained on: with its {start.WhyNotApart} it is put into the weights, and a new adapter is trained on these");
+        Tell(start, start.Apart is not null, "not trained on, as it has another rank or other layers than adapter asks for: it stays as it is, and a new one is trained on it");
         var decoder = new Decoder(Beneath(start, kind), adapter.LayoutFor(start.Config), kind, trainable: true);
         AdapterInitialization.Fill(decoder, Philox.Derive(seed, AdapterSeed));
         start.SetScore(decoder, shifted);
@@ -89,6 +95,14 @@ internal sealed class StageModels(IDevice device, WeightStorage storage) : IDisp
         }
 
         _shared.Clear();
+    }
+
+    private void Tell(Checkpoint start, bool holds, string what)
+    {
+        if (holds)
+        {
+            tell($"the adapter {start.Name} is {what}");
+        }
     }
 
     private static string KeyOf(Checkpoint model) => Path.GetFullPath(model.Folder);

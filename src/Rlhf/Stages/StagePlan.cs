@@ -62,8 +62,7 @@ internal sealed class StagePlanning(Recipe recipe, StageData data, Tokenizer tok
     public (StoredRows<EncodedPrompt> Train, StoredRows<EncodedPrompt> HeldOut) Prompts(EncodingOptions limits, int maxNewTokens)
     {
         var encoder = Reader.PromptEncoder(limits, maxNewTokens);
-        return Reader.Store(Reader.Data.Prompts(), prompt => encoder.Encode(prompt) is { } encoded ? [encoded] : Array.Empty<EncodedPrompt>(),
-            EncodedCodecs.Prompt);
+        return Reader.StoreKept(Reader.Data.Prompts(), encoder.Encode, EncodedCodecs.Prompt);
     }
 
     /// <summary>Operations of a forward pass with the language head at its targets.</summary>

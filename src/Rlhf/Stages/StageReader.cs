@@ -43,6 +43,11 @@ internal sealed record StageReader(
         return (train, heldOut);
     }
 
+    /// <summary>The same where a row becomes one encoded row, or null where the limits drop it.</summary>
+    public (StoredRows<TEncoded> Train, StoredRows<TEncoded> HeldOut) StoreKept<T, TEncoded>(
+        IEnumerable<(T Row, bool IsHeldOut)> rows, Func<T, TEncoded?> encode, RowCodec<TEncoded> codec) where TEncoded : class =>
+        Store(rows, row => encode(row) is { } encoded ? [encoded] : Array.Empty<TEncoded>(), codec);
+
     /// <summary>The rows; a person is told of every so many.</summary>
     public IEnumerable<T> Told<T>(IEnumerable<T> rows)
     {

@@ -51,20 +51,22 @@ public sealed record AdapterOptions
 
     /// <summary>Where an adapter with these options lies beside a model.</summary>
     /// <exception cref="InputException">A target is no layer of the model.</exception>
-    public AdapterLayout LayoutFor(DecoderConfig config)
+    public AdapterLayout LayoutFor(DecoderConfig config) => WrongTargets(config) is { } wrong
+        ? throw new InputException($"adapter.targets: {wrong}.")
+        : new AdapterLayout(new ParameterLayout(config), module => Targets.Any(target => Names(target, module)) ? (Rank, Scale) : null);
+
+    /// <summary>Which targets are no layers of a model, and which there are; null where all of them are.</summary>
+    public string? WrongTargets(DecoderConfig config)
     {
-        var unused = NamedTargets.ToHashSet(StringComparer.Ordinal);
-        var all = new AdapterLayout(new ParameterLayout(config), _ => (Rank, Scale)).Modules.Select(static module => module.Module).ToList();
-        var layout = new AdapterLayout(new ParameterLayout(config), module =>
-        {
-            var targets = Targets.Where(target => target == AllLinear || module == target || module.EndsWith("." + target, StringComparison.Ordinal)).ToList();
-            unused.ExceptWith(targets);
-            return targets.Count > 0 ? (Rank, Scale) : null;
-        });
-        return unused.Count == 0 ? layout : throw new InputException(
-            $"adapter.targets: {unused.Order(StringComparer.Ordinal).First()} is no linear layer of the model's blocks; there are "
-            + $"{string.Join(", ", all.Select(static module => module[(module.LastIndexOf('.') + 1)..]).Distinct())}, or {AllLinear}.");
+        string[] all = [.. new AdapterLayout(new ParameterLayout(config), _ => (Rank, Scale)).Modules.Select(static module => module.Module)];
+        var wrong = NamedTargets.Where(target => !Array.Exists(all, module => Names(target, module))).Order(StringComparer.Ordinal).ToList();
+        return wrong.Count == 0 ? null
+            : $"{string.Join(", ", wrong)} {(wrong.Count == 1 ? "is no linear layer" : "are no linear layers")} of the model's blocks; there are "
+            + $"{string.Join(", ", all.Select(static module => module[(module.LastIndexOf('.') + 1)..]).Distinct())}, or {AllLinear}";
     }
+
+    private static bool Names(string target, string module) =>
+        target == AllLinear || module == target || module.EndsWith("." + target, StringComparison.Ordinal);
 
     /// <summary>Whether an adapter has the matrices that these options ask for, so that it can be trained on.</summary>
     public bool Describe(AdapterLayout adapter, DecoderConfig config) => adapter.IsUniform && adapter.Modules.SequenceEqual(LayoutFor(config).Modules);

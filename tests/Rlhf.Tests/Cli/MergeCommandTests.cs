@@ -30,6 +30,25 @@ public sealed class MergeCommandTests : IDisposable
     }
 
     [Fact]
+    public void Tokenizer_files_of_the_adapters_own_folder_come_before_those_of_its_base()
+    {
+        var (model, adapter) = (_folder.CopyOf(Base), _folder.PathOf("adapter"));
+        Directory.CreateDirectory(adapter);
+        foreach (var file in Directory.GetFiles(Adapter, "adapter_*"))
+        {
+            File.Copy(file, Path.Combine(adapter, Path.GetFileName(file)));
+        }
+
+        File.WriteAllText(Path.Combine(model, "chat_template.jinja"), "of the base");
+        File.WriteAllText(Path.Combine(model, "special_tokens_map.json"), "{}");
+        File.WriteAllText(Path.Combine(adapter, "chat_template.jinja"), "of the adapter");
+
+        Assert.Equal(ExitCode.Success, TinyModels.Run("merge", adapter, "--model", model, "--out", _folder.PathOf("whole"), "--quiet").Code);
+        Assert.Equal("of the adapter", File.ReadAllText(_folder.PathOf("whole", "chat_template.jinja")));
+        Assert.Equal("{}", File.ReadAllText(_folder.PathOf("whole", "special_tokens_map.json")));
+    }
+
+    [Fact]
     public void A_whole_model_is_no_adapter()
     {
         var (code, _, error) = TinyModels.Run("merge", Base, "--out", _folder.PathOf("whole"));

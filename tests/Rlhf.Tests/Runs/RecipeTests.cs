@@ -14,6 +14,32 @@ namespace Rlhf.Tests.Runs;
 
 public class RecipeTests
 {
+    [Theory]
+    [InlineData("data.prompts.take=none", "data.prompts.held_out=0.2")]
+    [InlineData("sft.reward_model=none", "sft.keep_best=none")]
+    [InlineData("reward.second_model.seed=none", "reward.second_model.drop_fraction=0")]
+    public void A_key_that_the_command_line_sets_to_none_asks_for_nothing_and_so_needs_no_effect(string change, string other) =>
+        Assert.NotNull(Parse(Polite, change, other));
+
+    [Fact]
+    public void A_key_without_effect_may_be_set_to_none_but_not_misspelt()
+    {
+        Assert.Contains("has no effect", Assert.Throws<InputException>(() => Parse(Polite, "sft.reward_model=x")).Message, StringComparison.Ordinal);
+        Assert.Contains("unknown key", Assert.Throws<InputException>(() => Parse(Polite, "sft.reward_modle=none")).Message, StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData("sft.dropout=default", true)]
+    [InlineData("sft.dropout=0.2", false)]
+    [InlineData("sft.dropout=0", false)]
+    public void Dropout_that_nobody_chose_is_told_where_a_pretrained_model_is_trained(string change, bool isTold)
+    {
+        var recipe = Parse(Polite, change);
+        var note = SftStage.DropoutNote(recipe, recipe.Find<SftOptions>()!);
+        Assert.Equal(isTold, note is not null);
+        Assert.Contains(isTold ? "sft.dropout is 0.2 by default" : "", note ?? "", StringComparison.Ordinal);
+    }
+
     /// <summary>The settings of the polite recipe: what every key can say.</summary>
     private const string Polite = """
         name: polite

@@ -5,6 +5,7 @@ using Rlhf.Model;
 using Rlhf.Model.Families;
 using Rlhf.Sampling;
 using Rlhf.Stages;
+using Rlhf.Stages.Dpo;
 using Rlhf.Stages.Ppo;
 using Rlhf.Stages.Reward;
 using Rlhf.Stages.Sft;
@@ -78,6 +79,35 @@ public sealed class StageMemoryTests
 
         AssertNear(PpoStage.BytesOf(Planning(new PpoStage()), options, withSecond: false, prompts, [], []) - hostLogits,
             device.HeldBytes - arena.UntouchedBytes);
+    }
+
+    [Theory]
+    [InlineData(0)]
+    [InlineData(12)]
+    public void A_dpo_stage_holds_what_was_planned(int asked)
+    {
+        var options = new DpoOptions { Batch = 8, LearningRate = 1e-4, MicroBatchTokens = 1024, MaxNewTokens = 16 };
+        PreferenceRow[] Rows(int count) => [.. Rankings(count).Select(ranking => WithReference(PreferenceRow.Of(ranking, options)!))];
+        var (train, heldOut) = (Rows(40), Rows(10));
+        EncodedPrompt[] prompts = [.. StageMemoryTests.Rows(asked).Select(row => new EncodedPrompt("", "", row.Tokens[..row.PromptLength], false))];
+        using var device = CpuDevice.Create(threads: 1, precision: Precision.F32);
+        using var policy = New(device, HeadKind.Language, trainable: true);
+        using var sft = asked > 0 ? New(device, HeadKind.Language, trainable: false) : null;
+        using var arena = new Arena(device);
+        using var trainer = new DpoTrainer(options, policy, train, heldOut, 5, new SilentHost(), arena);
+        trainer.Run();
+        trainer.Judge(heldOut);
+        using var generator = new Generator(policy, arena);
+        StagePlanning.Sample(generator, [.. prompts.Select(prompt => prompt.Tokens)], options.MaxNewTokens, options.MicroBatchTokens);
+        var hostLogits = asked > 0 ? 4L * GenerationSettings.DefaultLiveSequences * Config.VocabularySize : 0;
+
+        AssertNear(DpoPlan.BytesOf(Planning(new DpoStage()), options, train, heldOut, prompts) - hostLogits, device.HeldBytes - arena.UntouchedBytes);
+    }
+
+    private static PreferenceRow WithReference(PreferenceRow row)
+    {
+        var reference = new float[row.Answers.Sum(answer => answer.ResponseLength)];
+        return row with { Reference = reference, Start = reference };
     }
 
     private static StagePlanning Planning(IStage stage) => new(new Recipe(), null!, null!, Config, new Ledger("plan"), null!) { Step = new StageStep(1, stage, 1) };

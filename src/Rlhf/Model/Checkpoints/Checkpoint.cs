@@ -24,7 +24,8 @@ public sealed class Checkpoint
 
     private const int MostAdapters = 8;
 
-    private sealed record Contents(DecoderConfig Config, ModelSource Source, ScoreHead? Score, bool HasLanguageHead, AdapterLayout? Apart);
+    private sealed record Contents(
+        DecoderConfig Config, ModelSource Source, ScoreHead? Score, bool HasLanguageHead, AdapterLayout? Apart, string? WhyNotApart);
 
     private Checkpoint(string name, Checkpoint? adapted, int adapters)
     {
@@ -116,6 +117,9 @@ public sealed class Checkpoint
 
     /// <summary>Where the numbers lie of an adapter that stands apart.</summary>
     public AdapterLayout? Apart => _contents.Value.Apart;
+
+    /// <summary>What of an adapter cannot stand apart, so that it is put into the weights: <c>DoRA's magnitudes</c>; null where nothing is.</summary>
+    public string? WhyNotApart => _contents.Value.WhyNotApart;
 
     /// <summary>The name or path that it was opened by.</summary>
     public string Name => _name;
@@ -237,7 +241,7 @@ public sealed class Checkpoint
             progress(destination.Length);
         }
 
-        var source = model.Source;
+        var source = Source;
         if (WrittenFormat is { } format)
         {
             var files = new Dictionary<string, byte[]>(source.Files, StringComparer.Ordinal) { [FormatFile.Name] = FormatFile.Write(format) };
@@ -372,6 +376,7 @@ public sealed class Checkpoint
     {
         using var file = OpenFiles();
         var source = _base is not null ? file.Source.WithFilesOf(Folder) : file.Source;
-        return new Contents(file.Config, source, file.Score, file.HasLanguageHead, (file as AdaptedModel)?.Apart());
+        var adapted = file as AdaptedModel;
+        return new Contents(file.Config, source, file.Score, file.HasLanguageHead, adapted?.Apart(), adapted?.WhyNotApart());
     }
 }

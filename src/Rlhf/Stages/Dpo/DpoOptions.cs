@@ -30,8 +30,8 @@ public sealed record DpoOptions : TrainingOptions, IRankingOptions
     /// <summary>The loss: over pairs, or, with <c>kto</c>, over single answers marked good or bad (<c>data.labeled</c>; pairs are split).</summary>
     public PreferenceObjective Loss { get; init; }
 
-    /// <summary>Strength of the tie to the reference; IPO's tau and ORPO's lambda. <c>none</c>: 0.1, with <c>simpo</c> 2.5, <c>nca_pair</c> 0.01,
-    /// <c>sppo_hard</c> 0.001.</summary>
+    /// <summary>Strength of the tie to the reference; IPO's tau and ORPO's lambda. <c>none</c>: 0.1, with <c>simpo</c> 2.5, <c>exo_pair</c> 0.5,
+    /// <c>nca_pair</c> and <c>bco_pair</c> 0.01, <c>sppo_hard</c> 0.001.</summary>
     public double? Beta { get; init; }
 
     /// <summary>Share e of the labels that is taken for wrong, with <c>cdpo</c> and <c>robust</c>, and what <c>exo_pair</c> gives the worse answer.
@@ -129,7 +129,8 @@ public sealed record DpoOptions : TrainingOptions, IRankingOptions
         Beta = Beta ?? Loss switch
         {
             PreferenceObjective.Simpo => 2.5,
-            PreferenceObjective.NcaPair => 0.01,
+            PreferenceObjective.ExoPair => 0.5,
+            PreferenceObjective.NcaPair or PreferenceObjective.BcoPair => 0.01,
             PreferenceObjective.SppoHard => 0.001,
             _ => 0.1,
         },

@@ -92,13 +92,13 @@ internal sealed record DpoRows(
         if (rows.Train.Count == 0)
         {
             throw new InputException(rows.WithoutPreference > 0
-                ? $"{context.Step.Name}: no ranking to train on prefers one answer to another: all {rows.WithoutPreference} are ties, or {WhyNothing(options)}."
+                ? $"{context.Step.Name}: no ranking to train on prefers one answer to another: of all {rows.WithoutPreference}, {WhyNothing(options)}."
                 : $"{context.Step.Name}: no ranking is left to train on:{Environment.NewLine}{context.Ledger.ToText()}");
         }
 
         if (rows.WithoutPreference > 0)
         {
-            context.Progress.Line($"{context.Step.Name}: {rows.WithoutPreference} rankings are left out: ties alone, or {WhyNothing(options)}");
+            context.Progress.Line($"{context.Step.Name}: {rows.WithoutPreference} rankings are left out: {WhyNothing(options)}");
         }
 
         if (!DpoValidation.TakesMargin(options) && rankings.Train.Count(static ranking => ranking.Margins is not null) is > 0 and var margins)
@@ -113,7 +113,8 @@ internal sealed record DpoRows(
         }
     }
 
-    private static string WhyNothing(DpoOptions options) => options.Loss == PreferenceObjective.Kto ? "answers that win as often as they lose"
-        : options.Rankings == RankingForm.PlackettLuce ? "pairs that are no order of all answers (rankings: pairs takes them)"
-        : "without a pair";
+    /// <summary>What rows without a preference are, by the loss: ties are no pairs.</summary>
+    private static string WhyNothing(DpoOptions options) => options.Loss == PreferenceObjective.Kto ? "every answer wins as often as it loses, or ties"
+        : options.Rankings == RankingForm.PlackettLuce ? "all answers tie, or the pairs are no order of the answers (rankings: pairs takes these)"
+        : "all answers tie";
 }

@@ -7,11 +7,12 @@ namespace Rlhf.Stages.Dpo;
 
 /// <summary>
 /// log p of all ranked answers under the model that the stage starts from: measured once before the first update by the policy itself, whose bits they have,
-/// and kept in the stage's folder. So no second model is in memory, and a resumed stage has the same reference.
+/// and kept in the stage's folder. So no second model is in memory, and a resumed stage has the same reference, and does not measure again what was measured.
 /// </summary>
 internal static class ReferenceLogProbabilities
 {
     private const string Folder = "reference";
+    private const string PartsFolder = "reference-parts";
     private const string File = "log_probabilities.safetensors";
     private const string Values = "log_probabilities";
     private const int SequencesAtOnce = 256;
@@ -42,6 +43,7 @@ internal static class ReferenceLogProbabilities
 
         var folder = Path.Combine(context.Folder, Folder);
         StageTools.Once(context, "reference-measured", () => Write(folder, Measure(context, options, policy, sequences, arena)), folder);
+        ReferenceParts.Delete(Path.Combine(context.Folder, PartsFolder));
         using var file = SafetensorsFile.Open(Path.Combine(folder, File));
         ReadOnlyMemory<float> left = file.ReadFloats(Values);
         if (left.Length != tokens)
@@ -75,12 +77,12 @@ internal static class ReferenceLogProbabilities
     {
         using var scorer = new Scorer(policy, options.MicroBatchTokens, arena);
         using var progress = context.Progress.Start($"{context.Step.Name} reference", sequences.Length, "answers");
-        var values = new List<float>();
-        foreach (var part in sequences.Chunk(SequencesAtOnce))
+        var (values, parts) = (new List<float>(), new ReferenceParts(Path.Combine(context.Folder, PartsFolder)));
+        foreach (var (number, part) in sequences.Chunk(SequencesAtOnce).Index())
         {
             context.Cancellation.ThrowIfCancellationRequested();
-            values.AddRange(scorer.ResponseLogProbabilities(
-                [.. part.Select(static one => one.Tokens)], [.. part.Select(static one => one.PromptLength)]).LogProbabilities);
+            values.AddRange(parts.Of(number, part.Sum(static one => one.ResponseLength), () => scorer.ResponseLogProbabilities(
+                [.. part.Select(static one => one.Tokens)], [.. part.Select(static one => one.PromptLength)]).LogProbabilities));
             progress.Advance(part.Length, "");
         }
 

@@ -46,6 +46,8 @@ internal sealed class RewardStage : Stage<RewardOptions>
         RankedRows.Validate(recipe, options, own);
     }
 
+    public override void Prepare(Recipe recipe) => DropNames.Check(recipe, OptionsOf(recipe).SecondModel?.DropValues ?? []);
+
     public override StageSummary Run(StageContext context)
     {
         var options = OptionsOf(context.Recipe);

@@ -52,6 +52,11 @@ internal sealed class SftStage : SupervisedStage<SftOptions>
 
     public override StageSummary Run(StageContext context)
     {
+        if (DropoutNote(context.Recipe, OptionsOf(context.Recipe)) is { } note)
+        {
+            context.Progress.Line($"{context.Step.Name}: {note}");
+        }
+
         if (OptionsOf(context.Recipe).Writers is not { } writers)
         {
             return base.Run(context);
@@ -71,6 +76,13 @@ internal sealed class SftStage : SupervisedStage<SftOptions>
         .. DataRows.Read(file).Select(row => new RowFields(row, new Dictionary<string, string>()).FindName("labeler")!).CountBy(name => name)
             .OrderBy(count => count.Key, StringComparer.Ordinal).Select(count => new LabelerCount(count.Key, count.Value)),
     ];
+
+    /// <summary>What somebody who fine-tunes a pretrained model should know of a default that they did not choose; null where there is nothing.</summary>
+    internal static string? DropoutNote(Recipe recipe, SftOptions options) =>
+        recipe.Base.Model is not null && options.Dropout > 0 && !recipe.Written.Given.Contains("sft.dropout")
+            ? FormattableString.Invariant(
+                $"sft.dropout is {options.Dropout} by default, as InstructGPT's; TRL and OpenRLHF train pretrained models without: write sft.dropout: 0, or {options.Dropout} to keep it")
+            : null;
 
     protected override (StoredRows<EncodedSequence> Train, StoredRows<EncodedSequence> HeldOut) Read(StageReader reader, SftOptions options)
     {

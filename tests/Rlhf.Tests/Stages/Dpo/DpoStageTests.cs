@@ -40,18 +40,19 @@ public sealed partial class DpoStageTests : IDisposable
         RecipeReader.Read(_temporary.PathOf("tiny.yaml"), changes), new RunSettings(_temporary.PathOf(folder), Resume: true), ProgressReporter.Silent, stop);
 
     [Theory]
-    [InlineData("dpo")]
-    [InlineData("kto")]
-    public void A_run_that_is_stopped_again_and_again_ends_with_the_same_bytes(string loss)
+    [InlineData("dpo.loss=dpo")]
+    [InlineData("dpo.loss=kto")]
+    [InlineData("dpo.adapter={rank: 4, dropout: 0.1}")]
+    public void A_run_that_is_stopped_again_and_again_ends_with_the_same_bytes(string change)
     {
-        Run("whole", default, $"dpo.loss={loss}");
+        Run("whole", default, change);
         var stops = 0;
         for (var finished = false; !finished && stops < 30;)
         {
             using var stop = new StopAfterStep(3 * stops);
             try
             {
-                RecipeRun.Execute(RecipeReader.Read(_temporary.PathOf("tiny.yaml"), [$"dpo.loss={loss}"]),
+                RecipeRun.Execute(RecipeReader.Read(_temporary.PathOf("tiny.yaml"), [change]),
                     new RunSettings(_temporary.PathOf("stopped"), Resume: true), stop.Progress, stop.Token);
                 finished = true;
             }
@@ -64,7 +65,27 @@ public sealed partial class DpoStageTests : IDisposable
         Assert.True(stops > 2, $"stopped {stops} times");
         var (whole, stopped) = (ResumeTests.ResultsOf(_temporary.PathOf("whole")), ResumeTests.ResultsOf(_temporary.PathOf("stopped")));
         Assert.Equal(whole, stopped);
+        Assert.Contains(whole.Keys, name => name.EndsWith(
+            change.Contains("adapter", StringComparison.Ordinal) ? "adapter_model.safetensors" : "model.safetensors", StringComparison.Ordinal));
         Assert.Equal(Metrics("whole"), Metrics("stopped"));
+    }
+
+    [Fact]
+    public void A_run_that_is_stopped_while_the_reference_is_measured_keeps_the_parts_that_are_done()
+    {
+        File.WriteAllLines(_temporary.PathOf("comparisons.jsonl"), Enumerable.Range(0, 150).Select(i =>
+            $$"""{"prompt": "Name number {{i}}.", "chosen": "{{i}}", "rejected": "No."}"""));
+        const string Once = "dpo.epochs=1";
+        Run("whole", default, Once);
+        using var stop = new StopAfterStep(0, " 256/");
+        Assert.Throws<OperationCanceledException>(() => RecipeRun.Execute(
+            RecipeReader.Read(_temporary.PathOf("tiny.yaml"), [Once]), new RunSettings(_temporary.PathOf("run")), stop.Progress, stop.Token));
+        var parts = _temporary.PathOf("run", "stages", "02-dpo", "reference-parts");
+        Assert.Equal(["000000.f32"], Directory.GetFiles(parts).Select(Path.GetFileName));
+
+        Run("run", default, Once);
+        Assert.False(Directory.Exists(parts));
+        Assert.Equal(ResumeTests.ResultsOf(_temporary.PathOf("whole")), ResumeTests.ResultsOf(_temporary.PathOf("run")));
     }
 
     private string[] Metrics(string folder) =>
@@ -178,20 +199,36 @@ public sealed partial class DpoStageTests : IDisposable
         File.WriteAllLines(_temporary.PathOf("comparisons.jsonl"), Enumerable.Range(0, 6).Select(i =>
             $$"""{"prompt": "Name number {{i}}.", "responses": ["{{i}}", "No."], "ranking": [[0, 1]]}"""));
 
-        Assert.Contains("02-dpo: no ranking to train on prefers one answer", Assert.Throws<InputException>(() => Run("run")).Message, StringComparison.Ordinal);
+        Assert.Contains("02-dpo: no ranking to train on prefers one answer to another: of all 6, all answers tie.",
+            Assert.Throws<InputException>(() => Run("run")).Message, StringComparison.Ordinal);
     }
 
-    /// <summary>Asks a run to stop when its progress has spoken so often.</summary>
+    [Theory]
+    [InlineData("dpo.loss=dpo", "1 rankings are left out: all answers tie")]
+    [InlineData("dpo.loss=kto", "1 rankings are left out: every answer wins as often as it loses, or ties")]
+    [InlineData("dpo.rankings=plackett_luce", "1 rankings are left out: all answers tie, or the pairs are no order")]
+    public void Ties_among_other_rankings_are_left_out_and_it_is_said_why(string change, string expected)
+    {
+        File.AppendAllText(_temporary.PathOf("comparisons.jsonl"), """{"prompt": "Which?", "responses": ["a", "b"], "ranking": [[0, 1]]}""" + "\n");
+        using var lines = new StringWriter();
+        RecipeRun.Execute(RecipeReader.Read(_temporary.PathOf("tiny.yaml"), [change, "dpo.epochs=1"]), new RunSettings(_temporary.PathOf("run")),
+            new ProgressReporter(lines, terminal: false, color: false, () => 80, TimeProvider.System), default);
+
+        Assert.Contains(expected, lines.ToString(), StringComparison.Ordinal);
+    }
+
+    /// <summary>Asks a run to stop when its progress has said a word so often.</summary>
     private sealed class StopAfterStep : StringWriter
     {
         private readonly int _after;
+        private readonly string _word;
         private readonly CancellationTokenSource _stop = new();
         private int _said;
 
-        public StopAfterStep(int after)
+        public StopAfterStep(int after, string word = "02-dpo")
             : base(System.Globalization.CultureInfo.InvariantCulture)
         {
-            _after = after;
+            (_after, _word) = (after, word);
             Progress = new ProgressReporter(this, terminal: false, color: false, () => 80, new HourlyClock());
         }
 
@@ -201,7 +238,7 @@ public sealed partial class DpoStageTests : IDisposable
 
         public override void Write(string? value)
         {
-            if (value?.Contains("02-dpo", StringComparison.Ordinal) == true && _said++ >= _after)
+            if (value?.Contains(_word, StringComparison.Ordinal) == true && _said++ >= _after)
             {
                 _stop.Cancel();
             }
