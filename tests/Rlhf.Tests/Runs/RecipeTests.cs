@@ -15,7 +15,7 @@ namespace Rlhf.Tests.Runs;
 public class RecipeTests
 {
     [Theory]
-    [InlineData("data.prompts.take=none", "data.prompts.held_out=0.2")]
+    [InlineData("format.date=none", "name=x")]
     [InlineData("sft.reward_model=none", "sft.keep_best=none")]
     [InlineData("reward.second_model.seed=none", "reward.second_model.drop_fraction=0")]
     public void A_key_that_the_command_line_sets_to_none_asks_for_nothing_and_so_needs_no_effect(string change, string other) =>

@@ -1,5 +1,4 @@
 using Rlhf.Data;
-using Rlhf.Stages.Collect;
 
 namespace Rlhf.Stages.Reward;
 
@@ -14,7 +13,7 @@ internal static class DropNames
     /// <exception cref="InputException">No row has one of them.</exception>
     public static void Check(Recipe recipe, IReadOnlyList<string> names)
     {
-        var collects = recipe.Find<CollectOptions>() is not null;
+        var collects = recipe.Sections.Any(static section => section.Stage.Makes == StageProduct.Rankings);
         if (names.Count == 0 || (collects && recipe.Data.Prompts is not { Path.Count: > 0 }))
         {
             return; // prompts that the run itself writes are not there yet
