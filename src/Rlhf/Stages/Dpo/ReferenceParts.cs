@@ -14,6 +14,7 @@ internal sealed class ReferenceParts(string folder)
     /// <param name="number">Its number from 0.</param>
     /// <param name="count">Its numbers.</param>
     /// <param name="measure">Measures it.</param>
+    /// <exception cref="InputException">The part that was kept cannot be read.</exception>
     /// <exception cref="RunFailedException">The disk refuses.</exception>
     public float[] Of(int number, int count, Func<float[]> measure)
     {
@@ -24,7 +25,7 @@ internal sealed class ReferenceParts(string folder)
         }
 
         var values = measure();
-        Directory.CreateDirectory(folder);
+        Change(folder, static folder => Directory.CreateDirectory(folder));
         DurableFiles.WriteAtomically(path, stream =>
         {
             var bytes = MemoryMarshal.AsBytes(values.AsSpan());
@@ -41,7 +42,19 @@ internal sealed class ReferenceParts(string folder)
     {
         if (Directory.Exists(folder))
         {
-            Directory.Delete(folder, recursive: true);
+            Change(folder, static folder => Directory.Delete(folder, recursive: true));
+        }
+    }
+
+    private static void Change(string folder, Action<string> change)
+    {
+        try
+        {
+            change(folder);
+        }
+        catch (Exception exception) when (FileFailure.Is(exception))
+        {
+            throw FileFailure.Unwritable(folder, exception);
         }
     }
 
@@ -53,7 +66,7 @@ internal sealed class ReferenceParts(string folder)
             return null;
         }
 
-        var bytes = File.ReadAllBytes(path);
+        var bytes = WholeFile.Bytes(path, length);
         var values = bytes.AsSpan(0, bytes.Length - ChecksumBytes);
         var checksum = bytes.AsSpan(values.Length);
         return BinaryPrimitives.ReadUInt32LittleEndian(checksum) == Crc32C.Compute(values) ? MemoryMarshal.Cast<byte, float>(values).ToArray() : null;
