@@ -4,6 +4,7 @@ namespace Rlhf.Objectives;
 public static class GroupAdvantages
 {
     private const double Epsilon = 1e-4;
+    private const double EpsilonOfOthers = 1e-6;
 
     /// <summary>GRPO (Shao 2024): (r - mean) / (std + 1e-4) within the group; std divides by G - 1 unless <paramref name="biased"/>.</summary>
     /// <param name="rewards">[P * G] rewards; a prompt's answers are consecutive.</param>
@@ -38,6 +39,36 @@ public static class GroupAdvantages
             {
                 destination[i] = (float)(rewards[i] - mean);
             }
+        }
+    }
+
+    /// <summary>The mean of the group, and the deviation of the whole batch: (r - mean) / (std + 1e-4), std over all rewards dividing by their number - 1.</summary>
+    /// <param name="rewards">[P * G] rewards, at least two; a prompt's answers are consecutive.</param>
+    /// <param name="groupSize">G, answers per prompt, at least 2.</param>
+    /// <param name="destination">[P * G] advantages.</param>
+    public static void BatchNormalised(ReadOnlySpan<float> rewards, int groupSize, Span<float> destination)
+    {
+        MeanOnly(rewards, groupSize, destination);
+        var divisor = Math.Sqrt(RunningMoments.Of(rewards).UnbiasedVariance) + Epsilon;
+        for (var i = 0; i < destination.Length; i++)
+        {
+            destination[i] = (float)(destination[i] / divisor);
+        }
+    }
+
+    /// <summary>Leave-one-out mean and deviation: r minus the mean of the group's other rewards, by (their std + 1e-6), which divides by G - 2.</summary>
+    /// <param name="rewards">[P * G] rewards; a prompt's answers are consecutive.</param>
+    /// <param name="groupSize">G, answers per prompt, at least 3.</param>
+    /// <param name="destination">[P * G] advantages.</param>
+    public static void LeaveOneOutNormalised(ReadOnlySpan<float> rewards, int groupSize, Span<float> destination)
+    {
+        ArgumentOutOfRangeException.ThrowIfLessThan(groupSize, 3);
+        LeaveOneOut(rewards, groupSize, destination);
+        for (var i = 0; i < rewards.Length; i++)
+        {
+            var start = i - (i % groupSize);
+            var others = RunningMoments.Of(rewards[start..i]) + RunningMoments.Of(rewards[(i + 1)..(start + groupSize)]);
+            destination[i] = (float)(destination[i] / (Math.Sqrt(others.UnbiasedVariance) + EpsilonOfOthers));
         }
     }
 

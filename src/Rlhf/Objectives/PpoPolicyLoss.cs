@@ -17,9 +17,11 @@ public static class PpoPolicyLoss
     /// <param name="entropyCoefficient">Coefficient of the entropy bonus, which is taken off the loss; 0 for none.</param>
     /// <param name="gradient">[N] d loss / d new log-probability; replaced.</param>
     /// <param name="entropyGradient">d loss / d entropy, the same for every token: -coefficient / totalTokens.</param>
+    /// <param name="clipHigh">The upper bound's distance from 1 where it is another (Yu 2025); null: <paramref name="clipRange"/>.</param>
     public static PpoPolicyStatistics Compute(
         ReadOnlySpan<float> newLogProbabilities, ReadOnlySpan<float> oldLogProbabilities, ReadOnlySpan<float> advantages, ReadOnlySpan<float> entropies,
-        long totalTokens, double clipRange, double? dualClip, double entropyCoefficient, Span<float> gradient, out float entropyGradient)
+        long totalTokens, double clipRange, double? dualClip, double entropyCoefficient, Span<float> gradient, out float entropyGradient,
+        double? clipHigh = null)
     {
         var count = newLogProbabilities.Length;
         PackedRows.CheckDivisor(totalTokens, nameof(totalTokens));
@@ -31,32 +33,18 @@ public static class PpoPolicyLoss
             PackedRows.CheckLength(count, entropies.Length, nameof(entropies));
         }
 
+        var high = clipHigh ?? clipRange;
         var statistics = default(PpoPolicyStatistics);
         for (var i = 0; i < count; i++)
         {
             var logRatio = (double)newLogProbabilities[i] - oldLogProbabilities[i];
-            var (loss, slope, clipped, bounded) = Token(Math.Exp(logRatio), advantages[i], clipRange, dualClip);
-            gradient[i] = (float)(slope / totalTokens);
+            var term = PolicySurrogates.Clip(Math.Exp(logRatio), advantages[i], clipRange, high, dualClip);
+            gradient[i] = (float)(term.Slope / totalTokens);
             statistics += PpoPolicyStatistics.OfToken(
-                logRatio, loss, clipped, bounded, clipRange, entropies.IsEmpty ? 0 : entropies[i], entropyCoefficient);
+                logRatio, term.Loss, term.Side, term.Bounded, clipRange, high, entropies.IsEmpty ? 0 : entropies[i], entropyCoefficient);
         }
 
         entropyGradient = (float)(-entropyCoefficient / totalTokens);
         return statistics;
-    }
-
-    // Loss of one token and its slope in the new log-probability (d rho / d new = rho); a constant term has slope 0.
-    private static (double Loss, double Slope, bool Clipped, bool Bounded) Token(double ratio, double advantage, double clipRange, double? dualClip)
-    {
-        var plain = -advantage * ratio;
-        var clippedTerm = -advantage * Math.Clamp(ratio, 1 - clipRange, 1 + clipRange);
-        var clipped = clippedTerm > plain;
-        var (loss, slope) = clipped ? (clippedTerm, 0.0) : (plain, plain);
-        if (dualClip is { } bound && advantage < 0 && loss > -advantage * bound)
-        {
-            return (-advantage * bound, 0, clipped, true);
-        }
-
-        return (loss, slope, clipped, false);
     }
 }

@@ -10,7 +10,8 @@ public readonly record struct PpoPolicyStatistics
     private double K1Sum { get; init; }
     private double K2Sum { get; init; }
     private double K3Sum { get; init; }
-    private long Clipped { get; init; }
+    private long ClippedLow { get; init; }
+    private long ClippedHigh { get; init; }
     private long Outside { get; init; }
     private long Bounded { get; init; }
 
@@ -33,7 +34,13 @@ public readonly record struct PpoPolicyStatistics
     public double MeanRatio => RatioSum / Tokens;
 
     /// <summary>Share of tokens where the clipped term is strictly the larger one (Ziegler's <c>clipfrac</c>).</summary>
-    public double ClipFraction => (double)Clipped / Tokens;
+    public double ClipFraction => (double)(ClippedLow + ClippedHigh) / Tokens;
+
+    /// <summary>Share of tokens held by the lower bound: their advantage is negative.</summary>
+    public double ClipFractionLow => (double)ClippedLow / Tokens;
+
+    /// <summary>Share of tokens held by the upper bound.</summary>
+    public double ClipFractionHigh => (double)ClippedHigh / Tokens;
 
     /// <summary>Share of tokens whose ratio lies outside the clip range.</summary>
     public double OutsideFraction => (double)Outside / Tokens;
@@ -61,14 +68,15 @@ public readonly record struct PpoPolicyStatistics
         K1Sum = a.K1Sum + b.K1Sum,
         K2Sum = a.K2Sum + b.K2Sum,
         K3Sum = a.K3Sum + b.K3Sum,
-        Clipped = a.Clipped + b.Clipped,
+        ClippedLow = a.ClippedLow + b.ClippedLow,
+        ClippedHigh = a.ClippedHigh + b.ClippedHigh,
         Outside = a.Outside + b.Outside,
         Bounded = a.Bounded + b.Bounded,
         LargestLogRatio = Math.Max(a.LargestLogRatio, b.LargestLogRatio),
     };
 
     internal static PpoPolicyStatistics OfToken(
-        double logRatio, double loss, bool clipped, bool bounded, double clipRange, double entropy, double entropyCoefficient)
+        double logRatio, double loss, ClipSide side, bool bounded, double clipLow, double clipHigh, double entropy, double entropyCoefficient)
     {
         var ratio = Math.Exp(logRatio);
         return new PpoPolicyStatistics
@@ -81,8 +89,9 @@ public readonly record struct PpoPolicyStatistics
             K1Sum = -logRatio,
             K2Sum = 0.5 * logRatio * logRatio,
             K3Sum = ratio - 1 - logRatio,
-            Clipped = clipped ? 1 : 0,
-            Outside = Math.Abs(ratio - 1) > clipRange ? 1 : 0,
+            ClippedLow = side == ClipSide.Low ? 1 : 0,
+            ClippedHigh = side == ClipSide.High ? 1 : 0,
+            Outside = ratio - 1 > clipHigh || 1 - ratio > clipLow ? 1 : 0,
             Bounded = bounded ? 1 : 0,
             LargestLogRatio = Math.Abs(logRatio),
         };

@@ -44,4 +44,15 @@ public static class ScoreShaping
             destination[i] = (float)(finished[i] ? score : score - missingEosPenalty);
         }
     }
+
+    /// <summary>Soft punishment of overlong answers (Yu 2025, eq. 13): 0 up to the buffer, then falling by a straight line to -1 at the longest answer, and -1
+    /// beyond.</summary>
+    /// <param name="length">Tokens of the answer.</param>
+    /// <param name="longest">Longest allowed answer in tokens.</param>
+    /// <param name="buffer">The last tokens of it, in which the punishment grows; may be a fraction, and is positive.</param>
+    public static double Overlong(int length, int longest, double buffer)
+    {
+        PackedRows.CheckDivisor(buffer, nameof(buffer));
+        return Math.Clamp((longest - buffer - length) / buffer, -1, 0);
+    }
 }

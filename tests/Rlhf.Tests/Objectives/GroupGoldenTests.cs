@@ -41,34 +41,33 @@ public class GroupGoldenTests
     }
 
     [Theory]
-    [InlineData("grpo_sequence_mean", GrpoAggregation.SequenceMean)]
-    [InlineData("token_mean", GrpoAggregation.TokenMean)]
-    [InlineData("dr_grpo", GrpoAggregation.FixedLength)]
-    public void Grpo_loss_and_gradient_are_the_references(string name, GrpoAggregation aggregation)
+    [InlineData("grpo_sequence_mean", LossAggregation.Answers)]
+    [InlineData("token_mean", LossAggregation.Tokens)]
+    [InlineData("dr_grpo", LossAggregation.Constant)]
+    public void Grpo_loss_and_gradient_are_the_references(string name, LossAggregation aggregation)
     {
         var (lengths, expected) = (Grpo.Ints("lengths"), Grpo.GetProperty("cases").GetProperty(name));
         var (offsets, policy) = (Golden.Offsets(lengths), Grpo.PackedFloats("new_logprobs", lengths));
-        var advantages = Grpo.GetProperty("advantages").Floats(aggregation == GrpoAggregation.FixedLength ? "mean_only" : "std_unbiased_eps1e-4");
-        var options = new GrpoOptions
+        var advantages = Grpo.GetProperty("advantages").Floats(aggregation == LossAggregation.Constant ? "mean_only" : "std_unbiased_eps1e-4");
+        var options = new GroupLossOptions
         {
             ClipLow = Grpo.Number("clip_eps"),
             ClipHigh = Grpo.Number("clip_eps"),
-            Beta = Grpo.Number("beta"),
+            KlCoefficient = Grpo.Number("beta"),
             Aggregation = aggregation,
             MaximumLength = Grpo.GetProperty("max_len").GetInt32(),
         };
-        GrpoStatistics Loss(float[] at, float[] gradient) => GrpoLoss.Compute(
-            at, Grpo.PackedFloats("old_logprobs", lengths), Grpo.PackedFloats("ref_logprobs", lengths), offsets, advantages, lengths.Length, offsets[^1],
-            options, gradient);
+        float[] old = Grpo.PackedFloats("old_logprobs", lengths), reference = Grpo.PackedFloats("ref_logprobs", lengths);
+        GroupLossStatistics Loss(float[] at, float[] gradient) => GroupCases.Compute(at, old, reference, [], offsets, advantages, options, gradient);
 
         var gradient = new float[policy.Length];
         var statistics = Loss(policy, gradient);
         Golden.Equal(expected.Number("loss"), statistics.Loss);
         Golden.Equal(expected.Packed("dloss_dnew_logprobs", lengths), gradient);
         Golden.IsGradient(gradient, policy, at => Loss(at, new float[at.Length]).Loss);
-        Golden.Equal(Grpo.Number("mean_kl_tokens"), statistics.KlSum / statistics.Tokens);
-        Assert.Equal(Grpo.Number("clip_fraction_low"), (double)statistics.ClippedLow / statistics.Tokens, 6);
-        Assert.Equal(Grpo.Number("clip_fraction_high"), (double)statistics.ClippedHigh / statistics.Tokens, 6);
+        Golden.Equal(Grpo.Number("mean_kl_tokens"), statistics.KlSum / statistics.Policy.Tokens);
+        Assert.Equal(Grpo.Number("clip_fraction_low"), statistics.Policy.ClipFractionLow, 6);
+        Assert.Equal(Grpo.Number("clip_fraction_high"), statistics.Policy.ClipFractionHigh, 6);
     }
 
     [Fact]
@@ -86,8 +85,9 @@ public class GroupGoldenTests
         {
             for (var i = 0; i < lengths[row]; i++, t++)
             {
-                var one = GrpoLoss.Compute(
-                    policy.AsSpan(t, 1), old.AsSpan(t, 1), reference.AsSpan(t, 1), [0, 1], advantages.AsSpan(row, 1), 1, 1, new GrpoOptions(), new float[1]);
+                var one = GroupCases.Compute(
+                    policy[t..(t + 1)], old[t..(t + 1)], reference[t..(t + 1)], [], [0, 1], [advantages[row]], new GroupLossOptions { KlCoefficient = 0.04 },
+                    new float[1]);
                 Golden.Equal(expected[t], one.Loss);
                 Golden.Equal(kl[t], one.KlSum);
                 Golden.Equal(ratios[t], Math.Exp((double)policy[t] - old[t]));
@@ -112,7 +112,7 @@ public class GroupGoldenTests
             Golden.Equal(Rloo.Doubles("sequence_kl_k1")[row], kl[offsets[row]..offsets[row + 1]].Sum(k => (double)k));
         }
 
-        RlooLoss.PenalisedScores(rewards, kl, offsets, Rloo.Number("beta"), penalised);
+        Rewards.PerAnswer(kl, offsets, rewards, Rloo.Number("beta"), penalised);
         Golden.Equal(Rloo.Doubles("rewards_minus_beta_kl"), penalised);
         GroupAdvantages.LeaveOneOut(penalised, size, advantages);
         Golden.Equal(expected.Doubles("loo_with_kl"), advantages);
@@ -126,24 +126,26 @@ public class GroupGoldenTests
     public void Rloo_losses_and_gradients_are_the_references()
     {
         var lengths = Rloo.Ints("lengths");
-        var (offsets, rows) = (Golden.Offsets(lengths), lengths.Length);
+        var offsets = Golden.Offsets(lengths);
         float[] policy = Rloo.PackedFloats("new_logprobs", lengths), old = Rloo.PackedFloats("old_logprobs", lengths), gradient = new float[policy.Length];
         var advantages = Rloo.GetProperty("advantages").Floats("loo_with_kl");
-        for (var row = 0; row < rows; row++)
+        for (var row = 0; row < lengths.Length; row++)
         {
             var (from, to) = (offsets[row], offsets[row + 1]);
             Golden.Equal(Rloo.Doubles("sequence_ratio")[row], Math.Exp(policy[from..to].Sum(p => (double)p) - old[from..to].Sum(p => (double)p)));
         }
 
-        var plain = Rloo.GetProperty("cases").GetProperty("reinforce");
-        Golden.Equal(plain.Number("loss"), RlooLoss.Reinforce(policy, offsets, advantages, rows, gradient));
-        Golden.Equal(plain.Packed("dloss_dnew_logprobs", lengths), gradient);
-        Golden.IsGradient(gradient, policy, at => RlooLoss.Reinforce(at, offsets, advantages, rows, new float[at.Length]));
+        var plain = new GroupLossOptions { Surrogate = PolicySurrogate.Reinforce, Ratio = RatioUnit.AnswerSum };
+        Check("reinforce", plain);
+        Check("clipped_sequence_ratio", plain with { Surrogate = PolicySurrogate.Clip, ClipLow = Rloo.Number("clip_eps"), ClipHigh = Rloo.Number("clip_eps") });
 
-        var clipped = Rloo.GetProperty("cases").GetProperty("clipped_sequence_ratio");
-        double Clipped(float[] at, float[] to) => RlooLoss.ClippedSequenceRatio(at, old, offsets, advantages, Rloo.Number("clip_eps"), rows, to);
-        Golden.Equal(clipped.Number("loss"), Clipped(policy, gradient));
-        Golden.Equal(clipped.Packed("dloss_dnew_logprobs", lengths), gradient);
-        Golden.IsGradient(gradient, policy, at => Clipped(at, new float[at.Length]));
+        void Check(string name, GroupLossOptions options)
+        {
+            double Loss(float[] at, float[] to) => GroupCases.Compute(at, old, [], [], offsets, advantages, options, to).Loss;
+            var expected = Rloo.GetProperty("cases").GetProperty(name);
+            Golden.Equal(expected.Number("loss"), Loss(policy, gradient));
+            Golden.Equal(expected.Packed("dloss_dnew_logprobs", lengths), gradient);
+            Golden.IsGradient(gradient, policy, at => Loss(at, new float[at.Length]));
+        }
     }
 }
