@@ -129,7 +129,7 @@ internal sealed class BenchmarkCheck
         var outcome = trainer.Update(rollout, Step);
         var (policyLoss, valueLoss) = PlainUpdate(plainPolicy, policy, plainValue, value, answers, advantages);
         Numbers("policy loss", [policyLoss], [outcome.Policy!.Value.PolicyLoss]);
-        Numbers("value loss", [valueLoss], [outcome.Value.Loss]);
+        Numbers("value loss", [valueLoss], [outcome.Value!.Value.Loss]);
         Weights("policy weights", policy, plainPolicy);
         Weights("value network's weights", value, plainValue);
     }

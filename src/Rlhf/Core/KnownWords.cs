@@ -4,8 +4,7 @@ namespace Rlhf.Core;
 /// alike.</summary>
 public static class KnownWords
 {
-    private const string OtherObjectives =
-        "is not one of this program's stages: it trains a reward model on the comparisons ('reward') and then the policy against it ('ppo'), or the policy on the comparisons ('dpo')";
+    private const string PresetOfPpo = "is a preset of the stage 'ppo' here: ppo: {preset: ...}";
     private const string LossOfDpo = "is a loss of the stage 'dpo' here: dpo: {loss: ...}";
     private const string Adapters = "is called adapter here: --adapter DIR reads one, adapter: {rank: 16} in a recipe's stage trains one (docs/models.md)";
     private const string SmallWeights = "is said where weights are only read: --storage of commands, base_storage of an adapter, frozen_precision of a recipe";
@@ -23,9 +22,22 @@ public static class KnownWords
         ["simpo_gamma"] = "is called gamma here",
         ["ld_alpha"] = "is called extra_token_weight here",
         ["loss_type"] = "is called loss here",
-        ["grpo"] = OtherObjectives,
-        ["rloo"] = OtherObjectives,
-        ["reinforce"] = OtherObjectives,
+        ["grpo"] = PresetOfPpo,
+        ["dr_grpo"] = PresetOfPpo,
+        ["rloo"] = PresetOfPpo,
+        ["reinforce++"] = PresetOfPpo,
+        ["dapo"] = PresetOfPpo,
+        ["gspo"] = PresetOfPpo,
+        ["cispo"] = PresetOfPpo,
+        ["reinforce"] = "is a surrogate of the stage 'ppo' here: ppo: {advantage: batch, surrogate: reinforce}",
+        ["num_generations"] = "is called rollouts_per_prompt here",
+        ["n_samples_per_prompt"] = "is called rollouts_per_prompt here",
+        ["epsilon"] = "is called clip_range here",
+        ["epsilon_high"] = "is called clip_range_high here",
+        ["scale_rewards"] = "is called deviation here",
+        ["adv_estimator"] = "is called advantage here",
+        ["importance_sampling_level"] = "is called ratio here",
+        ["num_iterations"] = "is called inner_epochs here",
         ["lora"] = Adapters,
         ["qlora"] = Adapters,
         ["peft"] = Adapters,

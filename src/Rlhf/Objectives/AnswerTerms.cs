@@ -1,7 +1,7 @@
 namespace Rlhf.Objectives;
 
-/// <summary>The surrogate of one answer, token by token. Where a ratio is the answer's, every token has the answer's loss, and its slope is what the token's own
-/// log-probability does to it, so that the same aggregation serves both.</summary>
+/// <summary>The surrogate of one answer, token by token. Where a ratio is the answer's, every token has the answer's loss, and its slope is what the token's
+/// own log-probability does to it, so that the same aggregation serves both.</summary>
 internal readonly ref struct AnswerTerms
 {
     private readonly PolicyAnswers _answers;

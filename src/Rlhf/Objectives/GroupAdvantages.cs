@@ -42,7 +42,7 @@ public static class GroupAdvantages
         }
     }
 
-    /// <summary>The mean of the group, and the deviation of the whole batch: (r - mean) / (std + 1e-4), std over all rewards dividing by their number - 1.</summary>
+    /// <summary>The mean of the group and the deviation of the batch: (r - mean) / (std + 1e-4), std of all rewards dividing by their number - 1.</summary>
     /// <param name="rewards">[P * G] rewards, at least two; a prompt's answers are consecutive.</param>
     /// <param name="groupSize">G, answers per prompt, at least 2.</param>
     /// <param name="destination">[P * G] advantages.</param>

@@ -8,6 +8,7 @@ namespace Rlhf.Runs;
 internal sealed class RecipeBinder
 {
     private const int MostNamed = 10;
+    private const string PresetKey = "preset"; // sets other keys, so it is bound before them, wherever it stands
 
     private readonly Dictionary<string, string> _origins = new(StringComparer.Ordinal);
     private readonly HashSet<string> _emptied = new(StringComparer.Ordinal);
@@ -47,7 +48,7 @@ internal sealed class RecipeBinder
         }
 
         var keys = RecipeKeys.Of(options.GetType());
-        foreach (var entry in mapping.Entries)
+        foreach (var entry in mapping.Entries.OrderBy(static entry => entry.Key == PresetKey ? 0 : 1))
         {
             var full = path.Length == 0 ? entry.Key : $"{path}.{entry.Key}";
             if (keys.FirstOrDefault(key => key.Name == entry.Key) is { } found)

@@ -10,7 +10,7 @@ internal sealed record RecipeWord(string Name, object Value)
 {
     /// <summary>The words of a type of option: an enum's members in snake case, or the families; empty for other types.</summary>
     public static IReadOnlyList<RecipeWord> Of(Type type) =>
-        type.IsEnum ? [.. Enum.GetNames(type).Select(name => new RecipeWord(SnakeCase.From(name), Enum.Parse(type, name)))]
+        type.IsEnum ? [.. Enum.GetValues(type).Cast<Enum>().Select(value => new RecipeWord(SnakeCase.Of(value), value))]
             : typeof(ModelFamily).IsAssignableFrom(type) ? [.. ModelFamilies.All.Select(family => new RecipeWord(family.Name, family))]
             : [];
 

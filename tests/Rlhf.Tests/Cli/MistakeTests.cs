@@ -14,7 +14,7 @@ public sealed partial class MistakeTests(MistakeFiles files) : IClassFixture<Mis
         // Commands and options
         { "", "--help" },
         { "docter", "unknown command 'docter'; did you mean 'doctor'?" },
-        { "grpo @tiny.yaml", "'grpo' is not one of this program's stages" },
+        { "grpo @tiny.yaml", "'grpo' is a preset of the stage 'ppo' here" },
         { "train @tiny.yaml", "'train' is one of the steps here: 'sft', 'reward' and 'ppo', or 'dpo'" },
         { "lora", "'lora' is called adapter here" },
         { "frobnicate", "unknown command 'frobnicate'" },
@@ -87,7 +87,7 @@ public sealed partial class MistakeTests(MistakeFiles files) : IClassFixture<Mis
         // Recipes
         { "run @nothing.yaml --out @new", "nothing.yaml" },
         { "run @folder --out @new", "folder" },
-        { "run @grpo.yaml --out @new", "unknown key 'grpo': 'grpo' is not one of this program's stages" },
+        { "run @grpo.yaml --out @new", "unknown key 'grpo': 'grpo' is a preset of the stage 'ppo' here" },
         { "run @key.yaml --out @new", "unknown key 'sft.epohcs'; did you mean 'epochs'?" },
         { "run @order.yaml --out @new", "order" },
         { "run @twice.yaml --out @new", "the key 'name' stands here a second time" },

@@ -95,8 +95,8 @@ internal static class GroupCases
             _ => "grpo",
         };
         var formula = one.GetProperty("formula").GetString()!;
-        Assert.All(["A = advantages.grpo", "A = advantages.dr_grpo", "A = advantages.loo_with_kl", "A = advantages.reinforce_pp"],
-            part => Assert.True(!formula.Contains(part, StringComparison.Ordinal) || formula.Contains($"advantages.{named}", StringComparison.Ordinal), formula));
+        Assert.True(!formula.Contains("A = advantages.", StringComparison.Ordinal)
+            || formula.Contains($"A = advantages.{named}", StringComparison.Ordinal), formula);
         var advantages = AdvantagesNamed(named);
         return advantages.Length == Offsets[^1] ? advantages : PerToken(advantages, Offsets);
     }
@@ -105,11 +105,14 @@ internal static class GroupCases
     {
         double? Read(JsonElement element, string key) => element.TryGetProperty(key, out var value) ? value.GetDouble() : null;
         var isImportance = name.StartsWith("importance_", StringComparison.Ordinal);
-        var clip = (isImportance || one.TryGetProperty("groups_kept", out _) ? Numbers.GetProperty("cases").GetProperty("dapo") : one).TryGetProperty("clip", out var range) ? range : default;
+        var clips = isImportance || one.TryGetProperty("groups_kept", out _) ? Numbers.GetProperty("cases").GetProperty("dapo") : one;
+        var clip = clips.TryGetProperty("clip", out var range) ? range : default;
         var options = new GroupLossOptions
         {
             ClipLow = clip.ValueKind == JsonValueKind.Array ? clip[0].GetDouble() : Read(one, "log_clip") ?? double.NaN,
-            ClipHigh = clip.ValueKind == JsonValueKind.Array ? clip[1].GetDouble() : Read(one, "eps_high") ?? Read(one, "log_clip") ?? Read(one, "cap") ?? double.NaN,
+            ClipHigh = clip.ValueKind == JsonValueKind.Array
+                ? clip[1].GetDouble()
+                : Read(one, "eps_high") ?? Read(one, "log_clip") ?? Read(one, "cap") ?? double.NaN,
             KlCoefficient = name is "reinforce_pp" ? 0 : Read(one, "kl_beta") ?? 0, // there it is in the reward
             KlEstimator = name == "reinforce_pp_baseline" ? KlEstimator.K2 : KlEstimator.K3,
             MaximumLength = (int?)Read(one, "max_len"),

@@ -69,7 +69,8 @@ public class GroupPropertyTests
     public void Nothing_is_allocated()
     {
         float[] gradient = new float[5], advantages = [1, 1, -1, -1, -1];
-        GroupLossOptions[] all = [.. Enum.GetValues<PolicySurrogate>().Select(surrogate => new GroupLossOptions { Surrogate = surrogate, KlCoefficient = 0.1 })];
+        var plain = new GroupLossOptions { KlCoefficient = 0.1 };
+        GroupLossOptions[] all = [.. Enum.GetValues<PolicySurrogate>().Select(surrogate => plain with { Surrogate = surrogate })];
         void Work()
         {
             foreach (var options in all)

@@ -77,7 +77,7 @@ public class GroupReferenceTests
 
         // As a part of the loss, alone: the advantages are 0.
         var options = new GroupLossOptions { KlCoefficient = 1, KlEstimator = estimator, Aggregation = LossAggregation.Tokens };
-        var loss = Compute(policy, PackedFloats("old"), reference, [], Offsets, new float[policy.Length], options, gradient).Loss;
+        var loss = GroupCases.Compute(policy, PackedFloats("old"), reference, [], Offsets, new float[policy.Length], options, gradient).Loss;
         Golden.Equal(expected.Number("token_mean"), loss);
         Golden.Equal(expected.Packed("gradient_of_token_mean", Lengths), gradient);
     }

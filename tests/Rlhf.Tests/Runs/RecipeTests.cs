@@ -161,7 +161,7 @@ public class RecipeTests
     [InlineData("zzzzzzzz: x",
         "recipe.yaml:1:1: unknown key 'zzzzzzzz'; of the 16 keys here the nearest are base, collect, data, device, dpo, format, name, ppo, pretrain, reward ('rlhf recipe' prints all)")]
     [InlineData("grpo: {}",
-        "recipe.yaml:1:1: unknown key 'grpo': 'grpo' is not one of this program's stages: it trains a reward model on the comparisons ('reward') and then the policy against it ('ppo'), or the policy on the comparisons ('dpo')")]
+        "recipe.yaml:1:1: unknown key 'grpo': 'grpo' is a preset of the stage 'ppo' here: ppo: {preset: ...}")]
     [InlineData("kto: {}", "recipe.yaml:1:1: unknown key 'kto': 'kto' is a loss of the stage 'dpo' here: dpo: {loss: ...}")]
     [InlineData("epochs: 2", "recipe.yaml:1:1: unknown key 'epochs'; there is pretrain.epochs, sft.epochs, reward.epochs, dpo.epochs")]
     [InlineData("sft: {lr: 1e-5}", "recipe.yaml:1:7: unknown key 'sft.lr': 'lr' is called learning_rate here")]

@@ -51,11 +51,16 @@ public sealed class StageMemoryTests
         AssertNear(RewardStage.BytesOf(Planning(new RewardStage()), options, train, heldOut), device.HeldBytes - arena.UntouchedBytes);
     }
 
-    [Fact]
-    public void Ppo_holds_what_was_planned()
+    [Theory]
+    [InlineData(AdvantageEstimator.Gae)]
+    [InlineData(AdvantageEstimator.Group)]
+    public void Ppo_holds_what_was_planned(AdvantageEstimator advantage)
     {
         var options = new PpoOptions
         {
+            Advantage = advantage,
+            RolloutsPerPrompt = advantage == AdvantageEstimator.Gae ? 1 : 4,
+            OffPolicySteps = advantage == AdvantageEstimator.Gae ? 1 : 2,
             Steps = 1,
             RolloutsPerStep = 32,
             Minibatch = 16,
@@ -70,7 +75,7 @@ public sealed class StageMemoryTests
         using var policy = New(device, HeadKind.Language, trainable: true);
         using var reference = New(device, HeadKind.Language, trainable: false);
         using var reward = New(device, HeadKind.Scalar, trainable: false);
-        using var value = New(device, HeadKind.Scalar, trainable: true);
+        using var value = options.HasValues ? New(device, HeadKind.Scalar, trainable: true) : null;
         using var arena = new Arena(device);
         using var trainer = new PpoTrainer(options, new PpoModels(policy, reference, reward, value, null), [.. prompts.Select(prompt => prompt.Tokens)], [],
             [], 5, new SilentHost(), null, arena);

@@ -35,7 +35,7 @@ internal static class PpoMetrics
 
     public static readonly Metric ClipFraction = new(
         "clip_fraction", "clipped ratios",
-        "Share of tokens whose loss the ratio clip held, so that they gave no gradient.", "share", ClippedPanel);
+        "Share of tokens whose ratio the clip held: their loss gave no gradient, or, of clipped weights, a bounded one.", "share", ClippedPanel);
 
     public static readonly Metric ValueClipFraction = new(
         "value_clip_fraction", "clipped values",
@@ -52,7 +52,7 @@ internal static class PpoMetrics
 
     public static readonly Metric PolicyLoss = new(
         "policy_loss", "policy loss",
-        "PPO's clipped surrogate, negated.", Panel: new MetricPanel(110, "Policy loss"));
+        "What the policy minimises: the clipped surrogate, negated, or the whole loss of groups.", Panel: new MetricPanel(110, "Policy loss"));
 
     public static readonly Metric ValueLoss = new(
         "value_loss", "value loss",
@@ -87,7 +87,7 @@ internal static class PpoMetrics
 
     public static readonly Metric SecondsScore = new(
         "seconds_score", "scoring",
-        "Seconds of a step spent on reference, reward and value models.", Panel: SecondsPanel);
+        "Seconds of a step spent on the models that read the answers.", Panel: SecondsPanel);
 
     public static readonly Metric SecondsUpdate = new("seconds_update", "updating", "Seconds of a step spent on the optimizer's passes.", Panel: SecondsPanel);
 }

@@ -31,6 +31,27 @@ public sealed record PpoOptions : TrainingOptions
         CheckpointEvery = 10;
     }
 
+    /// <summary>A paper's settings, or <c>none</c>. What contradicts them is an error; the run folder's recipe has them written out.</summary>
+    public PpoPreset? Preset
+    {
+        get;
+        init
+        {
+            field = value;
+            if (value is { } preset)
+            {
+                var own = PpoPresets.Of(preset);
+                (Advantage, Deviation, GroupBaseline, DropEqualGroups) = (own.Advantage, own.Deviation, own.GroupBaseline, own.DropEqualGroups);
+                (Surrogate, Ratio, Aggregation) = (own.Surrogate, own.Ratio, own.Aggregation);
+                (ClipRange, ClipRangeHigh, Overlong, RolloutsPerPrompt) = (own.ClipRange, own.ClipRangeHigh, own.Overlong, own.RolloutsPerPrompt);
+                (KlIn, KlEstimator, KlCoefficient) = (own.KlIn, own.KlEstimator, own.KlCoefficient);
+            }
+        }
+    }
+
+    /// <summary>Where advantages come from: <c>gae</c> has a value network; the others compare an answer with others and have none.</summary>
+    public AdvantageEstimator Advantage { get; init; }
+
     /// <summary>Where the policy of round 2 and later starts: <c>sft</c> (a new policy, InstructGPT) or <c>previous</c> (the last round's policy). The KL
     /// reference is the SFT model either way.</summary>
     public PolicyStart StartFrom { get; init; }
@@ -47,6 +68,24 @@ public sealed record PpoOptions : TrainingOptions
     /// <summary>Rollouts to each prompt: a step has <c>rollouts_per_step / rollouts_per_prompt</c> prompts. They share the prompt's part of every forward and
     /// backward pass.</summary>
     public int RolloutsPerPrompt { get; init; } = 1;
+
+    /// <summary>With <c>group</c>: what differences from the mean are divided by.</summary>
+    public RewardDeviation Deviation { get; init; }
+
+    /// <summary>With <c>leave_one_out</c>: divides by the standard deviation of the group's other rewards + 1e-6 (what other programs do).</summary>
+    public bool OthersDeviation { get; init; }
+
+    /// <summary>With <c>batch</c>: the mean of the group is taken off first (Hu 2025, the baseline form).</summary>
+    public bool GroupBaseline { get; init; }
+
+    /// <summary>Groups whose rewards are all equal are left out (Yu 2025).</summary>
+    public bool DropEqualGroups { get; init; }
+
+    /// <summary>Times that a step samples more groups in the place of dropped ones, at most; then it has fewer.</summary>
+    public int Resamplings { get; init; } = 10;
+
+    /// <summary>Punishment of answers near the token limit (Yu 2025); <c>none</c>: none.</summary>
+    public OverlongOptions? Overlong { get; init; }
 
     /// <summary>Rollouts per optimizer step.</summary>
     public int Minibatch { get; init; } = 64;
@@ -67,8 +106,32 @@ public sealed record PpoOptions : TrainingOptions
     /// <summary>Peak learning rate of the value network (same warm-up and schedule as the policy's).</summary>
     public double ValueLearningRate { get; init; } = 9e-6;
 
+    /// <summary>Parts in which a step's rollouts are trained, one after another: all but the first are stale, and importance weights make up for it.</summary>
+    public int OffPolicySteps { get; init; } = 1;
+
+    /// <summary>Bound of the importance weights p_old / p_sampler of stale rollouts; <c>none</c>: no weights.</summary>
+    public double? ImportanceCap { get; init; } = 2;
+
+    /// <summary>One importance weight an answer, the product over its tokens, instead of one a token.</summary>
+    public bool ImportanceOfAnswers { get; init; }
+
+    /// <summary>What becomes of a weight above the bound.</summary>
+    public ImportanceExcess ImportanceExcess { get; init; }
+
+    /// <summary>What is minimised without a value network.</summary>
+    public PolicySurrogate Surrogate { get; init; }
+
+    /// <summary>What a ratio p_new / p_old stands for: a token or a whole answer.</summary>
+    public RatioUnit Ratio { get; init; }
+
+    /// <summary>How the losses of tokens become one number; <c>constant</c> divides by the answers times <c>max_new_tokens</c>.</summary>
+    public LossAggregation Aggregation { get; init; }
+
     /// <summary>Ratio clip: the policy's ratio is held in [1 - x, 1 + x].</summary>
     public double ClipRange { get; init; } = 0.2;
+
+    /// <summary>The upper bound's distance from 1 where it is another (Yu 2025); <c>none</c>: <see cref="ClipRange"/>.</summary>
+    public double? ClipRangeHigh { get; init; }
 
     /// <summary>Value clip (Ziegler 2019; InstructGPT gives none): a new value is held within x of the old one; <c>none</c> does not clip.</summary>
     public double? ValueClipRange { get; init; } = 0.2;
@@ -82,7 +145,7 @@ public sealed record PpoOptions : TrainingOptions
     /// <summary>GAE's lambda (Schulman 2015).</summary>
     public double Lambda { get; init; } = 0.95;
 
-    /// <summary>Advantages are whitened over the rollouts of a step.</summary>
+    /// <summary>Advantages are whitened over the rollouts of a step (<c>gae</c> and <c>batch</c>).</summary>
     public bool WhitenAdvantages { get; init; } = true;
 
     /// <summary>Rewards are whitened, keeping their mean, before GAE (Ziegler 2019's code).</summary>
@@ -93,6 +156,9 @@ public sealed record PpoOptions : TrainingOptions
 
     /// <summary>The KL estimate: <c>k1</c>, <c>k2</c> or <c>k3</c>.</summary>
     public KlEstimator KlEstimator { get; init; }
+
+    /// <summary>Where the KL penalty stands, without a value network; in the loss it has the estimate's gradient, so <c>k2</c> or <c>k3</c>.</summary>
+    public KlPlace KlIn { get; init; }
 
     /// <summary>Adapts beta to hold a target KL (Ziegler 2019); <c>none</c>: beta stays.</summary>
     public AdaptiveKlOptions? AdaptiveKl { get; init; }
@@ -149,102 +215,36 @@ public sealed record PpoOptions : TrainingOptions
     /// <summary>The value network's learning rates: the policy's schedule with a peak of its own.</summary>
     public LearningRateSchedule ValueLearningRates(long totalSteps) => LearningRates(ValueLearningRate, totalSteps);
 
+    /// <summary>Whether a value network judges the states; without one, answers are compared with each other.</summary>
+    internal bool HasValues => Advantage == AdvantageEstimator.Gae;
+
+    /// <summary>Whether the value head sits on the policy.</summary>
+    internal bool HasSharedTrunk => HasValues && SharedTrunk;
+
+    /// <summary>The loss without a value network.</summary>
+    internal GroupLossOptions ToLoss(double klCoefficient) => new()
+    {
+        Surrogate = Surrogate,
+        Ratio = Ratio,
+        Aggregation = Aggregation,
+        MaximumLength = MaxNewTokens,
+        ClipLow = ClipRange,
+        ClipHigh = ClipRangeHigh ?? ClipRange,
+        DualClip = DualClip,
+        KlCoefficient = KlIn == KlPlace.Loss ? klCoefficient : 0,
+        KlEstimator = KlEstimator,
+        EntropyCoefficient = EntropyCoefficient,
+        ImportanceCap = OffPolicySteps > 1 ? ImportanceCap : null,
+        ImportanceOfAnswers = ImportanceOfAnswers,
+        ImportanceExcess = ImportanceExcess,
+    };
+
     /// <inheritdoc/>
     public override void Validate(OptionErrors errors)
     {
         base.Validate(errors);
-        ValidateRollouts(errors);
-        ValidateRewards(errors);
-        ValidateUpdate(errors);
-        errors.NotNegative(EvaluateEvery);
-        errors.Require(EvaluationPrompts >= 2, nameof(EvaluationPrompts),
-            FormattableString.Invariant($"must be at least 2, as an interval needs two prompts, found {EvaluationPrompts}"));
-        errors.Positive(EvaluationSamples);
-        errors.NotNegative(SamplesPerStep);
-        Alarms.Validate(errors.Below(nameof(Alarms)));
-    }
-
-    private void ValidateRollouts(OptionErrors errors)
-    {
-        errors.Positive(Steps);
-        errors.Positive(RolloutsPerStep);
-        errors.Within(Minibatch, 1, Math.Max(1, RolloutsPerStep));
-        errors.Require(Minibatch < 1 || Minibatch > RolloutsPerStep || RolloutsPerStep % Minibatch == 0, nameof(Minibatch),
-            $"must divide rollouts_per_step ({RolloutsPerStep}) without a rest, found {Minibatch}");
-        errors.Positive(RolloutsPerPrompt);
-        errors.Require(Minibatch < 1 || RolloutsPerPrompt < 1 || Minibatch % RolloutsPerPrompt == 0, nameof(RolloutsPerPrompt),
-            $"must divide minibatch ({Minibatch}) without a rest, found {RolloutsPerPrompt}: the rollouts of a prompt belong to one optimizer step");
-        errors.Positive(InnerEpochs);
-        errors.Positive(MaxNewTokens);
-        Limits.ValidateForPrompts(errors.Below(nameof(Limits)));
-        errors.Positive(Temperature);
-    }
-
-    private void ValidateRewards(OptionErrors errors)
-    {
-        errors.Within(Gamma, 0, 1);
-        errors.Within(Lambda, 0, 1);
-        errors.NotNegative(KlCoefficient);
-        AdaptiveKl?.Validate(errors.Below(nameof(AdaptiveKl)));
-        errors.Require(AdaptiveKl is null || KlCoefficient > 0, nameof(AdaptiveKl), "has no effect with kl_coefficient: 0, which it multiplies");
-        errors.Require(ScoreClip is null or > 0, nameof(ScoreClip), "must be above 0, or none");
-        errors.Require(NormalizationSamples is null or > 1, nameof(NormalizationSamples), "must be above 1, or none");
-        errors.NoEffect(ScoreNormalization == ScoreNormalization.SftSamples, nameof(NormalizationSamples), "without score_normalization: sft_samples");
-        errors.NoEffect(KlCoefficient > 0, nameof(KlEstimator), "with kl_coefficient: 0");
-        errors.NotNegative(MissingEosPenalty);
-    }
-
-    private void ValidateUpdate(OptionErrors errors)
-    {
-        errors.Positive(ValueLearningRate);
-        errors.NoEffect(!SharedTrunk, nameof(ValueLearningRate), "with shared_trunk: true, where one learning rate serves both");
-        errors.NoEffect(SharedTrunk, nameof(ValueCoefficient), "without shared_trunk: true; use value_learning_rate");
-        errors.NotNegative(ValueCoefficient);
-        errors.Positive(ClipRange);
-        errors.Require(ValueClipRange is null or > 0, nameof(ValueClipRange), "must be above 0, or none");
-        errors.NotNegative(EntropyCoefficient);
-        errors.Require(DualClip is null or > 1, nameof(DualClip), "must be above 1, or none");
-        errors.Within(ValueWarmUpSteps, 0, Math.Max(0, Steps - 1));
-        errors.Require(Ema is null or (> 0 and < 1), nameof(Ema), "must be above 0 and below 1, or none");
-        errors.Require(TargetKl is null or > 0, nameof(TargetKl), "must be above 0, or none");
-        Ptx?.Validate(errors.Below(nameof(Ptx)));
-    }
-}
-
-/// <summary>Ziegler 2019: beta is multiplied by 1 + clip(KL/target - 1, -0.2, 0.2) x rollouts / horizon after each step.</summary>
-public sealed record AdaptiveKlOptions
-{
-    /// <summary>KL to hold, in nats per sequence.</summary>
-    public double Target { get; init; } = 6;
-
-    /// <summary>Rollouts in which beta may change by 20 %.</summary>
-    public double Horizon { get; init; } = 10000;
-
-    /// <summary>Adds what is wrong to <paramref name="errors"/>.</summary>
-    public void Validate(OptionErrors errors)
-    {
-        errors.Positive(Target);
-        errors.Positive(Horizon);
-    }
-}
-
-/// <summary>Pretraining gradients in PPO (Ouyang 2022, eq. 2, App. C.4).</summary>
-public sealed record PtxOptions
-{
-    /// <summary>The paper's gamma: weight of the mean next-token loss of the pretraining text.</summary>
-    public double Coefficient { get; init; } = 27.8;
-
-    /// <summary>Pretraining sequences per rollout of a minibatch.</summary>
-    public double BatchRatio { get; init; } = 8;
-
-    /// <summary>Tokens of a pretraining sequence at most; <c>none</c>: the model's context length.</summary>
-    public int? ContextTokens { get; init; }
-
-    /// <summary>Adds what is wrong to <paramref name="errors"/>.</summary>
-    public void Validate(OptionErrors errors)
-    {
-        errors.Positive(Coefficient);
-        errors.Positive(BatchRatio);
-        errors.Require(ContextTokens is null or > 1, nameof(ContextTokens), "must be above 1, or none");
+        PpoValidation.Validate(this, errors);
+        GroupValidation.Validate(this, errors);
+        PpoPresets.Validate(this, errors);
     }
 }

@@ -75,9 +75,9 @@ internal sealed class PpoStage : Stage<PpoOptions>
         using var policy = stored.Trainable(start, PolicyHeads(options), options.Adapter, seed);
         using var reference = stored.Frozen(roles.Reference.Open(), HeadKind.Language);
         using var reward = stored.Frozen(OpenReward(roles.Reward), HeadKind.Scalar, shifted: true);
-        using var value = options.SharedTrunk
-            ? null
-            : stored.Trainable(OpenReward(roles.Reward), HeadKind.Scalar, options.Adapter, Philox.Derive(seed, ValueSeed), shifted: true);
+        using var value = HasValueNetwork(options)
+            ? stored.Trainable(OpenReward(roles.Reward), HeadKind.Scalar, options.Adapter, Philox.Derive(seed, ValueSeed), shifted: true)
+            : null;
         using var second = roles.SecondReward is { } place ? stored.Frozen(OpenReward(place), HeadKind.Scalar, shifted: true) : null;
         var models = new PpoModels(policy, reference, reward, value, second);
 
@@ -139,8 +139,10 @@ internal sealed class PpoStage : Stage<PpoOptions>
         var length = promptTokens + answerTokens;
         var rollouts = (double)options.Steps * options.RolloutsPerStep;
         var second = recipe.Find<RewardOptions>()?.SecondModel is not null;
-        var judges = second ? 4 : 3; // reference, reward, value, and a second reward model
-        var trained = (options.SharedTrunk ? 1 : 2) * options.InnerEpochs;
+        var readers = second ? 3 : 2; // reference, reward, and a second reward model; and of rollouts the value network, and of stale ones the policy
+        var stale = (options.OffPolicySteps - 1.0) / options.OffPolicySteps;
+        var judges = readers + (options.HasValues ? 1 : 0) + stale;
+        var trained = (HasValueNetwork(options) ? 2 : 1) * options.InnerEpochs;
         var passes = planning.TrainingPasses(options.Adapter);
         var rows = (promptTokens / options.RolloutsPerPrompt) + answerTokens; // of a rollout: a prompt goes through a model once for all of its rollouts
         var tokens = rollouts * rows * (1 + judges + trained);
@@ -148,12 +150,12 @@ internal sealed class PpoStage : Stage<PpoOptions>
         var pieces = pretraining.Count == 0 ? 0 : pretraining.Average(row => (double)row.Tokens.Length);
         var mixed = pretraining.Count == 0 ? 0 : rollouts * options.InnerEpochs * options.Ptx!.BatchRatio * pieces;
         var forward = rows * (judges + (passes * trained)) * costs.ForwardOperations(length); // the judges, and forward and backward of what is trained
-        var heads = answerTokens * (1 + (passes * options.InnerEpochs)) * costs.HeadOperations;
+        var heads = answerTokens * (1 + stale + (passes * options.InnerEpochs)) * costs.HeadOperations;
         var starts = StageStep.Of(recipe).Any(step => step.Stage.Makes == StageProduct.SupervisedModel) ? 1 : 0;
         var evaluations =
             3 + (options.EvaluateEvery > 0 ? (options.Steps - 1) / options.EvaluateEvery : 0) + starts; // the start, the end, SFT and another base
         var evaluated = (double)evaluations * Math.Min(heldOut.Count, options.EvaluationPrompts) * options.EvaluationSamples;
-        var judged = evaluated * (((judges - 1) * length * costs.ForwardOperations(length)) + (answerTokens * costs.HeadOperations));
+        var judged = evaluated * ((readers * length * costs.ForwardOperations(length)) + (answerTokens * costs.HeadOperations));
         return new StagePlan(
             (long)rollouts, "rollouts", tokens, (long)options.Steps * options.InnerEpochs * (options.RolloutsPerStep / options.Minibatch),
             prompts.Count == 0 ? 0 : BytesOf(planning, options, second, prompts, heldOut, pretraining),
@@ -170,7 +172,7 @@ internal sealed class PpoStage : Stage<PpoOptions>
         using var policy = models.Trainable(PolicyHeads(options));
         using var reference = models.Frozen(HeadKind.Language);
         using var reward = models.Frozen(HeadKind.Scalar);
-        using var value = options.SharedTrunk ? null : models.Trainable(HeadKind.Scalar);
+        using var value = HasValueNetwork(options) ? models.Trainable(HeadKind.Scalar) : null;
         using var second = withSecond ? models.Frozen(HeadKind.Scalar) : null;
         using var arena = new Arena(device);
         var measured = options with { ScoreNormalization = ScoreNormalization.None }; // the memory is the same
@@ -188,7 +190,9 @@ internal sealed class PpoStage : Stage<PpoOptions>
         return device.HeldBytes - arena.UntouchedBytes + planning.HostLogits;
     }
 
-    private static HeadKind PolicyHeads(PpoOptions options) => options.SharedTrunk ? HeadKind.Language | HeadKind.Scalar : HeadKind.Language;
+    private static bool HasValueNetwork(PpoOptions options) => options is { HasValues: true, SharedTrunk: false };
+
+    private static HeadKind PolicyHeads(PpoOptions options) => options.HasSharedTrunk ? HeadKind.Language | HeadKind.Scalar : HeadKind.Language;
 
     private static Checkpoint OpenReward(ModelPlace place)
     {

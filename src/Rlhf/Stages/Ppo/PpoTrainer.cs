@@ -1,7 +1,6 @@
 using System.Diagnostics;
 using Rlhf.Compute.Operations;
 using Rlhf.Data;
-using Rlhf.Model;
 using Rlhf.Objectives;
 using Rlhf.Sampling;
 using Rlhf.Text.Templates;
@@ -30,6 +29,9 @@ public sealed record PpoResult(long Steps, ScoreScale Scale, double KlCoefficien
 /// reward uses; where scores are normalised, their scale is folded into the value network that starts as the reward model; rollouts of one prompt stay in one
 /// minibatch.
 /// </para>
+/// <para>
+/// Without a value network (GRPO, RLOO and others) the advantages of an answer come from the other answers, and step 4.3 is left out.
+/// </para>
 /// </summary>
 public sealed class PpoTrainer : ITrainer, IDisposable
 {
@@ -43,15 +45,12 @@ public sealed class PpoTrainer : ITrainer, IDisposable
     private readonly Action<long>? _evaluate;
     private readonly ulong _seed;
     private readonly Generator _generator;
-    private readonly Scorer _referenceScorer;
-    private readonly Scorer _rewardScorer;
-    private readonly Scorer? _secondScorer;
-    private readonly Scorer _valueScorer;
+    private readonly RolloutScorer _scorer;
     private readonly PpoUpdate _update;
     private readonly LearningRateSchedule _policyRates;
     private readonly LearningRateSchedule _valueRates;
     private readonly DeviceMemory? _average;
-    private RunningMoments _scoreMoments;
+    private long _extraPrompts;
     private double _klCoefficient;
     private string _note = "";
 
@@ -73,10 +72,7 @@ public sealed class PpoTrainer : ITrainer, IDisposable
         (_options, _models, _prompts, _endIds, _host, _evaluate, _seed) = (options, models, prompts, endIds, host, evaluate, seed);
         _orders = new EpochOrders(prompts.Count, seed);
         _generator = new Generator(models.Policy, arena);
-        _referenceScorer = new Scorer(models.Reference, options.MicroBatchTokens, arena);
-        _rewardScorer = new Scorer(models.Reward, options.MicroBatchTokens, arena);
-        _secondScorer = models.Second is null ? null : new Scorer(models.Second, options.MicroBatchTokens, arena);
-        _valueScorer = new Scorer(models.Value ?? models.Policy, options.MicroBatchTokens, arena);
+        _scorer = new RolloutScorer(options, models, arena);
         _update = new PpoUpdate(options, models, pretraining, seed, arena);
         _policyRates = options.LearningRates(options.Steps);
         _valueRates = options.ValueLearningRates(options.Steps);
@@ -85,7 +81,7 @@ public sealed class PpoTrainer : ITrainer, IDisposable
     }
 
     /// <summary>In what scores are measured now.</summary>
-    public ScoreScale Scale => _options.ScoreNormalization == ScoreNormalization.None ? ScoreScale.None : ScoreScale.Of(_scoreMoments);
+    public ScoreScale Scale => _scorer.Scale;
 
     long ITrainer.TotalSteps => _options.Steps;
 
@@ -112,10 +108,7 @@ public sealed class PpoTrainer : ITrainer, IDisposable
     public void Dispose()
     {
         _generator.Dispose();
-        _referenceScorer.Dispose();
-        _rewardScorer.Dispose();
-        _secondScorer?.Dispose();
-        _valueScorer.Dispose();
+        _scorer.Dispose();
         _update.Dispose();
         _average?.Dispose();
     }
@@ -140,7 +133,7 @@ public sealed class PpoTrainer : ITrainer, IDisposable
 
         if (_models.Value is { } value)
         {
-            FoldInto(value, Scale);
+            ValueStart.FoldInto(value, Scale);
         }
 
         _evaluate?.Invoke(0);
@@ -149,30 +142,11 @@ public sealed class PpoTrainer : ITrainer, IDisposable
     private void MeasureScale()
     {
         var count = _options.NormalizationSamples ?? Math.Min(_prompts.Count, 1024);
-        var answers = Sample([.. Enumerable.Range(0, count).Select(i => _prompts[i % _prompts.Count])], NormalizationStream);
-        _scoreMoments = RunningMoments.Of(
-            _rewardScorer.Rewards([.. answers.Select(static answer => answer.Tokens)], [.. answers.Select(static answer => answer.Prompt.Length)]));
-    }
-
-    /// <summary>The value network starts as the reward model on the scale of the scores: w / sd, (b - mean) / sd.</summary>
-    private static void FoldInto(Decoder value, ScoreScale scale)
-    {
-        var head = new float[value.Config.EmbeddingWidth];
-        Span<float> bias = stackalloc float[1];
-        value.Device.CopyOut(value.ScalarWeights, head);
-        value.Device.CopyOut(value.ScalarBiases, bias);
-        for (var i = 0; i < head.Length; i++)
-        {
-            head[i] = (float)(head[i] / scale.StandardDeviation);
-        }
-
-        bias[0] = (float)((bias[0] - scale.Mean) / scale.StandardDeviation);
-        value.Device.CopyIn(head, value.ScalarWeights);
-        value.Device.CopyIn(bias, value.ScalarBiases);
+        _scorer.Measure(Sample([.. Enumerable.Range(0, count).Select(i => _prompts[i % _prompts.Count])], NormalizationStream));
     }
 
     /// <summary>Answers of the present policy, each cut at its own limit where limits are given.</summary>
-    public Completion[] Sample(IReadOnlyList<int[]> prompts, ulong stream, IReadOnlyList<int>? limits = null) =>
+    public Completion[] Sample(IReadOnlyList<int[]> prompts, ulong stream, IReadOnlyList<int>? limits = null, int firstRow = 0) =>
         _generator.Generate(prompts, new GenerationSettings
         {
             Sampling = new SamplingOptions { Temperature = _options.Temperature },
@@ -181,105 +155,86 @@ public sealed class PpoTrainer : ITrainer, IDisposable
             EndIds = _endIds,
             Seed = _seed,
             Stream = stream,
+            FirstRow = (uint)firstRow,
         });
 
     void ITrainer.TrainStep(long step)
     {
-        var clock = Stopwatch.StartNew();
+        // 1. Rollout: the sampler's log-probabilities are the trainer's, so no pass is needed to find the old ones.  2. Scores, reference and values.
+        var (seconds, clock) = (new StepSeconds(), Stopwatch.StartNew());
+        var (sampled, trained) = Collect(step, seconds);
 
-        // 1. Rollout: the sampler's log-probabilities are the trainer's, so no pass is needed to find the old ones.
-        var answers = Sample(PromptsOf(step), (ulong)step);
-        var rolloutSeconds = Lap(clock);
-
-        // 2. Scores, reference and values.  3. Rewards and advantages.
-        var rollout = Score(answers);
-        var scoreSeconds = Lap(clock);
-
-        // 4. Update.
-        var outcome = Update(rollout, step);
-        var updateSeconds = Lap(clock);
+        // 3. Rewards and advantages.  4. Update.
+        PpoOutcome? outcome = null;
+        if (trained.Completions.Length > 0)
+        {
+            AdvantageEstimation.Fill(trained, _options, _klCoefficient);
+            clock.Restart();
+            outcome = Update(trained, step);
+            seconds.Update = clock.Elapsed.TotalSeconds;
+        }
 
         // 5. Log.
-        var kl = SequenceKl(rollout);
-        Log(step, rollout, outcome, kl, rolloutSeconds, scoreSeconds, updateSeconds);
+        var kl = SequenceKl(sampled);
+        Log(step, sampled, trained.Completions.Length, outcome, kl, seconds);
         if (_options.AdaptiveKl is { } adaptive)
         {
-            _klCoefficient = new AdaptiveKl(adaptive.Target, adaptive.Horizon).Next(_klCoefficient, kl, answers.Length);
+            _klCoefficient = new AdaptiveKl(adaptive.Target, adaptive.Horizon).Next(_klCoefficient, kl, sampled.Completions.Length);
         }
     }
 
-    private int[][] PromptsOf(long step)
+    /// <summary>The judged answers of a step, and those that are trained on: all of them, or the groups whose rewards differ, in the place of others of which
+    /// more are sampled.</summary>
+    private (Rollout Sampled, Rollout Trained) Collect(long step, StepSeconds seconds)
     {
-        var count = _options.RolloutsPerStep / _options.RolloutsPerPrompt;
-        return [.. _orders.Range((step - 1) * count, count).SelectMany(row => Enumerable.Repeat(_prompts[row], _options.RolloutsPerPrompt))];
+        var (size, wanted) = (_options.RolloutsPerPrompt, _options.RolloutsPerStep / _options.RolloutsPerPrompt);
+        var sampled = SampleAndJudge(((step - 1) * wanted) + _extraPrompts, wanted, step, 0, seconds);
+        if (!_options.DropEqualGroups)
+        {
+            return (sampled, sampled);
+        }
+
+        for (var again = 0; ; again++)
+        {
+            var rows = sampled.RowsThatDiffer(size);
+            var missing = wanted - (rows.Length / size);
+            if (missing == 0 || again == _options.Resamplings)
+            {
+                return (sampled, sampled.Pick(rows));
+            }
+
+            var more = SampleAndJudge((step * wanted) + _extraPrompts, missing, step, sampled.Completions.Length, seconds);
+            _extraPrompts += missing;
+            sampled = sampled.With(more);
+        }
+    }
+
+    private Rollout SampleAndJudge(long firstPrompt, int prompts, long step, int firstRow, StepSeconds seconds)
+    {
+        var clock = Stopwatch.StartNew();
+        int[][] asked =
+        [
+            .. _orders.Range(firstPrompt, prompts).SelectMany(row => Enumerable.Repeat(_prompts[row], _options.RolloutsPerPrompt)),
+        ];
+        var answers = Sample(asked, (ulong)step, firstRow: firstRow);
+        seconds.Rollout += clock.Elapsed.TotalSeconds;
+        clock.Restart();
+        var judged = _scorer.Judge(answers);
+        seconds.Score += clock.Elapsed.TotalSeconds;
+        return judged;
     }
 
     /// <summary>Scores, reference log-probabilities and values of sampled answers, and the rewards and advantages that follow.</summary>
-    public Rollout Score(Completion[] answers) => Advantages(Judge(answers));
+    public Rollout Score(Completion[] answers) => AdvantageEstimation.Fill(_scorer.Judge(answers), _options, _klCoefficient);
 
     /// <summary>The updates of a step, from its rollout.</summary>
-    public PpoOutcome Update(Rollout rollout, long step) =>
-        _update.Run(rollout, step, _policyRates.At(step), _valueRates.At(step), trainPolicy: step > _options.ValueWarmUpSteps, _average, _options.Ema ?? 0);
+    public PpoOutcome Update(Rollout rollout, long step) => _update.Run(
+        rollout, step, _policyRates.At(step), _valueRates.At(step), _klCoefficient, trainPolicy: step > _options.ValueWarmUpSteps, _average,
+        _options.Ema ?? 0);
 
-    private Rollout Judge(Completion[] answers)
-    {
-        int[][] sequences = [.. answers.Select(static answer => answer.Tokens)];
-        int[] promptLengths = [.. answers.Select(static answer => answer.Prompt.Length)];
-        var offsets = new int[answers.Length + 1];
-        for (var i = 0; i < answers.Length; i++)
-        {
-            offsets[i + 1] = offsets[i] + answers[i].Response.Length;
-        }
-
-        var raw = _rewardScorer.Rewards(sequences, promptLengths);
-        if (_options.ScoreNormalization == ScoreNormalization.Running)
-        {
-            _scoreMoments += RunningMoments.Of(raw);
-        }
-
-        var scale = Scale;
-        return new Rollout
-        {
-            Completions = answers,
-            Offsets = offsets,
-            LogProbabilities = [.. answers.SelectMany(static answer => answer.LogProbabilities)],
-            ReferenceLogProbabilities = _referenceScorer.ResponseLogProbabilities(sequences, promptLengths, _options.Temperature).LogProbabilities,
-            Values = _valueScorer.ResponseValues(sequences, promptLengths),
-            RawScores = raw,
-            SecondScores = _secondScorer?.Rewards(sequences, promptLengths) ?? [],
-            Scores = [.. raw.Select(score => (float)scale.Apply(score))],
-            Kl = new float[offsets[^1]],
-            Advantages = new float[offsets[^1]],
-            Returns = new float[offsets[^1]],
-        };
-    }
-
-    private Rollout Advantages(Rollout r)
-    {
-        KlEstimators.PerToken(_options.KlEstimator, r.LogProbabilities, r.ReferenceLogProbabilities, r.Kl);
-        var shaped = new float[r.Scores.Length];
-        bool[] finished = [.. r.Completions.Select(static answer => answer.Finished)];
-        ScoreShaping.Apply(r.Scores, finished, ScoreScale.None, _options.ScoreClip, _options.MissingEosPenalty, shaped);
-        var rewards = new float[r.Kl.Length];
-        Rewards.PerToken(r.Kl, r.Offsets, shaped, _klCoefficient, rewards);
-        if (_options.WhitenRewards)
-        {
-            Whitening.Whiten(rewards, rewards, keepMean: true);
-        }
-
-        GeneralizedAdvantage.Compute(rewards, r.Values, r.Offsets, _options.Gamma, _options.Lambda, r.Advantages, r.Returns);
-        if (_options.WhitenAdvantages)
-        {
-            Whitening.Whiten(r.Advantages, r.Advantages);
-        }
-
-        return r;
-    }
-
-    private void Log(long step, Rollout r, PpoOutcome outcome, double kl, double rolloutSeconds, double scoreSeconds, double updateSeconds)
+    private void Log(long step, Rollout r, int trained, PpoOutcome? outcome, double kl, StepSeconds seconds)
     {
         var score = r.Scores.Average();
-        var seconds = rolloutSeconds + scoreSeconds + updateSeconds;
         if (!double.IsFinite(score) || !double.IsFinite(kl))
         {
             throw new RunFailedException(
@@ -287,29 +242,9 @@ public sealed class PpoTrainer : ITrainer, IDisposable
                     $"PPO step {step}: the mean score is {score}, the KL {kl}. The last checkpoint is good; a lower learning_rate may help."));
         }
 
-        var values = new List<(Metric, double)>
-        {
-            (AnswerMetrics.Score, score),
-            (PpoMetrics.ScoreDeviation, Math.Sqrt(RunningMoments.Of(r.Scores).Variance)),
-            (PpoMetrics.RawScore, r.RawScores.Average()),
-            (AnswerMetrics.Kl, kl),
-            (PpoMetrics.Objective, score - (_klCoefficient * kl)),
-            (AnswerMetrics.ResponseLength, (double)r.Offsets[^1] / r.Completions.Length),
-            (AnswerMetrics.EosShare, r.Completions.Count(static answer => answer.Finished) / (double)r.Completions.Length),
-            (AnswerMetrics.DistinctShare, r.Completions.Select(static answer => string.Join(',', answer.Response)).Distinct()
-                .Count() / (double)r.Completions.Length),
-            (PpoMetrics.KlCoefficient, _klCoefficient),
-            (TrainingMetrics.TokensPerSecond, r.Offsets[^1] / seconds),
-            (PpoMetrics.SecondsRollout, rolloutSeconds),
-            (PpoMetrics.SecondsScore, scoreSeconds),
-            (PpoMetrics.SecondsUpdate, updateSeconds),
-        };
-        if (r.SecondScores.Length > 0)
-        {
-            values.Add((PpoMetrics.SecondScore, r.SecondScores.Average()));
-        }
-
-        outcome.AddTo(values);
+        var values = PpoStepLog.ValuesOf(r, score, kl, _klCoefficient, seconds);
+        outcome?.AddTo(values, _options);
+        GroupMetrics.AddTo(values, r, trained, _options);
         _host.Log(step, System.Runtime.InteropServices.CollectionsMarshal.AsSpan(values));
         _note = FormattableString.Invariant($"score {score:F2}, KL {kl:F2}");
         for (var i = 0; i < Math.Min(_options.SamplesPerStep, r.Completions.Length); i++)
@@ -321,9 +256,14 @@ public sealed class PpoTrainer : ITrainer, IDisposable
     void ITrainer.AddTo(Dictionary<string, FloatBuffer> buffers, Dictionary<string, double> numbers)
     {
         numbers["kl_coefficient"] = _klCoefficient;
-        numbers["score_count"] = _scoreMoments.Count;
-        numbers["score_mean"] = _scoreMoments.Mean;
-        numbers["score_squared_deviations"] = _scoreMoments.SquaredDeviations;
+        numbers["score_count"] = _scorer.Moments.Count;
+        numbers["score_mean"] = _scorer.Moments.Mean;
+        numbers["score_squared_deviations"] = _scorer.Moments.SquaredDeviations;
+        if (_options.DropEqualGroups)
+        {
+            numbers["extra_prompts"] = _extraPrompts;
+        }
+
         _update.AddTo(buffers, numbers);
         if (_average is not null)
         {
@@ -334,17 +274,11 @@ public sealed class PpoTrainer : ITrainer, IDisposable
     void ITrainer.Restored(IDictionary<string, double> numbers)
     {
         _klCoefficient = numbers["kl_coefficient"];
-        _scoreMoments = new RunningMoments((long)numbers["score_count"], numbers["score_mean"], numbers["score_squared_deviations"]);
+        _scorer.Moments = new RunningMoments((long)numbers["score_count"], numbers["score_mean"], numbers["score_squared_deviations"]);
+        _extraPrompts = _options.DropEqualGroups ? (long)numbers["extra_prompts"] : 0;
         _update.Restored(numbers);
     }
 
     /// <summary>Mean over answers of the sum over tokens of log p - log p of the reference: k1, whatever estimator the reward uses.</summary>
     private static double SequenceKl(Rollout r) => KlEstimators.LogRatio(r.LogProbabilities, r.ReferenceLogProbabilities) / r.Completions.Length;
-
-    private static double Lap(Stopwatch clock)
-    {
-        var seconds = clock.Elapsed.TotalSeconds;
-        clock.Restart();
-        return seconds;
-    }
 }

@@ -1,56 +1,12 @@
 using Rlhf.Batching;
 using Rlhf.Compute.Operations;
 using Rlhf.Data;
+using Rlhf.Model;
 using Rlhf.Objectives;
 using Rlhf.Text.Templates;
 using Rlhf.Training;
 
 namespace Rlhf.Stages.Ppo;
-
-/// <summary>What the updates of one PPO step saw.</summary>
-/// <param name="Policy">Null while only the value network is trained.</param>
-/// <param name="Value">The value loss.</param>
-/// <param name="FirstLogRatio">Largest |trainer - rollout| log-probability before the first update: 0 in float32, measured in bfloat16. Null while only the
-/// value network is trained.</param>
-/// <param name="PolicyNorm">Mean gradient norm of the policy.</param>
-/// <param name="ValueNorm">Mean gradient norm of the value network; null with a shared trunk.</param>
-/// <param name="PolicyRate">The learning rate.</param>
-/// <param name="PretrainingLoss">Mean next-token loss of the ptx text; null without ptx.</param>
-/// <param name="Minibatches">Minibatches done; fewer than planned after an early stop.</param>
-/// <param name="StoppedEarly">The approximate KL went above target_kl.</param>
-public sealed record PpoOutcome(
-    PpoPolicyStatistics? Policy, PpoValueStatistics Value, double? FirstLogRatio, double PolicyNorm, double? ValueNorm, double PolicyRate,
-    double? PretrainingLoss, int Minibatches, bool StoppedEarly)
-{
-    public void AddTo(List<(Metric, double)> values)
-    {
-        values.Add((PpoMetrics.ValueLoss, Value.Loss));
-        values.Add((PpoMetrics.ValueClipFraction, Value.ClipFraction));
-        values.Add((TrainingMetrics.LearningRate, PolicyRate));
-        values.Add((PpoMetrics.Minibatches, Minibatches));
-        values.Add((PpoMetrics.StoppedEarly, StoppedEarly ? 1 : 0));
-        Add(PpoMetrics.ExplainedVariance, Value.ExplainedVariance);
-        Add(PpoMetrics.ValueGradientNorm, ValueNorm);
-        Add(PpoMetrics.LogprobDifference, FirstLogRatio);
-        Add(PpoMetrics.PtxLoss, PretrainingLoss);
-        if (Policy is { } policy)
-        {
-            values.Add((PpoMetrics.PolicyLoss, policy.PolicyLoss));
-            values.Add((AnswerMetrics.Entropy, policy.Entropy));
-            values.Add((PpoMetrics.ClipFraction, policy.ClipFraction));
-            values.Add((PpoMetrics.ApproximateKl, policy.ApproximateKlK3));
-            values.Add((TrainingMetrics.GradientNorm, PolicyNorm));
-        }
-
-        void Add(Metric metric, double? value)
-        {
-            if (value is { } number)
-            {
-                values.Add((metric, number));
-            }
-        }
-    }
-}
 
 /// <summary>The updates of a PPO step: inner epochs of minibatches, each split into micro-batches that fit memory.</summary>
 internal sealed class PpoUpdate : IDisposable
@@ -61,6 +17,7 @@ internal sealed class PpoUpdate : IDisposable
     private readonly ulong _seed;
     private readonly TrainingPass _policy;
     private readonly TrainingPass? _value;
+    private readonly Scorer? _stale;
     private long _pretrainingRows;
 
     public PpoUpdate(PpoOptions options, PpoModels models, IReadOnlyList<EncodedSequence> pretraining, ulong seed, Arena arena)
@@ -71,6 +28,7 @@ internal sealed class PpoUpdate : IDisposable
         _value = models.Value is null
             ? null
             : new TrainingPass(models.Value, options.Adam, options.MaxGradientNorm, "value", options.RecomputeActivations, arena);
+        _stale = options.OffPolicySteps > 1 ? new Scorer(models.Policy, options.MicroBatchTokens, arena) : null;
     }
 
     /// <summary>The updates from one step's rollouts.</summary>
@@ -78,26 +36,27 @@ internal sealed class PpoUpdate : IDisposable
     /// <param name="step">The PPO step, from 1.</param>
     /// <param name="policyRate">The policy's learning rate.</param>
     /// <param name="valueRate">The value network's.</param>
+    /// <param name="klCoefficient">Beta, where the KL is a part of the loss.</param>
     /// <param name="trainPolicy">Whether the policy is trained, or the value network alone.</param>
     /// <param name="average">The running mean of the policy's weights; null for none.</param>
     /// <param name="decay">Its decay.</param>
-    public PpoOutcome Run(Rollout rollout, long step, double policyRate, double valueRate, bool trainPolicy, DeviceMemory? average, double decay)
+    public PpoOutcome Run(
+        Rollout rollout, long step, double policyRate, double valueRate, double klCoefficient, bool trainPolicy, DeviceMemory? average, double decay)
     {
-        var (policy, value) = (default(PpoPolicyStatistics), default(PpoValueStatistics));
+        var loss = new PolicyObjective(_options, klCoefficient);
+        var seen = default(LossSums);
         var (policyNorm, valueNorm, pretrainingLoss) = (0.0, 0.0, 0.0);
         double? firstLogRatio = null;
         var (minibatches, stopped) = (0, false);
-        for (var epoch = 0; epoch < _options.InnerEpochs && !stopped; epoch++)
+        foreach (var order in Orders(rollout, step))
         {
-            // 4.1 Order: prompts shuffled anew in every inner epoch.
-            var order = Order(rollout.Completions.Length, step, epoch);
             for (var first = 0; first < order.Length && !stopped; first += _options.Minibatch)
             {
                 // 4.2 Policy loss and 4.3 value loss: forward and backward, micro-batch by micro-batch.
                 var rows = order.AsSpan(first, Math.Min(_options.Minibatch, order.Length - first)).ToArray();
-                var (p, v) = Accumulate(rollout, rows, trainPolicy);
-                (policy, value) = (policy + p, value + v);
-                firstLogRatio ??= trainPolicy ? p.LargestLogRatio : null;
+                var part = Accumulate(rollout, rows, loss, trainPolicy);
+                seen += part;
+                firstLogRatio ??= trainPolicy ? part.Policy.LargestLogRatio : null;
                 minibatches++;
 
                 // 4.4 Pretraining gradients (ptx) on top of the policy's.
@@ -118,12 +77,18 @@ internal sealed class PpoUpdate : IDisposable
                     _policy.Decoder.Device.MoveTowards(average.Floats, _policy.Decoder.Parameters, (float)(1 - decay));
                 }
 
-                stopped = trainPolicy && _options.TargetKl is { } target && p.ApproximateKlK3 > target;
+                stopped = trainPolicy && _options.TargetKl is { } target && part.Policy.ApproximateKlK3 > target;
+            }
+
+            if (stopped)
+            {
+                break;
             }
         }
 
         return new PpoOutcome(
-            trainPolicy ? policy : null, value, firstLogRatio, policyNorm / minibatches, _value is null ? null : valueNorm / minibatches, policyRate,
+            trainPolicy ? seen.Policy : null, _options.HasValues ? null : seen.Group, _options.HasValues ? seen.Value : null, firstLogRatio,
+            policyNorm / minibatches, _value is null ? null : valueNorm / minibatches, policyRate,
             _pretraining.Count > 0 && trainPolicy ? pretrainingLoss / minibatches : null, minibatches, stopped);
     }
 
@@ -132,7 +97,11 @@ internal sealed class PpoUpdate : IDisposable
         _policy.Optimizer.AddTo(buffers);
         _value?.Optimizer.AddTo(buffers);
         numbers["policy_updates"] = _policy.Optimizer.Steps;
-        numbers["value_updates"] = _value?.Optimizer.Steps ?? 0;
+        if (_value is not null)
+        {
+            numbers["value_updates"] = _value.Optimizer.Steps;
+        }
+
         numbers["pretraining_rows"] = _pretrainingRows;
     }
 
@@ -147,87 +116,93 @@ internal sealed class PpoUpdate : IDisposable
     {
         _policy.Dispose();
         _value?.Dispose();
+        _stale?.Dispose();
     }
 
-    /// <summary>The rollouts in the order of an inner epoch: prompts are shuffled, and the rollouts of one prompt stay together, so that they share its
-    /// rows.</summary>
-    private int[] Order(int rollouts, long step, int epoch)
+    /// <summary>4.1 Order: of each part of the rollouts and each inner epoch. Prompts are shuffled anew, and the rollouts of one prompt stay together, so that
+    /// they share its rows. Before a part that is stale its old log-probabilities are measured.</summary>
+    private IEnumerable<int[]> Orders(Rollout rollout, long step)
     {
-        var perPrompt = _options.RolloutsPerPrompt;
-        var prompts = EpochOrder.Of(rollouts / perPrompt, Philox.Derive(_seed, (ulong)step), epoch);
-        return [.. prompts.SelectMany(prompt => Enumerable.Range(prompt * perPrompt, perPrompt))];
+        var (perPrompt, parts) = (_options.RolloutsPerPrompt, _options.OffPolicySteps);
+        var prompts = rollout.Completions.Length / perPrompt;
+        for (var part = 0; part < parts; part++)
+        {
+            var (first, end) = (prompts * part / parts, prompts * (part + 1) / parts);
+            if (part > 0 && end > first)
+            {
+                MeasureStale(rollout, first * perPrompt, end * perPrompt);
+            }
+
+            for (var epoch = 0; epoch < _options.InnerEpochs && end > first; epoch++)
+            {
+                var order = EpochOrder.Of(end - first, Philox.Derive(_seed, (ulong)step), (part * _options.InnerEpochs) + epoch);
+                yield return [.. order.SelectMany(prompt => Enumerable.Range((first + prompt) * perPrompt, perPrompt))];
+            }
+        }
     }
 
-    /// <summary>Adds the gradients of one minibatch, micro-batch by micro-batch; losses are means over the minibatch's response tokens.</summary>
-    private (PpoPolicyStatistics Policy, PpoValueStatistics Value) Accumulate(Rollout rollout, int[] rows, bool trainPolicy)
+    private void MeasureStale(Rollout rollout, int from, int to)
     {
-        var total = rows.Sum(row => (long)rollout.Completions[row].Response.Length);
-        var (policy, value) = (default(PpoPolicyStatistics), default(PpoValueStatistics));
+        var (sequences, promptLengths) = PpoMicroBatch.Sequences(rollout, [.. Enumerable.Range(from, to - from)]);
+        _stale!.ResponseLogProbabilities(sequences, promptLengths, _options.Temperature).LogProbabilities
+            .CopyTo(rollout.OldLogProbabilities.AsSpan(rollout.TokensOf(from, to)));
+    }
+
+    /// <summary>Adds the gradients of one minibatch, micro-batch by micro-batch; the losses' divisors count the whole minibatch.</summary>
+    private LossSums Accumulate(Rollout rollout, int[] rows, PolicyObjective loss, bool trainPolicy)
+    {
+        var totals = new GroupTotals(rows.Length, rows.Sum(row => (long)rollout.Completions[row].Response.Length));
+        var seen = default(LossSums);
         var (sequences, promptLengths) = PpoMicroBatch.Sequences(rollout, rows);
         foreach (var group in PromptFamilies.Split(sequences, promptLengths, _options.MicroBatchTokens))
         {
             var part = new PpoMicroBatch(rollout, rows.AsSpan(group[0].Start..group[^1].End));
-            if (_value is null)
+            if (_options.HasSharedTrunk)
             {
-                var (p, v) = SharedTrunk(part, total, trainPolicy);
-                (policy, value) = (policy + p, value + v);
+                seen += SharedTrunk(part, totals, loss, trainPolicy);
                 continue;
             }
 
             if (trainPolicy)
             {
-                policy += PolicyOnly(part, total);
+                seen += PolicyOnly(part, totals, loss);
             }
 
-            value += ValueOnly(part, total);
+            if (_value is not null)
+            {
+                seen += ValueOnly(_value, part, totals);
+            }
         }
 
-        return (policy, value);
+        return seen;
     }
 
-    private PpoPolicyStatistics PolicyOnly(PpoMicroBatch part, long total)
+    private LossSums PolicyOnly(PpoMicroBatch part, GroupTotals totals, PolicyObjective loss)
     {
         part.Fill(_policy);
         _policy.Forward();
-        var (statistics, gradient, entropyGradient) = PolicyLoss(part, total);
+        var (seen, gradient, entropyGradient) = loss.Of(_policy, part, totals);
         _policy.Backward(gradient, entropyGradient, default);
-        return statistics;
+        return seen;
     }
 
-    private PpoValueStatistics ValueOnly(PpoMicroBatch part, long total)
+    private LossSums ValueOnly(TrainingPass value, PpoMicroBatch part, GroupTotals totals)
     {
-        part.Fill(_value!);
-        _value!.Forward();
-        var (statistics, gradient) = ValueLoss(_value, part, total, coefficient: 1);
-        _value.Backward(default, default, gradient);
-        return statistics;
+        part.Fill(value);
+        value.Forward();
+        var (statistics, gradient) = ValueLoss(value, part, totals.Tokens, coefficient: 1);
+        value.Backward(default, default, gradient);
+        return new LossSums(default, default, statistics);
     }
 
-    private (PpoPolicyStatistics Policy, PpoValueStatistics Value) SharedTrunk(PpoMicroBatch part, long total, bool trainPolicy)
+    private LossSums SharedTrunk(PpoMicroBatch part, GroupTotals totals, PolicyObjective loss, bool trainPolicy)
     {
         part.Fill(_policy);
         _policy.Forward();
-        var (policy, gradient, entropyGradient) = trainPolicy ? PolicyLoss(part, total) : (default, [], []);
-        var (value, valueGradient) = ValueLoss(_policy, part, total, _options.ValueCoefficient);
+        var (seen, gradient, entropyGradient) = trainPolicy ? loss.Of(_policy, part, totals) : (default, [], []);
+        var (value, valueGradient) = ValueLoss(_policy, part, totals.Tokens, _options.ValueCoefficient);
         _policy.Backward(gradient, entropyGradient, valueGradient);
-        return (policy, value);
-    }
-
-    private (PpoPolicyStatistics Statistics, float[] Gradient, float[] EntropyGradient) PolicyLoss(PpoMicroBatch part, long total)
-    {
-        var (logProbabilities, entropies, gradient) = (new float[part.Tokens], new float[part.Tokens], new float[part.Tokens]);
-        _policy.LanguageForward(logProbabilities, entropies, _options.Temperature);
-        var statistics = PpoPolicyLoss.Compute(
-            logProbabilities, part.OldLogProbabilities, part.Advantages, entropies, total, _options.ClipRange, _options.DualClip, _options.EntropyCoefficient,
-            gradient, out var entropySlope);
-        float[] entropyGradient = [];
-        if (_options.EntropyCoefficient != 0)
-        {
-            entropyGradient = new float[part.Tokens];
-            entropyGradient.AsSpan().Fill(entropySlope);
-        }
-
-        return (statistics, gradient, entropyGradient);
+        return seen + new LossSums(default, default, value);
     }
 
     private (PpoValueStatistics Statistics, float[] Gradient) ValueLoss(TrainingPass pass, PpoMicroBatch part, long total, double coefficient)

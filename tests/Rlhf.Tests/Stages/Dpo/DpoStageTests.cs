@@ -49,7 +49,7 @@ public sealed partial class DpoStageTests : IDisposable
         var stops = 0;
         for (var finished = false; !finished && stops < 30;)
         {
-            using var stop = new StopAfterStep(3 * stops);
+            using var stop = new StopAfterStep("02-dpo", 3 * stops);
             try
             {
                 RecipeRun.Execute(RecipeReader.Read(_temporary.PathOf("tiny.yaml"), [change]),
@@ -77,7 +77,7 @@ public sealed partial class DpoStageTests : IDisposable
             $$"""{"prompt": "Name number {{i}}.", "chosen": "{{i}}", "rejected": "No."}"""));
         const string Once = "dpo.epochs=1";
         Run("whole", default, Once);
-        using var stop = new StopAfterStep(0, " 256/");
+        using var stop = new StopAfterStep(" 256/", 0);
         Assert.Throws<OperationCanceledException>(() => RecipeRun.Execute(
             RecipeReader.Read(_temporary.PathOf("tiny.yaml"), [Once]), new RunSettings(_temporary.PathOf("run")), stop.Progress, stop.Token));
         var parts = _temporary.PathOf("run", "stages", "02-dpo", "reference-parts");
@@ -94,7 +94,7 @@ public sealed partial class DpoStageTests : IDisposable
     [Fact]
     public void The_reference_is_kept_and_a_changed_one_is_refused()
     {
-        using var stop = new StopAfterStep(2);
+        using var stop = new StopAfterStep("02-dpo", 2);
         Assert.Throws<OperationCanceledException>(() => RecipeRun.Execute(RecipeReader.Read(_temporary.PathOf("tiny.yaml")),
             new RunSettings(_temporary.PathOf("run")), stop.Progress, stop.Token));
         var file = _temporary.PathOf("run", "stages", "02-dpo", "reference", "log_probabilities.safetensors");
@@ -215,48 +215,5 @@ public sealed partial class DpoStageTests : IDisposable
             new ProgressReporter(lines, terminal: false, color: false, () => 80, TimeProvider.System), default);
 
         Assert.Contains(expected, lines.ToString(), StringComparison.Ordinal);
-    }
-
-    /// <summary>Asks a run to stop when its progress has said a word so often.</summary>
-    private sealed class StopAfterStep : StringWriter
-    {
-        private readonly int _after;
-        private readonly string _word;
-        private readonly CancellationTokenSource _stop = new();
-        private int _said;
-
-        public StopAfterStep(int after, string word = "02-dpo")
-            : base(System.Globalization.CultureInfo.InvariantCulture)
-        {
-            (_after, _word) = (after, word);
-            Progress = new ProgressReporter(this, terminal: false, color: false, () => 80, new HourlyClock());
-        }
-
-        public ProgressReporter Progress { get; }
-
-        public CancellationToken Token => _stop.Token;
-
-        public override void Write(string? value)
-        {
-            if (value?.Contains(_word, StringComparison.Ordinal) == true && _said++ >= _after)
-            {
-                _stop.Cancel();
-            }
-        }
-
-        protected override void Dispose(bool disposing)
-        {
-            _stop.Dispose();
-            base.Dispose(disposing);
-        }
-
-        private sealed class HourlyClock : TimeProvider
-        {
-            private long _hours;
-
-            public override long TimestampFrequency => 1;
-
-            public override long GetTimestamp() => Interlocked.Increment(ref _hours) * 3600;
-        }
     }
 }

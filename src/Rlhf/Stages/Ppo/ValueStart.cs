@@ -1,0 +1,25 @@
+using Rlhf.Model;
+using Rlhf.Objectives;
+
+namespace Rlhf.Stages.Ppo;
+
+/// <summary>What a value network of its own starts as.</summary>
+internal static class ValueStart
+{
+    /// <summary>The value network starts as the reward model on the scale of the scores: w / sd, (b - mean) / sd.</summary>
+    public static void FoldInto(Decoder value, ScoreScale scale)
+    {
+        var head = new float[value.Config.EmbeddingWidth];
+        Span<float> bias = stackalloc float[1];
+        value.Device.CopyOut(value.ScalarWeights, head);
+        value.Device.CopyOut(value.ScalarBiases, bias);
+        for (var i = 0; i < head.Length; i++)
+        {
+            head[i] = (float)(head[i] / scale.StandardDeviation);
+        }
+
+        bias[0] = (float)((bias[0] - scale.Mean) / scale.StandardDeviation);
+        value.Device.CopyIn(head, value.ScalarWeights);
+        value.Device.CopyIn(bias, value.ScalarBiases);
+    }
+}
