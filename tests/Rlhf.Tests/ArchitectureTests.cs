@@ -10,6 +10,7 @@ public sealed partial class ArchitectureTests
     private static readonly string[] Order =
     [
         "Core", "Hub", "Data", "Data.Tables.Parquet", "Data.Tables", "Data.RowForms", "World", "Text.Jinja", "Text.Patterns", "Text", "Text.Templates",
+        "Text.Grammars",
         "Compute.Operations", "Compute.Reference", "Compute.Cpu.Simd", "Compute.Cpu.Threads", "Compute.Cpu.Memory", "Compute.Cpu.Blocks", "Compute.Cpu.MatMul",
         "Compute.Cpu.OneDnn", "Compute.Cpu.Kernels", "Compute.Cpu", "Compute",
         "Batching", "Model", "Model.Families", "Model.Checkpoints.Gguf", "Model.Checkpoints", "Sampling", "Objectives", "Training", "Evaluation",

@@ -135,15 +135,15 @@ public sealed class PackedBatch
         }
     }
 
-    /// <summary>Adds the next tokens of a sequence whose <paramref name="past"/> earlier ones are in a cache; its last row is a target row if
-    /// <paramref name="wanted"/>. The sequence has <paramref name="rowLength"/> tokens, also where some of them come later, and belongs to the model with the
+    /// <summary>Adds the next tokens of a sequence whose <paramref name="past"/> earlier ones are in a cache; its last <paramref name="wanted"/> rows are
+    /// target rows. The sequence has <paramref name="rowLength"/> tokens, also where some of them come later, and belongs to the model with the
     /// number <paramref name="model"/> (<see cref="ModelSpan"/>).</summary>
-    public void AddContinuation(ReadOnlySpan<int> tokens, int past, long store, int capacity, bool wanted, int rowLength, int model = 0)
+    public void AddContinuation(ReadOnlySpan<int> tokens, int past, long store, int capacity, int wanted, int rowLength, int model = 0)
     {
         AddRows(tokens, new SequenceSpan(Rows, tokens.Length, past, store, capacity), rowLength, model);
-        if (wanted)
+        for (var row = Rows - wanted; row < Rows; row++)
         {
-            AddTarget(Rows - 1, 0);
+            AddTarget(row, 0);
         }
     }
 

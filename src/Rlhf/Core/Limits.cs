@@ -157,8 +157,33 @@ public static class Limits
     /// <summary>Characters of a stop text.</summary>
     public const int RequestStopCharacters = 1_000;
 
+    /// <summary>Tokens to whose logits a request adds something.</summary>
+    public const int RequestBiases = 2_000;
+
     /// <summary>Most probable tokens that a request may ask for at each place.</summary>
     public const int RequestTopLogProbabilities = 20;
+
+    /// <summary>Parts of a schema that answers are held to.</summary>
+    public const int SchemaNodes = 2_000;
+
+    /// <summary>Alternatives at one place of such a schema, and ways to read what an answer has so far: further ways are not followed.</summary>
+    public const int SchemaAlternatives = 64;
+
+    /// <summary>Bytes of all values that such a schema lists.</summary>
+    public const int SchemaLiteralBytes = 64 * 1024;
+
+    /// <summary>Objects and arrays in one another in an answer that is held to be JSON.</summary>
+    public const int AnswerDepth = 32;
+
+    /// <summary>Steps of a byte that finding the tokens for one place of such an answer may take: a string's takes as many as the vocabulary has
+    /// bytes.</summary>
+    public const int GrammarSteps = 8_000_000;
+
+    /// <summary>Places of answers that a schema's automaton remembers.</summary>
+    public const int GrammarStates = 2_048;
+
+    /// <summary>Bytes of sets of tokens that a schema's automaton remembers.</summary>
+    public const int GrammarMaskBytes = 8 << 20;
 
     /// <summary>Characters of a refusal that quotes the input.</summary>
     public const int MessageCharacters = 2_000;

@@ -23,6 +23,9 @@ public sealed record GenerationSettings
     /// <summary>How tokens are drawn.</summary>
     public SamplingOptions Sampling { get; init; } = new();
 
+    /// <summary>What else is changed in the logits; null for nothing, as in all rollouts.</summary>
+    public LogitChanges? Changes { get; init; }
+
     /// <summary>An answer is cut after this many tokens.</summary>
     public required int MaxNewTokens { get; init; }
 

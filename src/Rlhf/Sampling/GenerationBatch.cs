@@ -13,6 +13,9 @@ namespace Rlhf.Sampling;
 /// </summary>
 public sealed partial class GenerationBatch : IDisposable
 {
+    // Logits of prompts that are scored in one pass at most, all together: 16 MiB.
+    private const int MostScoredLogits = 1 << 22;
+
     private readonly Decoder _decoder;
     private readonly int _models;
     private readonly Arena _arena;
@@ -36,7 +39,7 @@ public sealed partial class GenerationBatch : IDisposable
         _head = new LanguageHead(decoder, _arena);
         _samplers = new Sampler?[decoder.Device.Threads];
         _logits = new float[]?[decoder.Device.Threads];
-        _sample = Sample;
+        (_sample, _rank) = (Sample, Rank);
     }
 
     /// <summary>The sequences in the order in which they joined.</summary>
@@ -68,7 +71,7 @@ public sealed partial class GenerationBatch : IDisposable
     /// <summary>Lets a sequence join: prompt and answer must fit what was reserved, and <see cref="HasFree"/> must hold.</summary>
     public GenerationSequence Add(GenerationRequest request)
     {
-        if (request.Prompt.Length == 0 || request.MaxNewTokens < 1 || request.Prompt.Length + request.MaxNewTokens > _cache!.Capacity)
+        if (!request.Fits(_cache!.Capacity))
         {
             throw new ArgumentException(
                 $"A prompt of {request.Prompt.Length} tokens with {request.MaxNewTokens} new ones does not fit {_cache?.Capacity ?? 0}.", nameof(request));
@@ -107,7 +110,8 @@ public sealed partial class GenerationBatch : IDisposable
 
     /// <summary>
     /// One pass: feeds each live sequence what it has not fed yet, within the row budget, and draws a token for those that are up to date
-    /// (<see cref="GenerationSequence.HasDrawn"/>), unless its logits are not finite (<see cref="GenerationSequence.Failure"/>).
+    /// (<see cref="GenerationSequence.HasDrawn"/>) and scores prompts where that is asked for, unless its logits are not finite
+    /// (<see cref="GenerationSequence.Failure"/>).
     /// Sequences that are done or failed must have been removed.
     /// </summary>
     public void Step(int rowBudget)
@@ -146,23 +150,26 @@ public sealed partial class GenerationBatch : IDisposable
     /// other.</summary>
     private void Pack(int rowBudget)
     {
+        var scored = Math.Max(1, MostScoredLogits / _decoder.Config.VocabularySize);
         foreach (var live in _live)
         {
-            live.Feeding = WaitsForPrompt(live) ? 0 : Math.Min(live.Tokens.Length - live.Fed, rowBudget);
+            live.Feeding = WaitsForPrompt(live) ? 0 : Math.Min(live.Unfed, live.IsScored ? rowBudget : Math.Min(rowBudget, scored));
             live.HasDrawn = live.Feeding > 0 && live.Fed + live.Feeding == live.Tokens.Length;
+            scored -= live.IsScored ? 0 : live.Feeding;
             rowBudget -= live.Feeding;
         }
 
-        _drawing.Clear();
+        _wanted.Clear();
         foreach (var live in _live.Where(static live => live.Feeding > 0).OrderBy(static live => live.Request.Model))
         {
+            var wanted = live.WantedRows();
             _batch.AddContinuation(
-                live.Tokens.Slice(live.Fed, live.Feeding), live.Fed, _cache!.StoreOf(live.Slot), _cache.Capacity, live.HasDrawn, live.Tokens.Length,
+                live.Tokens.Slice(live.Fed, live.Feeding), live.Fed, _cache!.StoreOf(live.Slot), _cache.Capacity, wanted, live.Tokens.Length,
                 live.Request.Model);
             live.Fed += live.Feeding;
-            if (live.HasDrawn)
+            for (var position = live.Fed - wanted; position < live.Fed; position++)
             {
-                _drawing.Add(live);
+                _wanted.Add(new WantedRow(live, position + 1));
             }
         }
     }
@@ -197,7 +204,9 @@ public sealed partial class GenerationBatch : IDisposable
         }
     }
 
-    private bool WaitsForPrompt(GenerationSequence live) => live.Fed == 0 && live.Request.Prompt.Length > 1 && FirstWithPromptOf(live) != live;
+    // A prompt that is scored goes through the model itself.
+    private bool WaitsForPrompt(GenerationSequence live) =>
+        live.Fed == 0 && live.Request.Prompt.Length > 1 && !live.Request.ScoresPrompt && FirstWithPromptOf(live) != live;
 
     private GenerationSequence FirstWithPromptOf(GenerationSequence live)
     {

@@ -1,41 +1,6 @@
-using System.Threading.Channels;
 using Rlhf.Model;
 
 namespace Rlhf.Sampling;
-
-/// <summary>A token of an answer that is on its way.</summary>
-/// <param name="Id">The token.</param>
-/// <param name="LogProbability">Its log-probability over the whole vocabulary.</param>
-/// <param name="Top">The most probable tokens in its place, best first; empty unless they were asked for.</param>
-/// <param name="Ends">Whether it is an end-of-sequence token: the answer ended by itself.</param>
-public sealed record DrawnToken(int Id, float LogProbability, IReadOnlyList<TokenProbability> Top, bool Ends);
-
-/// <summary>An answer that a <see cref="GenerationWorker"/> was asked for.</summary>
-public sealed class GenerationJob
-{
-    private readonly GenerationWorker _worker;
-    private readonly Channel<DrawnToken> _drawn = Channel.CreateUnbounded<DrawnToken>(new UnboundedChannelOptions { SingleReader = true });
-
-    internal GenerationJob(GenerationWorker worker, GenerationRequest request) => (_worker, Request) = (worker, request);
-
-    /// <summary>What was asked for.</summary>
-    public GenerationRequest Request { get; }
-
-    /// <summary>The tokens as they are drawn. Ends with the answer; with <see cref="OperationCanceledException"/> where it was cancelled, with what went wrong
-    /// where something did.</summary>
-    public ChannelReader<DrawnToken> Tokens => _drawn.Reader;
-
-    internal GenerationSequence? Sequence { get; set; }
-
-    internal bool IsCancelled { get; set; }
-
-    /// <summary>The answer is not wanted any more: its place is free after the pass that is running.</summary>
-    public void Cancel() => _worker.Cancel(this);
-
-    internal void Publish(DrawnToken token) => _drawn.Writer.TryWrite(token);
-
-    internal void End(Exception? failure = null) => _drawn.Writer.TryComplete(failure);
-}
 
 /// <summary>
 /// One thread that generates with one model, or several on the same weights, for whoever asks: all live answers go through the model together, new ones join
@@ -66,6 +31,7 @@ public sealed class GenerationWorker : IDisposable
     public GenerationWorker(Decoder decoder, int slots, int capacity, int queueLimit, int rowBudget = 512, IReadOnlyList<Decoder>? others = null)
     {
         (_slots, Capacity, _queueLimit, _rowBudget) = (slots, capacity, queueLimit, Math.Max(rowBudget, slots));
+        Statistics = new GenerationStatistics(1 + (others?.Count ?? 0));
         _batch = new GenerationBatch(decoder, others: others);
         _batch.Reserve(slots, capacity);
         _thread = new Thread(Work) { IsBackground = true, Name = "generation" };
@@ -74,6 +40,9 @@ public sealed class GenerationWorker : IDisposable
 
     /// <summary>Tokens of prompt and answer together at most.</summary>
     public int Capacity { get; }
+
+    /// <summary>What it has done so far.</summary>
+    public GenerationStatistics Statistics { get; }
 
     /// <summary>Answers that are being generated.</summary>
     public int Live
@@ -105,7 +74,7 @@ public sealed class GenerationWorker : IDisposable
         foreach (var request in requests)
         {
             request.Sampling.Validate();
-            if (request.Prompt.Length == 0 || request.MaxNewTokens < 1 || request.Prompt.Length + request.MaxNewTokens > Capacity)
+            if (!request.Fits(Capacity))
             {
                 throw new ArgumentException(
                     $"A prompt of {request.Prompt.Length} tokens with {request.MaxNewTokens} new ones does not fit {Capacity}.", nameof(requests));
@@ -124,6 +93,7 @@ public sealed class GenerationWorker : IDisposable
             }
 
             _waiting.AddRange(jobs);
+            Array.ForEach(jobs, Statistics.Submitted);
             Monitor.Pulse(_gate);
         }
 
@@ -150,6 +120,7 @@ public sealed class GenerationWorker : IDisposable
             job.IsCancelled = true;
             if (_waiting.Remove(job))
             {
+                Statistics.Left(job, FinishReason.Abort);
                 job.End(new OperationCanceledException());
             }
 
@@ -173,7 +144,9 @@ public sealed class GenerationWorker : IDisposable
         {
             try
             {
+                var before = _batch.Rows;
                 _batch.Step(_rowBudget);
+                Statistics.Passed(_batch.Rows - before);
                 Publish();
             }
             catch (Exception failure)
@@ -204,6 +177,7 @@ public sealed class GenerationWorker : IDisposable
                     _waiting.RemoveAt(0);
                     job.Sequence = _batch.Add(job.Request);
                     _live.Add(job);
+                    Statistics.Joined(job);
                 }
 
                 if (_stopping || (_live.Count > 0 && !_isHeld))
@@ -225,11 +199,17 @@ public sealed class GenerationWorker : IDisposable
                 Leave(job, job.Sequence!.Failure);
             }
 
-            foreach (var job in _live.Where(job => job.Sequence!.HasDrawn).ToArray())
+            foreach (var job in _live.Where(job => job.Sequence!.HasDrawn || job.Sequence.IsDone).ToArray())
             {
                 var sequence = job.Sequence!;
-                var top = job.Request.TopLogProbabilities > 0 ? sequence.Top[^1] : [];
-                job.Publish(new DrawnToken(sequence.Response[^1], sequence.LogProbabilities[^1], top, sequence.Finished));
+                job.PromptScores ??= sequence.PromptScores;
+                if (sequence.HasDrawn)
+                {
+                    var top = job.Request.TopLogProbabilities > 0 ? sequence.Top[^1] : [];
+                    Statistics.Drawn(job);
+                    job.Publish(new DrawnToken(sequence.Response[^1], sequence.LogProbabilities[^1], top, sequence.Finished, sequence.IsComplete));
+                }
+
                 if (sequence.IsDone)
                 {
                     Leave(job, failure: null);
@@ -241,6 +221,8 @@ public sealed class GenerationWorker : IDisposable
     private void Leave(GenerationJob job, Exception? failure)
     {
         _live.Remove(job);
+        var ended = job.Sequence!.Finished || job.Sequence.IsComplete ? FinishReason.Stop : FinishReason.Length;
+        Statistics.Left(job, failure is null ? ended : job.CancelReason);
         _batch.Remove(job.Sequence!);
         job.End(failure);
     }

@@ -25,6 +25,7 @@ public sealed class Generator(Decoder decoder, Arena? sharedArena = null) : IDis
         IReadOnlyList<int[]> prompts, GenerationSettings settings, Action<int, int>? onToken = null, CancellationToken cancellation = default)
     {
         settings.Sampling.Validate();
+        settings.Changes?.Validate(decoder.Config.VocabularySize);
         if (settings.Limits is { } limits && (limits.Count != prompts.Count || limits.Any(static limit => limit < 1)))
         {
             throw new ArgumentException($"{prompts.Count} prompts need as many limits, each at least 1.", nameof(settings));
@@ -91,6 +92,7 @@ public sealed class Generator(Decoder decoder, Arena? sharedArena = null) : IDis
     {
         Prompt = prompt,
         Sampling = settings.Sampling,
+        Changes = settings.Changes,
         MaxNewTokens = Math.Min(settings.MaxNewTokens, settings.Limits?[number] ?? int.MaxValue),
         EndIds = settings.EndIds,
         Seed = settings.Seed,

@@ -29,16 +29,17 @@ public sealed class Sampler
     /// <param name="previousTokens">Tokens so far (prompt and answer), for the repetition penalty.</param>
     /// <param name="uniform">A uniform number, 0 &lt;= u &lt; 1.</param>
     /// <param name="options">Temperature and filters.</param>
+    /// <param name="limits">What else the answer's request says of the token; none where left out.</param>
     /// <returns>The token's id.</returns>
     /// <exception cref="RunFailedException">The logits hold a NaN, +infinity, or nothing finite.</exception>
-    public int Sample(Span<float> logits, ReadOnlySpan<int> previousTokens, double uniform, SamplingOptions options)
+    public int Sample(Span<float> logits, ReadOnlySpan<int> previousTokens, double uniform, SamplingOptions options, DrawLimits limits = default)
     {
         if (uniform is not (>= 0 and < 1))
         {
             throw new ArgumentOutOfRangeException(nameof(uniform), uniform, "A uniform number lies in [0, 1).");
         }
 
-        Prepare(logits, previousTokens, options);
+        Prepare(logits, previousTokens, options, limits);
         if (options.IsGreedy)
         {
             return FirstOf(logits, Largest(logits));
@@ -59,7 +60,7 @@ public sealed class Sampler
             throw new ArgumentException($"{destination.Length} places for {_weights.Length} tokens.", nameof(destination));
         }
 
-        Prepare(logits, previousTokens, options);
+        Prepare(logits, previousTokens, options, default);
         if (options.IsGreedy)
         {
             destination.Clear();
@@ -74,7 +75,7 @@ public sealed class Sampler
         }
     }
 
-    private void Prepare(Span<float> logits, ReadOnlySpan<int> previousTokens, SamplingOptions options)
+    private void Prepare(Span<float> logits, ReadOnlySpan<int> previousTokens, SamplingOptions options, DrawLimits limits)
     {
         if (!options.IsValid)
         {
@@ -86,9 +87,28 @@ public sealed class Sampler
             throw new ArgumentException($"{logits.Length} logits for a vocabulary of {_weights.Length}.", nameof(logits));
         }
 
+        limits.Changes?.AddBias(logits);
         if (options.RepetitionPenalty != 1)
         {
             Penalise(logits, previousTokens, options.RepetitionPenalty);
+        }
+
+        limits.Changes?.Penalise(logits, previousTokens[limits.AnswerStart..]);
+        if (!limits.Allowed.IsEmpty)
+        {
+            Forbid(logits, limits.Allowed);
+        }
+    }
+
+    // A broken logit stays, so that it is told.
+    private static void Forbid(Span<float> logits, ReadOnlySpan<ulong> allowed)
+    {
+        for (var id = 0; id < logits.Length; id++)
+        {
+            if ((allowed[id >> 6] >> id & 1) == 0 && logits[id] < float.PositiveInfinity)
+            {
+                logits[id] = float.NegativeInfinity;
+            }
         }
     }
 

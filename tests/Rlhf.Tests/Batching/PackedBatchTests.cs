@@ -19,8 +19,8 @@ public sealed class PackedBatchTests
         batch.AddWithLastRow([6, 7, 8], device, Shape);
         batch.Add([1, 2], firstTarget: int.MaxValue, device, Shape);
         batch.Add([1, 2, 3, 4], firstTarget: 1, device, Shape, [true, false, true, false]);
-        batch.AddContinuation([9, 9], past: 4, store: 0, capacity: 8, wanted: true, rowLength: 6);
-        batch.AddContinuation([9, 9], past: 4, store: 0, capacity: 8, wanted: false, rowLength: 6);
+        batch.AddContinuation([9, 9], past: 4, store: 0, capacity: 8, wanted: 1, rowLength: 6);
+        batch.AddContinuation([9, 9], past: 4, store: 0, capacity: 8, wanted: 0, rowLength: 6);
 
         Assert.Equal([2, 2, 2, 1, 1, 2], [.. FirstQueries(batch)]);
         Assert.Equal([2, 3, 4, 7, 11, 12, 13, 15], batch.QueryRows().ToArray());

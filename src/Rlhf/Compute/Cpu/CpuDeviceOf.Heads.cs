@@ -97,6 +97,7 @@ internal sealed unsafe partial class CpuDevice<T, TTile>
             InverseTemperature = operation.InverseTemperature,
             States = States(operation.Rows),
             LogProbabilities = operation.Output.Pointer,
+            LogSumExp = operation.LogSumExp.Pointer,
         };
         LanguageHead.Begin(block.States, operation.Rows);
         for (var column = 0; column < operation.Vocabulary; column += LanguageHead.ChunkColumns)

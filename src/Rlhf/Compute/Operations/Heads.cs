@@ -86,13 +86,16 @@ public readonly record struct LanguageHeadBackward(
 /// <param name="Vocabulary">V.</param>
 /// <param name="InverseTemperature">Multiplies the logits.</param>
 /// <param name="Output">[R].</param>
-public readonly record struct LogProbabilities(FloatBuffer Logits, IntBuffer Targets, int Rows, int Vocabulary, float InverseTemperature, FloatBuffer Output)
+/// <param name="LogSumExp">[R] what is taken from a row's logits times the inverse temperature to give log-probabilities; or empty.</param>
+public readonly record struct LogProbabilities(
+    FloatBuffer Logits, IntBuffer Targets, int Rows, int Vocabulary, float InverseTemperature, FloatBuffer Output, FloatBuffer LogSumExp = default)
 {
     internal void Check()
     {
         NeedMatrix(Rows, Vocabulary, Logits);
         Need(Targets, Rows);
         Need(Output, Rows);
+        NeedOrEmpty(LogSumExp, Rows);
     }
 }
 

@@ -57,6 +57,12 @@ public sealed class Format
         _ => Rendered(where, () => _turns!.PromptText(prompt.AsMessages(), prompt.Tools)),
     };
 
+    /// <summary>The text of a conversation to its end, without what the chat template writes in front of an answer.</summary>
+    /// <exception cref="InputException">The format has no chat template, or the template refuses the conversation.</exception>
+    internal string ToldText(Prompt prompt, string where) => _turns is null
+        ? throw new InputException("The model's prompt format is no chat template: it always ends with what stands in front of an answer.")
+        : Rendered(where, () => _turns.PromptText(prompt.AsMessages(), prompt.Tools, asks: false));
+
     /// <summary>
     /// The trained turns of a demonstration, each a training example of its own that begins with everything in front of the turn. <c>custom</c>, which knows
     /// one prompt and one

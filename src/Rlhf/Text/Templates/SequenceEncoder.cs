@@ -42,6 +42,9 @@ public sealed class SequenceEncoder
     /// <summary>Tokens of a prompt or of a turn beyond which encoding stops with <see cref="TooManyTokensException"/>.</summary>
     public int MostTokens { get; init; } = int.MaxValue;
 
+    /// <summary>The form in use: never <c>auto</c>.</summary>
+    public FormatTemplate Template => _format.Template;
+
     /// <summary>The tokens that end an answer: the model's end-of-sequence tokens and the one that ends a turn in the chat template.</summary>
     public IReadOnlyList<int> EndIds { get; }
 
@@ -158,6 +161,32 @@ public sealed class SequenceEncoder
         var kept = CutPrompt(tokens, fit.Prompt);
         Count(new Cut { PromptTokens = tokens.Length - kept.Length }, prompt.Position);
         return new EncodedPrompt(prompt.Id, text, kept, kept.Length < tokens.Length);
+    }
+
+    /// <summary>A conversation to its end, without what a chat template writes in front of an answer.</summary>
+    /// <exception cref="InputException">The format has no chat template, or the template refuses the conversation.</exception>
+    public int[] EncodeTold(Prompt prompt) => EncodePromptText(_format.ToldText(prompt, "messages"));
+
+    /// <summary>A prompt with the beginning of its answer, which is to go on: the ids that training would give both, without what ends a turn.</summary>
+    /// <exception cref="InputException">The template changes the answer, or refuses the conversation.</exception>
+    public int[] EncodeUnfinished(Prompt prompt, Message answer)
+    {
+        if (answer.Content.Length == 0)
+        {
+            return EncodePromptText(_format.PromptText(prompt, "messages"));
+        }
+
+        var turn = _format.Turn(prompt, answer, "messages");
+        foreach (var content in (string[])[answer.Content, answer.Content.TrimEnd(), answer.Content.Trim()])
+        {
+            if (turn?.Answer.LastIndexOf(content, StringComparison.Ordinal) is { } at and >= 0 && content.Length > 0)
+            {
+                var tokens = EncodePromptText(turn.Prompt);
+                return [.. tokens, .. AnswerIds(tokens, turn.Prompt, turn.Answer[..(at + content.Length)])];
+            }
+        }
+
+        throw new InputException("The chat template does not write the last message as it is, so there is nothing to go on with.");
     }
 
     /// <summary>

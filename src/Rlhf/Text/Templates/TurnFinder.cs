@@ -26,8 +26,8 @@ internal sealed partial class TurnFinder
 
     public TurnFinder(ChatTemplate template, IReadOnlyDictionary<string, object?> variables) => (_template, _variables) = (template, variables);
 
-    /// <summary>The text that the sampler is given.</summary>
-    public string PromptText(IReadOnlyList<Message> messages, string? tools) => Render(messages, asks: true, Parsed(tools));
+    /// <summary>The text that the sampler is given; where it does not ask, without what stands in front of an answer.</summary>
+    public string PromptText(IReadOnlyList<Message> messages, string? tools, bool asks = true) => Render(messages, asks, Parsed(tools));
 
     /// <summary>The turn of the assistant behind the messages; null where the template has generation blocks and none for this turn.</summary>
     /// <exception cref="InputException">The template refuses the conversation, or the turn's place cannot be told.</exception>
