@@ -70,6 +70,31 @@ test('texts are completed', async () => {
   assert.equal(text, answer.choices[0].text);
 });
 
+test('a text is scored without being continued', async () => {
+  const { choices } = await client.completions.create({ model: 'tiny', prompt: ['An apple', 'A pear is green'], echo: true, max_tokens: 0, logprobs: 1 });
+  assert.deepEqual(choices.map(choice => choice.text), ['An apple', 'A pear is green']);
+  for (const { logprobs } of choices) {
+    assert.equal(logprobs.token_logprobs[0], null);
+    assert.ok(logprobs.token_logprobs.slice(1).every((value, index) => value <= Math.max(...Object.values(logprobs.top_logprobs[index + 1]))));
+    assert.equal(logprobs.tokens.length, logprobs.text_offset.length);
+  }
+});
+
+test('json of a schema comes whole', async () => {
+  const schema = { type: 'object', properties: { red: { type: 'boolean' }, size: { enum: [1, 2] } }, required: ['red', 'size'], additionalProperties: false };
+  const answer = await chat({ max_tokens: 200, response_format: { type: 'json_schema', json_schema: { name: 'fruit', strict: true, schema } } });
+  assert.equal(answer.choices[0].finish_reason, 'stop');
+  assert.equal(typeof JSON.parse(answer.choices[0].message.content).red, 'boolean');
+  await assert.rejects(
+    chat({ response_format: { type: 'json_schema', json_schema: { name: 'x', schema: { type: 'string', pattern: 'a' } } } }),
+    error => error instanceof OpenAI.BadRequestError && error.param === 'response_format' && error.message.includes('"pattern"'));
+});
+
+test('penalties and bias change the answer', async () => {
+  const plain = (await chat()).choices[0].message.content;
+  assert.notEqual((await chat({ presence_penalty: 2, frequency_penalty: 2, logit_bias: { 40: -100 } })).choices[0].message.content, plain);
+});
+
 test('errors are the classes that the client has for them', async () => {
   await assert.rejects(chat({ model: 'nobody' }), error => error instanceof OpenAI.NotFoundError && error.code === 'model_not_found');
   await assert.rejects(chat({ temperature: 9 }), error => error instanceof OpenAI.BadRequestError && error.param === 'temperature');

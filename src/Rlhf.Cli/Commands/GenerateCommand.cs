@@ -38,6 +38,24 @@ internal static class GenerateCommand
     private static readonly Option<bool> Shift = ModelArguments.ScoreShift();
     private static readonly Option<string[]> Fields = ModelArguments.Fields();
     private static readonly Option<string[]> Ignore = ModelArguments.Ignore();
+    private static readonly Option<double> Presence = new("--presence-penalty")
+    {
+        Description = "Taken once from the logits of tokens that the answer has already, as OpenAI's API has it.",
+        HelpName = "X",
+        DefaultValueFactory = _ => 0,
+    };
+    private static readonly Option<double> Frequency = new("--frequency-penalty")
+    {
+        Description = "Taken from the logit of a token as often as the answer has it.",
+        HelpName = "X",
+        DefaultValueFactory = _ => 0,
+    };
+    private static readonly Option<string[]> Bias = new("--logit-bias")
+    {
+        Description = "Adds a number to the logit of a token, by its id: 42=-100. May be repeated.",
+        HelpName = "ID=X",
+        DefaultValueFactory = _ => [],
+    };
     private static readonly Option<bool> Json = ModelArguments.Json("One JSON object a line: prompt, response, tokens, logprobs, finished, score, seed.");
     private static readonly Option<bool> Quiet = ModelArguments.Quiet();
 
@@ -61,7 +79,7 @@ internal static class GenerateCommand
         var command = new Command("generate", "Answers prompts with a model.") { Model, Adapter, Storage, PromptText, Prompts, MaxTokens };
         sampling.AddTo(command);
         format.AddTo(command);
-        foreach (var option in (Option[])[Samples, BestOf, RewardModel, Shift, Fields, Ignore, Json, Quiet])
+        foreach (var option in (Option[])[Presence, Frequency, Bias, Samples, BestOf, RewardModel, Shift, Fields, Ignore, Json, Quiet])
         {
             command.Add(option);
         }
@@ -112,12 +130,31 @@ internal static class GenerateCommand
         var settings = new GenerationSettings
         {
             Sampling = sampling,
+            Changes = ChangesOf(parsed),
             MaxNewTokens = RoomFor(records, prompts, parsed.GetValue(MaxTokens), policy.Config, reward?.Config),
             EndIds = EndOfTurn.Of(form, tokenizer),
             Seed = arguments.SeedOf(parsed),
         };
         var printer = Printer.For(parsed, tokenizer, prompts.Count == 1 && parsed.GetValue(Samples) == 1);
         Generate(parsed, policy, reward, tokenizer, records, prompts, settings, printer, cancellation);
+    }
+
+    private static LogitChanges? ChangesOf(ParseResult parsed)
+    {
+        var bias = new Dictionary<int, double>();
+        foreach (var given in parsed.GetValue(Bias)!)
+        {
+            var cut = given.IndexOf('=', StringComparison.Ordinal);
+            if (cut < 0 || !int.TryParse(given.AsSpan(0, cut), NumberStyles.None, CultureInfo.InvariantCulture, out var id)
+                || !double.TryParse(given.AsSpan(cut + 1), NumberStyles.Float, CultureInfo.InvariantCulture, out var number))
+            {
+                throw new InputException($"--logit-bias {given}: expected a token's id and a number, such as 42=-100.");
+            }
+
+            bias[id] = number;
+        }
+
+        return new LogitChanges { PresencePenalty = parsed.GetValue(Presence), FrequencyPenalty = parsed.GetValue(Frequency), Bias = bias }.OrNull();
     }
 
     /// <summary>Prompt by prompt, so that an answer does not depend on the prompts that come later.</summary>

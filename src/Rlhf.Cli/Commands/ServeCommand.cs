@@ -1,5 +1,6 @@
 using System.CommandLine;
 using Rlhf.Compute.Operations;
+using Rlhf.Labelers.Store;
 using Rlhf.Model.Checkpoints;
 using Rlhf.Web.Security;
 using Rlhf.Web.Serving;
@@ -35,10 +36,24 @@ internal static class ServeCommand
     private static readonly Option<string?> KeyFile =
         new("--api-key-file") { Description = $"A file with the key that requests must show. Default: the variable {KeyVariable}.", HelpName = "FILE" };
 
+    private static readonly Option<string[]> Origins = new("--cors")
+    {
+        Description = "The origin of a site whose pages may use the API from a browser, such as https://chat.example.org. Default: none. May be repeated.",
+        HelpName = "ORIGIN",
+        DefaultValueFactory = _ => [],
+    };
+
+    private static readonly Option<string?> Feedback = new("--feedback")
+    {
+        Description = "A store of rankings (as of rlhf label), made where it is not there: the chat page then asks which answers are good, and keeps what "
+            + "people say. 'rlhf label export --store FILE' gives it as rows for reward and dpo.",
+        HelpName = "FILE",
+    };
+
     public static Command Create() =>
         new Command("serve", "Serves models: a chat page and an API as OpenAI's.")
         {
-            Models, Adapters, Rewards, Shift, Storage, Host, Port, Parallel, Queue, Context, KeyFile,
+            Models, Adapters, Rewards, Shift, Storage, Host, Port, Parallel, Queue, Context, KeyFile, Origins, Feedback,
         }
         .WithExamples(
             "rlhf serve --model runs/polite/stages/03-ppo/model",
@@ -46,6 +61,8 @@ internal static class ServeCommand
             "rlhf serve --model sft=runs/polite/stages/01-sft/model --model ppo=runs/polite/stages/03-ppo/model --reward rm=runs/polite/stages/02-reward/model",
             "rlhf serve --model base=SmolLM2-135M-Instruct.Q4_1.gguf --adapter polite=adapters/polite --adapter brief=adapters/brief",
             "rlhf serve --model model --host 0.0.0.0 --api-key-file key.txt",
+            "rlhf serve --model sft=DIR --model ppo=DIR --feedback feedback.db",
+            "rlhf serve --model model --cors https://chat.example.org",
             "curl http://127.0.0.1:8000/v1/chat/completions -H 'Content-Type: application/json' -d '{\"model\": \"model\", \"messages\": [{\"role\": \"user\", \"content\": \"Name a fruit.\"}]}'")
         .Does(Run);
 
@@ -69,10 +86,17 @@ internal static class ServeCommand
         }
 
         NamedModel.RequireDifferentNames([.. languages, .. adapters, .. rewards]);
-        var settings = new WebSettings { Host = parsed.GetValue(Host)!, Port = parsed.GetValue(Port), Log = parsed.Error() };
+        var settings = new WebSettings
+        {
+            Host = parsed.GetValue(Host)!,
+            Port = parsed.GetValue(Port),
+            Origins = [.. parsed.GetValue(Origins)!.Select(origin => ModelServer.OriginOf("--cors", origin))],
+            Log = parsed.Error(),
+        };
         var key = KeyOf(parsed.GetValue(KeyFile));
+        var feedback = parsed.GetValue(Feedback) is { } name ? RankingStore.Open(name) : null;
         using var models = Load(parsed, languages, adapters, rewards);
-        var app = ModelServer.Create(models, settings, key);
+        var app = ModelServer.Create(models, settings, key, feedback);
         using var signals = Signals.AskFirst("stopping; once more to stop at once");
         WebDefaults.RunAsync(app, address => Announce(parsed, address, models), cancellation).GetAwaiter().GetResult();
     }

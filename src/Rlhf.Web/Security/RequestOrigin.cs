@@ -16,6 +16,7 @@ internal static class RequestOrigin
         }
 
         return HttpMethods.IsGet(request.Method) || HttpMethods.IsHead(request.Method) || IsSameOrigin(request, settings)
+            || CrossOrigin.IsAllowed(request, settings)
             ? null
             : "Requests from other sites are refused.";
     }

@@ -115,6 +115,11 @@ public static class WebDefaults
             return;
         }
 
+        if (CrossOrigin.Answer(context, settings))
+        {
+            return;
+        }
+
         try
         {
             await next(context);

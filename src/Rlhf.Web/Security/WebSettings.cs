@@ -15,6 +15,9 @@ public sealed record WebSettings
     /// only.</summary>
     public Uri? PublicUrl { get; init; }
 
+    /// <summary>Origins of other sites whose pages may use what stands below <c>/v1</c> (CORS).</summary>
+    public IReadOnlyList<string> Origins { get; init; } = [];
+
     /// <summary>The most bytes of a request's body.</summary>
     public long MaximumBodyBytes { get; init; } = 1024 * 1024;
 

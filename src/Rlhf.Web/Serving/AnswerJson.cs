@@ -20,12 +20,12 @@ internal static class AnswerJson
         ["refusal"] = null,
     };
 
-    /// <summary>Of a text completion: lists with one entry a token.</summary>
+    /// <summary>Of a text completion: lists with one entry a token, null for the first of an echoed prompt, which nothing predicts.</summary>
     public static JsonObject CompletionLogProbabilities(Tokenizer tokenizer, IReadOnlyList<AnswerToken> tokens, int? top) => new()
     {
         ["tokens"] = new JsonArray([.. tokens.Select(token => (JsonNode)TextOf(tokenizer.TokenBytes(token.Drawn.Id)))]),
-        ["token_logprobs"] = new JsonArray([.. tokens.Select(token => (JsonNode)Number(token.Drawn.LogProbability))]),
-        ["top_logprobs"] = top is > 0 ? new JsonArray([.. tokens.Select(token => Map(tokenizer, token.Drawn.Top))]) : null,
+        ["token_logprobs"] = new JsonArray([.. tokens.Select(token => token.IsFirst ? null : (JsonNode)Number(token.Drawn.LogProbability))]),
+        ["top_logprobs"] = top is > 0 ? new JsonArray([.. tokens.Select(token => token.IsFirst ? null : Map(tokenizer, token.Drawn))]) : null,
         ["text_offset"] = new JsonArray([.. tokens.Select(token => (JsonNode)token.Start)]),
     };
 
@@ -48,11 +48,11 @@ internal static class AnswerJson
         };
     }
 
-    // Two tokens that are parts of characters may have the same text: the more probable one stays.
-    private static JsonObject Map(Tokenizer tokenizer, IReadOnlyList<TokenProbability> top)
+    // The token itself is there, too, as OpenAI has it. Two tokens that are parts of characters may have the same text: the more probable one stays.
+    private static JsonObject Map(Tokenizer tokenizer, DrawnToken drawn)
     {
         var map = new JsonObject();
-        foreach (var token in top)
+        foreach (var token in drawn.Top.Append(new TokenProbability(drawn.Id, drawn.LogProbability)))
         {
             map.TryAdd(TextOf(tokenizer.TokenBytes(token.Id)), Number(token.LogProbability));
         }

@@ -1,6 +1,8 @@
+using System.Globalization;
 using System.Security.Cryptography;
 using System.Text.Json;
 using Rlhf.Sampling;
+using Rlhf.Text.Grammars;
 
 namespace Rlhf.Web.Serving;
 
@@ -9,6 +11,12 @@ internal sealed record AnswerSettings
 {
     /// <summary>How tokens are drawn.</summary>
     public required SamplingOptions Sampling { get; init; }
+
+    /// <summary>Bias and penalties; null for none.</summary>
+    public required LogitChanges? Changes { get; init; }
+
+    /// <summary>What the answers must be; null for anything.</summary>
+    public TokenGrammar? Grammar { get; init; }
 
     /// <summary>The limit that the request names.</summary>
     public required int? MaxTokens { get; init; }
@@ -31,7 +39,13 @@ internal sealed record AnswerSettings
     /// <summary>How many of the most probable tokens are wanted at each place; null for no log-probabilities at all.</summary>
     public required int? TopLogProbabilities { get; init; }
 
-    public static AnswerSettings ReadChat(RequestBody body)
+    /// <summary>Whether the prompt stands in front of its answers.</summary>
+    public bool Echoes { get; init; }
+
+    /// <summary>Whether the prompt's own log-probabilities are wanted.</summary>
+    public bool ScoresPrompt => Echoes && (TopLogProbabilities is not null || MaxTokens == 0);
+
+    public static AnswerSettings ReadChat(RequestBody body, ServedLanguageModel model)
     {
         var wanted = body.Flag("logprobs");
         var top = (int?)body.Whole("top_logprobs", 0, Limits.RequestTopLogProbabilities);
@@ -41,25 +55,29 @@ internal sealed record AnswerSettings
         }
 
         var most = body.Whole("max_completion_tokens", 1, int.MaxValue);
-        return Read(body, (int?)(most ?? body.Whole("max_tokens", 1, int.MaxValue)), wanted ? top ?? 0 : null, "max_tokens");
+        return Read(body, model, (int?)(most ?? body.Whole("max_tokens", 1, int.MaxValue)), wanted ? top ?? 0 : null);
     }
 
-    public static AnswerSettings ReadCompletion(RequestBody body) =>
-        Read(body, (int?)body.Whole("max_tokens", 1, int.MaxValue) ?? 16, (int?)body.Whole("logprobs", 0, Limits.RequestTopLogProbabilities), "max_tokens");
-
-    private static AnswerSettings Read(RequestBody body, int? maxTokens, int? topLogProbabilities, string alsoKnown)
+    public static AnswerSettings ReadCompletion(RequestBody body, ServedLanguageModel model)
     {
-        body.MayHave(alsoKnown, "user", "metadata", "store", "service_tier", "safety_identifier", "prompt_cache_key");
-        foreach (var name in (string[])["frequency_penalty", "presence_penalty"])
+        var echoes = body.Flag("echo");
+        var most = (int?)body.Whole("max_tokens", 0, int.MaxValue) ?? 16;
+        if (most == 0 && !echoes)
         {
-            body.OnlyNeutral(name, value => value.ValueKind == JsonValueKind.Number && value.GetDouble() == 0);
+            throw ApiException.Invalid("'max_tokens': 0 gives nothing but the prompt, and needs 'echo': true.", "max_tokens", "invalid_value");
         }
 
-        body.OnlyNeutral("logit_bias", value => value.ValueKind == JsonValueKind.Object && !value.EnumerateObject().Any());
+        return Read(body, model, most, (int?)body.Whole("logprobs", 0, Limits.RequestTopLogProbabilities)) with { Echoes = echoes };
+    }
+
+    private static AnswerSettings Read(RequestBody body, ServedLanguageModel model, int? maxTokens, int? topLogProbabilities)
+    {
+        body.MayHave("max_tokens", "user", "metadata", "store", "service_tier", "safety_identifier", "prompt_cache_key");
         var streams = body.Flag("stream");
         return new AnswerSettings
         {
             Sampling = SamplingOf(body),
+            Changes = ChangesOf(body, model.Decoder.Config.VocabularySize),
             MaxTokens = maxTokens,
             Choices = (int)(body.Whole("n", 1, Limits.RequestChoices) ?? 1),
             Stops = StopsOf(body),
@@ -80,10 +98,48 @@ internal sealed record AnswerSettings
             Temperature = body.Number("temperature", 0, 2) ?? 1,
             // OpenAI allows 0, which leaves the most probable token alone.
             TopP = Math.Max(topP, 1e-9),
-            TopK = (int?)body.Whole("top_k", 0, int.MaxValue) is > 0 and var k ? k : null,
+            TopK = (int?)body.Whole("top_k", -1, int.MaxValue) is > 0 and var k ? k : null,
             MinP = body.Number("min_p", 0, 0.999999) ?? 0,
             RepetitionPenalty = body.Number("repetition_penalty", 0.01, 100) ?? 1,
         };
+    }
+
+    private static LogitChanges? ChangesOf(RequestBody body, int vocabulary) => new LogitChanges
+    {
+        PresencePenalty = body.Number("presence_penalty", -2, 2) ?? 0,
+        FrequencyPenalty = body.Number("frequency_penalty", -2, 2) ?? 0,
+        Bias = BiasOf(body, vocabulary),
+    }.OrNull();
+
+    private static Dictionary<int, double> BiasOf(RequestBody body, int vocabulary)
+    {
+        const string Name = "logit_bias";
+        var bias = new Dictionary<int, double>();
+        if (body.Find(Name) is not { } value)
+        {
+            return bias;
+        }
+
+        if (value.ValueKind != JsonValueKind.Object || value.GetPropertyCount() > Limits.RequestBiases)
+        {
+            throw RequestBody.Wrong(Name, $"an object of at most {Limits.RequestBiases} token ids with numbers from -100 to 100", value);
+        }
+
+        foreach (var entry in value.EnumerateObject())
+        {
+            var shown = entry.Name.Length > 60 ? entry.Name[..60] + "..." : entry.Name;
+            if (!int.TryParse(entry.Name, NumberStyles.None, CultureInfo.InvariantCulture, out var id) || id >= vocabulary)
+            {
+                throw ApiException.Invalid(
+                    FormattableString.Invariant($"Invalid key in '{Name}': expected token ids from 0 to {vocabulary - 1}, found '{shown}'."), Name, "invalid_value");
+            }
+
+            bias[id] = entry.Value.ValueKind == JsonValueKind.Number && entry.Value.TryGetDouble(out var number) && number is >= -100 and <= 100
+                ? number
+                : throw RequestBody.Wrong($"{Name}.{shown}", "a number from -100 to 100", entry.Value, Name);
+        }
+
+        return bias;
     }
 
     private static IReadOnlyList<string> StopsOf(RequestBody body)

@@ -6,7 +6,8 @@ namespace Rlhf.Web.Serving;
 /// <summary>A token of an answer as the API tells of it.</summary>
 /// <param name="Drawn">The token.</param>
 /// <param name="Start">Where its text starts in the answer, in characters.</param>
-internal sealed record AnswerToken(DrawnToken Drawn, int Start);
+/// <param name="IsFirst">Whether it is the first token of an echoed prompt.</param>
+internal sealed record AnswerToken(DrawnToken Drawn, int Start, bool IsFirst = false);
 
 /// <summary>The next piece of one of the answers to a request.</summary>
 /// <param name="Choice">Which answer.</param>
@@ -24,10 +25,11 @@ internal static class Answers
     /// that is full; then
     /// nothing was begun.
     /// </summary>
-    public static IReadOnlyList<GenerationJob> Begin(ServedLanguageModel model, IReadOnlyList<int[]> prompts, AnswerSettings settings, string parameter)
+    public static IReadOnlyList<GenerationJob> Begin(
+        ServedLanguageModel model, IReadOnlyList<CompletionPrompt> prompts, AnswerSettings settings, string parameter)
     {
         var requests = new List<GenerationRequest>();
-        foreach (var prompt in prompts)
+        foreach (var prompt in prompts.Select(static prompt => prompt.Ids))
         {
             var room = model.Worker.Capacity - prompt.Length;
             if (room < (settings.MaxTokens ?? 1))
@@ -44,6 +46,9 @@ internal static class Answers
                     Prompt = prompt,
                     Model = model.Number,
                     Sampling = settings.Sampling,
+                    Changes = settings.Changes,
+                    Grammar = settings.Grammar,
+                    ScoresPrompt = settings.ScoresPrompt,
                     MaxNewTokens = settings.MaxTokens ?? room,
                     EndIds = model.Encoder.EndIds,
                     Seed = settings.Seed,
@@ -58,19 +63,18 @@ internal static class Answers
 
     /// <summary>The pieces of all answers as they come. Whoever stops listening, by <paramref name="cancellation"/> or by leaving the loop, gives the places
     /// free.</summary>
+    /// <param name="jobs">The answers.</param>
+    /// <param name="readers">How each is read.</param>
+    /// <param name="cancellation">Ends them all.</param>
     public static async IAsyncEnumerable<AnswerPiece> Pieces(
-        ServedLanguageModel model, IReadOnlyList<GenerationJob> jobs, AnswerSettings settings, bool isChat,
+        IReadOnlyList<GenerationJob> jobs, IReadOnlyList<AnswerReader> readers,
         [System.Runtime.CompilerServices.EnumeratorCancellation] CancellationToken cancellation)
     {
         var pieces = Channel.CreateUnbounded<AnswerPiece>(new UnboundedChannelOptions { SingleReader = true });
         using var left = CancellationTokenSource.CreateLinkedTokenSource(cancellation);
         try
         {
-            var reading =
-                Task.WhenAll(
-                    jobs.Select(
-                        (job, choice) => Read(
-                            choice, job, new AnswerText(model.Tokenizer, job.Request.Prompt, settings.Stops, isChat), pieces.Writer, left.Token)));
+            var reading = Task.WhenAll(readers.Select(reader => reader.Read(pieces.Writer, left.Token)));
             _ = reading.ContinueWith(done => pieces.Writer.TryComplete(done.Exception?.GetBaseException()), CancellationToken.None,
                 TaskContinuationOptions.ExecuteSynchronously, TaskScheduler.Default);
             await foreach (var piece in pieces.Reader.ReadAllAsync(cancellation))
@@ -85,53 +89,6 @@ internal static class Answers
             {
                 job.Cancel();
             }
-        }
-    }
-
-    private static async Task Read(int choice, GenerationJob job, AnswerText text, ChannelWriter<AnswerPiece> pieces, CancellationToken cancellation)
-    {
-        var held = new Queue<AnswerToken>();
-        var drawn = 0;
-        var ended = false;
-        await foreach (var token in job.Tokens.ReadAllAsync(cancellation))
-        {
-            drawn++;
-            if (token.Ends)
-            {
-                ended = true;
-                continue;
-            }
-
-            held.Enqueue(new AnswerToken(token, text.Known));
-            var certain = text.Append(token.Id);
-            if (text.Stopped)
-            {
-                job.Cancel();
-                pieces.TryWrite(new AnswerPiece(choice, certain, TokensBefore(text.Released), drawn, "stop"));
-                return;
-            }
-
-            var tokens = TokensBefore(text.Released);
-            if (certain.Length > 0 || tokens.Count > 0)
-            {
-                pieces.TryWrite(new AnswerPiece(choice, certain, tokens, drawn, null));
-                drawn = 0;
-            }
-        }
-
-        var rest = text.Flush();
-        pieces.TryWrite(
-            new AnswerPiece(choice, rest, TokensBefore(text.Stopped ? text.Released : int.MaxValue), drawn, ended || text.Stopped ? "stop" : "length"));
-
-        List<AnswerToken> TokensBefore(int end)
-        {
-            List<AnswerToken> tokens = [];
-            while (held.TryPeek(out var next) && next.Start < end)
-            {
-                tokens.Add(held.Dequeue());
-            }
-
-            return tokens;
         }
     }
 }

@@ -4,6 +4,7 @@ using System.Text.Json;
 using System.Text.Json.Nodes;
 using Microsoft.AspNetCore.Http;
 using Rlhf.Data;
+using Rlhf.Sampling;
 
 namespace Rlhf.Web.Serving;
 
@@ -19,7 +20,9 @@ internal sealed class CompletionRoutes(ServedModels models, TextWriter log)
     /// <param name="Settings">How.</param>
     /// <param name="IsChat">Whether the answer is a message.</param>
     /// <param name="LeftOut">How many of the oldest messages the model does not see; null where none may be left out.</param>
-    private sealed record Request(ServedLanguageModel Model, IReadOnlyList<int[]> Prompts, AnswerSettings Settings, bool IsChat, int? LeftOut = null)
+    /// <param name="Continues">Whether the answer has a beginning already.</param>
+    private sealed record Request(
+        ServedLanguageModel Model, IReadOnlyList<CompletionPrompt> Prompts, AnswerSettings Settings, bool IsChat, int? LeftOut = null, bool Continues = false)
     {
         private readonly string _id = $"{(IsChat ? "chatcmpl" : "cmpl")}-{Guid.NewGuid():N}";
         private readonly long _created = DateTimeOffset.UtcNow.ToUnixTimeSeconds();
@@ -46,6 +49,11 @@ internal sealed class CompletionRoutes(ServedModels models, TextWriter log)
             ["choices"] = choices,
         };
 
+        /// <summary>How one of the answers is read.</summary>
+        public AnswerReader ReaderOf(GenerationJob job, int choice) => new(
+            choice, job, new AnswerText(Model.Tokenizer, job.Request.Prompt, Settings.Stops, IsChat && !Continues),
+            Settings.Echoes ? EchoedPrompt.Of(Model.Tokenizer, Prompts[choice / Settings.Choices]) : null, showsEnd: !IsChat);
+
         public JsonObject? LogProbabilities(IReadOnlyList<AnswerToken> tokens) => Settings.TopLogProbabilities is null ? null
             : IsChat ? AnswerJson.ChatLogProbabilities(Model.Tokenizer, tokens)
             : AnswerJson.CompletionLogProbabilities(Model.Tokenizer, tokens, Settings.TopLogProbabilities);
@@ -55,8 +63,8 @@ internal sealed class CompletionRoutes(ServedModels models, TextWriter log)
     {
         using var body = await RequestBody.Read(context.Request);
         var model = models.Language(RequestBody.TextOf(body.Get("model"), "model"));
-        var messages = MessageReader.Read(body.Get("messages"), "messages");
-        var settings = AnswerSettings.ReadChat(body);
+        var form = ChatForm.Read(body, model);
+        var settings = AnswerSettings.ReadChat(body, model);
         foreach (var name in NotHere)
         {
             body.OnlyNeutral(name, value => value.ValueKind == JsonValueKind.Array && value.GetArrayLength() == 0);
@@ -67,43 +75,39 @@ internal sealed class CompletionRoutes(ServedModels models, TextWriter log)
             body.OnlyNeutral(name, value => value.ValueKind == JsonValueKind.String && value.GetString() is "none" or "auto");
         }
 
-        body.OnlyNeutral(
-            "response_format", value => value.ValueKind == JsonValueKind.Object && value.TryGetProperty("type", out var type) && type.ValueEquals("text"));
+        var format = ResponseFormat.Read(body);
         body.MayHave("parallel_tool_calls");
-        var mayLeaveOut = MayLeaveOut(body);
         body.RejectUnknown();
         var request = await ServedModel.Encoding(
-            () => mayLeaveOut
-                ? Fitting(model, messages, settings, context.RequestAborted)
-                : new Request(model, [model.Encode(messages)], settings, IsChat: true), context.RequestAborted);
+            () => Of(model, form, settings with { Grammar = model.Grammars.Of(format) }, context.RequestAborted), context.RequestAborted);
         await Answer(context, request, "messages");
     }
 
-    private static bool MayLeaveOut(RequestBody body) => body.Find("truncation") is { } value && RequestBody.TextOf(value, "truncation") switch
+    /// <summary>A request whose conversation leaves room for an answer, where its oldest turns may be left out; else as it is.</summary>
+    private static Request Of(ServedLanguageModel model, ChatForm form, AnswerSettings settings, CancellationToken cancellation)
     {
-        "none" => false,
-        "oldest_turns" => true,
-        _ => throw RequestBody.Wrong("truncation", "\"none\" or \"oldest_turns\"", value),
-    };
+        if (!form.MayLeaveOut)
+        {
+            var whole = form.Tokens(form.Messages) ?? throw model.TooLong("messages");
+            return new Request(model, [new CompletionPrompt(whole)], settings, IsChat: true, Continues: form.Continues);
+        }
 
-    /// <summary>A request whose conversation leaves room for an answer.</summary>
-    private static Request Fitting(ServedLanguageModel model, IReadOnlyList<Message> messages, AnswerSettings settings, CancellationToken cancellation)
-    {
         var context = model.Worker.Capacity;
         var limit = settings.MaxTokens ?? ConversationWindow.AnswerLimit(context);
         var tooMany = new int[context + 1];
-        var (leftOut, prompt) = ConversationWindow.Fit(messages, Tokens, context, limit);
+        var (leftOut, prompt) = ConversationWindow.Fit(form.Messages, Tokens, context, limit);
         if (prompt == tooMany)
         {
             throw model.TooLong("messages");
         }
 
-        return new Request(model, [prompt], settings with { MaxTokens = Math.Max(1, Math.Min(limit, context - prompt.Length)) }, IsChat: true, leftOut);
+        settings = settings with { MaxTokens = Math.Max(1, Math.Min(limit, context - prompt.Length)) };
+        return new Request(model, [new CompletionPrompt(prompt)], settings, IsChat: true, leftOut, form.Continues);
 
         int[] Tokens(IReadOnlyList<Message> turns)
         {
             cancellation.ThrowIfCancellationRequested();
-            return model.EncodeUpToContext(turns) ?? tooMany;
+            return form.Tokens(turns) ?? tooMany;
         }
     }
 
@@ -112,19 +116,22 @@ internal sealed class CompletionRoutes(ServedModels models, TextWriter log)
         using var body = await RequestBody.Read(context.Request);
         var model = models.Language(RequestBody.TextOf(body.Get("model"), "model"));
         var prompt = body.Find("prompt");
-        var settings = AnswerSettings.ReadCompletion(body);
-        body.OnlyNeutral("echo", value => value.ValueKind == JsonValueKind.False);
+        var settings = AnswerSettings.ReadCompletion(body, model);
+        var format = ResponseFormat.Read(body);
         body.OnlyNeutral("suffix", value => value.ValueKind == JsonValueKind.String && value.GetString()!.Length == 0);
         body.OnlyNeutral("best_of", value => value.ValueKind == JsonValueKind.Number && value.GetDouble() == settings.Choices);
         body.RejectUnknown();
-        var prompts = await ServedModel.Encoding(() => PromptReader.Read(prompt, model, context.RequestAborted), context.RequestAborted);
-        await Answer(context, new Request(model, prompts, settings, IsChat: false), "prompt");
+        var request = await ServedModel.Encoding(
+            () => new Request(
+                model, PromptReader.Read(prompt, model, context.RequestAborted), settings with { Grammar = model.Grammars.Of(format) }, IsChat: false),
+            context.RequestAborted);
+        await Answer(context, request, "prompt");
     }
 
     private async Task Answer(HttpContext context, Request request, string parameter)
     {
         var jobs = Answers.Begin(request.Model, request.Prompts, request.Settings, parameter);
-        var pieces = Answers.Pieces(request.Model, jobs, request.Settings, request.IsChat, context.RequestAborted);
+        var pieces = Answers.Pieces(jobs, [.. jobs.Select(request.ReaderOf)], context.RequestAborted);
         if (request.Settings.Streams)
         {
             await new EventStream(context).Write(Chunks(request, pieces, context.RequestAborted), log);
@@ -166,7 +173,7 @@ internal sealed class CompletionRoutes(ServedModels models, TextWriter log)
             choice["finish_reason"] = reasons[i];
             return choice;
         })]));
-        json["usage"] = AnswerJson.Usage(request.Prompts, drawn);
+        json["usage"] = AnswerJson.Usage([.. request.Prompts.Select(prompt => prompt.Ids)], drawn);
         return json;
     }
 
@@ -200,7 +207,7 @@ internal sealed class CompletionRoutes(ServedModels models, TextWriter log)
         if (request.Settings.StreamsUsage)
         {
             var last = request.Envelope(isChunk: true, []);
-            last["usage"] = AnswerJson.Usage(request.Prompts, drawn);
+            last["usage"] = AnswerJson.Usage([.. request.Prompts.Select(prompt => prompt.Ids)], drawn);
             yield return last;
         }
     }

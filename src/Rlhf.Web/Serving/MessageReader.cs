@@ -6,8 +6,8 @@ namespace Rlhf.Web.Serving;
 /// <summary>Reads the <c>messages</c> of a request.</summary>
 internal static class MessageReader
 {
-    /// <summary>At least one turn, the last of them not the assistant's.</summary>
-    public static IReadOnlyList<Message> Read(JsonElement value, string name)
+    /// <summary>At least one turn, the last of them not the assistant's, or where it is continued the assistant's.</summary>
+    public static IReadOnlyList<Message> Read(JsonElement value, string name, bool continues = false, bool mayEndAnyhow = false)
     {
         if (value.ValueKind != JsonValueKind.Array || value.GetArrayLength() == 0)
         {
@@ -15,9 +15,11 @@ internal static class MessageReader
         }
 
         Message[] messages = [.. value.EnumerateArray().Select((item, i) => ReadOne(item, FormattableString.Invariant($"{name}[{i}]")))];
-        return messages[^1].Role != "assistant"
-            ? messages
-            : throw ApiException.Invalid("The last message is the assistant's: nothing is left to answer.", name);
+        return messages[^1].Role == "assistant" == continues || (mayEndAnyhow && !continues) ? messages : throw ApiException.Invalid(
+            continues
+                ? "'continue_final_message' goes on with the assistant's message, but the last one is not the assistant's."
+                : "The last message is the assistant's: nothing is left to answer. To go on with it: 'continue_final_message': true.",
+            continues ? "continue_final_message" : name);
     }
 
     private static Message ReadOne(JsonElement item, string name)
@@ -29,7 +31,9 @@ internal static class MessageReader
 
         foreach (var property in item.EnumerateObject())
         {
-            if (property.Name is not ("role" or "content" or "name" or "refusal")
+            // lm-evaluation-harness calls each message a text.
+            var isText = property.Name == "type" && property.Value.ValueKind == JsonValueKind.String && property.Value.ValueEquals("text");
+            if (!isText && property.Name is not ("role" or "content" or "name" or "refusal")
                 && property.Value.ValueKind is not (JsonValueKind.Null or JsonValueKind.Undefined))
             {
                 throw ApiException.Invalid($"Unknown parameter: '{name}.{property.Name}'.", name, "unknown_parameter");

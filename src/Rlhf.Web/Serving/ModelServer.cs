@@ -12,7 +12,8 @@ public static class ModelServer
     /// <param name="models">What is served.</param>
     /// <param name="settings">Where it listens; what it accepts is set here.</param>
     /// <param name="apiKey">What requests must show; null for none, which is right on the loopback address only.</param>
-    public static WebApplication Create(ServedModels models, WebSettings settings, string? apiKey = null)
+    /// <param name="feedback">Where what people say of answers is kept; null for nowhere.</param>
+    public static WebApplication Create(ServedModels models, WebSettings settings, string? apiKey = null, RankingStore? feedback = null)
     {
         if (apiKey is null && !settings.IsLoopback)
         {
@@ -22,24 +23,46 @@ public static class ModelServer
 
         settings = settings with { MaximumBodyBytes = Limits.RequestBody, ErrorBody = ApiException.Body, ErrorStyle = "/chat.css" };
         var app = WebDefaults.Create(settings);
-        app.UseWhen(context => context.Request.Path.StartsWithSegments("/v1"), api => api.Use((context, next) => Guard(context, next, settings, apiKey)));
+        app.UseWhen(
+            context => context.Request.Path.StartsWithSegments("/v1") || context.Request.Path == "/metrics",
+            api => api.Use((context, next) => Guard(context, next, settings, apiKey)));
         var (completions, scores) = (new CompletionRoutes(models, settings.Log), new ScoreRoute(models));
         app.MapGet("/v1/models", () => WebJson.Result(models.List()));
         app.MapGet("/v1/models/{**name}", (string name) => WebJson.Result(ServedModels.Describe(models.Find(name))));
         app.MapPost("/v1/chat/completions", completions.Chat);
         app.MapPost("/v1/completions", completions.Complete);
         app.MapPost("/v1/score", scores.Score);
-        app.MapPage("/", "chat/chat.html");
-        app.MapPage("/icon.svg", "label/icon.svg");
-        foreach (var file in (string[])["chat.css", "chat.js", "stream.js", "view.js"])
-        {
-            app.MapPage("/" + file, "chat/" + file);
-        }
-
+        var feedbacks = new FeedbackRoutes(feedback);
+        app.MapGet("/v1/feedback", feedbacks.Describe);
+        app.MapPost("/v1/feedback", feedbacks.Give);
+        app.MapGet("/health", () => WebJson.Result(new { Status = "ok" }));
+        app.MapGet("/metrics", new MetricsRoute(models).Write);
+        MapPages(app);
         app.MapFallback("/v1/{**rest}", context => throw new ApiException(
             StatusCodes.Status404NotFound, $"Unknown request URL: {context.Request.Method} {context.Request.Path}.", ApiException.InvalidRequest,
             code: "unknown_url"));
         return app;
+    }
+
+    /// <summary>The origin of a site as browsers send it.</summary>
+    /// <param name="option">What it was given as, for the error.</param>
+    /// <param name="origin">Scheme, host and perhaps port.</param>
+    /// <exception cref="InputException">It is none.</exception>
+    public static string OriginOf(string option, string origin) => CrossOrigin.Parse(option, origin);
+
+    private static void MapPages(WebApplication app)
+    {
+        app.MapPage("/", "chat/chat.html");
+        app.MapPage("/icon.svg", "label/icon.svg");
+        foreach (var file in (string[])["chat.css", "chat.js", "stream.js", "view.js", "turns.js", "talk.js", "history.js", "server.js"])
+        {
+            app.MapPage("/" + file, "chat/" + file);
+        }
+
+        foreach (var file in (string[])["label/markdown.js", "label/text.js", "vendor/markdown-it.js", "vendor/dompurify.js"])
+        {
+            app.MapPage("/" + Path.GetFileName(file), file);
+        }
     }
 
     private static async Task Guard(HttpContext context, RequestDelegate next, WebSettings settings, string? apiKey)

@@ -7,17 +7,17 @@ internal static class PromptReader
 {
     private const string Name = "prompt";
 
-    /// <summary>Token ids of each prompt.</summary>
-    public static IReadOnlyList<int[]> Read(JsonElement? given, ServedLanguageModel model, CancellationToken cancellation)
+    /// <summary>The prompts.</summary>
+    public static IReadOnlyList<CompletionPrompt> Read(JsonElement? given, ServedLanguageModel model, CancellationToken cancellation)
     {
         if (given is not { } value)
         {
-            return [model.Encode("")];
+            return [Text("", model)];
         }
 
         if (value.ValueKind != JsonValueKind.Array)
         {
-            return [model.Encode(RequestBody.TextOf(value, Name))];
+            return [Text(RequestBody.TextOf(value, Name), model)];
         }
 
         var count = value.GetArrayLength();
@@ -31,13 +31,15 @@ internal static class PromptReader
             : throw ApiException.Invalid($"Invalid value for 'prompt': expected 1 to {Limits.RequestPrompts} prompts, found {count}.", Name, "invalid_value");
     }
 
-    private static int[] One(JsonElement item, ServedLanguageModel model, CancellationToken cancellation)
+    private static CompletionPrompt Text(string text, ServedLanguageModel model) => new(model.Encode(text), text);
+
+    private static CompletionPrompt One(JsonElement item, ServedLanguageModel model, CancellationToken cancellation)
     {
         cancellation.ThrowIfCancellationRequested();
-        return item.ValueKind == JsonValueKind.Array ? Ids(item, model) : model.Encode(RequestBody.TextOf(item, Name));
+        return item.ValueKind == JsonValueKind.Array ? Ids(item, model) : Text(RequestBody.TextOf(item, Name), model);
     }
 
-    private static int[] Ids(JsonElement value, ServedLanguageModel model)
+    private static CompletionPrompt Ids(JsonElement value, ServedLanguageModel model)
     {
         if (value.GetArrayLength() > model.Worker.Capacity)
         {
@@ -48,6 +50,7 @@ internal static class PromptReader
             .Select(item => item.ValueKind == JsonValueKind.Number && item.TryGetInt32(out var id) && id >= 0 && id < model.Decoder.Config.VocabularySize
             ? id
             : throw RequestBody.Wrong(Name, FormattableString.Invariant($"token ids from 0 to {model.Decoder.Config.VocabularySize - 1}"), item))];
-        return ids.Length > 0 ? ids : throw ApiException.Invalid("Invalid value for 'prompt': expected at least one token id.", Name, "invalid_value");
+        return ids.Length > 0 ? new CompletionPrompt(ids)
+            : throw ApiException.Invalid("Invalid value for 'prompt': expected at least one token id.", Name, "invalid_value");
     }
 }

@@ -94,10 +94,16 @@ internal sealed class RequestBody : IDisposable
     public static string TextOf(JsonElement value, string name) =>
         value.ValueKind == JsonValueKind.String ? value.GetString()! : throw Wrong(name, "a string", value);
 
-    public static ApiException Wrong(string name, string expected, JsonElement found)
+    /// <summary>The refusal of a value.</summary>
+    /// <param name="name">Its place.</param>
+    /// <param name="expected">What it should be.</param>
+    /// <param name="found">What it is.</param>
+    /// <param name="parameter">The parameter that it belongs to; its place itself where left out.</param>
+    public static ApiException Wrong(string name, string expected, JsonElement found, string? parameter = null)
     {
         var text = found.ValueKind is JsonValueKind.Object or JsonValueKind.Array ? $"an {found.ValueKind.ToString().ToLowerInvariant()}" : found.GetRawText();
         return ApiException.Invalid(
-            $"Invalid value for '{name}': expected {expected}, found {(text.Length > 60 ? text[..60] + "..." : text)}.", name, "invalid_value");
+            $"Invalid value for '{name}': expected {expected}, found {(text.Length > 60 ? text[..60] + "..." : text)}.", parameter ?? name,
+            "invalid_value");
     }
 }

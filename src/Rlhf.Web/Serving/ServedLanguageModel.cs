@@ -16,7 +16,9 @@ public sealed class ServedLanguageModel : ServedModel
         : base(name, model, weights.Decoders[number], weights.Context)
     {
         (_weights, Number) = (weights, number);
-        _plain = new SequenceEncoder(Tokenizer, new FormatOptions { AddEos = false }, new EncodingOptions(), new Ledger(name)) { MostTokens = Context };
+        Grammars = new GrammarCache(Tokenizer, Decoder.Config.VocabularySize, Encoder.EndIds);
+        var plain = new FormatOptions { Template = FormatTemplate.Plain, AddEos = false };
+        _plain = new SequenceEncoder(Tokenizer, plain, new EncodingOptions(), new Ledger(name)) { MostTokens = Context };
     }
 
     internal GenerationWorker Worker => _weights.Worker;
@@ -64,32 +66,22 @@ public sealed class ServedLanguageModel : ServedModel
     /// <summary>Whether the other stands on the same weights, which are in memory once.</summary>
     public bool SharesWeightsWith(ServedLanguageModel other) => _weights == other._weights;
 
-    /// <summary>A conversation in the form of the model's training.</summary>
-    internal int[] Encode(IReadOnlyList<Message> messages) => EncodeUpToContext(messages) ?? throw TooLong("messages");
-
-    /// <summary>The same; null where it has more tokens than the context, which ends the work.</summary>
-    internal int[]? EncodeUpToContext(IReadOnlyList<Message> messages) => EncodeUpToContext(Encoder, Prompt.FromConversation(messages), "messages");
+    /// <summary>The grammars that its last requests asked for.</summary>
+    internal GrammarCache Grammars { get; }
 
     /// <summary>A text as it is; the empty one is the beginning-of-sequence token alone.</summary>
-    internal int[] Encode(string text) => text.Length > 0 ? EncodeUpToContext(_plain, Prompt.FromText(text), "prompt") ?? throw TooLong("prompt")
+    internal int[] Encode(string text) => text.Length > 0
+        ? UpToContext(() => _plain.Encode(new PromptRecord("prompt", Prompt.FromText(text), new RowPosition("prompt", 1, 1)))!.Tokens, "prompt")
+            ?? throw TooLong("prompt")
         : [Tokenizer.BeginningOfSequence ?? throw ApiException.Invalid(
             "The prompt is empty and the tokenizer has no beginning-of-sequence token: give some text to continue.", "prompt")];
 
-    /// <summary>Ends the worker and frees the weights, also those of the other models on them.</summary>
-    public override void Dispose() => _weights.Dispose();
-
-    private static Checkpoint OnModel(string folder, Checkpoint model)
-    {
-        var adapter = Checkpoint.Open(folder, model);
-        return adapter.HasLanguageHead && adapter.Score is null ? adapter
-            : throw new InputException($"{folder}: this is the adapter of a reward model; one of a language model is needed here. Serve it with --reward.");
-    }
-
-    private static int[]? EncodeUpToContext(SequenceEncoder encoder, Prompt prompt, string parameter)
+    /// <summary>What an encoding gives; null where that has more tokens than the context, which ends the work.</summary>
+    internal static int[]? UpToContext(Func<int[]> encode, string parameter)
     {
         try
         {
-            return encoder.Encode(new PromptRecord(parameter, prompt, new RowPosition(parameter, 1, 1)))!.Tokens;
+            return encode();
         }
         catch (TooManyTokensException)
         {
@@ -99,5 +91,15 @@ public sealed class ServedLanguageModel : ServedModel
         {
             throw ApiException.Invalid(exception.Message, parameter);
         }
+    }
+
+    /// <summary>Ends the worker and frees the weights, also those of the other models on them.</summary>
+    public override void Dispose() => _weights.Dispose();
+
+    private static Checkpoint OnModel(string folder, Checkpoint model)
+    {
+        var adapter = Checkpoint.Open(folder, model);
+        return adapter.HasLanguageHead && adapter.Score is null ? adapter
+            : throw new InputException($"{folder}: this is the adapter of a reward model; one of a language model is needed here. Serve it with --reward.");
     }
 }

@@ -12,6 +12,8 @@ public abstract class ServedModel : IDisposable
     // Texts of all models: what they share is the machine.
     private static readonly SemaphoreSlim Encodings = new(Limits.ParallelEncodings);
 
+    private readonly FormatOptions _format;
+
     /// <summary>Takes what requests need from the model's files.</summary>
     /// <param name="name">How requests call it.</param>
     /// <param name="model">Its files.</param>
@@ -22,7 +24,8 @@ public abstract class ServedModel : IDisposable
     {
         (Name, Decoder, Tokenizer) = (name, decoder, model.Tokenizer);
         Context = Math.Min(context ?? int.MaxValue, decoder.Config.ContextLength);
-        Encoder = new SequenceEncoder(Tokenizer, model.Format, new EncodingOptions(), new Ledger(name)) { MostTokens = Context };
+        _format = model.Format;
+        Encoder = EncoderWith(new Dictionary<string, string>());
         RoundedAgain = model.RoundedAgain;
         OtherBase = model.OtherBase;
         Fingerprint = "fp_" + model.Hash[..12];
@@ -58,6 +61,19 @@ public abstract class ServedModel : IDisposable
 
     /// <summary>Prompts and answers in the form of the model's training. Safe for several threads as its ledger is not read.</summary>
     internal SequenceEncoder Encoder { get; }
+
+    /// <summary>The same with other variables of the chat template beside those of the training.</summary>
+    /// <exception cref="InputException">The template fails with them.</exception>
+    internal SequenceEncoder EncoderWith(IReadOnlyDictionary<string, string> variables)
+    {
+        var all = new Dictionary<string, string>(_format.Variables, StringComparer.Ordinal);
+        foreach (var (name, value) in variables)
+        {
+            all[name] = value;
+        }
+
+        return new SequenceEncoder(Tokenizer, _format with { Variables = all }, new EncodingOptions(), new Ledger(Name)) { MostTokens = Context };
+    }
 
     /// <summary>Makes a request's texts into tokens when its turn has come.</summary>
     /// <exception cref="OperationCanceledException">The client has left.</exception>

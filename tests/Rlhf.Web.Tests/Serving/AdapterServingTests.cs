@@ -90,7 +90,9 @@ public sealed class AdapterServingTests : IDisposable
         }
 
         using var models = new ServedModels(ServedLanguageModel.Load(("base", _base), [("own", own), ("none", none)], Settings));
-        string Text(string name) => models.Language(name).Tokenizer.Decode(models.Language(name).Encode([new Data.Message("user", "x")]));
+        string Text(string name) => models.Language(name).Tokenizer.Decode(
+            models.Language(name).Encoder.Encode(
+                new Data.PromptRecord("x", Data.Prompt.FromText("x"), new Data.RowPosition("x", 1, 1)))!.Tokens);
         Assert.Contains("Q: x\nA:", Text("base"), StringComparison.Ordinal);
         Assert.Equal(Text("base"), Text("none"));
         Assert.Contains("Human: x\nBot:", Text("own"), StringComparison.Ordinal);

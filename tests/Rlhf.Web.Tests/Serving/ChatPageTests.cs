@@ -1,5 +1,6 @@
 using System.Text.Json;
 using Microsoft.Playwright;
+using Rlhf.Labelers.Store;
 using Rlhf.Web.Serving;
 using Rlhf.Web.Tests.Browsing;
 
@@ -162,6 +163,134 @@ public sealed class ChatPageTests(Browser browser)
         await page.Context.CloseAsync();
     }
 
+    [BrowserFact]
+    public async Task Messages_are_copied_edited_and_sent_again()
+    {
+        await using var server = await TinyServer.Start();
+        var (page, errors) = await Open(server);
+        await page.Context.GrantPermissionsAsync(["clipboard-read", "clipboard-write"]);
+        await Stub(page, ("An apple.", -0.1, [65]));
+        await Say(page, "Name a fruit.");
+        await Say(page, "And a colour.");
+        await Assertions.Expect(page.Locator(".assistant .acts")).ToHaveCountAsync(2);
+        await page.Locator(".assistant").First.GetByRole(AriaRole.Button, new() { Name = "Copy the text" }).ClickAsync();
+        await Assertions.Expect(page.Locator("#status")).ToHaveTextAsync("Copied");
+        Assert.Equal("An apple.", await page.EvaluateAsync<string>("() => navigator.clipboard.readText()"));
+
+        var edit = page.Locator(".user").First.GetByRole(AriaRole.Button, new() { Name = "Edit and send again" });
+        await edit.FocusAsync();
+        await page.Keyboard.PressAsync("Enter");
+        await page.Keyboard.PressAsync("Escape");
+        await Assertions.Expect(edit).ToBeFocusedAsync();
+        await page.Keyboard.PressAsync("Enter");
+        await page.Keyboard.PressAsync("End");
+        await page.Keyboard.TypeAsync(" Please.");
+        await page.Keyboard.PressAsync("Enter");
+        await Assertions.Expect(page.Locator(".user .text")).ToHaveTextAsync(["Name a fruit. Please."]);
+        await Assertions.Expect(page.Locator(".assistant .acts")).ToHaveCountAsync(1);
+        await page.Locator(".regenerate").ClickAsync();
+        await Assertions.Expect(page.Locator(".count")).ToHaveTextAsync("2 of 2");
+        await page.GetByRole(AriaRole.Button, new() { Name = "Earlier answer" }).ClickAsync();
+        await Assertions.Expect(page.Locator(".count")).ToHaveTextAsync("1 of 2");
+        Assert.Empty(errors);
+        await page.Context.CloseAsync();
+    }
+
+    [BrowserFact]
+    public async Task Chats_stay_in_the_browser_and_can_be_deleted()
+    {
+        await using var server = await TinyServer.Start();
+        var (page, errors) = await Open(server);
+        await Stub(page, ("**Apple**, or\n\n- pear", -0.1, [65]));
+        await Say(page, "Name a fruit.");
+        await Assertions.Expect(page.Locator(".assistant .markdown strong")).ToHaveTextAsync("Apple");
+        await Assertions.Expect(page.Locator(".assistant p.text").First).ToBeHiddenAsync();
+        await page.GetByRole(AriaRole.Button, new() { Name = "Show the tokens as they are" }).ClickAsync();
+        await Assertions.Expect(page.Locator(".assistant > p.text")).ToBeVisibleAsync();
+        await page.ReloadAsync();
+        await page.Locator("#open-chats").ClickAsync();
+        await page.Locator("#chats li button").First.ClickAsync();
+        await Assertions.Expect(page.Locator(".user .text")).ToHaveTextAsync("Name a fruit.");
+        await Assertions.Expect(page.Locator(".assistant .markdown li")).ToHaveTextAsync("pear");
+        await page.Locator(".regenerate").ClickAsync();
+        await Assertions.Expect(page.Locator(".count")).ToHaveTextAsync("2 of 2");
+
+        await page.Locator("#open-chats").ClickAsync();
+        await Assertions.Expect(page.Locator("#chats li")).ToHaveCountAsync(1);
+        await page.Locator("#forget").ClickAsync();
+        await Assertions.Expect(page.Locator("#no-chats")).ToBeVisibleAsync();
+        Assert.Null(await page.EvaluateAsync<string?>("() => localStorage.getItem('rlhf-chats')"));
+        Assert.Empty(errors);
+        await page.Context.CloseAsync();
+    }
+
+    [BrowserFact]
+    public async Task Opinions_on_two_models_side_by_side_are_kept_as_they_were_given()
+    {
+        var folder = Directory.CreateTempSubdirectory("rlhf-feedback-");
+        var store = RankingStore.Open(Path.Combine(folder.FullName, "feedback.db"));
+        await using var server = await TinyServer.Start(feedback: store);
+        var (page, errors) = await Open(server);
+        await StubByModel(page);
+        await page.Locator("#beside").SelectOptionAsync("other");
+        await Say(page, "Name a fruit.");
+        await page.GetByRole(AriaRole.Button, new() { Name = "Second is better" }).ClickAsync();
+        await Assertions.Expect(page.Locator("#status")).ToHaveTextAsync("Kept.");
+        await Assertions.Expect(page.Locator(".better")).ToContainTextAsync("goes on with the second");
+        var texts = await page.Locator(".column > p.text").AllTextContentsAsync();
+        var pair = Assert.Single(store.Tasks(kind: TaskKind.Rank));
+        Assert.Equal(texts, pair.Answers.Responses);
+        Assert.Equal(["tiny", "other"], pair.Answers.Models);
+        Assert.Equal([[1], [0]], Assert.Single(store.Rankings()).Judgement.Tiers);
+
+        await page.Locator(".column").First.GetByRole(AriaRole.Button, new() { Name = "Bad answer" }).ClickAsync();
+        await Assertions.Expect(page.Locator(".column").First.Locator("[aria-pressed=true]")).ToHaveTextAsync("Bad");
+        Assert.Equal("reject", store.Rankings().Single(ranking => ranking.Judgement.Verdict is not null).Judgement.Verdict);
+
+        // The next question follows the better answer, for both.
+        var asked = new List<string>();
+        page.Request += (_, request) =>
+        {
+            if (request.Url.EndsWith("/chat/completions", StringComparison.Ordinal))
+            {
+                asked.Add(request.PostData!);
+            }
+        };
+        await Say(page, "And a colour.");
+        await Assertions.Expect(page.Locator(".better")).ToHaveCountAsync(2);
+        await Assertions.Expect(page.Locator(".better").Last.Locator("button")).ToHaveCountAsync(3);
+        Assert.Equal(2, asked.Count);
+        Assert.All(asked, body => Assert.Equal(
+            texts[1], JsonDocument.Parse(body).RootElement.GetProperty("messages")[1].GetProperty("content").GetString()));
+        Assert.Empty(errors);
+        await page.Context.CloseAsync();
+        Microsoft.Data.Sqlite.SqliteConnection.ClearAllPools();
+        folder.Delete(recursive: true);
+    }
+
+    [BrowserTheory]
+    [MemberData(nameof(Screens))]
+    public async Task Two_answers_side_by_side_can_be_read(int width, ColorScheme colors)
+    {
+        var folder = Directory.CreateTempSubdirectory("rlhf-feedback-");
+        await using var server = await TinyServer.Start(feedback: RankingStore.Open(Path.Combine(folder.FullName, "feedback.db")));
+        var (page, errors) = await browser.OpenAsync(server.Client.BaseAddress!, width, width < 500 ? 844 : 900, colors);
+        await page.GotoAsync("/");
+        await Assertions.Expect(page.Locator("#model option")).ToHaveTextAsync(["tiny", "other"]);
+        await Stub(page, ("Two fruits:\n\n1. an **apple**\n2. a `pear`\n\n> and a quotation\n\n```\ncode of a line that is rather long for a phone\n```\n\n| a | b |\n| - | - |\n| 1 | 2 |", -0.1, [65]));
+        await page.Locator("#beside").SelectOptionAsync("other");
+        await Say(page, "Name two fruits, and say which of them you would rather have.");
+        await page.GetByRole(AriaRole.Button, new() { Name = "Good answer" }).First.ClickAsync();
+        await Assertions.Expect(page.Locator("#status")).ToHaveTextAsync("Kept.");
+        await page.GetByRole(AriaRole.Button, new() { Name = "Edit and send again" }).ClickAsync();
+        await page.Locator("#open-chats").ClickAsync();
+        await PageCheck.Look(page, "chat-two", colors);
+        Assert.Empty(errors);
+        await page.Context.CloseAsync();
+        Microsoft.Data.Sqlite.SqliteConnection.ClearAllPools();
+        folder.Delete(recursive: true);
+    }
+
     /// <summary>An untrained model does not end by itself: every answer is cut.</summary>
     [BrowserFact]
     public async Task The_talk_goes_on_after_answers_that_were_cut()
@@ -202,6 +331,7 @@ public sealed class ChatPageTests(Browser browser)
         await PageCheck.Look(page, "chat-empty", colors);
         await page.Locator("#open-settings").ClickAsync();
         await page.Locator("#shade").CheckAsync();
+        await page.Locator("#raw").CheckAsync(); // An untrained model may write anything, Markdown too.
         await PageCheck.Look(page, "chat-settings", colors);
         await page.Locator("#open-settings").ClickAsync();
         foreach (var text in (string[])["Name a fruit.", "And a colour.", new string('x', 300)])
@@ -235,6 +365,16 @@ public sealed class ChatPageTests(Browser browser)
         await page.Locator("#message").FillAsync(text);
         await page.Locator("#message").PressAsync("Enter");
     }
+
+    /// <summary>Answers the page's requests with the model's name.</summary>
+    private static Task StubByModel(IPage page) => page.RouteAsync("**/v1/chat/completions", route => route.FulfillAsync(new RouteFulfillOptions
+    {
+        ContentType = "text/event-stream",
+        Body = $$$"""data: {"choices": [{"index": 0, "delta": {"content": "I am {{{ModelOf(route.Request)}}}."}, "finish_reason": "stop"}]}"""
+            + "\n\ndata: [DONE]\n\n",
+    }));
+
+    private static string ModelOf(IRequest request) => JsonDocument.Parse(request.PostData!).RootElement.GetProperty("model").GetString()!;
 
     /// <summary>Answers the page's requests with these tokens instead of a model's.</summary>
     private static Task Stub(IPage page, params (string Text, double LogProbability, int[] Bytes)[] tokens) =>

@@ -203,10 +203,20 @@ public sealed class CompletionTests : IAsyncLifetime
     [InlineData(Chat, """{"model": "tiny", "messages": [{"role": "user", "content": "x"}], "temprature": 1}""", 400, "temprature", "unknown_parameter")]
     [InlineData(Chat, """{"model": "tiny", "messages": [{"role": "user", "content": "x"}], "tools": [{"type": "function"}]}""", 400, "tools",
         "unsupported_parameter")]
-    [InlineData(Chat, """{"model": "tiny", "messages": [{"role": "user", "content": "x"}], "response_format": {"type": "json_object"}}""", 400,
-        "response_format", "unsupported_parameter")]
-    [InlineData(Chat, """{"model": "tiny", "messages": [{"role": "user", "content": "x"}], "presence_penalty": 1}""", 400, "presence_penalty",
-        "unsupported_parameter")]
+    [InlineData(Chat, """{"model": "tiny", "messages": [{"role": "user", "content": "x"}], "presence_penalty": 3}""", 400, "presence_penalty",
+        "invalid_value")]
+    [InlineData(Chat, """{"model": "tiny", "messages": [{"role": "user", "content": "x"}], "logit_bias": {"100000": 1}}""", 400, "logit_bias", "invalid_value")]
+    [InlineData(Chat, """{"model": "tiny", "messages": [{"role": "user", "content": "x"}], "logit_bias": {"5": 101}}""", 400, "logit_bias", "invalid_value")]
+    [InlineData(Chat, """{"model": "tiny", "messages": [{"role": "user", "content": "x"}], "logit_bias": [1]}""", 400, "logit_bias", "invalid_value")]
+    [InlineData(Chat, """{"model": "tiny", "messages": [{"role": "user", "content": "x"}], "continue_final_message": true}""", 400, "continue_final_message",
+        null)]
+    [InlineData(Chat, """{"model": "tiny", "messages": [{"role": "user", "content": "x"}, {"role": "assistant", "content": "y"}], "continue_final_message": true, "add_generation_prompt": true}""",
+        400, "continue_final_message", "invalid_value")]
+    [InlineData(Chat, """{"model": "tiny", "messages": [{"role": "user", "content": "x"}], "add_generation_prompt": false}""", 400, "add_generation_prompt",
+        "invalid_value")]
+    [InlineData(Chat, """{"model": "tiny", "messages": [{"role": "user", "content": "x"}], "chat_template_kwargs": {"enable_thinking": false}}""", 400,
+        "chat_template_kwargs", "unknown_parameter")]
+    [InlineData(Completions, """{"model": "tiny", "prompt": "x", "max_tokens": 0}""", 400, "max_tokens", "invalid_value")]
     [InlineData(Chat, """{"model": "tiny", "messages": [{"role": "user", "content": "x"}], "top_logprobs": 2}""", 400, "top_logprobs", null)]
     [InlineData(Chat, """{"model": "tiny", "messages": [{"role": "user", "content": "x"}], "stream_options": {}}""", 400, "stream_options", null)]
     [InlineData(Chat, """{"model": "tiny", "messages": [{"role": "user", "content": "x"}], "max_tokens": 1000}""", 400, "messages", "context_length_exceeded")]
@@ -219,7 +229,7 @@ public sealed class CompletionTests : IAsyncLifetime
     [InlineData(Chat, "{", 400, null, null)]
     [InlineData(Completions, """{"model": "tiny", "prompt": [100000]}""", 400, "prompt", "invalid_value")]
     [InlineData(Completions, """{"model": "tiny", "prompt": []}""", 400, "prompt", "invalid_value")]
-    [InlineData(Completions, """{"model": "tiny", "prompt": "x", "echo": true}""", 400, "echo", "unsupported_parameter")]
+    [InlineData(Completions, """{"model": "tiny", "prompt": "x", "echo": 1}""", 400, "echo", "invalid_value")]
     [InlineData("/v1/embeddings", """{"model": "tiny", "input": "x"}""", 404, null, "unknown_url")]
     public async Task What_is_wrong_is_said_in_openais_form(string path, string body, int status, string? parameter, string? code)
     {

@@ -3,6 +3,7 @@ using System.Text;
 using System.Text.Json;
 using Microsoft.AspNetCore.Builder;
 using Rlhf.Data;
+using Rlhf.Labelers.Store;
 using Rlhf.Model;
 using Rlhf.Model.Checkpoints;
 using Rlhf.Model.Families;
@@ -41,7 +42,8 @@ internal sealed class TinyServer : IAsyncDisposable
 
     public ServedLanguageModel Tiny => (ServedLanguageModel)Models.All[0];
 
-    public static async Task<TinyServer> Start(int parallel = 4, int queue = 8, string? apiKey = null)
+    public static async Task<TinyServer> Start(
+        int parallel = 4, int queue = 8, string? apiKey = null, RankingStore? feedback = null, string[]? origins = null)
     {
         var folder = Directory.CreateTempSubdirectory("rlhf-serve-").FullName;
         var models = new ServedModels(
@@ -50,13 +52,14 @@ internal sealed class TinyServer : IAsyncDisposable
             ServedLanguageModel.Load("other", Save(folder, "other", 2, isReward: false), new ServingSettings(parallel, queue)),
             ServedRewardModel.Load("rm", Save(folder, "rm", 3, isReward: true), queue),
         ]);
-        return await Start(models, folder, apiKey);
+        return await Start(models, folder, apiKey, feedback, origins);
     }
 
     /// <summary>A server over other models; they and the folder go with it.</summary>
-    public static async Task<TinyServer> Start(ServedModels models, string folder, string? apiKey = null)
+    public static async Task<TinyServer> Start(
+        ServedModels models, string folder, string? apiKey = null, RankingStore? feedback = null, string[]? origins = null)
     {
-        var app = ModelServer.Create(models, new WebSettings(), apiKey);
+        var app = ModelServer.Create(models, new WebSettings { Origins = origins ?? [] }, apiKey, feedback);
         return new TinyServer(app, models, folder, await WebDefaults.StartAsync(app));
     }
 

@@ -1,159 +1,260 @@
 // The chat page: a conversation, and the requests that continue it.
+import { chats, forget, keep, titleOf } from './history.js';
+import { isRaw, setRaw } from './markdown.js';
+import { call, settings, system } from './server.js';
 import { readEvents, TokenLayer } from './stream.js';
-import { addTurn, AnswerView, byId, element, showLeftOut } from './view.js';
+import { answersOf, keptOf, messagesOf, opinionOf, setModels, shownOf } from './talk.js';
+import { button, drawTurn, viewOf } from './turns.js';
+import { byId, element, showLeftOut, showPanel } from './view.js';
 
-const numbers = ['temperature', 'top_p', 'top_k', 'min_p', 'max_tokens', 'seed'];
-let messages = [];
+const newId = () => `${Date.now().toString(36)}${Math.random().toString(36).slice(2, 8)}`;
+let chat = newId();
+let turns = [];
 let running = null;
-
-const headers = () => ({ 'Content-Type': 'application/json', ...(byId('key').value ? { Authorization: `Bearer ${byId('key').value}` } : {}) });
-
-function settings() {
-  const given = numbers.filter(name => byId(name).value !== '').map(name => [name, byId(name).valueAsNumber]);
-  return Object.fromEntries(given);
-}
+let keepsFeedback = false;
+let finishedAt = 0;
+let ended = 'stop'; // How the last answer ended.
 
 function fail(text) {
   byId('error').textContent = text;
   byId('error').hidden = text === '';
 }
 
-async function errorOf(response) {
-  try {
-    return (await response.json()).error.message;
-  } catch {
-    return `The server answered ${response.status}.`;
-  }
-}
-
 async function loadModels() {
   try {
-    const response = await fetch('/v1/models', { headers: headers() });
-    if (!response.ok) {
-      if (response.status === 401) {
-        showSettings(true);
-      }
-      throw new Error(await errorOf(response));
-    }
-    const models = (await response.json()).data.filter(model => model.kind === 'language');
+    const models = (await (await call('/v1/models')).json()).data.filter(model => model.kind === 'language');
+    keepsFeedback = (await (await call('/v1/feedback')).json()).enabled;
     byId('model').replaceChildren(...models.map(model => element('option', '', model.id)));
+    const none = element('option', '', 'none');
+    none.value = '';
+    byId('beside').replaceChildren(none, ...models.map(model => element('option', '', model.id)));
     fail(models.length > 0 ? '' : 'This server has no language model.');
   } catch (error) {
     fail(error.message);
   }
 }
 
-function showSettings(isShown) {
-  byId('settings').hidden = !isShown;
-  byId('open-settings').setAttribute('aria-expanded', String(isShown));
-}
-
 function setRunning(controller) {
   running = controller;
   byId('send').hidden = controller !== null;
   byId('stop').hidden = controller === null;
-  byId('model').disabled = controller !== null;
-  document.querySelectorAll('.regenerate').forEach(button => { button.disabled = controller !== null; });
+  document.querySelectorAll('#model, #beside, .regenerate, .acts button').forEach(control => { control.disabled = controller !== null; });
 }
 
-async function request(signal) {
-  const system = byId('system').value.trim();
-  const body = {
-    model: byId('model').value,
-    messages: [...(system ? [{ role: 'system', content: system }] : []), ...messages],
-    truncation: 'oldest_turns',
-    stream: true,
-    logprobs: true,
-    top_logprobs: 5,
-    ...settings(),
-  };
-  const response = await fetch('/v1/chat/completions', { method: 'POST', headers: headers(), body: JSON.stringify(body), signal });
-  if (!response.ok) {
-    throw new Error(await errorOf(response));
-  }
-  return response.body;
-}
-
-/** Streams an answer to the conversation; one that is stopped stays as far as it got. */
-async function answer() {
-  fail('');
-  const controller = new AbortController();
-  const conversation = messages;
-  setRunning(controller);
-  document.querySelectorAll('.tools').forEach(tools => tools.remove());
-  const view = new AnswerView(addTurn('assistant', ''));
+/** Streams the answer of one model into a version; one that is stopped stays as far as it got. */
+async function stream(messages, column, version, signal) {
+  const view = viewOf(version);
   const layer = new TokenLayer();
-  let text = '';
-  let reason = '';
-  byId('status').textContent = 'The model is writing.';
+  const body = { model: column.model, messages, truncation: 'oldest_turns', stream: true, logprobs: true, top_logprobs: 5, ...settings() };
   try {
-    for await (const event of readEvents(await request(controller.signal))) {
-      if (conversation === messages) {
+    for await (const event of readEvents((await call('/v1/chat/completions', body, signal)).body)) {
+      if (view.paragraph.isConnected) {
         showLeftOut(event.left_out_messages ?? 0);
       }
       const choice = event.choices[0];
       const piece = choice.delta.content ?? '';
-      text += piece;
-      reason = choice.finish_reason ?? reason;
+      version.text += piece;
+      version.reason = choice.finish_reason ?? version.reason;
       view.append(layer.push(piece, choice.logprobs?.content ?? []));
-      view.paragraph.scrollIntoView({ block: 'end' });
+      view.paragraph.scrollIntoView({ block: 'nearest' });
     }
+    version.reason = version.reason === 'running' ? 'stop' : version.reason;
   } catch (error) {
-    reason = controller.signal.aborted ? 'stopped' : 'failed';
-    if (!controller.signal.aborted) {
+    version.reason = signal.aborted ? 'stopped' : 'failed';
+    if (!signal.aborted) {
       fail(error.message);
     }
   }
+  view.finish();
+}
+
+/** Answers the last message; where it has answers, with new versions of them. */
+async function answer() {
+  fail('');
+  const controller = new AbortController();
+  const conversation = turns;
+  const models = [byId('model').value, ...(byId('beside').value ? [byId('beside').value] : [])];
+  if (turns.at(-1).role === 'user') {
+    turns.push(answersOf(models));
+  }
+  const turn = turns.at(-1);
+  setModels(turn, models);
+  const versions = turn.columns.map(() => ({ text: '', reason: 'running', thumb: null }));
+  turn.columns.forEach((column, index) => {
+    column.versions.push(versions[index]);
+    column.shown = column.versions.length - 1;
+  });
+  turn.better = null;
+  document.querySelectorAll('.tools').forEach(tools => tools.remove());
+  drawTurn(turn, turns.length - 1, acts);
+  setRunning(controller);
+  byId('status').textContent = 'The model is writing.';
+  const messages = messagesOf(turns.slice(0, -1), system());
+  await Promise.all(turn.columns.map((column, index) => stream(messages, column, versions[index], controller.signal)));
   setRunning(null);
   // A new chat may have begun meanwhile.
-  if (conversation === messages) {
-    finish(view, text, reason);
+  if (conversation === turns) {
+    finish(turn, versions);
   }
 }
 
-function finish(view, text, reason) {
-  if (reason === 'failed' && text === '') {
-    view.paragraph.closest('li').remove();
+function finish(turn, versions) {
+  const failed = versions.every(version => version.reason === 'failed' && version.text === '');
+  if (failed) {
+    turn.columns.forEach(column => {
+      column.versions.pop();
+      column.shown = column.versions.length - 1;
+    });
+  }
+  if (turn.columns[0].versions.length === 0) {
+    turns.pop();
+    byId('turns').lastElementChild.remove();
   } else {
-    messages.push({ role: 'assistant', content: text });
-    view.finish();
+    drawTurn(turn, turns.length - 1, acts);
   }
-  byId('status').textContent = reason === 'failed' ? 'The request failed.' : `Answer: ${text}`;
-  const last = byId('turns').lastElementChild;
-  if (last) {
-    const again = element('button', 'regenerate', reason === 'failed' ? 'Try again' : 'Regenerate');
-    again.type = 'button';
-    again.addEventListener('click', regenerate);
-    last.append(element('div', 'tools', undefined, again, ...({ length: [element('span', '', 'cut at the limit of tokens (see Settings); you can go on')], stopped: [element('span', '', 'stopped')] }[reason] ?? [])));
+  finishedAt = performance.now();
+  byId('status').textContent = failed ? 'The request failed.' : `Answer: ${versions.map(version => version.text).join(' \u2013 ')}`;
+  addTools(failed ? 'failed' : versions.map(version => version.reason).find(reason => reason !== 'stop') ?? 'stop');
+  byId('turns').querySelector('.tools')?.scrollIntoView({ block: 'nearest' });
+  remember();
+}
+
+function addTools(reason) {
+  ended = reason;
+  document.querySelectorAll('.tools').forEach(tools => tools.remove());
+  const notes = { length: 'cut at the limit of tokens (see Settings); you can go on', stopped: 'stopped' };
+  const again = button(reason === 'failed' ? 'Try again' : 'Regenerate', reason === 'failed' ? 'Try again' : 'Regenerate', () => {
+    if (running === null) {
+      answer();
+      byId('message').focus();
+    }
+  });
+  again.className = 'regenerate';
+  byId('turns').lastElementChild?.append(element('div', 'tools', undefined, again, ...(notes[reason] ? [element('span', '', notes[reason])] : [])));
+}
+
+/** What a person does with turns. */
+const acts = {
+  keepsFeedback: () => keepsFeedback,
+
+  show(turn, column, shown) {
+    column.shown = Math.min(Math.max(shown, 0), column.versions.length - 1);
+    turn.better = null;
+    redraw(turn);
+  },
+
+  async thumb(turn, column, thumb) {
+    const version = shownOf(column);
+    const before = version.thumb;
+    version.thumb = thumb;
+    if (!await tell(turn, opinionOf(turn, column))) {
+      version.thumb = before;
+    }
+    redraw(turn);
+  },
+
+  async prefer(turn, better) {
+    const before = turn.better;
+    turn.better = better;
+    const answers = turn.columns.map(column => ({ text: shownOf(column).text, model: column.model }));
+    if (keepsFeedback && answers[0].text.trim() !== answers[1].text.trim() && !await tell(turn, { answers, better })) {
+      turn.better = before;
+    }
+    redraw(turn);
+  },
+
+  resend(number, text) {
+    if (running !== null) {
+      return;
+    }
+    turns.splice(number);
+    drawAll();
+    say(text);
+  },
+};
+
+async function tell(turn, opinion) {
+  try {
+    const seconds = Math.max(0, (performance.now() - finishedAt) / 1000);
+    await call('/v1/feedback', { messages: messagesOf(turns.slice(0, turns.indexOf(turn)), system()), seconds, ...opinion });
+    fail('');
+    byId('status').textContent = 'Kept.';
+    return true;
+  } catch (error) {
+    fail(error.message);
+    return false;
   }
 }
 
-function regenerate() {
-  if (running !== null) {
+function redraw(turn) {
+  const number = turns.indexOf(turn);
+  if (number < 0) {
     return;
   }
-  if (messages.at(-1)?.role === 'assistant') {
-    messages.pop();
-    byId('turns').lastElementChild.remove();
+  const old = byId('turns').querySelectorAll(':scope > .turn')[number];
+  const focused = [...old.querySelectorAll('button')].indexOf(document.activeElement);
+  const tools = old.querySelector('.tools');
+  const item = drawTurn(turn, number, acts);
+  item.append(...(tools ? [tools] : []));
+  item.querySelectorAll('button')[focused]?.focus();
+  remember();
+}
+
+function drawAll() {
+  byId('turns').replaceChildren();
+  byId('empty').hidden = turns.length > 0;
+  turns.forEach((turn, number) => drawTurn(turn, number, acts));
+}
+
+function remember() {
+  if (byId('keep').checked && turns.length > 0) {
+    keep(keptOf(chat, system(), turns));
+    listChats();
   }
+}
+
+function listChats() {
+  byId('chats').querySelector('ol').replaceChildren(...chats().map(kept => element('li', '', undefined,
+    button(titleOf(kept), titleOf(kept), () => openChat(kept)),
+    button('Delete', `Delete the chat: ${titleOf(kept)}`, () => {
+      forget(kept.id);
+      listChats();
+      byId('open-chats').focus();
+    }))));
+  byId('no-chats').hidden = chats().length > 0;
+}
+
+function openChat(kept) {
+  startAnew();
+  [chat, turns] = [kept.id, kept.turns];
+  byId('system').value = kept.system ?? '';
+  drawAll();
+  if (turns.length > 0) {
+    addTools(turns.at(-1).role === 'user' ? 'failed' : 'stop');
+  }
+  showPanel('chats', false);
+}
+
+function say(text) {
+  if (running !== null || text.trim() === '') {
+    return;
+  }
+  turns.push({ role: 'user', text });
+  drawTurn(turns.at(-1), turns.length - 1, acts);
   answer();
-  byId('message').focus();
 }
 
 function send() {
   const text = byId('message').value;
-  if (running !== null || text.trim() === '') {
-    return;
+  if (running === null && text.trim() !== '') {
+    byId('message').value = '';
+    say(text);
   }
-  messages.push({ role: 'user', content: text });
-  addTurn('user', text);
-  byId('message').value = '';
-  answer();
 }
 
 function startAnew() {
   running?.abort();
-  messages = [];
+  [chat, turns] = [newId(), []];
   byId('turns').replaceChildren();
   byId('empty').hidden = false;
   fail('');
@@ -179,8 +280,21 @@ byId('stop').addEventListener('click', () => running?.abort());
 byId('new').addEventListener('click', startAnew);
 byId('key').addEventListener('change', loadModels);
 byId('shade').addEventListener('change', () => byId('turns').classList.toggle('shaded', byId('shade').checked));
-byId('open-settings').addEventListener('click', () => {
-  showSettings(byId('settings').hidden);
+byId('raw').checked = isRaw();
+byId('raw').addEventListener('change', () => {
+  setRaw(byId('raw').checked);
+  if (running === null && turns.length > 0) {
+    drawAll();
+    addTools(ended);
+  }
 });
+for (const name of ['settings', 'chats']) {
+  byId(`open-${name}`).addEventListener('click', () => showPanel(name, byId(name).hidden));
+}
+byId('forget').addEventListener('click', () => {
+  forget();
+  listChats();
+});
+listChats();
 loadModels();
 byId('message').focus();

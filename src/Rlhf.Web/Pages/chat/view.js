@@ -16,13 +16,10 @@ export function element(name, className, text, ...children) {
   return made;
 }
 
-/** Adds a turn to the conversation and returns the paragraph for its text. */
-export function addTurn(role, text) {
-  const paragraph = element('p', 'text', text);
-  paragraph.dir = 'auto';
-  byId('turns').append(element('li', `turn ${role}`, undefined, element('h2', '', role === 'user' ? 'You' : 'Model'), paragraph));
-  byId('empty').hidden = true;
-  return paragraph;
+/** Opens or closes one of the panels below the header. */
+export function showPanel(name, isShown) {
+  byId(name).hidden = !isShown;
+  byId(`open-${name}`).setAttribute('aria-expanded', String(isShown));
 }
 
 /** Says which turns the model no longer sees: the oldest ones, once its context is full. */
