@@ -23,7 +23,7 @@ public sealed class LibraryExampleTests : IDisposable
     [Fact]
     public void The_program_scores_samples_trains_and_writes_a_model()
     {
-        var start = new ProcessStartInfo("dotnet", [ProgramPath, ReferenceFiles.PathOf("gguf", "llama-spm.gguf"), _folder.PathOf("trained")])
+        var start = new ProcessStartInfo("dotnet", [ProgramPath, ModelPath, _folder.PathOf("trained")])
         {
             RedirectStandardInput = true,
             RedirectStandardOutput = true,
@@ -38,6 +38,8 @@ public sealed class LibraryExampleTests : IDisposable
         Assert.StartsWith("sampled: ", lines[1], StringComparison.Ordinal);
         Assert.True(Checkpoint.Open(_folder.PathOf("trained")).HasTokenizer);
     }
+
+    private static string ModelPath => Path.Combine(ReferenceFiles.Repository, "tests", "Rlhf.Tests", "Reference", "gguf", "llama-spm.gguf");
 
     private static string ProgramPath => Path.Combine(AppContext.BaseDirectory, "library-example.dll");
 
