@@ -65,6 +65,7 @@ internal static class Program
             PullCommand.Create(),
             RecipeCommand.Create(),
             TokenizeCommand.Create(),
+            WatchCommand.Create(),
             ReportCommand.Create(),
             GenerateCommand.Create(),
             ScoreCommand.Create(),

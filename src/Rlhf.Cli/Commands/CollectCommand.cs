@@ -53,7 +53,8 @@ internal static class CollectCommand
         {
             Option[] own = [Store, Model, Prompts, Answers, MaxTokens, Round, .. sampling.All, .. format.All];
             var given = own.Where(option => result.GetResult(option) is { Implicit: false }).Select(option => option.Name).ToArray();
-            var recipe = new Option[] { arguments.Out, arguments.Resume, arguments.Set }.Where(option => result.GetResult(option) is { Implicit: false })
+            var recipe = new Option[] { arguments.Out, arguments.Resume, arguments.Set, arguments.Watch }
+                .Where(option => result.GetResult(option) is { Implicit: false })
                 .Select(option => option.Name).ToList();
             if (result.GetValue(arguments.Recipe) is not null)
             {

@@ -14,13 +14,20 @@ internal static class QuickstartCommand
             new Option<string?>("--out") { Description = "The run folder; by default runs/quickstart, or the next free runs/quickstart-N.", HelpName = "DIR" };
         var changes = new Option<string[]>("--set") { Description = "Changes a value of the recipe.", HelpName = "a.b=value" };
         var quiet = new Option<bool>("--quiet", "-q") { Description = "No progress on standard error." };
-        return new Command("quickstart", "Runs recipes/quickstart.yaml: SFT, reward model and PPO from scratch, in minutes.") { folder, changes, quiet }
-            .WithExamples("rlhf quickstart", "rlhf quickstart --out runs/try --set seed=2")
+        var watch = RecipeArguments.WatchOption();
+        return new Command("quickstart", "Runs recipes/quickstart.yaml: SFT, reward model and PPO from scratch, in minutes.") { folder, changes, quiet, watch }
+            .WithExamples("rlhf quickstart", "rlhf quickstart --watch", "rlhf quickstart --out runs/try --set seed=2")
             .Does((parsed, cancellation) =>
             {
                 var recipe = RecipeReader.Read(RecipeFile(), parsed.GetValue(changes));
                 var settings = new RunSettings(parsed.GetValue(folder) ?? FreshFolder(Path.Combine("runs", "quickstart")));
-                RecipeArguments.Execute(parsed, recipe, settings, ProgressReporter.ForStandardError(parsed.GetValue(quiet)), cancellation);
+                RunSettings Run()
+                {
+                    RecipeArguments.Execute(parsed, recipe, settings, ProgressReporter.ForStandardError(parsed.GetValue(quiet)), cancellation);
+                    return settings;
+                }
+
+                _ = parsed.GetValue(watch) ? WatchPages.While(settings.Out, parsed.Error(), Run) : Run();
             });
     }
 

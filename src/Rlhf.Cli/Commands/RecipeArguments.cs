@@ -23,6 +23,8 @@ internal sealed class RecipeArguments
 
     public Option<bool> Quiet { get; } = new("--quiet", "-q") { Description = "No progress on standard error." };
 
+    public Option<bool> Watch { get; } = WatchOption();
+
     /// <summary>Adds the arguments of a command that runs something.</summary>
     public Command AddTo(Command command)
     {
@@ -31,8 +33,13 @@ internal sealed class RecipeArguments
         command.Add(Set);
         command.Add(Resume);
         command.Add(Quiet);
+        command.Add(Watch);
         return command;
     }
+
+    /// <summary>Whether a page shows the run.</summary>
+    public static Option<bool> WatchOption() =>
+        new("--watch") { Description = "Also shows the run in the browser while it works; the address stands on standard error." };
 
     /// <summary>The recipe that the command line names, with its changes.</summary>
     public Recipe Read(ParseResult parsed)
@@ -59,11 +66,12 @@ internal sealed class RecipeArguments
         var recipe = Read(parsed);
         var folder = parsed.GetValue(Out) ?? Path.Combine("runs", DefaultName(recipe));
         var settings = new RunSettings(folder, parsed.GetValue(Resume), only);
-        _ = WithAdvice(parsed.GetValue(Recipe), () =>
+        RunSettings Run() => WithAdvice(parsed.GetValue(Recipe), () =>
         {
             Execute(parsed, recipe, settings, ProgressReporter.ForStandardError(parsed.GetValue(Quiet)), cancellation);
             return settings;
         });
+        _ = parsed.GetValue(Watch) ? WatchPages.While(folder, parsed.Error(), Run) : Run();
     }
 
     /// <summary>Does something with a recipe; where an input is not there, says that the recipe's first lines tell how to get it.</summary>

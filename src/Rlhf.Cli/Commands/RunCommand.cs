@@ -12,6 +12,7 @@ internal static class RunCommand
             .WithExamples(
                 "rlhf run recipes/polite.yaml --out runs/polite",
                 "rlhf run recipes/polite.yaml --out runs/short --set ppo.steps=5 --set sft.epochs=1",
+                "rlhf run recipes/polite.yaml --out runs/polite --watch",
                 "rlhf run --resume --out runs/polite")
             .Does((parsed, cancellation) => arguments.Execute(parsed, only: null, cancellation));
     }

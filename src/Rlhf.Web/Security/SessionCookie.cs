@@ -8,10 +8,12 @@ public static class SessionCookie
     private const string Name = "rlhf_token";
 
     /// <summary>The token of a request; null where there is none.</summary>
-    public static string? Find(HttpRequest request) => request.Cookies.TryGetValue(Name, out var token) && token.Length is > 0 and <= 200 ? token : null;
+    public static string? Find(HttpRequest request, string name = Name) =>
+        request.Cookies.TryGetValue(name, out var token) && token.Length is > 0 and <= 200 ? token : null;
 
     /// <summary>Hands the token to the browser.</summary>
-    public static void Set(HttpContext context, WebSettings settings, string token) => context.Response.Cookies.Append(Name, token, Options(context, settings));
+    public static void Set(HttpContext context, WebSettings settings, string token, string name = Name) =>
+        context.Response.Cookies.Append(name, token, Options(context, settings));
 
     /// <summary>Takes the token back.</summary>
     public static void Clear(HttpContext context, WebSettings settings) => context.Response.Cookies.Delete(Name, Options(context, settings));

@@ -185,6 +185,27 @@ public static class Limits
     /// <summary>Bytes of sets of tokens that a schema's automaton remembers.</summary>
     public const int GrammarMaskBytes = 8 << 20;
 
+    /// <summary>Bytes of a row of metrics that the watching page takes: a stage logs some forty numbers.</summary>
+    public const int WatchedRow = 64 * 1024;
+
+    /// <summary>Bytes of a line of samples, of a status, and (four times as many) of a ledger or summary that the watching page takes.</summary>
+    public const int WatchedText = 1 << 20;
+
+    /// <summary>Bytes that the watching page reads of a growing file in one second.</summary>
+    public const int WatchedPart = 4 << 20;
+
+    /// <summary>Curves of a run that the watching page keeps.</summary>
+    public const int WatchedCurves = 400;
+
+    /// <summary>Columns of a curve that the watching page keeps: then columns become twice as wide.</summary>
+    public const int WatchedColumns = 512;
+
+    /// <summary>Runs on one watching page.</summary>
+    public const int WatchedRuns = 6;
+
+    /// <summary>Watching pages that are open at once.</summary>
+    public const int WatchingPages = 32;
+
     /// <summary>Characters of a refusal that quotes the input.</summary>
     public const int MessageCharacters = 2_000;
 }

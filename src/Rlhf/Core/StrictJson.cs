@@ -6,7 +6,7 @@ namespace Rlhf.Core;
 /// The one way in which JSON is parsed that may be broken or hostile, whole files and lines: no comments, no trailing commas, no deep nesting, and every error
 /// with its place. Rows of data have positions of their own (<c>JsonRow</c>), and ASP.NET reads what its clients send.
 /// </summary>
-internal static class StrictJson
+public static class StrictJson
 {
     private static readonly JsonDocumentOptions Small = new() { AllowDuplicateProperties = false, MaxDepth = 32 };
 

@@ -10,6 +10,9 @@ namespace Rlhf.Data;
 /// </summary>
 public sealed class Ledger
 {
+    /// <summary>The file's name in the folder of a stage.</summary>
+    public const string FileName = "ledger.json";
+
     /// <summary>Positions kept per file and reason; all rows are counted.</summary>
     public const int ExamplesPerReason = 20;
 

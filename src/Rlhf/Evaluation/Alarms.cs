@@ -48,6 +48,16 @@ public static class Alarms
         return alarms;
     }
 
+    /// <summary>The alarms for which the last step gives cause, those that went off before included.</summary>
+    internal static IEnumerable<Alarm> AtLast(List<PpoStepFigures> history, AlarmOptions options)
+    {
+        // Only the first steps and two windows at the end are looked at: as few are copied.
+        var recent = Math.Max(2 * (options.SecondModelWindow ?? 0), Smoothing);
+        return history.Count <= Smoothing + recent
+            ? At(history.ToArray(), options)
+            : At((PpoStepFigures[])[.. history[..Smoothing], .. history[^recent..]], options);
+    }
+
     private static IEnumerable<Alarm> At(ArraySegment<PpoStepFigures> history, AlarmOptions options) =>
         new[] { Kl(history[^1], options.Kl), Length(history, options.LengthChange), Entropy(history, options.EntropyFall), SecondModel(history,
             options.SecondModelWindow), Spread(history[^1], options.ScoreSpread) }

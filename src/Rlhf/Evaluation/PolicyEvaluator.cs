@@ -154,6 +154,15 @@ public sealed class PolicyEvaluator
         return new PolicyEvaluation(answers);
     }
 
+    /// <summary>The policy's answer to one more prompt, with the reward model's own score of it, on no other scale; NaN without a reward model.</summary>
+    public (Completion Completion, string Text, double Score) AnswerTo(Decoder policy, int[] prompt)
+    {
+        using var generator = new Generator(policy, _arena);
+        var answer = generator.Generate([prompt], _settings)[0];
+        var score = _judges.Reward is { } reward ? ScorerOf(reward).Rewards([answer.Tokens], [prompt.Length])[0] : double.NaN;
+        return (answer, _tokenizer.Decode(answer.ResponseWithoutEnd), score);
+    }
+
     /// <summary>Scores changed answers again, as <see cref="LearnedAnalysis.Requests"/> asks: same prompt, same ending.</summary>
     public IReadOnlyList<Rescored> Rescore(PolicyEvaluation evaluation, IReadOnlyList<RescoreRequest> requests)
     {

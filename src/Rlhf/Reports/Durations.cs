@@ -3,7 +3,7 @@ using System.Globalization;
 namespace Rlhf.Reports;
 
 /// <summary>Lengths of time for people.</summary>
-internal static class Durations
+public static class Durations
 {
     /// <summary>12 s, 3:07 min, 2:05 h: two figures' worth, whatever the size.</summary>
     public static string Short(double seconds)

@@ -47,7 +47,7 @@ public static class MetricsFile
     }
 
     /// <summary>Orders stages by the number before the first '-', then by name.</summary>
-    internal static int CompareStages(string left, string right)
+    public static int CompareStages(string left, string right)
     {
         var byNumber = Number(left).CompareTo(Number(right));
         return byNumber != 0 ? byNumber : string.CompareOrdinal(left, right);

@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using Rlhf.Evaluation;
 
 namespace Rlhf.Reports;
 
@@ -12,10 +13,12 @@ public sealed class ProgressReporter
     private readonly TimeProvider _clock;
     private readonly Func<int> _width;
     private readonly object _gate = new();
+    private readonly RunStatusWriter? _status;
     private ProgressTask? _live;
 
-    internal ProgressReporter(TextWriter? writer, bool terminal, bool color, Func<int> width, TimeProvider clock)
+    internal ProgressReporter(TextWriter? writer, bool terminal, bool color, Func<int> width, TimeProvider clock, RunStatusWriter? status = null)
     {
+        _status = status;
         _writer = writer;
         _clock = clock;
         _width = width;
@@ -53,6 +56,9 @@ public sealed class ProgressReporter
         ? ForStandardError()
         : new ProgressReporter(writer, terminal: false, color: false, static () => 80, TimeProvider.System);
 
+    /// <summary>The same, which also tells what looks on a run.</summary>
+    internal ProgressReporter Showing(RunStatusWriter status) => new(_writer, Terminal, Color, _width, _clock, status);
+
     /// <summary>Begins a piece of work.</summary>
     /// <param name="name">What is done: <c>01-sft</c>.</param>
     /// <param name="total">How many units there are; 0 if that is unknown.</param>
@@ -65,6 +71,7 @@ public sealed class ProgressReporter
             _live = task;
         }
 
+        _status?.Begin(task);
         task.Show(force: true);
         return task;
     }
@@ -72,12 +79,22 @@ public sealed class ProgressReporter
     /// <summary>Writes a line for the person (a checkpoint written, an alarm) above the live bar.</summary>
     public void Line(string message)
     {
+        _status?.Tell(message);
         lock (_gate)
         {
             Put(Terminal ? $"\r\u001b[K{message}\n" : message + "\n");
         }
 
         _live?.Show(force: Terminal);
+    }
+
+    /// <summary>Tells of an alarm of a stage, once.</summary>
+    internal void Alarm(string stage, Alarm alarm)
+    {
+        if (_status?.Tell(new StageAlarm(stage, alarm)) != false)
+        {
+            Line($"{stage}: alarm: {alarm.Message}");
+        }
     }
 
     internal void Render(ProgressTask task, bool last)

@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using System.Globalization;
 using System.Text;
 
@@ -16,6 +17,7 @@ public sealed class ProgressTask : IDisposable
     private readonly string _name;
     private readonly string _unit;
     private readonly long _started;
+    private readonly long _begun = Stopwatch.GetTimestamp();
     private readonly object _gate = new();
     private long _total;
     private long _done;
@@ -103,6 +105,22 @@ public sealed class ProgressTask : IDisposable
 
         Interlocked.Exchange(ref _shown, _clock.GetTimestamp());
         _reporter.Render(this, last: false);
+    }
+
+    /// <summary>How far it is, for those who look on from elsewhere; any thread may ask.</summary>
+    internal WorkStatus? Status()
+    {
+        lock (_gate)
+        {
+            if (_ended)
+            {
+                return null;
+            }
+
+            var seconds = Stopwatch.GetElapsedTime(_begun).TotalSeconds;
+            var mine = _done - _skipped;
+            return new WorkStatus(_name, _done, _total, _unit, _note, seconds, mine > 0 && _total >= _done ? (_total - _done) * seconds / mine : null);
+        }
     }
 
     internal string Describe(int width, bool color)

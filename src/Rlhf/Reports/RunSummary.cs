@@ -74,6 +74,9 @@ public sealed record StageSummary
     /// <summary>The same held-out prompts answered by several models.</summary>
     public IReadOnlyList<SideBySide>? SideBySide { get; init; }
 
+    /// <summary>One prompt that is carried through the stages: a reward stage has ranked answers and their scores, PPO answers before and after.</summary>
+    public WorkedExample? Example { get; init; }
+
     /// <summary>KL to the reference against score over the stage's evaluations, in order of their steps.</summary>
     public IReadOnlyList<FrontierPoint>? Frontier { get; init; }
 
@@ -143,6 +146,15 @@ public sealed record RankingSource(string Source, double Weight, int Training, i
 /// <param name="Prompt">The prompt as a person reads it.</param>
 /// <param name="Answers">One answer per model, in the order base, SFT, PPO.</param>
 public sealed record SideBySide(string Prompt, IReadOnlyList<ModelAnswer> Answers);
+
+/// <summary>One prompt as an example of what a stage does. All scores are the reward model's own, on no other scale.</summary>
+/// <param name="Prompt">The prompt as a person reads it.</param>
+/// <param name="Tokens">Its tokens, by which later stages answer the same.</param>
+/// <param name="Answers">Answers A, B, C ... that were ranked, or those of models by their names.</param>
+/// <param name="Ranking">The ranking of the answers, best tier first; null where they were not ranked.</param>
+/// <param name="Labeler">Who ranked, where known.</param>
+public sealed record WorkedExample(
+    string Prompt, IReadOnlyList<int> Tokens, IReadOnlyList<ModelAnswer> Answers, IReadOnlyList<IReadOnlyList<int>>? Ranking = null, string? Labeler = null);
 
 /// <summary>One model's answer.</summary>
 /// <param name="Model"><c>base</c>, <c>SFT</c>, <c>PPO</c> or another name.</param>

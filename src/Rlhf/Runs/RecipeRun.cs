@@ -46,16 +46,23 @@ public static class RecipeRun
 
         using var run = RunFolder.Open(settings.Out, RecipeWriter.Write(recipe), settings.Resume || (settings.Only is not null && CanBegin(recipe, settings)));
         StageStep? underWay = null;
+        using var stopping = CancellationTokenSource.CreateLinkedTokenSource(cancellation);
+        using var status = new RunStatusWriter(run.FullPath, StageStep.Of(recipe).Select(static step => step.Name), () =>
+        {
+            progress.Line("asked to stop: stopping after a checkpoint");
+            stopping.Cancel();
+        });
+        var told = progress.Showing(status);
         try
         {
             run.WriteHubCommits(commits);
             using var device = Devices.Create(recipe.Device, recipe.Precision);
             using var metrics = MetricsWriter.Open(run.FullPath);
             run.Write("environment.json", RunEnvironment.Current(device).ToJson());
-            progress.Line(RecipeFormat.Describe(asked, recipe));
+            told.Line(RecipeFormat.Describe(asked, recipe));
             CheckResults(recipe, run);
             BaseModel.Prepare(recipe, run);
-            var steps = StepsToDo(recipe, run, settings, progress).ToList();
+            var steps = StepsToDo(recipe, run, settings, told).ToList();
             if (!isNew)
             {
                 LookAhead(recipe, steps, settings, checkInputs);
@@ -64,7 +71,7 @@ public static class RecipeRun
 
             foreach (var step in steps)
             {
-                cancellation.ThrowIfCancellationRequested();
+                stopping.Token.ThrowIfCancellationRequested();
                 underWay = step;
                 if (step != steps[0])
                 {
@@ -76,19 +83,33 @@ public static class RecipeRun
                 GC.Collect(GC.MaxGeneration,
                     GCCollectionMode.Aggressive); // what was copied out to write the last stage's model would else stand beside this one
                 ResidentMemory.ForgetPeak();
-                using var context = new StageContext(recipe, step, run, device, metrics, progress, cancellation);
+                using var context = new StageContext(recipe, step, run, device, metrics, told, stopping.Token);
                 context.Complete(runStage(context));
                 WriteSummary(recipe, run);
             }
 
-            return WriteSummary(recipe, run);
+            var summary = WriteSummary(recipe, run);
+            status.End(StageStep.Of(recipe).All(run.IsDone) ? RunState.Finished : RunState.Stopped);
+            return summary;
         }
-        catch (Exception exception) when (exception is InputException || (underWay is null && exception is not OperationCanceledException))
+        catch (Exception exception)
         {
-            run.ForgetVain(underWay);
+            status.End(StateAfter(exception), exception is OperationCanceledException ? null : exception.Message);
+            if (exception is InputException || (underWay is null && exception is not OperationCanceledException))
+            {
+                run.ForgetVain(underWay);
+            }
+
             throw;
         }
     }
+
+    private static RunState StateAfter(Exception exception) => exception switch
+    {
+        OperationCanceledException => RunState.Stopped,
+        RunPausedException => RunState.Paused,
+        _ => RunState.Failed,
+    };
 
     // What is wrong with a later stage's key or input is better known at once than hours later.
     private static void LookAhead(Recipe recipe, IReadOnlyList<StageStep> steps, RunSettings settings, bool checkInputs)

@@ -32,6 +32,7 @@ public static class RunReport
         ReportSection[] sections =
         [
             new("figures", "Figures", FiguresSection.Draw(source.Summary, StageList.Reports)),
+            new("example", "Example", ExampleSection.Draw(source.Summary)),
             .. own,
             new("curves", "Curves",
             CurvesSection.Draw(source, static kind => StageList.All.Any(stage => stage.Name == kind && stage.Makes == StageProduct.Policy))),
@@ -48,7 +49,7 @@ public static class RunReport
             {Markup.Literal(ReportStyle.Css)}
             </style></head><body><main>
             {HeadSection.Draw(source.Summary)}
-            <nav aria-label="Parts of the report">{present.Select(section => Markup.Of($"""<a href="#{section.Id}">{section.Name}</a>"""))}</nav>
+            <nav aria-label="Parts of the report"><a href="#summary">What came out</a>{present.Select(section => Markup.Of($"""<a href="#{section.Id}">{section.Name}</a>"""))}</nav>
             {present.Select(section => section.Content)}
             </main></body></html>
 

@@ -5,7 +5,7 @@ namespace Rlhf.Stages;
 /// <summary>The same prompts answered by base, SFT and a policy, side by side.</summary>
 internal static class AnswersSection
 {
-    private const int Open = 3;
+    private const int Open = 1;
 
     public static Markup Draw(IReadOnlyList<StageSummary> summaries, string id = "answers") => Markup.Join(summaries
         .Where(stage => stage.SideBySide is { Count: > 0 })

@@ -88,11 +88,14 @@ public sealed class StageContext : IDisposable
     /// <summary>Removes what was written only to be read again.</summary>
     public void Dispose() => _spill.Dispose();
 
+    /// <summary>Writes <c>ledger.json</c> when the rows are read, so that who looks on need not wait for the stage's end.</summary>
+    internal void WriteLedger() => CheckedJson.Write(Path.Combine(Folder, Ledger.FileName), Ledger.ToJson(), SummaryFiles.Json);
+
     /// <summary>Writes <c>ledger.json</c> and then <c>summary.json</c>, with which the stage is complete.</summary>
     internal void Complete(StageSummary summary)
     {
         _spill.Dispose();
-        CheckedJson.Write(Path.Combine(Folder, "ledger.json"), Ledger.ToJson(), SummaryFiles.Json);
+        WriteLedger();
         SummaryFiles.WriteStage(Folder, summary with
         {
             Started = Started,

@@ -62,7 +62,7 @@ internal static class StageFiles
     /// <summary>Whether a stage that was begun and ended by a mistake in its inputs has kept something worth keeping.</summary>
     public static bool HoldsWork(string folder) =>
         Directory.EnumerateFileSystemEntries(folder).Select(Path.GetFileName)
-            .Any(name => name != StageInputs.FileName && !name!.StartsWith("samples", StringComparison.Ordinal)
+            .Any(name => name is not (StageInputs.FileName or Data.Ledger.FileName) && !name!.StartsWith("samples", StringComparison.Ordinal)
                 && !name.EndsWith(SpillFile.Ending, StringComparison.Ordinal));
 
     private static IEnumerable<string> NamesOf(string folder) => Directory.EnumerateFiles(folder, "*", SearchOption.AllDirectories)

@@ -36,11 +36,22 @@ internal sealed class StageHost : ITrainingHost, IDisposable
         _samples = new SampleFile(Path.Combine(context.Folder, $"samples{suffix}.jsonl"));
     }
 
+    /// <summary>Is done after each row of metrics: alarms go off when there is cause, not at the stage's end.</summary>
+    public Action<MetricsRow>? Logged { get; set; }
+
     /// <inheritdoc/>
     public CancellationToken Cancellation => _context.Cancellation;
 
     /// <inheritdoc/>
-    public void Log(long step, params ReadOnlySpan<(Metric Metric, double Value)> values) => _context.Metrics.Write(_rows, step, _context.Seconds, values);
+    public void Log(long step, params ReadOnlySpan<(Metric Metric, double Value)> values)
+    {
+        var seconds = _context.Seconds;
+        _context.Metrics.Write(_rows, step, seconds, values);
+        if (Logged is { } look)
+        {
+            look(new MetricsRow(_rows, step, seconds, values.ToArray().ToDictionary(static pair => pair.Metric.Key, static pair => pair.Value)));
+        }
+    }
 
     /// <inheritdoc/>
     public void Advance(long done, long total, string note)
@@ -49,6 +60,7 @@ internal sealed class StageHost : ITrainingHost, IDisposable
         {
             _progress = _context.Progress.Start(_rows, total, "steps");
             _progress.Skip(_shown);
+            _context.WriteLedger();
         }
 
         _progress.Advance(done - _shown, note);

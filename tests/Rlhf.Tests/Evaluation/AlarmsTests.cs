@@ -7,6 +7,23 @@ public class AlarmsTests
 {
     private static readonly AlarmOptions Options = new() { Kl = 10, LengthChange = 0.5, EntropyFall = 0.5, SecondModelWindow = 5 };
 
+    [Theory]
+    [InlineData(5)]
+    [InlineData(1)]
+    [InlineData(null)]
+    public void The_last_step_alone_gives_the_alarms_of_the_whole_history(int? window)
+    {
+        var options = Options with { SecondModelWindow = window };
+        var random = new Random(3);
+        PpoStepFigures[] steps = [.. Steps(60, (s, wobble) => new PpoStepFigures(
+            0, random.Next(12), 30 + (random.Next(3) * s), Math.Max(0.1, 1.7 - (0.03 * s)), (0.1 * s) + wobble, wobble - (0.05 * s), random.Next(4)))];
+        var told = new HashSet<string>();
+        var found = Enumerable.Range(1, steps.Length)
+            .SelectMany(count => Alarms.AtLast([.. steps[..count]], options).Where(alarm => told.Add(alarm.Name))).ToArray();
+        Assert.Equal(Alarms.Of(steps, options), found);
+        Assert.True(found.Length > 2);
+    }
+
     [Fact]
     public void A_steady_run_rings_no_alarm() =>
         Assert.Empty(Alarms.Of(Steps(30, (_, wobble) => new PpoStepFigures(0, 5, 30 + wobble, 1.7, 1 + wobble, 1 - wobble)), Options));

@@ -122,6 +122,10 @@ internal static class MadeUpRun
             ["validation_loss"] = new(0.286, Unit: "nats"),
         },
         Trust = Trust(),
+        Example = new WorkedExample(
+            "What is 2 plus 2?", [1, 2, 3],
+            [new("A", "It is 5.", 0.4), new("B", Hostile, -2.1), new("C", "It is five.", 0.5), new("D", "It is 4. Thank you!", 1.9)],
+            [[3], [2, 0], [1]], "ann"),
         ModelHash = Hash,
         Inputs = [new ModelLink("start", "01-sft", Hash)],
         DataHashes = new Dictionary<string, string> { ["../shared/data/polite/comparisons.jsonl"] = Hash },
@@ -183,6 +187,7 @@ internal static class MadeUpRun
                 (1.72 * (1 - Math.Exp(-i / 1.0))) + 0.17, 0.06 + (1.85 * (1 - Math.Exp(-i / 1.0))))),
         ],
         SideBySide = Answers(),
+        Example = new WorkedExample("What is 2 plus 2?", [1, 2, 3], [new("SFT", "It is 3.", 0.1), new("PPO", "It is indeed 4.", 2.4, Finished: false)]),
         ModelHash = Hash,
         Inputs = [new ModelLink("policy", "01-sft", Hash), new ModelLink("reward", "03-reward", Hash), new ModelLink("second_reward", "03-reward", Hash)],
     };

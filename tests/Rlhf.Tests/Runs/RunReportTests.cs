@@ -17,7 +17,7 @@ public sealed class RunReportTests : IDisposable
     {
         MadeUpRun.WriteTo(_folder.Path);
         var page = RunReport.Render(_folder.Path);
-        foreach (var part in new[] { "summary", "figures", "learned", "trust", "frontier", "answers", "curves", "ledger", "lineage", "data", "setup" })
+        foreach (var part in new[] { "summary", "figures", "example", "learned", "trust", "frontier", "answers", "curves", "ledger", "lineage", "data", "setup" })
         {
             Assert.Contains($"<section id=\"{part}\">", page, StringComparison.Ordinal);
         }
@@ -46,6 +46,35 @@ public sealed class RunReportTests : IDisposable
         Assert.Contains("&lt;script&gt;alert(&#39;x&#39;)&lt;/script&gt; &quot;onmouseover=&quot; &amp; ⟨U+202E⟩gnp.exe⟨U+202C⟩ a⟨U+200B⟩b⟨U+0000⟩c ", page,
             StringComparison.Ordinal);
         Assert.DoesNotMatch("[\u0000-\u0008\u000b-\u001f\u200b-\u200f\u202a-\u202e\u2066-\u2069\ufeff\ud800-\udfff]", page);
+    }
+
+    [Fact]
+    public void One_prompt_is_followed_through_all_steps_and_its_ranking_stands_in_the_papers_notation()
+    {
+        MadeUpRun.WriteTo(_folder.Path);
+        var example = WellFormed(RunReport.Render(_folder.Path)).Descendants("section").Single(section => (string?)section.Attribute("id") == "example");
+        var steps = example.Descendants("li").Select(step => step.Value).ToArray();
+        Assert.Equal(4, steps.Length);
+        Assert.Contains("It is 3.score +0.10", steps[0], StringComparison.Ordinal);
+        Assert.Contains("D > C = A > B", steps[1], StringComparison.Ordinal);
+        Assert.Contains("by ann", steps[1], StringComparison.Ordinal);
+        Assert.Contains("Dscore +1.90Cscore +0.50Ascore +0.40Bscore -2.10", steps[2], StringComparison.Ordinal);
+        Assert.Contains("5 of 5 pairs", steps[2], StringComparison.Ordinal);
+        Assert.Contains("It is indeed 4.score +2.40", steps[3], StringComparison.Ordinal);
+        Assert.Contains("cut at the limit", steps[3], StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void A_ranking_of_answers_that_are_not_there_is_no_example()
+    {
+        MadeUpRun.WriteTo(_folder.Path);
+        var summary = SummaryFiles.ReadRun(_folder.Path);
+        SummaryFiles.WriteRun(_folder.Path, summary with
+        {
+            Stages = [.. summary.Stages.Select(
+                stage => stage.Example is { Ranking: not null } own ? stage with { Example = own with { Ranking = [[7], [0]] } } : stage)],
+        });
+        Assert.DoesNotContain("id=\"example\"", RunReport.Render(_folder.Path), StringComparison.Ordinal);
     }
 
     [Fact]
@@ -161,7 +190,7 @@ public sealed class RunReportTests : IDisposable
         var curves = WellFormed(page).Descendants("section").Single(section => (string?)section.Attribute("id") == "curves");
         var open = curves.Elements("div").Single(div => (string?)div.Attribute("class") == "charts").Elements("figure")
             .Select(figure => figure.Element("figcaption")!.Value).ToArray();
-        Assert.Equal(6, open.Length);
+        Assert.Equal(4, open.Length);
         Assert.StartsWith("Score", open[0], StringComparison.Ordinal);
         // The share of different answers is 1 all along, yet stands beside one that moves; these do not move at all.
         Assert.DoesNotContain(

@@ -94,8 +94,8 @@ internal sealed class TinyRun : IDisposable
     }
 
     /// <summary>Runs, and looks on whenever a step is done.</summary>
-    public void RunWatched(Action look, string? folder = null, CancellationToken cancellation = default) => RecipeRun.Execute(
-        Recipe(), new RunSettings(folder ?? Folder), new ProgressReporter(Lines, terminal: false, color: false, () => 80, new WatchfulClock(look)),
+    public void RunWatched(Action look, string? folder = null, CancellationToken cancellation = default, params string[] changes) => RecipeRun.Execute(
+        Recipe(changes), new RunSettings(folder ?? Folder), new ProgressReporter(Lines, terminal: false, color: false, () => 80, new WatchfulClock(look)),
         cancellation);
 
     /// <summary>The weights that the run ended with, and its metrics but for the times.</summary>

@@ -11,7 +11,7 @@ namespace Rlhf.Tests.Stages;
 public sealed class IntegrityTests : IDisposable
 {
     // Written anew by every attempt, or read by nobody.
-    private static readonly string[] WithoutEffect = [".lock", "environment.json", "report.html", "summary.json"];
+    private static readonly string[] WithoutEffect = [".lock", "environment.json", "report.html", "status.json", "summary.json"];
 
     private readonly TinyRun _run = new();
 

@@ -25,7 +25,9 @@ public sealed class ReportPageTests(Browser browser) : IDisposable
         await PageCheck.Look(page, "report", colors);
         if (width == 1280)
         {
-            Assert.InRange(await page.EvaluateAsync<int>("() => document.documentElement.scrollHeight"), 500, 6000);
+            Assert.InRange(await page.EvaluateAsync<int>("() => document.documentElement.scrollHeight"), 500, 4000);
+            await page.EvaluateAsync("() => scrollTo(0, 2000)");
+            Assert.InRange(await page.EvaluateAsync<double>("() => document.querySelector('nav').getBoundingClientRect().top"), 0, 1);
         }
 
         await page.EvaluateAsync("() => document.querySelectorAll('details').forEach(one => { one.open = true; })");
@@ -58,6 +60,14 @@ public sealed class ReportPageTests(Browser browser) : IDisposable
             },
             DataHashes = new Dictionary<string, string> { ["/home/somebody/data/demonstrations-of-a-rather-long-name.jsonl"] = new string('b', 64) },
             SideBySide = stage.Second == "ppo" ? prompts : null,
+            Example = stage.Second switch
+            {
+                "reward" => new WorkedExample("What is 3 plus 1?", [1],
+                    [new("A", "It is 5.", 0.4), new("B", "No.", -2.1), new("C", "It is five.", 0.5), new("D", "That makes 4. Thank you for asking!", 1.9)],
+                    [[3], [2, 0], [1]], "gold"),
+                "ppo" => new WorkedExample("What is 3 plus 1?", [1], [new("SFT", "It is 3.", 0.1), new("PPO", "That makes 4, Rosa.", 2.4)]),
+                _ => null,
+            },
         })];
         foreach (var summary in summaries)
         {

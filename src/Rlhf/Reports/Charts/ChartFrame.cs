@@ -27,7 +27,7 @@ internal sealed class ChartFrame(Axis x, Axis y)
         <figure class="chart"><figcaption>{words.Title}{Unit(words.Y)}</figcaption>
         <svg viewBox="0 0 {Width} {Height}" role="img"><title>{words.Title}</title><desc>{words.Description}</desc>
         {Drawing(words, content, xTicks)}</svg>
-        {Legend(legend)}</figure>
+        {Legend(legend)}<p class="meaning">{words.Description}</p></figure>
 
         """);
 

@@ -5,7 +5,7 @@ namespace Rlhf.Reports.Page;
 /// <summary>The metrics of every stage as curves; metrics that belong together share a chart.</summary>
 internal static class CurvesSection
 {
-    private const int Open = 6;
+    private const int Open = 4;
 
     // The reward model that only checks logs beside the first one, under its stage's name with an end, and its metrics with a beginning.
     private const string SecondStage = "-second";
@@ -44,20 +44,23 @@ internal static class CurvesSection
     {
         var summary = source.Summary.Stages.FirstOrDefault(one => one.Name == name);
         var ofSecond = summary is null && name.EndsWith(SecondStage, StringComparison.Ordinal);
-        // Charts that do not move come last, and what is beyond the first ones is folded up.
-        var charts = ChartsOf(rows, ofSecond ? Metric.SecondPrefix : "").OrderBy(chart => chart.IsDull).Select(chart => chart.Draw()).ToArray();
+        var all = ChartsOf(rows, ofSecond ? Metric.SecondPrefix : "").ToLookup(chart => chart.IsDull, chart => chart.Draw());
+        Markup[] charts = [.. all[false]], dull = [.. all[true]];
         var facts = summary is not null
             ? $"{NumberText.Short(summary.Steps)} steps, {Durations.Short(summary.Seconds)}"
             : ofSecond || source.IsFinished ? ""
             : "unfinished";
         var title = Markup.Of(
             $"{(ofSecond ? $"{name[..^SecondStage.Length]}: the model that only checks" : name)}{(facts.Length > 0 ? Markup.Of($" <small>{facts}</small>") : Markup.Empty)}");
-        var more = charts.Length > Open
-            ? Markup.Of($"""<details><summary>{charts.Length - Open} more curves of {name}</summary><div class="charts">{charts.Skip(Open)}</div></details>""")
-            : Markup.Empty;
-        var shown = Markup.Of($"""<div class="charts">{charts.Take(Open)}</div>{more}""");
+        var more = Folded(charts[Math.Min(Open, charts.Length)..], $"more curves of {name}");
+        var still = Folded(dull, $"of {name} that do not move");
+        var shown = Markup.Of($"""<div class="charts">{charts.Take(Open)}</div>{more}{still}""");
         return open ? Markup.Of($"<h3>{title}</h3>{shown}") : Markup.Of($"<details><summary>{title}</summary>{shown}</details>");
     }
+
+    private static Markup Folded(Markup[] charts, string what) => charts.Length == 0
+        ? Markup.Empty
+        : Markup.Of($"""<details><summary>{charts.Length} {what}</summary><div class="charts">{charts}</div></details>""");
 
     private static IEnumerable<Chart> ChartsOf(IReadOnlyList<MetricsRow> rows, string prefix)
     {

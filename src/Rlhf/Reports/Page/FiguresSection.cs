@@ -32,7 +32,7 @@ internal static class FiguresSection
     {
         var before = card.Before is { } other && stage.Of(other) is { } old ? Markup.Of($"""<small>before: {NumberText.Of(old)}</small>""") : Markup.Empty;
         return Markup.Of(
-            $"""<div class="card" title="{card.Figure.Meaning}"><span>{card.Figure.Name}</span><b>{NumberText.Of(figure)}</b><small>{NumberText.IntervalOf(figure)}</small>{before}<small class="where">{stage.Name}</small></div>""");
+            $"""<div class="card"><span>{card.Figure.Name}</span><b>{NumberText.Of(figure)}</b><small>{NumberText.IntervalOf(figure)}</small>{before}<small class="meaning">{card.Figure.Meaning}</small><small class="where">{stage.Name}</small></div>""");
     }
 
     private static IEnumerable<Markup> Rows(StageSummary stage) =>

@@ -10,8 +10,7 @@ internal static class ProvenanceSections
         ? Markup.Empty
         : Markup.Of(
             $"""
-            <section id="ledger"><h2>Ledger of the data</h2><p class="note">What became of every row: read, kept, cut, dropped, with reasons and places.</p>
-            <details><summary>Of every stage</summary>{source.Ledgers.Select(ledger => Markup.Of($"<h3>{ledger.Stage}</h3>{LedgerView.Draw(ledger.Ledger)}"))}</details></section>
+            <section id="ledger"><h2>Ledger of the data</h2><details><summary>What became of every row: kept, cut, dropped, and why</summary>{source.Ledgers.Select(ledger => Markup.Of($"<h3>{ledger.Stage}</h3>{LedgerView.Draw(ledger.Ledger)}"))}</details></section>
 
             """);
 
@@ -19,7 +18,7 @@ internal static class ProvenanceSections
         ? Markup.Empty
         : Markup.Of(
             $"""
-            <section id="lineage"><h2>Lineage of the models</h2><details><summary>Which model came from which, with hashes</summary><div class="wide"><table><thead><tr><th scope="col">stage</th><th scope="col">round</th><th scope="col">from</th>
+            <section id="lineage"><h2>Lineage of the models</h2><details><summary>Which model came from which</summary><div class="wide"><table><thead><tr><th scope="col">stage</th><th scope="col">round</th><th scope="col">from</th>
             <th scope="col">model it wrote, SHA-256</th><th scope="col">steps</th><th scope="col">time</th></tr></thead><tbody>{summary.Stages.Select(Row)}</tbody></table></div></details></section>
 
             """);

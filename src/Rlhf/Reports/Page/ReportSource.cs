@@ -61,7 +61,7 @@ internal sealed record ReportSource
         var ledgers = new List<(string, JsonElement)>();
         foreach (var stage in Directory.Exists(stages) ? Directory.GetDirectories(stages) : [])
         {
-            if (Path.Combine(stage, "ledger.json") is var file && File.Exists(file))
+            if (Path.Combine(stage, Data.Ledger.FileName) is var file && File.Exists(file))
             {
                 ledgers.Add((Path.GetFileName(stage), StrictJson.Sound(file, CheckedJson.ReadEvenUnchecked<JsonElement>(file, SummaryFiles.Json))));
             }

@@ -142,6 +142,7 @@ internal sealed class CollectStage : Stage<CollectOptions>
         Sampled Draw()
         {
             using var policy = context.LoadFrozen(place.Folder, HeadKind.Language);
+            context.WriteLedger();
             using var progress = context.Progress.Start(context.Step.Name, prompts.Count, "prompts");
             return AnswerSampler.Sample(policy, tokenizer, encoder.EndIds, [.. prompts.Select(prompt => prompt.Encoded)], options,
                 context.SeedOf(options.Seed), progress, context.Cancellation);

@@ -13,6 +13,9 @@ internal static class DpoAlarms
         return [.. new[] { ChosenFall(all, options.ChosenFall), Kl(all, options.Kl) }.OfType<Alarm>().OrderBy(static alarm => alarm.Step)];
     }
 
+    /// <summary>Whether a row alone gives cause for an alarm, which may have gone off before.</summary>
+    public static bool GivesCause(MetricsRow row, DpoAlarmOptions options) => Of([row], options).Count > 0;
+
     private static Alarm? ChosenFall(MetricsRow[] rows, double? bound)
     {
         var row = Array.Find(rows, row => row.Of(DpoMetrics.HeldoutChosenChange) < -bound);

@@ -71,6 +71,13 @@ internal sealed class DpoStage : Stage<DpoOptions>
         using var arena = new Arena(context.Device); // the reference's pass, training and evaluation use it in turn
         var rows = ReferenceLogProbabilities.Attach(context, options, policy, DpoRows.Read(context, reader, options), arena);
         using var host = new StageHost(context, tokenizer, options.KeepCheckpoints);
+        host.Logged = row =>
+        {
+            if (DpoAlarms.GivesCause(row, options.Alarms))
+            {
+                _ = AlarmsOf(context, options);
+            }
+        };
         using var judgement = DpoJudgement.Create(context, options, policy, models, reader, rows, host, arena);
         var figures = new FigureTable();
         DpoResult result;
@@ -117,7 +124,7 @@ internal sealed class DpoStage : Stage<DpoOptions>
         var alarms = DpoAlarms.Of(MetricsFile.Read(context.Run.FullPath).Where(row => row.Stage == context.Step.Name), options.Alarms);
         foreach (var alarm in alarms)
         {
-            context.Progress.Line($"{context.Step.Name}: alarm: {alarm.Message}");
+            context.Progress.Alarm(context.Step.Name, alarm);
         }
 
         return alarms;

@@ -6,7 +6,7 @@ namespace Rlhf.Stages.Ppo;
 /// <summary>What PPO learned: the words and phrases that rose and fell, and what is left of the gain without them.</summary>
 internal static class LearnedSection
 {
-    private const int Open = 6;
+    private const int Open = 4;
 
     public static Markup Draw(IReadOnlyList<StageSummary> summaries)
     {
@@ -25,9 +25,8 @@ internal static class LearnedSection
         $"""
         <p class="{(learned.Verdict is LearnedVerdict.RewardHack ? "warning" : "lead")}" dir="auto">{(learned.Verdict is LearnedVerdict.GainHolds ? Markup.Literal("<strong>The gain holds.</strong> ") : Markup.Empty)}{learned.Summary}</p>
         <p class="note">{stage.Name}, {learned.Ppo.Answers} answers of PPO against {learned.Sft.Answers} of the SFT model, same held-out prompts.</p>
-        {Ablations(learned)}
         <div class="pair">{Phrases("Rose most", "rose", learned.Risen)}{Phrases("Fell most", "fell", learned.Fallen)}</div>
-        {Answers(learned)}
+        <details><summary>What is left of the gain without these words; finished and cut answers; length</summary>{Ablations(learned)}{Answers(learned)}</details>
         """);
 
     private static Markup Phrases(string title, string style, IReadOnlyList<PhraseChange> changes)

@@ -23,12 +23,15 @@ internal sealed class PpoJudgement
     private readonly StageHost _host;
     private readonly List<(PromptRecord Record, EncodedPrompt Encoded)> _prompts;
     private readonly PolicyEvaluator _evaluator;
+    private readonly HashSet<string> _told = [];
+    private List<PpoStepFigures>? _history;
     private PolicyEvaluation? _last;
 
     public PpoJudgement(StageContext context, PpoOptions options, PpoModels models, StageModels stored, Tokenizer tokenizer, IReadOnlyList<int> endIds,
         List<(PromptRecord Record, EncodedPrompt Encoded)> prompts, StageHost host, Arena arena)
     {
         (_context, _options, _models, _stored, _prompts, _host) = (context, options, models, stored, prompts, host);
+        host.Logged = Watch;
 
         // The recipe's own seed: the same prompts and random numbers in every round, so that policies can be compared.
         var seed = Philox.Derive(context.Recipe.Seed, EvaluationPurpose);
@@ -86,10 +89,28 @@ internal sealed class PpoJudgement
         {
             Learned = _evaluator.Learned(sft, ppo),
             Alarms = AlarmsOf(rows),
+            Example = AnswerExample(),
             Frontier = [.. rows.Select(PointOf).OfType<FrontierPoint>()],
             SideBySide = AnswerSummary.SideBySideOf(
                 [.. _prompts.Select(static prompt => prompt.Encoded.PromptText)], ("base", start), ("SFT", sft), ("PPO", ppo)),
         };
+    }
+
+    // The prompt whose answers the reward model's stage has shown.
+    private WorkedExample? AnswerExample()
+    {
+        if (WorkedExamples.Before(_context) is not { } asked || asked.Tokens.Count + _options.MaxNewTokens > _models.Policy.Config.ContextLength)
+        {
+            return null;
+        }
+
+        ModelAnswer Of(string name, Model.Decoder model)
+        {
+            var (completion, text, score) = _evaluator.AnswerTo(model, [.. asked.Tokens]);
+            return new ModelAnswer(name, text, score, Tokens: completion.Response.Length, Finished: completion.Finished);
+        }
+
+        return asked with { Answers = [Of("SFT", _models.Reference), Of("PPO", _models.Policy)], Ranking = null, Labeler = null };
     }
 
     private static FigureTable Figures(PolicyEvaluation? start, PolicyEvaluation sft, PolicyEvaluation ppo, PpoResult result)
@@ -105,22 +126,45 @@ internal sealed class PpoJudgement
 
     private IReadOnlyList<Alarm> AlarmsOf(IEnumerable<MetricsRow> rows)
     {
-        var history =
-            from row in rows
-            let entropy = row.Of(AnswerMetrics.Entropy)
-            let kl = row.Of(AnswerMetrics.Kl)
-            where entropy is not null && kl is not null
-            select new PpoStepFigures(
-                row.Step, kl.Value, row.Of(AnswerMetrics.ResponseLength)!.Value, entropy.Value, row.Of(AnswerMetrics.Score)!.Value,
-                row.Of(PpoMetrics.SecondScore), row.Of(PpoMetrics.ScoreDeviation));
-        var alarms = Alarms.Of([.. history], _options.Alarms);
-        foreach (var alarm in alarms)
-        {
-            _context.Progress.Line($"{_context.Step.Name}: alarm: {alarm.Message}");
-        }
-
+        var alarms = Alarms.Of([.. rows.Select(StepOf).OfType<PpoStepFigures>()], _options.Alarms);
+        Tell(alarms);
         return alarms;
     }
+
+    /// <summary>Tells of alarms at the step that gives cause; a resumed run tells of the earlier ones again.</summary>
+    private void Watch(MetricsRow row)
+    {
+        if (StepOf(row) is not { } step)
+        {
+            return;
+        }
+
+        if (_history is null)
+        {
+            var before = MetricsFile.Read(_context.Run.FullPath).Where(other => other.Stage == row.Stage).Select(StepOf).OfType<PpoStepFigures>();
+            _history = [.. before]; // this step is among them
+            Tell(Alarms.Of(_history, _options.Alarms));
+            return;
+        }
+
+        _history.Add(step);
+        Tell(Alarms.AtLast(_history, _options.Alarms).Where(alarm => _told.Add(alarm.Name)));
+    }
+
+    private void Tell(IEnumerable<Alarm> alarms)
+    {
+        foreach (var alarm in alarms)
+        {
+            _told.Add(alarm.Name);
+            _context.Progress.Alarm(_context.Step.Name, alarm);
+        }
+    }
+
+    private static PpoStepFigures? StepOf(MetricsRow row) => row.Of(AnswerMetrics.Entropy) is { } entropy && row.Of(AnswerMetrics.Kl) is { } kl
+        ? new PpoStepFigures(
+            row.Step, kl, row.Of(AnswerMetrics.ResponseLength)!.Value, entropy, row.Of(AnswerMetrics.Score)!.Value, row.Of(PpoMetrics.SecondScore),
+            row.Of(PpoMetrics.ScoreDeviation))
+        : null;
 
     private static FrontierPoint? PointOf(MetricsRow row) => row.Of(AnswerMetrics.HeldoutScore) is { } score && row.Of(AnswerMetrics.HeldoutKl) is { } kl
         ? new FrontierPoint(

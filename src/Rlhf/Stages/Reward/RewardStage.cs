@@ -72,7 +72,7 @@ internal sealed class RewardStage : Stage<RewardOptions>
             figures[RewardMetrics.RankingsLeftOut] = new Figure(rows.LeftOut);
         }
 
-        var trust = Judge(context, options, context.ModelFolder, rows, result, figures, static metric => metric);
+        var (trust, example) = Judge(context, options, context.ModelFolder, rows, result, figures, static metric => metric, tokenizer);
         if (options.SecondModel is { } second)
         {
             var kept = all.OfSecond(second);
@@ -80,12 +80,13 @@ internal sealed class RewardStage : Stage<RewardOptions>
             var secondResult = StageTools.Once(context, "trained-second",
                 () => Train(context, options, start, tokenizer, kept, second.Seed ?? Philox.Derive(seed, 2), folder, "second"), folder);
             figures[RewardMetrics.TrainingRankings.OfSecond()] = new Figure(kept.Train.Count);
-            Judge(context, options, folder, kept, secondResult, figures, RewardMetrics.OfSecondModel);
+            Judge(context, options, folder, kept, secondResult, figures, RewardMetrics.OfSecondModel, tokenizer);
         }
 
         return StageTools.SummaryOf(context, result.Steps, figures) with
         {
             Trust = trust,
+            Example = example,
             Rankings = all.Sources,
             Inputs = [StageTools.LinkTo(start, "start")],
         };
@@ -206,18 +207,20 @@ internal sealed class RewardStage : Stage<RewardOptions>
         return device.HeldBytes - arena.UntouchedBytes;
     }
 
-    /// <summary>The trust report of a model, and its figures under the names that <paramref name="own"/> gives them.</summary>
-    private static TrustReport? Judge(
-        StageContext context, RewardOptions options, string folder, RewardRows rows, RewardResult result, FigureTable figures, Func<Metric, Metric> own)
+    /// <summary>The trust report of a model with one ranking as an example, and its figures under the names that <paramref name="own"/> gives them.</summary>
+    private static (TrustReport? Trust, WorkedExample? Example) Judge(
+        StageContext context, RewardOptions options, string folder, RewardRows rows, RewardResult result, FigureTable figures, Func<Metric, Metric> own,
+        Tokenizer tokenizer)
     {
         if (rows.HeldOut.Sum(ranking => ranking.Pairs.Count) == 0)
         {
-            return null;
+            return (null, null);
         }
 
         using var models = context.OpenModels(options.Adapter);
         using var decoder = models.Frozen(Checkpoint.Open(folder), HeadKind.Scalar);
-        var trust = TrustReport.Of(RewardEvaluator.Score(decoder, rows.HeldOut, options.MicroBatchTokens), rows.TrainedLabelers());
+        var scored = RewardEvaluator.Score(decoder, rows.HeldOut, options.MicroBatchTokens);
+        var trust = TrustReport.Of(scored, rows.TrainedLabelers());
         figures[own(RewardMetrics.Accuracy)] = trust.Accuracy.ToFigure("share");
         figures[own(TrainingMetrics.ValidationLoss)] = new Figure(result.Evaluations[^1].Loss, Unit: "nats");
         foreach (var (metric, share) in RewardMetrics.SharesOf(trust))
@@ -225,6 +228,7 @@ internal sealed class RewardStage : Stage<RewardOptions>
             figures[own(metric)] = share.ToFigure("share");
         }
 
-        return trust;
+        var ends = EndOfTurn.Of(context.Data.FormatOf(context.Recipe.Data.Comparisons ?? context.Recipe.Data.Prompts), tokenizer);
+        return (trust, WorkedExamples.OfRankings(rows.HeldOut, scored, tokenizer, ends));
     }
 }

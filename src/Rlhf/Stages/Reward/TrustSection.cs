@@ -24,7 +24,7 @@ internal static class TrustSection
         $"""
         <p class="note">{stage.Name}: {trust.Pairs} decided pairs of {trust.Answers} answers to {trust.Prompts} held-out prompts. Bars and points carry 95 % intervals.</p>
         <div class="charts">{Baselines(trust)}{ByAnswers(trust)}{ByMargin(trust)}{Reliability(trust)}{(trust.ByLabeler.Count > 1 ? ByLabeler(trust) : Markup.Empty)}</div>
-        {SimilarLength(trust)}{UnseenLabelers(trust)}{Length(trust)}
+        <details><summary>Does it judge by length; labelers never seen</summary>{SimilarLength(trust)}{UnseenLabelers(trust)}{Length(trust)}</details>
         """);
 
     private static Markup SimilarLength(TrustReport trust) => trust.SimilarLengths is not { } similar
