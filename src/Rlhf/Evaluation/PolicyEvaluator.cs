@@ -4,6 +4,7 @@ using Rlhf.Objectives;
 using Rlhf.Sampling;
 using Rlhf.Text;
 using Rlhf.Text.Templates;
+using Rlhf.World;
 
 namespace Rlhf.Evaluation;
 
@@ -13,11 +14,11 @@ namespace Rlhf.Evaluation;
 /// <param name="Completion">Its tokens.</param>
 /// <param name="Score">By the reward model, on the evaluation's scale; NaN without a reward model.</param>
 /// <param name="SecondScore">By the second reward model, as it is; null without one.</param>
-/// <param name="GoldScore">By the gold rule; null without one.</param>
+/// <param name="Gold">By the gold rule; null without one.</param>
 /// <param name="Kl">Sum over its tokens of log p - log p of the reference; NaN without a reference.</param>
 /// <param name="Entropy">Mean entropy per token, nats.</param>
 public sealed record EvaluatedAnswer(
-    int Prompt, string Text, Completion Completion, double Score, double? SecondScore, double? GoldScore, double Kl, double Entropy);
+    int Prompt, string Text, Completion Completion, double Score, double? SecondScore, GoldVerdict? Gold, double Kl, double Entropy);
 
 /// <summary>A policy's answers to the held-out prompts and what they come to. Intervals are over prompts.</summary>
 /// <param name="Answers">Sample by sample: all prompts, then all prompts again.</param>
@@ -30,7 +31,13 @@ public sealed record PolicyEvaluation(IReadOnlyList<EvaluatedAnswer> Answers)
     public Estimate? SecondScore => Answers[0].SecondScore is null ? null : MeanOf(static answer => answer.SecondScore!.Value);
 
     /// <summary>Mean score by the gold rule.</summary>
-    public Estimate? GoldScore => Answers[0].GoldScore is null ? null : MeanOf(static answer => answer.GoldScore!.Value);
+    public Estimate? GoldScore => OfGold(static gold => gold.Score);
+
+    /// <summary>Share of answers that give the right value and no other, and are not rude, by the gold rule.</summary>
+    public Estimate? RightShare => OfGold(static gold => gold.Fact == FactVerdict.Right ? 1 : 0);
+
+    /// <summary>Share of answers with a courtesy and without an insult, right or wrong, by the gold rule.</summary>
+    public Estimate? PoliteShare => OfGold(static gold => gold.Polite ? 1 : 0);
 
     /// <summary>Mean KL to the reference, nats per answer.</summary>
     public Estimate Kl => MeanOf(static answer => answer.Kl);
@@ -51,6 +58,8 @@ public sealed record PolicyEvaluation(IReadOnlyList<EvaluatedAnswer> Answers)
     /// <summary>A mean over answers with an interval that takes prompts, not answers, as independent.</summary>
     public Estimate MeanOf(Func<EvaluatedAnswer, double> figure) =>
         Intervals.Mean([.. Answers.GroupBy(static answer => answer.Prompt).Select(group => group.Average(figure))]);
+
+    private Estimate? OfGold(Func<GoldVerdict, double> figure) => Answers[0].Gold is null ? null : MeanOf(answer => figure(answer.Gold!));
 
     /// <summary>For <see cref="LearnedAnalysis"/>.</summary>
     public IReadOnlyList<LearnedAnswer> ForLearning() => [.. Answers.Select(static answer => new LearnedAnswer
@@ -76,8 +85,8 @@ public sealed record PolicyJudges
     /// <summary>A second reward model.</summary>
     public Decoder? Second { get; init; }
 
-    /// <summary>The truth: score of an answer's text to the prompt of a number, where it is known.</summary>
-    public Func<int, string, double>? Gold { get; init; }
+    /// <summary>The truth: the judgement of an answer's text to the prompt of a number, where it is known.</summary>
+    public Func<int, string, GoldVerdict>? Gold { get; init; }
 }
 
 /// <summary>Samples answers to the same held-out prompts from any policy and has them judged. The same policy always gives the same answers.</summary>

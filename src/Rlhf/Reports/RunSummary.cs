@@ -164,8 +164,10 @@ public sealed record WorkedExample(
 /// <param name="GoldScore">The gold rule's score, where the truth is known.</param>
 /// <param name="Tokens">Length in tokens.</param>
 /// <param name="Finished">False: the answer was cut at the token limit.</param>
+/// <param name="Verdict">The gold rule's judgement in words.</param>
 public sealed record ModelAnswer(
-    string Model, string Text, double? Score = null, double? SecondScore = null, double? GoldScore = null, int? Tokens = null, bool? Finished = null);
+    string Model, string Text, double? Score = null, double? SecondScore = null, double? GoldScore = null, int? Tokens = null, bool? Finished = null,
+    string? Verdict = null);
 
 /// <summary>One point of the KL–reward frontier.</summary>
 /// <param name="Step">PPO step; 0 is the reference itself.</param>

@@ -55,6 +55,26 @@ public static class FinalTables
         }
     }
 
+    private static string Judgement(ModelAnswer answer)
+    {
+        var score = (answer.GoldScore ?? answer.Score) is { } value ? NumberText.Fixed(value, sign: true) : null;
+        return (score, answer.Verdict) switch
+        {
+            (null, null) => "",
+            (_, null) => $" ({score})",
+            (null, _) => $" ({answer.Verdict})",
+            _ => $" ({score}: {answer.Verdict})",
+        };
+    }
+
+    // What an untrained model writes fills lines and says nothing; the report has it whole.
+    private static string Shortened(string text)
+    {
+        const int most = 100;
+        var runes = text.EnumerateRunes().ToList();
+        return runes.Count <= most ? text : string.Concat(runes.Take(most)) + " ...";
+    }
+
     private static void WriteAnswers(TextWriter output, RunSummary summary, int answers)
     {
         foreach (var prompt in summary.Stages.LastOrDefault(stage => stage.SideBySide is { Count: > 0 })?.SideBySide?.Take(answers) ?? [])
@@ -62,8 +82,7 @@ public static class FinalTables
             output.WriteLine(VisibleText.Plain(prompt.Prompt));
             foreach (var answer in prompt.Answers)
             {
-                var score = (answer.GoldScore ?? answer.Score) is { } value ? $" ({NumberText.Fixed(value, sign: true)})" : "";
-                output.WriteLine($"  {answer.Model + ":",-6} {VisibleText.Plain(answer.Text)}{score}");
+                output.WriteLine($"  {answer.Model + ":",-6} {VisibleText.Plain(Shortened(answer.Text))}{Judgement(answer)}");
             }
 
             output.WriteLine();

@@ -33,6 +33,23 @@ internal static class AnswerMetrics
 
     public static readonly Metric BaseGoldScore = new("base_gold_score", "gold quality of base", "Mean score of the base model's answers by the gold rule.");
 
+    public static readonly Metric RightShare = new(
+        "right_share", "right answers",
+        "Share of answers that give the right value and no other, and are not rude, by the gold rule.", "share");
+
+    public static readonly Metric SftRightShare = new("sft_right_share", "right answers of SFT", "Share of the SFT model's answers that are right.", "share");
+
+    public static readonly Metric BaseRightShare = new("base_right_share", "right answers of base", "Share of the base model's answers that are right.", "share");
+
+    public static readonly Metric PoliteShare = new(
+        "polite_share", "polite answers",
+        "Share of answers with a courtesy and without an insult, right or wrong, by the gold rule.", "share");
+
+    public static readonly Metric SftPoliteShare = new("sft_polite_share", "polite answers of SFT", "Share of the SFT model's answers that are polite.", "share");
+
+    public static readonly Metric BasePoliteShare = new(
+        "base_polite_share", "polite answers of base", "Share of the base model's answers that are polite.", "share");
+
     public static readonly Metric Kl = new(
         "kl", "KL to SFT",
         "How far the policy has moved from the SFT model: sum of log p(policy) - log p(SFT) over an answer, in nats.", "nats per answer",

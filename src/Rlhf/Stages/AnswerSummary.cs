@@ -53,17 +53,23 @@ internal static class AnswerSummary
 
         Add(figures, AnswerMetrics.GoldScore, policy.GoldScore);
         Add(figures, AnswerMetrics.SftGoldScore, sft.GoldScore);
-        Add(figures, AnswerMetrics.GoldGain, policy.GoldScore is null ? null : GainOf(sft, policy, static answer => answer.GoldScore!.Value));
+        Add(figures, AnswerMetrics.GoldGain, policy.GoldScore is null ? null : GainOf(sft, policy, static answer => answer.Gold!.Score));
         Add(figures, AnswerMetrics.BaseGoldScore, start?.GoldScore);
+        Add(figures, AnswerMetrics.RightShare, policy.RightShare, "share");
+        Add(figures, AnswerMetrics.SftRightShare, sft.RightShare, "share");
+        Add(figures, AnswerMetrics.BaseRightShare, start?.RightShare, "share");
+        Add(figures, AnswerMetrics.PoliteShare, policy.PoliteShare, "share");
+        Add(figures, AnswerMetrics.SftPoliteShare, sft.PoliteShare, "share");
+        Add(figures, AnswerMetrics.BasePoliteShare, start?.PoliteShare, "share");
         return figures;
     }
 
     /// <summary>Sets a figure that was measured.</summary>
-    public static void Add(FigureTable figures, Metric metric, Estimate? estimate)
+    public static void Add(FigureTable figures, Metric metric, Estimate? estimate, string? unit = null)
     {
         if (estimate is not null)
         {
-            figures[metric] = estimate.ToFigure();
+            figures[metric] = estimate.ToFigure(unit);
         }
     }
 
@@ -83,6 +89,6 @@ internal static class AnswerSummary
         [.. evaluation.Answers.GroupBy(static answer => answer.Prompt).OrderBy(static group => group.Key).Select(group => group.Average(figure))];
 
     private static ModelAnswer ToAnswer(string model, EvaluatedAnswer answer) => new(
-        model, answer.Text, double.IsNaN(answer.Score) ? null : answer.Score, answer.SecondScore, answer.GoldScore, answer.Completion.Response.Length,
-        answer.Completion.Finished);
+        model, answer.Text, double.IsNaN(answer.Score) ? null : answer.Score, answer.SecondScore, answer.Gold?.Score, answer.Completion.Response.Length,
+        answer.Completion.Finished, answer.Gold?.InWords);
 }

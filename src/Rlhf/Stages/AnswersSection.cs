@@ -38,6 +38,11 @@ internal static class AnswersSection
         var scores = new (string Name, double? Value)[] { ("gold", answer.GoldScore), ("score", answer.Score), ("second", answer.SecondScore) };
         var pieces = scores.Where(score => score.Value is not null)
             .Select(score => Markup.Of($"""<span class="score">{score.Name} {NumberText.Fixed(score.Value!.Value, sign: true)}</span>""")).ToList();
+        if (answer.Verdict is { } verdict)
+        {
+            pieces.Add(Markup.Of($"""<span class="score">{verdict}</span>"""));
+        }
+
         if (answer.Tokens is { } tokens)
         {
             pieces.Add(Markup.Of($"""<span class="score">{tokens} tokens</span>"""));

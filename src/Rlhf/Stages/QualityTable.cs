@@ -8,6 +8,18 @@ internal static class QualityTable
     private const string AcrossRounds =
         "The reward model's scores of different rounds do not compare: each round has its own model. Those of base and SFT are round 1's.";
 
+    private const string OfGold =
+        "Gold quality, right and polite are by the gold rule, which knows the truth. Quality goes from -2 (rude) to 2 (right, polite, a full sentence).";
+
+    private static readonly ModelFigures Base = new(
+        AnswerMetrics.BaseGoldScore, AnswerMetrics.BaseRightShare, AnswerMetrics.BasePoliteShare, AnswerMetrics.BaseScore, null);
+
+    private static readonly ModelFigures Sft = new(
+        AnswerMetrics.SftGoldScore, AnswerMetrics.SftRightShare, AnswerMetrics.SftPoliteShare, AnswerMetrics.SftScore, null);
+
+    private static readonly ModelFigures Policy = new(
+        AnswerMetrics.GoldScore, AnswerMetrics.RightShare, AnswerMetrics.PoliteShare, AnswerMetrics.Score, AnswerMetrics.Kl);
+
     /// <summary>On the page: base, SFT and the policy of every round, one under another. Empty where no answer was judged.</summary>
     public static Markup Draw(IReadOnlyList<StageSummary> stages, string policy)
     {
@@ -17,41 +29,18 @@ internal static class QualityTable
             return Markup.Empty;
         }
 
+        var judged = gold
+            ? Markup.Literal("""<th scope="col">gold quality</th><th scope="col">right</th><th scope="col">polite</th>""")
+            : Markup.Empty;
         var score = scored ? Markup.Literal("""<th scope="col">reward-model score</th>""") : Markup.Empty;
-        var rows = new List<Markup>
-        {
-            QualityRow("base", stages[0], gold, scored, AnswerMetrics.BaseGoldScore, AnswerMetrics.BaseScore, null),
-            QualityRow("SFT", stages[0], gold, scored, AnswerMetrics.SftGoldScore, AnswerMetrics.SftScore, null),
-        };
-        rows.AddRange(stages.Select(stage => QualityRow(
-            stages.Count > 1 ? $"{policy}, round {stage.Round}" : policy, stage, gold, scored, AnswerMetrics.GoldScore, AnswerMetrics.Score,
-            AnswerMetrics.Kl)));
+        var rows = Rows(stages, policy).Select(row => PageRow(row, gold, scored));
         return Markup.Of(
             $"""
             <div class="wide"><table class="quality"><caption>Answers to the same held-out prompts</caption><thead><tr><th scope="col">model</th>
-            {(gold ? Markup.Literal("""<th scope="col">gold quality</th>""") : Markup.Empty)}{score}<th scope="col">KL to SFT, nats</th></tr></thead>
-            <tbody>{rows}</tbody></table></div>{(stages.Count > 1 && scored ? Markup.Of($"""<p class="note">{AcrossRounds}</p>""") : Markup.Empty)}
+            {judged}{score}<th scope="col">KL to SFT, nats</th></tr></thead>
+            <tbody>{rows}</tbody></table></div>{Notes(stages, gold, scored).Select(note => Markup.Of($"""<p class="note">{note}</p>"""))}
             """);
     }
-
-    private static (bool Gold, bool Scored) Judges(IReadOnlyList<StageSummary> stages) => (
-        stages.Any(stage => stage.Of(AnswerMetrics.GoldScore) is not null), stages.Any(stage => stage.Of(AnswerMetrics.Score) is not null));
-
-    private static Markup QualityRow(string model, StageSummary stage, bool gold, bool scored, Metric truthMetric, Metric scoreMetric, Metric? kl)
-    {
-        var (truth, score) = (stage.Of(truthMetric), stage.Of(scoreMetric));
-        if (truth is null && score is null)
-        {
-            return Markup.Empty;
-        }
-
-        var distance = kl is null ? null : stage.Of(kl);
-        return Markup.Of($"""<tr><th scope="row">{model}</th>{(gold ? Value(truth) : Markup.Empty)}{(scored ? Value(score) : Markup.Empty)}{Value(distance)}</tr>""");
-    }
-
-    private static Markup Value(Figure? figure) => figure is null
-        ? Markup.Literal("<td></td>")
-        : Markup.Of($"""<td class="number">{NumberText.Fixed(figure.Value)} <small>{NumberText.IntervalOf(figure)}</small></td>""");
 
     /// <summary>The same on standard output.</summary>
     public static void Write(TextWriter output, IReadOnlyList<StageSummary> stages, string policy)
@@ -62,37 +51,26 @@ internal static class QualityTable
             return;
         }
 
-        var table = new TextTable(
-            gold && scored ? ["held-out prompts", "gold quality", "95 % interval", "reward model"]
-                : gold ? ["held-out prompts", "gold quality", "95 % interval"] : ["held-out prompts", "score", "95 % interval"]);
-        AddQuality(table, "base", gold, scored, stages[0], AnswerMetrics.BaseGoldScore, AnswerMetrics.BaseScore);
-        AddQuality(table, "SFT", gold, scored, stages[0], AnswerMetrics.SftGoldScore, AnswerMetrics.SftScore);
-        foreach (var stage in stages)
+        string[] judged = gold && scored ? ["gold quality", "95 % interval", "right", "polite", "reward model"]
+            : gold ? ["gold quality", "95 % interval", "right", "polite"] : ["score", "95 % interval"];
+        var table = new TextTable(["held-out prompts", .. judged]);
+        foreach (var row in Rows(stages, policy))
         {
-            AddQuality(table, stages.Count > 1 ? $"{policy} round {stage.Round}" : policy, gold, scored, stage, AnswerMetrics.GoldScore,
-                AnswerMetrics.Score);
+            var main = gold ? row.Gold : row.Score;
+            if (main is not null)
+            {
+                string[] cells = [row.Model, NumberText.Fixed(main.Value, sign: true), NumberText.IntervalOf(main)];
+                table.AddRow(gold ? [.. cells, Share(row.Right), Share(row.Polite), .. Scored(row, scored)] : cells);
+            }
         }
 
         table.Write(output);
-        if (stages.Count > 1 && scored)
+        foreach (var note in Notes(stages, gold, scored))
         {
-            output.WriteLine(AcrossRounds);
+            output.WriteLine(note);
         }
 
         output.WriteLine();
-    }
-
-    private static void AddQuality(TextTable table, string name, bool gold, bool scored, StageSummary stage, Metric truthMetric, Metric scoreMetric)
-    {
-        var score = stage.Of(scoreMetric);
-        var main = gold ? stage.Of(truthMetric) : score;
-        if (main is null)
-        {
-            return;
-        }
-
-        string[] cells = [name, NumberText.Fixed(main.Value, sign: true), NumberText.IntervalOf(main)];
-        table.AddRow(gold && scored ? [.. cells, score is null ? "" : NumberText.Fixed(score.Value, sign: true)] : cells);
     }
 
     /// <summary>How the policy's figure stands to that of SFT, as a part of a sentence; null where one is absent.</summary>
@@ -106,4 +84,56 @@ internal static class QualityTable
         var verb = now.Low > old.High ? "are better" : now.High < old.Low ? "are worse" : "are not clearly different";
         return $"{verb}: {NumberText.Fixed(now.Value)}{StageReport.Interval(now)} against {NumberText.Fixed(old.Value)}{StageReport.Interval(old)} of SFT";
     }
+
+    private static (bool Gold, bool Scored) Judges(IReadOnlyList<StageSummary> stages) => (
+        stages.Any(stage => stage.Of(AnswerMetrics.GoldScore) is not null), stages.Any(stage => stage.Of(AnswerMetrics.Score) is not null));
+
+    private static IEnumerable<string> Notes(IReadOnlyList<StageSummary> stages, bool gold, bool scored)
+    {
+        if (gold)
+        {
+            yield return OfGold;
+        }
+
+        if (stages.Count > 1 && scored)
+        {
+            yield return AcrossRounds;
+        }
+    }
+
+    private static IEnumerable<QualityRow> Rows(IReadOnlyList<StageSummary> stages, string policy) =>
+        stages.Select(stage => RowOf(stages.Count > 1 ? $"{policy} round {stage.Round}" : policy, stage, Policy))
+            .Prepend(RowOf("SFT", stages[0], Sft)).Prepend(RowOf("base", stages[0], Base));
+
+    private static QualityRow RowOf(string model, StageSummary stage, ModelFigures figures) => new(
+        model, stage.Of(figures.Gold), stage.Of(figures.Right), stage.Of(figures.Polite), stage.Of(figures.Score),
+        figures.Kl is null ? null : stage.Of(figures.Kl));
+
+    private static Markup PageRow(QualityRow row, bool gold, bool scored)
+    {
+        if (row.Gold is null && row.Score is null)
+        {
+            return Markup.Empty;
+        }
+
+        var judged = gold ? Markup.Join([Value(row.Gold), Cell(Share(row.Right)), Cell(Share(row.Polite))]) : Markup.Empty;
+        return Markup.Of($"""<tr><th scope="row">{row.Model}</th>{judged}{(scored ? Value(row.Score) : Markup.Empty)}{Value(row.Kl)}</tr>""");
+    }
+
+    private static Markup Value(Figure? figure) => figure is null
+        ? Markup.Literal("<td></td>")
+        : Markup.Of($"""<td class="number">{NumberText.Fixed(figure.Value)} <small>{NumberText.IntervalOf(figure)}</small></td>""");
+
+    private static Markup Cell(string text) => Markup.Of($"""<td class="number">{text}</td>""");
+
+    private static string Share(Figure? figure) => figure is null ? "" : NumberText.Percent(figure.Value);
+
+    private static string[] Scored(QualityRow row, bool scored) =>
+        !scored ? [] : [row.Score is null ? "" : NumberText.Fixed(row.Score.Value, sign: true)];
+
+    /// <summary>Which figures of a stage's summary are a model's.</summary>
+    private sealed record ModelFigures(Metric Gold, Metric Right, Metric Polite, Metric Score, Metric? Kl);
+
+    /// <summary>A row of the table; what was not measured is null.</summary>
+    private sealed record QualityRow(string Model, Figure? Gold, Figure? Right, Figure? Polite, Figure? Score, Figure? Kl);
 }

@@ -231,8 +231,12 @@ public sealed record QuickstartOptions
     /// <summary>Prompts that no training set holds.</summary>
     public int EvaluationPrompts { get; init; } = 300;
 
-    /// <summary>Paragraphs of plain text.</summary>
+    /// <summary>Pieces of plain text.</summary>
     public int Texts { get; init; } = 2000;
+
+    /// <summary>Questions with their answers in a piece of plain text. With one a small model learns the answers soonest: each is a sequence of its own, with
+    /// nothing else before it.</summary>
+    public int FactsPerText { get; init; } = 4;
 
     /// <summary>Seed of the grammar.</summary>
     public ulong Seed { get; init; } = 1;
@@ -244,5 +248,6 @@ public sealed record QuickstartOptions
         errors.Positive(Prompts);
         errors.Positive(EvaluationPrompts);
         errors.Positive(Texts);
+        errors.Within(FactsPerText, 1, 100);
     }
 }

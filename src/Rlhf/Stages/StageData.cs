@@ -174,7 +174,8 @@ public sealed class StageData
     {
         var counts = _recipe.Data.Quickstart!;
         return QuickstartData.Write(
-            _folder, new QuickstartCounts(counts.Demonstrations, counts.Prompts, counts.EvaluationPrompts, counts.Texts, counts.Seed))[set];
+            _folder,
+            new QuickstartCounts(counts.Demonstrations, counts.Prompts, counts.EvaluationPrompts, counts.Texts, counts.FactsPerText, counts.Seed))[set];
     }
 
     private void Remember(DataFile file)

@@ -20,4 +20,14 @@ public enum FactVerdict
 /// <param name="Polite">Whether there is a courtesy.</param>
 /// <param name="Rude">Whether there is an insult.</param>
 /// <param name="Faults">Faults of form in plain words; each costs 0.5 of a right answer.</param>
-public sealed record GoldVerdict(double Score, FactVerdict Fact, bool FullSentence, bool Polite, bool Rude, IReadOnlyList<string> Faults);
+public sealed record GoldVerdict(double Score, FactVerdict Fact, bool FullSentence, bool Polite, bool Rude, IReadOnlyList<string> Faults)
+{
+    /// <summary>The judgement for people: "right, polite", "wrong", "rude", "no answer", "right, only a word".</summary>
+    public string InWords => Fact switch
+    {
+        _ when Rude => "rude",
+        FactVerdict.Missing => "no answer",
+        FactVerdict.Wrong => "wrong",
+        _ => "right" + (Polite ? ", polite" : "") + (FullSentence ? "" : ", only a word") + string.Concat(Faults.Select(static fault => ", " + fault)),
+    };
+}

@@ -8,9 +8,11 @@ namespace Rlhf.World;
 /// <param name="Demonstrations">Prompts with an answer of mixed quality.</param>
 /// <param name="Prompts">Prompts without answer, none of them demonstrated, for sampling and PPO.</param>
 /// <param name="EvaluationPrompts">Prompts that stand in no other set.</param>
-/// <param name="Texts">Paragraphs of plain text.</param>
+/// <param name="Texts">Pieces of plain text.</param>
+/// <param name="FactsPerText">Questions with their answers in each of them.</param>
 /// <param name="Seed">Seed of the grammar.</param>
-public sealed record QuickstartCounts(int Demonstrations = 4000, int Prompts = 2000, int EvaluationPrompts = 300, int Texts = 2000, ulong Seed = 1);
+public sealed record QuickstartCounts(
+    int Demonstrations = 4000, int Prompts = 2000, int EvaluationPrompts = 300, int Texts = 2000, int FactsPerText = 4, ulong Seed = 1);
 
 /// <summary>A generated data set.</summary>
 public enum QuickstartSet
@@ -24,7 +26,7 @@ public enum QuickstartSet
     /// <summary>Prompts that stand in no other set.</summary>
     EvaluationPrompts,
 
-    /// <summary>Paragraphs of questions with their true answers.</summary>
+    /// <summary>Questions with their true answers.</summary>
     Text,
 }
 
@@ -56,7 +58,7 @@ public static class QuickstartData
             .Select(row => new { prompt = row.Request.Prompt, response = row.Response, quality = SnakeCase.From(row.Quality.ToString()) }),
         QuickstartSet.Prompts => grammar.Prompts(counts.Prompts).Select(request => new { prompt = request.Prompt }),
         QuickstartSet.EvaluationPrompts => grammar.EvaluationPrompts(counts.EvaluationPrompts).Select(request => new { prompt = request.Prompt }),
-        QuickstartSet.Text => grammar.Texts(counts.Texts).Select(text => new { text }),
+        QuickstartSet.Text => grammar.Texts(counts.Texts, counts.FactsPerText).Select(text => new { text }),
         _ => throw new ArgumentOutOfRangeException(nameof(set), set, null),
     };
 }

@@ -1,6 +1,7 @@
 using Rlhf.Compute.Cpu;
 using Rlhf.Compute.Operations;
 using Rlhf.Evaluation;
+using Rlhf.Labelers;
 using Rlhf.Model;
 using Rlhf.Model.Checkpoints;
 using Rlhf.Sampling;
@@ -35,6 +36,27 @@ public sealed class PolicyEvaluatorTests
 
         Assert.Equal(requests.SelectMany(request => evaluator.Rescore(evaluation, [request])), together);
         Assert.NotEqual(together[0], together[3]);
+    }
+
+    [Fact]
+    public void The_gold_rule_gives_quality_and_the_shares_of_right_and_of_polite_answers()
+    {
+        string[] texts = ["Sure! It is Paris.", "Paris.", "Sure! It is Rome.", "Sure! It is Paris, noodlehead!"];
+        var rule = new GoldRule();
+        var evaluation = new PolicyEvaluation([.. texts.Select((text, i) => new EvaluatedAnswer(
+            i % 2, text, Completion: null!, Score: 0, SecondScore: null, rule.Judge("What is the capital of France?", text), Kl: 0, Entropy: 0))]);
+
+        Assert.Equal((2 + 0 - 1 - 2) / 4.0, evaluation.GoldScore!.Value);
+        Assert.Equal(0.5, evaluation.RightShare!.Value);
+        Assert.Equal(0.5, evaluation.PoliteShare!.Value);
+    }
+
+    [Fact]
+    public void Without_a_gold_rule_there_is_no_quality_and_no_share()
+    {
+        var evaluation = new PolicyEvaluation([new EvaluatedAnswer(0, "Paris.", Completion: null!, Score: 0, SecondScore: null, Gold: null, Kl: 0, Entropy: 0)]);
+
+        Assert.Equal((null, null, null), (evaluation.GoldScore, evaluation.RightShare, evaluation.PoliteShare));
     }
 
     [Theory]

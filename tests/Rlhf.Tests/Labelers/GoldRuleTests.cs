@@ -47,6 +47,16 @@ public sealed class GoldRuleTests
     public void A_fault_of_form_costs_half_a_point(string answer, double score) => Assert.Equal(score, Rule.Score(France, answer));
 
     [Theory]
+    [InlineData("Sure, Tom! The capital of France is Paris.", "right, polite")]
+    [InlineData("The capital of France is Paris.", "right")]
+    [InlineData("Paris.", "right, only a word")]
+    [InlineData("Sure, Anna! It is Paris.", "right, polite, calls the person by another name")]
+    [InlineData("Sure! It is Rome.", "wrong")]
+    [InlineData("Sure!", "no answer")]
+    [InlineData("Noodlehead! It is Paris.", "rude")]
+    public void A_judgement_can_be_said_in_words(string answer, string words) => Assert.Equal(words, Rule.Judge(France, answer).InWords);
+
+    [Theory]
     [InlineData("Sure! It is Paris. It is Rome.")]
     [InlineData("Sure! It is Paris. Or Rome, or Madrid.")]
     [InlineData("Rome. Paris. I hope that helps!")]

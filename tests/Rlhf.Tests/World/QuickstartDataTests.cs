@@ -31,6 +31,16 @@ public sealed class QuickstartDataTests : IDisposable
         Assert.All(Read("demonstrations.jsonl", "response"), Assert.NotEmpty);
     }
 
+    [Fact]
+    public void A_text_holds_as_many_questions_as_are_asked_for()
+    {
+        QuickstartData.Write(Path.Combine(_folder, "one"), Few with { FactsPerText = 1 });
+        QuickstartData.Write(Path.Combine(_folder, "two"), Few with { FactsPerText = 2 });
+        var one = Read(Path.Combine("one", "text.jsonl"), "text");
+        var two = Read(Path.Combine("two", "text.jsonl"), "text");
+        Assert.All(one.Zip(two), pair => Assert.StartsWith(pair.First + " ", pair.Second, StringComparison.Ordinal));
+    }
+
     private string[] Read(string file, string key) =>
         [.. File.ReadLines(Path.Combine(_folder, file)).Select(line => JsonDocument.Parse(line).RootElement.GetProperty(key).GetString()!)];
 }
