@@ -75,7 +75,7 @@ internal static class RunTargets
 
     private static void WriteJudgements(string folder)
     {
-        using var cache = new JudgementCache(Path.Combine(folder, "judgements.jsonl"));
+        using var cache = new JudgementCache<Judged>(Path.Combine(folder, "judgements.jsonl"));
         foreach (var judged in Judgements)
         {
             cache.Add(judged);
@@ -84,7 +84,7 @@ internal static class RunTargets
 
     private static void ReadJudgements(FuzzCase input, string folder)
     {
-        using var cache = new JudgementCache(Path.Combine(folder, "judgements.jsonl"));
+        using var cache = new JudgementCache<Judged>(Path.Combine(folder, "judgements.jsonl"));
         foreach (var judged in Judgements)
         {
             if (cache.Find(judged.Request) is { } found && found != judged)

@@ -14,8 +14,8 @@ public sealed partial class ArchitectureTests
         "Compute.Operations", "Compute.Reference", "Compute.Cpu.Simd", "Compute.Cpu.Threads", "Compute.Cpu.Memory", "Compute.Cpu.Blocks", "Compute.Cpu.MatMul",
         "Compute.Cpu.OneDnn", "Compute.Cpu.Kernels", "Compute.Cpu", "Compute",
         "Batching", "Model", "Model.Families", "Model.Checkpoints.Gguf", "Model.Checkpoints", "Sampling", "Objectives", "Training", "Evaluation",
-        "Reports", "Reports.Charts", "Reports.Page", "Labelers.Store", "Labelers", "Stages", "Stages.Pretrain", "Stages.Sft", "Stages.Collect",
-        "Stages.Reward", "Stages.Dpo", "Stages.Ppo", "Runs",
+        "Reports", "Reports.Charts", "Reports.Page", "Labelers.Store", "Labelers", "Grading", "Stages", "Stages.Pretrain", "Stages.Sft", "Stages.Collect",
+        "Stages.Reward", "Stages.Dpo", "Stages.Rejection", "Stages.Ppo", "Runs",
     ];
 
     [Fact]

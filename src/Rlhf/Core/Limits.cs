@@ -136,6 +136,24 @@ public static class Limits
     /// <summary>Levels of a judge's reply.</summary>
     public const int JudgeReplyDepth = 32;
 
+    /// <summary>Digits of a number that an answer is compared by.</summary>
+    public const int NumberDigits = 1_000;
+
+    /// <summary>Levels of an answer that is to be JSON, and of its schema.</summary>
+    public const int AnswerJsonDepth = 64;
+
+    /// <summary>Sources of a list of rewards.</summary>
+    public const int RewardSources = 16;
+
+    /// <summary>Bytes of a line of a program that gives rewards.</summary>
+    public const int ProgramLine = 64 * 1024;
+
+    /// <summary>Levels of such a line.</summary>
+    public const int ProgramLineDepth = 16;
+
+    /// <summary>Characters of such a program's standard error that are kept for messages: the last ones.</summary>
+    public const int ProgramErrors = 2_000;
+
     /// <summary>Bytes of a request to a served model.</summary>
     public const long RequestBody = 4L << 20;
 

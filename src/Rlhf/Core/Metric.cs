@@ -17,6 +17,18 @@ public sealed record Metric(string Key, string Name, string Meaning, string Unit
         this with { Key = SecondPrefix + Key, Name = $"{Name} of the second model", Meaning = $"{Meaning} Here of the reward model that only checks." };
 }
 
+/// <summary>Metrics of the same kind, of things that a recipe names.</summary>
+/// <param name="Prefix">What their keys begin with; the thing's name follows: <c>reward_mean.</c>.</param>
+/// <param name="Name">What their names begin with, for people.</param>
+/// <param name="Meaning">One sentence.</param>
+/// <param name="Unit">Unit on the axis of their chart; empty for none.</param>
+/// <param name="Panel">The chart that they share; null: one each.</param>
+public sealed record MetricFamily(string Prefix, string Name, string Meaning, string Unit = "", MetricPanel? Panel = null)
+{
+    /// <summary>The metric of a thing.</summary>
+    public Metric Of(string thing) => new(Prefix + thing, $"{Name} {thing.Replace('_', ' ')}", Meaning, Unit, Panel);
+}
+
 /// <summary>A chart of metrics that belong together.</summary>
 /// <param name="Order">Its place among charts: what a person looks at first has the lowest.</param>
 /// <param name="Title">Its title.</param>

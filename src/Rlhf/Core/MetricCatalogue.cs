@@ -8,7 +8,9 @@ namespace Rlhf.Core;
 /// </summary>
 public static class MetricCatalogue
 {
-    private static readonly Dictionary<string, Metric> ByKey = Collect();
+    private static readonly Dictionary<string, Metric> ByKey = Collect<Metric>().ToDictionary(static metric => metric.Key, StringComparer.Ordinal);
+
+    private static readonly MetricFamily[] Families = [.. Collect<MetricFamily>()];
 
     private static readonly Dictionary<string, int> Places =
         ByKey.Keys.Index().ToDictionary(static one => one.Item, static one => one.Index, StringComparer.Ordinal);
@@ -18,15 +20,18 @@ public static class MetricCatalogue
 
     /// <summary>The metric of a key; one with blanks for underscores and no meaning where a run of another version has logged what this one does not
     /// know.</summary>
-    public static Metric Of(string key) => ByKey.GetValueOrDefault(key) ?? new Metric(key, key.Replace('_', ' '), "");
+    public static Metric Of(string key) => ByKey.GetValueOrDefault(key) ?? OfFamily(key) ?? new Metric(key, key.Replace('_', ' '), "");
 
     /// <summary>Its place among all metrics; those that are not known come last.</summary>
     public static int PlaceOf(Metric metric) => Places.GetValueOrDefault(metric.Key, int.MaxValue);
 
     /// <summary>Whether a metric is known.</summary>
-    public static bool Contains(Metric metric) => ByKey.ContainsKey(metric.Key);
+    public static bool Contains(Metric metric) => ByKey.ContainsKey(metric.Key) || OfFamily(metric.Key) is not null;
 
-    private static Dictionary<string, Metric> Collect()
+    private static Metric? OfFamily(string key) =>
+        Array.Find(Families, family => key.StartsWith(family.Prefix, StringComparison.Ordinal)) is { } family ? family.Of(key[family.Prefix.Length..]) : null;
+
+    private static IEnumerable<T> Collect<T>() where T : class
     {
         var fields =
             from type in typeof(MetricCatalogue).Assembly.GetTypes()
@@ -34,7 +39,6 @@ public static class MetricCatalogue
             from field in type.GetFields(BindingFlags.Static | BindingFlags.Public | BindingFlags.NonPublic)
             orderby field.MetadataToken
             select field.GetValue(null);
-        return fields.SelectMany(static value => value switch { Metric metric => [metric], IEnumerable<Metric> metrics => metrics, _ => Array.Empty<Metric>() })
-            .ToDictionary(static metric => metric.Key, StringComparer.Ordinal);
+        return fields.SelectMany(static value => value switch { T metric => [metric], IEnumerable<T> metrics => metrics, _ => Array.Empty<T>() });
     }
 }

@@ -74,11 +74,11 @@ public static class StrictJson
     }
 
     /// <summary>What another program sent, which may be anything; null for what cannot be parsed.</summary>
-    public static JsonElement? TryParse(ReadOnlyMemory<byte> bytes, int depth)
+    public static JsonElement? TryParse(ReadOnlyMemory<byte> bytes, int depth, bool allowDuplicates = true)
     {
         try
         {
-            var json = JsonDocument.Parse(bytes, new JsonDocumentOptions { MaxDepth = depth }).RootElement;
+            var json = JsonDocument.Parse(bytes, new JsonDocumentOptions { MaxDepth = depth, AllowDuplicateProperties = allowDuplicates }).RootElement;
             RequireSoundText(json);
             return json;
         }

@@ -68,4 +68,7 @@ public sealed record DataSource
 
     /// <summary>Which answer of a comparison serves as the demonstration; only for demonstrations.</summary>
     public DemonstrationPick Take { get; init; } = DemonstrationPick.Response;
+
+    /// <summary>Fields of prompts' rows that are kept because something grades by them; every row must have them.</summary>
+    internal IReadOnlyList<ReferenceField> References { get; init; } = [];
 }

@@ -34,7 +34,11 @@ public sealed record TextDocument(string Id, string Text, RowPosition Position)
 /// <param name="Id">The row's <c>id</c>, or <c>file:line</c>.</param>
 /// <param name="Prompt">What is asked.</param>
 /// <param name="Position">Where the row stands.</param>
-public sealed record PromptRecord(string Id, Prompt Prompt, RowPosition Position);
+public sealed record PromptRecord(string Id, Prompt Prompt, RowPosition Position)
+{
+    /// <summary>The row's fields that hold what a right answer is, by the names that <see cref="DataSource.References"/> asks for.</summary>
+    public IReadOnlyDictionary<string, string> References { get; init; } = new Dictionary<string, string>(StringComparer.Ordinal);
+}
 
 /// <summary>
 /// One prompt with K answers and which of them a labeler found better (Ouyang 2022, section 3.5: K = 4 to 9). A comparison

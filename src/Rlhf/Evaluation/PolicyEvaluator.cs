@@ -73,6 +73,13 @@ public sealed record PolicyEvaluation(IReadOnlyList<EvaluatedAnswer> Answers)
     })];
 }
 
+/// <summary>An answer to a held-out prompt that is to be scored.</summary>
+/// <param name="Prompt">Number of the prompt.</param>
+/// <param name="Text">The answer as a person reads it.</param>
+/// <param name="Tokens">Prompt and answer.</param>
+/// <param name="PromptLength">Tokens of the prompt.</param>
+public sealed record PromptedAnswer(int Prompt, string Text, int[] Tokens, int PromptLength);
+
 /// <summary>Who judges answers.</summary>
 public sealed record PolicyJudges
 {
@@ -81,6 +88,9 @@ public sealed record PolicyJudges
 
     /// <summary>The reward model; null: no score.</summary>
     public Decoder? Reward { get; init; }
+
+    /// <summary>What gives scores in the place of a reward model; null: nothing else does.</summary>
+    public Func<IReadOnlyList<PromptedAnswer>, float[]>? Grade { get; init; }
 
     /// <summary>A second reward model.</summary>
     public Decoder? Second { get; init; }
@@ -145,17 +155,17 @@ public sealed class PolicyEvaluator
         var reference = _judges.Reference is { } judge
             ? ScorerOf(judge).ResponseLogProbabilities(sequences, promptLengths, temperature).LogProbabilities
             : null;
-        var scores = _judges.Reward is { } reward ? ScorerOf(reward).Rewards(sequences, promptLengths) : null;
+        string[] texts = [.. completions.Select(completion => _tokenizer.Decode(completion.ResponseWithoutEnd))];
+        var scores = ScoresOf(sequences, promptLengths, i => i % _prompts.Count, texts);
         var second = _judges.Second is { } other ? ScorerOf(other).Rewards(sequences, promptLengths) : null;
         var answers = new EvaluatedAnswer[completions.Length];
         var at = 0;
         for (var i = 0; i < answers.Length; i++)
         {
             var tokens = completions[i].Response.Length;
-            var text = _tokenizer.Decode(completions[i].ResponseWithoutEnd);
             answers[i] = new EvaluatedAnswer(
-                i % _prompts.Count, text, completions[i], scores is null ? double.NaN : Scale.Apply(scores[i]), second?[i],
-                _judges.Gold?.Invoke(i % _prompts.Count, text),
+                i % _prompts.Count, texts[i], completions[i], scores is null ? double.NaN : Scale.Apply(scores[i]), second?[i],
+                _judges.Gold?.Invoke(i % _prompts.Count, texts[i]),
                 reference is null ? double.NaN : KlEstimators.LogRatio(own.AsSpan(at, tokens), reference.AsSpan(at, tokens)), MeanOf(entropies, at, tokens));
             at += tokens;
         }
@@ -182,9 +192,9 @@ public sealed class PolicyEvaluator
             return (int[])[.. answer.Prompt, .. _tokenizer.Encode(request.Text), .. ending];
         })];
         int[] promptLengths = [.. requests.Select(request => evaluation.Answers[request.Answer].Completion.Prompt.Length)];
-        var scores = _judges.Reward is { } reward
-            ? ScorerOf(reward).Rewards(sequences, promptLengths)
-            : throw new InvalidOperationException("Answers are scored again by a reward model; there is none.");
+        string[] texts = [.. requests.Select(static request => request.Text)];
+        var scores = ScoresOf(sequences, promptLengths, i => evaluation.Answers[requests[i].Answer].Prompt, texts)
+            ?? throw new InvalidOperationException("Answers are scored again by what scored them; there is nothing.");
         var second = _judges.Second is { } other ? ScorerOf(other).Rewards(sequences, promptLengths) : null;
         return [.. scores.Select((score, i) => new Rescored(Scale.Apply(score), second?[i]))];
     }
@@ -192,6 +202,11 @@ public sealed class PolicyEvaluator
     /// <summary>What the policy learned since SFT, with its risen words taken out and scored again.</summary>
     public LearnedReport Learned(PolicyEvaluation sft, PolicyEvaluation ppo) =>
         LearnedAnalysis.Run(sft.ForLearning(), ppo.ForLearning(), requests => Rescore(ppo, requests));
+
+    private float[]? ScoresOf(int[][] sequences, int[] promptLengths, Func<int, int> promptOf, string[] texts) =>
+        _judges.Grade is { } grade ? grade([.. texts.Select((text, i) => new PromptedAnswer(promptOf(i), text, sequences[i], promptLengths[i]))])
+            : _judges.Reward is { } reward ? ScorerOf(reward).Rewards(sequences, promptLengths)
+            : null;
 
     private Scorer ScorerOf(Decoder decoder) => new(decoder, _rowBudget, _arena);
 

@@ -29,14 +29,19 @@ internal sealed class ChatClient : IDisposable
     private static readonly TimeSpan LongestPause = TimeSpan.FromMinutes(10);
     private static readonly JsonSerializerOptions Json = new() { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
 
-    private readonly JudgeOptions _options;
+    private readonly ChatOptions _options;
+    private readonly string _section;
     private readonly string? _key;
     private readonly HttpClient _http;
 
-    public ChatClient(JudgeOptions options)
+    /// <summary>Prepares requests.</summary>
+    /// <param name="options">Where they go, and how.</param>
+    /// <param name="section">The judge's key in the recipe, for messages.</param>
+    /// <exception cref="InputException">The environment variable of the API key is not set.</exception>
+    public ChatClient(ChatOptions options, string section)
     {
-        _options = options;
-        _key = options.ReadApiKey();
+        (_options, _section) = (options, section);
+        _key = options.ReadApiKey(section);
         _http = new HttpClient(new SocketsHttpHandler { AllowAutoRedirect = false, UseCookies = false, PooledConnectionLifetime = TimeSpan.FromMinutes(5) })
         {
             Timeout = Timeout.InfiniteTimeSpan,
@@ -82,6 +87,23 @@ internal sealed class ChatClient : IDisposable
             }
 
             await Pause(attempt, wanted, cancellation).ConfigureAwait(false);
+        }
+    }
+
+    /// <summary>Asks until the reply can be read, as often as the options say.</summary>
+    /// <returns>The last reply, with the tokens and failures of all, and how many there were.</returns>
+    /// <exception cref="RunFailedException">The server refuses it, or failed too often.</exception>
+    public async Task<(ChatReply Reply, int Calls)> AskUntil(byte[] request, Func<string?, bool> isReadable, CancellationToken cancellation)
+    {
+        var sum = new ChatReply(null, 0, 0, 0);
+        for (var calls = 1; ; calls++)
+        {
+            var reply = await Ask(request, cancellation).ConfigureAwait(false);
+            sum = new ChatReply(reply.Text, sum.PromptTokens + reply.PromptTokens, sum.ReplyTokens + reply.ReplyTokens, sum.Retries + reply.Retries);
+            if (isReadable(reply.Text) || calls > _options.AskAgain)
+            {
+                return (sum, calls);
+            }
         }
     }
 
@@ -136,8 +158,8 @@ internal sealed class ChatClient : IDisposable
     }
 
     private string WhatToDo(HttpStatusCode status) => status is HttpStatusCode.Unauthorized or HttpStatusCode.Forbidden
-        ? _options.ApiKeyVariable is { } variable ? $"Look at the key in the environment variable {variable}." : "It may want a key: name its environment variable in collect.judge.api_key_variable."
-        : "Look at collect.judge.url and collect.judge.model.";
+        ? _options.ApiKeyVariable is { } variable ? $"Look at the key in the environment variable {variable}." : $"It may want a key: name its environment variable in {_section}.api_key_variable."
+        : $"Look at {_section}.url and {_section}.model.";
 
     private static TimeSpan? PauseOf(RetryConditionHeaderValue? header) => header?.Delta ?? (header?.Date is { } date ? date - DateTimeOffset.UtcNow : null);
 

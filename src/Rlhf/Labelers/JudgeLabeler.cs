@@ -19,7 +19,7 @@ internal sealed class JudgeLabeler : ILabeler
 
     private readonly JudgeOptions _options;
     private readonly ChatClient _client;
-    private readonly JudgementCache _cache;
+    private readonly JudgementCache<Judged> _cache;
     private readonly TextTemplate _template;
     private Question[][] _questions = []; // by row
 
@@ -29,8 +29,8 @@ internal sealed class JudgeLabeler : ILabeler
     {
         _options = options;
         _template = new TextTemplate(options.Prompt, "collect.judge.prompt");
-        _client = new ChatClient(options);
-        _cache = new JudgementCache(cacheFile);
+        _client = new ChatClient(options, "collect.judge");
+        _cache = new JudgementCache<Judged>(cacheFile);
     }
 
     /// <summary>The name of the judge as a labeler.</summary>
@@ -125,22 +125,9 @@ internal sealed class JudgeLabeler : ILabeler
     private async Task<Judged> Ask(Question question, CancellationToken cancellation)
     {
         var body = BodyOf(question.Row, question.First, question.Second);
-        var judged = new Judged(question.Request, Verdict.Unclear, "", 0, 0, 0, 0);
-        while (judged.Verdict == Verdict.Unclear && judged.Calls <= _options.AskAgain)
-        {
-            var reply = await _client.Ask(body, cancellation).ConfigureAwait(false);
-            judged = judged with
-            {
-                Verdict = VerdictOf(reply.Text),
-                Reply = reply.Text is { Length: > LongestKept } text ? text[..LongestKept] : reply.Text ?? "",
-                Calls = judged.Calls + 1,
-                Retries = judged.Retries + reply.Retries,
-                PromptTokens = judged.PromptTokens + reply.PromptTokens,
-                ReplyTokens = judged.ReplyTokens + reply.ReplyTokens,
-            };
-        }
-
-        return judged;
+        var (reply, calls) = await _client.AskUntil(body, text => VerdictOf(text) != Verdict.Unclear, cancellation).ConfigureAwait(false);
+        return new Judged(question.Request, VerdictOf(reply.Text), reply.Text is { Length: > LongestKept } text ? text[..LongestKept] : reply.Text ?? "",
+            calls, reply.Retries, reply.PromptTokens, reply.ReplyTokens);
     }
 
     // A judge that thinks aloud says it at the end.

@@ -14,6 +14,13 @@ internal enum Verdict
     Unclear,
 }
 
+/// <summary>A question that was answered, as it is kept.</summary>
+internal interface IAnswered
+{
+    /// <summary>SHA-256 of address and request.</summary>
+    string Request { get; }
+}
+
 /// <summary>A question that was answered.</summary>
 /// <param name="Request">SHA-256 of address and request.</param>
 /// <param name="Verdict">What was made of the reply.</param>
@@ -22,17 +29,18 @@ internal enum Verdict
 /// <param name="Retries">Requests that failed.</param>
 /// <param name="PromptTokens">Tokens sent.</param>
 /// <param name="ReplyTokens">Tokens received.</param>
-internal sealed record Judged(string Request, Verdict Verdict, string Reply, int Calls, int Retries, long PromptTokens, long ReplyTokens);
+internal sealed record Judged(string Request, Verdict Verdict, string Reply, int Calls, int Retries, long PromptTokens, long ReplyTokens)
+    : IAnswered;
 
 /// <summary>
-/// <c>judgements.jsonl</c> of a collect stage: every answered question with a checksum, flushed to the disk as it comes, so that a stage that dies asks nothing
+/// <c>judgements.jsonl</c> of a stage: every answered question with a checksum, flushed to the disk as it comes, so that a stage that dies asks nothing
 /// twice.
 /// </summary>
-internal sealed class JudgementCache : IDisposable
+internal sealed class JudgementCache<T> : IDisposable where T : class, IAnswered
 {
     private static readonly JsonSerializerOptions Json = new(SummaryFiles.Json) { WriteIndented = false };
 
-    private readonly Dictionary<string, Judged> _known = new(StringComparer.Ordinal);
+    private readonly Dictionary<string, T> _known = new(StringComparer.Ordinal);
     private readonly string _path;
     private readonly JsonLines _lines;
 
@@ -55,7 +63,7 @@ internal sealed class JudgementCache : IDisposable
     }
 
     /// <summary>What was said to a request; null where it was not asked.</summary>
-    public Judged? Find(string request)
+    public T? Find(string request)
     {
         lock (_known)
         {
@@ -64,12 +72,24 @@ internal sealed class JudgementCache : IDisposable
     }
 
     /// <summary>Keeps an answered question.</summary>
-    public void Add(Judged judged)
+    public void Add(T judged)
     {
         lock (_known)
         {
             _known[judged.Request] = judged;
             _lines.Append(CheckedJson.ToBytes(judged, Json), toDisk: true);
+        }
+    }
+
+    /// <summary>Everything that was said.</summary>
+    public IReadOnlyList<T> All
+    {
+        get
+        {
+            lock (_known)
+            {
+                return [.. _known.Values];
+            }
         }
     }
 
@@ -86,7 +106,7 @@ internal sealed class JudgementCache : IDisposable
     /// <inheritdoc/>
     public void Dispose() => _lines.Dispose();
 
-    private Judged Parse(ReadOnlySpan<byte> line, int number)
+    private T Parse(ReadOnlySpan<byte> line, int number)
     {
         const string Remedy = "Remove the line to ask its question again, or the file to ask everything again.";
         if (!CheckedJson.IsWhole(line, Json))
@@ -96,7 +116,7 @@ internal sealed class JudgementCache : IDisposable
 
         try
         {
-            return CheckedJson.Parse<Judged>(line, Json);
+            return CheckedJson.Parse<T>(line, Json);
         }
         catch (JsonException exception)
         {

@@ -80,6 +80,9 @@ public sealed record StageSummary
     /// <summary>KL to the reference against score over the stage's evaluations, in order of their steps.</summary>
     public IReadOnlyList<FrontierPoint>? Frontier { get; init; }
 
+    /// <summary>The best of n answers of the SFT model on the same prompts and scale; absent where it was not asked for.</summary>
+    public IReadOnlyList<BestOfNPoint>? BestOfN { get; init; }
+
     /// <summary>SHA-256 (hex) of the model that the stage wrote; absent for a stage that writes none.</summary>
     public string? ModelHash { get; init; }
 
@@ -179,3 +182,11 @@ public sealed record ModelAnswer(
 /// <param name="GoldScore">Mean score by the gold rule.</param>
 public sealed record FrontierPoint(
     long Step, double Kl, double Score, double? ScoreLow = null, double? ScoreHigh = null, double? SecondScore = null, double? GoldScore = null);
+
+/// <summary>The best of n answers to held-out prompts.</summary>
+/// <param name="N">Answers of which the best is taken.</param>
+/// <param name="KlBound">log n - (n - 1) / n: the most by which it is away from the model that answers, nats.</param>
+/// <param name="Score">Its expected score, without bias, as a mean over prompts.</param>
+/// <param name="ScoreLow">Lower end of the 95 % interval over prompts.</param>
+/// <param name="ScoreHigh">Upper end.</param>
+public sealed record BestOfNPoint(int N, double KlBound, double Score, double ScoreLow, double ScoreHigh);

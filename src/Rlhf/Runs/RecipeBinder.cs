@@ -101,7 +101,19 @@ internal sealed class RecipeBinder
             Bind(inner, node, path);
             key.Set(options, inner);
         }
-        else if (Convert(key.ValueType, node) is { } value)
+        else if (RecipeKeys.ItemOf(key.ValueType) is { } item && node is RecipeSequence list)
+        {
+            var items = Array.CreateInstance(item, list.Items.Count);
+            foreach (var (i, part) in list.Items.Index())
+            {
+                var inner = Activator.CreateInstance(item)!;
+                Bind(inner, part, FormattableString.Invariant($"{path}[{i}]"));
+                items.SetValue(inner, i);
+            }
+
+            key.Set(options, items);
+        }
+        else if (RecipeKeys.ItemOf(key.ValueType) is null && Convert(key.ValueType, node) is { } value)
         {
             key.Set(options, value);
         }
@@ -201,7 +213,8 @@ internal sealed class RecipeBinder
             return $"one of {string.Join(", ", words.Select(word => word.Name))}";
         }
 
-        return type == typeof(IReadOnlyList<string>) ? "a text or a list of texts"
+        return RecipeKeys.ItemOf(type) is not null ? "a list of keys with values, [{...}, {...}]"
+            : type == typeof(IReadOnlyList<string>) ? "a text or a list of texts"
             : type == typeof(IReadOnlyList<double>) ? "a list of numbers"
             : type == typeof(IReadOnlyDictionary<string, string>) ? "names with texts, {ours: theirs}"
             : type == typeof(HeldOutRule) ? "a share, as 0.1, or a list of names"

@@ -24,7 +24,15 @@ internal static class RecipeKeys
     public static IEnumerable<string> PathsOf(string name) => Below(typeof(Recipe), "").Where(path => path.EndsWith("." + name, StringComparison.Ordinal));
 
     private static IEnumerable<string> Below(Type options, string path) => Of(options).SelectMany(key =>
-        IsOptions(key.ValueType) ? Below(key.ValueType, $"{path}{key.Name}.").Prepend(path + key.Name) : [path + key.Name]);
+        IsOptions(key.ValueType) ? Below(key.ValueType, $"{path}{key.Name}.").Prepend(path + key.Name)
+            : ItemOf(key.ValueType) is { } item ? Below(item, $"{path}{key.Name}[].").Prepend(path + key.Name)
+            : [path + key.Name]);
+
+    /// <summary>The options record of which a type is a list; null for other types.</summary>
+    public static Type? ItemOf(Type type) =>
+        type.IsGenericType && type.GetGenericTypeDefinition() == typeof(IReadOnlyList<>) && type.GetGenericArguments()[0] is var item && IsOptions(item)
+            ? item
+            : null;
 
     /// <summary>Whether a type is an options record, whose keys stand one level deeper.</summary>
     public static bool IsOptions(Type type) =>

@@ -81,6 +81,13 @@ public sealed class RecipeReference
         foreach (var key in RecipeKeys.Of(type))
         {
             var value = key.ValueOf(defaults);
+            if (RecipeKeys.ItemOf(key.ValueType) is { } item)
+            {
+                WriteRow(path + key.Name, "list of keys below", "empty", key.MeaningIn(_texts));
+                WriteKeys($"{path}{key.Name}[].", item, Activator.CreateInstance(item)!, isTop: false);
+                continue;
+            }
+
             if (!RecipeKeys.IsOptions(key.ValueType))
             {
                 WriteRow(path + key.Name, TypeOf(key), DefaultOf(value), key.MeaningIn(_texts));

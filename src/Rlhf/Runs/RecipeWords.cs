@@ -1,3 +1,4 @@
+using Rlhf.Grading;
 using Rlhf.Model;
 using Rlhf.Model.Families;
 
@@ -8,10 +9,11 @@ namespace Rlhf.Runs;
 /// <param name="Value">What the option is set to.</param>
 internal sealed record RecipeWord(string Name, object Value)
 {
-    /// <summary>The words of a type of option: an enum's members in snake case, or the families; empty for other types.</summary>
+    /// <summary>The words of a type of option: an enum's members in snake case, the families, or the rules; empty for other types.</summary>
     public static IReadOnlyList<RecipeWord> Of(Type type) =>
         type.IsEnum ? [.. Enum.GetValues(type).Cast<Enum>().Select(value => new RecipeWord(SnakeCase.Of(value), value))]
             : typeof(ModelFamily).IsAssignableFrom(type) ? [.. ModelFamilies.All.Select(family => new RecipeWord(family.Name, family))]
+            : typeof(RewardRule).IsAssignableFrom(type) ? [.. RewardRules.All.Select(rule => new RecipeWord(rule.Name, rule))]
             : [];
 
     /// <summary>The word for a value.</summary>

@@ -30,15 +30,20 @@ public sealed class RecipeWriter
         foreach (var key in RecipeKeys.Of(options.GetType()))
         {
             yield return path + key.Name;
-            if (key.ValueOf(options) is { } inner && RecipeKeys.IsOptions(inner.GetType()))
+            foreach (var below in Inside(key, options, path))
             {
-                foreach (var below in EveryKey(inner, $"{path}{key.Name}."))
-                {
-                    yield return below;
-                }
+                yield return below;
             }
         }
     }
+
+    private static IEnumerable<string> Inside(RecipeKey key, object options, string path) => key.ValueOf(options) switch
+    {
+        { } inner when RecipeKeys.IsOptions(inner.GetType()) => EveryKey(inner, $"{path}{key.Name}."),
+        IEnumerable list when RecipeKeys.ItemOf(key.ValueType) is not null =>
+            list.Cast<object>().Index().SelectMany(item => EveryKey(item.Item, FormattableString.Invariant($"{path}{key.Name}[{item.Index}]."))),
+        _ => [],
+    };
 
     private void WriteOptions(object options, string path, int indent)
     {
@@ -46,6 +51,12 @@ public sealed class RecipeWriter
         {
             var value = key.ValueOf(options);
             _text.Append(' ', indent).Append(key.Name).Append(':');
+            if (value is IEnumerable list && RecipeKeys.ItemOf(key.ValueType) is not null)
+            {
+                _text.Append(' ').Append(Listed(list, path + key.Name)).Append('\n');
+                continue;
+            }
+
             if (value is null || !RecipeKeys.IsOptions(value.GetType()))
             {
                 _text.Append(' ').Append(Scalar(value)).Append('\n');
@@ -61,6 +72,17 @@ public sealed class RecipeWriter
             }
         }
     }
+
+    private string Listed(IEnumerable list, string path) => $"[{string.Join(", ", list.Cast<object>().Select(
+        (item, i) => Flow(item, FormattableString.Invariant($"{path}[{i}]."))))}]";
+
+    /// <summary>Keys of an entry of a list, on one line.</summary>
+    private string Flow(object options, string path) => $"{{{string.Join(", ",
+        from key in RecipeKeys.Of(options.GetType())
+        where !_withoutEffect.Contains(path + key.Name)
+        let value = key.ValueOf(options)
+        select $"{key.Name}: {(value is IEnumerable list && RecipeKeys.ItemOf(key.ValueType) is not null ? Listed(list, path + key.Name)
+            : value is not null && RecipeKeys.IsOptions(value.GetType()) ? Flow(value, $"{path}{key.Name}.") : Scalar(value))}")}}}";
 
     private static string Scalar(object? value) => value switch
     {

@@ -4,6 +4,7 @@ using Rlhf.Stages.Collect;
 using Rlhf.Stages.Dpo;
 using Rlhf.Stages.Ppo;
 using Rlhf.Stages.Pretrain;
+using Rlhf.Stages.Rejection;
 using Rlhf.Stages.Reward;
 using Rlhf.Stages.Sft;
 
@@ -14,7 +15,7 @@ public static class StageList
 {
     /// <summary>The list.</summary>
     public static IReadOnlyList<IStage> All { get; } =
-        [new PretrainStage(), new SftStage(), new CollectStage(), new RewardStage(), new DpoStage(), new PpoStage()];
+        [new PretrainStage(), new SftStage(), new CollectStage(), new RewardStage(), new DpoStage(), new RejectionStage(), new PpoStage()];
 
     /// <summary>What stages of a kind show; null for a kind of another version of the program.</summary>
     internal static StageReport? ReportOf(string kind) => All.FirstOrDefault(stage => stage.Name == kind)?.Report;

@@ -39,6 +39,9 @@ public interface IStage
     /// <summary>Whether it learns from what was ranked.</summary>
     bool LearnsFromRankings { get; }
 
+    /// <summary>Whether a round needs nothing else: it samples the newest policy itself and learns from what comes.</summary>
+    bool SamplesPolicy { get; }
+
     /// <summary>Tells its random numbers from those of other stages. It never changes: results depend on it.</summary>
     internal uint SeedNumber { get; }
 
@@ -89,6 +92,8 @@ internal abstract class Stage<TOptions> : IStage where TOptions : class, IStageO
     public virtual bool Repeats => true;
 
     public virtual bool LearnsFromRankings => false;
+
+    public virtual bool SamplesPolicy => false;
 
     public Type OptionsType => typeof(TOptions);
 

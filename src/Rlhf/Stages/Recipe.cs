@@ -5,8 +5,8 @@ using Rlhf.Model.Families;
 
 namespace Rlhf.Stages;
 
-/// <summary>One file is one whole run: a base model, data, and stages. They are done in the order pretrain, sft, collect, reward, dpo, ppo, and must
-/// stand in it.</summary>
+/// <summary>One file is one whole run: a base model, data, and stages. They are done in the order pretrain, sft, collect, reward, dpo,
+/// rejection, ppo, and must stand in it.</summary>
 public sealed record Recipe
 {
     /// <summary>What the run is called.</summary>
@@ -40,7 +40,8 @@ public sealed record Recipe
     /// <summary>How stages write their models.</summary>
     public SaveForm Save { get; init; } = new();
 
-    /// <summary>How often the stages behind sft are done, one after another: collect, reward and ppo, or collect and dpo.</summary>
+    /// <summary>How often the stages behind sft are done, one after another: collect, reward and ppo, or collect and dpo, or
+    /// rejection.</summary>
     public int Rounds { get; init; } = 1;
 
     /// <summary>The stages with their options, in the order in which they are done; set by the reader.</summary>

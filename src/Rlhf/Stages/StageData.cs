@@ -1,5 +1,6 @@
 using Rlhf.Data;
 using Rlhf.Data.RowForms;
+using Rlhf.Grading;
 using Rlhf.World;
 
 namespace Rlhf.Stages;
@@ -60,7 +61,7 @@ public sealed class StageData
     }
 
     private IEnumerable<(PromptRecord Row, bool IsHeldOut)> SplitPrompts(string key, DataSource source, QuickstartSet set) =>
-        Split(key, source, set, ReadPrompts, row => (row.Prompt.SplitKey, row.Id, row.Position));
+        Split(key, source with { References = References }, set, ReadPrompts, row => (row.Prompt.SplitKey, row.Id, row.Position));
 
     /// <summary>The first prompts of one side; all rows are read and counted.</summary>
     public List<PromptRecord> FirstPrompts(bool heldOut, int most)
@@ -103,7 +104,7 @@ public sealed class StageData
         {
             foreach (var file in DataFiles.Resolve(source.Path, _folder))
             {
-                _ = DataReader.Read(Readable(source) with { Path = [file.FullPath] }, _folder, unheard, KindOf(key)).FirstOrDefault();
+                _ = DataReader.Read(Readable(source) with { Path = [file.FullPath], References = References }, _folder, unheard, KindOf(key)).FirstOrDefault();
             }
 
             if (source.SplitBy is not null)
@@ -143,6 +144,13 @@ public sealed class StageData
 
     private IReadOnlyList<DataFile> Resolve(DataSource source, QuickstartSet? set) =>
         DataFiles.Resolve(source.Path.Count > 0 || set is null ? source.Path : [GeneratedFile(set.Value)], _folder);
+
+    /// <summary>What the recipe's stages grade answers by: each of them may be given a prompt of any.</summary>
+    private IReadOnlyList<ReferenceField> References =>
+    [
+        .. _recipe.Sections.Where(static section => section.Options is IRewardList)
+            .SelectMany(static section => RewardList.ReferencesOf((IRewardList)section.Options, section.Stage.Name)),
+    ];
 
     private IEnumerable<PromptRecord> ReadPrompts(DataSource source) => DataReader.Prompts(source, _folder, _ledger);
 

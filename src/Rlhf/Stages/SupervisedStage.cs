@@ -22,6 +22,13 @@ internal abstract class SupervisedStage<TOptions> : Stage<TOptions> where TOptio
     /// <summary>The rows as sequences.</summary>
     protected abstract (StoredRows<EncodedSequence> Train, StoredRows<EncodedSequence> HeldOut) Read(StageReader reader, TOptions options);
 
+    /// <summary>The same for a run, where they come from the run itself.</summary>
+    protected virtual (StoredRows<EncodedSequence> Train, StoredRows<EncodedSequence> HeldOut) Read(
+        StageContext context, StageReader reader, TOptions options) => Read(reader, options);
+
+    /// <summary>The model that is trained.</summary>
+    protected virtual ModelPlace StartOf(StageContext context, TOptions options) => context.Models.Supervised;
+
     /// <summary>The measure by which the best model is kept, where it is not the loss.</summary>
     protected virtual ModelJudge? CreateJudge(StageContext context, StageReader reader, TOptions options, Decoder decoder, Arena arena) => null;
 
@@ -47,14 +54,14 @@ internal abstract class SupervisedStage<TOptions> : Stage<TOptions> where TOptio
     public override StageSummary Run(StageContext context)
     {
         var options = OptionsOf(context.Recipe);
-        var start = context.Models.Supervised;
+        var start = StartOf(context, options);
         var model = start.Open();
         var tokenizer = model.Tokenizer;
         using var models = context.OpenModels(options.Adapter);
         using var decoder = models.Trainable(model, HeadKind.Language, options.Adapter, context.SeedOf(options.Seed));
         StageTools.TellNotes(context, start, decoder.Config);
         var reader = context.Reader(tokenizer, decoder.Config.ContextLength);
-        var (train, heldOut) = Read(reader, options);
+        var (train, heldOut) = Read(context, reader, options);
         if (train.Count == 0)
         {
             throw new InputException($"{context.Step.Name}: no training row is left:{Environment.NewLine}{context.Ledger.ToText()}");

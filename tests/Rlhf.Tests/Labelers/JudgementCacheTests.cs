@@ -14,7 +14,7 @@ public sealed class JudgementCacheTests : IDisposable
     {
         var path = _temporary.PathOf("judgements.jsonl");
         Judged[] all = [.. Enumerable.Range(0, 3).Select(i => new Judged($"request {i}", Verdict.First, "A", 1, 0, 10, 1))];
-        using (var cache = new JudgementCache(path))
+        using (var cache = new JudgementCache<Judged>(path))
         {
             Array.ForEach(all, cache.Add);
         }
@@ -28,7 +28,7 @@ public sealed class JudgementCacheTests : IDisposable
             File.WriteAllBytes(path, damaged);
             try
             {
-                using var cache = new JudgementCache(path);
+                using var cache = new JudgementCache<Judged>(path);
                 Assert.All(all, judged => Assert.True(cache.Find(judged.Request) is not { } found || found == judged, $"byte {at} changed a judgement"));
                 Assert.Contains(all, judged => cache.Find(judged.Request) is null);
             }

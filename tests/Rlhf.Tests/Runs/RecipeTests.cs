@@ -159,11 +159,11 @@ public class RecipeTests
     [Theory]
     [InlineData("nam: x", "recipe.yaml:1:1: unknown key 'nam'; did you mean 'name'?")]
     [InlineData("zzzzzzzz: x",
-        "recipe.yaml:1:1: unknown key 'zzzzzzzz'; of the 16 keys here the nearest are base, collect, data, device, dpo, format, name, ppo, pretrain, reward ('rlhf recipe' prints all)")]
+        "recipe.yaml:1:1: unknown key 'zzzzzzzz'; of the 17 keys here the nearest are base, collect, data, device, dpo, format, name, ppo, pretrain, reward ('rlhf recipe' prints all)")]
     [InlineData("grpo: {}",
         "recipe.yaml:1:1: unknown key 'grpo': 'grpo' is a preset of the stage 'ppo' here: ppo: {preset: ...}")]
     [InlineData("kto: {}", "recipe.yaml:1:1: unknown key 'kto': 'kto' is a loss of the stage 'dpo' here: dpo: {loss: ...}")]
-    [InlineData("epochs: 2", "recipe.yaml:1:1: unknown key 'epochs'; there is pretrain.epochs, sft.epochs, reward.epochs, dpo.epochs")]
+    [InlineData("epochs: 2", "recipe.yaml:1:1: unknown key 'epochs'; there is pretrain.epochs, sft.epochs, reward.epochs, dpo.epochs, rejection.epochs")]
     [InlineData("sft: {lr: 1e-5}", "recipe.yaml:1:7: unknown key 'sft.lr': 'lr' is called learning_rate here")]
     [InlineData("ppo:\n  clip_rnage: 0.1", "recipe.yaml:2:3: unknown key 'ppo.clip_rnage'; did you mean 'clip_range'?")]
     [InlineData("sft:\n  epochs: many", "recipe.yaml:2:11: sft.epochs: expected a whole number, found 'many'")]
@@ -212,7 +212,7 @@ public class RecipeTests
     [InlineData("sft.dropout=1", "--set sft.dropout=1: sft.dropout: must be at least 0 and below 1, found 1")]
     [InlineData("ppo.adaptive_kl={target: -1}", "--set ppo.adaptive_kl={target: -1}: ppo.adaptive_kl.target: must be above 0, found -1")]
     [InlineData("data.prompts=none", "--set data.prompts=none: data.prompts: is missing; ppo needs it")]
-    [InlineData("rounds=2", "--set rounds=2: rounds: above 1 repeats collect, reward and ppo, or collect and dpo; the recipe must have all of them")]
+    [InlineData("rounds=2", "--set rounds=2: rounds: above 1 repeats collect, reward and ppo, or collect and dpo, and the recipe must have all of them; or rejection")]
     [InlineData("sft.epocs=2", "--set sft.epocs=2: unknown key 'sft.epocs'; did you mean 'epochs'?")]
     [InlineData("name.x=2", "--set name.x=2: there are no keys below the value at recipe.yaml:1:7")]
     [InlineData("sft", "--set sft: expected key=value, for example --set sft.epochs=3")]
@@ -254,7 +254,7 @@ public class RecipeTests
     [InlineData("labeler: judge, judge: {url: \"https://host/v1\", model: m, prompt: \"{first} {second} {thrid}\"}",
         "collect.judge.prompt: there is no field {thrid}; the fields are {prompt}, {first} and {second}")]
     [InlineData("labeler: judge, judge: {url: \"https://host/v1\", model: m, prompt: \"{first}\"}",
-        "collect.judge.prompt: must have the fields {first} and {second}, the two answers")]
+        "collect.judge.prompt: must have the fields {first} and {second}")]
     [InlineData("labeler: judge, judge: {url: \"https://host/v1\", model: m, first: \"*a*\", second: A}",
         "collect.judge.first: first, second and tie must be three different words")]
     public void What_is_wrong_with_a_labeler_is_told_before_the_run(string collect, string message) =>
@@ -312,7 +312,7 @@ public class RecipeTests
 
         var reversed = Polite[Polite.IndexOf("reward:", StringComparison.Ordinal)..];
         Assert.Contains(ErrorsOf(Polite[..Polite.IndexOf("sft:", StringComparison.Ordinal)] + reversed + "\nsft: {}\n"),
-            error => error.EndsWith("sft: stands after ppo; the order is pretrain, sft, collect, reward, dpo, ppo", StringComparison.Ordinal));
+            error => error.EndsWith("sft: stands after ppo; the order is pretrain, sft, collect, reward, dpo, rejection, ppo", StringComparison.Ordinal));
     }
 
     [Fact]

@@ -81,6 +81,17 @@ public sealed class RecordReader(DataSource source, Ledger ledger)
     private PromptRecord? ReadPrompt(RowFields row, bool onlyAsked)
     {
         var prompt = ParsePrompt(row);
+        if (source.References.Count > 0)
+        {
+            var references = new Dictionary<string, string>(StringComparer.Ordinal);
+            foreach (var field in source.References)
+            {
+                references[field.Name] = row.ReferenceIn(field);
+            }
+
+            prompt = prompt with { References = references };
+        }
+
         NoteUnread(row, RecordKind.Prompt, onlyAsked);
         if (DemonstrationParser.EmptyResponseOf(row) is { } empty)
         {

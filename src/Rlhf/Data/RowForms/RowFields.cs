@@ -197,6 +197,29 @@ public sealed class RowFields
         return string.IsNullOrWhiteSpace(text) ? throw Error(value, $"a text or a number in \"{path}\", by which split_by splits") : text;
     }
 
+    /// <summary>The text of a field by which answers are graded: texts, numbers and truth values as they are, else the JSON. It counts as read.</summary>
+    /// <exception cref="InputException">It is absent, null, or no right answer for what grades by it.</exception>
+    internal string ReferenceIn(ReferenceField field)
+    {
+        var value = ValueAt(_value, field.Name);
+        if (value is null or { Kind: JsonValueKind.Null })
+        {
+            throw _row.Error(value ?? _value, $"the field \"{field.Name}\" that {field.Key} names");
+        }
+
+        _read.Add(_value.Properties.ContainsKey(field.Name) ? field.Name : field.Name[..field.Name.IndexOf('.', StringComparison.Ordinal)]);
+        var text = value.Kind switch
+        {
+            JsonValueKind.String or JsonValueKind.Number => value.Text,
+            JsonValueKind.True => "true",
+            JsonValueKind.False => "false",
+            _ => RowJson.Of(value),
+        };
+        return field.ProblemWith(text) is { } problem
+            ? throw Wrong(value, $"the field \"{field.Name}\" that {field.Key} names is no right answer: {problem}")
+            : text;
+    }
+
     private static RowValue? ValueAt(RowValue from, string path)
     {
         if (from.Kind != JsonValueKind.Object)

@@ -34,7 +34,7 @@ internal sealed class CollectStage : Stage<CollectOptions>
         [.. Prompts(Name),
             .. OptionsOf(recipe) is { LabelerIsFolder: true } options ? [new StageInput("collect.labeler", Name, options.Labeler)] : Array.Empty<StageInput>()];
 
-    public override void Prepare(Recipe recipe) => _ = OptionsOf(recipe).Judge?.ReadApiKey();
+    public override void Prepare(Recipe recipe) => _ = OptionsOf(recipe).Judge?.ReadApiKey("collect.judge");
 
     public override StageSummary Run(StageContext context)
     {

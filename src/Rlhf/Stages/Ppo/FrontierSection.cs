@@ -28,6 +28,16 @@ internal static class FrontierSection
             ("score", [.. points.Select((point, i) => new ScatterPoint(
                 point.Kl, point.Score, point.ScoreLow, point.ScoreHigh, Hover("score", point, point.Score), Label(point, i, points.Count)))]),
         };
+        if (stage.BestOfN is { } best)
+        {
+            series.Add(("best of n of SFT",
+            [
+                .. best.Select(static point => new ScatterPoint(
+                    point.KlBound, point.Score, point.ScoreLow, point.ScoreHigh,
+                    $"best of {point.N}: {NumberText.Short(point.Score)} at a KL of at most {NumberText.Short(point.KlBound)}", $"best of {point.N}")),
+            ]));
+        }
+
         Add(series, "second score", points, point => point.SecondScore);
         Add(series, "gold", points, point => point.GoldScore);
         var words = new ChartWords(

@@ -1,6 +1,7 @@
 using Rlhf.Compute.Operations;
 using Rlhf.Data;
 using Rlhf.Evaluation;
+using Rlhf.Grading;
 using Rlhf.Objectives;
 using Rlhf.Reports;
 using Rlhf.Sampling;
@@ -25,12 +26,15 @@ internal sealed class PpoJudgement
     private readonly PolicyEvaluator _evaluator;
     private readonly HashSet<string> _told = [];
     private List<PpoStepFigures>? _history;
+    private readonly AnswerRewards? _rewards;
+    private readonly Func<int, ulong, PolicyEvaluator> _evaluatorOf;
+    private IReadOnlyList<float[]> _numbers = []; // of the last evaluation by source
     private PolicyEvaluation? _last;
 
     public PpoJudgement(StageContext context, PpoOptions options, PpoModels models, StageModels stored, Tokenizer tokenizer, IReadOnlyList<int> endIds,
-        List<(PromptRecord Record, EncodedPrompt Encoded)> prompts, StageHost host, Arena arena)
+        List<(PromptRecord Record, EncodedPrompt Encoded)> prompts, StageHost host, Arena arena, AnswerRewards? rewards)
     {
-        (_context, _options, _models, _stored, _prompts, _host) = (context, options, models, stored, prompts, host);
+        (_context, _options, _models, _stored, _prompts, _host, _rewards) = (context, options, models, stored, prompts, host, rewards);
         host.Logged = Watch;
 
         // The recipe's own seed: the same prompts and random numbers in every round, so that policies can be compared.
@@ -41,11 +45,22 @@ internal sealed class PpoJudgement
         {
             Reference = models.Reference,
             Reward = models.Reward,
+            Grade = rewards is null ? null : Grade,
             Second = models.Second,
             Gold = GoldJudge.Of(context.Recipe, [.. prompts.Select(static prompt => prompt.Record)]),
         };
-        _evaluator = new PolicyEvaluator(
-            [.. prompts.Select(prompt => prompt.Encoded)], _options.EvaluationSamples, settings, tokenizer, judges, _options.MicroBatchTokens, arena);
+        _evaluatorOf = (samples, stream) => new PolicyEvaluator(
+            [.. prompts.Select(prompt => prompt.Encoded)], samples, settings with { Stream = stream }, tokenizer, judges, _options.MicroBatchTokens, arena);
+        _evaluator = _evaluatorOf(_options.EvaluationSamples, 0);
+    }
+
+    private float[] Grade(IReadOnlyList<PromptedAnswer> answers)
+    {
+        var scores = _rewards!.Score(
+            [.. answers.Select(answer => new GradedAnswer(
+                StageRewards.PromptOf(_prompts[answer.Prompt].Record), answer.Text, answer.Tokens, answer.PromptLength))], _context.Cancellation);
+        _numbers = scores.BySource;
+        return scores.Total;
     }
 
     /// <summary>Evaluates the present policy and logs what came out.</summary>
@@ -81,12 +96,26 @@ internal sealed class PpoJudgement
     /// <summary>The stage's summary, after the last evaluation.</summary>
     public StageSummary Summarize(PpoResult result)
     {
-        var ppo = _last!;
+        var (ppo, policyNumbers) = (_last!, _numbers);
         var sft = _evaluator.Evaluate(_models.Reference, _context.Cancellation);
+        var sftNumbers = _numbers;
         var start = AnswerSummary.OfBase(_context, _stored, _evaluator);
-        var rows = MetricsFile.Read(_context.Run.FullPath).Where(row => row.Stage == _context.Step.Name).ToArray();
-        return StageTools.SummaryOf(_context, result.Steps, Figures(start, sft, ppo, result)) with
+        var figures = Figures(start, sft, ppo, result);
+        foreach (var (i, source) in (_rewards?.Sources ?? []).Index())
         {
+            figures[GradingMetrics.RewardMean.Of(source.Name)] = ByPrompt(policyNumbers[i]);
+            figures[GradingMetrics.SftRewardMean.Of(source.Name)] = ByPrompt(sftNumbers[i]);
+        }
+
+        if (_rewards is not null)
+        {
+            StageRewards.AddTo(figures, _rewards);
+        }
+
+        var rows = MetricsFile.Read(_context.Run.FullPath).Where(row => row.Stage == _context.Step.Name).ToArray();
+        return StageTools.SummaryOf(_context, result.Steps, figures) with
+        {
+            BestOfN = BestOfSft(),
             Learned = _evaluator.Learned(sft, ppo),
             Alarms = AlarmsOf(rows),
             Example = AnswerExample(),
@@ -107,10 +136,26 @@ internal sealed class PpoJudgement
         ModelAnswer Of(string name, Model.Decoder model)
         {
             var (completion, text, score) = _evaluator.AnswerTo(model, [.. asked.Tokens]);
-            return new ModelAnswer(name, text, score, Tokens: completion.Response.Length, Finished: completion.Finished);
+            return new ModelAnswer(name, text, double.IsNaN(score) ? null : score, Tokens: completion.Response.Length, Finished: completion.Finished);
         }
 
         return asked with { Answers = [Of("SFT", _models.Reference), Of("PPO", _models.Policy)], Ranking = null, Labeler = null };
+    }
+
+    private Figure ByPrompt(float[] numbers) => Intervals.Mean(
+        [.. numbers.Index().GroupBy(one => one.Index % _prompts.Count).Select(static group => group.Average(static one => (double)one.Item))]).ToFigure();
+
+    /// <summary>What sampling more of the SFT model's answers and taking the best would give.</summary>
+    private BestOfNPoint[]? BestOfSft()
+    {
+        if (_options.BestOf is not { } most)
+        {
+            return null;
+        }
+
+        var evaluator = _evaluatorOf(most, EvaluationPurpose);
+        evaluator.Scale = _evaluator.Scale;
+        return BestOfNPoints.Of(evaluator.Evaluate(_models.Reference, _context.Cancellation));
     }
 
     private static FigureTable Figures(PolicyEvaluation? start, PolicyEvaluation sft, PolicyEvaluation ppo, PpoResult result)

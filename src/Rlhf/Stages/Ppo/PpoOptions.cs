@@ -19,7 +19,7 @@ public enum ScoreNormalization
 }
 
 /// <summary>Step 3, PPO against the reward model. Defaults: InstructGPT (Ouyang 2022, App. C.4, E) where it gives one.</summary>
-public sealed record PpoOptions : TrainingOptions
+public sealed partial record PpoOptions : TrainingOptions
 {
     /// <summary>InstructGPT's settings: constant learning rate after ten warm-up steps, the first at a tenth.</summary>
     public PpoOptions()
@@ -243,6 +243,7 @@ public sealed record PpoOptions : TrainingOptions
     public override void Validate(OptionErrors errors)
     {
         base.Validate(errors);
+        ValidateRewardList(errors);
         PpoValidation.Validate(this, errors);
         GroupValidation.Validate(this, errors);
         PpoPresets.Validate(this, errors);

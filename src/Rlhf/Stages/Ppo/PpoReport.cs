@@ -1,4 +1,5 @@
 using Rlhf.Evaluation;
+using Rlhf.Grading;
 using Rlhf.Reports;
 
 namespace Rlhf.Stages.Ppo;
@@ -47,6 +48,18 @@ internal sealed class PpoReport : StageReport
         if (QualityTable.Compared(stage, AnswerMetrics.SftGoldScore, AnswerMetrics.GoldScore) is { } gold)
         {
             yield return $"By the gold rule, which knows the truth, the answers of PPO{round} {gold}.";
+        }
+
+        foreach (var (key, figure) in stage.Figures.Where(static pair => pair.Key.StartsWith(GradingMetrics.RewardMean.Prefix, StringComparison.Ordinal)))
+        {
+            var source = key[GradingMetrics.RewardMean.Prefix.Length..];
+            var before = stage.Of(GradingMetrics.SftRewardMean.Of(source)) is { } sft ? $", those of SFT {NumberText.Fixed(sft.Value)}{Interval(sft)}" : "";
+            yield return $"By {source} the answers of PPO{round} to held-out prompts have {NumberText.Fixed(figure.Value)}{Interval(figure)} on the mean{before}.";
+        }
+
+        if (stage.BestOfN is [.., { } best])
+        {
+            yield return $"The best of {best.N} answers of SFT has {NumberText.Fixed(best.Score)}{Interval(new Figure(best.Score, best.ScoreLow, best.ScoreHigh))} on the same prompts, at a KL of at most {NumberText.InSentence(best.KlBound)} nats.";
         }
 
         foreach (var alarm in stage.Alarms)

@@ -1,7 +1,7 @@
 using Rlhf.Compute.Operations;
 using Rlhf.Data;
+using Rlhf.Grading;
 using Rlhf.Model;
-using Rlhf.Model.Checkpoints;
 using Rlhf.Reports;
 using Rlhf.Sampling;
 using Rlhf.Stages.Reward;
@@ -26,7 +26,13 @@ internal sealed class PpoStage : Stage<PpoOptions>
     public override StageReport Report { get; } = new PpoReport();
 
     protected override PpoOptions WithFullPaths(PpoOptions options, Func<string, string> full) =>
-        options with { RewardModel = options.RewardModel is { } folder ? full(folder) : null };
+        options with
+        {
+            RewardModel = options.RewardModel is { } folder ? full(folder) : null,
+            Rewards = StageRewards.WithFullPaths(options.Rewards, full),
+        };
+
+    public override void Prepare(Recipe recipe) => StageRewards.Prepare(OptionsOf(recipe), Name);
 
     // The base model is one of those that PPO is compared with.
     public override IReadOnlyList<StageInput> Reads(Recipe recipe)
@@ -43,6 +49,7 @@ internal sealed class PpoStage : Stage<PpoOptions>
             inputs.Add(new StageInput("ppo.reward_model", Name, reward));
         }
 
+        inputs.AddRange(StageRewards.Reads(options, Name));
         if (recipe.Base.Model is { } model)
         {
             inputs.Insert(0, new StageInput(BaseModel.Key, Name, model));
@@ -58,10 +65,13 @@ internal sealed class PpoStage : Stage<PpoOptions>
             "must be above 0, or data.evaluation_prompts be given: ppo is judged on prompts that it does not see");
         var own = errors.Below(Name);
         var trains = recipe.Find<RewardOptions>() is not null;
-        own.Require(trains || options.RewardModel is not null, nameof(options.RewardModel),
-            "is missing; ppo needs a reward stage before it or a reward model's folder here");
+        own.Require(trains || options.RewardModel is not null || options.Rewards.Count > 0, nameof(options.RewardModel),
+            "is missing; ppo needs a reward stage before it, a reward model's folder here, or a list of rewards");
         own.NoEffect(!trains, nameof(options.RewardModel), "beside the recipe's reward stage");
-        own.NoEffect(recipe.Rounds > 1, nameof(options.StartFrom), "with one round");
+        own.NoEffect(options.Rewards.Count == 0, nameof(options.RewardModel), "beside rewards; write {model: DIR} into that list");
+        StageRewards.Validate(recipe, options, own);
+        var follows = recipe.Sections.Any(section => section.Stage.Makes == StageProduct.Policy && section.Stage.Name != Name);
+        own.NoEffect(recipe.Rounds > 1 || follows, nameof(options.StartFrom), "with one round");
     }
 
     public override StageSummary Run(StageContext context)
@@ -74,16 +84,16 @@ internal sealed class PpoStage : Stage<PpoOptions>
         using var stored = context.OpenModels(options.Adapter);
         using var policy = stored.Trainable(start, PolicyHeads(options), options.Adapter, seed);
         using var reference = stored.Frozen(roles.Reference.Open(), HeadKind.Language);
-        using var reward = stored.Frozen(OpenReward(roles.Reward), HeadKind.Scalar, shifted: true);
+        using var reward = roles.Reward is { } judge ? stored.Frozen(StageRewards.OpenReward(judge), HeadKind.Scalar, shifted: true) : null;
         using var value = HasValueNetwork(options)
-            ? stored.Trainable(OpenReward(roles.Reward), HeadKind.Scalar, options.Adapter, Philox.Derive(seed, ValueSeed), shifted: true)
+            ? stored.Trainable(roles.ValueStart.Open(), HeadKind.Scalar, options.Adapter, Philox.Derive(seed, ValueSeed), shifted: true)
             : null;
-        using var second = roles.SecondReward is { } place ? stored.Frozen(OpenReward(place), HeadKind.Scalar, shifted: true) : null;
+        using var second = roles.SecondReward is { } place ? stored.Frozen(StageRewards.OpenReward(place), HeadKind.Scalar, shifted: true) : null;
         var models = new PpoModels(policy, reference, reward, value, second);
 
         var reader = context.Reader(tokenizer, policy.Config.ContextLength);
         var encoder = reader.PromptEncoder(options.Limits, options.MaxNewTokens);
-        var (prompts, asked) = ReadPrompts(reader, encoder, options);
+        var (prompts, graded, asked) = ReadPrompts(reader, encoder, options);
         if (prompts.Count == 0)
         {
             throw new InputException($"{context.Step.Name}: no training prompt is left:{Environment.NewLine}{context.Ledger.ToText()}");
@@ -92,12 +102,14 @@ internal sealed class PpoStage : Stage<PpoOptions>
         IReadOnlyList<EncodedSequence> pretraining = options.Ptx is { } ptx ? reader.Texts(ptx.ContextTokens).Train : [];
         using var host = new StageHost(context, tokenizer, options.KeepCheckpoints);
         using var arena = new Arena(context.Device); // training and evaluation use it in turn
-        var judgement = new PpoJudgement(context, options, models, stored, tokenizer, encoder.EndIds, asked, host, arena);
+        using var sources = options.Rewards.Count == 0 ? null : StageRewards.Open(context, stored, options, tokenizer, options.MicroBatchTokens, arena);
+        var rewards = sources is null ? null : PpoRewards.OfList(sources, graded, tokenizer, context.Cancellation);
+        var judgement = new PpoJudgement(context, options, models, stored, tokenizer, encoder.EndIds, asked, host, arena, sources);
         PpoTrainer? trainer = null;
         PpoResult result;
         using (trainer = new PpoTrainer(
             options, models, prompts, encoder.EndIds, pretraining, seed, host,
-            step => judgement.Evaluate(step, trainer!.Scale), arena))
+            step => judgement.Evaluate(step, trainer!.Scale), arena, rewards))
         {
             result = trainer.Run();
             StageModels.Save(
@@ -106,20 +118,22 @@ internal sealed class PpoStage : Stage<PpoOptions>
         }
 
         // The trainer's gradients and moments are gone: there is room for the base model.
-        return judgement.Summarize(result) with { Inputs = roles.Links() };
+        return judgement.Summarize(result) with { Inputs = [.. roles.Links(), .. StageRewards.Links(context, options)] };
     }
 
     /// <summary>The tokens of the prompts to train on, and the held-out prompts to judge on: they are shown, so their texts are needed.</summary>
-    private static (StoredRows<int[]> Train, List<(PromptRecord Record, EncodedPrompt Encoded)> Asked) ReadPrompts(
+    private static (StoredRows<int[]> Train, StoredRows<GradedPrompt> Graded, List<(PromptRecord Record, EncodedPrompt Encoded)> Asked) ReadPrompts(
         StageReader reader, SequenceEncoder encoder, PpoOptions options)
     {
         var train = new StoredRows<int[]>(reader.Spill, EncodedCodecs.Tokens);
+        var graded = new StoredRows<GradedPrompt>(reader.Spill, GradedPromptCodec.Instance); // what rules read of the same prompts
         var heldOut = new List<PromptRecord>();
         foreach (var (prompt, isHeldOut) in reader.Told(reader.Data.Prompts()))
         {
             if (!isHeldOut && encoder.Encode(prompt) is { } encoded)
             {
                 train.Add(encoded.Tokens);
+                graded.AddRange(options.Rewards.Count > 0 ? [StageRewards.PromptOf(prompt)] : []);
             }
             else if (isHeldOut && heldOut.Count < options.EvaluationPrompts)
             {
@@ -127,7 +141,7 @@ internal sealed class PpoStage : Stage<PpoOptions>
             }
         }
 
-        return (train, StageReader.Encode(encoder, heldOut));
+        return (train, graded, StageReader.Encode(encoder, heldOut));
     }
 
     public override StagePlan Plan(StagePlanning planning)
@@ -139,7 +153,7 @@ internal sealed class PpoStage : Stage<PpoOptions>
         var length = promptTokens + answerTokens;
         var rollouts = (double)options.Steps * options.RolloutsPerStep;
         var second = recipe.Find<RewardOptions>()?.SecondModel is not null;
-        var readers = second ? 3 : 2; // reference, reward, and a second reward model; and of rollouts the value network, and of stale ones the policy
+        var readers = (second ? 2 : 1) + ModelsOf(options); // reference, rewards, a second reward model; of rollouts also values, of stale ones the policy
         var stale = (options.OffPolicySteps - 1.0) / options.OffPolicySteps;
         var judges = readers + (options.HasValues ? 1 : 0) + stale;
         var trained = (HasValueNetwork(options) ? 2 : 1) * options.InnerEpochs;
@@ -171,15 +185,16 @@ internal sealed class PpoStage : Stage<PpoOptions>
         using var models = new PlannedModels(planning, device, options.Adapter);
         using var policy = models.Trainable(PolicyHeads(options));
         using var reference = models.Frozen(HeadKind.Language);
-        using var reward = models.Frozen(HeadKind.Scalar);
+        Decoder[] rewards = [.. Enumerable.Range(0, ModelsOf(options)).Select(_ => models.Frozen(HeadKind.Scalar))];
         using var value = HasValueNetwork(options) ? models.Trainable(HeadKind.Scalar) : null;
         using var second = withSecond ? models.Frozen(HeadKind.Scalar) : null;
         using var arena = new Arena(device);
+        using var scores = PpoRewards.OfModels(rewards, options.MicroBatchTokens, arena);
         var measured = options with { ScoreNormalization = ScoreNormalization.None }; // the memory is the same
         int[][] asked = [.. Enumerable.Range(0, options.RolloutsPerStep).Select(i => prompts[i / options.RolloutsPerPrompt % prompts.Count].Tokens)];
         using var trainer = new PpoTrainer(
-            measured, new PpoModels(policy, reference, reward, value, second), asked, [], pretraining, planning.SeedOf(options.Seed), new SilentHost(),
-            evaluate: null, arena);
+            measured, new PpoModels(policy, reference, null, value, second), asked, [], pretraining, planning.SeedOf(options.Seed), new SilentHost(),
+            evaluate: null, arena, scores);
         trainer.Sample(asked, 0, StagePlanning.Limits(asked));
         trainer.Update(
             trainer.Score(
@@ -187,18 +202,15 @@ internal sealed class PpoStage : Stage<PpoOptions>
         using var judging = new Generator(policy, arena); // of the held-out prompts
         int[][] judged = [.. heldOut.Take(options.EvaluationPrompts).SelectMany(prompt => Enumerable.Repeat(prompt.Tokens, options.EvaluationSamples))];
         StagePlanning.Sample(judging, judged, options.MaxNewTokens, options.MicroBatchTokens);
-        return device.HeldBytes - arena.UntouchedBytes + planning.HostLogits;
+        var bytes = device.HeldBytes - arena.UntouchedBytes + planning.HostLogits;
+        Array.ForEach(rewards, static model => model.Dispose());
+        return bytes;
     }
+
+    private static int ModelsOf(PpoOptions options) =>
+        options.Rewards.Count == 0 ? 1 : options.Rewards.Count(static source => source.Model is not null);
 
     private static bool HasValueNetwork(PpoOptions options) => options is { HasValues: true, SharedTrunk: false };
 
     private static HeadKind PolicyHeads(PpoOptions options) => options.HasSharedTrunk ? HeadKind.Language | HeadKind.Scalar : HeadKind.Language;
-
-    private static Checkpoint OpenReward(ModelPlace place)
-    {
-        var model = place.Open();
-        return model.Score is not null
-            ? model
-            : throw new InputException($"{place.Folder}: this model has no scalar head, so it is not a reward model");
-    }
 }

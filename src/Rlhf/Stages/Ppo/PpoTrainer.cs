@@ -64,15 +64,16 @@ public sealed class PpoTrainer : ITrainer, IDisposable
     /// <param name="host">Metrics, checkpoints, cancellation.</param>
     /// <param name="evaluate">Called before the first step (with 0), every evaluate_every steps and at the end.</param>
     /// <param name="arena">Memory for activations, which others may use in turn.</param>
+    /// <param name="rewards">A list of rewards in the place of the reward model; the caller's.</param>
     public PpoTrainer(
         PpoOptions options, PpoModels models, IReadOnlyList<int[]> prompts, IReadOnlyList<int> endIds, IReadOnlyList<EncodedSequence> pretraining, ulong seed,
         ITrainingHost host, Action<long>? evaluate,
-        Arena arena)
+        Arena arena, PpoRewards? rewards = null)
     {
         (_options, _models, _prompts, _endIds, _host, _evaluate, _seed) = (options, models, prompts, endIds, host, evaluate, seed);
         _orders = new EpochOrders(prompts.Count, seed);
         _generator = new Generator(models.Policy, arena);
-        _scorer = new RolloutScorer(options, models, arena);
+        _scorer = new RolloutScorer(options, models, arena, rewards);
         _update = new PpoUpdate(options, models, pretraining, seed, arena);
         _policyRates = options.LearningRates(options.Steps);
         _valueRates = options.ValueLearningRates(options.Steps);
@@ -121,7 +122,7 @@ public sealed class PpoTrainer : ITrainer, IDisposable
     /// <summary>Measures the SFT model's scores if they are the unit, folds that unit into the value head, and evaluates the start.</summary>
     void ITrainer.Begin()
     {
-        if (_options.ScoreNormalization == ScoreNormalization.SftSamples)
+        if (_scorer.WantsSamples)
         {
             MeasureScale();
         }
@@ -133,7 +134,7 @@ public sealed class PpoTrainer : ITrainer, IDisposable
 
         if (_models.Value is { } value)
         {
-            ValueStart.FoldInto(value, Scale);
+            ValueStart.FoldInto(value, Scale, keepsHead: !_scorer.Sources.IsList);
         }
 
         _evaluate?.Invoke(0);
@@ -142,7 +143,8 @@ public sealed class PpoTrainer : ITrainer, IDisposable
     private void MeasureScale()
     {
         var count = _options.NormalizationSamples ?? Math.Min(_prompts.Count, 1024);
-        _scorer.Measure(Sample([.. Enumerable.Range(0, count).Select(i => _prompts[i % _prompts.Count])], NormalizationStream));
+        int[] rows = [.. Enumerable.Range(0, count).Select(i => i % _prompts.Count)];
+        _scorer.Measure(Sample([.. rows.Select(row => _prompts[row])], NormalizationStream), rows);
     }
 
     /// <summary>Answers of the present policy, each cut at its own limit where limits are given.</summary>
@@ -212,20 +214,20 @@ public sealed class PpoTrainer : ITrainer, IDisposable
     private Rollout SampleAndJudge(long firstPrompt, int prompts, long step, int firstRow, StepSeconds seconds)
     {
         var clock = Stopwatch.StartNew();
-        int[][] asked =
-        [
-            .. _orders.Range(firstPrompt, prompts).SelectMany(row => Enumerable.Repeat(_prompts[row], _options.RolloutsPerPrompt)),
-        ];
+        int[] chosen = [.. _orders.Range(firstPrompt, prompts)];
+        int[] rows = [.. chosen.SelectMany(row => Enumerable.Repeat(row, _options.RolloutsPerPrompt))];
+        int[][] asked = [.. chosen.SelectMany(row => Enumerable.Repeat(_prompts[row], _options.RolloutsPerPrompt))];
         var answers = Sample(asked, (ulong)step, firstRow: firstRow);
         seconds.Rollout += clock.Elapsed.TotalSeconds;
         clock.Restart();
-        var judged = _scorer.Judge(answers);
+        var judged = _scorer.Judge(answers, rows);
         seconds.Score += clock.Elapsed.TotalSeconds;
         return judged;
     }
 
-    /// <summary>Scores, reference log-probabilities and values of sampled answers, and the rewards and advantages that follow.</summary>
-    public Rollout Score(Completion[] answers) => AdvantageEstimation.Fill(_scorer.Judge(answers), _options, _klCoefficient);
+    /// <summary>Scores by the reward model, reference log-probabilities and values of sampled answers, and the rewards and advantages that
+    /// follow.</summary>
+    public Rollout Score(Completion[] answers) => AdvantageEstimation.Fill(_scorer.Judge(answers, []), _options, _klCoefficient);
 
     /// <summary>The updates of a step, from its rollout.</summary>
     public PpoOutcome Update(Rollout rollout, long step) => _update.Run(
@@ -245,6 +247,7 @@ public sealed class PpoTrainer : ITrainer, IDisposable
         var values = PpoStepLog.ValuesOf(r, score, kl, _klCoefficient, seconds);
         outcome?.AddTo(values, _options);
         GroupMetrics.AddTo(values, r, trained, _options);
+        values.AddRange(_scorer.Sources.TakeMetrics());
         _host.Log(step, System.Runtime.InteropServices.CollectionsMarshal.AsSpan(values));
         _note = FormattableString.Invariant($"score {score:F2}, KL {kl:F2}");
         for (var i = 0; i < Math.Min(_options.SamplesPerStep, r.Completions.Length); i++)
@@ -264,6 +267,7 @@ public sealed class PpoTrainer : ITrainer, IDisposable
             numbers["extra_prompts"] = _extraPrompts;
         }
 
+        _scorer.Sources.AddTo(numbers);
         _update.AddTo(buffers, numbers);
         if (_average is not null)
         {
@@ -276,6 +280,7 @@ public sealed class PpoTrainer : ITrainer, IDisposable
         _klCoefficient = numbers["kl_coefficient"];
         _scorer.Moments = new RunningMoments((long)numbers["score_count"], numbers["score_mean"], numbers["score_squared_deviations"]);
         _extraPrompts = _options.DropEqualGroups ? (long)numbers["extra_prompts"] : 0;
+        _scorer.Sources.Restored(numbers);
         _update.Restored(numbers);
     }
 

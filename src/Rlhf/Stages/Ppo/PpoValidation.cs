@@ -1,3 +1,5 @@
+using Rlhf.Grading;
+
 namespace Rlhf.Stages.Ppo;
 
 /// <summary>What must hold of the options whatever advantages come from, and what only a value network reads.</summary>
@@ -49,8 +51,10 @@ internal static class PpoValidation
             "has no effect with kl_coefficient: 0, which it multiplies");
         errors.Require(options.ScoreClip is null or > 0, nameof(options.ScoreClip), "must be above 0, or none");
         errors.Require(options.NormalizationSamples is null or > 1, nameof(options.NormalizationSamples), "must be above 1, or none");
-        errors.NoEffect(options.ScoreNormalization == ScoreNormalization.SftSamples, nameof(options.NormalizationSamples),
-            "without score_normalization: sft_samples");
+        errors.NoEffect(
+            options.ScoreNormalization == ScoreNormalization.SftSamples
+                || options.Rewards.Any(static source => source.Normalize == RewardNormalization.SftSamples),
+            nameof(options.NormalizationSamples), "without score_normalization: sft_samples, or a reward that is normalised so");
         errors.NoEffect(options.KlCoefficient > 0, nameof(options.KlEstimator), "with kl_coefficient: 0");
         errors.NotNegative(options.MissingEosPenalty, nameof(options.MissingEosPenalty));
         options.Overlong?.Validate(errors.Below(nameof(options.Overlong)));

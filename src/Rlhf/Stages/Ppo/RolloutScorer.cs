@@ -10,15 +10,17 @@ internal sealed class RolloutScorer : IDisposable
 {
     private readonly PpoOptions _options;
     private readonly Scorer _reference;
-    private readonly Scorer _reward;
+    private readonly PpoRewards _reward;
+    private readonly PpoRewards? _own;
     private readonly Scorer? _second;
     private readonly Scorer? _value;
 
-    public RolloutScorer(PpoOptions options, PpoModels models, Arena arena)
+    public RolloutScorer(PpoOptions options, PpoModels models, Arena arena, PpoRewards? rewards)
     {
         _options = options;
         _reference = new Scorer(models.Reference, options.MicroBatchTokens, arena);
-        _reward = new Scorer(models.Reward, options.MicroBatchTokens, arena);
+        _own = rewards is null ? PpoRewards.OfModels([models.Reward!], options.MicroBatchTokens, arena) : null;
+        _reward = rewards ?? _own!;
         _second = models.Second is null ? null : new Scorer(models.Second, options.MicroBatchTokens, arena);
         _value = options.HasValues ? new Scorer(models.Value ?? models.Policy, options.MicroBatchTokens, arena) : null;
     }
@@ -29,17 +31,28 @@ internal sealed class RolloutScorer : IDisposable
     /// <summary>In what scores are measured now.</summary>
     public ScoreScale Scale => _options.ScoreNormalization == ScoreNormalization.None ? ScoreScale.None : ScoreScale.Of(Moments);
 
+    /// <summary>What gives the scores.</summary>
+    public PpoRewards Sources => _reward;
+
+    /// <summary>Whether scores, or some of their sources, are measured in the SFT model's samples.</summary>
+    public bool WantsSamples => _options.ScoreNormalization == ScoreNormalization.SftSamples || _reward.WantsSamples;
+
     /// <summary>Takes the scores of these answers for the unit.</summary>
-    public void Measure(Completion[] answers) => Moments = RunningMoments.Of(
-        _reward.Rewards([.. answers.Select(static answer => answer.Tokens)], [.. answers.Select(static answer => answer.Prompt.Length)]));
+    public void Measure(Completion[] answers, IReadOnlyList<int> rows)
+    {
+        var moments = RunningMoments.Of(_reward.Measure(answers, rows));
+        Moments = _options.ScoreNormalization == ScoreNormalization.SftSamples ? moments : Moments;
+    }
 
     /// <summary>Scores, rewards, reference log-probabilities and values of sampled answers; KL and advantages are still 0.</summary>
-    public Rollout Judge(Completion[] answers)
+    /// <param name="answers">[B] the answers.</param>
+    /// <param name="prompts">[B] the numbers of their prompts.</param>
+    public Rollout Judge(Completion[] answers, IReadOnlyList<int> prompts)
     {
         int[][] sequences = [.. answers.Select(static answer => answer.Tokens)];
         int[] promptLengths = [.. answers.Select(static answer => answer.Prompt.Length)];
         var offsets = Rollout.OffsetsOf(answers);
-        var raw = _reward.Rewards(sequences, promptLengths);
+        var raw = _reward.Learn(answers, prompts);
         if (_options.ScoreNormalization == ScoreNormalization.Running)
         {
             Moments += RunningMoments.Of(raw);
@@ -70,7 +83,7 @@ internal sealed class RolloutScorer : IDisposable
     public void Dispose()
     {
         _reference.Dispose();
-        _reward.Dispose();
+        _own?.Dispose();
         _second?.Dispose();
         _value?.Dispose();
     }

@@ -6,8 +6,9 @@ namespace Rlhf.Stages.Ppo;
 /// <summary>What a value network of its own starts as.</summary>
 internal static class ValueStart
 {
-    /// <summary>The value network starts as the reward model on the scale of the scores: w / sd, (b - mean) / sd.</summary>
-    public static void FoldInto(Decoder value, ScoreScale scale)
+    /// <summary>The value network starts as the reward model on the scale of the scores: w / sd, (b - mean) / sd. Where a list of rewards is in its place, no
+    /// head fits, and it starts at 0.</summary>
+    public static void FoldInto(Decoder value, ScoreScale scale, bool keepsHead)
     {
         var head = new float[value.Config.EmbeddingWidth];
         Span<float> bias = stackalloc float[1];
@@ -15,10 +16,10 @@ internal static class ValueStart
         value.Device.CopyOut(value.ScalarBiases, bias);
         for (var i = 0; i < head.Length; i++)
         {
-            head[i] = (float)(head[i] / scale.StandardDeviation);
+            head[i] = keepsHead ? (float)(head[i] / scale.StandardDeviation) : 0;
         }
 
-        bias[0] = (float)((bias[0] - scale.Mean) / scale.StandardDeviation);
+        bias[0] = keepsHead ? (float)((bias[0] - scale.Mean) / scale.StandardDeviation) : 0;
         value.Device.CopyIn(head, value.ScalarWeights);
         value.Device.CopyIn(bias, value.ScalarBiases);
     }

@@ -1,0 +1,30 @@
+using Rlhf.Grading;
+using Rlhf.Reports;
+using Rlhf.Training;
+
+namespace Rlhf.Stages.Rejection;
+
+/// <summary>What the rejection stage shows of its results.</summary>
+internal sealed class RejectionReport : StageReport
+{
+    public override IReadOnlyList<FigureCard> Cards => [new(RejectionMetrics.BestScore, RejectionMetrics.MeanScore)];
+
+    public override IReadOnlyList<Metric> MainFigures =>
+        [RejectionMetrics.MeanScore, RejectionMetrics.BestScore, RejectionMetrics.Chosen, RejectionMetrics.KlBound, TrainingMetrics.TrainLoss];
+
+    public override IEnumerable<string> Sentences(StageSummary stage, string round)
+    {
+        string Of(Metric metric) => NumberText.Short(stage.Figures[metric.Key].Value);
+        string Score(Metric metric) => NumberText.Fixed(stage.Figures[metric.Key].Value);
+        if (stage.Of(RejectionMetrics.BestScore) is not null)
+        {
+            var n = Of(RejectionMetrics.AnswersPerPrompt);
+            yield return $"Rejection sampling{round} trained on {Of(RejectionMetrics.Chosen)} answers, the best of {n} to each of {Of(RejectionMetrics.Prompts)} prompts: their mean score is {Score(RejectionMetrics.ChosenScore)}, that of all answers {Score(RejectionMetrics.MeanScore)}; the best of {n} is at most {Score(RejectionMetrics.KlBound)} nats away from the policy that was sampled.";
+        }
+
+        if (stage.Of(GradingMetrics.JudgeUnreadable) is { Value: > 0 } unreadable)
+        {
+            yield return $"{NumberText.Short(unreadable.Value)} marks of the judge could not be read and count as the lowest.";
+        }
+    }
+}

@@ -1,0 +1,186 @@
+using Rlhf.Compute.Operations;
+using Rlhf.Data;
+using Rlhf.Evaluation;
+using Rlhf.Grading;
+using Rlhf.Model;
+using Rlhf.Model.Checkpoints;
+using Rlhf.Reports;
+using Rlhf.Sampling;
+using Rlhf.Text;
+using Rlhf.Text.Templates;
+
+namespace Rlhf.Stages.Rejection;
+
+/// <summary>The best of n answers to each prompt become demonstrations, and the policy is trained on them.</summary>
+internal sealed class RejectionStage : SupervisedStage<RejectionOptions>
+{
+    public override string Name => "rejection";
+
+    public override string Summary =>
+        "Rejection sampling on `data.prompts`: the best of several answers, by `rewards` or the reward model, become demonstrations.";
+
+    public override StageProduct Makes => StageProduct.Policy;
+
+    public override bool Repeats => true;
+
+    public override bool SamplesPolicy => true;
+
+    public override uint SeedNumber => 6;
+
+    public override StageReport Report { get; } = new RejectionReport();
+
+    protected override string DataKey => nameof(DataOptions.Prompts);
+
+    protected override RejectionOptions WithFullPaths(RejectionOptions options, Func<string, string> full) =>
+        options with { Rewards = StageRewards.WithFullPaths(options.Rewards, full) };
+
+    public override IReadOnlyList<StageInput> Reads(Recipe recipe) => [.. Prompts(Name), .. StageRewards.Reads(OptionsOf(recipe), Name)];
+
+    public override void Prepare(Recipe recipe) => StageRewards.Prepare(OptionsOf(recipe), Name);
+
+    protected override void Validate(Recipe recipe, RejectionOptions options, OptionErrors errors)
+    {
+        var own = errors.Below(Name);
+        own.Require(options.Rewards.Count > 0 || StageRewards.TrainsReward(recipe), nameof(options.Rewards),
+            "is missing; rejection needs a list of rewards, or a reward stage before it");
+        StageRewards.Validate(recipe, options, own);
+        own.NoEffect(recipe.Rounds > 1, nameof(options.StartFrom), "with one round");
+    }
+
+    protected override ModelPlace StartOf(StageContext context, RejectionOptions options) =>
+        options.StartFrom == PolicyStart.Previous ? context.Models.Policy : context.Models.Supervised;
+
+    public override StageSummary Run(StageContext context)
+    {
+        var options = OptionsOf(context.Recipe);
+        var model = context.Models.Policy.Open();
+        var reader = context.Reader(model.Tokenizer, model.Config.ContextLength);
+        var encoder = reader.PromptEncoder(options.Limits, options.MaxNewTokens);
+        var prompts = StageReader.Encode(encoder, reader.Data.FirstPrompts(heldOut: false, options.MaxPrompts ?? int.MaxValue));
+        var sampled = StageTools.Once(context, "sampled", () => Sample(context, options, model, prompts, encoder.EndIds));
+        if (Crc32C.OfFile(PathOf(context)) != sampled.Checksum)
+        {
+            throw new InputException(
+                $"{PathOf(context)} is damaged or was changed. Put it back as it was, or delete {context.Folder} to do the stage again.");
+        }
+
+        var summary = base.Run(context);
+        return summary with
+        {
+            Figures = new Dictionary<string, Figure>(sampled.Figures.Concat(summary.Figures)),
+            Inputs = [.. summary.Inputs, StageTools.LinkTo(context.Models.Policy, "policy"), .. StageRewards.Links(context, options)],
+        };
+    }
+
+    /// <summary>What sampling came to.</summary>
+    private sealed record Sampling(Dictionary<string, Figure> Figures, uint Checksum);
+
+    private static string PathOf(StageContext context) => Path.Combine(context.Folder, ChosenFile.Name);
+
+    private static Sampling Sample(
+        StageContext context, RejectionOptions options, Checkpoint model, List<(PromptRecord Record, EncodedPrompt Encoded)> prompts,
+        IReadOnlyList<int> endIds)
+    {
+        var tokenizer = model.Tokenizer;
+        using var stored = context.OpenModels(options.Adapter);
+        using var policy = stored.Frozen(model, HeadKind.Language);
+        using var rewards = StageRewards.Open(context, stored, options, tokenizer, RejectionSampler.RowBudget);
+        using var progress = context.Progress.Start(context.Step.Name, prompts.Count, "prompts");
+        var sampler = new RejectionSampler(policy, tokenizer, rewards, options);
+        var best = sampler.Choose(prompts, endIds, context.SeedOf(options.Seed), progress, context.Cancellation);
+        var chosen = RejectionSampler.Filter(best, options);
+        if (chosen.Count == 0)
+        {
+            throw new InputException(
+                $"{context.Step.Name}: no answer is left to train on: of {prompts.Count} prompts {sampler.WithoutEnd} have no answer that ended, and {best.Count} best answers are below min_score:{Environment.NewLine}{context.Ledger.ToText()}");
+        }
+
+        ChosenFile.Write(PathOf(context), chosen, context.Step.Round);
+        return new Sampling(FiguresOf(options, prompts.Count, sampler, chosen, rewards), Crc32C.OfFile(PathOf(context)));
+    }
+
+    private static FigureTable FiguresOf(
+        RejectionOptions options, int prompts, RejectionSampler sampler, List<ChosenAnswer> chosen, AnswerRewards rewards)
+    {
+        var figures = new FigureTable
+        {
+            [RejectionMetrics.Prompts] = new(prompts),
+            [RejectionMetrics.AnswersPerPrompt] = new(options.AnswersPerPrompt),
+            [RejectionMetrics.SampledTokens] = new(sampler.Tokens),
+            [RejectionMetrics.WithoutEnd] = new(sampler.WithoutEnd),
+            [RejectionMetrics.MeanScore] = new(sampler.MeanScore),
+            [RejectionMetrics.BestScore] = new(sampler.BestScore),
+            [RejectionMetrics.Chosen] = new(chosen.Count),
+            [RejectionMetrics.ChosenScore] = new(chosen.Average(static answer => (double)answer.Score)),
+            [RejectionMetrics.KlBound] = new(BestOfN.KlBound(options.AnswersPerPrompt), Unit: "nats"),
+        };
+        foreach (var (k, source) in rewards.Sources.Index())
+        {
+            figures[GradingMetrics.RewardMean.Of(source.Name)] = new Figure(sampler.MeanOf(k));
+        }
+
+        StageRewards.AddTo(figures, rewards);
+        return figures;
+    }
+
+    protected override (StoredRows<EncodedSequence> Train, StoredRows<EncodedSequence> HeldOut) Read(
+        StageContext context, StageReader reader, RejectionOptions options) =>
+        reader.Store(ChosenFile.Read(PathOf(context)).Select(static row => (row, false)), static row => [row], EncodedCodecs.Sequence);
+
+    /// <summary>For the plan: the prompts with answers as long as demonstrations are.</summary>
+    protected override (StoredRows<EncodedSequence> Train, StoredRows<EncodedSequence> HeldOut) Read(StageReader reader, RejectionOptions options) =>
+        reader.Store(Asked(reader, options).Select(static prompt => (prompt, false)), prompt =>
+            [new EncodedSequence([.. prompt.Tokens, .. new int[options.MaxNewTokens]], prompt.Tokens.Length, null, "", Truncated: false)],
+            EncodedCodecs.Sequence);
+
+    private static IEnumerable<EncodedPrompt> Asked(StageReader reader, RejectionOptions options) => StageReader.Encode(
+        reader.PromptEncoder(options.Limits, options.MaxNewTokens), reader.Data.FirstPrompts(heldOut: false, options.MaxPrompts ?? int.MaxValue))
+        .Select(static prompt => prompt.Encoded);
+
+    protected override ModelSource SourceOf(StageContext context, ModelSource source, Tokenizer tokenizer) =>
+        source.WithFormat(context.Data.FormatOf(context.Recipe.Data.Prompts), tokenizer);
+
+    public override StagePlan Plan(StagePlanning planning)
+    {
+        var options = OptionsOf(planning.Recipe);
+        var plan = base.Plan(planning);
+        EncodedPrompt[] prompts = [.. Asked(planning.Reader, options)];
+        var answers = (double)prompts.Length * options.AnswersPerPrompt;
+        var answerTokens = planning.AnswerTokens(options.MaxNewTokens);
+        var promptTokens = StagePlanning.MeanLength(prompts);
+        var length = promptTokens + answerTokens;
+        var tokens = prompts.Length * (promptTokens + (options.AnswersPerPrompt * answerTokens)); // a prompt goes through a model once
+        var models = ModelsOf(options);
+        return plan with
+        {
+            Examples = (long)answers,
+            ExampleKind = "answers",
+            Tokens = plan.Tokens + (tokens * (1 + models)),
+            Bytes = Math.Max(plan.Bytes, SamplingBytes(planning, options, prompts, models)),
+            Operations = plan.Operations + (models * tokens * planning.Costs.ForwardOperations(length)),
+            SampledOperations = planning.LanguageOperations(tokens, answers * answerTokens, length),
+        };
+    }
+
+    private static int ModelsOf(RejectionOptions options) =>
+        options.Rewards.Count == 0 ? 1 : options.Rewards.Count(static source => source.Model is not null);
+
+    private static long SamplingBytes(StagePlanning planning, RejectionOptions options, EncodedPrompt[] prompts, int models)
+    {
+        using var device = planning.Count();
+        using var planned = new PlannedModels(planning, device, options.Adapter);
+        using var policy = planned.Frozen(HeadKind.Language);
+        Decoder[] rewards = [.. Enumerable.Range(0, models).Select(_ => planned.Frozen(HeadKind.Scalar))];
+        using var arena = new Arena(device);
+        using var generator = new Generator(policy, arena);
+        int[][] asked =
+        [
+            .. prompts.Take(RejectionSampler.PromptsAtOnce(options.AnswersPerPrompt))
+                .SelectMany(prompt => Enumerable.Repeat(prompt.Tokens, options.AnswersPerPrompt)),
+        ];
+        StagePlanning.Sample(generator, asked, options.MaxNewTokens, RejectionSampler.RowBudget);
+        var bytes = Math.Max(device.PeakBytes, device.HeldBytes - arena.UntouchedBytes + planning.HostLogits);
+        Array.ForEach(rewards, static reward => reward.Dispose());
+        return bytes;
+    }
+}
