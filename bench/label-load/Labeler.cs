@@ -22,13 +22,13 @@ internal sealed class Labeler(Uri address, string token, int number) : IDisposab
 
     private readonly Random _random = new(number);
 
-    private sealed record Given(long Id, string[] Responses);
+    private sealed record Given(long Id, string Kind, string[] Responses);
 
     private sealed record NextAnswer(Given? Task);
 
     public string Name => ServerProcess.NameOf(number);
 
-    /// <summary>Task to the answers, best first, that the server last acknowledged.</summary>
+    /// <summary>Task to what the server last acknowledged.</summary>
     public Dictionary<long, string> Acknowledged { get; } = [];
 
     /// <summary>Tasks whose last submission had no answer: it may be stored or not.</summary>
@@ -77,19 +77,18 @@ internal sealed class Labeler(Uri address, string token, int number) : IDisposab
             await Task.Delay(_random.Next(1000, 8000));
         }
 
-        await Submit(task.Id, task.Responses, edit: false);
+        await Submit(task, edit: false);
         if (_random.Next(5) == 0 && Acknowledged.ContainsKey(task.Id))
         {
-            await Submit(task.Id, task.Responses, edit: true);
+            await Submit(task, edit: true);
         }
     }
 
-    private async Task Submit(long task, string[] responses, bool edit)
+    private async Task Submit(Given given, bool edit)
     {
-        int[] order = [.. Enumerable.Range(0, responses.Length)];
-        _random.Shuffle(order);
-        var said = string.Join(" > ", order.Select(answer => responses[answer]));
-        var body = new { task, key = Guid.NewGuid().ToString(), judgement = new { tiers = order.Select(answer => new[] { answer }) }, seconds = 1.5, edit };
+        var task = given.Id;
+        var (judgement, said) = Work.Of(given.Kind, given.Responses, _random);
+        var body = new { task, key = Guid.NewGuid().ToString(), judgement, seconds = 1.5, edit };
         if (_random.Next(10) == 0)
         {
             // The client hangs up while the ranking is under way, and sends it again.

@@ -32,25 +32,27 @@ internal sealed record Latency(int Requests, double? P50, double? P99, double? M
 /// <param name="Doubled">Stored twice, or one change stored as two.</param>
 /// <param name="Unasked">Stored, though nobody sent it.</param>
 /// <param name="OverRanked">Prompts with more rankings than the overlap at the end.</param>
+/// <param name="Miscounted">Judgements in the store less those that its own count has, skipped tasks apart.</param>
 /// <param name="OverAssigned">Prompts with more rankings and running leases than the overlap, at the worst look during the load.</param>
 /// <param name="Looks">How often was looked.</param>
 /// <param name="NextTask">Time of the request for the next task.</param>
 /// <param name="Submit">Time of the request that stores a ranking.</param>
 internal sealed record LoadReport(
     string Store, int Labelers, double Minutes, int Restarts, int Acknowledged, int Stored, int Edited, int Failures,
-    int Lost, int Wrong, int Doubled, int Unasked, int OverRanked, long OverAssigned, int Looks, Latency NextTask, Latency Submit)
+    int Lost, int Wrong, int Doubled, int Unasked, int OverRanked, long Miscounted, long OverAssigned, int Looks, Latency NextTask, Latency Submit)
 {
     private static readonly JsonSerializerOptions Json = new() { PropertyNamingPolicy = JsonNamingPolicy.SnakeCaseLower };
 
-    public bool IsRight => Lost + Wrong + Doubled + Unasked + OverRanked + OverAssigned == 0 && Acknowledged > 0;
+    public bool IsRight => Lost + Wrong + Doubled + Unasked + OverRanked + OverAssigned == 0 && Miscounted == 0 && Acknowledged > 0;
 
     public static LoadReport Of(LoadOptions options, Labeler[] labelers, int restarts, (int Looks, long OverAssigned) audit)
     {
         var store = RankingStore.Open(options.Store);
         var answers = store.Tasks().ToDictionary(task => task.Id, task => task.Answers.Responses);
         var rankings = store.Rankings();
+        var done = rankings.Where(ranking => ranking.Judgement.CannotJudge is null).CountBy(ranking => ranking.Task).ToList();
         var stored = rankings.ToLookup(
-            ranking => (ranking.Labeler, ranking.Task), ranking => string.Join(" > ", ranking.Judgement.Tiers!.Select(tier => answers[ranking.Task][tier[0]])));
+            ranking => (ranking.Labeler, ranking.Task), ranking => Work.SaidOf(ranking.Judgement, answers[ranking.Task]));
         var acknowledged = labelers.SelectMany(labeler => labeler.Acknowledged.Select(said => (Key: (labeler.Name, said.Key), said.Value))).ToDictionary();
         var unknown = labelers.SelectMany(labeler => labeler.Unknown.Select(said => (Key: (labeler.Name, said.Key), said.Value))).ToDictionary();
         return new LoadReport(
@@ -62,7 +64,8 @@ internal sealed record LoadReport(
                 said => stored.Contains(said.Key) && stored[said.Key].First() != said.Value && stored[said.Key].First() != unknown.GetValueOrDefault(said.Key)),
             Doubled: rankings.Count - stored.Count + rankings.Count(ranking => ranking.Edits > Labeler.MostEdits),
             Unasked: stored.Count(group => !unknown.ContainsKey(group.Key) && !acknowledged.ContainsKey(group.Key)),
-            OverRanked: rankings.CountBy(ranking => ranking.Task).Count(task => task.Value > options.Overlap),
+            OverRanked: done.Count(task => task.Value > options.Overlap),
+            Miscounted: done.Sum(task => (long)task.Value) - store.Progress(round: null).Done,
             audit.OverAssigned, audit.Looks,
             Latency.Of(labelers.SelectMany(labeler => labeler.NextMilliseconds)), Latency.Of(labelers.SelectMany(labeler => labeler.SubmitMilliseconds)));
     }
@@ -72,7 +75,7 @@ internal sealed record LoadReport(
     public string ToText() => string.Create(CultureInfo.InvariantCulture, $"""
         {Store}: {Labelers} labelers, {Minutes} minutes, {Restarts} kills and restarts of the server
         acknowledged {Acknowledged}, stored {Stored}, of them edited {Edited}; failures that clients met and repeated {Failures}
-        lost {Lost}, stored with another order {Wrong}, doubled {Doubled}, stored but never sent {Unasked}, ranked too often {OverRanked}, over-assigned in {Looks} looks {OverAssigned}
+        lost {Lost}, stored with another order {Wrong}, doubled {Doubled}, stored but never sent {Unasked}, ranked too often {OverRanked}, miscounted {Miscounted}, over-assigned in {Looks} looks {OverAssigned}
         {NextTask.ToText("next task")}
         {Submit.ToText("submit")}
         {(IsRight ? "right" : "WRONG")}

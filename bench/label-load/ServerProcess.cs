@@ -18,12 +18,23 @@ internal sealed class ServerProcess(LoadOptions options) : IDisposable
     public string[] Prepare()
     {
         var store = RankingStore.Open(options.Store);
-        store.Change(settings => settings with { Overlap = options.Overlap, LeaseMinutes = 0.1 });
+        store.Change(settings => settings with { Overlap = options.Overlap, LeaseMinutes = 0.1, Reviews = true });
         store.AddUser("owner", UserRole.Owner);
-        store.Import(Enumerable.Range(0, options.Prompts).Select(i => new ImportRow(
-            new AnswerSet("1", $"prompt {i}", [new Message("user", $"prompt {i}")], [.. Enumerable.Range(0, 4).Select(k => $"answer {k} to prompt {i}")], []),
-            null, "", [], 0, 0, null, null, false)));
+        store.Import(Enumerable.Range(0, options.Prompts).Select(TaskOf));
         return [.. Enumerable.Range(0, options.Labelers).Select(i => store.AddUser(NameOf(i), UserRole.Labeler))];
+    }
+
+    /// <summary>All kinds in turn.</summary>
+    private static ImportRow TaskOf(int i)
+    {
+        var kinds = Enum.GetValues<TaskKind>();
+        var kind = kinds[i % kinds.Length];
+        var answers = kind.IsRanked() ? 4 : kind == TaskKind.Review ? 1 : 0;
+        return new ImportRow(
+            new AnswerSet(
+                "1", $"prompt {i}", [new Message("user", $"prompt {i}")], [.. Enumerable.Range(0, answers).Select(k => $"answer {k} to prompt {i}")], [],
+                Kind: kind, Draft: kind == TaskKind.Write ? $"draft of {i}" : null),
+            null, "", [], 0, 0, null, null, false);
     }
 
     public static string NameOf(int labeler) => string.Create(CultureInfo.InvariantCulture, $"labeler {labeler}");

@@ -20,12 +20,17 @@ internal sealed class RankingServer
         new("--instructions") { Description = "What labelers are told, in Markdown. Kept in the store.", HelpName = "FILE.md" };
     private readonly Option<string[]> _criteria = new("--criterion")
     {
-        Description = "What labelers score each answer for beside its place, with its scale: 'Truthful: 1-5'. May be repeated. Kept in the store.",
+        Description = "What labelers score each answer for beside its place, with its scale: 'Truthful: 1-5', or 'Truthful: 1-5, required'. May be repeated. Kept in the store.",
         HelpName = "NAME: FROM-TO",
         DefaultValueFactory = _ => [],
     };
     private readonly Option<string?> _reason =
         new("--reason") { Description = "Whether labelers say why: none, optional or required. Kept in the store; none at first.", HelpName = "WORD" };
+    private readonly Option<bool?> _reviews = new("--reviews")
+    {
+        Description = "Whether what somebody writes or mends becomes a task for others to review: true or false. Kept in the store; false at first.",
+        HelpName = "BOOL",
+    };
     private readonly Option<string> _host = new("--host")
     {
         Description = "The address to listen on. Other than this machine's own needs users.",
@@ -51,7 +56,7 @@ internal sealed class RankingServer
 
     public void AddTo(Command command)
     {
-        foreach (var option in (Option[])[_overlap, _lease, _instructions, _criteria, _reason, _host, _port, _publicUrl])
+        foreach (var option in (Option[])[_overlap, _lease, _instructions, _criteria, _reason, _reviews, _host, _port, _publicUrl])
         {
             command.Add(option);
         }
@@ -84,6 +89,7 @@ internal sealed class RankingServer
             Instructions = instructions ?? settings.Instructions,
             Criteria = parsed.GetValue(_criteria) is { Length: > 0 } criteria ? string.Join('\n', criteria) : settings.Criteria,
             Reason = parsed.GetValue(_reason) ?? settings.Reason,
+            Reviews = parsed.GetValue(_reviews) ?? settings.Reviews,
         });
         var web = new WebSettings
         {

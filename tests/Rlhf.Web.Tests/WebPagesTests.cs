@@ -8,6 +8,7 @@ public sealed class WebPagesTests
     [Theory]
     [InlineData("markdown-it.js")]
     [InlineData("dompurify.js")]
+    [InlineData("katex.js")]
     public void A_script_of_others_is_the_file_that_was_published(string name)
     {
         var hash = Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(WebPages.Read($"vendor/{name}")!)));

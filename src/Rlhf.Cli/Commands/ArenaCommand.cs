@@ -7,7 +7,7 @@ using Rlhf.Reports;
 
 namespace Rlhf.Cli.Commands;
 
-/// <summary><c>rlhf arena</c>: people compare two models blind, on the ranking page; results of the votes.</summary>
+/// <summary><c>rlhf arena</c>: people compare models blind, on the ranking page; results of the votes.</summary>
 internal static class ArenaCommand
 {
     private const string Question = "Read the prompt and both answers. Say which one is better, or that it is a tie.";
@@ -15,7 +15,7 @@ internal static class ArenaCommand
     private static readonly Option<string> Store = RankingServer.StoreOption();
     private static readonly Option<string[]> Models = new("--model")
     {
-        Description = "A language model's folder; NAME= in front gives the name under which results show it. Twice: the wins of the first are counted.",
+        Description = "A language model's folder; NAME= in front gives the name under which results show it. Two or more: of each pair the wins of the one that is named first are counted.",
         HelpName = "[NAME=]DIR",
         DefaultValueFactory = _ => [],
     };
@@ -28,6 +28,8 @@ internal static class ArenaCommand
     private static readonly Option<double> HeldOut = ModelArguments.HeldOut();
     private static readonly Option<int?> Limit = ModelArguments.OptionalNumber("--limit", 2, "Takes at most this many of the prompts. Default: all.");
     private static readonly Option<int> MaxTokens = ModelArguments.Number("--max-tokens", 128, 1, "Cuts an answer after this many tokens.");
+    private static readonly Option<int?> Pairs = ModelArguments.OptionalNumber(
+        "--pairs", 1, "Pairs of models that are compared on each prompt, in turn, so that every pair meets equally often. Default: every pair on every prompt.");
     private static readonly Option<string?> Round =
         new("--round") { Description = "Nobody gets a prompt twice in a round. Default: 'FIRST against SECOND'.", HelpName = "NAME" };
     private static readonly Option<string[]> Fields = ModelArguments.Fields();
@@ -37,7 +39,7 @@ internal static class ArenaCommand
     public static Command Create()
     {
         var (sampling, format, server) = (new SamplingArguments(), new FormatArguments(), new RankingServer());
-        var command = new Command("arena", "People compare two models' answers in the browser, blind: samples both, and opens the page.")
+        var command = new Command("arena", "People compare models' answers in the browser, blind and in pairs: samples them, and opens the page.")
         {
             Store,
             Models,
@@ -45,6 +47,7 @@ internal static class ArenaCommand
             HeldOut,
             Limit,
             MaxTokens,
+            Pairs,
             Round,
             Results(),
         };
@@ -63,10 +66,10 @@ internal static class ArenaCommand
             .Does((parsed, cancellation) =>
             {
                 NamedModel[] models = [.. parsed.GetValue(Models)!.Select(NamedModel.Of)];
-                if (models.Length != 2 || parsed.GetValue(Prompts) is not { } file)
+                if (models.Length < 2 || parsed.GetValue(Prompts) is not { } file)
                 {
                     throw new InputException(
-                        "An arena needs two models and prompts: --model DIR --model DIR --prompts FILE. To open the page again: rlhf label --store STORE. To see the votes: rlhf arena results --store STORE.");
+                        "An arena needs two or more models, and prompts: --model DIR --model DIR --prompts FILE. To open the page again: rlhf label --store STORE. To see the votes: rlhf arena results --store STORE.");
                 }
 
                 NamedModel.RequireDifferentNames(models);
@@ -76,9 +79,9 @@ internal static class ArenaCommand
                 var records = PromptFile.ForEvaluation(PromptFile.Read(file, source), parsed.GetValue(HeldOut), parsed.GetValue(Limit), parsed.Error());
                 var instructions = server.InstructionsOf(parsed);
                 var store = RankingStore.Open(parsed.GetValue(Store)!);
-                var sampler = new ArenaSampler(format, sampling.Of(parsed), sampling.SeedOf(parsed), parsed.GetValue(MaxTokens));
-                var rows = sampler.Sample(
-                    parsed, parsed.GetValue(Quiet), models, records, parsed.GetValue(Round) ?? $"{models[0].Name} against {models[1].Name}", cancellation);
+                var sampler = new ModelAnswers(format, sampling.Of(parsed), sampling.SeedOf(parsed), parsed.GetValue(MaxTokens));
+                var pairs = new ArenaPairs(models.Length, parsed.GetValue(Pairs), parsed.GetValue(Round));
+                var rows = sampler.Arena(parsed, parsed.GetValue(Quiet), models, records, pairs, cancellation);
                 Fill(parsed, store, rows);
                 server.Run(parsed, store, instructions, cancellation);
             });
@@ -97,14 +100,15 @@ internal static class ArenaCommand
     private static Command Results()
     {
         var json = ModelArguments.Json("The figures as one JSON object.");
-        return new Command("results", "Prints wins, ties, losses, win rate with interval, position bias and agreement.") { json }
+        return new Command("results", "Prints strengths of all models with intervals, who won against whom, and of each pair the win rate, position bias and agreement.") { json }
             .WithExamples("rlhf arena results --store arena.db", "rlhf arena results --store arena.db --json")
             .Does((parsed, _) =>
             {
-                var arenas = ArenaReport.Of(RankingStore.OpenToRead(parsed.GetValue(Store)!));
+                var store = RankingStore.OpenToRead(parsed.GetValue(Store)!);
+                var (arenas, table) = (ArenaReport.Of(store), ArenaTable.Of(store));
                 if (parsed.GetValue(json))
                 {
-                    ModelArguments.WriteDocument(parsed.Output(), new { arenas });
+                    ModelArguments.WriteDocument(parsed.Output(), new { arenas, table });
                     return;
                 }
 
@@ -113,11 +117,34 @@ internal static class ArenaCommand
                     throw new InputException("The store has no arena. Make one: rlhf arena --model DIR --model DIR --prompts FILE --store STORE");
                 }
 
+                if (table is not null)
+                {
+                    Write(parsed.Output(), table);
+                }
+
                 foreach (var arena in arenas)
                 {
                     Write(parsed.Output(), arena);
                 }
             });
+    }
+
+    private static void Write(TextWriter output, ArenaTable table)
+    {
+        output.WriteLine("Bradley-Terry strengths (log odds, mean 0; 95 % intervals over prompts), and wins of each row against each column, ties a half");
+        output.WriteLine();
+        var text = new TextTable(["model", "strength", "interval", "votes", .. table.Models.Select(model => $"over {model}")]);
+        foreach (var (row, model) in table.Models.Index())
+        {
+            var strength = table.Strengths[row];
+            text.AddRow([
+                model, FormattableString.Invariant($"{strength.Value:F2}"), FormattableString.Invariant($"[{strength.Low:F2}, {strength.High:F2}]"),
+                FormattableString.Invariant($"{strength.Count}"),
+                .. table.Wins[row].Select((wins, column) => column == row ? "-" : wins.ToString("0.#", CultureInfo.InvariantCulture))]);
+        }
+
+        text.Write(output);
+        output.WriteLine();
     }
 
     private static void Write(TextWriter output, ArenaReport arena)

@@ -152,16 +152,20 @@ internal static class LabelCommand
     {
         var files = new Argument<string[]>("FILE") { Description = "JSON lines of tasks or rankings.", Arity = ArgumentArity.OneOrMore };
         var calibration = new Option<bool>("--calibration") { Description = "The rankings are right: the rows become calibration items." };
-        return new Command("import", "Adds answers to rank, prompts to answer, demonstrations to review, or rankings.") { files, Round, Kind, calibration }
+        var drafts = new DraftArguments();
+        var command = new Command("import", "Adds answers to rank, prompts to answer, demonstrations to review, or rankings.") { files, Round, Kind, calibration };
+        drafts.AddTo(command);
+        return command
             .WithExamples(
                 "rlhf label import answers.jsonl --store rankings.db --round 2", "rlhf label import demonstrations.jsonl --kind review --store work.db",
+                "rlhf label import prompts.jsonl --kind write --draft-model runs/demo/stages/01-sft/model --store work.db",
                 "rlhf label import known.jsonl --calibration --store rankings.db")
-            .Does((parsed, _) =>
+            .Does((parsed, cancellation) =>
             {
                 var store = RankingStore.Open(parsed.GetValue(Store)!);
                 foreach (var file in parsed.GetValue(files)!)
                 {
-                    ImportFile(parsed, store, file, parsed.GetValue(calibration));
+                    ImportFile(parsed, store, file, parsed.GetValue(calibration), rows => drafts.AddTo(parsed, rows, cancellation));
                 }
             });
     }
@@ -175,10 +179,12 @@ internal static class LabelCommand
         }
     }
 
-    private static void ImportFile(ParseResult parsed, RankingStore store, string file, bool calibration)
+    private static void ImportFile(
+        ParseResult parsed, RankingStore store, string file, bool calibration, Func<IEnumerable<ImportRow>, IEnumerable<ImportRow>>? change = null)
     {
         var kind = KindOf(parsed.GetValue(Kind));
-        var result = store.Import(RankingRows.Read(file, round: parsed.GetValue(Round), calibration: calibration, kind: kind));
+        var rows = RankingRows.Read(file, round: parsed.GetValue(Round), calibration: calibration, kind: kind);
+        var result = store.Import(change?.Invoke(rows) ?? rows);
         parsed.Error().WriteLine(string.Create(
             CultureInfo.InvariantCulture, $"rlhf: {file}: {result.Added} new tasks, {result.Known} that were there already, {result.Rankings} new rankings"));
         if (result.Note is { } note)

@@ -34,8 +34,7 @@ internal static class LabelRoutes
         {
             user.Name,
             Owner = user.Role == UserRole.Owner,
-            Progress = store.Progress(
-            user),
+            Progress = store.Progress(user),
             settings.Paused,
             settings.Instructions,
             settings.InstructionsVersion,
@@ -62,7 +61,9 @@ internal static class LabelRoutes
         var result = store.Submit(user, submission);
         return result == SubmissionResult.Stored
             ? WebJson.Result(new { Progress = store.Progress(user) })
-            : WebJson.Result(new { Error = MessageOf(result) }, StatusCodes.Status409Conflict);
+            : WebJson.Result(new { Error = MessageOf(result) }, result is SubmissionResult.ReasonMissing or SubmissionResult.ScoreMissing
+                ? StatusCodes.Status422UnprocessableEntity
+                : StatusCodes.Status409Conflict);
     }
 
     private static string MessageOf(SubmissionResult result) => result switch
@@ -70,6 +71,9 @@ internal static class LabelRoutes
         SubmissionResult.TooLate => "This was not saved: its time ran out, and others have done the task since.",
         SubmissionResult.AlreadyRanked => "This was not saved: you have done this task otherwise already, perhaps in another window. My last tasks shows it.",
         SubmissionResult.ChangedMeanwhile => "This change was not saved: you have changed this task in another window meanwhile. Open it again under My last tasks.",
+        SubmissionResult.ReasonMissing => "This was not saved: the owner asks why so. The task comes back with what you have done.",
+        SubmissionResult.ScoreMissing =>
+            "This was not saved: the owner asks for scores of each answer that are on their scale. The task comes back with what you have done.",
         SubmissionResult.NothingToEdit => "There is nothing to change: you have not done this task.",
         _ => "This was not saved: the task is not yours.",
     };

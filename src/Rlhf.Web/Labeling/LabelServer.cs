@@ -15,7 +15,7 @@ public static class LabelServer
     private static readonly string[] Scripts =
     [
         "label.js", "ranking.js", "board.js", "cards.js", "drag.js", "text.js", "guide.js", "queue.js", "markdown.js", "diff.js", "writing.js", "desk.js",
-        "compare.js", "keeping.js", "keys.js", "kinds.js", "recent.js",
+        "compare.js", "formulas.js", "keeping.js", "keys.js", "kinds.js", "recent.js", "said.js",
     ];
 
     /// <summary>A server; start it with <see cref="WebDefaults.RunAsync"/>.</summary>
@@ -37,6 +37,7 @@ public static class LabelServer
         SignInRoutes.Map(app, store, settings);
         LabelRoutes.Map(app, store);
         OwnerRoutes.Map(app, store);
+        TeamRoutes.Map(app, store, settings);
         return app;
     }
 
@@ -45,7 +46,7 @@ public static class LabelServer
         app.MapPage("/login", "label/login.html").For(null);
         app.MapPage("/", "label/label.html").For(UserRole.Labeler);
         app.MapPage("/owner", "label/owner.html").For(UserRole.Owner);
-        foreach (var name in (string[])["owner.js", "owner-settings.js"])
+        foreach (var name in (string[])["owner.js", "owner-settings.js", "owner-arena.js", "owner-figures.js", "owner-judge.js", "owner-tables.js", "owner-tasks.js", "owner-users.js"])
         {
             app.MapPage($"/{name}", $"label/{name}").For(UserRole.Owner);
         }
@@ -60,7 +61,7 @@ public static class LabelServer
             app.MapPage($"/{name}", $"label/{name}").For(UserRole.Labeler);
         }
 
-        foreach (var name in (string[])["markdown-it.js", "dompurify.js"])
+        foreach (var name in (string[])["markdown-it.js", "dompurify.js", "katex.js"])
         {
             app.MapPage($"/{name}", $"vendor/{name}").For(UserRole.Labeler);
         }

@@ -17,6 +17,13 @@ internal static class OwnerRoutes
     public static void Map(IEndpointRouteBuilder app, RankingStore store)
     {
         app.MapGet("/api/owner/overview", (HttpContext context) => WebJson.Result(Overview(store, context.User()))).For(UserRole.Owner);
+        app.MapGet("/api/owner/version", () => WebJson.Result(new { Version = store.Version() })).For(UserRole.Owner);
+        app.MapGet("/api/owner/tasks", (HttpContext context) => WebJson.Result(store.Find(QueryOf(context.Request.Query)))).For(UserRole.Owner);
+        app.MapGet("/api/owner/against", (HttpContext context) =>
+        {
+            RejectUnknown(context.Request.Query, "labeler");
+            return WebJson.Result(JudgeComparison.Of(store, TextOf(context.Request.Query, "labeler") ?? ""));
+        }).For(UserRole.Owner);
         app.MapGet("/api/owner/tasks/{task:long}", (HttpContext context, long task) => Task(store, context.User(), task)).For(UserRole.Owner);
         app.MapGet("/api/owner/export", (HttpContext context) => Export(context, store, ExportOf(context.Request.Query))).For(UserRole.Owner);
         app.MapPostJson<SettingsChange>("/api/owner/settings", (_, body) => Change(store, body)).For(UserRole.Owner);
@@ -24,14 +31,30 @@ internal static class OwnerRoutes
         app.MapPost("/api/owner/import", async context => await (await Import(context, store)).ExecuteAsync(context)).For(UserRole.Owner);
     }
 
+    private static TaskQuery QueryOf(IQueryCollection query)
+    {
+        RejectUnknown(query, "text", "kind", "round", "state", "labeler", "after");
+        var kind = TextOf(query, "kind");
+        return new TaskQuery(
+            TextOf(query, "text"),
+            kind is null ? null : TaskKinds.Find(kind) ?? throw new InputException($"kind: expected one of {string.Join(", ", TaskKinds.Names)}."),
+            TextOf(query, "round"), TextOf(query, "state"), TextOf(query, "labeler"),
+            TextOf(query, "after") is not { } after ? 0
+                : long.TryParse(after, System.Globalization.NumberStyles.None, System.Globalization.CultureInfo.InvariantCulture, out var number) ? number
+                : throw new InputException("after: expected the number of a task."));
+    }
+
     private static object Overview(RankingStore store, LabelUser user) => new
     {
+        Version = store.Version(),
         Settings = store.Settings(),
+        Users = store.Users().Select(user => new { user.Name, Owner = user.Role == UserRole.Owner, user.Revoked, user.HasToken }),
         Progress = store.Progress(user),
         Rounds = store.Rounds().Select(round => (Round: round, Progress: store.Progress(round)))
             .Select(round => new { round.Round, round.Progress.Done, round.Progress.Wanted }),
         Report = LabelReport.Of(store),
         Arenas = ArenaReport.Of(store),
+        Table = ArenaTable.Of(store),
     };
 
     private static IResult Task(RankingStore store, LabelUser owner, long task) => store.FindTask(task) is { } found

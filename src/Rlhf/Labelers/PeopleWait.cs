@@ -35,7 +35,7 @@ internal sealed class PeopleWait(PeopleSettings settings, string stage, string n
         {
             throw new RunPausedException(
                 string.Create(CultureInfo.InvariantCulture,
-                    $"{stage}: {progress.Done} of {needed} {noun} are in; people {verb} on the page of:{Environment.NewLine}  {LabelCommand}"),
+                    $"{stage}: {progress.Done} of {needed} {noun} are in{(progress.Skipped > 0 ? $" ({progress.Skipped} times a task was skipped, which is not done)" : "")}; people {verb} on the page of:{Environment.NewLine}  {LabelCommand}"),
                 settings.Section);
         }
 

@@ -70,6 +70,24 @@ public sealed class ArenaCommandTests : IDisposable
         Assert.Equal(8, row.GetProperty("sampling").GetProperty("max_new_tokens").GetInt32());
     }
 
+    [Theory]
+    [InlineData(null, 12)]
+    [InlineData("1", 4)]
+    [InlineData("2", 8)]
+    public void Of_three_models_pairs_meet_equally_often(string? pairs, int tasks)
+    {
+        var prompts = _models.Write("prompts.txt", "Name a fruit.", "Name a colour.", "An apple is", "Two and two are");
+        string[] models = [.. "abc".SelectMany((name, i) => (string[])["--model", $"{name}={_models.Language($"{name}", (ulong)i + 1)}"])];
+        string[] chosen = pairs is null ? [] : ["--pairs", pairs];
+        var (code, error) = Serve(["arena", .. models, .. chosen, "--prompts", prompts, "--max-tokens", "4", "--store", Store("three.db")]);
+        Assert.True(code == ExitCode.Success, error);
+        var rows = JsonLines("label", "export", "--everything", "--store", Store("three.db"));
+        Assert.Equal(tasks, rows.Length);
+        var met = rows.CountBy(row => row.GetProperty("round").GetString()!).Select(pair => pair.Value).ToList();
+        Assert.Equal(3, met.Count);
+        Assert.InRange(met.Max() - met.Min(), 0, 1);
+    }
+
     [Fact]
     public void A_model_against_itself_is_all_ties()
     {
@@ -85,7 +103,7 @@ public sealed class ArenaCommandTests : IDisposable
     {
         var (model, prompts) = (_models.Language("a"), _models.Write("prompts.txt", "Name a fruit.", "Name a colour."));
         Assert.Contains(
-            "two models and prompts", Run("arena", "--model", model, "--prompts", prompts, "--store", Store("x.db")).Error, StringComparison.Ordinal);
+            "two or more models, and prompts", Run("arena", "--model", model, "--prompts", prompts, "--store", Store("x.db")).Error, StringComparison.Ordinal);
         Assert.Contains(
             "called 'a'", Run("arena", "--model", model, "--model", model, "--prompts", prompts, "--store", Store("x.db")).Error, StringComparison.Ordinal);
         Assert.Equal(ExitCode.BadInput, Run("arena", "results", "--store", Store("x.db")).Code); // there is no such store

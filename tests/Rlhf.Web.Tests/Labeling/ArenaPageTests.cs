@@ -62,11 +62,11 @@ public sealed class ArenaPageTests(Browser browser)
     {
         var (page, errors) = await SignedIn(server, token);
         await page.GotoAsync("/owner");
-        await Assertions.Expect(page.Locator("#arenas h3")).ToHaveTextAsync("ppo against sft");
-        await Assertions.Expect(page.Locator("#arenas dd").First)
+        await Assertions.Expect(page.Locator("#arenas h3").Last).ToHaveTextAsync("ppo against sft");
+        await Assertions.Expect(page.Locator("#arenas > .figures dd").First)
             .ToHaveTextAsync("24, of them 6 with the same answer twice (ties; nobody is asked) and 9 judged");
         await Assertions.Expect(page.Locator("#arenas dd").Nth(1)).ToContainTextAsync(", 1 ties, ");
-        await Assertions.Expect(page.Locator("#arenas tbody tr")).ToHaveCountAsync(1);
+        await Assertions.Expect(page.Locator("#arenas > .wide:last-child tbody tr")).ToHaveCountAsync(1);
         Assert.Empty(errors);
         await page.Context.CloseAsync();
     }
@@ -95,7 +95,7 @@ public sealed class ArenaPageTests(Browser browser)
         Examples.Vote(server);
         var (page, errors) = await SignedIn(server, server.Store.AddUser("owner", UserRole.Owner));
         await page.GotoAsync("/owner");
-        await page.Locator("#arenas tbody tr").Nth(2).WaitForAsync();
+        await page.Locator("#arenas > .wide:last-child tbody tr").Nth(2).WaitForAsync();
         await Screenshots.Take(page, "label-arena-owner");
         Assert.Empty(errors);
         await page.Context.CloseAsync();

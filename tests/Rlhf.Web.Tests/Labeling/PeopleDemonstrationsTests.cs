@@ -76,8 +76,8 @@ public sealed class PeopleDemonstrationsTests : IDisposable
         var store = RankingStore.Open(PathOf("run", "rankings.db"));
         Write(store, "ann", 5, AnswerOf);
         Write(store, "bob", 1, _ => new Judgement { CannotJudge = "I do not know" });
-        Assert.Contains("6 of 8 demonstrations", Rlhf("run", "--resume", "--out", run).Error, StringComparison.Ordinal);
-        (code, error) = Rlhf("run", "--resume", "--out", run, "--set", "sft.people.enough=0.7");
+        Assert.Contains("5 of 8 demonstrations are in (1 times a task was skipped", Rlhf("run", "--resume", "--out", run).Error, StringComparison.Ordinal);
+        (code, error) = Rlhf("run", "--resume", "--out", run, "--set", "sft.people.enough=0.6");
         Assert.True(code == 0, error);
 
         // What comes later does not reach the run.
@@ -94,14 +94,14 @@ public sealed class PeopleDemonstrationsTests : IDisposable
     }
 
     [Fact]
-    public void A_run_of_skipped_prompts_alone_says_so()
+    public void A_run_of_skipped_prompts_alone_waits_on_and_says_so()
     {
         var (recipe, run) = (RecipeFile(Recipe), PathOf("run"));
         Rlhf("run", recipe, "--out", run);
         Write(RankingStore.Open(PathOf("run", "rankings.db")), "ann", 8, _ => new Judgement { CannotJudge = "no" });
         var (code, error) = Rlhf("run", "--resume", "--out", run);
-        Assert.NotEqual(0, code);
-        Assert.Contains("nothing is of use", error, StringComparison.Ordinal);
+        Assert.Equal(ExitCode.Paused, code);
+        Assert.Contains("0 of 8 demonstrations are in (8 times a task was skipped", error, StringComparison.Ordinal);
     }
 
     [Fact]

@@ -42,7 +42,7 @@ public sealed class PostedTasksTests
                 }
             }
 
-            Assert.Equal(new TaskProgress(4, 4, 2), posted.Progress());
+            Assert.Equal(new TaskProgress(4, 4, 2, 0), posted.Progress());
             using var rows = new StringWriter();
             Assert.Equal(4, posted.WriteRankings(rows));
             Assert.Equal(4, rows.ToString().Split("\"mine/1\"").Length - 1);

@@ -160,12 +160,15 @@ public sealed class TaskKindsTests
         using var test = new TestStore(TestStore.Sqlite);
         test.Store.Import(TestStore.Rows(2));
         var user = test.User("ann");
-        TaskRow.Do(test.Store, user, new Judgement { Tiers = [[0], [1], [2]] });
+        TaskRow.Do(test.Store, user, new Judgement { CannotJudge = "no" });
+        TaskRow.Do(test.Store, user, new Judgement { Tiers = [[0], [1], [2]], Comment = "\"cannot_judge\":\"x\"" });
         ToVersion4(test.Address);
 
         var opened = test.Open();
-        Assert.Single(opened.Rankings());
-        Assert.Equal(TaskKind.Rank, opened.Next(user, [])!.Kind);
+        Assert.Equal(2, opened.Rankings().Count);
+        // What was skipped is open again.
+        Assert.Equal((1, 2), opened.Progress("1"));
+        Assert.Equal("Prompt 0", opened.Next(test.User("bob"), [])!.Messages[0].Content);
         Assert.Equal(new ImportResult(5, 0, 0), opened.Import(TaskRow.Read(Rows)));
     }
 
@@ -176,8 +179,9 @@ public sealed class TaskKindsTests
         using var command = connection.CreateCommand();
         command.CommandText =
             """
+            ALTER TABLE tasks DROP COLUMN characters; ALTER TABLE rankings DROP COLUMN skipped;
             ALTER TABLE tasks DROP COLUMN kind; ALTER TABLE tasks DROP COLUMN author; ALTER TABLE leases DROP COLUMN work;
-            UPDATE schema_version SET version = 4;
+            UPDATE schema_version SET version = 4; UPDATE tasks SET done = 1;
             UPDATE contents SET content = json_remove(content, '$.kind', '$.draft', '$.author', '$.use_case');
             UPDATE rankings SET judgement = json_remove(judgement, '$.scores', '$.written', '$.corrected', '$.verdict', '$.use_case', '$.prompt_flags', '$.reason');
             """;

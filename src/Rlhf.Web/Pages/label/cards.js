@@ -85,14 +85,21 @@ function placeButton(letter, place, onClick) {
   return button;
 }
 
-function scoreBox(letter, { name, from, to }, score) {
+/** Which score is asked for and not there, in words; null where none is. */
+export function missingScore(list) {
+  const box = list.querySelector(".criteria select:required:invalid");
+  return box ? `Answer ${letterOf(Number(box.closest(".card").dataset.answer))} has no score for ${box.dataset.name} yet.` : null;
+}
+
+function scoreBox(letter, { name, from, to, required }, score) {
   const label = document.createElement("label");
   const box = document.createElement("select");
   box.dataset.name = name;
+  box.required = required;
   box.setAttribute("aria-label", `Answer ${letter}: ${name}, ${from} to ${to}`);
   box.append(new Option("–", ""), ...Array.from({ length: to - from + 1 }, (_, step) => new Option(String(from + step))));
   box.value = score === undefined ? "" : String(score);
-  label.append(name, " ", box);
+  label.append(required ? `${name} (required)` : name, " ", box);
   return label;
 }
 

@@ -50,7 +50,8 @@ export function enableKeys(page) {
   document.addEventListener("keydown", event => {
     const typing = event.target.closest("input:not([type=checkbox]), textarea, select, dialog");
     const own = event.key === "Enter" && event.target.closest("button, a, summary, input");
-    if (!page.task || typing || own || event.ctrlKey || event.altKey || event.metaKey || event.isComposing) {
+    const scrolls = event.key.startsWith("Arrow") && event.target.closest("pre, .wide");
+    if (!page.task || typing || scrolls || own || event.ctrlKey || event.altKey || event.metaKey || event.isComposing) {
       return;
     }
     const act = keysOf(page.task)[event.key];

@@ -2,7 +2,7 @@
 
 import { get, post, wait } from "./api.js";
 import { describe, showBoard } from "./board.js";
-import { createCards, flagBoxes, readCards, showCards, showPrompt } from "./cards.js";
+import { createCards, flagBoxes, missingScore, readCards, showCards, showPrompt } from "./cards.js";
 import { compare, enableComparing } from "./compare.js";
 import { Desk } from "./desk.js";
 import { enableDragging, letterOf } from "./drag.js";
@@ -14,6 +14,7 @@ import { isRaw, setRaw } from "./markdown.js";
 import { newKey, Queue } from "./queue.js";
 import * as ranking from "./ranking.js";
 import { showRecent } from "./recent.js";
+import { showSaid } from "./said.js";
 import { showText } from "./text.js";
 
 const $ = id => document.getElementById(id);
@@ -55,7 +56,7 @@ function complain(text) {
   $("trouble").hidden = false;
 }
 
-function report({ progress, unsaved, trouble, signedOut, lost, paused, instructions_version: version }) {
+function report({ progress, unsaved, trouble, signedOut, lost, paused, refused, instructions_version: version }) {
   if (progress) {
     $("progress").value = progress.wanted > 0 ? progress.done / progress.wanted : 0;
     $("progress-text").textContent = `${progress.mine} by you, ${progress.done} of ${progress.wanted} by all`;
@@ -72,6 +73,19 @@ function report({ progress, unsaved, trouble, signedOut, lost, paused, instructi
     me.paused = paused;
   }
   guide.check(version);
+  return refused ? takeIn(refused) : undefined;
+}
+
+/** What lacks something that the owner asks for now stays with the task, which comes back; a change of something earlier can be made again. */
+async function takeIn({ task: id, judgement, seconds, edit: isEdit }) {
+  try {
+    Object.assign(me, await get("/api/me"));
+    if (!isEdit) {
+      await post("/api/work", { task: id, judgement, seconds }, true);
+    }
+  } catch (problem) {
+    complain(problem.message);
+  }
 }
 
 // ---- A task on the page
@@ -155,7 +169,7 @@ function showFrame(shown, given) {
   $("cancel-edit").hidden = !editing;
   $("submit").textContent = editing ? "Save the change" : "Submit";
   $("submit").disabled = false;
-  $("deciding").hidden = true;
+  $("deciding").hidden = $("said-by").hidden = true;
   $("task").inert = false;
   $("task").hidden = false;
   $("empty").hidden = true;
@@ -279,8 +293,9 @@ function submit(cannotJudge = null) {
     askForPlaces();
     return;
   }
-  if (!cannotJudge && (desk.missing() ?? askWhy())) {
-    note(desk.missing() ?? askWhy());
+  const lacks = cannotJudge ? null : desk.missing() ?? missingScore($("answers")) ?? askWhy();
+  if (lacks) {
+    note(lacks);
     return;
   }
   const said = cannotJudge ? { cannot_judge: cannotJudge } : { tiers: isRanked(task.kind) ? ranking.tiers(state) : null, ...desk.judgement() };
@@ -424,6 +439,7 @@ async function start() {
   if (adjudicate && me.owner) {
     show(await post("/api/owner/adjudicate", { task: Number(adjudicate) }));
     $("deciding").hidden = false;
+    showSaid($("said-by"), task.said ?? []);
     queue.prefetch([task.id]);
   } else {
     await advance();

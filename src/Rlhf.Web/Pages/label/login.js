@@ -1,5 +1,8 @@
 import { post } from "./api.js";
 
+// An invitation carries its token behind the #, which is sent to nobody; it does not stay in the address.
+const invited = location.hash.slice(1);
+history.replaceState(null, "", location.pathname);
 const form = document.getElementById("form");
 form.addEventListener("submit", async event => {
   event.preventDefault();
@@ -12,3 +15,8 @@ form.addEventListener("submit", async event => {
     error.textContent = problem.message;
   }
 });
+
+if (invited !== "") {
+  document.getElementById("token").value = invited;
+  form.requestSubmit();
+}

@@ -3,6 +3,7 @@
 
 import DOMPurify from "/dompurify.js";
 import markdownIt from "/markdown-it.js";
+import { showFormulas } from "./formulas.js";
 import { hidesSomething, showText } from "./text.js";
 
 const longest = 20_000; // A longer text is shown as it is, in parts.
@@ -87,6 +88,7 @@ function finish(element) {
       node.remove();
     }
   }
+  showFormulas(element);
   for (const link of element.querySelectorAll("a")) {
     link.rel = "noopener noreferrer nofollow";
     link.target = "_blank";
@@ -97,6 +99,10 @@ function finish(element) {
     wide.className = "wide";
     table.replaceWith(wide);
     wide.append(table);
+  }
+  // What is wider than its place is scrolled with keys, too.
+  for (const scrolled of element.querySelectorAll("pre, .wide")) {
+    scrolled.tabIndex = 0;
   }
 }
 

@@ -10,6 +10,7 @@ const fields = [
   { name: "calibration_share", id: "share", read: Number },
   { name: "criteria", id: "criteria", read: text => text.replaceAll("\r\n", "\n") },
   { name: "reason", id: "reason", read: text => text },
+  { name: "reviews", id: "reviews", read: text => text === "true" },
   { name: "instructions", id: "instructions-source", read: text => text.replaceAll("\r\n", "\n") },
 ];
 
@@ -22,7 +23,7 @@ export class SettingsForm {
       const isOwn = this.#base !== null && this.#isChanged(field);
       const wasChanged = this.#base !== null && settings[field.name] !== this.#base[field.name];
       if (!isOwn) {
-        $(field.id).value = settings[field.name];
+        $(field.id).value = String(settings[field.name]);
       }
       if (isOwn && wasChanged) {
         showTheirs(field, settings[field.name]);

@@ -1,24 +1,31 @@
 // The owner's page: how far the work is, how far labelers agree, what to decide, settings, import and export.
 
 import { get, post, postRows } from "./api.js";
-import { flagName, showPrompt } from "./cards.js";
-import { SettingsForm } from "./owner-settings.js";
+import { showPrompt } from "./cards.js";
 import { showMarkdown } from "./markdown.js";
-import { showText } from "./text.js";
+import { showArenas } from "./owner-arena.js";
+import { showFigures } from "./owner-figures.js";
+import { compareJudge, offerJudges } from "./owner-judge.js";
+import { SettingsForm } from "./owner-settings.js";
+import { element, fill, flagsOf, isNew, letter, link, listed, number, percent, share } from "./owner-tables.js";
+import { find, offerFilters } from "./owner-tasks.js";
+import { addUser, showUsers } from "./owner-users.js";
 
-const refreshedEvery = 10_000;
-const listedAtOnce = 8;
-const unfolded = new Set(); // Tables of which all rows are shown.
+const askedEvery = 3_000; // Whether anything is new: a request that costs next to nothing.
+const refreshedEvery = 60_000; // What is said of the last hour changes by itself.
 
 const $ = id => document.getElementById(id);
 const form = new SettingsForm();
-let shown = ""; // The overview as text: what has not changed is not drawn again.
+let version = null; // Of what is shown.
+let refreshedAt = 0;
 let settings = null;
 
 async function refresh() {
   try {
     const overview = await get("/api/owner/overview");
     show(overview);
+    version = overview.version;
+    refreshedAt = performance.now();
     tell("fresh", `As of ${new Date().toLocaleTimeString()}`);
   } catch (problem) {
     tell("fresh", `Not refreshed: ${problem.message}`, true);
@@ -30,24 +37,29 @@ function show(overview) {
   form.show(settings);
   $("pause").textContent = settings.paused ? "Resume" : "Pause";
   $("pause").hidden = false;
-  const text = JSON.stringify(overview);
-  if (text === shown) {
-    return;
-  }
-  shown = text;
   const focused = document.activeElement?.dataset.task;
   draw(overview);
-  if (focused) {
+  if (focused && !document.activeElement?.dataset.task) {
     document.querySelector(`button[data-task="${focused}"]`)?.focus();
   }
 }
 
-function draw({ report, arenas, progress, rounds }) {
+function draw({ report, arenas, table, progress, rounds, users }) {
   $("progress").value = progress.wanted > 0 ? progress.done / progress.wanted : 0;
   $("progress-text").textContent = `${progress.done} of ${progress.wanted}; ${report.last_hour} in the last hour, ${report.last_day} in 24 hours`;
   showAgreement(report);
   $("arena").hidden = arenas.length === 0;
-  $("arenas").replaceChildren(...arenas.flatMap(showArena));
+  if (isNew("arenas", [arenas, table])) {
+    showArenas($("arenas"), arenas, table, taskButton);
+  }
+  if (isNew("figures", report.figures)) {
+    showFigures($("figures"), report.figures);
+  }
+  $("warnings-section").hidden = report.warnings.length === 0;
+  fill("warnings", report.warnings, one => [one.labeler, one.text]);
+  showUsers(users, act);
+  offerJudges(report.labelers);
+  offerFilters(rounds, report.labelers);
   fill("labelers", report.labelers, one => [
     one.name, one.rankings, one.last_day, one.not_judged, `${one.median_seconds.toFixed(0)} s`, share(one.agreement), share(one.calibration)]);
   fill("disputed", report.disputed, one => [one.prompt.trim() || "(an empty prompt)", percent(one.agreement), one.labelers, taskButton(one.task, one.decided ? "Decided" : "Look")]);
@@ -62,100 +74,9 @@ function showAgreement(report) {
     ["Kendall's W", number(report.kendalls_w)],
     ["Krippendorff's alpha (ordinal)", number(report.krippendorffs_alpha)],
   ];
-  $("agreement").replaceChildren(...listed(figures));
-}
-
-const listed = figures => figures.flatMap(([name, value]) => [element("dt", name), element("dd", value)]);
-
-function showArena(arena) {
-  const figures = document.createElement("dl");
-  figures.className = "figures";
-  figures.append(...listed([
-    ["Prompts", `${arena.prompts}, of them ${arena.identical} with the same answer twice (ties; nobody is asked) and ${arena.judged} judged`],
-    ["Votes", arena.votes ? `${arena.votes.wins} wins, ${arena.votes.ties} ties, ${arena.votes.losses} losses` : "none yet"],
-    [`${arena.model} wins, ties a half`, share(arena.win_rate)],
-    ["Of votes without ties, for the answer on the left", share(arena.first_shown)],
-    ["Votes on which two labelers say the same", share(arena.agreement)],
-    ["Not judged", String(arena.not_judged)],
-  ]));
-  const table = document.createElement("table");
-  const head = document.createElement("tr");
-  head.append(...["name", "wins", "ties", "losses", "for the left answer", "agreement with others"].map(name => element("th", name)));
-  head.firstElementChild.className = "free";
-  const body = document.createElement("tbody");
-  table.createTHead().append(head);
-  table.append(body);
-  fillBody(body, arena.labelers, one => [one.name, one.wins, one.ties, one.losses, share(one.first_shown), share(one.agreement)]);
-  const wide = document.createElement("div");
-  wide.className = "wide";
-  wide.append(table);
-  return [element("h3", `${arena.model} against ${arena.versus}`), figures, wide];
-}
-
-// A number and its unit stay on one line.
-const percent = value => `${(100 * value).toFixed(0)}\u00a0%`;
-const share = estimate => (estimate ? `${percent(estimate.value)} [${percent(estimate.low)},\u00a0${percent(estimate.high)}]` : "–");
-const number = estimate => (estimate ? `${estimate.value.toFixed(2)} [${estimate.low.toFixed(2)}, ${estimate.high.toFixed(2)}]` : "–");
-const letter = answer => String.fromCharCode(65 + answer);
-const flagsOf = flags => Object.entries(flags).map(([answer, own]) => `${letter(Number(answer))}: ${own.map(flagName).join(", ")}`).join("; ");
-
-function element(name, content) {
-  const made = document.createElement(name);
-  if (content instanceof Node) {
-    made.append(content);
-  } else {
-    made.dir = "auto";
-    showText(made, String(content ?? "") || "–");
+  if (isNew("agreement", figures)) {
+    $("agreement").replaceChildren(...listed(figures));
   }
-  return made;
-}
-
-const fill = (id, rows, cells) => fillBody($(id), rows, cells);
-
-function fillBody(body, rows, cells) {
-  const heads = [...body.closest("table").tHead.rows[0].cells];
-  body.replaceChildren(...rows.map(row => {
-    const line = document.createElement("tr");
-    line.append(...cells(row).map((cell, index) => cellOf(heads[index], cell)));
-    return line;
-  }));
-  if (rows.length === 0) {
-    body.append(wholeRow(heads, "none"));
-  } else if (rows.length > listedAtOnce && !unfolded.has(body.id)) {
-    [...body.rows].slice(listedAtOnce).forEach(line => { line.hidden = true; });
-    const more = document.createElement("button");
-    more.type = "button";
-    more.textContent = `Show all ${rows.length}`;
-    more.addEventListener("click", () => {
-      unfolded.add(body.id);
-      [...body.rows].forEach(line => { line.hidden = false; });
-      more.closest("tr").remove();
-    });
-    body.append(wholeRow(heads, more));
-  }
-}
-
-function wholeRow(heads, content) {
-  const line = document.createElement("tr");
-  const cell = element("td", content);
-  cell.colSpan = heads.length;
-  line.append(cell);
-  return line;
-}
-
-function cellOf(head, content) {
-  const cell = element("td", content);
-  cell.className = head.className;
-  if (head.textContent !== "") {
-    cell.dataset.name = head.textContent;
-  }
-  // What can be pressed stands for itself, and text is one cell of the grid that a phone shows.
-  if (!(content instanceof Node)) {
-    const inner = document.createElement("span");
-    inner.append(...cell.childNodes);
-    cell.append(inner);
-  }
-  return cell;
 }
 
 function taskButton(task, text) {
@@ -167,14 +88,6 @@ function taskButton(task, text) {
     $("trouble").textContent = problem.message;
     $("trouble").hidden = false;
   }));
-  return made;
-}
-
-function link(text, address) {
-  const made = document.createElement("a");
-  made.textContent = text;
-  made.href = address;
-  made.download = "rankings.jsonl";
   return made;
 }
 
@@ -228,6 +141,13 @@ async function doing(id, work) {
   }
 }
 
+/** Does something about people, says what became of it, and shows them anew. */
+const act = work => doing("users-said", async () => {
+  const said = await work();
+  await refresh();
+  return said;
+});
+
 async function pause() {
   const paused = !settings.paused;
   await post("/api/owner/settings", { paused });
@@ -259,12 +179,29 @@ $("settings").addEventListener("submit", event => {
   doing("settings-said", () => form.save());
 });
 
-// The page is as new as its last look, whoever works meanwhile.
+$("add-user").addEventListener("submit", event => {
+  event.preventDefault();
+  act(addUser);
+});
+$("find").addEventListener("submit", event => {
+  event.preventDefault();
+  doing("find-said", () => find(taskButton, false));
+});
+$("find-more").addEventListener("click", () => doing("find-said", () => find(taskButton, true)));
+$("judge").addEventListener("change", () => doing("judge-said", async () => {
+  await compareJudge();
+  return "";
+}));
+
+// The page is as new as its last look, whoever works meanwhile; only what has changed is fetched and drawn.
 async function keepFresh() {
   if (!document.hidden && !$("details").open) {
-    await refresh();
+    const now = version === null ? null : await get("/api/owner/version").then(answer => answer.version, () => null);
+    if (now === null || now !== version || performance.now() - refreshedAt > refreshedEvery) {
+      await refresh();
+    }
   }
-  setTimeout(keepFresh, refreshedEvery);
+  setTimeout(keepFresh, askedEvery);
 }
 
 document.addEventListener("visibilitychange", () => document.hidden || refresh());

@@ -57,7 +57,9 @@ export class Queue {
         this.#unsent.shift();
         pause = 500;
       } catch (problem) {
-        if (problem.status >= 400 && problem.status < 500 && problem.status !== 429 && problem.status !== 401) {
+        if (problem.status === 422) { // The owner has begun to ask for more than the page knew.
+          await this.report({ refused: this.#unsent.shift(), lost: problem.message });
+        } else if (problem.status >= 400 && problem.status < 500 && problem.status !== 429 && problem.status !== 401) {
           this.#unsent.shift();
           this.report({ lost: problem.message });
         } else {

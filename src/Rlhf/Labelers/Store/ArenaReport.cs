@@ -111,5 +111,5 @@ public sealed record ArenaReport
     }
 
     /// <summary>1 for the first model, -1 for the second, 0 for neither.</summary>
-    private static int ScoreOf(StoredRanking vote) => vote.Judgement.Tiers!.Count == 1 ? 0 : vote.Judgement.Tiers[0][0] == 0 ? 1 : -1;
+    internal static int ScoreOf(StoredRanking vote) => vote.Judgement.Tiers!.Count == 1 ? 0 : vote.Judgement.Tiers[0][0] == 0 ? 1 : -1;
 }

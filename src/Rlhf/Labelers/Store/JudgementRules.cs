@@ -38,6 +38,27 @@ internal static class JudgementRules
         }
     }
 
+    /// <summary>What a judgement lacks of what the owner requires; null where it has everything. What is skipped needs nothing.</summary>
+    public static SubmissionResult? Lacking(Judgement judgement, int answers, TaskKind kind, LabelSettings settings)
+    {
+        if (!string.IsNullOrWhiteSpace(judgement.CannotJudge))
+        {
+            return null;
+        }
+
+        if (settings.Reason == "required" && (kind.IsRanked() || kind == TaskKind.Review) && string.IsNullOrWhiteSpace(judgement.Reason))
+        {
+            return SubmissionResult.ReasonMissing;
+        }
+
+        var criteria = Criterion.Parse(settings.Criteria);
+        bool IsMet(Criterion criterion, IReadOnlyDictionary<string, int>? own) =>
+            own?.TryGetValue(criterion.Name, out var score) is true ? score >= criterion.From && score <= criterion.To : !criterion.Required;
+        return Enumerable.Range(0, answers).All(answer => criteria.All(criterion => IsMet(criterion, judgement.Scores.ElementAtOrDefault(answer))))
+            ? null
+            : SubmissionResult.ScoreMissing;
+    }
+
     /// <summary>Refuses what no judgement could hold, finished or not.</summary>
     /// <exception cref="InputException">Says why.</exception>
     public static void CheckWork(Judgement judgement, int answers)

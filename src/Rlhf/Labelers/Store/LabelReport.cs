@@ -63,6 +63,12 @@ public sealed record LabelReport
     /// <summary>The last flags, comments and reasons, newest first.</summary>
     public required IReadOnlyList<LabelerNote> Notes { get; init; }
 
+    /// <summary>Who should be looked at, and why.</summary>
+    public required IReadOnlyList<LabelerWarning> Warnings { get; init; }
+
+    /// <summary>What is drawn.</summary>
+    public required LabelFigures Figures { get; init; }
+
     /// <summary>Reads a store as it is now.</summary>
     public static LabelReport Of(RankingStore store)
     {
@@ -74,16 +80,19 @@ public sealed record LabelReport
                 IReadOnlyList<LabelerRanking> (group) => [.. group.Select(ranking => new LabelerRanking(ranking.Labeler, ranking.Judgement.Tiers!))]);
         var prompts = compared.Values.Where(rankings => rankings.Count > 1).ToList();
         var (hour, day) = (store.Now - 3_600_000, store.Now - 86_400_000);
+        LabelerReport[] labelers = [.. all.GroupBy(ranking => ranking.Labeler).OrderBy(group => group.Key, StringComparer.Ordinal)
+            .Select(group => LabelerOf(group.Key, [.. group], prompts, known, day))];
         return new LabelReport
         {
+            Warnings = LabelerWarnings.Of(all, labelers, store.Characters()),
+            Figures = LabelFigures.Of(all, prompts),
             LastHour = all.Count(ranking => ranking.CreatedAt > hour),
             LastDay = all.Count(ranking => ranking.CreatedAt > day),
             Compared = prompts.Count,
             Pairwise = Agreement.Pairwise(prompts),
             KendallsW = Agreement.KendallsW(prompts),
             KrippendorffsAlpha = Agreement.KrippendorffsAlpha(prompts),
-            Labelers = [.. all.GroupBy(ranking => ranking.Labeler).OrderBy(group => group.Key, StringComparer.Ordinal)
-                .Select(group => LabelerOf(group.Key, [.. group], prompts, known, day))],
+            Labelers = labelers,
             Disputed = DisputedOf(store, compared, all),
             Notes = [.. all.OrderByDescending(ranking => ranking.UpdatedAt).Where(HasNote).Take(Listed).Select(NoteOf)],
         };

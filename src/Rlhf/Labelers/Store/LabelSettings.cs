@@ -22,11 +22,14 @@ public sealed record LabelSettings
     /// <summary>What labelers are told, with examples; headings, lists and emphasis of Markdown are shown.</summary>
     public string Instructions { get; init; } = "Read the prompt, then rank the answers from best to worst. Answers of the same worth share a place.";
 
-    /// <summary>What each answer is scored for beside its place: lines such as <c>Truthful: 1-5</c>.</summary>
+    /// <summary>What each answer is scored for beside its place: lines such as <c>Truthful: 1-5</c>, or <c>Truthful: 1-5, required</c>.</summary>
     public string Criteria { get; init; } = "";
 
     /// <summary>Whether labelers say why: <c>none</c>, <c>optional</c> or <c>required</c>.</summary>
     public string Reason { get; init; } = "none";
+
+    /// <summary>Whether what somebody wrote or mended becomes a task for others to review, by itself.</summary>
+    public bool Reviews { get; init; }
 
     /// <summary>Names this text of <see cref="Instructions"/>: pages at work see by it that there is another one.</summary>
     [JsonIgnore]

@@ -76,6 +76,15 @@ internal static class Migrations
         ALTER TABLE tasks ADD COLUMN author TEXT;
         ALTER TABLE leases ADD COLUMN work TEXT;
         """,
+        // What was skipped is not done. A quotation mark inside a text is escaped in JSON, so only the key itself is found.
+        """
+        ALTER TABLE tasks ADD COLUMN characters BIGINT;
+        ALTER TABLE rankings ADD COLUMN skipped INTEGER NOT NULL DEFAULT 0;
+        UPDATE rankings SET skipped = 1 WHERE judgement LIKE '%"cannot_judge":"%';
+        UPDATE tasks SET done = (SELECT count(*) FROM rankings r WHERE r.task_id = tasks.id AND r.adjudication = 0 AND r.skipped = 0);
+        DELETE FROM progress;
+        INSERT INTO progress (round_id, done, tasks) SELECT round_id, done, count(*) FROM tasks WHERE calibration = 0 AND asked = 1 GROUP BY round_id, done;
+        """,
     ];
 
     /// <summary>The version of the schema that this program writes.</summary>

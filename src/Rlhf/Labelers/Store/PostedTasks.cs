@@ -3,10 +3,11 @@ using System.Data.Common;
 namespace Rlhf.Labelers.Store;
 
 /// <summary>How far people are with the tasks of one stage.</summary>
-/// <param name="Done">Judgements in the store, of each prompt no more than are wanted; "cannot judge" and what was skipped count.</param>
+/// <param name="Done">Judgements in the store, of each prompt no more than are wanted; what was skipped does not count.</param>
 /// <param name="Wanted">Prompts times what is wanted for each.</param>
 /// <param name="Labelers">People who have done at least one.</param>
-public sealed record TaskProgress(long Done, long Wanted, int Labelers);
+/// <param name="Skipped">How often somebody said why there is no judgement.</param>
+public sealed record TaskProgress(long Done, long Wanted, int Labelers, int Skipped);
 
 /// <summary>The tasks of one stage in a store. What else is in the store, of other runs too, does not count.</summary>
 public sealed class PostedTasks
@@ -37,9 +38,9 @@ public sealed class PostedTasks
         var own = _tasks.ToHashSet();
         var judgements = _store.Judgements().Where(judgement => own.Contains(judgement.Task)).ToList();
         return new TaskProgress(
-            judgements.CountBy(judgement => judgement.Task).Sum(task => Math.Min(task.Value, _perPrompt)),
+            judgements.Where(judgement => !judgement.Skipped).CountBy(judgement => judgement.Task).Sum(task => Math.Min(task.Value, _perPrompt)),
             (long)_tasks.Length * _perPrompt,
-            judgements.DistinctBy(judgement => judgement.Labeler).Count());
+            judgements.DistinctBy(judgement => judgement.Labeler).Count(), judgements.Count(judgement => judgement.Skipped));
     });
 
     /// <summary>Writes the rankings as they are now, one row each, as <c>label export</c> does; the number of rows.</summary>

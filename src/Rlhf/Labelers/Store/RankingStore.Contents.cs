@@ -150,10 +150,10 @@ public sealed partial class RankingStore
             : throw new JsonException("a ranking does not fit the answers of its task");
     }
 
-    /// <summary>Who has judged which tasks, decisions of owners apart.</summary>
-    public IReadOnlyList<(long Task, string Labeler)> Judgements() => Read(connection => connection.Query(
-        "SELECT r.task_id, u.name FROM rankings r JOIN users u ON u.id = r.user_id WHERE r.adjudication = 0",
-        reader => (reader.GetInt64(0), reader.GetString(1))));
+    /// <summary>Who has judged, or skipped, which tasks, decisions of owners apart.</summary>
+    public IReadOnlyList<(long Task, string Labeler, bool Skipped)> Judgements() => Read(connection => connection.Query(
+        "SELECT r.task_id, u.name, r.skipped FROM rankings r JOIN users u ON u.id = r.user_id WHERE r.adjudication = 0",
+        reader => (reader.GetInt64(0), reader.GetString(1), reader.GetInt32(2) == 1)));
 
     /// <summary>Every version of the rankings of a task, in the order in which they were stored: what was said, and when in milliseconds of Unix
     /// time.</summary>
@@ -168,7 +168,7 @@ public sealed partial class RankingStore
     {
         connection.Execute("INSERT INTO rounds (name, created_at) VALUES (@name, @now) ON CONFLICT (name) DO NOTHING", ("name", answers.Round), ("now", Now));
         var round = connection.Number("SELECT id FROM rounds WHERE name = @name", ("name", answers.Round));
-        var key = HashOf(JsonSerializer.Serialize(ContentOf(answers), Json));
+        var key = ContentKeyOf(answers);
         var task = connection.Query("SELECT id FROM tasks WHERE round_id = @round AND content_key = @key", long? (reader) => reader.GetInt64(0),
             ("round", round), ("key", key)).SingleOrDefault();
         if (task is { } known)
@@ -178,10 +178,11 @@ public sealed partial class RankingStore
 
         var id = connection.Number(
             """
-            INSERT INTO tasks (round_id, prompt_key, content_key, answers, calibration, arena, asked, kind, author)
-            VALUES (@round, @prompt, @key, @answers, @calibration, @arena, @asked, @kind, @author) RETURNING id
+            INSERT INTO tasks (round_id, prompt_key, content_key, answers, calibration, arena, asked, kind, author, characters)
+            VALUES (@round, @prompt, @key, @answers, @calibration, @arena, @asked, @kind, @author, @characters) RETURNING id
             """,
             ("round", round), ("prompt", PromptKeyOf(answers, key)), ("kind", answers.Kind.NameOf()), ("author", answers.Author),
+            ("characters", answers.Messages.Sum(turn => (long)turn.Content.Length) + answers.Responses.Sum(response => (long)response.Length)),
             ("key", key), ("answers", answers.Responses.Count),
             ("calibration", answers.Known is null ? 0 : 1),
             ("arena", answers.Models is null ? 0 : 1), ("asked", answers is { Models: not null, HasIdenticalAnswers: true } ? 0 : 1));
@@ -219,15 +220,16 @@ public sealed partial class RankingStore
         var json = JsonSerializer.Serialize(judgement, Json);
         var ranking = connection.Number(
             """
-            INSERT INTO rankings (task_id, user_id, revision, judgement, order_shown, seconds, created_at, updated_at, adjudication)
-            VALUES (@task, @user, @revision, @judgement, @order, @seconds, @created, @updated, @adjudication) RETURNING id
+            INSERT INTO rankings (task_id, user_id, revision, judgement, order_shown, seconds, created_at, updated_at, adjudication, skipped)
+            VALUES (@task, @user, @revision, @judgement, @order, @seconds, @created, @updated, @adjudication, @skipped) RETURNING id
             """,
             ("task", task), ("user", user.Id), ("revision", row.Edits), ("judgement", json), ("order", JsonSerializer.Serialize(row.OrderShown, Json)),
-            ("seconds", row.Seconds), ("created", row.CreatedAt ?? Now), ("updated", row.UpdatedAt ?? Now), ("adjudication", row.Adjudication ? 1 : 0));
+            ("seconds", row.Seconds), ("created", row.CreatedAt ?? Now), ("updated", row.UpdatedAt ?? Now), ("adjudication", row.Adjudication ? 1 : 0),
+            ("skipped", IsSkipped(judgement) ? 1 : 0));
         AddRevision(connection, new Submission(task, $"import/{ranking}", judgement, row.Seconds), ranking, row.Edits, json);
-        if (!row.Adjudication)
+        if (!row.Adjudication && !IsSkipped(judgement))
         {
-            CountRanking(connection, task);
+            CountRanking(connection, task, 1);
         }
 
         return true;

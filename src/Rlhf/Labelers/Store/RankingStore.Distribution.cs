@@ -63,8 +63,20 @@ public sealed partial class RankingStore
     /// <summary>Gives an owner a task to decide between labelers, beyond the overlap. Null where there is no such task or the owner has ranked it.</summary>
     public LabelTask? Adjudicate(LabelUser owner, long task) => Write(connection =>
         connection.Number("SELECT count(*) FROM tasks WHERE id = @task", ("task", task)) == 1 && RankingOf(connection, task, owner) is null
-            ? Lease(connection, owner, task, SettingsOf(connection), adjudication: true)
+            ? WithSaid(connection, Lease(connection, owner, task, SettingsOf(connection), adjudication: true), owner)
             : null);
+
+    private static LabelTask WithSaid(DbConnection connection, LabelTask given, LabelUser owner)
+    {
+        var order = Numbers(connection.Query("SELECT order_shown FROM leases WHERE task_id = @task AND user_id = @user", reader => reader.GetString(0),
+            ("task", given.Id), ("user", owner.Id)).Single());
+        return given with
+        {
+            Said = connection.Query(
+                "SELECT u.name, r.judgement FROM rankings r JOIN users u ON u.id = r.user_id WHERE r.task_id = @task AND r.adjudication = 0 ORDER BY r.id",
+                reader => new OthersWork(reader.GetString(0), JudgementRules.Renumber(reader.FromJson<Judgement>(1), Inverse(order))), ("task", given.Id)),
+        };
+    }
 
     /// <summary>A task that a labeler has ranked, as it was shown, with what they said. Null where they have not.</summary>
     public LabelTask? Again(LabelUser user, long task) => Read(connection =>

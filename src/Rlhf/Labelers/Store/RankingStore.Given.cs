@@ -19,7 +19,7 @@ public sealed partial class RankingStore
         if (!AddImported(connection, task, row, judgement))
         {
             var user = UserNamed(connection, labeler, UserRole.Labeler);
-            Edit(connection, user, new Submission(task, $"{user.Id}/given/{Guid.NewGuid():N}", judgement, seconds, Edit: true));
+            Edit(connection, user, new Submission(task, $"{user.Id}/given/{Guid.NewGuid():N}", judgement, seconds, Edit: true), isAsked: false);
         }
 
         return task;

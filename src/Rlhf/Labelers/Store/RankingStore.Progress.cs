@@ -24,7 +24,7 @@ public sealed partial class RankingStore
         reader => (Convert.ToInt64(reader.GetValue(0), null), Convert.ToInt64(reader.GetValue(1), null)),
         ("overlap", SettingsOf(connection).Overlap), ("round", round ?? "")).Single();
 
-    /// <summary>A task has come, or has one ranking more: it counts under its number of rankings. Calibration items, and pairs about which nobody is asked, do
+    /// <summary>A task has come, or has another number of rankings: it counts under its number of rankings. Calibration items, and pairs about which nobody is asked, do
     /// not count.</summary>
     private static void CountTask(DbConnection connection, long task) => connection.Execute(
         """
@@ -33,7 +33,7 @@ public sealed partial class RankingStore
         """,
         ("task", task));
 
-    private static void CountRanking(DbConnection connection, long task)
+    private static void CountRanking(DbConnection connection, long task, int change)
     {
         connection.Execute(
             """
@@ -41,7 +41,7 @@ public sealed partial class RankingStore
             WHERE (round_id, done) IN (SELECT round_id, done FROM tasks WHERE id = @task AND calibration = 0 AND asked = 1)
             """,
             ("task", task));
-        connection.Execute("UPDATE tasks SET done = done + 1 WHERE id = @task", ("task", task));
+        connection.Execute("UPDATE tasks SET done = done + @change WHERE id = @task", ("task", task), ("change", change));
         CountTask(connection, task);
     }
 }

@@ -7,7 +7,7 @@ public sealed partial class RankingStore
 {
     private const int RecentRankings = 20;
 
-    private sealed record OwnRanking(long Id, int Revision, int[] OrderShown, Judgement Given, TaskKind Kind);
+    private sealed record OwnRanking(long Id, int Revision, int[] OrderShown, Judgement Given, TaskKind Kind, bool Decides);
 
     /// <summary>Stores a judgement, or says why it is not stored. Answers in it are numbered as they were shown.</summary>
     /// <exception cref="InputException">It is not a judgement of this task's answers.</exception>
@@ -60,25 +60,32 @@ public sealed partial class RankingStore
             return SubmissionResult.TooLate;
         }
 
-        var judgement = Stored(submission.Judgement, Numbers(own.Order), KindOf(connection, submission.Task));
-        var ranking = connection.Number(
-            """
-            INSERT INTO rankings (task_id, user_id, revision, judgement, order_shown, seconds, created_at, updated_at, adjudication)
-            VALUES (@task, @user, 0, @judgement, @order, @seconds, @now, @now, @adjudication) RETURNING id
-            """,
-            ("task", submission.Task), ("user", user.Id), ("judgement", judgement), ("order", own.Order), ("seconds", submission.Seconds), ("now", Now),
-            ("adjudication", own.Adjudication));
-        AddRevision(connection, submission, ranking, 0, judgement);
-        connection.Execute("DELETE FROM leases WHERE task_id = @task AND user_id = @user", ("task", submission.Task), ("user", user.Id));
-        if (own.Adjudication == 0)
+        var kind = KindOf(connection, submission.Task);
+        var judgement = Stored(submission.Judgement, Numbers(own.Order), kind);
+        if (JudgementRules.Lacking(submission.Judgement, Numbers(own.Order).Length, kind, SettingsOf(connection)) is { } lacking)
         {
-            CountRanking(connection, submission.Task);
+            return lacking;
         }
 
+        var ranking = connection.Number(
+            """
+            INSERT INTO rankings (task_id, user_id, revision, judgement, order_shown, seconds, created_at, updated_at, adjudication, skipped)
+            VALUES (@task, @user, 0, @judgement, @order, @seconds, @now, @now, @adjudication, @skipped) RETURNING id
+            """,
+            ("task", submission.Task), ("user", user.Id), ("judgement", judgement), ("order", own.Order), ("seconds", submission.Seconds), ("now", Now),
+            ("adjudication", own.Adjudication), ("skipped", IsSkipped(submission.Judgement) ? 1 : 0));
+        AddRevision(connection, submission, ranking, 0, judgement);
+        connection.Execute("DELETE FROM leases WHERE task_id = @task AND user_id = @user", ("task", submission.Task), ("user", user.Id));
+        if (own.Adjudication == 0 && !IsSkipped(submission.Judgement))
+        {
+            CountRanking(connection, submission.Task, 1);
+        }
+
+        AskForReview(connection, user, submission.Task, before: null, submission.Judgement);
         return SubmissionResult.Stored;
     }
 
-    private SubmissionResult Edit(DbConnection connection, LabelUser user, Submission submission)
+    private SubmissionResult Edit(DbConnection connection, LabelUser user, Submission submission, bool isAsked = true)
     {
         if (RankingOf(connection, submission.Task, user) is not { } ranking)
         {
@@ -91,10 +98,29 @@ public sealed partial class RankingStore
         }
 
         var judgement = Stored(submission.Judgement, ranking.OrderShown, ranking.Kind);
+        var settings = SettingsOf(connection);
+        if (isAsked && JudgementRules.Lacking(submission.Judgement, ranking.OrderShown.Length, ranking.Kind, settings) is { } lacking)
+        {
+            return lacking;
+        }
+
+        var change = (IsSkipped(ranking.Given) ? 1 : 0) - (IsSkipped(submission.Judgement) ? 1 : 0);
+        if (change > 0 && !ranking.Decides && !HasRoom(connection, submission.Task, user, settings))
+        {
+            return SubmissionResult.TooLate;
+        }
+
         connection.Execute(
-            "UPDATE rankings SET judgement = @judgement, revision = revision + 1, seconds = seconds + @seconds, updated_at = @now WHERE id = @id",
-            ("judgement", judgement), ("seconds", submission.Seconds), ("now", Now), ("id", ranking.Id));
+            "UPDATE rankings SET judgement = @judgement, skipped = @skipped, revision = revision + 1, seconds = seconds + @seconds, updated_at = @now WHERE id = @id",
+            ("judgement", judgement), ("seconds", submission.Seconds), ("now", Now), ("id", ranking.Id),
+            ("skipped", IsSkipped(submission.Judgement) ? 1 : 0));
         AddRevision(connection, submission, ranking.Id, ranking.Revision + 1, judgement);
+        if (change != 0 && !ranking.Decides)
+        {
+            CountRanking(connection, submission.Task, change);
+        }
+
+        AskForReview(connection, user, submission.Task, ranking.Given, submission.Judgement);
         return SubmissionResult.Stored;
     }
 
@@ -108,14 +134,15 @@ public sealed partial class RankingStore
 
     private static OwnRanking? RankingOf(DbConnection connection, long task, LabelUser user) => connection.Query(
         """
-        SELECT r.id, r.revision, r.order_shown, r.judgement, t.kind FROM rankings r JOIN tasks t ON t.id = r.task_id
+        SELECT r.id, r.revision, r.order_shown, r.judgement, t.kind, r.adjudication FROM rankings r JOIN tasks t ON t.id = r.task_id
         WHERE r.task_id = @task AND r.user_id = @user
         """,
         reader =>
         {
             var order = reader.FromJson<int[]>(2);
             var stored = reader.FromJson<Judgement>(3);
-            return new OwnRanking(reader.GetInt64(0), reader.GetInt32(1), order, JudgementRules.Renumber(stored, Inverse(order)), KindIn(reader, 4));
+            return new OwnRanking(reader.GetInt64(0), reader.GetInt32(1), order, JudgementRules.Renumber(stored, Inverse(order)), KindIn(reader, 4),
+                reader.GetInt32(5) == 1);
         },
         ("task", task), ("user", user.Id)).SingleOrDefault();
 
@@ -124,6 +151,9 @@ public sealed partial class RankingStore
 
     private static TaskKind KindIn(DbDataReader reader, int column) =>
         TaskKinds.Find(reader.GetString(column)) ?? throw new JsonException("there is no such kind of task");
+
+    /// <summary>Whether it only says why the task was not done.</summary>
+    private static bool IsSkipped(Judgement judgement) => !string.IsNullOrWhiteSpace(judgement.CannotJudge);
 
     private static string Stored(Judgement shown, int[] order, TaskKind kind)
     {

@@ -8,7 +8,7 @@ public sealed partial class RankingStore
     /// <summary>The name of the one user of a store without tokens.</summary>
     public const string LocalName = "local";
 
-    private const string UserColumns = "id, name, role, revoked_at";
+    private const string UserColumns = "id, name, role, revoked_at, CASE WHEN token_hash IS NULL THEN 0 ELSE 1 END";
 
     /// <summary>Everybody with a token, revoked ones too, and those whose rankings were imported.</summary>
     public IReadOnlyList<LabelUser> Users() => Read(connection => connection.Query($"SELECT {UserColumns} FROM users ORDER BY id", UserOf));
@@ -72,5 +72,5 @@ public sealed partial class RankingStore
     private static string RoleText(UserRole role) => role == UserRole.Owner ? "owner" : "labeler";
 
     private static LabelUser UserOf(DbDataReader reader) =>
-        new(reader.GetInt64(0), reader.GetString(1), reader.GetString(2) == "owner" ? UserRole.Owner : UserRole.Labeler, !reader.IsDBNull(3));
+        new(reader.GetInt64(0), reader.GetString(1), reader.GetString(2) == "owner" ? UserRole.Owner : UserRole.Labeler, !reader.IsDBNull(3), Convert.ToInt64(reader.GetValue(4), null) == 1);
 }

@@ -19,7 +19,8 @@ public enum UserRole
 /// <param name="Name">Stands in exported rankings as the labeler.</param>
 /// <param name="Role">What they may do.</param>
 /// <param name="Revoked">Whether their token lets nobody in any more.</param>
-public sealed record LabelUser(long Id, string Name, UserRole Role, bool Revoked = false);
+/// <param name="HasToken">Whether they were given one; those whose rankings were imported were not.</param>
+public sealed record LabelUser(long Id, string Name, UserRole Role, bool Revoked = false, bool HasToken = false);
 
 /// <summary>A prompt with K answers as it comes into the store. A review has one answer; a task to write has none.</summary>
 /// <param name="Round">Which round of the loop the answers are from.</param>
@@ -54,9 +55,15 @@ public sealed record AnswerSet(
 /// <param name="Draft">See <see cref="AnswerSet.Draft"/>.</param>
 /// <param name="UseCase">See <see cref="AnswerSet.UseCase"/>.</param>
 /// <param name="Work">What the labeler had done when the page was lost.</param>
+/// <param name="Said">Of a task that an owner decides: what labelers said, answers numbered as they are shown to the owner.</param>
 public sealed record LabelTask(
     long Id, IReadOnlyList<Message> Messages, IReadOnlyList<string> Responses, double ExpiresInSeconds, Judgement? Given = null, int? Revision = null,
-    TaskKind Kind = TaskKind.Rank, string? Draft = null, string? UseCase = null, UnfinishedWork? Work = null);
+    TaskKind Kind = TaskKind.Rank, string? Draft = null, string? UseCase = null, UnfinishedWork? Work = null, IReadOnlyList<OthersWork>? Said = null);
+
+/// <summary>What somebody said of a task that an owner decides.</summary>
+/// <param name="Labeler">Who.</param>
+/// <param name="Judgement">What they said.</param>
+public sealed record OthersWork(string Labeler, Judgement Judgement);
 
 /// <summary>What somebody has done of a task and not handed in: kept, so that a lost page loses nothing.</summary>
 /// <param name="Task">The task.</param>
@@ -93,11 +100,17 @@ public enum SubmissionResult
 
     /// <summary>The labeler has meanwhile changed the ranking in another window.</summary>
     ChangedMeanwhile,
+
+    /// <summary>The owner requires a reason, and there is none.</summary>
+    ReasonMissing,
+
+    /// <summary>The owner requires a score of each answer, and one is missing or not on its scale.</summary>
+    ScoreMissing,
 }
 
 /// <summary>How far a labeler and everybody is.</summary>
-/// <param name="Mine">Tasks that this labeler has done.</param>
-/// <param name="Done">Rankings in the store, calibration items apart.</param>
+/// <param name="Mine">Tasks that this labeler has done or skipped.</param>
+/// <param name="Done">Rankings in the store, calibration items and what was skipped apart.</param>
 /// <param name="Wanted">Rankings that the store is to have: tasks times overlap, without pairs of an arena whose answers are the same.</param>
 public sealed record LabelProgress(long Mine, long Done, long Wanted);
 

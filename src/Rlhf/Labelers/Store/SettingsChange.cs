@@ -8,11 +8,12 @@ namespace Rlhf.Labelers.Store;
 /// <param name="Instructions">See <see cref="LabelSettings.Instructions"/>.</param>
 /// <param name="Criteria">See <see cref="LabelSettings.Criteria"/>.</param>
 /// <param name="Reason">See <see cref="LabelSettings.Reason"/>.</param>
+/// <param name="Reviews">See <see cref="LabelSettings.Reviews"/>.</param>
 /// <param name="Was">What the page believes these fields to be now. A field that is something else was changed by somebody else, whose change is not
 /// overwritten in silence.</param>
 public sealed record SettingsChange(
     int? Overlap = null, double? LeaseMinutes = null, double? CalibrationShare = null, bool? Paused = null, string? Instructions = null,
-    string? Criteria = null, string? Reason = null,
+    string? Criteria = null, string? Reason = null, bool? Reviews = null,
     SettingsChange? Was = null)
 {
     /// <summary>The settings after it.</summary>
@@ -25,6 +26,7 @@ public sealed record SettingsChange(
         Instructions = Instructions ?? settings.Instructions,
         Criteria = Criteria ?? settings.Criteria,
         Reason = Reason ?? settings.Reason,
+        Reviews = Reviews ?? settings.Reviews,
     };
 
     /// <summary>The fields that somebody else has meanwhile changed to something else.</summary>
@@ -39,6 +41,7 @@ public sealed record SettingsChange(
             ("instructions", Instructions, Was?.Instructions, now.Instructions),
             ("criteria", Criteria, Was?.Criteria, now.Criteria),
             ("reason", Reason, Was?.Reason, now.Reason),
+            ("reviews", Reviews, Was?.Reviews, now.Reviews),
         ];
         return [.. fields.Where(field => field is { Wanted: not null, Was: not null } && !field.Now.Equals(field.Was) && !field.Now.Equals(field.Wanted))
             .Select(field => field.Name)];
