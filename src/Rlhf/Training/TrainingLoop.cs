@@ -47,7 +47,7 @@ internal sealed class TrainingLoop(ITrainer trainer, ITrainingHost host, IDevice
     /// <exception cref="OperationCanceledException">The host asked to stop; a checkpoint was written before.</exception>
     public void Run()
     {
-        GC.Collect(GC.MaxGeneration, GCCollectionMode.Aggressive); // what was read to get here (tokenizers, rows) would else stand beside the training's buffers
+        GC.Collect(GC.MaxGeneration, GCCollectionMode.Aggressive); // what was read to get here would else stand beside the training's buffers
         var step = Restore();
         if (step == 0)
         {

@@ -32,7 +32,8 @@ public sealed class PromptScoringTests : IDisposable
         using var scorer = new Scorer(_decoder, 512);
         var expected = prompts.Select(prompt => prompt.Length < 2 ? [] : scorer.ResponseLogProbabilities([prompt], [1]).LogProbabilities).ToArray();
         using var worker = new GenerationWorker(_decoder, 3, 64, 10, rowBudget: 7);
-        var jobs = worker.TrySubmit([.. prompts.Select((prompt, i) => Request(prompt, newTokens: i % 2) with { TopLogProbabilities = 2 }), Request([5, 6, 7], 4) with { ScoresPrompt = false }])!;
+        var scored = prompts.Select((prompt, i) => Request(prompt, newTokens: i % 2) with { TopLogProbabilities = 2 });
+        var jobs = worker.TrySubmit([.. scored, Request([5, 6, 7], 4) with { ScoresPrompt = false }])!;
         for (var i = 0; i < prompts.Length; i++)
         {
             var drawn = new List<DrawnToken>();
@@ -74,7 +75,8 @@ public sealed class PromptScoringTests : IDisposable
         Assert.Equal(2, sampler.Sample([1, 2, 3, 4], [3, 3, 3], 0, greedy, new DrawLimits(changes, 2, [])));
         for (var i = 0; i < 100; i++)
         {
-            Assert.Contains(sampler.Sample([1, 2, 3, 40], [], i / 100.0, new SamplingOptions { TopP = 0.9 + (i / 1000.0) }, new DrawLimits(null, 0, [0b0101UL])), new[] { 0, 2 });
+            var options = new SamplingOptions { TopP = 0.9 + (i / 1000.0) };
+            Assert.Contains(sampler.Sample([1, 2, 3, 40], [], i / 100.0, options, new DrawLimits(null, 0, [0b0101UL])), new[] { 0, 2 });
         }
 
         Assert.Throws<RunFailedException>(() => sampler.Sample([1, 2, 3, float.NaN], [], 0, greedy, new DrawLimits(null, 0, [0b0101UL])));

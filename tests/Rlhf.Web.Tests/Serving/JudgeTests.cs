@@ -54,7 +54,7 @@ public sealed class JudgeTests
         Assert.Contains("status 401", await Task.Run(() => Assert.Throws<RunFailedException>(() => Judge(options with { ApiKeyVariable = null })).Message),
             StringComparison.Ordinal);
 
-        using var client = new ChatClient(options);
+        using var client = new ChatClient(options, "collect.judge");
         var reply = await client.Ask(client.RequestOf("Name a fruit."), CancellationToken.None);
         Assert.NotNull(reply.Text);
         Assert.True(reply is { PromptTokens: > 0, ReplyTokens: > 0 and <= 8, Retries: 0 });

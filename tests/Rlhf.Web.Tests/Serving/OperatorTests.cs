@@ -18,7 +18,8 @@ public sealed class OperatorTests
     {
         await using var server = await TinyServer.Start();
         Assert.Equal("ok", (await server.Get("/health")).GetProperty("status").GetString());
-        await server.Post("/v1/completions", new { model = "tiny", prompt = new[] { 5, 6, 7 }, max_tokens = 4, seed = 1, n = 2, logit_bias = new Dictionary<string, int> { ["1"] = -100 } });
+        var bias = new Dictionary<string, int> { ["1"] = -100 };
+        await server.Post("/v1/completions", new { model = "tiny", prompt = new[] { 5, 6, 7 }, max_tokens = 4, seed = 1, n = 2, logit_bias = bias });
         await TinyServer.Until(() => server.Tiny.Worker.Live == 0);
         using var response = await server.Client.GetAsync(new Uri("/metrics", UriKind.Relative));
         var text = await response.Content.ReadAsStringAsync();

@@ -83,7 +83,8 @@ public sealed class ScoredPromptTests : IAsyncLifetime
     [Fact]
     public async Task The_token_that_ends_an_answer_is_one_of_its_tokens()
     {
-        var bias = new Dictionary<string, double> { [_server.Tiny.Tokenizer.EndOfSequence!.Value.ToString(System.Globalization.CultureInfo.InvariantCulture)] = 100 };
+        var end = _server.Tiny.Tokenizer.EndOfSequence!.Value.ToString(System.Globalization.CultureInfo.InvariantCulture);
+        var bias = new Dictionary<string, double> { [end] = 100 };
         var json = await _server.Post(
             Completions, new { model = "tiny", prompt = "An apple", max_tokens = 5, temperature = 0, echo = true, logprobs = 1, logit_bias = bias });
         var choice = json.GetProperty("choices")[0];

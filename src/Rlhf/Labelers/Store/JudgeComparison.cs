@@ -23,7 +23,8 @@ public sealed record JudgeComparison
     /// <summary>The same between people, on the same prompts.</summary>
     public required Estimate? Between { get; init; }
 
-    /// <summary>[3][3] pairs of answers: rows what people say, columns what the judge says, each: the one shown first in the row is better, a tie, worse.</summary>
+    /// <summary>[3][3] pairs of answers: rows what people say, columns what the judge says, each: the one shown first in the row is better, a tie,
+    /// worse.</summary>
     public required IReadOnlyList<IReadOnlyList<int>> Confusion { get; init; }
 
     /// <summary>By criterion, where people gave scores.</summary>

@@ -24,8 +24,8 @@ public sealed partial class RankingStore
         reader => (Convert.ToInt64(reader.GetValue(0), null), Convert.ToInt64(reader.GetValue(1), null)),
         ("overlap", SettingsOf(connection).Overlap), ("round", round ?? "")).Single();
 
-    /// <summary>A task has come, or has another number of rankings: it counts under its number of rankings. Calibration items, and pairs about which nobody is asked, do
-    /// not count.</summary>
+    /// <summary>A task has come, or has another number of rankings: it counts under its number of rankings. Calibration items, and pairs about
+    /// which nobody is asked, do not count.</summary>
     private static void CountTask(DbConnection connection, long task) => connection.Execute(
         """
         INSERT INTO progress (round_id, done, tasks) SELECT round_id, done, 1 FROM tasks WHERE id = @task AND calibration = 0 AND asked = 1

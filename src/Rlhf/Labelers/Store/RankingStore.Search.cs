@@ -112,7 +112,8 @@ public sealed partial class RankingStore
         "SELECT id, characters FROM tasks WHERE characters IS NOT NULL", reader => (Task: reader.GetInt64(0), Characters: reader.GetInt64(1)))
         .ToDictionary(task => task.Task, task => task.Characters));
 
-    /// <summary>Differs from what it was whenever the owner's page would show something else (but for the hour): a request that costs next to nothing.</summary>
+    /// <summary>Differs from what it was whenever the owner's page would show something else (but for the hour): a request that costs next to
+    /// nothing.</summary>
     public string Version() => Read(connection => string.Join('-', connection.Query(
         """
         SELECT (SELECT count(*) FROM revisions), (SELECT count(*) FROM tasks), (SELECT coalesce(sum(asked), 0) FROM tasks), (SELECT count(*) FROM users),

@@ -72,5 +72,7 @@ public sealed partial class RankingStore
     private static string RoleText(UserRole role) => role == UserRole.Owner ? "owner" : "labeler";
 
     private static LabelUser UserOf(DbDataReader reader) =>
-        new(reader.GetInt64(0), reader.GetString(1), reader.GetString(2) == "owner" ? UserRole.Owner : UserRole.Labeler, !reader.IsDBNull(3), Convert.ToInt64(reader.GetValue(4), null) == 1);
+        new(
+            reader.GetInt64(0), reader.GetString(1), reader.GetString(2) == "owner" ? UserRole.Owner : UserRole.Labeler, !reader.IsDBNull(3),
+            Convert.ToInt64(reader.GetValue(4), null) == 1);
 }
