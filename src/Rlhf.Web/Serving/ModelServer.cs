@@ -59,7 +59,7 @@ public static class ModelServer
             app.MapPage("/" + file, "chat/" + file);
         }
 
-        foreach (var file in (string[])["label/markdown.js", "label/text.js", "vendor/markdown-it.js", "vendor/dompurify.js"])
+        foreach (var file in (string[])["label/markdown.js", "label/formulas.js", "label/text.js", "vendor/katex.js", "vendor/markdown-it.js", "vendor/dompurify.js"])
         {
             app.MapPage("/" + Path.GetFileName(file), file);
         }

@@ -81,7 +81,7 @@ public sealed partial class MistakeTests(MistakeFiles files) : IClassFixture<Mis
         { "chat --model @model --stop ''", "--stop: expected a text that is not empty" },
         { "collect --store @new.db", "Without a recipe collect needs" },
         { "collect @tiny.yaml --store @new.db --out @new", "--store is for collecting without a recipe" },
-        { "arena --store @store.db --model @model", "two models and prompts" },
+        { "arena --store @store.db --model @model", "two or more models, and prompts" },
         { "report @run --curves x.svg", "--curves and --document go with --beside" },
 
         // Recipes
