@@ -51,8 +51,7 @@ public sealed class AnswerRewards(IReadOnlyList<RewardSource> sources, RewardCom
     {
         foreach (var (i, moments) in _moments.Index().Where(one => sources[one.Index].Normalize != RewardNormalization.None))
         {
-            (numbers[KeyOf(i, "count")], numbers[KeyOf(i, "mean")], numbers[KeyOf(i, "squared_deviations")]) =
-                (moments.Count, moments.Mean, moments.SquaredDeviations);
+            moments.AddTo(numbers, KeyOf(i));
         }
     }
 
@@ -63,7 +62,7 @@ public sealed class AnswerRewards(IReadOnlyList<RewardSource> sources, RewardCom
         {
             if (sources[i].Normalize != RewardNormalization.None)
             {
-                _moments[i] = new RunningMoments((long)numbers[KeyOf(i, "count")], numbers[KeyOf(i, "mean")], numbers[KeyOf(i, "squared_deviations")]);
+                _moments[i] = RunningMoments.In(numbers, KeyOf(i));
             }
         }
     }
@@ -110,5 +109,5 @@ public sealed class AnswerRewards(IReadOnlyList<RewardSource> sources, RewardCom
         return new RewardScores(total, numbers);
     }
 
-    private static string KeyOf(int source, string what) => FormattableString.Invariant($"reward_{source}_{what}");
+    private static string KeyOf(int source) => FormattableString.Invariant($"reward_{source}");
 }

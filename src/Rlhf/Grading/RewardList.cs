@@ -38,7 +38,7 @@ internal static class RewardList
             var own = errors.Below($"{nameof(list.Rewards)}[{i}]");
             source.Validate(own);
             own.NoEffect(
-                list.Combine is RewardCombination.Sum or RewardCombination.Mean, nameof(source.Weight), $"with combine: {SnakeCase.From($"{list.Combine}")}");
+                list.Combine is RewardCombination.Sum or RewardCombination.Mean, nameof(source.Weight), $"with combine: {SnakeCase.Of(list.Combine)}");
         }
 
         errors.NoEffect(list.Rewards.Count > 1, nameof(list.Combine), "with fewer than two rewards");

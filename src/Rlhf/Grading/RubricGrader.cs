@@ -1,6 +1,4 @@
 using System.Globalization;
-using System.Security.Cryptography;
-using System.Text;
 using Rlhf.Data;
 using Rlhf.Labelers;
 using Rlhf.Reports;
@@ -25,7 +23,6 @@ internal sealed record Marked(
 internal sealed class RubricGrader : IGrader
 {
     private const int EnoughUnclear = 50;
-    private const int LongestKept = 200;
 
     private readonly RubricOptions _options;
     private readonly string _key;
@@ -51,13 +48,14 @@ internal sealed class RubricGrader : IGrader
     }
 
     /// <inheritdoc/>
-    public IReadOnlyDictionary<string, Figure> Figures => FiguresOf([.. _cache.All]);
+    public IReadOnlyDictionary<string, Figure> Figures => JudgeMetrics.FiguresOf(
+        _cache.All, _options, GradingMetrics.JudgeUnreadable, _cache.All.Sum(static item => item.Marks.Count(static mark => mark is null)));
 
     /// <inheritdoc/>
     public float[] Grade(IReadOnlyList<GradedAnswer> answers, CancellationToken cancellation)
     {
         var questions = answers.Select(answer => _calls.Select(criteria => (Body: BodyOf(answer, criteria), Criteria: criteria))
-            .Select(question => new Question(HashOf(question.Body), question.Body, question.Criteria)).ToArray()).ToArray();
+            .Select(question => new Question(_client.HashOf(question.Body), question.Body, question.Criteria)).ToArray()).ToArray();
         var open = questions.SelectMany(static own => own).Where(question => _cache.Find(question.Request) is null);
         Ask([.. open.DistinctBy(static question => question.Request)], cancellation);
         return [.. questions.Select(ScoreOf)];
@@ -74,7 +72,7 @@ internal sealed class RubricGrader : IGrader
 
     private void Ask(Question[] open, CancellationToken cancellation)
     {
-        var (clear, unclear) = (_cache.All.Count(IsClear), 0);
+        var (clear, unclear) = (open.Length > 0 && _cache.All.Any(IsClear) ? 1 : 0, 0);
         var parallel = new ParallelOptions { MaxDegreeOfParallelism = _options.Parallel, CancellationToken = cancellation };
         Parallel.ForEachAsync(open, parallel, async (question, cancelled) =>
         {
@@ -101,8 +99,7 @@ internal sealed class RubricGrader : IGrader
         var (reply, calls) = await _client.AskUntil(
             question.Body, text => RubricReply.Marks(text, question.Criteria).All(static mark => !double.IsNaN(mark)), cancellation).ConfigureAwait(false);
         double?[] marks = [.. RubricReply.Marks(reply.Text, question.Criteria).Select(static mark => double.IsNaN(mark) ? (double?)null : mark)];
-        return new Marked(question.Request, marks, reply.Text is { Length: > LongestKept } text ? text[..LongestKept] : reply.Text ?? "", calls, reply.Retries,
-            reply.PromptTokens, reply.ReplyTokens);
+        return new Marked(question.Request, marks, reply.Beginning, calls, reply.Retries, reply.PromptTokens, reply.ReplyTokens);
     }
 
     private float ScoreOf(Question[] questions)
@@ -130,21 +127,5 @@ internal sealed class RubricGrader : IGrader
             _ => _reference is null ? "" : answer.Prompt.References[_reference],
         }, answer.Prompt.Id));
 
-    private string HashOf(byte[] body) => Convert.ToHexStringLower(SHA256.HashData([.. Encoding.UTF8.GetBytes(_options.Endpoint + "\n"), .. body]));
-
     private static bool IsClear(Marked marked) => marked.Marks.Any(static mark => mark is not null);
-
-    private FigureTable FiguresOf(Marked[] all)
-    {
-        var (sent, received) = (all.Sum(static item => item.PromptTokens), all.Sum(static item => item.ReplyTokens));
-        return new FigureTable
-        {
-            [JudgeMetrics.JudgeCalls] = new(all.Sum(static item => (long)item.Calls)),
-            [JudgeMetrics.JudgeRetries] = new(all.Sum(static item => (long)item.Retries)),
-            [GradingMetrics.JudgeUnreadable] = new(all.Sum(static item => item.Marks.Count(static mark => mark is null))),
-            [JudgeMetrics.JudgePromptTokens] = new(sent, Unit: "tokens"),
-            [JudgeMetrics.JudgeReplyTokens] = new(received, Unit: "tokens"),
-            [JudgeMetrics.JudgeCost] = new(((sent * _options.PromptPrice) + (received * _options.ReplyPrice)) / 1e6),
-        };
-    }
 }

@@ -1,6 +1,7 @@
 using System.Globalization;
 using System.Net;
 using System.Net.Http.Headers;
+using System.Security.Cryptography;
 using System.Text;
 using System.Text.Encodings.Web;
 using System.Text.Json;
@@ -14,7 +15,13 @@ namespace Rlhf.Labelers;
 /// <param name="PromptTokens">Tokens sent, as the server counts them.</param>
 /// <param name="ReplyTokens">Tokens received.</param>
 /// <param name="Retries">Requests that failed before.</param>
-internal sealed record ChatReply(string? Text, long PromptTokens, long ReplyTokens, int Retries);
+internal sealed record ChatReply(string? Text, long PromptTokens, long ReplyTokens, int Retries)
+{
+    private const int LongestKept = 200;
+
+    /// <summary>As much of the text as is kept of it.</summary>
+    public string Beginning => Text is { Length: > LongestKept } ? Text[..LongestKept] : Text ?? "";
+}
 
 /// <summary>
 /// Asks a server that speaks the OpenAI chat API. What a server sends is not trusted: its length, nesting and numbers are limited, redirections are not
@@ -67,6 +74,9 @@ internal sealed class ChatClient : IDisposable
         };
         return Encoding.UTF8.GetBytes(request.ToJsonString(Json));
     }
+
+    /// <summary>What a request is known by: SHA-256 (hex) of address and body.</summary>
+    public string HashOf(byte[] request) => Convert.ToHexStringLower(SHA256.HashData([.. Encoding.UTF8.GetBytes(_options.Endpoint + "\n"), .. request]));
 
     /// <summary>Sends a request, again and again where it fails in a way that passes.</summary>
     /// <exception cref="RunFailedException">The server refuses it, or failed too often.</exception>

@@ -1,6 +1,4 @@
 using System.Globalization;
-using System.Security.Cryptography;
-using System.Text;
 using Rlhf.Data;
 using Rlhf.Evaluation;
 using Rlhf.Reports;
@@ -15,7 +13,6 @@ namespace Rlhf.Labelers;
 internal sealed class JudgeLabeler : ILabeler
 {
     private const int EnoughUnclear = 50;
-    private const int LongestKept = 200;
 
     private readonly JudgeOptions _options;
     private readonly ChatClient _client;
@@ -81,18 +78,9 @@ internal sealed class JudgeLabeler : ILabeler
     {
         var judged = _questions.SelectMany(own => own).Select(question => _cache.Find(question.Request)!).DistinctBy(item => item.Request).ToArray();
         var pairs = _questions.SelectMany(PairsOf).ToArray();
-        var (sent, received) = (judged.Sum(item => item.PromptTokens), judged.Sum(item => item.ReplyTokens));
         var chosen = judged.Count(item => item.Verdict is Verdict.First or Verdict.Second);
-        var figures = new FigureTable
-        {
-            [JudgeMetrics.JudgeCalls] = new(judged.Sum(item => (long)item.Calls)),
-            [JudgeMetrics.JudgeRetries] = new(judged.Sum(item => (long)item.Retries)),
-            [JudgeMetrics.JudgeUnclear] = new(judged.Count(item => item.Verdict == Verdict.Unclear)),
-            [JudgeMetrics.JudgePromptTokens] = new(sent, Unit: "tokens"),
-            [JudgeMetrics.JudgeReplyTokens] = new(received, Unit: "tokens"),
-            [JudgeMetrics.JudgeCost] = new(((sent * _options.PromptPrice) + (received * _options.ReplyPrice)) / 1e6),
-            [JudgeMetrics.JudgeDisagreement] = new(pairs.Length == 0 ? 0 : (double)pairs.Count(IsDisagreement) / pairs.Length, Unit: "share"),
-        };
+        var figures = JudgeMetrics.FiguresOf(judged, _options, JudgeMetrics.JudgeUnclear, judged.Count(item => item.Verdict == Verdict.Unclear));
+        figures[JudgeMetrics.JudgeDisagreement] = new(pairs.Length == 0 ? 0 : (double)pairs.Count(IsDisagreement) / pairs.Length, Unit: "share");
         if (chosen > 0)
         {
             figures[JudgeMetrics.JudgeFirstChosen] = Intervals.Wilson(judged.Count(item => item.Verdict == Verdict.First), chosen).ToFigure("share");
@@ -115,19 +103,17 @@ internal sealed class JudgeLabeler : ILabeler
         from first in Enumerable.Range(0, row.Texts.Count)
         from second in Enumerable.Range(0, row.Texts.Count)
         where first != second
-        select new Question(row, first, second, HashOf(BodyOf(row, first, second)));
+        select new Question(row, first, second, _client.HashOf(BodyOf(row, first, second)));
 
     private byte[] BodyOf(CollectedAnswers row, int first, int second) => _client.RequestOf(_template.Render(
         field => field switch { "first" => row.Texts[first], "second" => row.Texts[second], _ => row.Prompt.Prompt.Text }, row.Prompt.Position.ToString()));
-
-    private string HashOf(byte[] body) => Convert.ToHexStringLower(SHA256.HashData([.. Encoding.UTF8.GetBytes(_options.Endpoint + "\n"), .. body]));
 
     private async Task<Judged> Ask(Question question, CancellationToken cancellation)
     {
         var body = BodyOf(question.Row, question.First, question.Second);
         var (reply, calls) = await _client.AskUntil(body, text => VerdictOf(text) != Verdict.Unclear, cancellation).ConfigureAwait(false);
-        return new Judged(question.Request, VerdictOf(reply.Text), reply.Text is { Length: > LongestKept } text ? text[..LongestKept] : reply.Text ?? "",
-            calls, reply.Retries, reply.PromptTokens, reply.ReplyTokens);
+        return new Judged(
+            question.Request, VerdictOf(reply.Text), reply.Beginning, calls, reply.Retries, reply.PromptTokens, reply.ReplyTokens);
     }
 
     // A judge that thinks aloud says it at the end.

@@ -1,3 +1,5 @@
+using Rlhf.Reports;
+
 namespace Rlhf.Labelers;
 
 /// <summary>What a judge took, and how it was.</summary>
@@ -24,4 +26,23 @@ internal static class JudgeMetrics
     public static readonly Metric JudgeFirstChosen = new(
         "judge_first_chosen", "judge: first answer chosen",
         "Share of the judge's choices that fell on the answer that stood first; 50 % without a bias of position.");
+
+    /// <summary>What the judging took.</summary>
+    /// <param name="answered">Every question once.</param>
+    /// <param name="options">The prices.</param>
+    /// <param name="unclear">What the questions are called whose reply cannot be read.</param>
+    /// <param name="unclearCount">How many there are.</param>
+    public static FigureTable FiguresOf(IReadOnlyList<IAnswered> answered, ChatOptions options, Metric unclear, long unclearCount)
+    {
+        var (sent, received) = (answered.Sum(static item => item.PromptTokens), answered.Sum(static item => item.ReplyTokens));
+        return new FigureTable
+        {
+            [JudgeCalls] = new(answered.Sum(static item => (long)item.Calls)),
+            [JudgeRetries] = new(answered.Sum(static item => (long)item.Retries)),
+            [unclear] = new(unclearCount),
+            [JudgePromptTokens] = new(sent, Unit: "tokens"),
+            [JudgeReplyTokens] = new(received, Unit: "tokens"),
+            [JudgeCost] = new(((sent * options.PromptPrice) + (received * options.ReplyPrice)) / 1e6),
+        };
+    }
 }

@@ -19,6 +19,18 @@ internal interface IAnswered
 {
     /// <summary>SHA-256 of address and request.</summary>
     string Request { get; }
+
+    /// <summary>Replies that it took.</summary>
+    int Calls { get; }
+
+    /// <summary>Requests that failed.</summary>
+    int Retries { get; }
+
+    /// <summary>Tokens sent.</summary>
+    long PromptTokens { get; }
+
+    /// <summary>Tokens received.</summary>
+    long ReplyTokens { get; }
 }
 
 /// <summary>A question that was answered.</summary>

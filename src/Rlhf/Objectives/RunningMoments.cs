@@ -27,6 +27,14 @@ public readonly record struct RunningMoments(long Count, double Mean, double Squ
         return moments;
     }
 
+    /// <summary>The moments that <see cref="AddTo"/> put into a checkpoint.</summary>
+    public static RunningMoments In(IDictionary<string, double> numbers, string name) =>
+        new((long)numbers[name + "_count"], numbers[name + "_mean"], numbers[name + "_squared_deviations"]);
+
+    /// <summary>Adds the moments to the numbers of a checkpoint.</summary>
+    public void AddTo(Dictionary<string, double> numbers, string name) =>
+        (numbers[name + "_count"], numbers[name + "_mean"], numbers[name + "_squared_deviations"]) = (Count, Mean, SquaredDeviations);
+
     /// <summary>These moments and one number more.</summary>
     public RunningMoments With(double value)
     {

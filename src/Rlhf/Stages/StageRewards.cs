@@ -43,6 +43,9 @@ internal static class StageRewards
             "leaves out the reward model that this recipe trains: add {model: trained}, or take the reward stage away");
     }
 
+    /// <summary>How many reward models read an answer; with an empty list that of the recipe's own stage alone.</summary>
+    public static int ModelsOf(IRewardList list) => list.Rewards.Count == 0 ? 1 : list.Rewards.Count(static source => source.Model is not null);
+
     /// <summary>Whether the recipe trains a reward model.</summary>
     public static bool TrainsReward(Recipe recipe) => recipe.Sections.Any(static section => section.Stage.Makes == StageProduct.RewardModel);
 

@@ -1,11 +1,11 @@
 using System.Diagnostics;
-using System.Globalization;
 using System.Security.Cryptography;
 using Rlhf.Cli;
 using Rlhf.Reports;
 using Rlhf.Runs;
 using Rlhf.Stages;
 using Rlhf.Tests.Compute.OneDnn;
+using Rlhf.Tests.Stages;
 using Rlhf.World;
 
 namespace Rlhf.Tests.Runs;
@@ -54,47 +54,6 @@ public sealed class ResumeTests : IClassFixture<ResumeTests.WholeRun>, IDisposab
     public ResumeTests(WholeRun run) => _whole = run.Folder;
 
     public void Dispose() => _temporary.Dispose();
-
-    /// <summary>Asks a run to stop as soon as its progress says a text; every step is said, since each look at the clock is an hour later.</summary>
-    private sealed class StopAt : StringWriter
-    {
-        private readonly string _text;
-        private readonly CancellationTokenSource _stop = new();
-
-        public StopAt(string text)
-            : base(CultureInfo.InvariantCulture)
-        {
-            _text = text;
-            Progress = new ProgressReporter(this, terminal: false, color: false, () => 80, new HourlyClock());
-        }
-
-        public ProgressReporter Progress { get; }
-
-        public CancellationToken Token => _stop.Token;
-
-        public override void Write(string? value)
-        {
-            if (value?.StartsWith(_text, StringComparison.Ordinal) == true)
-            {
-                _stop.Cancel();
-            }
-        }
-
-        protected override void Dispose(bool disposing)
-        {
-            _stop.Dispose();
-            base.Dispose(disposing);
-        }
-
-        private sealed class HourlyClock : TimeProvider
-        {
-            private long _hours;
-
-            public override long TimestampFrequency => 1;
-
-            public override long GetTimestamp() => Interlocked.Increment(ref _hours) * 3600;
-        }
-    }
 
     private string RecipeFile() => WriteRecipe(_temporary);
 
@@ -196,7 +155,7 @@ public sealed class ResumeTests : IClassFixture<ResumeTests.WholeRun>, IDisposab
     {
         // Stopped in the first stage that keeps samples, behind its second step; each step has a checkpoint.
         var (recipe, folder) = (RecipeReader.Read(RecipeFile()), _temporary.PathOf("evaluated"));
-        using var stop = new StopAt("05-ppo 2/3");
+        using var stop = new StopAfterStep("05-ppo 2/3", after: 0);
         Assert.Throws<OperationCanceledException>(() => RecipeRun.Execute(recipe, new RunSettings(folder), stop.Progress, stop.Token));
 
         var step = MetricsFile.Read(folder)[^1].Step;

@@ -1,5 +1,7 @@
 using System.Globalization;
 using Rlhf.Reports;
+using Rlhf.Runs;
+using Rlhf.Stages;
 
 namespace Rlhf.Tests.Stages;
 
@@ -15,6 +17,32 @@ internal sealed class StopAfterStep(string stage, int after) : StringWriter(Cult
     public ProgressReporter Progress => field ??= new ProgressReporter(this, terminal: false, color: false, () => 80, new HourlyClock());
 
     public CancellationToken Token => _stop.Token;
+
+    /// <summary>Runs a recipe in a folder, stopped again and again, each time a little later, until it comes to its end.</summary>
+    /// <param name="recipe">The recipe, read anew for each try.</param>
+    /// <param name="folder">The run folder.</param>
+    /// <param name="stage">The stage's name in its run.</param>
+    /// <param name="later">How many more times it is heard before each further stop.</param>
+    /// <param name="most">Stops at most.</param>
+    /// <returns>How often it was stopped.</returns>
+    public static int AgainAndAgain(Func<Recipe> recipe, string folder, string stage, int later, int most)
+    {
+        for (var stops = 0; stops < most; stops++)
+        {
+            using var stop = new StopAfterStep(stage, later * stops);
+            try
+            {
+                RecipeRun.Execute(recipe(), new RunSettings(folder, Resume: true), stop.Progress, stop.Token);
+                return stops;
+            }
+            catch (OperationCanceledException)
+            {
+                // It goes on at the next try.
+            }
+        }
+
+        return most;
+    }
 
     public override void Write(string? value)
     {

@@ -80,11 +80,12 @@ public sealed record LabelReport
                 IReadOnlyList<LabelerRanking> (group) => [.. group.Select(ranking => new LabelerRanking(ranking.Labeler, ranking.Judgement.Tiers!))]);
         var prompts = compared.Values.Where(rankings => rankings.Count > 1).ToList();
         var (hour, day) = (store.Now - 3_600_000, store.Now - 86_400_000);
-        LabelerReport[] labelers = [.. all.GroupBy(ranking => ranking.Labeler).OrderBy(group => group.Key, StringComparer.Ordinal)
+        var byLabeler = all.ToLookup(ranking => ranking.Labeler);
+        LabelerReport[] labelers = [.. byLabeler.OrderBy(group => group.Key, StringComparer.Ordinal)
             .Select(group => LabelerOf(group.Key, [.. group], prompts, known, day))];
         return new LabelReport
         {
-            Warnings = LabelerWarnings.Of(all, labelers, store.Characters()),
+            Warnings = LabelerWarnings.Of(byLabeler, labelers, store.Characters()),
             Figures = LabelFigures.Of(all, prompts),
             LastHour = all.Count(ranking => ranking.CreatedAt > hour),
             LastDay = all.Count(ranking => ranking.CreatedAt > day),

@@ -18,10 +18,10 @@ internal static class LabelerWarnings
     private const int Least = 5;
 
     public static IReadOnlyList<LabelerWarning> Of(
-        IReadOnlyList<StoredRanking> all, IReadOnlyList<LabelerReport> labelers, IReadOnlyDictionary<long, long> characters) =>
-        [.. labelers.SelectMany(labeler => Of(labeler, [.. all.Where(ranking => ranking.Labeler == labeler.Name)], characters))];
+        ILookup<string, StoredRanking> all, IReadOnlyList<LabelerReport> labelers, IReadOnlyDictionary<long, long> characters) =>
+        [.. labelers.SelectMany(labeler => Of(labeler, all[labeler.Name], characters))];
 
-    private static IEnumerable<LabelerWarning> Of(LabelerReport labeler, List<StoredRanking> own, IReadOnlyDictionary<long, long> characters)
+    private static IEnumerable<LabelerWarning> Of(LabelerReport labeler, IEnumerable<StoredRanking> own, IReadOnlyDictionary<long, long> characters)
     {
         // What was imported may have no time.
         var timed = own.Where(ranking => ranking.Seconds > 0 && ranking.Judgement.CannotJudge is null && characters.ContainsKey(ranking.Task)).ToList();

@@ -86,24 +86,23 @@ internal sealed class AdaptedModel : IStoredModel
     }
 
     /// <summary>Where the adapter's numbers lie, if it can stand beside the base's weights, which stay as they are: low-rank changes of the blocks' linear
-    /// layers, and a scalar head. Null of others, which are put into the weights.</summary>
-    public AdapterLayout? Apart() => WhyNotApart() is null ? LayoutOfBlocks() : null;
-
-    /// <summary>What of it cannot stand beside the base's weights, in words; null where nothing is.</summary>
-    public string? WhyNotApart()
+    /// layers, and a scalar head. Of others, which are put into the weights, what cannot stand there, in words.</summary>
+    public (AdapterLayout? Layout, string? WhyNot) Apart()
     {
         if (_changes.Values.Any(static change => change.Magnitude is not null))
         {
-            return "DoRA's magnitudes";
+            return (null, "DoRA's magnitudes");
         }
 
         var whole = _file.Whole.Keys.Where(static name => name != ScoreHead.WeightName).Order(StringComparer.Ordinal).FirstOrDefault();
         if (whole is not null)
         {
-            return $"{(whole.EndsWith(".bias", StringComparison.Ordinal) ? "biases" : "whole tensors")} ({whole})";
+            return (null, $"{(whole.EndsWith(".bias", StringComparison.Ordinal) ? "biases" : "whole tensors")} ({whole})");
         }
 
-        return LayoutOfBlocks().Modules.Count == _changes.Count && ReferenceEquals(Config, _base.Config) ? null : "changes of the embedding or the head";
+        var layout = new AdapterLayout(
+            _baseLayout, module => _changes.TryGetValue(module + Weight, out var change) ? (change.Rank, change.Scale) : null);
+        return layout.Modules.Count == _changes.Count && ReferenceEquals(Config, _base.Config) ? (layout, null) : (null, "changes of the embedding or the head");
     }
 
     /// <summary>Fills the numbers of an adapter that stands apart.</summary>
@@ -137,9 +136,6 @@ internal sealed class AdaptedModel : IStoredModel
 
         _base.Read(range, (offset, values) => take(offset - source.Offset + parameter.Offset, update.Apply(offset - source.Offset, values)));
     }
-
-    private AdapterLayout LayoutOfBlocks() =>
-        new(_baseLayout, module => _changes.TryGetValue(module + Weight, out var change) ? (change.Rank, change.Scale) : null);
 
     /// <summary>Where a parameter stands in the base: the head of an untied model is the embedding that its base has for both.</summary>
     public Parameter InBase(string name) =>

@@ -376,7 +376,7 @@ public sealed class Checkpoint
     {
         using var file = OpenFiles();
         var source = _base is not null ? file.Source.WithFilesOf(Folder) : file.Source;
-        var adapted = file as AdaptedModel;
-        return new Contents(file.Config, source, file.Score, file.HasLanguageHead, adapted?.Apart(), adapted?.WhyNotApart());
+        var (apart, whyNot) = (file as AdaptedModel)?.Apart() ?? (null, null);
+        return new Contents(file.Config, source, file.Score, file.HasLanguageHead, apart, whyNot);
     }
 }

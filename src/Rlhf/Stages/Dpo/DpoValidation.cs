@@ -20,7 +20,7 @@ internal static class DpoValidation
     public static void Validate(DpoOptions options, OptionErrors errors)
     {
         var loss = options.Loss;
-        var name = $"with loss: {SnakeCase.From(loss.ToString())}";
+        var name = $"with loss: {SnakeCase.Of(loss)}";
         var (isKto, isOrder) = (loss == PreferenceObjective.Kto, options.Rankings == RankingForm.PlackettLuce);
         errors.Require(!isOrder || loss == PreferenceObjective.Dpo, nameof(options.Rankings),
             $"plackett_luce is a form of loss: dpo; {name.Replace("with ", "", StringComparison.Ordinal)} has pairs");
@@ -55,6 +55,6 @@ internal static class DpoValidation
             "is 0, and undesirable_weight too: nothing would be learned");
 
         void Own(bool hasEffect, string key, PreferenceObjective[] losses) =>
-            errors.NoEffect(hasEffect, key, $"{name}, only with {string.Join(", ", losses.Select(one => SnakeCase.From(one.ToString())))}");
+            errors.NoEffect(hasEffect, key, $"{name}, only with {string.Join(", ", losses.Select(one => SnakeCase.Of(one)))}");
     }
 }

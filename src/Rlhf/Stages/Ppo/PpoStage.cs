@@ -153,7 +153,8 @@ internal sealed class PpoStage : Stage<PpoOptions>
         var length = promptTokens + answerTokens;
         var rollouts = (double)options.Steps * options.RolloutsPerStep;
         var second = recipe.Find<RewardOptions>()?.SecondModel is not null;
-        var readers = (second ? 2 : 1) + ModelsOf(options); // reference, rewards, a second reward model; of rollouts also values, of stale ones the policy
+        // Reference, rewards, a second reward model; of rollouts also values, of stale ones the policy.
+        var readers = (second ? 2 : 1) + StageRewards.ModelsOf(options);
         var stale = (options.OffPolicySteps - 1.0) / options.OffPolicySteps;
         var judges = readers + (options.HasValues ? 1 : 0) + stale;
         var trained = (HasValueNetwork(options) ? 2 : 1) * options.InnerEpochs;
@@ -185,7 +186,7 @@ internal sealed class PpoStage : Stage<PpoOptions>
         using var models = new PlannedModels(planning, device, options.Adapter);
         using var policy = models.Trainable(PolicyHeads(options));
         using var reference = models.Frozen(HeadKind.Language);
-        Decoder[] rewards = [.. Enumerable.Range(0, ModelsOf(options)).Select(_ => models.Frozen(HeadKind.Scalar))];
+        Decoder[] rewards = [.. Enumerable.Range(0, StageRewards.ModelsOf(options)).Select(_ => models.Frozen(HeadKind.Scalar))];
         using var value = HasValueNetwork(options) ? models.Trainable(HeadKind.Scalar) : null;
         using var second = withSecond ? models.Frozen(HeadKind.Scalar) : null;
         using var arena = new Arena(device);
@@ -206,9 +207,6 @@ internal sealed class PpoStage : Stage<PpoOptions>
         Array.ForEach(rewards, static model => model.Dispose());
         return bytes;
     }
-
-    private static int ModelsOf(PpoOptions options) =>
-        options.Rewards.Count == 0 ? 1 : options.Rewards.Count(static source => source.Model is not null);
 
     private static bool HasValueNetwork(PpoOptions options) => options is { HasValues: true, SharedTrunk: false };
 

@@ -259,9 +259,7 @@ public sealed class PpoTrainer : ITrainer, IDisposable
     void ITrainer.AddTo(Dictionary<string, FloatBuffer> buffers, Dictionary<string, double> numbers)
     {
         numbers["kl_coefficient"] = _klCoefficient;
-        numbers["score_count"] = _scorer.Moments.Count;
-        numbers["score_mean"] = _scorer.Moments.Mean;
-        numbers["score_squared_deviations"] = _scorer.Moments.SquaredDeviations;
+        _scorer.Moments.AddTo(numbers, "score");
         if (_options.DropEqualGroups)
         {
             numbers["extra_prompts"] = _extraPrompts;
@@ -278,7 +276,7 @@ public sealed class PpoTrainer : ITrainer, IDisposable
     void ITrainer.Restored(IDictionary<string, double> numbers)
     {
         _klCoefficient = numbers["kl_coefficient"];
-        _scorer.Moments = new RunningMoments((long)numbers["score_count"], numbers["score_mean"], numbers["score_squared_deviations"]);
+        _scorer.Moments = RunningMoments.In(numbers, "score");
         _extraPrompts = _options.DropEqualGroups ? (long)numbers["extra_prompts"] : 0;
         _scorer.Sources.Restored(numbers);
         _update.Restored(numbers);

@@ -56,7 +56,7 @@ internal sealed class RejectionStage : SupervisedStage<RejectionOptions>
         var model = context.Models.Policy.Open();
         var reader = context.Reader(model.Tokenizer, model.Config.ContextLength);
         var encoder = reader.PromptEncoder(options.Limits, options.MaxNewTokens);
-        var prompts = StageReader.Encode(encoder, reader.Data.FirstPrompts(heldOut: false, options.MaxPrompts ?? int.MaxValue));
+        var prompts = Asked(reader, encoder, options);
         var sampled = StageTools.Once(context, "sampled", () => Sample(context, options, model, prompts, encoder.EndIds));
         if (Crc32C.OfFile(PathOf(context)) != sampled.Checksum)
         {
@@ -129,13 +129,15 @@ internal sealed class RejectionStage : SupervisedStage<RejectionOptions>
 
     /// <summary>For the plan: the prompts with answers as long as demonstrations are.</summary>
     protected override (StoredRows<EncodedSequence> Train, StoredRows<EncodedSequence> HeldOut) Read(StageReader reader, RejectionOptions options) =>
-        reader.Store(Asked(reader, options).Select(static prompt => (prompt, false)), prompt =>
+        reader.Store(Planned(reader, options).Select(static prompt => (prompt, false)), prompt =>
             [new EncodedSequence([.. prompt.Tokens, .. new int[options.MaxNewTokens]], prompt.Tokens.Length, null, "", Truncated: false)],
             EncodedCodecs.Sequence);
 
-    private static IEnumerable<EncodedPrompt> Asked(StageReader reader, RejectionOptions options) => StageReader.Encode(
-        reader.PromptEncoder(options.Limits, options.MaxNewTokens), reader.Data.FirstPrompts(heldOut: false, options.MaxPrompts ?? int.MaxValue))
-        .Select(static prompt => prompt.Encoded);
+    private static List<(PromptRecord Record, EncodedPrompt Encoded)> Asked(StageReader reader, SequenceEncoder encoder, RejectionOptions options) =>
+        StageReader.Encode(encoder, reader.Data.FirstPrompts(heldOut: false, options.MaxPrompts ?? int.MaxValue));
+
+    private static IEnumerable<EncodedPrompt> Planned(StageReader reader, RejectionOptions options) =>
+        Asked(reader, reader.PromptEncoder(options.Limits, options.MaxNewTokens), options).Select(static prompt => prompt.Encoded);
 
     protected override ModelSource SourceOf(StageContext context, ModelSource source, Tokenizer tokenizer) =>
         source.WithFormat(context.Data.FormatOf(context.Recipe.Data.Prompts), tokenizer);
@@ -144,13 +146,13 @@ internal sealed class RejectionStage : SupervisedStage<RejectionOptions>
     {
         var options = OptionsOf(planning.Recipe);
         var plan = base.Plan(planning);
-        EncodedPrompt[] prompts = [.. Asked(planning.Reader, options)];
+        EncodedPrompt[] prompts = [.. Planned(planning.Reader, options)];
         var answers = (double)prompts.Length * options.AnswersPerPrompt;
         var answerTokens = planning.AnswerTokens(options.MaxNewTokens);
         var promptTokens = StagePlanning.MeanLength(prompts);
         var length = promptTokens + answerTokens;
         var tokens = prompts.Length * (promptTokens + (options.AnswersPerPrompt * answerTokens)); // a prompt goes through a model once
-        var models = ModelsOf(options);
+        var models = StageRewards.ModelsOf(options);
         return plan with
         {
             Examples = (long)answers,
@@ -161,9 +163,6 @@ internal sealed class RejectionStage : SupervisedStage<RejectionOptions>
             SampledOperations = planning.LanguageOperations(tokens, answers * answerTokens, length),
         };
     }
-
-    private static int ModelsOf(RejectionOptions options) =>
-        options.Rewards.Count == 0 ? 1 : options.Rewards.Count(static source => source.Model is not null);
 
     private static long SamplingBytes(StagePlanning planning, RejectionOptions options, EncodedPrompt[] prompts, int models)
     {

@@ -46,21 +46,8 @@ public sealed partial class DpoStageTests : IDisposable
     public void A_run_that_is_stopped_again_and_again_ends_with_the_same_bytes(string change)
     {
         Run("whole", default, change);
-        var stops = 0;
-        for (var finished = false; !finished && stops < 30;)
-        {
-            using var stop = new StopAfterStep("02-dpo", 3 * stops);
-            try
-            {
-                RecipeRun.Execute(RecipeReader.Read(_temporary.PathOf("tiny.yaml"), [change]),
-                    new RunSettings(_temporary.PathOf("stopped"), Resume: true), stop.Progress, stop.Token);
-                finished = true;
-            }
-            catch (OperationCanceledException)
-            {
-                stops++;
-            }
-        }
+        var stops = StopAfterStep.AgainAndAgain(
+            () => RecipeReader.Read(_temporary.PathOf("tiny.yaml"), [change]), _temporary.PathOf("stopped"), "02-dpo", later: 3, most: 30);
 
         Assert.True(stops > 2, $"stopped {stops} times");
         var (whole, stopped) = (ResumeTests.ResultsOf(_temporary.PathOf("whole")), ResumeTests.ResultsOf(_temporary.PathOf("stopped")));

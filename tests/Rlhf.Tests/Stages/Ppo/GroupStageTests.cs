@@ -45,20 +45,7 @@ public sealed class GroupStageTests(GroupStageTests.Models models) : IClassFixtu
         Run("whole", changes);
         Assert.True(changes[0] != "ppo.preset=dapo" || Metrics("whole").Any(metric => metric.Contains("sampled_answers", StringComparison.Ordinal)
             && !metric.EndsWith(" 16", StringComparison.Ordinal)), "no group was dropped");
-        var stops = 0;
-        for (var finished = false; !finished && stops < 20;)
-        {
-            using var stop = new StopAfterStep(Stage, 2 * stops);
-            try
-            {
-                RecipeRun.Execute(Recipe(changes), new RunSettings(_temporary.PathOf("stopped"), Resume: true), stop.Progress, stop.Token);
-                finished = true;
-            }
-            catch (OperationCanceledException)
-            {
-                stops++;
-            }
-        }
+        var stops = StopAfterStep.AgainAndAgain(() => Recipe(changes), _temporary.PathOf("stopped"), Stage, later: 2, most: 20);
 
         Assert.True(stops > 1, $"stopped {stops} times");
         Assert.Equal(ResumeTests.ResultsOf(_temporary.PathOf("whole")), ResumeTests.ResultsOf(_temporary.PathOf("stopped")));

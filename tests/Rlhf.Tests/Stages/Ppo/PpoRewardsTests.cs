@@ -56,21 +56,8 @@ public sealed class PpoRewardsTests : IDisposable
     public void A_run_that_is_stopped_again_and_again_ends_with_the_same_bytes(string change)
     {
         Run("whole", change);
-        var stops = 0;
-        for (var finished = false; !finished && stops < 20;)
-        {
-            using var stop = new StopAfterStep("02-ppo", 2 * stops);
-            try
-            {
-                RecipeRun.Execute(RecipeReader.Read(_temporary.PathOf("tiny.yaml"), [change]), new RunSettings(_temporary.PathOf("stopped"), Resume: true),
-                    stop.Progress, stop.Token);
-                finished = true;
-            }
-            catch (OperationCanceledException)
-            {
-                stops++;
-            }
-        }
+        var stops = StopAfterStep.AgainAndAgain(
+            () => RecipeReader.Read(_temporary.PathOf("tiny.yaml"), [change]), _temporary.PathOf("stopped"), "02-ppo", later: 2, most: 20);
 
         Assert.True(stops > 1, $"stopped {stops} times");
         Assert.Equal(ResumeTests.ResultsOf(_temporary.PathOf("whole")), ResumeTests.ResultsOf(_temporary.PathOf("stopped")));

@@ -56,21 +56,8 @@ public sealed class RejectionStageTests : IDisposable
     public void A_run_that_is_stopped_again_and_again_ends_with_the_same_bytes()
     {
         Run("whole");
-        var stops = 0;
-        for (var finished = false; !finished && stops < 30;)
-        {
-            using var stop = new StopAfterStep("-rejection", 2 * stops);
-            try
-            {
-                RecipeRun.Execute(RecipeReader.Read(_temporary.PathOf("tiny.yaml")), new RunSettings(_temporary.PathOf("stopped"), Resume: true), stop.Progress,
-                    stop.Token);
-                finished = true;
-            }
-            catch (OperationCanceledException)
-            {
-                stops++;
-            }
-        }
+        var stops = StopAfterStep.AgainAndAgain(
+            () => RecipeReader.Read(_temporary.PathOf("tiny.yaml")), _temporary.PathOf("stopped"), "-rejection", later: 2, most: 30);
 
         Assert.True(stops > 2, $"stopped {stops} times");
         Assert.Equal(ResumeTests.ResultsOf(_temporary.PathOf("whole")), ResumeTests.ResultsOf(_temporary.PathOf("stopped")));
