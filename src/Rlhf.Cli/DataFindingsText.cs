@@ -37,7 +37,7 @@ internal static class DataFindingsText
 
         foreach (var (kind, use) in Uses(found))
         {
-            output.WriteLine($"use of each {SnakeCase.From(kind.ToString())}: {use}");
+            output.WriteLine($"use of each {SnakeCase.Of(kind)}: {use}");
         }
     }
 
@@ -45,8 +45,8 @@ internal static class DataFindingsText
     public static string Json(DataFindings found) => new JsonObject
     {
         ["forms"] = Texts(found.Forms),
-        ["kinds"] = new JsonObject(found.Kinds.Select(kind => KeyValuePair.Create(SnakeCase.From(kind.Key.ToString()), (JsonNode?)kind.Value))),
-        ["uses"] = new JsonObject(Uses(found).Select(use => KeyValuePair.Create(SnakeCase.From(use.Kind.ToString()), (JsonNode?)use.Use))),
+        ["kinds"] = new JsonObject(found.Kinds.Select(kind => KeyValuePair.Create(SnakeCase.Of(kind.Key), (JsonNode?)kind.Value))),
+        ["uses"] = new JsonObject(Uses(found).Select(use => KeyValuePair.Create(SnakeCase.Of(use.Kind), (JsonNode?)use.Use))),
         ["pairs"] = found.Pairs,
         ["ties"] = found.Ties,
         ["repeated"] = found.Repeats.Same,

@@ -59,7 +59,7 @@ internal sealed record BenchmarkResult(
         var json = new JsonObject { ["engine"] = $"rlhf {RunEnvironment.ProgramVersion}", ["size"] = Size, ["threads"] = Threads, ["precision"] = Precision };
         foreach (var phase in Phases)
         {
-            var name = SnakeCase.From(phase.Phase.ToString());
+            var name = SnakeCase.Of(phase.Phase);
             json[$"{name}_s"] = Rounded(phase.Seconds);
             foreach (var (unit, value) in phase.Rates)
             {

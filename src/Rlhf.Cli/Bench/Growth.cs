@@ -24,7 +24,7 @@ internal sealed class Growth(Func<IDevice> createDevice, int repetitions, Action
     /// <summary>Measures the points of an axis.</summary>
     public IReadOnlyList<GrowthPoint> Along(GrowthAxis axis) => [.. GrowthShape.Along(axis).Select(point =>
     {
-        progress(FormattableString.Invariant($"{SnakeCase.From(axis.ToString())} {point.Value}"));
+        progress(FormattableString.Invariant($"{SnakeCase.Of(axis)} {point.Value}"));
         return Measure(point.Value, point.Shape.ToBenchmark());
     })];
 

@@ -116,7 +116,7 @@ internal sealed record GrowthReport(IReadOnlyList<(GrowthAxis Axis, IReadOnlyLis
         _ => throw new ArgumentOutOfRangeException(nameof(axis)),
     };
 
-    private static string NameOf(GrowthAxis axis) => SnakeCase.From(axis.ToString());
+    private static string NameOf(GrowthAxis axis) => SnakeCase.Of(axis);
 
     private static string ImageOf(GrowthAxis axis) => $"growth-{NameOf(axis)}.svg";
 

@@ -17,7 +17,7 @@ internal sealed class PhaseTimer(Action<string> progress, CancellationToken canc
             var seconds = Stopwatch.GetElapsedTime(start).TotalSeconds;
             allocated = GC.GetTotalAllocatedBytes(precise: true) - before;
             best = Math.Min(best, seconds);
-            progress(FormattableString.Invariant($"{SnakeCase.From(phase.ToString())} {i}/{repetitions}: {seconds:F3} s"));
+            progress(FormattableString.Invariant($"{SnakeCase.Of(phase)} {i}/{repetitions}: {seconds:F3} s"));
         }
 
         return (best, allocated);

@@ -57,7 +57,7 @@ internal static class BenchCommand
     };
 
     private static Dictionary<string, BenchmarkPhase> PhaseNames =>
-        Enum.GetValues<BenchmarkPhase>().ToDictionary(static phase => SnakeCase.From(phase.ToString()));
+        Enum.GetValues<BenchmarkPhase>().ToDictionary(static phase => SnakeCase.Of(phase));
 
     public static Command Create() =>
         new Command("bench", "Times SFT, rollout, scoring, PPO update and reward model on random weights, and the machine beside them.")
@@ -168,7 +168,7 @@ internal static class BenchCommand
         {
             var rates = string.Join(", ", phase.Rates.Select(static rate => $"{Number(rate.Value, "N1")} {rate.Unit}"));
             table.AddRow(
-                SnakeCase.From(phase.Phase.ToString()), Number(phase.Seconds, "F3"), rates, Number(phase.Operations / 1e9, "N0"),
+                SnakeCase.Of(phase.Phase), Number(phase.Seconds, "F3"), rates, Number(phase.Operations / 1e9, "N0"),
                 Number(result.PeakFraction(phase), "P0"), $"{Number(phase.AllocatedBytes / 1024.0, "N0")} KiB");
         }
 

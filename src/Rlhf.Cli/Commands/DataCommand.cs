@@ -153,7 +153,7 @@ internal static class DataCommand
         output.Write(found.Ledger.ToText());
         foreach (var (kind, rows) in found.Kinds)
         {
-            output.WriteLine(FormattableString.Invariant($"{SnakeCase.From(kind.ToString())}: {rows} rows"));
+            output.WriteLine(FormattableString.Invariant($"{SnakeCase.Of(kind)}: {rows} rows"));
         }
 
         foreach (var (answers, rows) in found.Answers)

@@ -1,3 +1,5 @@
+using System.Text;
+using System.Text.Encodings.Web;
 using System.Text.Json;
 using System.Text.Json.Nodes;
 
@@ -6,6 +8,8 @@ namespace Rlhf.Data;
 /// <summary>A prompt as the beginning of a row that the data readers take back as the same prompt.</summary>
 public static class PromptRow
 {
+    private static readonly JsonSerializerOptions Json = new() { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
+
     // Fields of the row that the prompt came from which are not the prompt.
     private static readonly HashSet<string> NotPrompt = new(StringComparer.Ordinal)
     {
@@ -41,6 +45,18 @@ public static class PromptRow
 
         return row;
     }
+
+    /// <summary>Writes rows as JSON lines, whole or not at all.</summary>
+    internal static void Write(string path, IEnumerable<JsonObject> rows) => DurableFiles.WriteAtomically(path, stream =>
+    {
+        foreach (var row in rows)
+        {
+            stream.Write(Encoding.UTF8.GetBytes(row.ToJsonString(Json) + "\n"));
+        }
+    });
+
+    /// <summary>Whole numbers, such as tokens, as a field of a row.</summary>
+    internal static JsonArray ListOf(IReadOnlyList<int> values) => new([.. values.Select(static value => JsonValue.Create(value))]);
 
     /// <summary>What was thought of other answers must not stand beside new ones.</summary>
     private static bool IsKept(string name, string value, bool isText) => FieldMeanings.Of(name, RowValue.Scalar(JsonValueKind.String, 0, value)) switch

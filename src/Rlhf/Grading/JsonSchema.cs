@@ -12,7 +12,6 @@ namespace Rlhf.Grading;
 internal sealed class JsonSchema
 {
     private static readonly string[] Notes = ["$schema", "$id", "$comment", "title", "description", "default", "examples", "deprecated"];
-    private static readonly string[] Types = ["object", "array", "string", "number", "integer", "boolean", "null"];
 
     private readonly List<Func<JsonElement, bool>> _checks = [];
 
@@ -82,20 +81,10 @@ internal sealed class JsonSchema
     {
         JsonElement[] names = value.ValueKind == JsonValueKind.Array ? [.. value.EnumerateArray()] : [value];
         string[] types = [.. names.Select(name => name.ValueKind == JsonValueKind.String ? name.GetString()! : "")];
-        return types.Length > 0 && types.All(Types.Contains)
-            ? other => types.Any(type => Is(other, type))
-            : throw new InputException($"{place} must be one or more of {string.Join(", ", Types)}");
+        return types.Length > 0 && types.All(JsonTypes.All.Contains)
+            ? other => types.Any(type => JsonTypes.Is(other, type))
+            : throw new InputException($"{place} must be one or more of {string.Join(", ", JsonTypes.All)}");
     }
-
-    private static bool Is(JsonElement value, string type) => value.ValueKind switch
-    {
-        JsonValueKind.Object => type == "object",
-        JsonValueKind.Array => type == "array",
-        JsonValueKind.String => type == "string",
-        JsonValueKind.Number => type == "number" || (type == "integer" && value.GetDouble() is var number && double.IsInteger(number)),
-        JsonValueKind.True or JsonValueKind.False => type == "boolean",
-        _ => type == "null",
-    };
 
     private static Func<JsonElement, bool> OneOfValues(JsonElement[] values) => other => Array.Exists(values, value => JsonElement.DeepEquals(value, other));
 

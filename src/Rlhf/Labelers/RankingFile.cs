@@ -1,6 +1,4 @@
 using System.Text;
-using System.Text.Encodings.Web;
-using System.Text.Json;
 using System.Text.Json.Nodes;
 using Rlhf.Data;
 using Rlhf.Data.RowForms;
@@ -44,16 +42,9 @@ public static class RankingFile
     /// <summary>The file's name in the folder of its stage.</summary>
     public const string Name = "rankings.jsonl";
 
-    private static readonly JsonSerializerOptions Json = new() { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
-
     /// <summary>Writes the rows, whole or not at all.</summary>
-    public static void Write(string path, IEnumerable<CollectedAnswers> rows, AnswerOrigin origin) => DurableFiles.WriteAtomically(path, stream =>
-    {
-        foreach (var row in rows)
-        {
-            stream.Write(Encoding.UTF8.GetBytes(RowOf(row, origin).ToJsonString(Json) + "\n"));
-        }
-    });
+    public static void Write(string path, IEnumerable<CollectedAnswers> rows, AnswerOrigin origin) =>
+        PromptRow.Write(path, rows.Select(row => RowOf(row, origin)));
 
     /// <summary>Reads the ranked rows as the reward model sees them.</summary>
     /// <exception cref="InputException">A line is not a row that <see cref="Write"/> wrote.</exception>
@@ -104,7 +95,7 @@ public static class RankingFile
         row["responses"] = new JsonArray([.. collected.Texts.Select(text => JsonValue.Create(text))]);
         if (collected.Tiers is { } tiers)
         {
-            row["ranking"] = new JsonArray([.. tiers.Select(ListOf)]);
+            row["ranking"] = new JsonArray([.. tiers.Select(PromptRow.ListOf)]);
             row["labeler"] = collected.Labeler;
         }
 
@@ -112,8 +103,8 @@ public static class RankingFile
         row["model_hash"] = origin.ModelHash;
         row["sampling"] = SettingsOf(origin.Sampling, origin.MaxNewTokens);
         row["prompt_text"] = collected.Encoded.PromptText;
-        row["prompt_tokens"] = ListOf(collected.Encoded.Tokens);
-        row["response_tokens"] = new JsonArray([.. collected.Tokens.Select(ListOf)]);
+        row["prompt_tokens"] = PromptRow.ListOf(collected.Encoded.Tokens);
+        row["response_tokens"] = new JsonArray([.. collected.Tokens.Select(PromptRow.ListOf)]);
         return row;
     }
 
@@ -127,6 +118,4 @@ public static class RankingFile
         ["min_p"] = sampling.MinP,
         ["repetition_penalty"] = sampling.RepetitionPenalty,
     };
-
-    private static JsonArray ListOf(IReadOnlyList<int> values) => new([.. values.Select(value => JsonValue.Create(value))]);
 }

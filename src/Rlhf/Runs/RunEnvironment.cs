@@ -44,7 +44,7 @@ public sealed record RunEnvironment(
         Environment.ProcessorCount,
         GC.GetGCMemoryInfo().TotalAvailableMemoryBytes,
         device.Description,
-        SnakeCase.From(device.Precision.ToString()),
+        SnakeCase.Of(device.Precision),
         device.Precision == Compute.Operations.Precision.Bf16 ? OneDnnLibrary.Found?.Description : null);
 
     /// <summary>The JSON of <c>environment.json</c>.</summary>

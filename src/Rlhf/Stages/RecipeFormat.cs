@@ -29,7 +29,7 @@ public static class RecipeFormat
     /// <summary>What the settled format is and where it comes from, for people.</summary>
     public static string Describe(Recipe asked, Recipe settled)
     {
-        var name = SnakeCase.From(settled.Format.Template.ToString());
+        var name = SnakeCase.Of(settled.Format.Template);
         var folder = settled.Base.Model ?? settled.Base.Tokenizer;
         return asked.Format.Template != FormatTemplate.Auto ? $"format: {name}, as the recipe says"
             : folder is not null && Checkpoint.Open(folder).WrittenFormat is not null ? $"format: {name}, from {FormatFile.Name} in {folder}"

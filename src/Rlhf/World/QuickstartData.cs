@@ -45,7 +45,7 @@ public static class QuickstartData
         var grammar = new InstructionGrammar(counts.Seed);
         return Enum.GetValues<QuickstartSet>().ToDictionary(set => set, set =>
         {
-            var path = Path.Combine(folder, SnakeCase.From(set.ToString()) + ".jsonl");
+            var path = Path.Combine(folder, SnakeCase.Of(set) + ".jsonl");
             var rows = Encoding.UTF8.GetBytes(string.Concat(Rows(grammar, set, counts).Select(row => JsonSerializer.Serialize(row, Json) + "\n")));
             DurableFiles.WriteAtomically(path, stream => stream.Write(rows));
             return path;
@@ -55,7 +55,7 @@ public static class QuickstartData
     private static IEnumerable<object> Rows(InstructionGrammar grammar, QuickstartSet set, QuickstartCounts counts) => set switch
     {
         QuickstartSet.Demonstrations => grammar.Demonstrations(counts.Demonstrations)
-            .Select(row => new { prompt = row.Request.Prompt, response = row.Response, quality = SnakeCase.From(row.Quality.ToString()) }),
+            .Select(row => new { prompt = row.Request.Prompt, response = row.Response, quality = SnakeCase.Of(row.Quality) }),
         QuickstartSet.Prompts => grammar.Prompts(counts.Prompts).Select(request => new { prompt = request.Prompt }),
         QuickstartSet.EvaluationPrompts => grammar.EvaluationPrompts(counts.EvaluationPrompts).Select(request => new { prompt = request.Prompt }),
         QuickstartSet.Text => grammar.Texts(counts.Texts, counts.FactsPerText).Select(text => new { text }),

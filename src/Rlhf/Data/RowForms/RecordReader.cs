@@ -22,12 +22,12 @@ public sealed class RecordReader(DataSource source, Ledger ledger)
         var asked = kind ?? AnyRecord.Suggested(fields);
         if (before is { } other && other != asked && !row.IsWritten)
         {
-            throw fields.Missing($"a {SnakeCase.From(other.ToString())} as in the rows before, and this row is a {SnakeCase.From(asked.ToString())}");
+            throw fields.Missing($"a {SnakeCase.Of(other)} as in the rows before, and this row is a {SnakeCase.Of(asked)}");
         }
 
         if (row.IsWritten && kind is { } wanted && wanted != RecordKind.Prompt && AnyRecord.Suggested(fields) is var meant && meant != wanted)
         {
-            return Drop<AnyRecord>(fields, $"a {SnakeCase.From(meant.ToString())} of a tree, where each {SnakeCase.From(wanted.ToString())} is read");
+            return Drop<AnyRecord>(fields, $"a {SnakeCase.Of(meant)} of a tree, where each {SnakeCase.Of(wanted)} is read");
         }
 
         AnyRecord? record = asked switch

@@ -47,7 +47,7 @@ public static class UnreadFields
 
     private static string Sentence(string path, FieldMeaning meaning, RecordKind kind)
     {
-        var what = SnakeCase.From(kind.ToString());
+        var what = SnakeCase.Of(kind);
         var says = meaning switch
         {
             FieldMeaning.Asked => "belongs to what is asked",

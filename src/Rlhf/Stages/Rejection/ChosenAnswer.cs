@@ -1,5 +1,4 @@
 using System.Text;
-using System.Text.Encodings.Web;
 using System.Text.Json;
 using System.Text.Json.Nodes;
 using Rlhf.Data;
@@ -27,16 +26,8 @@ internal static class ChosenFile
     /// <summary>The file's name in the folder of its stage.</summary>
     public const string Name = "chosen.jsonl";
 
-    private static readonly JsonSerializerOptions Json = new() { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
-
     /// <summary>Writes the rows, whole or not at all.</summary>
-    public static void Write(string path, IEnumerable<ChosenAnswer> rows, int round) => DurableFiles.WriteAtomically(path, stream =>
-    {
-        foreach (var row in rows)
-        {
-            stream.Write(Encoding.UTF8.GetBytes(RowOf(row, round).ToJsonString(Json) + "\n"));
-        }
-    });
+    public static void Write(string path, IEnumerable<ChosenAnswer> rows, int round) => PromptRow.Write(path, rows.Select(row => RowOf(row, round)));
 
     /// <summary>Reads the rows as they are trained on.</summary>
     /// <exception cref="InputException">A line is not one that <see cref="Write"/> wrote.</exception>
@@ -65,8 +56,8 @@ internal static class ChosenFile
         row["mean_score"] = chosen.MeanScore;
         row["scores"] = new JsonObject(chosen.Scores.Select(static score => KeyValuePair.Create(score.Source, (JsonNode?)score.Number)));
         row["round"] = round;
-        row["prompt_tokens"] = new JsonArray([.. chosen.PromptTokens.Select(static token => (JsonNode)token)]);
-        row["response_tokens"] = new JsonArray([.. chosen.Tokens.Select(static token => (JsonNode)token)]);
+        row["prompt_tokens"] = PromptRow.ListOf(chosen.PromptTokens);
+        row["response_tokens"] = PromptRow.ListOf(chosen.Tokens);
         return row;
     }
 }

@@ -12,7 +12,7 @@ internal sealed partial class JsonSchemaReader
     {
         var types = words.Has("type") ? words.Types() : null;
         var literals = new List<byte[]>();
-        foreach (var value in values.Where(value => types is null || types.Any(type => Is(value, type))))
+        foreach (var value in values.Where(value => types is null || types.Any(type => JsonTypes.Is(value, type))))
         {
             literals.Add(BytesOf(value.WriteTo));
             Require((_literalBytes += literals[^1].Length) <= Limits.SchemaLiteralBytes, $"values of more than {Limits.SchemaLiteralBytes} bytes");
@@ -21,16 +21,6 @@ internal sealed partial class JsonSchemaReader
         literals.Sort(static (one, other) => one.AsSpan().SequenceCompareTo(other));
         return new LiteralNode([.. literals.Where((literal, i) => i == 0 || !literal.AsSpan().SequenceEqual(literals[i - 1]))]);
     }
-
-    private static bool Is(JsonElement value, string type) => value.ValueKind switch
-    {
-        JsonValueKind.Null => type == "null",
-        JsonValueKind.True or JsonValueKind.False => type == "boolean",
-        JsonValueKind.Number => type == "number" || (type == "integer" && value.TryGetDouble(out var number) && double.IsInteger(number)),
-        JsonValueKind.String => type == "string",
-        JsonValueKind.Array => type == "array",
-        _ => type == "object",
-    };
 
     private Alternatives Referred(JsonElement reference, string place)
     {
