@@ -80,6 +80,9 @@ public sealed record DpoOptions : TrainingOptions, IRankingOptions
     /// <summary>Passes over the rankings.</summary>
     public int Epochs { get; init; } = 1;
 
+    /// <summary>The most optimizer steps, where the epochs have more; their rows are drawn from all of the data. <c>none</c>: the epochs decide.</summary>
+    public int? MaxSteps { get; init; }
+
     /// <summary>Prompts of one optimizer step; each brings all of its answers.</summary>
     public int Batch { get; init; } = 64;
 
@@ -122,6 +125,13 @@ public sealed record DpoOptions : TrainingOptions, IRankingOptions
     /// <summary>When a run warns.</summary>
     public DpoAlarmOptions Alarms { get; init; } = new();
 
+    /// <summary>Optimizer steps on so many rows.</summary>
+    public long StepsOn(double rows)
+    {
+        var steps = (long)Math.Ceiling(rows / Batch) * Epochs;
+        return MaxSteps is { } most ? Math.Min(most, steps) : steps;
+    }
+
     /// <summary>The loss with its numbers, defaults in place.</summary>
     internal PreferenceLossOptions ToLoss() => new()
     {
@@ -149,6 +159,7 @@ public sealed record DpoOptions : TrainingOptions, IRankingOptions
         DpoValidation.Validate(this, errors);
         RankedRows.Validate(this, errors);
         errors.Positive(Epochs);
+        errors.Require(MaxSteps is null or > 0, nameof(MaxSteps), "must be above 0, or none");
         errors.Positive(Batch);
         errors.Below(Dropout, 0, 1);
         errors.NotNegative(EvaluateEvery);

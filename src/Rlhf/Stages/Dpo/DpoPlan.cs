@@ -28,7 +28,8 @@ internal static class DpoPlan
             heldOut.AddRange(options.CollectedHeldOut > 0 ? longest : []);
         }
 
-        var updates = (long)Math.Ceiling(trained.Rows / options.Batch) * options.Epochs;
+        var updates = options.StepsOn(trained.Rows);
+        var epochs = Math.Min(options.Epochs, updates * options.Batch / Math.Max(1, trained.Rows)); // max_steps may take a part of the rows
         var evaluations = held.Rows > 0 ? 2 + (options.EvaluateEvery > 0 ? updates / options.EvaluateEvery : options.Epochs) : 0;
         var passes = Passes(planning, options);
         var length = trained.Rows == 0 ? 0 : trained.Length;
@@ -40,9 +41,9 @@ internal static class DpoPlan
         var answerLength = StagePlanning.MeanLength(prompts) + answerTokens;
         var sampled = planning.LanguageOperations(asked * answerLength, asked * answerTokens, answerLength);
         return new StagePlan(
-            (long)trained.Rows, options.Loss == PreferenceObjective.Kto ? "labeled prompts" : "rankings", trained.Tokens * options.Epochs, updates,
+            (long)trained.Rows, options.Loss == PreferenceObjective.Kto ? "labeled prompts" : "rankings", trained.Tokens * epochs, updates,
             train.Count == 0 ? 0 : BytesOf(planning, options, train, heldOut, prompts),
-            (once * ((passes.Step * options.Epochs) + passes.Reference)) + (judged * (evaluations + 1)) + (2 * sampled), sampled);
+            (once * ((passes.Step * epochs) + (passes.Reference * Math.Min(1, epochs)))) + (judged * (evaluations + 1)) + (2 * sampled), sampled);
     }
 
     /// <summary>Passes over the rows in units of one forward pass: an update's, and those of the reference before.</summary>

@@ -20,7 +20,7 @@ internal sealed record DpoRows(
     {
         var rankings = RankedRows.Read(context, reader, options);
         var rows = Of(rankings.Train, rankings.HeldOut, reader, options) with { LeftOut = rankings.LeftOut };
-        rows = rows with { Sources = [.. rankings.Sources, .. rows.Sources] };
+        rows = rows with { Sources = [.. rankings.Sources, .. rows.Sources], Train = Drawn(rows.Train, options, context.SeedOf(options.Seed)) };
         Tell(context, options, rankings, rows);
         return rows;
     }
@@ -31,6 +31,12 @@ internal sealed record DpoRows(
         var (train, heldOut) = RankedRows.Comparisons(reader, options);
         return Of(train, heldOut, reader, options);
     }
+
+    /// <summary>The rows of <c>max_steps</c> steps where that is less than an epoch: the reference need not see the others.</summary>
+    internal static IReadOnlyList<PreferenceRow> Drawn(IReadOnlyList<PreferenceRow> rows, DpoOptions options, ulong seed) =>
+        options.MaxSteps is { } steps && (long)steps * options.Batch < rows.Count
+            ? [.. EpochOrder.Of(rows.Count, seed, 0).Take(steps * options.Batch).Select(row => rows[row])]
+            : rows;
 
     private static DpoRows Of(IReadOnlyList<EncodedRanking> train, IReadOnlyList<EncodedRanking> heldOut, StageReader reader, DpoOptions options)
     {

@@ -57,7 +57,7 @@ public sealed class DpoTrainer : ITrainer, IDisposable
         _scorer = new Scorer(decoder, options.MicroBatchTokens, arena);
         _contexts = new BatchContexts(options, _scorer);
         _stepsPerEpoch = (train.Count + options.Batch - 1) / options.Batch;
-        TotalSteps = (long)_stepsPerEpoch * options.Epochs;
+        TotalSteps = options.StepsOn(train.Count);
         _learningRates = options.LearningRates(TotalSteps);
     }
 

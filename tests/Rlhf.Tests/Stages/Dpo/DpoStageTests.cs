@@ -142,6 +142,18 @@ public sealed partial class DpoStageTests : IDisposable
     }
 
     [Theory]
+    [InlineData(2, 1, 2)] // less than an epoch: four rows each
+    [InlineData(6, 1, 4)] // the 16 training rows have no more
+    [InlineData(6, 3, 6)]
+    public void No_more_steps_than_asked_for_and_no_more_rows_than_they_take(int most, int epochs, int steps)
+    {
+        var stage = Run("run", default, $"dpo.max_steps={most}", $"dpo.epochs={epochs}", "data.comparisons.held_out=0").Stages[^1];
+
+        Assert.Equal(steps, stage.Steps);
+        Assert.Equal(Math.Min(16, most * 4), stage.Figures["trained_prompts"].Value);
+    }
+
+    [Theory]
     [InlineData("dpo.gamma=1", "dpo.gamma", "only with simpo")]
     [InlineData("dpo.label_smoothing=0.1", "dpo.label_smoothing", "only with cdpo, robust, exo_pair")]
     [InlineData("dpo.desirable_weight=2", "dpo.desirable_weight", "only with kto")]
