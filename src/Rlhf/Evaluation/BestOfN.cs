@@ -28,4 +28,18 @@ public static class BestOfN
     /// <summary>The most that the best of n is away from the policy, in nats: log n - (n - 1) / n. It is the KL where scores have no ties (Stiennon 2020,
     /// appendix G.3; Beirami 2024 shows that it is a bound).</summary>
     public static double KlBound(int n) => Math.Log(n) - ((n - 1.0) / n);
+
+    /// <summary>The n, not rounded, whose <see cref="KlBound"/> is a KL: at least 1, and 1e15 where it would be more.</summary>
+    /// <param name="kl">Nats.</param>
+    public static double AtKl(double kl)
+    {
+        var (low, high) = (0.0, Math.Log(1e15)); // of log n, in which the bound rises
+        for (var halving = 0; halving < 64; halving++)
+        {
+            var middle = (low + high) / 2;
+            (low, high) = middle - 1 + Math.Exp(-middle) < kl ? (middle, high) : (low, middle);
+        }
+
+        return Math.Exp(low);
+    }
 }

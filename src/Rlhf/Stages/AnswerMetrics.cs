@@ -104,4 +104,18 @@ internal static class AnswerMetrics
         "Share of the answers to held-out prompts that end by themselves.");
 
     public static readonly Metric HeldoutGoldScore = new("heldout_gold_score", "held-out gold quality", "The held-out score by the gold rule.");
+
+    public static readonly Metric HeldoutSecondScore = new("heldout_second_score", "held-out second score", "The held-out score by the second reward model.");
+
+    public static readonly Metric BestOfAtKl = new(
+        "best_of_at_kl", "n at the policy's KL",
+        "The n whose best of n answers of SFT may be as far from SFT as the policy is: log n - (n - 1) / n = KL.", "answers");
+
+    public static readonly Metric BestOfAtKlScore = new(
+        "best_of_at_kl_score", "best of n at the policy's KL",
+        "Expected best score of that many answers of SFT to the same held-out prompts; absent where best_of samples fewer.");
+
+    public static readonly Metric GainOverBestOf = new(
+        "gain_over_best_of", "gain over the best of n at the policy's KL",
+        "Score of the policy minus that of the best of n at its KL, on the same held-out prompts.");
 }

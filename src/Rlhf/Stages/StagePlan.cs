@@ -31,6 +31,9 @@ internal sealed class StagePlanning(Recipe recipe, StageData data, Tokenizer tok
     /// <summary>Steps that are tried for their memory: batches differ in size.</summary>
     public const int StepsTried = 64;
 
+    /// <summary>Of a judged answer on the host: what it was asked, its tokens twice, four numbers of each, its text.</summary>
+    private const int BytesPerJudgedToken = 32;
+
     /// <summary>Answers whose prompt is shared draw their first token when its first answer draws its second.</summary>
     private const int TokensDrawn = 2;
 
@@ -92,6 +95,21 @@ internal sealed class StagePlanning(Recipe recipe, StageData data, Tokenizer tok
 
     /// <summary>Tokens that are drawn of each answer when its memory is counted.</summary>
     public static int[] Limits(int[][] prompts) => [.. prompts.Select(static _ => TokensDrawn)];
+
+    /// <summary>Answers that held-out prompts get: of each evaluation, and of the SFT model for the best of n.</summary>
+    /// <param name="prompts">Held-out prompts.</param>
+    /// <param name="evaluations">Evaluations.</param>
+    /// <param name="samples">Answers to each prompt in an evaluation.</param>
+    /// <param name="bestOf">Answers for the best of n; null for none.</param>
+    public static double JudgedAnswers(double prompts, double evaluations, int samples, int? bestOf) => prompts * ((evaluations * samples) + (bestOf ?? 0));
+
+    /// <summary>Evaluations beside those of the policy: of SFT, and of the base model where that is another.</summary>
+    public int OtherEvaluations =>
+        StageStep.Of(recipe).Any(static step => step.Stage.Makes == StageProduct.SupervisedModel) ? 2 : 1;
+
+    /// <summary>Memory of the answers of which the best of n is taken, as they are held all at once; 0 where it is not asked for.</summary>
+    public static long BestOfBytes(IEnumerable<EncodedPrompt> prompts, int maxNewTokens, int? bestOf) =>
+        (bestOf ?? 0) * prompts.Sum(prompt => BytesPerJudgedToken * (long)(prompt.Tokens.Length + maxNewTokens));
 
     /// <summary>Mean tokens of prompts.</summary>
     public static double MeanLength(IReadOnlyList<EncodedPrompt> prompts) => prompts.Count == 0 ? 0 : prompts.Average(static prompt => prompt.Tokens.Length);

@@ -37,4 +37,16 @@ public sealed class BestOfNTests
         Assert.Equal(Math.Log(4) - 0.75, BestOfN.KlBound(4), 12);
         Assert.Equal(Math.Log(16) - 0.9375, BestOfN.KlBound(16), 12);
     }
+
+    [Fact]
+    public void The_n_at_a_KL_is_the_one_whose_bound_it_is()
+    {
+        foreach (var n in (int[])[1, 2, 3, 16, 1000, 1_000_000])
+        {
+            Assert.Equal(n, BestOfN.AtKl(BestOfN.KlBound(n)), 1e-6 * n);
+        }
+
+        Assert.Equal(1, BestOfN.AtKl(-0.3), 9); // an estimate may be below 0
+        Assert.Equal(1e15, BestOfN.AtKl(2000), 1e6);
+    }
 }

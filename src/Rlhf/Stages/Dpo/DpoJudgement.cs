@@ -2,8 +2,6 @@ using Rlhf.Compute.Operations;
 using Rlhf.Data;
 using Rlhf.Evaluation;
 using Rlhf.Model;
-using Rlhf.Reports;
-using Rlhf.Sampling;
 using Rlhf.Stages.Collect;
 using Rlhf.Text.Templates;
 
@@ -12,34 +10,26 @@ namespace Rlhf.Stages.Dpo;
 /// <summary>The policy's own answers to held-out prompts: while it trains, and at its end beside those of SFT and base.</summary>
 internal sealed class DpoJudgement : IDisposable
 {
-    private const ulong EvaluationPurpose = 0x6576616C; // "eval"
-
     private readonly StageContext _context;
     private readonly DpoOptions _options;
     private readonly Decoder _policy;
-    private readonly StageModels _models;
     private readonly Decoder _sft;
     private readonly Decoder? _reward;
     private readonly StageHost _host;
-    private readonly IReadOnlyList<EncodedPrompt> _prompts;
-    private readonly PolicyEvaluator _evaluator;
-    private PolicyEvaluation? _last;
+    private readonly HeldOutJudgement _answers;
+    private JudgedAnswers? _last;
 
-    private DpoJudgement(
-        StageContext context, DpoOptions options, Decoder policy, StageModels models, StageReader reader,
-        (IReadOnlyList<EncodedPrompt> Prompts, IReadOnlyList<PromptRecord>? Records, IReadOnlyList<int> EndIds) asked, StageHost host, Arena arena)
+    private DpoJudgement(StageContext context, DpoOptions options, Decoder policy, StageModels models, StageReader reader,
+        (IReadOnlyList<EncodedPrompt> Prompts, IReadOnlyList<PromptRecord>? Records, IReadOnlyList<int> EndIds) from, StageHost host, Arena arena)
     {
-        (_context, _options, _policy, _prompts, _host) = (context, options, policy, asked.Prompts, host);
-        _models = models;
+        (_context, _options, _policy, _host) = (context, options, policy, host);
         _sft = models.Frozen(context.Models.Supervised.Open(), HeadKind.Language);
         _reward = context.Models.Reward is { } place ? models.Frozen(place.Open(), HeadKind.Scalar, shifted: true) : null;
-
-        // The recipe's own seed: the same prompts and random numbers in every round, so that policies can be compared.
-        var settings = StageTools.Sampling(new SamplingOptions { Temperature = options.Temperature }, options.MaxNewTokens, asked.EndIds,
-            Philox.Derive(context.Recipe.Seed, EvaluationPurpose), options.MicroBatchTokens);
-        var gold = asked.Records is { } records ? GoldJudge.Of(context.Recipe, records) : null;
-        _evaluator = new PolicyEvaluator(_prompts, options.EvaluationSamples, settings, reader.Tokenizer,
-            new PolicyJudges { Reference = _sft, Reward = _reward, Gold = gold }, options.MicroBatchTokens, arena);
+        var asked = new HeldOutPrompts(
+            from.Prompts, from.Records, from.EndIds, options.EvaluationSamples, options.Temperature, options.MaxNewTokens, options.MicroBatchTokens);
+        var gold = from.Records is { } records ? GoldJudge.Of(context.Recipe, records) : null;
+        _answers = new HeldOutJudgement(
+            context, models, reader.Tokenizer, asked, new PolicyJudges { Reference = _sft, Reward = _reward, Gold = gold }, rewards: null, arena);
     }
 
     /// <summary>A judgement on the held-out prompts of the data, or those of the held-out rows; null where there are fewer than two.</summary>
@@ -60,6 +50,12 @@ internal sealed class DpoJudgement : IDisposable
             : [.. PromptsOf(rows.HeldOut, reader.ContextLength - options.MaxNewTokens).Take(options.EvaluationPrompts)];
         if (prompts.Length > 1)
         {
+            if (options.BestOf is not null && context.Models.Reward is null && given.Count < 2)
+            {
+                throw new InputException(
+                    $"{context.Step.Name}: dpo.best_of has nothing to choose the best by: the gold rule knows the prompts of data.prompts, and fewer than two of them are held out; hold some out, or take best_of away.");
+            }
+
             PromptRecord[]? records = given.Count > 1 ? [.. given.Select(static prompt => prompt.Record)] : null;
             return new DpoJudgement(context, options, policy, models, reader, (prompts, records, encoder.EndIds), host, arena);
         }
@@ -79,46 +75,19 @@ internal sealed class DpoJudgement : IDisposable
     /// <summary>Has the present policy answer, logs what came out, and keeps some answers for people to read.</summary>
     public void Evaluate(long step)
     {
-        _last = _evaluator.Evaluate(_policy, _context.Cancellation);
-        var values = new List<(Metric, double)>
-        {
-            (AnswerMetrics.HeldoutKl, _last.Kl.Value), (AnswerMetrics.HeldoutLength, _last.Length.Value), (AnswerMetrics.HeldoutEntropy, _last.Entropy),
-            (AnswerMetrics.HeldoutEosShare, _last.EosShare),
-        };
-        if (_reward is not null)
-        {
-            var score = _last.Score;
-            values.AddRange(
-                [(AnswerMetrics.HeldoutScore, score.Value), (AnswerMetrics.HeldoutScoreLow, score.Low), (AnswerMetrics.HeldoutScoreHigh, score.High)]);
-        }
-
-        if (_last.GoldScore is { } gold)
-        {
-            values.Add((AnswerMetrics.HeldoutGoldScore, gold.Value));
-        }
-
-        _host.Log(step, values.ToArray());
-        foreach (var answer in _last.Answers.Take(_options.SamplesPerEvaluation))
+        _last = _answers.Judge(_policy);
+        var evaluation = _last.Evaluation;
+        _host.Log(step, HeldOutJudgement.MetricsOf(evaluation));
+        foreach (var answer in evaluation.Answers.Take(_options.SamplesPerEvaluation))
         {
             _host.Sample(step, answer.Completion.Prompt, answer.Completion.Response, ("kl", answer.Kl));
         }
 
-        _context.Progress.Line(FormattableString.Invariant($"{_context.Step.Name}: step {step}, KL {_last.Kl.Value:F2} on held-out prompts"));
+        _context.Progress.Line(FormattableString.Invariant($"{_context.Step.Name}: step {step}, KL {evaluation.Kl.Value:F2} on held-out prompts"));
     }
 
-    /// <summary>Adds the figures of the last evaluation beside those of SFT and base, and the answers side by side.</summary>
-    public IReadOnlyList<SideBySide> Summarize(FigureTable figures)
-    {
-        var policy = _last ?? _evaluator.Evaluate(_policy, _context.Cancellation);
-        var sft = _evaluator.Evaluate(_sft, _context.Cancellation);
-        var start = AnswerSummary.OfBase(_context, _models, _evaluator);
-        foreach (var (key, figure) in AnswerSummary.Of(start, sft, policy))
-        {
-            figures[key] = figure;
-        }
-
-        return AnswerSummary.SideBySideOf([.. _prompts.Select(static prompt => prompt.PromptText)], ("base", start), ("SFT", sft), ("DPO", policy));
-    }
+    /// <summary>The last evaluation beside SFT and base.</summary>
+    public HeldOutResult Compare() => _answers.Compare(_last ?? _answers.Judge(_policy), "DPO", _options.BestOf);
 
     /// <inheritdoc/>
     public void Dispose()

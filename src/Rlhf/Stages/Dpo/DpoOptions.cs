@@ -119,6 +119,10 @@ public sealed record DpoOptions : TrainingOptions, IRankingOptions
     /// <summary>Temperature of these answers.</summary>
     public double Temperature { get; init; } = 1;
 
+    /// <summary>Sets the best of 1, 4, 16, ... up to this many answers of the SFT model to each held-out prompt beside DPO, by the recipe's reward model or
+    /// else by the gold rule: what its KL has to be worth; <c>none</c>: not.</summary>
+    public int? BestOf { get; init; }
+
     /// <summary>Answers of each evaluation written to samples.jsonl.</summary>
     public int SamplesPerEvaluation { get; init; } = 4;
 
@@ -169,7 +173,8 @@ public sealed record DpoOptions : TrainingOptions, IRankingOptions
         errors.Positive(MaxNewTokens);
         errors.Positive(Temperature);
         errors.NotNegative(SamplesPerEvaluation);
-        foreach (var key in (string[])[nameof(EvaluationSamples), nameof(MaxNewTokens), nameof(Temperature), nameof(SamplesPerEvaluation)])
+        BestOfSft.Validate(BestOf, nameof(BestOf), errors);
+        foreach (var key in (string[])[nameof(EvaluationSamples), nameof(MaxNewTokens), nameof(Temperature), nameof(SamplesPerEvaluation), nameof(BestOf)])
         {
             errors.NoEffect(EvaluationPrompts > 0, key, "with evaluation_prompts: 0");
         }

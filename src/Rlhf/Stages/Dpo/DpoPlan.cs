@@ -37,13 +37,15 @@ internal static class DpoPlan
         var judged = planning.LanguageOperations(held.Tokens, held.Targets, length);
         var prompts = AskedOf(planning, options, heldOut);
         var answerTokens = planning.AnswerTokens(options.MaxNewTokens);
-        var asked = prompts.Length < 2 ? 0 : (double)prompts.Length * options.EvaluationSamples * Math.Max(1, evaluations - 1);
+        var judgements = (options.EvaluateEvery > 0 ? Math.Ceiling(updates / (double)options.EvaluateEvery) : Math.Ceiling(epochs)) + planning.OtherEvaluations;
+        var asked = prompts.Length < 2 ? 0 : StagePlanning.JudgedAnswers(prompts.Length, judgements, options.EvaluationSamples, options.BestOf);
         var answerLength = StagePlanning.MeanLength(prompts) + answerTokens;
         var sampled = planning.LanguageOperations(asked * answerLength, asked * answerTokens, answerLength);
         return new StagePlan(
             (long)trained.Rows, options.Loss == PreferenceObjective.Kto ? "labeled prompts" : "rankings", trained.Tokens * epochs, updates,
             train.Count == 0 ? 0 : BytesOf(planning, options, train, heldOut, prompts),
-            (once * ((passes.Step * epochs) + (passes.Reference * Math.Min(1, epochs)))) + (judged * (evaluations + 1)) + (2 * sampled), sampled);
+            (once * ((passes.Step * epochs) + (passes.Reference * Math.Min(1, epochs)))) + (judged * (evaluations + 1))
+                + ((StageRewards.TrainsReward(planning.Recipe) ? 3 : 2) * sampled), sampled); // the policy's own log-probabilities, SFT's, a score
     }
 
     /// <summary>Passes over the rows in units of one forward pass: an update's, and those of the reference before.</summary>
@@ -62,10 +64,11 @@ internal static class DpoPlan
         using var models = new PlannedModels(planning, device, options.Adapter);
         using var policy = models.Trainable(HeadKind.Language);
         using var sft = prompts.Length > 1 ? models.Frozen(HeadKind.Language) : null;
-        using var reward = prompts.Length > 1 && planning.Recipe.Sections.Any(static section => section.Stage.Makes == StageProduct.RewardModel)
+        using var reward = prompts.Length > 1 && StageRewards.TrainsReward(planning.Recipe)
             ? models.Frozen(HeadKind.Scalar)
             : null;
         using var arena = new Arena(device);
+        var untrained = device.HeldBytes; // what is left when SFT answers for the best of n
         PreferenceRow[] counted = [.. train.Select(row => WithReference(row, options))], judged = [.. heldOut.Select(row => WithReference(row, options))];
         using var trainer = new DpoTrainer(options, policy, counted, judged, planning.SeedOf(options.Seed), new SilentHost(), arena);
         for (var step = 1; step <= Math.Min(trainer.TotalSteps, StagePlanning.StepsTried); step++)
@@ -82,7 +85,8 @@ internal static class DpoPlan
         using var generator = new Generator(policy, arena);
         int[][] asked = [.. prompts.SelectMany(prompt => Enumerable.Repeat(prompt.Tokens, options.EvaluationSamples))];
         StagePlanning.Sample(generator, asked, options.MaxNewTokens, options.MicroBatchTokens);
-        return device.HeldBytes - arena.UntouchedBytes + planning.HostLogits;
+        var best = StagePlanning.BestOfBytes(prompts, options.MaxNewTokens, options.BestOf);
+        return Math.Max(device.HeldBytes - arena.UntouchedBytes, best > 0 ? untrained + best : 0) + planning.HostLogits;
     }
 
     /// <summary>Zeros: a device that counts computes nothing.</summary>

@@ -20,6 +20,7 @@ internal sealed class DpoReport : StageReport
     public override IReadOnlyList<ReportSection> Sections(IReadOnlyList<StageSummary> stages) =>
     [
         new("preferences", "What DPO learned", PreferencesSection.Draw(stages)),
+        new("dpo-frontier", "KL–reward frontier of DPO", FrontierSection.Draw(stages, "dpo-frontier")),
         new("dpo-answers", "Answers of DPO", AnswersSection.Draw(stages, "dpo-answers")),
     ];
 
@@ -52,6 +53,11 @@ internal sealed class DpoReport : StageReport
         if (stage.Of(AnswerMetrics.EvaluationPrompts) is { Value: < FewPrompts } prompts && stage.Of(AnswerMetrics.EvaluationAnswers) is { } answers)
         {
             yield return ByPrompts($"DPO{round}", prompts.Value, answers.Value);
+        }
+
+        foreach (var sentence in BestOfSft.Sentences(stage, $"DPO{round}"))
+        {
+            yield return sentence;
         }
 
         foreach (var alarm in stage.Alarms)

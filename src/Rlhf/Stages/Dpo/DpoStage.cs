@@ -56,6 +56,9 @@ internal sealed class DpoStage : Stage<DpoOptions>
         var own = errors.Below(Name);
         RankedRows.Validate(recipe, options, own);
         own.NoEffect(recipe.Rounds > 1, nameof(options.StartFrom), "with one round");
+        var scores = StageRewards.TrainsReward(recipe) || (collect?.Labeler == CollectOptions.GoldLabeler && recipe.Data.Prompts is not null);
+        own.Require(options.BestOf is null || scores, nameof(options.BestOf),
+            "has nothing to choose the best by: it needs a reward stage before dpo, or collect.labeler: gold with data.prompts");
     }
 
     public override StageSummary Run(StageContext context)
@@ -103,7 +106,12 @@ internal sealed class DpoStage : Stage<DpoOptions>
         }
 
         // The trainer's gradients and moments are gone: there is room for the base model.
-        var answers = judgement?.Summarize(figures);
+        var answers = judgement?.Compare();
+        foreach (var (key, figure) in answers?.Figures ?? [])
+        {
+            figures[key] = figure;
+        }
+
         var links = new List<ModelLink> { StageTools.LinkTo(start, "start") };
         if (options.ToLoss().HasReference)
         {
@@ -114,14 +122,16 @@ internal sealed class DpoStage : Stage<DpoOptions>
         {
             Rankings = rows.Sources,
             Alarms = AlarmsOf(context, options),
-            SideBySide = answers,
+            SideBySide = answers?.SideBySide,
+            BestOfN = answers?.BestOfN,
+            Frontier = answers is null ? null : FrontierSection.PointsOf(RowsOf(context)),
             Inputs = links,
         };
     }
 
     private static IReadOnlyList<Alarm> AlarmsOf(StageContext context, DpoOptions options)
     {
-        var alarms = DpoAlarms.Of(MetricsFile.Read(context.Run.FullPath).Where(row => row.Stage == context.Step.Name), options.Alarms);
+        var alarms = DpoAlarms.Of(RowsOf(context), options.Alarms);
         foreach (var alarm in alarms)
         {
             context.Progress.Alarm(context.Step.Name, alarm);
@@ -129,6 +139,9 @@ internal sealed class DpoStage : Stage<DpoOptions>
 
         return alarms;
     }
+
+    private static IEnumerable<MetricsRow> RowsOf(StageContext context) =>
+        MetricsFile.Read(context.Run.FullPath).Where(row => row.Stage == context.Step.Name);
 
     private static Data.DataSource? RankedSource(Recipe recipe) => recipe.Data.Comparisons ?? recipe.Data.Labeled ?? recipe.Data.Prompts;
 

@@ -76,8 +76,6 @@ internal static class PpoMetrics
         "ptx_loss", "pretraining loss",
         "Mean next-token loss of the pretraining text that is mixed in, nats per token.");
 
-    public static readonly Metric HeldoutSecondScore = new("heldout_second_score", "held-out second score", "The held-out score by the second reward model.");
-
     public static readonly Metric LogprobDifference = new(
         "logprob_difference", "largest log-probability difference",
         "Largest |rollout - trainer| of a token's log-probability; 0 in float32, small in bfloat16.", "nats",

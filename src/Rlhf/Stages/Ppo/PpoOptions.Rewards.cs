@@ -21,6 +21,6 @@ public sealed partial record PpoOptions : IRewardList
     private void ValidateRewardList(OptionErrors errors)
     {
         RewardList.Validate(this, errors);
-        errors.Require(BestOf is null or (>= 2 and <= 1024), nameof(BestOf), "must be 2 to 1024, or none");
+        BestOfSft.Validate(BestOf, nameof(BestOf), errors);
     }
 }

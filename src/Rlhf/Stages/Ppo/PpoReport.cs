@@ -23,7 +23,7 @@ internal sealed class PpoReport : StageReport
     public override IReadOnlyList<ReportSection> Sections(IReadOnlyList<StageSummary> stages) =>
     [
         new("learned", "What PPO learned", LearnedSection.Draw(stages)),
-        new("frontier", "KL–reward frontier", FrontierSection.Draw(stages)),
+        new("frontier", "KL–reward frontier", FrontierSection.Draw(stages, "frontier")),
         new("answers", "Answers", AnswersSection.Draw(stages)),
     ];
 
@@ -57,9 +57,9 @@ internal sealed class PpoReport : StageReport
             yield return $"By {source} the answers of PPO{round} to held-out prompts have {NumberText.Fixed(figure.Value)}{Interval(figure)} on the mean{before}.";
         }
 
-        if (stage.BestOfN is [.., { } best])
+        foreach (var sentence in BestOfSft.Sentences(stage, $"PPO{round}"))
         {
-            yield return $"The best of {best.N} answers of SFT has {NumberText.Fixed(best.Score)}{Interval(new Figure(best.Score, best.ScoreLow, best.ScoreHigh))} on the same prompts, at a KL of at most {NumberText.InSentence(best.KlBound)} nats.";
+            yield return sentence;
         }
 
         foreach (var alarm in stage.Alarms)

@@ -166,10 +166,9 @@ internal sealed class PpoStage : Stage<PpoOptions>
         var mixed = pretraining.Count == 0 ? 0 : rollouts * options.InnerEpochs * options.Ptx!.BatchRatio * pieces;
         var forward = rows * (judges + (passes * trained)) * costs.ForwardOperations(length); // the judges, and forward and backward of what is trained
         var heads = answerTokens * (1 + stale + (passes * options.InnerEpochs)) * costs.HeadOperations;
-        var starts = StageStep.Of(recipe).Any(step => step.Stage.Makes == StageProduct.SupervisedModel) ? 1 : 0;
-        var evaluations =
-            3 + (options.EvaluateEvery > 0 ? (options.Steps - 1) / options.EvaluateEvery : 0) + starts; // the start, the end, SFT and another base
-        var evaluated = (double)evaluations * Math.Min(heldOut.Count, options.EvaluationPrompts) * options.EvaluationSamples;
+        var evaluations = 2 + (options.EvaluateEvery > 0 ? (options.Steps - 1) / options.EvaluateEvery : 0) + planning.OtherEvaluations;
+        var evaluated = StagePlanning.JudgedAnswers(
+            Math.Min(heldOut.Count, options.EvaluationPrompts), evaluations, options.EvaluationSamples, options.BestOf);
         var judged = evaluated * ((readers * length * costs.ForwardOperations(length)) + (answerTokens * costs.HeadOperations));
         return new StagePlan(
             (long)rollouts, "rollouts", tokens, (long)options.Steps * options.InnerEpochs * (options.RolloutsPerStep / options.Minibatch),
@@ -193,6 +192,7 @@ internal sealed class PpoStage : Stage<PpoOptions>
         using var scores = PpoRewards.OfModels(rewards, options.MicroBatchTokens, arena);
         var measured = options with { ScoreNormalization = ScoreNormalization.None }; // the memory is the same
         int[][] asked = [.. Enumerable.Range(0, options.RolloutsPerStep).Select(i => prompts[i / options.RolloutsPerPrompt % prompts.Count].Tokens)];
+        var untrained = device.HeldBytes; // what is left when SFT answers for the best of n
         using var trainer = new PpoTrainer(
             measured, new PpoModels(policy, reference, null, value, second), asked, [], pretraining, planning.SeedOf(options.Seed), new SilentHost(),
             evaluate: null, arena, scores);
@@ -203,7 +203,8 @@ internal sealed class PpoStage : Stage<PpoOptions>
         using var judging = new Generator(policy, arena); // of the held-out prompts
         int[][] judged = [.. heldOut.Take(options.EvaluationPrompts).SelectMany(prompt => Enumerable.Repeat(prompt.Tokens, options.EvaluationSamples))];
         StagePlanning.Sample(judging, judged, options.MaxNewTokens, options.MicroBatchTokens);
-        var bytes = device.HeldBytes - arena.UntouchedBytes + planning.HostLogits;
+        var best = StagePlanning.BestOfBytes(heldOut.Take(options.EvaluationPrompts), options.MaxNewTokens, options.BestOf);
+        var bytes = Math.Max(device.HeldBytes - arena.UntouchedBytes, best > 0 ? untrained + best : 0) + planning.HostLogits;
         Array.ForEach(rewards, static model => model.Dispose());
         return bytes;
     }

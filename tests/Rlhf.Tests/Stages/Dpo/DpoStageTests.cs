@@ -1,6 +1,8 @@
 using System.Text.RegularExpressions;
+using Rlhf.Evaluation;
 using Rlhf.Reports;
 using Rlhf.Runs;
+using Rlhf.Stages;
 using Rlhf.Tests.Runs;
 
 namespace Rlhf.Tests.Stages.Dpo;
@@ -110,6 +112,40 @@ public sealed partial class DpoStageTests : IDisposable
     }
 
     [Fact]
+    public void The_best_of_n_by_the_reward_model_stands_beside_the_policy()
+    {
+        const string Rewarded = "reward={batch: 4, learning_rate: 1e-3, normalize_on: none}";
+        var summary = Run("run", default, Rewarded, "dpo.best_of=8");
+        var stage = summary.Stages[^1];
+
+        Assert.Equal([1, 4, 8], stage.BestOfN!.Select(point => point.N));
+        Assert.True(stage.BestOfN![2].Score >= stage.BestOfN[0].Score);
+        Assert.Equal(Math.Round(BestOfN.AtKl(stage.Figures["kl"].Value)), stage.Figures["best_of_at_kl"].Value);
+        Assert.Contains(summary.Sentences, sentence => sentence.StartsWith("DPO is as far from SFT", StringComparison.Ordinal));
+        Assert.Contains("id=\"dpo-frontier\"", File.ReadAllText(_temporary.PathOf("run", "report.html")), StringComparison.Ordinal);
+        StagePlan Plan(string bestOf) => RecipePlan.Of(RecipeReader.Read(_temporary.PathOf("tiny.yaml"), [Rewarded, $"dpo.best_of={bestOf}"])).Stages[^1];
+        Assert.True(Plan("8").SampledOperations > Plan("none").SampledOperations);
+    }
+
+    [Fact]
+    public void The_best_of_n_by_the_gold_rule_stands_beside_the_policy()
+    {
+        string[] small =
+        [
+            "data.quickstart.demonstrations=160", "data.quickstart.prompts=40", "data.quickstart.evaluation_prompts=6", "data.quickstart.texts=40",
+            "base.train_tokenizer.vocabulary_size=500", "base.shape.width=32", "pretrain.max_steps=3", "sft.max_steps=3", "collect.max_prompts=4",
+            "collect.max_new_tokens=8", "dpo.max_new_tokens=8", "dpo.epochs=1", "dpo.best_of=4", "rounds=1",
+            "data.comparisons.path=comparisons.jsonl", // what so small a model says is all alike
+        ];
+        var file = _temporary.Write("gold.yaml", File.ReadAllText(Path.Combine(ReferenceFiles.Repository, "recipes", "dpo.yaml"))
+            .Replace("  start_from: previous\n", "", StringComparison.Ordinal)); // has no effect with one round
+        var summary = RecipeRun.Execute(RecipeReader.Read(file, small), new RunSettings(_temporary.PathOf("gold")), ProgressReporter.Silent, default);
+
+        Assert.InRange(summary.Stages[^1].BestOfN![^1].Score, summary.Stages[^1].BestOfN![0].Score, 2);
+        Assert.Contains(summary.Sentences, sentence => sentence.StartsWith("The best of 4 answers of SFT by the gold rule has", StringComparison.Ordinal));
+    }
+
+    [Fact]
     public void A_fall_of_the_better_answers_is_told_as_a_warning()
     {
         var summary = Run("run", default, "dpo.alarms.chosen_fall=0.0001", "dpo.learning_rate=3e-2", "dpo.loss=apo_down", "dpo.beta=1");
@@ -154,6 +190,8 @@ public sealed partial class DpoStageTests : IDisposable
     }
 
     [Theory]
+    [InlineData("dpo.best_of=4", "dpo.best_of", "has nothing to choose the best by")]
+    [InlineData("dpo.best_of=4 dpo.evaluation_prompts=0", "dpo.best_of", "with evaluation_prompts: 0")]
     [InlineData("dpo.gamma=1", "dpo.gamma", "only with simpo")]
     [InlineData("dpo.label_smoothing=0.1", "dpo.label_smoothing", "only with cdpo, robust, exo_pair")]
     [InlineData("dpo.desirable_weight=2", "dpo.desirable_weight", "only with kto")]

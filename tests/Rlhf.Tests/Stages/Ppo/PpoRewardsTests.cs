@@ -1,5 +1,7 @@
+using Rlhf.Evaluation;
 using Rlhf.Reports;
 using Rlhf.Runs;
+using Rlhf.Stages;
 using Rlhf.Tests.Cli;
 using Rlhf.Tests.Runs;
 
@@ -80,7 +82,22 @@ public sealed class PpoRewardsTests : IDisposable
         Assert.Contains(summary.Sentences, sentence => sentence.StartsWith("By letters the answers of PPO", StringComparison.Ordinal));
         Assert.Equal([1, 4], stage.BestOfN!.Select(point => point.N));
         Assert.True(stage.BestOfN![1].Score >= stage.BestOfN[0].Score);
+        Assert.Equal(Math.Round(BestOfN.AtKl(stage.Figures["kl"].Value)), stage.Figures["best_of_at_kl"].Value);
+        Assert.Contains(summary.Sentences, sentence => sentence.StartsWith("PPO is as far from SFT", StringComparison.Ordinal));
         Assert.Contains("best of 4", File.ReadAllText(_temporary.PathOf("run", "report.html")), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void The_plan_counts_the_best_of_n()
+    {
+        File.WriteAllLines(_temporary.PathOf("prompts.jsonl"), Enumerable.Range(0, 400).Select(i => $$"""{"prompt": "Name number {{i}}.", "letter": "a"}"""));
+        StagePlan Plan(string bestOf) => RecipePlan.Of(RecipeReader.Read(_temporary.PathOf("tiny.yaml"), [$"ppo.best_of={bestOf}"])).Stages[^1];
+        var (without, some, most) = (Plan("none"), Plan("4"), Plan("1024"));
+
+        var added = some.SampledOperations - without.SampledOperations;
+        Assert.Equal(added, (most.SampledOperations - without.SampledOperations) / 256, 1e-3 * added);
+        Assert.True(added > 0 && some.Operations > without.Operations);
+        Assert.InRange(most.Bytes - some.Bytes, 20L << 20, 200L << 20); // 1024 answers to each of some 120 prompts, held at once
     }
 
     [UnixFact]
