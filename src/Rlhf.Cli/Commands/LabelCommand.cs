@@ -97,14 +97,6 @@ internal static class LabelCommand
         return UserRole.Labeler;
     }
 
-    private static ExportedRows RowsOf(string? name) => name switch
-    {
-        null or "comparisons" => ExportedRows.Comparisons,
-        "demonstrations" => ExportedRows.Demonstrations,
-        "prompts" => ExportedRows.Prompts,
-        _ => throw new InputException($"--as: expected comparisons, demonstrations or prompts, found '{name}'."),
-    };
-
     private static TaskKind KindOf(string? name) => name is null ? TaskKind.Rank
         : TaskKinds.Find(name) ?? throw new InputException($"--kind: expected one of {string.Join(", ", TaskKinds.Names)}, found '{name}'.");
 
@@ -117,13 +109,14 @@ internal static class LabelCommand
         };
         var rows = new Option<string?>("--as")
         {
-            Description = "What the rows are for: comparisons (rankings, the usual), demonstrations (written, mended, accepted) or prompts (written ones).",
+            Description = "What the rows are for: comparisons (rankings, the usual), demonstrations (written, mended, accepted), prompts (written ones) or labeled (answers that were accepted or rejected, thumbs up and down).",
             HelpName = "ROWS",
         };
-        return new Command("export", "Writes what people did as JSON lines: for reward, for sft, as prompts.") { file, Round, rows, everything }
+        return new Command("export", "Writes what people did as JSON lines: for reward, for sft, as prompts, for KTO.") { file, Round, rows, everything }
             .WithExamples(
                 "rlhf label export --store rankings.db --out rankings.jsonl",
-                "rlhf label export --store work.db --as demonstrations --out demonstrations.jsonl")
+                "rlhf label export --store work.db --as demonstrations --out demonstrations.jsonl",
+                "rlhf label export --store feedback.db --as labeled --out labeled.jsonl")
             .Does((parsed, _) =>
             {
                 var store = RankingStore.OpenToRead(parsed.GetValue(Store)!);
@@ -131,7 +124,7 @@ internal static class LabelCommand
                 {
                     Round = parsed.GetValue(Round),
                     Everything = parsed.GetValue(everything),
-                    As = RowsOf(parsed.GetValue(rows)),
+                    As = ExportedRowNames.Find(parsed.GetValue(rows), "--as"),
                 };
                 if (parsed.GetValue(file) is not { } path)
                 {

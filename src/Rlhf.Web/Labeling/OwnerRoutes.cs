@@ -95,7 +95,7 @@ internal static class OwnerRoutes
 
     private static IResult Export(HttpContext context, RankingStore store, ExportOptions options)
     {
-        var name = options.Everything ? "store" : options.As == ExportedRows.Comparisons ? "rankings" : options.As.ToString().ToLowerInvariant();
+        var name = options.Everything ? "store" : options.As == ExportedRows.Comparisons ? "rankings" : options.As.NameOf();
         context.Response.Headers.ContentDisposition = $"attachment; filename=\"{name}.jsonl\"";
         return Results.Stream(
             async stream =>
@@ -134,14 +134,12 @@ internal static class OwnerRoutes
     private static ExportOptions ExportOf(IQueryCollection query)
     {
         RejectUnknown(query, "round", "everything", "as");
-        var rows = TextOf(query, "as") switch
+        return new ExportOptions
         {
-            null or "comparisons" => ExportedRows.Comparisons,
-            "demonstrations" => ExportedRows.Demonstrations,
-            "prompts" => ExportedRows.Prompts,
-            var other => throw new InputException($"as: expected comparisons, demonstrations or prompts, found '{other}'."),
+            Round = TextOf(query, "round"),
+            Everything = FlagOf(query, "everything"),
+            As = ExportedRowNames.Find(TextOf(query, "as"), "as"),
         };
-        return new ExportOptions { Round = TextOf(query, "round"), Everything = FlagOf(query, "everything"), As = rows };
     }
 
     private static string? TextOf(IQueryCollection query, string name) =>

@@ -15,6 +15,27 @@ public enum ExportedRows
 
     /// <summary>The prompts that people wrote.</summary>
     Prompts,
+
+    /// <summary>Single answers that people called good or bad: thumbs, and reviews that accept or reject.</summary>
+    Labeled,
+}
+
+/// <summary>The rows of an export by name.</summary>
+public static class ExportedRowNames
+{
+    /// <summary>All names, for messages.</summary>
+    public const string All = "comparisons, demonstrations, prompts or labeled";
+
+    /// <summary>The name of the rows.</summary>
+    public static string NameOf(this ExportedRows rows) => rows.ToString().ToLowerInvariant();
+
+    /// <summary>The rows of a name, comparisons without one.</summary>
+    /// <param name="name">The name.</param>
+    /// <param name="option">What it was given as, for the error.</param>
+    /// <exception cref="InputException">There are no such rows.</exception>
+    public static ExportedRows Find(string? name, string option) => name is null ? ExportedRows.Comparisons
+        : Enum.GetValues<ExportedRows>().Cast<ExportedRows?>().FirstOrDefault(rows => rows!.Value.NameOf() == name)
+            ?? throw new InputException($"{option}: expected {All}, found '{name}'.");
 }
 
 /// <summary>What an export holds.</summary>
@@ -44,7 +65,14 @@ public static class RankingExport
     {
         if (!options.Everything && options.As != ExportedRows.Comparisons)
         {
-            return Write(options.As == ExportedRows.Prompts ? WrittenExport.Prompts(store, options) : WrittenExport.Demonstrations(store, options), output);
+            return Write(
+                options.As switch
+                {
+                    ExportedRows.Prompts => WrittenExport.Prompts(store, options),
+                    ExportedRows.Labeled => WrittenExport.Labeled(store, options),
+                    _ => WrittenExport.Demonstrations(store, options),
+                },
+                output);
         }
 
         var rankings = store.Rankings().ToLookup(ranking => ranking.Task);

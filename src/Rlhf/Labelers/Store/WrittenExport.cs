@@ -3,17 +3,20 @@ using System.Text.Json.Nodes;
 
 namespace Rlhf.Labelers.Store;
 
-/// <summary>What people wrote as rows that the data readers take: demonstrations, and prompts.</summary>
+/// <summary>What people wrote, or said of one answer, as rows that the data readers take: demonstrations, prompts, answers marked good or bad.</summary>
 internal static class WrittenExport
 {
     // What makes a prompt of a row, and where its answers are from. Other fields may speak of answers that are not in the row.
     private static readonly string[] Kept =
     [
         "id", "prompt", "instruction", "input", "context", "system", "history", "tools", "messages", "conversations", "split_group", "model", "model_hash",
-        "sampling",
+        "sampling", "from", "written_by",
     ];
 
     private static readonly string[] Conversations = ["messages", "conversations"];
+
+    // Fields of a prompt that are in its turns, where a row has them.
+    private static readonly string[] Asked = ["prompt", "instruction", "input", "context", "system", "history", .. Conversations];
 
     /// <summary>Reviews of one demonstration: who accepts it, who mended it, and whether it goes out.</summary>
     private sealed record Review(StoredTask Task, IReadOnlyList<StoredRanking> Accepted, IReadOnlyList<StoredRanking> Edited, bool IsUsed);
@@ -59,6 +62,27 @@ internal static class WrittenExport
             {
                 var id = $"{task.Answers.Source["id"]}/{task.Answers.Source["copy"] ?? task.Id}/{one.Labeler}";
                 var row = new JsonObject { ["id"] = id, ["prompt"] = one.Judgement.Written, ["use_case"] = one.Judgement.UseCase };
+                return With(row, task, one);
+            }));
+    }
+
+    /// <summary>Answers that somebody accepted or rejected, in the form of KTO: <c>prompt</c>, <c>completion</c>, <c>label</c>. An edit says neither.</summary>
+    public static IEnumerable<JsonObject> Labeled(RankingStore store, ExportOptions options)
+    {
+        var said = store.Rankings().ToLookup(ranking => ranking.Task);
+        return store.Tasks(options.Round, TaskKind.Review).SelectMany(task => Deciding(said[task.Id], ranking => ranking.Judgement.Verdict is not null)
+            .Where(one => one.Judgement.Verdict != "edit")
+            .Select(one =>
+            {
+                var row = PromptOf(task);
+                if (Conversations.Any(row.ContainsKey))
+                {
+                    Array.ForEach(Asked, name => row.Remove(name));
+                    row["prompt"] = TurnsOf(task);
+                }
+
+                row["completion"] = task.Answers.Responses[0];
+                row["label"] = one.Judgement.Verdict == "accept";
                 return With(row, task, one);
             }));
     }
@@ -185,9 +209,12 @@ internal static class WrittenExport
 
         if (!row.ContainsKey("prompt") && !row.ContainsKey("instruction") && !Conversations.Any(row.ContainsKey))
         {
-            row["prompt"] = new JsonArray([.. task.Answers.Messages.Select(turn => new JsonObject { ["role"] = turn.Role, ["content"] = turn.Content })]);
+            row["prompt"] = TurnsOf(task);
         }
 
         return row;
     }
+
+    private static JsonArray TurnsOf(StoredTask task) =>
+        new([.. task.Answers.Messages.Select(turn => new JsonObject { ["role"] = turn.Role, ["content"] = turn.Content })]);
 }
