@@ -37,6 +37,23 @@ public sealed class OperatorTests
         }
     }
 
+    [Theory]
+    [InlineData(null, HttpStatusCode.Unauthorized)]
+    [InlineData("Bearer wrong", HttpStatusCode.Unauthorized)]
+    [InlineData("Basic 0123456789abcdef", HttpStatusCode.Unauthorized)]
+    [InlineData("Bearer 0123456789abcdef", HttpStatusCode.OK)]
+    public async Task A_server_with_a_key_asks_for_it_at_the_metrics_and_not_at_the_health(string? shown, HttpStatusCode expected)
+    {
+        await using var server = await TinyServer.Start(apiKey: "0123456789abcdef");
+        using var request = new HttpRequestMessage(HttpMethod.Get, "/metrics");
+        request.Headers.TryAddWithoutValidation("Authorization", shown);
+        using var response = await server.Client.SendAsync(request);
+        Assert.Equal(expected, response.StatusCode);
+        var text = await response.Content.ReadAsStringAsync();
+        Assert.Equal(expected == HttpStatusCode.OK, text.Contains("rlhf:", StringComparison.Ordinal));
+        Assert.Equal("ok", (await server.Get("/health")).GetProperty("status").GetString());
+    }
+
     [Fact]
     public async Task Other_sites_use_the_api_only_where_they_are_named()
     {
