@@ -17,7 +17,7 @@ internal static class RoundsSection
             ? Markup.Empty
             : Markup.Of(
                 $"""
-                <section id="rounds"><h2>Rounds</h2><details><summary>Who answered, who ranked, what was trained</summary><div class="wide"><table><thead><tr><th scope="col">round</th><th scope="col">answers by</th><th scope="col">ranked by</th>
+                <section id="rounds"><h2>Rounds</h2><details><summary>Who answered, who ranked, what was trained</summary><div class="wide" tabindex="0" role="group" aria-label="Rounds"><table><thead><tr><th scope="col">round</th><th scope="col">answers by</th><th scope="col">ranked by</th>
                 <th scope="col">reward model</th><th scope="col">trained on</th><th scope="col">policy after it</th></tr></thead><tbody>{rounds.Select(round => Row(summary, round))}</tbody></table></div></details></section>
 
                 """);

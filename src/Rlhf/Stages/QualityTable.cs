@@ -36,7 +36,7 @@ internal static class QualityTable
         var rows = Rows(stages, policy).Select(row => PageRow(row, gold, scored));
         return Markup.Of(
             $"""
-            <div class="wide"><table class="quality"><caption>Answers to the same held-out prompts</caption><thead><tr><th scope="col">model</th>
+            <div class="wide" tabindex="0" role="group" aria-label="Answers to the same held-out prompts"><table class="quality"><caption>Answers to the same held-out prompts</caption><thead><tr><th scope="col">model</th>
             {judged}{score}<th scope="col">KL to SFT, nats</th></tr></thead>
             <tbody>{rows}</tbody></table></div>{Notes(stages, gold, scored).Select(note => Markup.Of($"""<p class="note">{note}</p>"""))}
             """);

@@ -3,17 +3,17 @@ using Microsoft.Playwright;
 
 namespace Rlhf.Web.Tests.Browsing;
 
-/// <summary>A theory that needs a browser and axe-core; skipped, and says so, where one is not installed.</summary>
+/// <summary>A fact that needs a browser and axe-core; skipped, and says so, where one is not installed.</summary>
 [AttributeUsage(AttributeTargets.Method)]
-internal sealed class AxeTheoryAttribute : TheoryAttribute
+internal sealed class AxeFactAttribute : BrowserFactAttribute
 {
-    public AxeTheoryAttribute()
+    public AxeFactAttribute()
     {
-        Skip = new BrowserFactAttribute().Skip ?? (AxeCheck.IsInstalled ? null : "axe-core is not installed (npm ci in tests/axe)");
+        Skip ??= AxeCheck.IsInstalled ? null : "axe-core is not installed (npm ci in tests/axe): no page is looked at with it";
     }
 }
 
-/// <summary>What axe-core finds on a page: WCAG 2.2 AA and its own good practice.</summary>
+/// <summary>What axe-core finds on a page: WCAG 2.2 AA and its own good practice. <see cref="PageCheck"/> asks it about every page.</summary>
 internal static class AxeCheck
 {
     public static string Script { get; } = Path.Combine(Root(), "tests", "axe", "node_modules", "axe-core", "axe.min.js");

@@ -3,7 +3,7 @@ using Microsoft.Playwright;
 namespace Rlhf.Web.Tests.Browsing;
 
 /// <summary>What must hold of every page at every width, in light and dark: nothing is wider than the window, no word is broken, every text can be told from
-/// its ground.</summary>
+/// its ground, and axe-core, where it is installed, finds nothing.</summary>
 internal static class PageCheck
 {
     // Words of letters and digits; what is longer than this may break, as nothing else helps.
@@ -69,6 +69,8 @@ internal static class PageCheck
         }
         """;
 
+    private const int Tablet = 768;
+
     private static readonly string? Folder = Environment.GetEnvironmentVariable("RLHF_LAYOUT_PICTURES");
 
     /// <summary>The widths of a phone, a tablet and a laptop, in both schemes.</summary>
@@ -77,7 +79,7 @@ internal static class PageCheck
         get
         {
             var screens = new TheoryData<int, ColorScheme>();
-            foreach (var width in (int[])[390, 768, 1280])
+            foreach (var width in (int[])[390, Tablet, 1280])
             {
                 screens.Add(width, ColorScheme.Light);
                 screens.Add(width, ColorScheme.Dark);
@@ -101,6 +103,12 @@ internal static class PageCheck
         }
 
         var wrong = await page.EvaluateAsync<string[]>(Script);
-        Assert.True(wrong.Length == 0, $"{name}, {page.ViewportSize!.Width} px, {colors}: {string.Join("; ", wrong.Take(8))}");
+        var place = $"{name}, {page.ViewportSize!.Width} px, {colors}";
+        Assert.True(wrong.Length == 0, $"{place}: {string.Join("; ", wrong.Take(8))}");
+        // A tablet has the elements of a phone or of a laptop: axe-core, which takes longer than all else, looks at these two.
+        if (AxeCheck.IsInstalled && page.ViewportSize!.Width != Tablet)
+        {
+            await AxeCheck.Look(page, place);
+        }
     }
 }

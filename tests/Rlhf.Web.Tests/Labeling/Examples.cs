@@ -67,6 +67,32 @@ internal static class Examples
         }
     }
 
+    /// <summary>Four models, each pair on each prompt, and the votes of two labelers, who mostly see which answer is right.</summary>
+    public static void Tournament(TestServer server)
+    {
+        (string Name, Func<int, string> Answer)[] models =
+        [
+            ("ppo-2", i => $"{i} times {i} is {i * i}."), ("ppo", i => $"{i} times {i} is {(i % 4 == 0 ? i : i * i)}."), ("sft", i => $"It is {i * i + (i % 3)}, I think."),
+            ("base", i => $"What is {i} times {i}? What is {i + 1} times {i}?"),
+        ];
+        var pairs = models.Index().SelectMany(one => models.Skip(one.Index + 1).Select(other => (One: one.Item, Other: other)));
+        server.Store.Import(pairs.SelectMany(pair => Enumerable.Range(2, 12).Select(i => TestStore.Arena(
+            $"What is {i} times {i}?", pair.One.Answer(i), pair.Other.Answer(i), pair.One.Name, pair.Other.Name, $"{pair.One.Name} against {pair.Other.Name}"))));
+        server.Store.Change(settings => settings with { Overlap = 2 });
+        var votes = 0;
+        foreach (var name in (string[])["ann", "bob"])
+        {
+            var user = server.Store.FindByToken(server.Store.AddUser(name, UserRole.Labeler))!;
+            for (; server.Store.Next(user, []) is { } task; votes++)
+            {
+                var first = task.Responses[0] == server.Store.FindTask(task.Id)!.Answers.Responses[0] ? 0 : 1;
+                var better = votes % 5 == 2 ? 1 - first : first;
+                var judgement = new Judgement { Tiers = votes % 7 == 3 ? [[0, 1]] : [[better], [1 - better]] };
+                server.Store.Submit(user, new Submission(task.Id, $"key {name} {task.Id}", judgement, 5 + votes % 20));
+            }
+        }
+    }
+
     /// <summary>Three labelers have ranked; the third is careless.</summary>
     public static void Rank(TestServer server)
     {

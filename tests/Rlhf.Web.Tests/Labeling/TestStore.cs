@@ -68,11 +68,11 @@ internal sealed class TestStore : IDisposable
             round, prompt, [new Message("user", prompt)], responses, new System.Text.Json.Nodes.JsonObject { ["id"] = prompt, ["prompt"] = prompt }, known),
         null, "", [], 0, 0, null, null, false);
 
-    /// <summary>A pair of an arena, ppo against sft.</summary>
-    public static ImportRow Arena(string prompt, string first, string second)
+    /// <summary>A pair of an arena.</summary>
+    public static ImportRow Arena(string prompt, string first, string second, string model = "ppo", string versus = "sft", string round = "1")
     {
-        var row = Row(prompt, [first, second]);
-        return row with { Answers = row.Answers with { Models = ["ppo", "sft"] } };
+        var row = Row(prompt, [first, second], round);
+        return row with { Answers = row.Answers with { Models = [model, versus] } };
     }
 
     public LabelUser User(string name, UserRole role = UserRole.Labeler) => Store.FindByToken(Store.AddUser(name, role))!;

@@ -147,6 +147,28 @@ public sealed class WatchPageTests(Browser browser) : IAsyncLifetime, IDisposabl
         await page.EvaluateAsync("() => document.querySelectorAll('details').forEach(one => { one.open = true; })");
         await Task.Delay(100);
         await PageCheck.Look(page, "watch-open", colors);
+        await page.GetByRole(AriaRole.Button, new() { Name = "Stop …" }).ClickAsync();
+        await PageCheck.Look(page, "watch-stop", colors);
+        Assert.Empty(errors);
+        await page.GotoAsync("/open?token=of-an-earlier-start");
+        await PageCheck.Look(page, "watch-expired", colors);
+        await page.Context.CloseAsync();
+    }
+
+    [BrowserTheory]
+    [MemberData(nameof(Screens))]
+    public async Task Several_runs_can_be_read_on_every_screen(int width, ColorScheme colors)
+    {
+        foreach (var run in (MadeUpRun[])[_run, _other])
+        {
+            run.Begin();
+            run.Step(1, run == _run ? 400 : 800);
+            run.Say(run == _run ? RunState.Running : RunState.Finished, done: 400);
+        }
+
+        var (page, errors) = await Open(asOwner: false, width, colors, [_run.Folder, _other.Folder]);
+        await Assertions.Expect(page.Locator("figure.chart:visible").First.Locator("path.line")).ToHaveCountAsync(2);
+        await PageCheck.Look(page, "watch-two", colors);
         Assert.Empty(errors);
         await page.Context.CloseAsync();
     }

@@ -14,7 +14,7 @@ export const useCaseNames = {
 };
 
 const titles = {
-  write: "Your answer", rank_correct: "Then mend the best answer", review: "Your text of it", prompt: "Your prompt",
+  write: "Your answer", rank_correct: "Then mend the best answer", review: "Your review of it", prompt: "Your prompt",
 };
 
 // A text field knows one kind of line end.

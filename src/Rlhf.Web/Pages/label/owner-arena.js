@@ -1,10 +1,10 @@
 // What people said of models: strengths of all, who won against whom, prompt by prompt, and each pair by itself.
 
-import { element, listed, share, tableOf } from "./owner-tables.js";
+import { element, listed, redraw, share, tableOf } from "./owner-tables.js";
 
 /** @param taskButton makes a button that shows a task. */
 export function showArenas(place, arenas, table, taskButton) {
-  place.replaceChildren(...(table ? tableParts(table, taskButton) : []), ...arenas.flatMap(pairParts));
+  redraw(place, [...(table ? tableParts(table, taskButton) : []), ...arenas.flatMap(pairParts)]);
 }
 
 function tableParts({ models, strengths, wins, prompts }, taskButton) {

@@ -1,20 +1,27 @@
 // Plots of the owner's page, each with its numbers as a table below it.
 
-import { element, percent, share, tableOf } from "./owner-tables.js";
+import { element, percent, redraw, share, tableOf } from "./owner-tables.js";
 
-const width = 640;
 const rowHeight = 26;
-const labelWidth = 170;
+const letterWidth = 7.5; // About.
+let width = 640; // Of what is drawn: that of its place, but no more than this.
+let labelWidth = 170;
+
+/** How wide plots are where they are to be drawn. */
+export const widthOf = place => Math.max(280, Math.min(640, place.clientWidth));
 
 export function showFigures(place, { by_day: days, by_pair: pairs, by_labeler: times, by_position: positions }) {
-  place.replaceChildren(
-    ...(days.length > 0 ? figure("Tasks a day", dayBars(days), ["day (UTC)", "done", "skipped"], days.map(day => [day.day, day.done, day.skipped])) : []),
+  width = widthOf(place);
+  labelWidth = width < 500 ? 112 : 170;
+  redraw(place, [
+    ...(days.length > 0 ? figure("Tasks a day (pale: skipped)", dayBars(days), ["day (UTC)", "done", "skipped"], days.map(day => [day.day, day.done, day.skipped])) : []),
     ...(pairs.length > 0 ? figure("Agreement by pair of labelers (the line: chance)", pairBars(pairs), ["labelers", "agreement"],
       pairs.map(pair => [`${pair.first}, ${pair.second}`, share(pair.agreement)])) : []),
-    ...(times.length > 0 ? figure("Seconds for a task, by labeler (10, 25, 50, 75, 90 %)", timeBoxes(times), ["labeler", "10 %", "25 %", "50 %", "75 %", "90 %"],
+    ...(times.length > 0 ? figure("Seconds for a task, by labeler (10, 25, 50, 75, 90 %)", timeBoxes(times), ["labeler", ...[0.1, 0.25, 0.5, 0.75, 0.9].map(percent)],
       times.map(time => [time.labeler, ...time.quantiles.map(seconds => seconds.toFixed(0))])) : []),
     ...positions.flatMap(one => figure(`Ranks by the place on the page, ${one.answers} answers (the rows would be alike without a bias)`, rankCells(one),
-      ["place on the page", ...one.ranks.map((_, rank) => `rank ${rank + 1}`)], one.ranks.map((row, shown) => [String(shown + 1), ...row]))));
+      ["place on the page", ...one.ranks.map((_, rank) => `rank ${rank + 1}`)], one.ranks.map((row, shown) => [String(shown + 1), ...row]))),
+  ]);
 }
 
 function figure(title, drawing, heads, rows) {
@@ -46,7 +53,9 @@ function svg(name, attributes, text) {
 
 const sheet = height => svg("svg", { viewBox: `0 0 ${width} ${height}`, class: "plot", width, height });
 
-const short = name => (name.length > 22 ? `${name.slice(0, 21)}…` : name);
+function short(name, most = labelWidth / letterWidth) {
+  return name.length > most ? `${name.slice(0, most - 1)}…` : name;
+}
 
 function dayBars(days) {
   const drawing = sheet(180), most = Math.max(1, ...days.map(day => day.done + day.skipped)), step = (width - 40) / Math.max(days.length, 7);
@@ -76,7 +85,7 @@ function rows(names, draw) {
 
 function pairBars(pairs) {
   const at = value => labelWidth + (width - labelWidth - 60) * value;
-  const drawing = rows(pairs.map(pair => `${short(pair.first).slice(0, 11)}, ${short(pair.second).slice(0, 11)}`), (place, index, y) => {
+  const drawing = rows(pairs.map(pair => `${short(pair.first, labelWidth / letterWidth / 2)}, ${short(pair.second, labelWidth / letterWidth / 2)}`), (place, index, y) => {
     const { value, low, high } = pairs[index].agreement;
     place.append(
       svg("rect", { class: "bar", x: at(0), y: y - 7, width: at(value) - at(0), height: 14 }),
@@ -104,15 +113,16 @@ function timeBoxes(times) {
 
 function rankCells({ answers, ranks }) {
   const cell = Math.min(80, (width - labelWidth) / answers);
-  const drawing = rows(ranks.map((_, shown) => `shown at place ${shown + 1}`), (place, index, y) => {
+  const isNarrow = cell < 40; // Of many answers on a phone: numbers alone.
+  const drawing = rows(ranks.map((_, shown) => `shown at ${shown + 1}`), (place, index, y) => {
     const all = Math.max(1, ranks[index].reduce((sum, count) => sum + count, 0));
     ranks[index].forEach((count, rank) => {
       const x = labelWidth + rank * cell;
       place.append(
         svg("rect", { class: "bar", x, y: y - 12, width: cell - 2, height: 24, "fill-opacity": (0.45 * count) / all }),
-        svg("text", { x: x + cell / 2, y: y + 4, "text-anchor": "middle" }, percent(count / all)));
+        svg("text", { x: x + cell / 2, y: y + 4, "text-anchor": "middle" }, isNarrow ? (100 * count / all).toFixed(0) : percent(count / all)));
     });
   });
-  ranks.forEach((_, rank) => drawing.append(svg("text", { x: labelWidth + (rank + 0.5) * cell, y: answers * rowHeight + 16, "text-anchor": "middle" }, `rank ${rank + 1}`)));
+  ranks.forEach((_, rank) => drawing.append(svg("text", { x: labelWidth + (rank + 0.5) * cell, y: answers * rowHeight + 16, "text-anchor": "middle" }, isNarrow ? rank + 1 : `rank ${rank + 1}`)));
   return drawing;
 }

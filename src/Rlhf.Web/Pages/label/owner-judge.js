@@ -4,7 +4,7 @@ import { get } from "./api.js";
 import { element, isNew, listed, share, tableOf } from "./owner-tables.js";
 
 const $ = id => document.getElementById(id);
-const names = ["better", "tie", "worse"];
+const names = ["the first is better", "a tie", "the second is better"];
 
 /** Offers everybody who has ranked; the choice stays. */
 export function offerJudges(labelers) {
@@ -30,7 +30,7 @@ export async function compareJudge() {
     ...found.criteria.map(one => [`Prefers what others score higher: ${one.name}`, share(one.agreement)]),
   ]));
   $("judged").replaceChildren(figures, ...(found.prompts === 0 ? [] : [
-    element("h3", "Pairs of answers"),
-    tableOf([`others, then ${found.judge}`, ...names.map(name => `${found.judge}: ${name}`)], found.confusion.map((row, said) => [`others: ${names[said]}`, ...row])),
+    element("h3", "Pairs of answers, in the order in which they were imported"),
+    tableOf(["pairs of answers", ...names.map(name => `${found.judge}: ${name}`)], found.confusion.map((row, said) => [`others: ${names[said]}`, ...row])),
   ]));
 }

@@ -94,7 +94,7 @@ function cellOf(head, content) {
 export function tableOf(heads, rows) {
   const table = document.createElement("table");
   const line = document.createElement("tr");
-  line.append(...heads.map(name => element("th", name)));
+  line.append(...heads.map(name => element("th", name === "" ? unseen("open it") : name)));
   line.firstElementChild.className = "free";
   table.createTHead().append(line);
   const body = table.createTBody();
@@ -103,6 +103,21 @@ export function tableOf(heads, rows) {
   wide.className = "wide";
   wide.append(table);
   return wide;
+}
+
+/** Draws a place anew; what was unfolded there stays so. */
+export function redraw(place, parts) {
+  const open = [...place.querySelectorAll("details")].map(one => one.open);
+  place.replaceChildren(...parts);
+  place.querySelectorAll("details").forEach((one, index) => { one.open = open[index] ?? false; });
+}
+
+/** A text for those who hear the page. */
+function unseen(text) {
+  const made = document.createElement("span");
+  made.className = "unseen";
+  made.textContent = text;
+  return made;
 }
 
 export function link(text, address) {

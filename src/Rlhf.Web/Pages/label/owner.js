@@ -4,7 +4,7 @@ import { get, post, postRows } from "./api.js";
 import { showPrompt } from "./cards.js";
 import { showMarkdown } from "./markdown.js";
 import { showArenas } from "./owner-arena.js";
-import { showFigures } from "./owner-figures.js";
+import { showFigures, widthOf } from "./owner-figures.js";
 import { compareJudge, offerJudges } from "./owner-judge.js";
 import { SettingsForm } from "./owner-settings.js";
 import { element, fill, flagsOf, isNew, letter, link, listed, number, percent, share } from "./owner-tables.js";
@@ -19,6 +19,7 @@ const form = new SettingsForm();
 let version = null; // Of what is shown.
 let refreshedAt = 0;
 let settings = null;
+let figures = null; // What is drawn.
 
 async function refresh() {
   try {
@@ -52,9 +53,8 @@ function draw({ report, arenas, table, progress, rounds, users }) {
   if (isNew("arenas", [arenas, table])) {
     showArenas($("arenas"), arenas, table, taskButton);
   }
-  if (isNew("figures", report.figures)) {
-    showFigures($("figures"), report.figures);
-  }
+  figures = report.figures;
+  drawFigures();
   $("warnings-section").hidden = report.warnings.length === 0;
   fill("warnings", report.warnings, one => [one.labeler, one.text]);
   showUsers(users, act);
@@ -65,6 +65,13 @@ function draw({ report, arenas, table, progress, rounds, users }) {
   fill("disputed", report.disputed, one => [one.prompt.trim() || "(an empty prompt)", percent(one.agreement), one.labelers, taskButton(one.task, one.decided ? "Decided" : "Look")]);
   fill("notes", report.notes, one => [one.labeler, flagsOf(one.flags), [one.cannot_judge && `Not judged: ${one.cannot_judge}`, one.comment, one.reason && `Why: ${one.reason}`].filter(Boolean).join(" · "), taskButton(one.task, "Look")]);
   fill("rounds", rounds, one => [one.round, one.done, one.wanted, link("Export", `/api/owner/export?round=${encodeURIComponent(one.round)}`)]);
+}
+
+/** Draws the plots where they, or the width that they have, are new. */
+function drawFigures() {
+  if (figures && isNew("figures", [figures, widthOf($("figures"))])) {
+    showFigures($("figures"), figures);
+  }
 }
 
 function showAgreement(report) {
@@ -204,5 +211,6 @@ async function keepFresh() {
   setTimeout(keepFresh, askedEvery);
 }
 
+addEventListener("resize", drawFigures);
 document.addEventListener("visibilitychange", () => document.hidden || refresh());
 keepFresh();

@@ -98,6 +98,9 @@ export class Ledger {
     }));
     table.append(head, body);
     wide.append(table);
+    wide.tabIndex = 0; // What does not fit is reached by the keyboard.
+    wide.setAttribute("role", "group");
+    wide.setAttribute("aria-label", "Rows by file");
     return wide;
   }
 }

@@ -15,7 +15,7 @@ internal static class FiguresSection
             : Markup.Of(
                 $"""
                 <section id="figures"><h2>Figures</h2><div class="cards">{cards}</div>{tables}
-                <details><summary>All figures of all stages</summary><div class="wide"><table><thead><tr><th scope="col">stage</th><th scope="col">figure</th>
+                <details><summary>All figures of all stages</summary><div class="wide" tabindex="0" role="group" aria-label="All figures"><table><thead><tr><th scope="col">stage</th><th scope="col">figure</th>
                 <th scope="col">value</th><th scope="col">95 % interval</th><th scope="col">meaning</th></tr></thead><tbody>
                 {summary.Stages.SelectMany(Rows)}</tbody></table></div></details></section>
 

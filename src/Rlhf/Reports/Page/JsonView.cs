@@ -30,7 +30,7 @@ internal static class JsonView
             .Select(property => property.Name).Distinct(StringComparer.Ordinal).ToArray();
         return Markup.Of(
             $"""
-            <div class="wide"><table><thead><tr>{names.Select(name => Markup.Of($"""<th scope="col">{Name(name)}</th>"""))}</tr></thead><tbody>
+            <div class="wide" tabindex="0" role="group" aria-label="Table"><table><thead><tr>{names.Select(name => Markup.Of($"""<th scope="col">{Name(name)}</th>"""))}</tr></thead><tbody>
             {rows.EnumerateArray().Select(row => Markup.Of($"<tr>{names.Select(name => Cell(row, name))}</tr>"))}</tbody></table></div>
             """);
     }

@@ -16,7 +16,7 @@ internal static class LedgerView
 
     private static Markup Table(JsonElement files) => Markup.Of(
         $"""
-        <div class="wide"><table><thead><tr><th scope="col">file</th>{Counts.Select(name => Markup.Of($"""<th scope="col">{name.Replace('_', ' ')}</th>"""))}</tr></thead><tbody>
+        <div class="wide" tabindex="0" role="group" aria-label="Rows by file"><table><thead><tr><th scope="col">file</th>{Counts.Select(name => Markup.Of($"""<th scope="col">{name.Replace('_', ' ')}</th>"""))}</tr></thead><tbody>
         {files.EnumerateArray().Select(file => Markup.Of($"<tr><td>{FileName(Text(file, "file"))}</td>{Counts.Select(name => Count(file, name))}</tr>"))}</tbody></table></div>
         """);
 

@@ -18,7 +18,7 @@ internal static class ProvenanceSections
         ? Markup.Empty
         : Markup.Of(
             $"""
-            <section id="lineage"><h2>Lineage of the models</h2><details><summary>Which model came from which</summary><div class="wide"><table><thead><tr><th scope="col">stage</th><th scope="col">round</th><th scope="col">from</th>
+            <section id="lineage"><h2>Lineage of the models</h2><details><summary>Which model came from which</summary><div class="wide" tabindex="0" role="group" aria-label="Models"><table><thead><tr><th scope="col">stage</th><th scope="col">round</th><th scope="col">from</th>
             <th scope="col">model it wrote, SHA-256</th><th scope="col">steps</th><th scope="col">time</th></tr></thead><tbody>{summary.Stages.Select(Row)}</tbody></table></div></details></section>
 
             """);
@@ -37,7 +37,7 @@ internal static class ProvenanceSections
         ? Markup.Empty
         : Markup.Of(
             $"""
-            <section id="data"><h2>Content hashes of the data</h2><details><summary>Every file that was read</summary><div class="wide"><table><thead><tr><th scope="col">stage</th><th scope="col">file</th><th scope="col">SHA-256</th></tr></thead><tbody>
+            <section id="data"><h2>Content hashes of the data</h2><details><summary>Every file that was read</summary><div class="wide" tabindex="0" role="group" aria-label="Files"><table><thead><tr><th scope="col">stage</th><th scope="col">file</th><th scope="col">SHA-256</th></tr></thead><tbody>
             {summary.Stages.SelectMany(stage => stage.DataHashes.Select(pair => Markup.Of($"""<tr><td>{stage.Name}</td><td dir="auto">{PathText.Of(pair.Key)}</td><td><code class="hash">{pair.Value}</code></td></tr>""")))}
             </tbody></table></div></details></section>
 

@@ -32,6 +32,6 @@ internal static class PreferencesSection
                    where figure is not null
                    select Markup.Of(
                        $"""<tr><th scope="row">{metric.Name}</th><td class="number">{NumberText.Of(figure)} <small>{NumberText.IntervalOf(figure)}</small></td></tr>""");
-        return Markup.Of($"""<div class="wide"><table><caption>{stage.Name}</caption><tbody>{rows}</tbody></table></div>""");
+        return Markup.Of($"""<div class="wide" tabindex="0" role="group" aria-label="{stage.Name}"><table><caption>{stage.Name}</caption><tbody>{rows}</tbody></table></div>""");
     }
 }

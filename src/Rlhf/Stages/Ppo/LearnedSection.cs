@@ -45,7 +45,7 @@ internal static class LearnedSection
 
     private static Markup Table(string style, IEnumerable<PhraseChange> changes) => Markup.Of(
         $"""
-        <div class="wide"><table><thead><tr><th scope="col">word or phrase</th><th scope="col">SFT</th><th scope="col">PPO</th><th scope="col">z</th></tr></thead><tbody>
+        <div class="wide" tabindex="0" role="group" aria-label="Words and phrases"><table><thead><tr><th scope="col">word or phrase</th><th scope="col">SFT</th><th scope="col">PPO</th><th scope="col">z</th></tr></thead><tbody>
         {changes.Select(change => Markup.Of($"""<tr><td><span class="phrase {style}" dir="auto">{change.Phrase}</span></td><td class="number">{NumberText.Percent(change.ShareBefore)}</td><td class="number">{NumberText.Percent(change.ShareAfter)}</td><td class="number">{NumberText.Fixed(change.ZScore, sign: true, decimals: 1)}</td></tr>"""))}
         </tbody></table></div>
         """);
@@ -61,7 +61,7 @@ internal static class LearnedSection
         var all = learned.Together is { } together ? learned.Ablations.Append(together) : learned.Ablations;
         return Markup.Of(
             $"""
-            <h3>The same answers with words taken out, scored again</h3><div class="wide"><table><thead><tr><th scope="col">taken out</th><th scope="col">score</th>
+            <h3>The same answers with words taken out, scored again</h3><div class="wide" tabindex="0" role="group" aria-label="Words taken out"><table><thead><tr><th scope="col">taken out</th><th scope="col">score</th>
             {(second ? Markup.Literal("""<th scope="col">second score</th>""") : Markup.Empty)}<th scope="col">gain lost</th><th scope="col">gain lost with as many other words</th><th scope="col">answers changed</th></tr></thead><tbody>
             {PlainRow("nothing (PPO)", learned.Ppo, second)}{all.Select(ablation => Row(ablation, second))}{PlainRow("(SFT, for comparison)", learned.Sft, second)}</tbody></table></div>
             """);
@@ -75,7 +75,7 @@ internal static class LearnedSection
 
     private static Markup Answers(LearnedReport learned) => Markup.Of(
         $"""
-        <h3>Finished answers, cut answers, length</h3><div class="wide"><table><thead><tr><th scope="col">model</th><th scope="col">score</th><th scope="col">finished</th><th scope="col">cut at the limit</th>
+        <h3>Finished answers, cut answers, length</h3><div class="wide" tabindex="0" role="group" aria-label="Finished and cut answers"><table><thead><tr><th scope="col">model</th><th scope="col">score</th><th scope="col">finished</th><th scope="col">cut at the limit</th>
         <th scope="col">cut answers</th><th scope="col">tokens</th><th scope="col">score–length correlation</th><th scope="col">finished only</th></tr></thead><tbody>
         {Row("SFT", learned.Sft)}{Row("PPO", learned.Ppo)}</tbody></table></div>
         """);
