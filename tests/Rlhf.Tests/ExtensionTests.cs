@@ -24,6 +24,7 @@ public sealed partial class ExtensionTests
         ("RewardStage", "CollectOptions"),
         ("PpoJudgement", "GoldJudge"),
         ("DpoJudgement", "GoldJudge"),
+        ("RejectionJudgement", "GoldJudge"),
         ("DpoPlan", "CollectStage"),
         ("DpoPlan", "CollectOptions"),
         ("DpoStage", "CollectOptions"),

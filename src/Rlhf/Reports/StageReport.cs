@@ -47,7 +47,7 @@ internal abstract class StageReport
     public virtual IReadOnlyList<ReportSection> Sections(IReadOnlyList<StageSummary> stages) => [];
 
     /// <summary>That an interval goes by few prompts.</summary>
-    protected static string ByPrompts(string what, double prompts, double answers) =>
+    internal static string ByPrompts(string what, double prompts, double answers) =>
         $"{what} is judged on few prompts: the interval goes by {NumberText.Short(prompts)} prompts, not by their {NumberText.Short(answers)} answers, since answers to one prompt are alike.";
 
     /// <summary>An interval in a sentence; empty for a figure without.</summary>

@@ -20,11 +20,8 @@ internal abstract class SupervisedStage<TOptions> : Stage<TOptions> where TOptio
     protected abstract string DataKey { get; }
 
     /// <summary>The rows as sequences.</summary>
-    protected abstract (StoredRows<EncodedSequence> Train, StoredRows<EncodedSequence> HeldOut) Read(StageReader reader, TOptions options);
-
-    /// <summary>The same for a run, where they come from the run itself.</summary>
-    protected virtual (StoredRows<EncodedSequence> Train, StoredRows<EncodedSequence> HeldOut) Read(
-        StageContext context, StageReader reader, TOptions options) => Read(reader, options);
+    protected abstract (StoredRows<EncodedSequence> Train, StoredRows<EncodedSequence> HeldOut) Read(
+        StageContext context, StageReader reader, TOptions options);
 
     /// <summary>The model that is trained.</summary>
     protected virtual ModelPlace StartOf(StageContext context, TOptions options) => context.Models.Supervised;
@@ -51,7 +48,12 @@ internal abstract class SupervisedStage<TOptions> : Stage<TOptions> where TOptio
         recipe.Data.Given().Where(given => given.Key == DataKey).Select(given => given.Source.HeldOut).FirstOrDefault(),
         $"data.{SnakeCase.From(DataKey)}.held_out");
 
-    public override StageSummary Run(StageContext context)
+    public override StageSummary Run(StageContext context) => Train(context, static _ => null);
+
+    /// <summary>Trains.</summary>
+    /// <param name="context">The stage.</param>
+    /// <param name="watchOf">Who looks at the model's answers; null: nobody does.</param>
+    protected StageSummary Train(StageContext context, Func<TrainedModel, IModelWatch?> watchOf)
     {
         var options = OptionsOf(context.Recipe);
         var start = StartOf(context, options);
@@ -70,15 +72,19 @@ internal abstract class SupervisedStage<TOptions> : Stage<TOptions> where TOptio
         using var arena = new Arena(context.Device); // training and the judge use it in turn
         using var judge = CreateJudge(context, reader, options, decoder, arena);
         using var host = new StageHost(context, tokenizer, options.KeepCheckpoints);
-        using var trainer =
-            new SupervisedTrainer(options, decoder, train, heldOut, context.SeedOf(options.Seed), host, arena, judge is null ? null : judge.MeanReward);
-        var before = heldOut.Count > 0 ? trainer.LossOf(heldOut) : (double?)null;
-        var result = trainer.Run();
+        using var watch = watchOf(new TrainedModel(decoder, models, reader, host, arena));
         var figures = new FigureTable();
-        if (before is { } loss)
+        SupervisedResult result;
+        using (var trainer = new SupervisedTrainer(options, decoder, train, heldOut, context.SeedOf(options.Seed), host, arena,
+            judge is null ? null : judge.MeanReward, watch is null ? null : watch.Evaluate))
         {
-            figures[TrainingMetrics.ValidationLossBefore] = new Figure(loss, Unit: "nats");
-            figures[TrainingMetrics.ValidationLoss] = new Figure(trainer.LossOf(heldOut), Unit: "nats");
+            var before = heldOut.Count > 0 ? trainer.LossOf(heldOut) : (double?)null;
+            result = trainer.Run();
+            if (before is { } loss)
+            {
+                figures[TrainingMetrics.ValidationLossBefore] = new Figure(loss, Unit: "nats");
+                figures[TrainingMetrics.ValidationLoss] = new Figure(trainer.LossOf(heldOut), Unit: "nats");
+            }
         }
 
         figures[TrainingMetrics.TrainLoss] = new Figure(result.TrainLoss, Unit: "nats");
@@ -86,19 +92,24 @@ internal abstract class SupervisedStage<TOptions> : Stage<TOptions> where TOptio
         figures[TrainingMetrics.TrainingRows] = new Figure(train.Count);
         figures[TrainingMetrics.TrainingTokens] = new Figure(train.Sum(row => (double)row.TrainedTokens));
         StageModels.Save(context, decoder, model, options.Adapter, context.ModelFolder, SourceOf(context, model.Source, tokenizer), asReward: false);
-        return StageTools.SummaryOf(context, result.Steps, figures) with { Inputs = [StageTools.LinkTo(start, "start")] };
+        var summary = StageTools.SummaryOf(context, result.Steps, figures) with { Inputs = [StageTools.LinkTo(start, "start")] };
+        return watch is null ? summary : watch.Complete(summary);
     }
 
-    public override StagePlan Plan(StagePlanning planning)
+    /// <summary>The plan of training on rows.</summary>
+    /// <param name="planning">What is planned with.</param>
+    /// <param name="options">The stage's options.</param>
+    /// <param name="read">The rows.</param>
+    /// <param name="watch">Who will look at the model's answers; null: nobody.</param>
+    protected static StagePlan PlanOf(StagePlanning planning, TOptions options,
+        (StoredRows<EncodedSequence> Train, StoredRows<EncodedSequence> HeldOut) read, PlannedWatch? watch = null)
     {
-        var options = OptionsOf(planning.Recipe);
-        var (rows, heldOut) = Read(planning.Reader, options);
+        var (rows, heldOut) = read;
         if (rows.Count == 0)
         {
             throw new InputException("the plan found no training row: " + planning.Reader.Ledger.ToText());
         }
 
-        Planned(planning, rows);
         int[] lengths = [.. rows.Select(row => row.Tokens.Length)];
         var schedule = new SupervisedSchedule(options, lengths, 0);
         var epochTokens = rows.Sum(row => (double)row.Tokens.Length);
@@ -114,27 +125,28 @@ internal abstract class SupervisedStage<TOptions> : Stage<TOptions> where TOptio
         var operations = (planning.TrainingPasses(options.Adapter) * planning.LanguageOperations(tokens, targets, epochTokens / rows.Count))
             + (evaluations * planning.LanguageOperations(
                 heldOut.Sum(row => (double)row.Tokens.Length), heldOut.Sum(row => (double)row.TrainedTokens), epochTokens / rows.Count));
-        return new StagePlan(rows.Count, "rows", tokens, schedule.TotalSteps, BytesOf(planning, options, rows, heldOut), operations);
+        return new StagePlan(rows.Count, "rows", tokens, schedule.TotalSteps, BytesOf(planning, options, rows, heldOut, watch), operations);
     }
 
-    /// <summary>What later stages plan with.</summary>
-    protected virtual void Planned(StagePlanning planning, IReadOnlyList<EncodedSequence> rows)
-    {
-    }
-
-    internal static long BytesOf(StagePlanning planning, TOptions options, IReadOnlyList<EncodedSequence> train, IReadOnlyList<EncodedSequence> heldOut)
+    internal static long BytesOf(
+        StagePlanning planning, TOptions options, IReadOnlyList<EncodedSequence> train, IReadOnlyList<EncodedSequence> heldOut, PlannedWatch? watch = null)
     {
         using var device = planning.Count();
         using var models = new PlannedModels(planning, device, options.Adapter);
         using var decoder = models.Trainable(HeadKind.Language);
         using var judge = options.KeepBest == KeepBest.Reward ? models.Frozen(HeadKind.Scalar) : null;
+        Decoder[] judges = watch is null ? [] : [models.Frozen(HeadKind.Language), .. watch.RewardModels(models)];
         using var arena = new Arena(device);
+        var untrained = device.HeldBytes; // what is left when SFT answers for the best of n
         using var trainer = new SupervisedTrainer(options, decoder, train, heldOut, planning.SeedOf(options.Seed), new SilentHost(), arena);
         for (var step = 1; step <= Math.Min(trainer.TotalSteps, StagePlanning.StepsTried); step++)
         {
             trainer.TrainStep(step);
         }
 
-        return device.HeldBytes - arena.UntouchedBytes;
+        watch?.Sample(decoder, arena, options.MicroBatchTokens);
+        var bytes = device.HeldBytes - arena.UntouchedBytes;
+        Array.ForEach(judges, static model => model.Dispose());
+        return watch is null ? bytes : Math.Max(bytes, watch.BestOfBytes > 0 ? untrained + watch.BestOfBytes : 0) + planning.HostLogits;
     }
 }

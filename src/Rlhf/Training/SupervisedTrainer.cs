@@ -27,6 +27,7 @@ public sealed class SupervisedTrainer : ITrainer, IDisposable
     private readonly IReadOnlyList<EncodedSequence> _validation;
     private readonly ITrainingHost _host;
     private readonly Func<double>? _rewardOfModel;
+    private readonly Action<long>? _watch;
     private readonly ulong _seed;
     private readonly TrainingPass _pass;
     private readonly Scorer _scorer;
@@ -51,12 +52,13 @@ public sealed class SupervisedTrainer : ITrainer, IDisposable
     /// <param name="host">Metrics, checkpoints, cancellation.</param>
     /// <param name="arena">Memory for activations, which others may use in turn.</param>
     /// <param name="rewardOfModel">The mean reward of the present model's answers, for <see cref="KeepBest.Reward"/>.</param>
+    /// <param name="watch">Looks at the model before the first step and at each evaluation, and logs what it sees; null: nobody does.</param>
     public SupervisedTrainer(
         SupervisedOptions options, Decoder decoder, IReadOnlyList<EncodedSequence> train, IReadOnlyList<EncodedSequence> validation, ulong seed,
-        ITrainingHost host, Arena arena,
-        Func<double>? rewardOfModel = null)
+        ITrainingHost host, Arena arena, Func<double>? rewardOfModel = null, Action<long>? watch = null)
     {
-        (_options, _decoder, _train, _validation, _host, _rewardOfModel, _seed) = (options, decoder, train, validation, host, rewardOfModel, seed);
+        (_options, _decoder, _train, _validation, _host, _seed) = (options, decoder, train, validation, host, seed);
+        (_rewardOfModel, _watch) = (rewardOfModel, watch);
         _noiseAlpha = options.EmbeddingNoise;
         _pass = new TrainingPass(decoder, options.Adam, options.MaxGradientNorm, "policy", options.RecomputeActivations, arena);
         _scorer = new Scorer(decoder, options.MicroBatchTokens, arena);
@@ -87,9 +89,7 @@ public sealed class SupervisedTrainer : ITrainer, IDisposable
         return new SupervisedResult(TotalSteps, _lastEpochLoss, _evaluations.All, _best is null ? TotalSteps : _bestStep);
     }
 
-    void ITrainer.Begin()
-    {
-    }
+    void ITrainer.Begin() => _watch?.Invoke(0);
 
     /// <summary>Mean loss per trained token of sequences under the present weights.</summary>
     public double LossOf(IReadOnlyList<EncodedSequence> sequences)
@@ -165,7 +165,7 @@ public sealed class SupervisedTrainer : ITrainer, IDisposable
             (TrainingMetrics.TokensPerSecond, tokens / seconds), (TrainingMetrics.Epoch, epoch));
     }
 
-    bool ITrainer.IsEvaluated(long step) => _plan.IsEvaluated(step) && (_validation.Count > 0 || _rewardOfModel is not null);
+    bool ITrainer.IsEvaluated(long step) => _plan.IsEvaluated(step) && (_validation.Count > 0 || _rewardOfModel is not null || _watch is not null);
 
     void ITrainer.Evaluate(long step)
     {
@@ -188,6 +188,8 @@ public sealed class SupervisedTrainer : ITrainer, IDisposable
             (_bestValue, _bestStep) = (value, step);
             _decoder.Device.Copy(_decoder.Parameters, _best.Floats);
         }
+
+        _watch?.Invoke(step);
     }
 
     void ITrainer.AddTo(Dictionary<string, FloatBuffer> buffers, Dictionary<string, double> numbers)

@@ -16,6 +16,12 @@ internal sealed class PretrainStage : SupervisedStage<PretrainOptions>
 
     protected override string DataKey => nameof(DataOptions.Text);
 
-    protected override (StoredRows<EncodedSequence> Train, StoredRows<EncodedSequence> HeldOut) Read(StageReader reader, PretrainOptions options) =>
-        reader.Texts(options.ContextTokens);
+    protected override (StoredRows<EncodedSequence> Train, StoredRows<EncodedSequence> HeldOut) Read(
+        StageContext context, StageReader reader, PretrainOptions options) => reader.Texts(options.ContextTokens);
+
+    public override StagePlan Plan(StagePlanning planning)
+    {
+        var options = OptionsOf(planning.Recipe);
+        return PlanOf(planning, options, planning.Reader.Texts(options.ContextTokens));
+    }
 }

@@ -19,6 +19,10 @@ internal static class RejectionMetrics
 
     public static readonly Metric ChosenScore = new("rejection_chosen_score", "score of the chosen answers", "Mean score of the answers that were trained on.");
 
+    public static readonly MetricFamily SampledMean = new(
+        "rejection_mean.", "number of sampled answers by",
+        "Mean number that this source of rewards gave all sampled answers, before normalisation and weight.");
+
     public static readonly Metric KlBound = new(
         "rejection_kl_bound", "KL bound of the best of n",
         "The most by which the best of n is away from the policy that was sampled: log n - (n - 1) / n.", "nats per answer");

@@ -53,6 +53,24 @@ public sealed record RejectionOptions : SupervisedOptions, IRewardList
     /// <summary>Share of the best answers, by their scores, that is trained on; <c>none</c>: all.</summary>
     public double? TopShare { get; init; }
 
+    /// <summary>Held-out prompts that the policy is judged on, before training, at the end of each epoch (or every <c>evaluate_every</c> steps) and at the
+    /// end; 0: none.</summary>
+    public int EvaluationPrompts { get; init; } = 128;
+
+    /// <summary>Answers sampled to each evaluation prompt, at the temperature of <c>sampling</c> and without its other settings.</summary>
+    public int EvaluationSamples { get; init; } = 1;
+
+    /// <summary>Sets the best of 1, 4, 16, ... up to this many answers of the SFT model to each held-out prompt beside the policy: what its KL has to be
+    /// worth; <c>none</c>: not.</summary>
+    public int? BestOf { get; init; }
+
+    /// <summary>Answers of each evaluation written to samples.jsonl.</summary>
+    public int SamplesPerEvaluation { get; init; } = 4;
+
+    /// <summary>What only an evaluation reads.</summary>
+    internal static IReadOnlyList<string> EvaluationKeys { get; } =
+        [nameof(EvaluateEvery), nameof(EvaluationSamples), nameof(BestOf), nameof(SamplesPerEvaluation)];
+
     /// <inheritdoc/>
     public override void Validate(OptionErrors errors)
     {
@@ -70,7 +88,16 @@ public sealed record RejectionOptions : SupervisedOptions, IRewardList
         errors.Require(MinScore is null || double.IsFinite(MinScore.Value), nameof(MinScore), "must be a finite number, or none");
         errors.Require(TopShare is null or (> 0 and < 1), nameof(TopShare), "must be above 0 and below 1, or none");
         errors.Require(KeepBest == KeepBest.None, nameof(KeepBest), "must be none: nothing of the chosen answers is held out");
-        errors.NoEffect(false, nameof(EvaluateEvery), "here: nothing of the chosen answers is held out");
+        errors.Require(EvaluationPrompts is 0 or >= 2, nameof(EvaluationPrompts),
+            FormattableString.Invariant($"must be 0, or at least 2, as an interval needs two prompts, found {EvaluationPrompts}"));
+        errors.Positive(EvaluationSamples);
+        errors.NotNegative(SamplesPerEvaluation);
+        BestOfSft.Validate(BestOf, nameof(BestOf), errors);
+        foreach (var key in EvaluationKeys)
+        {
+            errors.NoEffect(EvaluationPrompts > 0, key, "with evaluation_prompts: 0");
+        }
+
         RewardList.Validate(this, errors);
         foreach (var (i, source) in Rewards.Index())
         {

@@ -45,6 +45,13 @@ internal sealed class RejectionStage : SupervisedStage<RejectionOptions>
             "is missing; rejection needs a list of rewards, or a reward stage before it");
         StageRewards.Validate(recipe, options, own);
         own.NoEffect(recipe.Rounds > 1, nameof(options.StartFrom), "with one round");
+        if (options.EvaluationPrompts > 0 && recipe.Data.Prompts is { HeldOut.HoldsAny: false } && recipe.Data.EvaluationPrompts is null)
+        {
+            foreach (var key in RejectionOptions.EvaluationKeys.Append(nameof(options.EvaluationPrompts)))
+            {
+                own.NoEffect(false, key, "without held-out prompts: set data.prompts.held_out, or give data.evaluation_prompts");
+            }
+        }
     }
 
     protected override ModelPlace StartOf(StageContext context, RejectionOptions options) =>
@@ -56,24 +63,36 @@ internal sealed class RejectionStage : SupervisedStage<RejectionOptions>
         var model = context.Models.Policy.Open();
         var reader = context.Reader(model.Tokenizer, model.Config.ContextLength);
         var encoder = reader.PromptEncoder(options.Limits, options.MaxNewTokens);
-        var prompts = Asked(reader, encoder, options);
-        var sampled = StageTools.Once(context, "sampled", () => Sample(context, options, model, prompts, encoder.EndIds));
+        var asked = Asked(reader, encoder, options);
+        var sampled = StageTools.Once(context, "sampled", () => Sample(context, options, model, asked.Train, encoder.EndIds));
         if (Crc32C.OfFile(PathOf(context)) != sampled.Checksum)
         {
             throw new InputException(
                 $"{PathOf(context)} is damaged or was changed. Put it back as it was, or delete {context.Folder} to do the stage again.");
         }
 
-        var summary = base.Run(context);
+        var summary = Train(context, trained => RejectionJudgement.Create(context, options, trained, asked.HeldOut, encoder.EndIds, sampled.Scales));
+        var figures = new Dictionary<string, Figure>(sampled.Figures);
+        foreach (var (key, figure) in summary.Figures)
+        {
+            // A judge counts by what it keeps on the disk, so its last count is of the whole stage; a program's restarts are those of one opening.
+            figures[key] = key == GradingMetrics.ProgramRestarts.Key && figures.TryGetValue(key, out var before)
+                ? figure with { Value = figure.Value + before.Value }
+                : figure;
+        }
+
         return summary with
         {
-            Figures = new Dictionary<string, Figure>(sampled.Figures.Concat(summary.Figures)),
+            Figures = figures,
             Inputs = [.. summary.Inputs, StageTools.LinkTo(context.Models.Policy, "policy"), .. StageRewards.Links(context, options)],
         };
     }
 
     /// <summary>What sampling came to.</summary>
-    private sealed record Sampling(Dictionary<string, Figure> Figures, uint Checksum);
+    /// <param name="Figures">Figures of the summary.</param>
+    /// <param name="Checksum">CRC-32C of the chosen answers.</param>
+    /// <param name="Scales">The scales that rewards were measured on at the end.</param>
+    private sealed record Sampling(Dictionary<string, Figure> Figures, uint Checksum, Dictionary<string, double> Scales);
 
     private static string PathOf(StageContext context) => Path.Combine(context.Folder, ChosenFile.Name);
 
@@ -96,7 +115,9 @@ internal sealed class RejectionStage : SupervisedStage<RejectionOptions>
         }
 
         ChosenFile.Write(PathOf(context), chosen, context.Step.Round);
-        return new Sampling(FiguresOf(options, prompts.Count, sampler, chosen, rewards), Crc32C.OfFile(PathOf(context)));
+        var scales = new Dictionary<string, double>();
+        rewards.AddTo(scales);
+        return new Sampling(FiguresOf(options, prompts.Count, sampler, chosen, rewards), Crc32C.OfFile(PathOf(context)), scales);
     }
 
     private static FigureTable FiguresOf(
@@ -116,7 +137,7 @@ internal sealed class RejectionStage : SupervisedStage<RejectionOptions>
         };
         foreach (var (k, source) in rewards.Sources.Index())
         {
-            figures[GradingMetrics.RewardMean.Of(source.Name)] = new Figure(sampler.MeanOf(k));
+            figures[RejectionMetrics.SampledMean.Of(source.Name)] = new Figure(sampler.MeanOf(k));
         }
 
         StageRewards.AddTo(figures, rewards);
@@ -127,17 +148,22 @@ internal sealed class RejectionStage : SupervisedStage<RejectionOptions>
         StageContext context, StageReader reader, RejectionOptions options) =>
         reader.Store(ChosenFile.Read(PathOf(context)).Select(static row => (row, false)), static row => [row], EncodedCodecs.Sequence);
 
-    /// <summary>For the plan: the prompts with answers as long as demonstrations are.</summary>
-    protected override (StoredRows<EncodedSequence> Train, StoredRows<EncodedSequence> HeldOut) Read(StageReader reader, RejectionOptions options) =>
-        reader.Store(Planned(reader, options).Select(static prompt => (prompt, false)), prompt =>
-            [new EncodedSequence([.. prompt.Tokens, .. new int[options.MaxNewTokens]], prompt.Tokens.Length, null, "", Truncated: false)],
-            EncodedCodecs.Sequence);
+    /// <summary>The prompts whose answers are trained on, and those that the policy is judged on.</summary>
+    private static (List<(PromptRecord Record, EncodedPrompt Encoded)> Train, List<(PromptRecord Record, EncodedPrompt Encoded)> HeldOut) Asked(
+        StageReader reader, SequenceEncoder encoder, RejectionOptions options)
+    {
+        var (train, heldOut) = (new List<PromptRecord>(), new List<PromptRecord>());
+        foreach (var (prompt, isHeldOut) in reader.Told(reader.Data.Prompts()))
+        {
+            var side = isHeldOut ? heldOut : train;
+            if (side.Count < (isHeldOut ? options.EvaluationPrompts : options.MaxPrompts ?? int.MaxValue))
+            {
+                side.Add(prompt);
+            }
+        }
 
-    private static List<(PromptRecord Record, EncodedPrompt Encoded)> Asked(StageReader reader, SequenceEncoder encoder, RejectionOptions options) =>
-        StageReader.Encode(encoder, reader.Data.FirstPrompts(heldOut: false, options.MaxPrompts ?? int.MaxValue));
-
-    private static IEnumerable<EncodedPrompt> Planned(StageReader reader, RejectionOptions options) =>
-        Asked(reader, reader.PromptEncoder(options.Limits, options.MaxNewTokens), options).Select(static prompt => prompt.Encoded);
+        return (StageReader.Encode(encoder, train), StageReader.Encode(encoder, heldOut));
+    }
 
     protected override ModelSource SourceOf(StageContext context, ModelSource source, Tokenizer tokenizer) =>
         source.WithFormat(context.Data.FormatOf(context.Recipe.Data.Prompts), tokenizer);
@@ -145,22 +171,33 @@ internal sealed class RejectionStage : SupervisedStage<RejectionOptions>
     public override StagePlan Plan(StagePlanning planning)
     {
         var options = OptionsOf(planning.Recipe);
-        var plan = base.Plan(planning);
-        EncodedPrompt[] prompts = [.. Planned(planning.Reader, options)];
+        var asked = Asked(planning.Reader, planning.Reader.PromptEncoder(options.Limits, options.MaxNewTokens), options);
+        EncodedPrompt[] prompts = [.. asked.Train.Select(static prompt => prompt.Encoded)];
+        EncodedPrompt[] heldOut = asked.HeldOut.Count > 1 ? [.. asked.HeldOut.Select(static prompt => prompt.Encoded)] : [];
+        var models = StageRewards.ModelsOf(options);
+        var watch = heldOut.Length == 0 ? null : new PlannedWatch(heldOut, options.EvaluationSamples, options.MaxNewTokens, models, options.BestOf);
+        var rows = planning.Reader.Store(prompts.Select(static prompt => (prompt, false)), prompt =>
+            [new EncodedSequence([.. prompt.Tokens, .. new int[options.MaxNewTokens]], prompt.Tokens.Length, null, "", Truncated: false)],
+            EncodedCodecs.Sequence); // answers as long as they may be
+        var plan = PlanOf(planning, options, rows, watch);
         var answers = (double)prompts.Length * options.AnswersPerPrompt;
         var answerTokens = planning.AnswerTokens(options.MaxNewTokens);
         var promptTokens = StagePlanning.MeanLength(prompts);
         var length = promptTokens + answerTokens;
         var tokens = prompts.Length * (promptTokens + (options.AnswersPerPrompt * answerTokens)); // a prompt goes through a model once
-        var models = StageRewards.ModelsOf(options);
+        var judgements = 1 + (options.EvaluateEvery > 0 ? plan.Updates / options.EvaluateEvery : options.Epochs) + planning.OtherEvaluations;
+        var judged = StagePlanning.JudgedAnswers(heldOut.Length, judgements, options.EvaluationSamples, options.BestOf);
+        var judgedLength = StagePlanning.MeanLength(heldOut) + answerTokens;
+        var evaluated = planning.LanguageOperations(judged * judgedLength, judged * answerTokens, judgedLength);
         return plan with
         {
             Examples = (long)answers,
             ExampleKind = "answers",
             Tokens = plan.Tokens + (tokens * (1 + models)),
             Bytes = Math.Max(plan.Bytes, SamplingBytes(planning, options, prompts, models)),
-            Operations = plan.Operations + (models * tokens * planning.Costs.ForwardOperations(length)),
-            SampledOperations = planning.LanguageOperations(tokens, answers * answerTokens, length),
+            Operations = plan.Operations + (models * tokens * planning.Costs.ForwardOperations(length))
+                + (2 * evaluated) + (models * judged * judgedLength * planning.Costs.ForwardOperations(judgedLength)), // its own log-probabilities and SFT's
+            SampledOperations = planning.LanguageOperations(tokens, answers * answerTokens, length) + evaluated,
         };
     }
 

@@ -84,7 +84,10 @@ internal sealed class SftStage : SupervisedStage<SftOptions>
                 $"sft.dropout is {options.Dropout} by default, as InstructGPT's; TRL and OpenRLHF train pretrained models without: write sft.dropout: 0, or {options.Dropout} to keep it")
             : null;
 
-    protected override (StoredRows<EncodedSequence> Train, StoredRows<EncodedSequence> HeldOut) Read(StageReader reader, SftOptions options)
+    protected override (StoredRows<EncodedSequence> Train, StoredRows<EncodedSequence> HeldOut) Read(
+        StageContext context, StageReader reader, SftOptions options) => Read(reader, options);
+
+    private static (StoredRows<EncodedSequence> Train, StoredRows<EncodedSequence> HeldOut) Read(StageReader reader, SftOptions options)
     {
         if (options.Writers is { } writers && !reader.Data.HasDemonstrations)
         {
@@ -108,8 +111,14 @@ internal sealed class SftStage : SupervisedStage<SftOptions>
         return reader.Store(rows.Select((row, at) => (row, at < held)), row => [row], EncodedCodecs.Sequence);
     }
 
-    protected override void Planned(StagePlanning planning, IReadOnlyList<EncodedSequence> rows) =>
-        planning.DemonstratedTokens = rows.Average(static row => (double)row.ResponseLength);
+    public override StagePlan Plan(StagePlanning planning)
+    {
+        var options = OptionsOf(planning.Recipe);
+        var rows = Read(planning.Reader, options);
+        var plan = PlanOf(planning, options, rows);
+        planning.DemonstratedTokens = rows.Train.Average(static row => (double)row.ResponseLength);
+        return plan;
+    }
 
     // Plain text has no prompts: only a model of demonstrations knows how they are written.
     protected override ModelSource SourceOf(StageContext context, ModelSource source, Tokenizer tokenizer) =>

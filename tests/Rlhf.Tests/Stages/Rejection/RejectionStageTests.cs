@@ -1,7 +1,9 @@
 using System.Text.Json;
+using Rlhf.Data;
 using Rlhf.Evaluation;
 using Rlhf.Reports;
 using Rlhf.Runs;
+using Rlhf.Stages;
 using Rlhf.Tests.Runs;
 
 namespace Rlhf.Tests.Stages.Rejection;
@@ -73,7 +75,7 @@ public sealed class RejectionStageTests : IDisposable
         Assert.Equal(rows.Length, stage.Figures["rejection_chosen"].Value);
         Assert.Equal(BestOfN.KlBound(4), stage.Figures["rejection_kl_bound"].Value, 12);
         Assert.True(stage.Figures["rejection_best_score"].Value >= stage.Figures["rejection_mean_score"].Value);
-        Assert.Contains("reward_mean.letters", stage.Figures.Keys);
+        Assert.InRange(stage.Figures["rejection_mean.letters"].Value, 0, 1);
         Assert.Contains(summary.Sentences, sentence => sentence.Contains("the best of 4 to each of", StringComparison.Ordinal));
         Assert.All(rows, row =>
         {
@@ -82,6 +84,73 @@ public sealed class RejectionStageTests : IDisposable
                 row.GetProperty("scores").GetProperty("length").GetDouble());
             Assert.InRange(row.GetProperty("response_tokens").GetArrayLength(), 1, 6);
         });
+    }
+
+    [Fact]
+    public void The_policy_is_judged_on_held_out_prompts_before_and_after_its_training()
+    {
+        var summary = Run("run", "rounds=1", "rejection.best_of=4", "rejection.epochs=2", "rejection.evaluation_samples=2");
+        var stage = summary.Stages[^1];
+
+        var rows = MetricsFile.Read(_temporary.PathOf("run")).Where(row => row.Stage == "02-rejection" && row.Values.ContainsKey("heldout_score")).ToArray();
+        Assert.Equal(0, rows[0].Step);
+        Assert.Equal(3, rows.Length); // before, and after each epoch
+        Assert.Equal(0, rows[0].Values["heldout_kl"], 6); // in round 1 the SFT model is what is trained
+        Assert.Equal(rows[^1].Values["heldout_score"], stage.Figures["score"].Value, 12);
+        Assert.Equal(rows[0].Values["heldout_score"], stage.Figures["sft_score"].Value, 12);
+        Assert.All(["score", "kl", "response_length", "score_gain", "reward_mean.letters", "sft_reward_mean.letters"],
+            key => Assert.NotNull(stage.Figures[key].Low));
+        Assert.Equal(rows.Length, stage.Frontier!.Count);
+        Assert.Equal([1, 4], stage.BestOfN!.Select(point => point.N));
+        Assert.Equal(["base", "SFT", "rejection"], stage.SideBySide![0].Answers.Select(answer => answer.Model));
+        Assert.Equal(["start", "reference", "policy", "length", "letters"], stage.Inputs.Select(link => link.Role));
+        Assert.Contains(summary.Sentences, sentence => sentence.StartsWith("By letters the answers of Rejection sampling", StringComparison.Ordinal));
+        var page = File.ReadAllText(_temporary.PathOf("run", "report.html"));
+        Assert.Contains("id=\"rejection-answers\"", page, StringComparison.Ordinal);
+        Assert.Contains("id=\"rejection-frontier\"", page, StringComparison.Ordinal);
+        Assert.NotEmpty(File.ReadAllLines(_temporary.PathOf("run", "stages", "02-rejection", "samples.jsonl")));
+    }
+
+    [Fact]
+    public void The_numbers_of_the_held_out_answers_are_on_the_scale_of_the_chosen_ones()
+    {
+        var stage = Run("run", "rounds=1").Stages[^1];
+        // mean of (length + 2 (letters - m) / sd) / 3, which is linear in the means of the sources
+        var letters = stage.Figures["rejection_mean.letters"].Value;
+        double MeanOf(string key) => stage.Figures[key].Value;
+        double ScoreOf(string prefix) => (MeanOf($"{prefix}.length") + (2 * (MeanOf($"{prefix}.letters") - letters) / Deviation(letters))) / 3;
+        Assert.Equal(ScoreOf("reward_mean"), stage.Figures["score"].Value, 1e-5);
+        Assert.Equal(ScoreOf("sft_reward_mean"), stage.Figures["sft_score"].Value, 1e-5);
+        static double Deviation(double share) => Math.Sqrt(share * (1 - share)); // of zeros and ones
+    }
+
+    [Fact]
+    public void The_evaluation_leaves_the_training_as_it_is_and_may_be_left_out()
+    {
+        Run("with", "rounds=1");
+        var stage = Run("without", "rounds=1", "rejection.evaluation_prompts=0").Stages[^1];
+        Assert.DoesNotContain("score", stage.Figures.Keys);
+        Assert.Null(stage.SideBySide);
+        static string Model(string folder) => Path.Combine(folder, "stages", "02-rejection", "model", "model.safetensors");
+        Assert.Equal(File.ReadAllBytes(Model(_temporary.PathOf("with"))), File.ReadAllBytes(Model(_temporary.PathOf("without"))));
+    }
+
+    [Fact]
+    public void The_plan_reads_each_prompt_once_and_counts_the_evaluation()
+    {
+        var recipe = RecipeReader.Read(_temporary.PathOf("tiny.yaml"), ["rounds=1"]);
+        var ledger = new Ledger("plan");
+        using var spill = new SpillFile(_temporary.PathOf("encoded" + SpillFile.Ending));
+        var tokenizer = BaseModel.CreateTokenizer(recipe, _temporary.Path);
+        var config = recipe.Base.Shape!.ToConfig(tokenizer.VocabularySize, tokenizer.BeginningOfSequence, tokenizer.EndOfSequenceIds);
+        var step = StageStep.Of(recipe)[^1];
+        step.Stage.Plan(new StagePlanning(recipe, new StageData(recipe, _temporary.Path, ledger), tokenizer, config, ledger, spill) { Step = step });
+        Assert.Equal(12, ledger.RowsIn);
+
+        StagePlan Plan(string change) => RecipePlan.Of(RecipeReader.Read(_temporary.PathOf("tiny.yaml"), ["rounds=1", change])).Stages[^1];
+        var (without, with, best) = (Plan("rejection.evaluation_prompts=0"), Plan("rejection.evaluation_samples=2"), Plan("rejection.best_of=64"));
+        Assert.True(without.SampledOperations < with.SampledOperations && with.SampledOperations < best.SampledOperations);
+        Assert.True(without.Operations < with.Operations && without.Bytes <= with.Bytes);
     }
 
     [Fact]
@@ -129,12 +198,16 @@ public sealed class RejectionStageTests : IDisposable
     [InlineData("rejection.rewards=[{rule: exactly}]", "rejection.rewards[0].rule: expected one of math_answer, exact")]
     [InlineData("rejection.rewards=[{rule: json, wieght: 2}]", "unknown key 'rejection.rewards[0].wieght'; did you mean 'weight'?")]
     [InlineData("rejection.rewards=[{rule: json, normalize: sft_samples}]", "rejection.rewards[0].normalize: sft_samples is measured by ppo alone")]
+    [InlineData("rejection.evaluation_prompts=1", "rejection.evaluation_prompts: must be 0, or at least 2")]
+    [InlineData("data.prompts.held_out=0 rejection.best_of=4", "rejection.best_of: has no effect without held-out prompts")]
+    [InlineData("rejection.evaluation_prompts=0 rejection.evaluate_every=2", "rejection.evaluate_every: has no effect with evaluation_prompts: 0")]
     [InlineData("rejection.rewards=exact", "expected a list of keys with values")]
     [InlineData("rejection.rewards=[exact]", "expected keys below 'rejection.rewards[0]'")]
     [InlineData("rejection.sampling.temperature=0", "the same answer n times")]
     [InlineData("rejection.keep_best=validation_loss", "nothing of the chosen answers is held out")]
     public void What_is_wrong_is_told_with_its_place(string change, string message) => Assert.Contains(message,
-        Assert.Throws<InputException>(() => RecipeReader.Read(_temporary.PathOf("tiny.yaml"), [change])).Message, StringComparison.Ordinal);
+        Assert.Throws<InputException>(() => RecipeReader.Read(
+            _temporary.PathOf("tiny.yaml"), change.StartsWith("rejection.rewards", StringComparison.Ordinal) ? [change] : change.Split(' '))).Message, StringComparison.Ordinal);
 
     [Fact]
     public void A_list_that_is_written_out_reads_back_as_the_same()
