@@ -15,7 +15,7 @@ public sealed partial class ArchitectureTests
         "Compute.Cpu.OneDnn", "Compute.Cpu.Kernels", "Compute.Cpu", "Compute",
         "Batching", "Model", "Model.Families", "Model.Checkpoints.Gguf", "Model.Checkpoints", "Sampling", "Objectives", "Training", "Evaluation",
         "Reports", "Reports.Charts", "Reports.Page", "Labelers.Store", "Labelers", "Grading", "Stages", "Stages.Pretrain", "Stages.Sft", "Stages.Collect",
-        "Stages.Reward", "Stages.Dpo", "Stages.Rejection", "Stages.Ppo", "Runs",
+        "Stages.Reward", "Stages.Dpo", "Stages.Rejection", "Stages.Ppo", "Stages.Distill", "Runs",
     ];
 
     [Fact]

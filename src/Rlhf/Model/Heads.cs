@@ -63,15 +63,29 @@ public sealed class LanguageHead(Decoder decoder, Arena arena)
     /// <summary>The logits [R, V] of the target rows of the batch, on the device until the arena is emptied.</summary>
     public FloatBuffer Logits(FloatBuffer hidden, PackedBatch batch)
     {
+        var logits = arena.Take((long)batch.TargetCount * decoder.Config.VocabularySize);
+        Logits(hidden, batch.TargetCount, logits);
+        return logits;
+    }
+
+    /// <summary>The logits [rows, V] of final hidden states [rows, E].</summary>
+    public void Logits(FloatBuffer hidden, int rows, FloatBuffer logits)
+    {
         var (c, v) = (decoder.Config.EmbeddingWidth, decoder.Config.VocabularySize);
-        var logits = arena.Take((long)batch.TargetCount * v);
-        _device.LinearForward(new(hidden, decoder.Weights.Packed(decoder.Weights.Head, default), Bias, batch.TargetCount, c, v, logits));
+        _device.LinearForward(new(hidden, decoder.Weights.Packed(decoder.Weights.Head, default), Bias, rows, c, v, logits));
         if (Cap > 0)
         {
-            _device.SoftCap(logits, Cap);
+            _device.SoftCap(logits.Slice(0, (long)rows * v), Cap);
         }
+    }
 
-        return logits;
+    /// <summary>dHidden [rows, E] from the gradient with respect to logits before their cap [rows, V]; adds to the head's gradient.</summary>
+    public void LogitsBackward(FloatBuffer hidden, int rows, FloatBuffer dLogits, FloatBuffer dHidden, FloatBuffer gradients)
+    {
+        var (c, v) = (decoder.Config.EmbeddingWidth, decoder.Config.VocabularySize);
+        _device.LogitsBackward(new(
+            hidden, decoder.Weights.Packed(decoder.Weights.Head, default), HeadWeights, dLogits, rows, c, v, dHidden,
+            decoder.GradientOf(gradients, decoder.Layout.Head, (long)v * c), decoder.GradientOf(gradients, decoder.Layout.HeadBias, v)));
     }
 
     /// <summary>Adds to dHidden [R, E] and to the head's gradient what the gradients with respect to log-probabilities and entropies [R] (the latter may be

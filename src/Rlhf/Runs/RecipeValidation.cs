@@ -35,7 +35,7 @@ internal static class RecipeValidation
             || (Array.Exists(stages, static stage => stage.Makes == StageProduct.Rankings)
                 && Array.Exists(stages, static stage => stage.LearnsFromRankings)
                 && Array.Exists(stages, static stage => stage.Makes == StageProduct.Policy)), nameof(recipe.Rounds),
-            "above 1 repeats collect, reward and ppo, or collect and dpo, and the recipe must have all of them; or rejection");
+            "above 1 repeats collect, reward and ppo, or collect and dpo, and the recipe must have all of them; or rejection, or distill");
         string[] policies = [.. stages.Where(static stage => stage.Makes == StageProduct.Policy).Select(static stage => stage.Name)];
         errors.Require(recipe.Rounds == 1 || policies.Length < 2, nameof(recipe.Rounds),
             $"above 1 needs one policy that the next round samples, and {string.Join(" and ", policies)} make one each");

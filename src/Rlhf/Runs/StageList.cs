@@ -1,6 +1,7 @@
 using Rlhf.Reports;
 using Rlhf.Stages;
 using Rlhf.Stages.Collect;
+using Rlhf.Stages.Distill;
 using Rlhf.Stages.Dpo;
 using Rlhf.Stages.Ppo;
 using Rlhf.Stages.Pretrain;
@@ -15,7 +16,10 @@ public static class StageList
 {
     /// <summary>The list.</summary>
     public static IReadOnlyList<IStage> All { get; } =
-        [new PretrainStage(), new SftStage(), new CollectStage(), new RewardStage(), new DpoStage(), new RejectionStage(), new PpoStage()];
+        [
+            new PretrainStage(), new SftStage(), new CollectStage(), new RewardStage(), new DpoStage(), new RejectionStage(), new DistillStage(),
+            new PpoStage(),
+        ];
 
     /// <summary>What stages of a kind show; null for a kind of another version of the program.</summary>
     internal static StageReport? ReportOf(string kind) => All.FirstOrDefault(stage => stage.Name == kind)?.Report;

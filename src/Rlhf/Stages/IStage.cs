@@ -75,7 +75,8 @@ public interface IStage
 /// <param name="Reader">Which part of the recipe reads it: <c>ppo.ptx</c>.</param>
 /// <param name="Folder">The folder of a model; null for data.</param>
 /// <param name="IsOptional">Whether the stage also does without.</param>
-internal sealed record StageInput(string Key, string Reader, string? Folder = null, bool IsOptional = false);
+/// <param name="Scores">Whether the model must have a scalar head.</param>
+internal sealed record StageInput(string Key, string Reader, string? Folder = null, bool IsOptional = false, bool Scores = false);
 
 /// <summary>What stages have in common.</summary>
 /// <typeparam name="TOptions">The options of the stage's section.</typeparam>

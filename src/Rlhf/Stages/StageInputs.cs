@@ -45,15 +45,15 @@ internal sealed record StageInputs(IReadOnlyDictionary<string, IReadOnlyDictiona
             _ = Checkpoint.Open(tokenizer).Tokenizer;
         }
 
-        foreach (var (key, folder) in steps.SelectMany(step => PlacesOf(recipe, step)).Distinct())
+        foreach (var input in steps.SelectMany(step => InputsOf(recipe, step)).DistinctBy(static input => (input.Key, input.Folder)))
         {
-            if (folder is null)
+            if (input.Folder is null)
             {
-                data.Look(key);
+                data.Look(input.Key);
             }
             else
             {
-                LookAtModel(key, folder);
+                LookAtModel(input, input.Folder);
             }
         }
     }
@@ -123,27 +123,31 @@ internal sealed record StageInputs(IReadOnlyDictionary<string, IReadOnlyDictiona
     }
 
     /// <summary>The data and the folders of models that a stage reads and the run has not made.</summary>
-    private static IEnumerable<(string Key, string? Folder)> PlacesOf(Recipe recipe, StageStep step)
+    private static IEnumerable<StageInput> InputsOf(Recipe recipe, StageStep step)
     {
-        var own = step.Stage.Reads(recipe).Select(static input => (input.Key, input.Folder));
-        return recipe.Base.Model is { } model && ReadsBase(recipe, step) ? own.Prepend((BaseModel.Key, model)).Distinct() : own.Distinct();
+        var own = step.Stage.Reads(recipe);
+        return recipe.Base.Model is { } model && ReadsBase(recipe, step) ? own.Prepend(new StageInput(BaseModel.Key, step.Stage.Name, model)) : own;
     }
+
+    /// <summary>Their keys and places.</summary>
+    private static IEnumerable<(string Key, string? Folder)> PlacesOf(Recipe recipe, StageStep step) =>
+        InputsOf(recipe, step).Select(static input => (input.Key, input.Folder)).Distinct();
 
     // A stage starts from the base model where no stage before has made another.
     private static bool ReadsBase(Recipe recipe, StageStep step) =>
         StageStep.Of(recipe).All(other => other.Number >= step.Number || other.Stage.Makes != StageProduct.SupervisedModel);
 
-    private static void LookAtModel(string key, string folder)
+    private static void LookAtModel(StageInput input, string folder)
     {
         var model = Checkpoint.Open(folder);
         model.Check();
-        if (key == BaseModel.Key)
+        if (!input.Scores)
         {
             _ = model.Tokenizer;
         }
         else if (model.Score is null)
         {
-            throw new InputException($"{key}: {folder}: this model has no scalar head, so it is not a reward model");
+            throw new InputException($"{input.Key}: {folder}: this model has no scalar head, so it is not a reward model");
         }
     }
 }

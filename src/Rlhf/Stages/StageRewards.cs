@@ -18,7 +18,7 @@ internal static class StageRewards
     /// <summary>The folders of models that a list names.</summary>
     public static IEnumerable<StageInput> Reads(IRewardList list, string section) =>
         list.Rewards.Index().Where(static source => source.Item.HasModelFolder)
-            .Select(source => new StageInput($"{section}.rewards[{source.Index}].model", section, source.Item.Model));
+            .Select(source => new StageInput($"{section}.rewards[{source.Index}].model", section, source.Item.Model, Scores: true));
 
     /// <summary>Looks for the keys of judges before anything begins.</summary>
     /// <exception cref="InputException">One is not there.</exception>

@@ -78,6 +78,26 @@ public sealed class TrainingPass : IDisposable
         _pass.Backward(dHidden, Optimizer.Gradients);
     }
 
+    /// <summary>How far the batch's targets lie from a teacher's, and the parameters' gradients of their weighted sum.</summary>
+    /// <param name="teacher">The teacher.</param>
+    /// <param name="teacherHidden">Its final hidden states of the same target rows [R, E of the teacher].</param>
+    /// <param name="settings">Which divergence.</param>
+    /// <param name="weights">[R] what each target's divergence is multiplied by; empty: no gradients are wanted.</param>
+    /// <param name="divergences">[R], nats, not weighted.</param>
+    public void Distill(Decoder teacher, FloatBuffer teacherHidden, DivergenceSettings settings, ReadOnlySpan<float> weights, Span<float> divergences)
+    {
+        var head = new DivergenceHead(Decoder, teacher, _arena);
+        if (weights.IsEmpty)
+        {
+            head.Run(_hidden, teacherHidden, settings, new float[Batch.TargetCount], divergences, default, default);
+            return;
+        }
+
+        var dHidden = _arena.TakeZeroed((long)Batch.TargetCount * Decoder.Config.EmbeddingWidth);
+        head.Run(_hidden, teacherHidden, settings, weights, divergences, dHidden, Optimizer.Gradients);
+        _pass.Backward(dHidden, Optimizer.Gradients);
+    }
+
     /// <inheritdoc/>
     public void Dispose()
     {

@@ -5,6 +5,7 @@ using Rlhf.Model;
 using Rlhf.Model.Families;
 using Rlhf.Sampling;
 using Rlhf.Stages;
+using Rlhf.Stages.Distill;
 using Rlhf.Stages.Dpo;
 using Rlhf.Stages.Ppo;
 using Rlhf.Stages.Reward;
@@ -107,6 +108,24 @@ public sealed class StageMemoryTests
         var hostLogits = asked > 0 ? 4L * GenerationSettings.DefaultLiveSequences * Config.VocabularySize : 0;
 
         AssertNear(DpoPlan.BytesOf(Planning(new DpoStage()), options, train, heldOut, prompts) - hostLogits, device.HeldBytes - arena.UntouchedBytes);
+    }
+
+    [Fact]
+    public void A_distill_stage_holds_what_was_planned()
+    {
+        var options = new DistillOptions { Batch = 16, Steps = 1, MaxNewTokens = 16, MicroBatchTokens = 512, WarmUpFraction = 0 };
+        EncodedPrompt[] prompts = [.. Rows(16).Select(row => new EncodedPrompt("", "", row.Tokens[..row.PromptLength], false))];
+        using var device = CpuDevice.Create(threads: 1, precision: Precision.F32);
+        using var student = New(device, HeadKind.Language, trainable: true);
+        using var teacher = New(device, HeadKind.Language, trainable: false);
+        using var sft = New(device, HeadKind.Language, trainable: false);
+        using var arena = new Arena(device);
+        using var trainer = new DistillTrainer(options, student, teacher, [.. prompts.Select(prompt => prompt.Tokens)], [], [], 5, new SilentHost(), arena);
+        trainer.Run();
+        var hostLogits = 4L * GenerationSettings.DefaultLiveSequences * Config.VocabularySize;
+
+        AssertNear(
+            DistillPlan.BytesOf(Planning(new DistillStage()), options, Config, prompts, [], []) - hostLogits, device.HeldBytes - arena.UntouchedBytes);
     }
 
     private static PreferenceRow WithReference(PreferenceRow row)

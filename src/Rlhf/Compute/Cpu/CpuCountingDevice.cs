@@ -39,11 +39,19 @@ internal sealed unsafe class CpuCountingDevice(Precision precision) : CountingDe
 
     public override void LanguageHeadBackward(in LanguageHeadBackward operation)
     {
-        var columns = Math.Min(LanguageHead.ChunkColumns, operation.Vocabulary);
-        Work(ref _packed, operation.DWeights.IsEmpty ? 0 : PackedLength(operation.Rows, operation.Width));
-        Work(ref _chunk, PackedLength(columns, operation.Width));
-        Work(ref _flat, operation.Weights.IsEmpty && Precision == Precision.Bf16 ? (long)columns * operation.Width : 0);
+        HeadGradients(operation.Rows, operation.Width, operation.Vocabulary, operation.Weights, operation.DWeights);
         ChunkLogits(operation.Logits);
+    }
+
+    public override void LogitsBackward(in LogitsBackward operation) =>
+        HeadGradients(operation.Rows, operation.Width, operation.Vocabulary, operation.Weights, operation.DWeights);
+
+    private void HeadGradients(int rows, int width, int vocabulary, FloatBuffer weights, FloatBuffer dWeights)
+    {
+        var columns = Math.Min(LanguageHead.ChunkColumns, vocabulary);
+        Work(ref _packed, dWeights.IsEmpty ? 0 : PackedLength(rows, width));
+        Work(ref _chunk, PackedLength(columns, width));
+        Work(ref _flat, weights.IsEmpty && Precision == Precision.Bf16 ? (long)columns * width : 0);
     }
 
     public override void LogProbabilities(in LogProbabilities operation) => States(operation.Rows);

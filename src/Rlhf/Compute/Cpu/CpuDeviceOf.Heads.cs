@@ -51,39 +51,44 @@ internal sealed unsafe partial class CpuDevice<T, TTile>
             DEntropies = operation.DEntropies.Pointer,
             Entropies = operation.Entropies.Pointer,
         };
-        var packedHidden = operation.DWeights.IsEmpty ? null : _packed.AtLeast(_products.PackedLength(rows, width));
-        if (packedHidden != null)
-        {
-            _products.Pack(rows, width, hidden, width, 1, packedHidden);
-        }
-
+        var head = new LogitsBackward(
+            operation.Hidden, operation.Packed, operation.Weights, default, rows, width, vocabulary, operation.DHidden, operation.DWeights, operation.DBias);
+        var packedHidden = PackHidden(head);
         for (var column = 0; column < vocabulary; column += LanguageHead.ChunkColumns)
         {
-            var columns = Math.Min(LanguageHead.ChunkColumns, vocabulary - column);
-            var packedChunk = _chunk.AtLeast(_products.PackedLength(columns, width));
-            PackChunk(operation, column, columns, packedChunk);
+            var packedChunk = PackChunk(head, column);
             for (var first = 0; first < rows; first += LanguageHead.BlockRows)
             {
                 var block = whole.Block(first, column, vocabulary, operation.Logits.Pointer);
                 ChunkLogits(
                     ref block, hidden + ((long)first * width), operation.Packed, width, operation.Bias, operation.Cap, recompute: operation.Logits.IsEmpty);
                 LanguageHead.Differentiate<T>(_pool, block, operation.Cap);
-                if (!operation.DBias.IsEmpty)
-                {
-                    ColumnSums.Add<T>(_pool, block.Logits, block.Rows, columns, (int)block.LogitStride, operation.DBias.Pointer + column);
-                }
-
-                _products.Run(
-                    block.Rows, width, columns, block.Logits, block.LogitStride, 1, new PackedOperand(packedChunk, columns),
-                    operation.DHidden.Pointer + ((long)first * width), width, column == 0 ? MatMulStart.Zero : MatMulStart.Accumulate, null);
-                if (packedHidden != null)
-                {
-                    _products.Run(
-                        columns, width, block.Rows, block.Logits, 1, block.LogitStride, new PackedOperand(packedHidden, rows, firstRow: first),
-                        operation.DWeights.Pointer + ((long)column * width), width, MatMulStart.Accumulate, null);
-                }
+                AddGradients(head, packedHidden, packedChunk, (first, block.Rows), column, block.Logits, block.LogitStride);
             }
         }
+    }
+
+    public void LogitsBackward(in LogitsBackward operation)
+    {
+        operation.Check(this);
+        var (rows, vocabulary) = (operation.Rows, operation.Vocabulary);
+        var packedHidden = PackHidden(operation);
+        for (var column = 0; column < vocabulary; column += LanguageHead.ChunkColumns)
+        {
+            var packedChunk = PackChunk(operation, column);
+            for (var first = 0; first < rows; first += LanguageHead.BlockRows)
+            {
+                AddGradients(
+                    operation, packedHidden, packedChunk, (first, Math.Min(LanguageHead.BlockRows, rows - first)), column,
+                    operation.DLogits.Pointer + ((long)first * vocabulary) + column, vocabulary);
+            }
+        }
+    }
+
+    public void Divergence(in Operations.Divergence operation)
+    {
+        operation.Check();
+        Kernels.Divergence.Run<T>(_pool, operation);
     }
 
     public void LogProbabilities(in LogProbabilities operation)
@@ -123,17 +128,55 @@ internal sealed unsafe partial class CpuDevice<T, TTile>
         ScalarHead.Backward<T>(_pool, operation);
     }
 
-    /// <summary>Some rows of the head [V, C] as the operand that gradients of hidden rows are made with.</summary>
-    private void PackChunk(in LanguageHeadBackward operation, int column, int columns, float* packed)
+    /// <summary>Hidden rows as the operand that gradients of the head are made with; null where there are none.</summary>
+    private float* PackHidden(in LogitsBackward operation)
     {
-        var width = operation.Width;
-        if (!operation.Weights.IsEmpty)
+        if (operation.DWeights.IsEmpty)
         {
-            _products.Pack(columns, width, operation.Weights.Pointer + ((long)column * width), width, 1, packed);
-            return;
+            return null;
         }
 
-        _products.PackTransposed(new PackedOperand(operation.Packed, width, firstColumn: column), columns, packed);
+        var packed = _packed.AtLeast(_products.PackedLength(operation.Rows, operation.Width));
+        _products.Pack(operation.Rows, operation.Width, operation.Hidden.Pointer, operation.Width, 1, packed);
+        return packed;
+    }
+
+    /// <summary>A chunk of the head's rows [V, C] as the operand that gradients of hidden rows are made with.</summary>
+    private float* PackChunk(in LogitsBackward operation, int column)
+    {
+        var (width, columns) = (operation.Width, Math.Min(LanguageHead.ChunkColumns, operation.Vocabulary - column));
+        var packed = _chunk.AtLeast(_products.PackedLength(columns, width));
+        if (operation.Weights.IsEmpty)
+        {
+            _products.PackTransposed(new PackedOperand(operation.Packed, width, firstColumn: column), columns, packed);
+        }
+        else
+        {
+            _products.Pack(columns, width, operation.Weights.Pointer + ((long)column * width), width, 1, packed);
+        }
+
+        return packed;
+    }
+
+    /// <summary>What some rows' gradients with respect to a chunk of logits give.</summary>
+    private void AddGradients(
+        in LogitsBackward operation, float* packedHidden, float* packedChunk, (int First, int Count) rows, int column, float* dLogits, long stride)
+    {
+        var (width, columns) = (operation.Width, Math.Min(LanguageHead.ChunkColumns, operation.Vocabulary - column));
+        if (!operation.DBias.IsEmpty)
+        {
+            ColumnSums.Add<T>(_pool, dLogits, rows.Count, columns, (int)stride, operation.DBias.Pointer + column);
+        }
+
+        _products.Run(
+            rows.Count, width, columns, dLogits, stride, 1, new PackedOperand(packedChunk, columns),
+            operation.DHidden.Pointer + ((long)rows.First * width), width, column == 0 ? MatMulStart.Zero : MatMulStart.Accumulate, null);
+        if (packedHidden != null)
+        {
+            _products.Run(
+                columns, width, rows.Count, dLogits, 1, stride, new PackedOperand(packedHidden, operation.Rows, firstRow: rows.First),
+                operation.DWeights.Pointer + ((long)column * width), width, MatMulStart.Accumulate, null);
+        }
     }
 
     private LanguageHead.RowState* States(int rows) => (LanguageHead.RowState*)_states.AtLeast((long)rows * (sizeof(LanguageHead.RowState) / sizeof(float)));

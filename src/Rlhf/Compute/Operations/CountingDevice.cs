@@ -67,6 +67,16 @@ public abstract unsafe class CountingDevice(Precision precision) : IDevice
     }
 
     /// <inheritdoc/>
+    public virtual void LogitsBackward(in LogitsBackward operation)
+    {
+    }
+
+    /// <inheritdoc/>
+    public virtual void Divergence(in Divergence operation)
+    {
+    }
+
+    /// <inheritdoc/>
     public virtual void LogProbabilities(in LogProbabilities operation)
     {
     }

@@ -99,6 +99,32 @@ public readonly record struct LogProbabilities(
     }
 }
 
+/// <summary>dHidden = ..., dWeights += ..., dBias += ... from the gradient with respect to all logits.</summary>
+/// <param name="Hidden">[R, C].</param>
+/// <param name="Packed">The head [C, V], packed by <see cref="PackWeights"/>.</param>
+/// <param name="Weights">The head as it is: [V, C]; if empty, its numbers are taken from <paramref name="Packed"/>.</param>
+/// <param name="DLogits">[R, V].</param>
+/// <param name="Rows">R.</param>
+/// <param name="Width">C.</param>
+/// <param name="Vocabulary">V.</param>
+/// <param name="DHidden">[R, C].</param>
+/// <param name="DWeights">[V, C]; left out if empty.</param>
+/// <param name="DBias">[V]; left out if empty.</param>
+public readonly record struct LogitsBackward(
+    FloatBuffer Hidden, PackedMatrix Packed, FloatBuffer Weights, FloatBuffer DLogits, int Rows, int Width, int Vocabulary, FloatBuffer DHidden,
+    FloatBuffer DWeights, FloatBuffer DBias = default)
+{
+    internal void Check(IDevice device)
+    {
+        NeedMatrix(Rows, Width, Hidden, DHidden);
+        NeedMatrix(Rows, Vocabulary, DLogits);
+        NeedPacked(device, Packed, Width, Vocabulary);
+        NeedOrEmpty(Weights, (long)Vocabulary * Width);
+        NeedOrEmpty(DWeights, (long)Vocabulary * Width);
+        NeedOrEmpty(DBias, Vocabulary);
+    }
+}
+
 /// <summary>y = x w + bias.</summary>
 /// <param name="X">[R, C].</param>
 /// <param name="Weights">[C].</param>

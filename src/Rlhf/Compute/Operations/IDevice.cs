@@ -150,6 +150,12 @@ public interface IDevice : IDisposable
     /// <inheritdoc cref="Operations.LanguageHeadBackward"/>
     void LanguageHeadBackward(in LanguageHeadBackward operation);
 
+    /// <inheritdoc cref="Operations.LogitsBackward"/>
+    void LogitsBackward(in LogitsBackward operation);
+
+    /// <inheritdoc cref="Operations.Divergence"/>
+    void Divergence(in Divergence operation);
+
     /// <inheritdoc cref="Operations.LogProbabilities"/>
     void LogProbabilities(in LogProbabilities operation);
 

@@ -170,6 +170,23 @@ public static class PlainOperations
             return (Math.Log(probabilities[targets[r]]), -probabilities.Where(p => p > 0).Sum(p => p * Math.Log(p)));
         })];
 
+    /// <summary>How far the distribution of a student's logits lies from its teacher's (Agarwal 2023, eq. 1; forward KL with beta 0, reverse KL with
+    /// 1).</summary>
+    public static double Divergence(double[] student, double[] teacher, double beta, double inverseTemperature)
+    {
+        var p = Softmax([.. student.Select(logit => logit * inverseTemperature)]);
+        var q = Softmax([.. teacher.Select(logit => logit * inverseTemperature)]);
+        double[] mean = [.. p.Zip(q, (one, other) => ((1 - beta) * one) + (beta * other))];
+        return beta switch
+        {
+            0 => Kl(q, p),
+            1 => Kl(p, q),
+            _ => (beta * Kl(q, mean)) + ((1 - beta) * Kl(p, mean)),
+        };
+
+        static double Kl(double[] p, double[] q) => p.Zip(q, (one, other) => one > 0 ? one * Math.Log(one / other) : 0).Sum();
+    }
+
     /// <summary>exp(x) / sum of exp(x).</summary>
     public static double[] Softmax(double[] logits)
     {

@@ -46,7 +46,7 @@ internal sealed class PpoStage : Stage<PpoOptions>
 
         if (options.RewardModel is { } reward)
         {
-            inputs.Add(new StageInput("ppo.reward_model", Name, reward));
+            inputs.Add(new StageInput("ppo.reward_model", Name, reward, Scores: true));
         }
 
         inputs.AddRange(StageRewards.Reads(options, Name));

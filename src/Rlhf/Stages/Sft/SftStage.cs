@@ -43,7 +43,7 @@ internal sealed class SftStage : SupervisedStage<SftOptions>
         const string Judged = "sft.keep_best: reward";
         var rows = options.Writers is null ? base.Reads(recipe) : Prompts("sft.demonstrations: people");
         return options.KeepBest == KeepBest.Reward
-            ? [.. rows, new StageInput("sft.reward_model", Judged, options.RewardModel), .. Prompts(Judged)]
+            ? [.. rows, new StageInput("sft.reward_model", Judged, options.RewardModel, Scores: true), .. Prompts(Judged)]
             : rows;
     }
 

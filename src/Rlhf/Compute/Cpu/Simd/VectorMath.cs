@@ -87,6 +87,25 @@ internal static unsafe class VectorMath
         return one / (Exp(T.Broadcast(0f) - x) + one);
     }
 
+    /// <summary>log(1 + e^x), absolute error below 3e-7.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static T SoftPlus<T>(T x)
+        where T : unmanaged, ILanes<T>
+    {
+        // log(1 + y) = 2 atanh(z), z = y / (2 + y) <= 1/3: its series.
+        var zero = T.Broadcast(0f);
+        var y = Exp(T.Min(zero - x, x));
+        var z = y / (T.Broadcast(2f) + y);
+        var square = z * z;
+        var p = T.Broadcast(1f / 13);
+        p = T.FusedMultiplyAdd(p, square, T.Broadcast(1f / 11));
+        p = T.FusedMultiplyAdd(p, square, T.Broadcast(1f / 9));
+        p = T.FusedMultiplyAdd(p, square, T.Broadcast(1f / 7));
+        p = T.FusedMultiplyAdd(p, square, T.Broadcast(1f / 5));
+        p = T.FusedMultiplyAdd(p, square, T.Broadcast(1f / 3));
+        return T.Max(zero, x) + ((z + z) * T.FusedMultiplyAdd(p, square, T.Broadcast(1f)));
+    }
+
     /// <summary>0, 1, ..., 15.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static T LaneNumbers<T>()
