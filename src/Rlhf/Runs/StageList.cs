@@ -16,10 +16,9 @@ public static class StageList
 {
     /// <summary>The list.</summary>
     public static IReadOnlyList<IStage> All { get; } =
-        [
-            new PretrainStage(), new SftStage(), new CollectStage(), new RewardStage(), new DpoStage(), new RejectionStage(), new DistillStage(),
-            new PpoStage(),
-        ];
+    [
+        new PretrainStage(), new SftStage(), new CollectStage(), new RewardStage(), new DpoStage(), new RejectionStage(), new DistillStage(), new PpoStage(),
+    ];
 
     /// <summary>What stages of a kind show; null for a kind of another version of the program.</summary>
     internal static StageReport? ReportOf(string kind) => All.FirstOrDefault(stage => stage.Name == kind)?.Report;

@@ -64,29 +64,6 @@ internal static class AnswerSummary
         return figures;
     }
 
-    /// <summary>What is logged of an evaluation while a stage works.</summary>
-    public static List<(Metric, double)> HeldOut(PolicyEvaluation evaluation)
-    {
-        List<(Metric, double)> values =
-        [
-            (AnswerMetrics.HeldoutKl, evaluation.Kl.Value), (AnswerMetrics.HeldoutLength, evaluation.Length.Value),
-            (AnswerMetrics.HeldoutEntropy, evaluation.Entropy), (AnswerMetrics.HeldoutEosShare, evaluation.EosShare),
-        ];
-        if (!double.IsNaN(evaluation.Answers[0].Score))
-        {
-            var score = evaluation.Score;
-            values.AddRange(
-                [(AnswerMetrics.HeldoutScore, score.Value), (AnswerMetrics.HeldoutScoreLow, score.Low), (AnswerMetrics.HeldoutScoreHigh, score.High)]);
-        }
-
-        if (evaluation.GoldScore is { } gold)
-        {
-            values.Add((AnswerMetrics.HeldoutGoldScore, gold.Value));
-        }
-
-        return values;
-    }
-
     /// <summary>Sets a figure that was measured.</summary>
     public static void Add(FigureTable figures, Metric metric, Estimate? estimate, string? unit = null)
     {

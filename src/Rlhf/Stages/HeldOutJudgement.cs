@@ -105,7 +105,8 @@ internal sealed class HeldOutJudgement
     /// <param name="policy">The policy's answers.</param>
     /// <param name="name">What the policy is called beside the others.</param>
     /// <param name="bestOf">Sets the best of so many answers of SFT beside it; null: not.</param>
-    public HeldOutResult Compare(JudgedAnswers policy, string name, int? bestOf)
+    /// <param name="others">Answers of further models that are shown beside these.</param>
+    public HeldOutResult Compare(JudgedAnswers policy, string name, int? bestOf, params (string Name, PolicyEvaluation? Evaluation)[] others)
     {
         var sft = Judge(_sft);
         var start = AnswerSummary.OfBase(_context, _stored, Evaluator);
@@ -127,7 +128,8 @@ internal sealed class HeldOutJudgement
         }
 
         return new HeldOutResult(figures, sft.Evaluation, best, AnswerSummary.SideBySideOf(
-            [.. _asked.Prompts.Select(static prompt => prompt.PromptText)], ("base", start), ("SFT", sft.Evaluation), (name, policy.Evaluation)));
+            [.. _asked.Prompts.Select(static prompt => prompt.PromptText)],
+            [("base", start), ("SFT", sft.Evaluation), (name, policy.Evaluation), .. others]));
     }
 
     private float[] Grade(IReadOnlyList<PromptedAnswer> answers)

@@ -159,7 +159,7 @@ public class RecipeTests
     [Theory]
     [InlineData("nam: x", "recipe.yaml:1:1: unknown key 'nam'; did you mean 'name'?")]
     [InlineData("zzzzzzzz: x",
-        "recipe.yaml:1:1: unknown key 'zzzzzzzz'; of the 17 keys here the nearest are base, collect, data, device, dpo, format, name, ppo, pretrain, reward ('rlhf recipe' prints all)")]
+        "recipe.yaml:1:1: unknown key 'zzzzzzzz'; of the 18 keys here the nearest are base, collect, data, device, distill, dpo, format, name, ppo, pretrain ('rlhf recipe' prints all)")]
     [InlineData("grpo: {}",
         "recipe.yaml:1:1: unknown key 'grpo': 'grpo' is a preset of the stage 'ppo' here: ppo: {preset: ...}")]
     [InlineData("kto: {}", "recipe.yaml:1:1: unknown key 'kto': 'kto' is a loss of the stage 'dpo' here: dpo: {loss: ...}")]
@@ -212,7 +212,7 @@ public class RecipeTests
     [InlineData("sft.dropout=1", "--set sft.dropout=1: sft.dropout: must be at least 0 and below 1, found 1")]
     [InlineData("ppo.adaptive_kl={target: -1}", "--set ppo.adaptive_kl={target: -1}: ppo.adaptive_kl.target: must be above 0, found -1")]
     [InlineData("data.prompts=none", "--set data.prompts=none: data.prompts: is missing; ppo needs it")]
-    [InlineData("rounds=2", "--set rounds=2: rounds: above 1 repeats collect, reward and ppo, or collect and dpo, and the recipe must have all of them; or rejection")]
+    [InlineData("rounds=2", "--set rounds=2: rounds: above 1 repeats collect, reward and ppo, or collect and dpo, and the recipe must have all of them; or rejection, or distill")]
     [InlineData("sft.epocs=2", "--set sft.epocs=2: unknown key 'sft.epocs'; did you mean 'epochs'?")]
     [InlineData("name.x=2", "--set name.x=2: there are no keys below the value at recipe.yaml:1:7")]
     [InlineData("sft", "--set sft: expected key=value, for example --set sft.epochs=3")]
@@ -312,7 +312,7 @@ public class RecipeTests
 
         var reversed = Polite[Polite.IndexOf("reward:", StringComparison.Ordinal)..];
         Assert.Contains(ErrorsOf(Polite[..Polite.IndexOf("sft:", StringComparison.Ordinal)] + reversed + "\nsft: {}\n"),
-            error => error.EndsWith("sft: stands after ppo; the order is pretrain, sft, collect, reward, dpo, rejection, ppo", StringComparison.Ordinal));
+            error => error.EndsWith("sft: stands after ppo; the order is pretrain, sft, collect, reward, dpo, rejection, distill, ppo", StringComparison.Ordinal));
     }
 
     [Fact]

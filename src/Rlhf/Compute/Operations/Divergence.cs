@@ -4,8 +4,8 @@ namespace Rlhf.Compute.Operations;
 
 /// <summary>
 /// How far each row's distribution p of a student lies from its teacher's q, in nats, over a vocabulary that both have; the student's logits are overwritten by
-/// the gradient of the weighted sum of these numbers. With beta 0: KL(q || p); with 1: KL(p || q); between them, with m = beta q + (1 - beta) p, the generalised
-/// Jensen-Shannon divergence beta KL(q || m) + (1 - beta) KL(p || m) (Agarwal 2023, eq. 1).
+/// the gradient of the weighted sum of these numbers. With beta 0: KL(q || p); with 1: KL(p || q); between them, with m = beta q + (1 - beta) p, the
+/// generalised Jensen-Shannon divergence beta KL(q || m) + (1 - beta) KL(p || m) (Agarwal 2023, eq. 1).
 /// </summary>
 /// <param name="Student">[R, StudentWidth] logits, capped already; afterwards their gradient before the cap, 0 beyond the vocabulary.</param>
 /// <param name="StudentWidth">From one row to the next.</param>
@@ -19,8 +19,8 @@ namespace Rlhf.Compute.Operations;
 /// <param name="Divergences">[R], not weighted.</param>
 /// <param name="Cap">c where the student's logits are c tanh(logit / c); 0: none.</param>
 public readonly record struct Divergence(
-    FloatBuffer Student, int StudentWidth, FloatBuffer Teacher, int TeacherWidth, int Rows, int Vocabulary, float InverseTemperature, float Beta, FloatBuffer Weights,
-    FloatBuffer Divergences, float Cap = 0)
+    FloatBuffer Student, int StudentWidth, FloatBuffer Teacher, int TeacherWidth, int Rows, int Vocabulary, float InverseTemperature, float Beta,
+    FloatBuffer Weights, FloatBuffer Divergences, float Cap = 0)
 {
     internal void Check()
     {

@@ -32,7 +32,10 @@ internal sealed class CollectStage : Stage<CollectOptions>
 
     public override IReadOnlyList<StageInput> Reads(Recipe recipe) =>
         [.. Prompts(Name),
-            .. OptionsOf(recipe) is { LabelerIsFolder: true } options ? [new StageInput("collect.labeler", Name, options.Labeler, Scores: true)] : Array.Empty<StageInput>()];
+            .. OptionsOf(recipe) is { LabelerIsFolder: true } options
+                ? [new StageInput("collect.labeler", Name, options.Labeler, Scores: true)]
+                : Array.Empty<StageInput>(),
+        ];
 
     public override void Prepare(Recipe recipe) => _ = OptionsOf(recipe).Judge?.ReadApiKey("collect.judge");
 

@@ -10,7 +10,8 @@ internal static class DistillMetrics
         "Mean over tokens of how far the student's next-token distribution lies from the teacher's, by the divergence that is trained.", "nats per token",
         TeacherPanel);
 
-    public static readonly Metric OwnAnswers = new("own_answers", "student's own answers", "1 where a step's answers are the student's own, 0 where demonstrations.");
+    public static readonly Metric OwnAnswers = new(
+        "own_answers", "student's own answers", "1 where a step's answers are the student's own, 0 where demonstrations.");
 
     public static readonly Metric HeldoutTeacherKl = new(
         "heldout_teacher_kl", "held-out KL to the teacher",

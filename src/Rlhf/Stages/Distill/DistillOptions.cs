@@ -32,7 +32,8 @@ public sealed record DistillOptions : TrainingOptions
     /// divergence (Agarwal 2023, eq. 1).</summary>
     public double Beta { get; init; } = 1;
 
-    /// <summary>The paper's lambda: probability that a step's answers are the student's own; else they are demonstrations (<c>data.demonstrations</c>).</summary>
+    /// <summary>The paper's lambda: probability that a step's answers are the student's own; else they are demonstrations
+    /// (<c>data.demonstrations</c>).</summary>
     public double OnPolicyShare { get; init; } = 1;
 
     /// <summary>What the loss is a mean over: <c>answers</c> (of the mean over an answer's tokens, as in the paper) or <c>tokens</c> (as in TRL).</summary>

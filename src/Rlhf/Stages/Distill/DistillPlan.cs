@@ -56,14 +56,16 @@ internal static class DistillPlan
         using var arena = new Arena(device);
         int[][] prompts = [.. train.Take(options.Batch).Select(static prompt => prompt.Tokens)];
         using var trainer = new DistillTrainer(options, student, teacher, prompts, [], demonstrations, planning.SeedOf(options.Seed), new SilentHost(), arena);
-        int[][] asked = [.. prompts, .. heldOut.Take(options.EvaluationPrompts).SelectMany(prompt => Enumerable.Repeat(prompt.Tokens, options.EvaluationSamples))];
+        var judged = heldOut.Take(options.EvaluationPrompts).SelectMany(prompt => Enumerable.Repeat(prompt.Tokens, options.EvaluationSamples));
+        int[][] asked = [.. prompts, .. judged];
         using (var generator = new Generator(student, arena))
         {
             StagePlanning.Sample(generator, asked, options.MaxNewTokens, options.MicroBatchTokens);
         }
 
-        trainer.Learn(
-            [.. prompts.Select(prompt => new EncodedSequence([.. prompt, .. new int[options.MaxNewTokens]], prompt.Length, null, "", Truncated: false))], step: 1);
+        trainer.Learn([.. prompts.Select(prompt => Longest(prompt, options.MaxNewTokens))], step: 1);
         return device.HeldBytes - arena.UntouchedBytes + planning.HostLogits;
     }
+
+    private static EncodedSequence Longest(int[] prompt, int tokens) => new([.. prompt, .. new int[tokens]], prompt.Length, null, "", Truncated: false);
 }

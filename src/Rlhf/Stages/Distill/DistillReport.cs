@@ -10,12 +10,15 @@ internal sealed class DistillReport : StageReport
 
     public override IReadOnlyList<Metric> MainFigures =>
     [
-        DistillMetrics.TeacherKl, DistillMetrics.StartTeacherKl, AnswerMetrics.Score, DistillMetrics.TeacherScore, AnswerMetrics.Kl, AnswerMetrics.ResponseLength,
-        AnswerMetrics.EosShare, AnswerMetrics.DistinctShare,
+        DistillMetrics.TeacherKl, DistillMetrics.StartTeacherKl, AnswerMetrics.Score, DistillMetrics.TeacherScore, AnswerMetrics.Kl,
+        AnswerMetrics.ResponseLength, AnswerMetrics.EosShare, AnswerMetrics.DistinctShare,
     ];
 
     public override IReadOnlyList<ReportSection> Sections(IReadOnlyList<StageSummary> stages) =>
-        [new("distill-answers", "Answers of student and teacher", AnswersSection.Draw(stages, "distill-answers"))];
+    [
+        new("distill-frontier", "KL–reward frontier of distillation", FrontierSection.Draw(stages, "distill-frontier")),
+        new("distill-answers", "Answers of student and teacher", AnswersSection.Draw(stages, "distill-answers")),
+    ];
 
     public override Markup Table(IReadOnlyList<StageSummary> stages) => QualityTable.Draw(stages, "student");
 

@@ -75,17 +75,17 @@ internal sealed class DistillStage : Stage<DistillOptions>
         using var judgement = new DistillJudgement(context, options, models, (student, teacher), reader, encoder.EndIds, asked, host, arena);
         DistillTrainer? trainer = null;
         using (trainer = new DistillTrainer(
-            options, student, teacher, [.. prompts.Select(static prompt => prompt.Tokens)], encoder.EndIds, demonstrations, context.SeedOf(options.Seed), host, arena,
-            step => judgement.Evaluate(step, trainer!)))
+            options, student, teacher, [.. prompts.Select(static prompt => prompt.Tokens)], encoder.EndIds, demonstrations, context.SeedOf(options.Seed),
+            host, arena, step => judgement.Evaluate(step, trainer!)))
         {
             trainer.Run();
             StageModels.Save(context, student, model, options.Adapter, context.ModelFolder,
                 model.Source.WithFormat(context.Data.FormatOf(context.Recipe.Data.Prompts), model.Tokenizer), asReward: false);
-            var figures = new FigureTable();
-            var answers = judgement.Summarize(figures, trainer);
-            return StageTools.SummaryOf(context, options.Steps, figures) with
+            var result = judgement.Compare(trainer);
+            return StageTools.SummaryOf(context, options.Steps, result.Figures) with
             {
-                SideBySide = answers,
+                SideBySide = result.SideBySide,
+                Frontier = judgement.Frontier(),
                 Inputs = [StageTools.LinkTo(start, "start"), StageTools.LinkTo(place, "teacher")],
             };
         }

@@ -46,11 +46,15 @@ public sealed class DistillStageTests : IDisposable
         File.WriteAllText(_temporary.PathOf("teacher.yaml"), TeacherText);
         File.WriteAllLines(_temporary.PathOf("texts.jsonl"), Enumerable.Range(0, 20).Select(i => $$"""{"text": "Name number {{i}}.\nAnswer: {{i}}"}"""));
         File.WriteAllLines(_temporary.PathOf("prompts.jsonl"), Enumerable.Range(0, 20).Select(i => $$"""{"prompt": "Name number {{i}}."}"""));
-        File.WriteAllLines(_temporary.PathOf("shown.jsonl"), Enumerable.Range(0, 9).Select(i => $$"""{"prompt": "Name number {{i}}.", "completion": "{{i}}"}"""));
-        RecipeRun.Execute(RecipeReader.Read(_temporary.PathOf("teacher.yaml")), new RunSettings(_temporary.PathOf("teacher")), ProgressReporter.Silent, default);
+        File.WriteAllLines(
+            _temporary.PathOf("shown.jsonl"), Enumerable.Range(0, 9).Select(i => $$"""{"prompt": "Name number {{i}}.", "completion": "{{i}}"}"""));
+        Teach("teacher");
     }
 
     public void Dispose() => _temporary.Dispose();
+
+    private void Teach(string name) => RecipeRun.Execute(
+        RecipeReader.Read(_temporary.PathOf(name + ".yaml")), new RunSettings(_temporary.PathOf(name)), ProgressReporter.Silent, default);
 
     private RunSummary Run(string folder, params string[] changes) => RecipeRun.Execute(
         RecipeReader.Read(_temporary.PathOf("tiny.yaml"), changes), new RunSettings(_temporary.PathOf(folder), Resume: true), ProgressReporter.Silent, default);
@@ -87,7 +91,7 @@ public sealed class DistillStageTests : IDisposable
     public void A_teacher_of_another_vocabulary_is_refused()
     {
         File.WriteAllText(_temporary.PathOf("other.yaml"), TeacherText.Replace("size: 300", "size: 280", StringComparison.Ordinal));
-        RecipeRun.Execute(RecipeReader.Read(_temporary.PathOf("other.yaml")), new RunSettings(_temporary.PathOf("other")), ProgressReporter.Silent, default);
+        Teach("other");
         var message = Assert.Throws<InputException>(() => Run("run", "distill.teacher=other/stages/01-pretrain/model")).Message;
         Assert.Contains("another vocabulary than the student", message, StringComparison.Ordinal);
     }
