@@ -22,9 +22,6 @@ public sealed partial class ExtensionTests
     [
         ("RewardStage", "CollectStage"),
         ("RewardStage", "CollectOptions"),
-        ("PpoJudgement", "GoldJudge"),
-        ("DpoJudgement", "GoldJudge"),
-        ("RejectionJudgement", "GoldJudge"),
         ("DpoPlan", "CollectStage"),
         ("DpoPlan", "CollectOptions"),
         ("DpoStage", "CollectOptions"),

@@ -7,6 +7,8 @@ internal static class AnswerMetrics
 
     public static readonly MetricPanel ScorePanel = new(10, "Score");
 
+    public static readonly MetricPanel SecondsPanel = new(170, "Seconds of a step");
+
     public static readonly Metric Score = new("score", "score", "Mean score of the policy's answers by the reward model.", Panel: ScorePanel);
 
     public static readonly Metric SftScore = new("sft_score", "score of SFT", "Mean score of the SFT model's answers to the same prompts.");
@@ -118,4 +120,8 @@ internal static class AnswerMetrics
     public static readonly Metric GainOverBestOf = new(
         "gain_over_best_of", "gain over the best of n at the policy's KL",
         "Score of the policy minus that of the best of n at its KL, on the same held-out prompts.");
+
+    public static readonly Metric SecondsRollout = new("seconds_rollout", "sampling", "Seconds of a step spent sampling answers.", "s", SecondsPanel);
+
+    public static readonly Metric SecondsUpdate = new("seconds_update", "updating", "Seconds of a step spent on the optimizer's passes.", Panel: SecondsPanel);
 }

@@ -45,7 +45,7 @@ internal sealed class HeldOutJudgement
     /// <param name="stored">Loads models.</param>
     /// <param name="tokenizer">Turns answers into text.</param>
     /// <param name="asked">The prompts.</param>
-    /// <param name="judges">Who judges; the reference is the SFT model.</param>
+    /// <param name="judges">The models that judge; the reference is the SFT model.</param>
     /// <param name="rewards">A list of rewards, which scores in the place of a reward model; null for none.</param>
     /// <param name="arena">Memory for activations, which others use in turn.</param>
     public HeldOutJudgement(
@@ -56,7 +56,11 @@ internal sealed class HeldOutJudgement
         // The recipe's own seed: the same prompts and random numbers in every round, so that policies can be compared.
         var settings = StageTools.Sampling(new SamplingOptions { Temperature = asked.Temperature }, asked.MaxNewTokens, asked.EndIds,
             Philox.Derive(context.Recipe.Seed, EvaluationPurpose), asked.RowBudget);
-        var all = rewards is null ? judges : judges with { Grade = Grade };
+        var all = judges with
+        {
+            Grade = rewards is null ? judges.Grade : Grade,
+            Gold = asked.Records is { } records ? GoldJudge.Of(records) : null,
+        };
         _evaluatorOf = (samples, stream) =>
             new PolicyEvaluator(asked.Prompts, samples, settings with { Stream = stream }, tokenizer, all, asked.RowBudget, arena);
         Evaluator = _evaluatorOf(asked.Samples, 0);

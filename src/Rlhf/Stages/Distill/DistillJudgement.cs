@@ -3,7 +3,6 @@ using Rlhf.Data;
 using Rlhf.Evaluation;
 using Rlhf.Model;
 using Rlhf.Reports;
-using Rlhf.Stages.Collect;
 using Rlhf.Text.Templates;
 
 namespace Rlhf.Stages.Distill;
@@ -34,7 +33,7 @@ internal sealed class DistillJudgement : IDisposable
         var asked = new HeldOutPrompts(
             [.. prompts.Select(static prompt => prompt.Encoded)], records, endIds, options.EvaluationSamples, options.Temperature, options.MaxNewTokens,
             options.MicroBatchTokens);
-        var judges = new PolicyJudges { Reference = _sft, Reward = _reward, Gold = GoldJudge.Of(context.Recipe, records) };
+        var judges = new PolicyJudges { Reference = _sft, Reward = _reward };
         _answers = new HeldOutJudgement(context, models, reader.Tokenizer, asked, judges, rewards: null, arena);
     }
 

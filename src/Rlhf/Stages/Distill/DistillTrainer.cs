@@ -6,7 +6,6 @@ using Rlhf.Data;
 using Rlhf.Model;
 using Rlhf.Objectives;
 using Rlhf.Sampling;
-using Rlhf.Stages.Ppo;
 using Rlhf.Text.Templates;
 using Rlhf.Training;
 
@@ -105,7 +104,7 @@ public sealed class DistillTrainer : ITrainer, IDisposable
             (TrainingMetrics.Loss, loss), (DistillMetrics.Divergence, divergence), (DistillMetrics.OwnAnswers, isOwn ? 1 : 0),
             (AnswerMetrics.ResponseLength, (double)tokens / rows.Length), (TrainingMetrics.LearningRate, learningRate),
             (TrainingMetrics.GradientNorm, norm), (TrainingMetrics.TokensPerSecond, tokens / clock.Elapsed.TotalSeconds),
-            (PpoMetrics.SecondsRollout, rollout), (PpoMetrics.SecondsUpdate, clock.Elapsed.TotalSeconds - rollout),
+            (AnswerMetrics.SecondsRollout, rollout), (AnswerMetrics.SecondsUpdate, clock.Elapsed.TotalSeconds - rollout),
         ];
         if (isOwn)
         {

@@ -2,7 +2,6 @@ using Rlhf.Compute.Operations;
 using Rlhf.Data;
 using Rlhf.Evaluation;
 using Rlhf.Model;
-using Rlhf.Stages.Collect;
 using Rlhf.Text.Templates;
 
 namespace Rlhf.Stages.Dpo;
@@ -27,9 +26,8 @@ internal sealed class DpoJudgement : IDisposable
         _reward = context.Models.Reward is { } place ? models.Frozen(place.Open(), HeadKind.Scalar, shifted: true) : null;
         var asked = new HeldOutPrompts(
             from.Prompts, from.Records, from.EndIds, options.EvaluationSamples, options.Temperature, options.MaxNewTokens, options.MicroBatchTokens);
-        var gold = from.Records is { } records ? GoldJudge.Of(context.Recipe, records) : null;
         _answers = new HeldOutJudgement(
-            context, models, reader.Tokenizer, asked, new PolicyJudges { Reference = _sft, Reward = _reward, Gold = gold }, rewards: null, arena);
+            context, models, reader.Tokenizer, asked, new PolicyJudges { Reference = _sft, Reward = _reward }, rewards: null, arena);
     }
 
     /// <summary>A judgement on the held-out prompts of the data, or those of the held-out rows; null where there are fewer than two.</summary>

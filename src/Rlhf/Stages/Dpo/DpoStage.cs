@@ -56,9 +56,9 @@ internal sealed class DpoStage : Stage<DpoOptions>
         var own = errors.Below(Name);
         RankedRows.Validate(recipe, options, own);
         own.NoEffect(recipe.Rounds > 1, nameof(options.StartFrom), "with one round");
-        var scores = StageRewards.TrainsReward(recipe) || (collect?.Labeler == CollectOptions.GoldLabeler && recipe.Data.Prompts is not null);
+        var scores = StageRewards.TrainsReward(recipe) || recipe.Data.Prompts is { Path.Count: 0 };
         own.Require(options.BestOf is null || scores, nameof(options.BestOf),
-            "has nothing to choose the best by: it needs a reward stage before dpo, or collect.labeler: gold with data.prompts");
+            "has nothing to choose the best by: it needs a reward stage before dpo, or the built-in prompts (data.quickstart and data.prompts: {})");
     }
 
     public override StageSummary Run(StageContext context)

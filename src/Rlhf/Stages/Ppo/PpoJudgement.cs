@@ -4,7 +4,6 @@ using Rlhf.Evaluation;
 using Rlhf.Grading;
 using Rlhf.Objectives;
 using Rlhf.Reports;
-using Rlhf.Stages.Collect;
 using Rlhf.Text;
 using Rlhf.Text.Templates;
 
@@ -39,7 +38,6 @@ internal sealed class PpoJudgement
             Reference = models.Reference,
             Reward = models.Reward,
             Second = models.Second,
-            Gold = GoldJudge.Of(context.Recipe, records),
         };
         _answers = new HeldOutJudgement(context, stored, tokenizer, asked, judges, rewards, arena);
     }

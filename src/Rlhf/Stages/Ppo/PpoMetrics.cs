@@ -7,8 +7,6 @@ internal static class PpoMetrics
 {
     private static readonly MetricPanel ClippedPanel = new(80, "Clipped");
 
-    private static readonly MetricPanel SecondsPanel = new(170, "Seconds of a step");
-
     public static readonly Metric ScoreDeviation = new(
         "score_deviation", "spread of scores",
         "Standard deviation of the scores of a step's answers; 0: the reward model tells none from another, and nothing is learned.");
@@ -81,11 +79,7 @@ internal static class PpoMetrics
         "Largest |rollout - trainer| of a token's log-probability; 0 in float32, small in bfloat16.", "nats",
         new MetricPanel(180, "Largest log-probability difference"));
 
-    public static readonly Metric SecondsRollout = new("seconds_rollout", "sampling", "Seconds of a step spent sampling answers.", "s", SecondsPanel);
-
     public static readonly Metric SecondsScore = new(
         "seconds_score", "scoring",
-        "Seconds of a step spent on the models that read the answers.", Panel: SecondsPanel);
-
-    public static readonly Metric SecondsUpdate = new("seconds_update", "updating", "Seconds of a step spent on the optimizer's passes.", Panel: SecondsPanel);
+        "Seconds of a step spent on the models that read the answers.", Panel: AnswerMetrics.SecondsPanel);
 }

@@ -39,9 +39,9 @@ internal static class PpoStepLog
                 .Count() / (double)r.Completions.Length),
             (PpoMetrics.KlCoefficient, klCoefficient),
             (TrainingMetrics.TokensPerSecond, r.Offsets[^1] / seconds.Total),
-            (PpoMetrics.SecondsRollout, seconds.Rollout),
+            (AnswerMetrics.SecondsRollout, seconds.Rollout),
             (PpoMetrics.SecondsScore, seconds.Score),
-            (PpoMetrics.SecondsUpdate, seconds.Update),
+            (AnswerMetrics.SecondsUpdate, seconds.Update),
         };
         if (r.SecondScores.Length > 0)
         {

@@ -3,7 +3,6 @@ using Rlhf.Evaluation;
 using Rlhf.Grading;
 using Rlhf.Model;
 using Rlhf.Reports;
-using Rlhf.Stages.Collect;
 using Rlhf.Text.Templates;
 
 namespace Rlhf.Stages.Rejection;
@@ -30,7 +29,7 @@ internal sealed class RejectionJudgement : IModelWatch
         PromptRecord[] records = [.. prompts.Select(static prompt => prompt.Record)];
         var asked = new HeldOutPrompts([.. prompts.Select(static prompt => prompt.Encoded)], records, endIds, options.EvaluationSamples,
             options.Sampling.Temperature, options.MaxNewTokens, options.MicroBatchTokens);
-        var judges = new PolicyJudges { Reference = _sft, Gold = GoldJudge.Of(context.Recipe, records) };
+        var judges = new PolicyJudges { Reference = _sft };
         _answers = new HeldOutJudgement(context, trained.Models, trained.Reader.Tokenizer, asked, judges, _rewards, trained.Arena);
     }
 
