@@ -38,6 +38,15 @@ public sealed class ModelLineage
     /// <summary>The newest policy: the last round's, or the supervised model.</summary>
     public ModelPlace Policy => Last(StageProduct.Policy) ?? Supervised;
 
+    /// <summary>What a stage's policy starts from.</summary>
+    public ModelPlace PolicyStart(RoundStart start) => start == RoundStart.Previous ? Policy : Supervised;
+
+    /// <summary>What a reward model starts from: its namesake of the round before, where there is one and it is asked for.</summary>
+    /// <param name="start">What is asked for.</param>
+    /// <param name="second">Whether it is the check model beside the first.</param>
+    public ModelPlace RewardStart(RoundStart start, bool second) =>
+        start == RoundStart.Previous && Reward is { } before ? (second ? SecondReward : before) : Supervised;
+
     /// <summary>The newest reward model; null before there is one.</summary>
     public ModelPlace? Reward => Last(StageProduct.RewardModel);
 

@@ -26,7 +26,7 @@ public sealed record DistillOptions : TrainingOptions
     public WeightStorage? TeacherStorage { get; init; }
 
     /// <summary>Where the student of round 2 and later, or after another policy stage, starts: <c>previous</c> (the newest policy) or <c>sft</c>.</summary>
-    public PolicyStart StartFrom { get; init; } = PolicyStart.Previous;
+    public RoundStart StartFrom { get; init; } = RoundStart.Previous;
 
     /// <summary>Which divergence: 1 is the reverse KL(student || teacher), 0 the forward KL(teacher || student), between them the generalised Jensen-Shannon
     /// divergence (Agarwal 2023, eq. 1).</summary>

@@ -51,7 +51,7 @@ internal sealed class DistillStage : Stage<DistillOptions>
     public override StageSummary Run(StageContext context)
     {
         var options = OptionsOf(context.Recipe);
-        var start = options.StartFrom == PolicyStart.Previous ? context.Models.Policy : context.Models.Supervised;
+        var start = context.Models.PolicyStart(options.StartFrom);
         var model = start.Open();
         var place = new ModelPlace(options.Teacher!, options.Teacher!);
         var lesson = OpenTeacher(place, model.Tokenizer);

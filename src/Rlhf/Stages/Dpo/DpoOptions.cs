@@ -75,7 +75,7 @@ public sealed record DpoOptions : TrainingOptions, IRankingOptions
     public bool ReferencePoint { get; init; } = true;
 
     /// <summary>Where the policy of round 2 and later starts, which is also its reference: <c>sft</c> or <c>previous</c> (the last round's policy).</summary>
-    public PolicyStart StartFrom { get; init; }
+    public RoundStart StartFrom { get; init; }
 
     /// <summary>Passes over the rankings.</summary>
     public int Epochs { get; init; } = 1;

@@ -64,7 +64,7 @@ internal sealed class DpoStage : Stage<DpoOptions>
     public override StageSummary Run(StageContext context)
     {
         var options = OptionsOf(context.Recipe);
-        var start = options.StartFrom == PolicyStart.Previous ? context.Models.Policy : context.Models.Supervised;
+        var start = context.Models.PolicyStart(options.StartFrom);
         var model = start.Open();
         var tokenizer = model.Tokenizer;
         using var models = context.OpenModels(options.Adapter);

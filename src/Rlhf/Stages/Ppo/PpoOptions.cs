@@ -54,7 +54,7 @@ public sealed partial record PpoOptions : TrainingOptions
 
     /// <summary>Where the policy of round 2 and later starts: <c>sft</c> (a new policy, InstructGPT) or <c>previous</c> (the last round's policy). The KL
     /// reference is the SFT model either way.</summary>
-    public PolicyStart StartFrom { get; init; }
+    public RoundStart StartFrom { get; init; }
 
     /// <summary>The reward model where the recipe trains none: a model folder or a name on the hub.</summary>
     public string? RewardModel { get; init; }

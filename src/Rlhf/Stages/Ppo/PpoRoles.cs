@@ -16,7 +16,7 @@ internal sealed record PpoRoles(ModelPlace Start, ModelPlace Reference, ModelPla
     {
         var reward = options.Rewards.Count > 0 ? null : context.Models.Reward ?? new ModelPlace(options.RewardModel!, options.RewardModel!);
         return new PpoRoles(
-            options.StartFrom == PolicyStart.Previous ? context.Models.Policy : context.Models.Supervised,
+            context.Models.PolicyStart(options.StartFrom),
             context.Models.Supervised,
             reward,
             reward ?? options.Rewards.Select(source => StageRewards.PlaceOf(context, source)).FirstOrDefault(static place => place is not null)

@@ -17,7 +17,7 @@ public sealed record RejectionOptions : SupervisedOptions, IRewardList
     }
 
     /// <summary>The model that is trained: <c>previous</c>, the one that was sampled (the last round's policy), or <c>sft</c>.</summary>
-    public PolicyStart StartFrom { get; init; } = PolicyStart.Previous;
+    public RoundStart StartFrom { get; init; } = RoundStart.Previous;
 
     /// <summary>n, answers to each prompt.</summary>
     public int AnswersPerPrompt { get; init; } = 16;

@@ -55,7 +55,7 @@ internal sealed class RejectionStage : SupervisedStage<RejectionOptions>
     }
 
     protected override ModelPlace StartOf(StageContext context, RejectionOptions options) =>
-        options.StartFrom == PolicyStart.Previous ? context.Models.Policy : context.Models.Supervised;
+        context.Models.PolicyStart(options.StartFrom);
 
     public override StageSummary Run(StageContext context)
     {

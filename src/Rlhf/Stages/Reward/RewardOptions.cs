@@ -59,7 +59,11 @@ public sealed record RewardOptions : TrainingOptions, IRankingOptions
     /// <summary>Ties: <c>drop</c> (left out), <c>drop_pooled</c> (left out, one mean over all pairs) or <c>half</c>.</summary>
     public TieRule Ties { get; init; }
 
-    /// <summary>How the scalar head starts: <c>normal</c> or <c>zero</c>.</summary>
+    /// <summary>Where the reward models of round 2 and later start: <c>sft</c> (new models, InstructGPT) or <c>previous</c> (each from its own last round, with
+    /// its head).</summary>
+    public RoundStart StartFrom { get; init; }
+
+    /// <summary>How the scalar head of a new model starts: <c>normal</c> or <c>zero</c>.</summary>
     public HeadInitialization HeadInitialization { get; init; }
 
     /// <summary>What has 0 on average where PPO measures scores: <c>demonstrations</c> or <c>none</c>.</summary>

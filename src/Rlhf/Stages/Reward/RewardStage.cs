@@ -44,6 +44,7 @@ internal sealed class RewardStage : Stage<RewardOptions>
         own.Require(options.SecondModel is not { DropValues.Count: > 0 } || recipe.Data.Comparisons is { SplitBy: not null },
             $"{nameof(options.SecondModel)}.{nameof(SecondModelOptions.DropValues)}", "names values of a field: say which with data.comparisons.split_by");
         RankedRows.Validate(recipe, options, own);
+        own.NoEffect(recipe.Rounds > 1, nameof(options.StartFrom), "with one round");
     }
 
     public override void Prepare(Recipe recipe) => DropNames.Check(recipe, OptionsOf(recipe).SecondModel?.DropValues ?? []);
@@ -51,13 +52,14 @@ internal sealed class RewardStage : Stage<RewardOptions>
     public override StageSummary Run(StageContext context)
     {
         var options = OptionsOf(context.Recipe);
-        var start = context.Models.Supervised;
+        var start = context.Models.RewardStart(options.StartFrom, second: false);
         var model = start.Open();
         var tokenizer = model.Tokenizer;
         var all = RewardRows.Read(context, context.Reader(tokenizer, model.Config.ContextLength), options);
         all.CheckPairs(context, options);
         var rows = all.OfFirst(options);
         var seed = context.SeedOf(options.Seed);
+        var links = new List<ModelLink> { StageTools.LinkTo(start, "start") };
         var result =
             StageTools.Once(context, "trained", () => Train(context, options, start, tokenizer, rows, seed, context.ModelFolder, ""), context.ModelFolder);
         var figures = new FigureTable { [TrainingMetrics.TrainLoss] = new(result.TrainLoss) };
@@ -77,9 +79,11 @@ internal sealed class RewardStage : Stage<RewardOptions>
         {
             var kept = all.OfSecond(second);
             var folder = Path.Combine(context.Folder, ModelLineage.SecondModel);
+            var secondStart = context.Models.RewardStart(options.StartFrom, second: true);
             var secondResult = StageTools.Once(context, "trained-second",
-                () => Train(context, options, start, tokenizer, kept, second.Seed ?? Philox.Derive(seed, 2), folder, "second"), folder);
+                () => Train(context, options, secondStart, tokenizer, kept, second.Seed ?? Philox.Derive(seed, 2), folder, "second"), folder);
             figures[RewardMetrics.TrainingRankings.OfSecond()] = new Figure(kept.Train.Count);
+            links.AddRange(secondStart == start ? [] : [StageTools.LinkTo(secondStart, "second_start")]);
             Judge(context, options, folder, kept, secondResult, figures, RewardMetrics.OfSecondModel, tokenizer);
         }
 
@@ -88,7 +92,7 @@ internal sealed class RewardStage : Stage<RewardOptions>
             Trust = trust,
             Example = example,
             Rankings = all.Sources,
-            Inputs = [StageTools.LinkTo(start, "start")],
+            Inputs = links,
         };
     }
 
@@ -97,11 +101,15 @@ internal sealed class RewardStage : Stage<RewardOptions>
     {
         var model = start.Open();
         using var models = context.OpenModels(options.Adapter);
-        using var decoder = models.Trainable(model, HeadKind.Scalar, options.Adapter, seed);
+        using var decoder = models.Trainable(model, HeadKind.Scalar, options.Adapter, seed, shifted: true);
         StageTools.TellNotes(context, start, decoder.Config);
         var (source, padding) = SourceFor(context, model.Source, tokenizer, decoder.Config);
-        RewardTrainer.InitializeHead(decoder, options.HeadInitialization, seed);
-        decoder.Refresh();
+        if (start.Folder == context.Models.Supervised.Folder)
+        {
+            RewardTrainer.InitializeHead(decoder, options.HeadInitialization, seed);
+            decoder.Refresh();
+        }
+
         using var host = new StageHost(context, tokenizer, options.KeepCheckpoints, name);
         RewardResult result;
         using (var arena = new Arena(context.Device))
@@ -163,7 +171,8 @@ internal sealed class RewardStage : Stage<RewardOptions>
         var updates = shares.Sum(share => options.StepsOn(examples * share));
         tokens *= examples > 0 ? Math.Min(updates * (double)options.Batch, shares.Sum() * examples * options.Epochs) / examples : 0;
         var trained = shares.Length;
-        var evaluations = trained + (options.EvaluateEvery > 0 ? updates / options.EvaluateEvery : options.Epochs * trained); // after and during
+        var judged = options.StartFrom == RoundStart.Previous ? 2 * trained : trained; // before and after training, and during it
+        var evaluations = judged + (options.EvaluateEvery > 0 ? updates / options.EvaluateEvery : options.Epochs * trained);
         var rows = (planning.TrainingPasses(options.Adapter) * tokens) + (evaluations * validated);
         var operations = rows * planning.Costs.ForwardOperations(answersTokens / Math.Max(1, answers));
         return new StagePlan((long)examples, "rankings", tokens, updates, BytesOf(planning, options, rankings, heldOut), operations);

@@ -114,8 +114,13 @@ public sealed class RewardTrainer : ITrainer, IDisposable
         return new RewardResult(TotalSteps, EpochLoss, _epochDecided == 0 ? null : _epochCorrect / _epochDecided, _evaluations.All);
     }
 
+    // A new model's first loss says nothing; another one's tells what it lost or kept of the last round.
     void ITrainer.Begin()
     {
+        if (_options.StartFrom == RoundStart.Previous && _validation.Count > 0)
+        {
+            ((ITrainer)this).Evaluate(0);
+        }
     }
 
     /// <summary>Loss and accuracy over rankings under the present weights.</summary>
