@@ -15,7 +15,8 @@ public static class LabelServer
     private static readonly string[] Scripts =
     [
         "label.js", "ranking.js", "board.js", "cards.js", "drag.js", "text.js", "guide.js", "queue.js", "markdown.js", "diff.js", "writing.js", "desk.js",
-        "compare.js", "formulas.js", "keeping.js", "keys.js", "kinds.js", "recent.js", "said.js",
+        "compare.js", "formulas.js", "keeping.js", "keys.js", "kinds.js", "recent.js", "said.js", "beside.js", "clock.js", "frame.js", "presence.js", "sheet.js",
+        "unable.js",
     ];
 
     /// <summary>A server; start it with <see cref="WebDefaults.RunAsync"/>.</summary>

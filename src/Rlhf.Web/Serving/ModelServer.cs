@@ -54,7 +54,11 @@ public static class ModelServer
     {
         app.MapPage("/", "chat/chat.html");
         app.MapPage("/icon.svg", "label/icon.svg");
-        foreach (var file in (string[])["chat.css", "chat.js", "stream.js", "view.js", "turns.js", "talk.js", "history.js", "server.js"])
+        string[] files =
+        [
+            "chat.css", "chat.js", "asking.js", "history.js", "models.js", "server.js", "shelf.js", "stream.js", "talk.js", "turns.js", "view.js",
+        ];
+        foreach (var file in files)
         {
             app.MapPage("/" + file, "chat/" + file);
         }

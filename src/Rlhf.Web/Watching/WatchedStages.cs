@@ -55,7 +55,7 @@ internal sealed class WatchedStages(string runFolder)
     {
         var folder = Path.Combine(runFolder, "stages");
         string[] names = Directory.Exists(folder)
-            ? [.. Directory.EnumerateDirectories(folder).Take(MostStages).Select(static path => Path.GetFileName(path))] : [];
+            ? [.. Directory.EnumerateDirectories(folder).Take(MostStages).Select(static path => Path.GetFileName(path)).Order(_stages.Comparer)] : [];
         foreach (var gone in _stages.Keys.Except(names).ToArray())
         {
             _stages.Remove(gone);

@@ -183,6 +183,20 @@ public sealed class WatchedRunTests : IDisposable
     }
 
     [Fact]
+    public void Samples_of_a_run_that_is_over_come_in_the_order_of_its_stages()
+    {
+        string[] stages = ["11-ppo-3", "08-ppo-2", "05-ppo", "02-sft"];
+        foreach (var stage in stages)
+        {
+            Directory.CreateDirectory(_run.PathOf("stages", stage));
+            File.WriteAllText(_run.PathOf("stages", stage, "samples.jsonl"), """{"step":1,"prompt":"a","response":"b","score":1}""" + "\n");
+        }
+
+        _watched.Look();
+        Assert.Equal(stages.Reverse(), _watched.Samples.All.Select(static sample => sample.Stage));
+    }
+
+    [Fact]
     public void Hostile_texts_are_cut_and_shown()
     {
         _run.Begin();

@@ -1,11 +1,13 @@
 // The chat page: a conversation, and the requests that continue it.
-import { chats, forget, keep, titleOf } from './history.js';
+import { ask } from './asking.js';
+import { forget, keep } from './history.js';
 import { isRaw, setRaw } from './markdown.js';
-import { call, settings, system } from './server.js';
-import { readEvents, TokenLayer } from './stream.js';
+import { loadModels } from './models.js';
+import { call, system } from './server.js';
+import { listChats } from './shelf.js';
 import { answersOf, keptOf, messagesOf, opinionOf, setModels, shownOf } from './talk.js';
-import { button, drawTurn, viewOf } from './turns.js';
-import { byId, element, showLeftOut, showPanel } from './view.js';
+import { button, drawTurn } from './turns.js';
+import { byId, element, fail, showPanel } from './view.js';
 
 const newId = () => `${Date.now().toString(36)}${Math.random().toString(36).slice(2, 8)}`;
 let chat = newId();
@@ -15,57 +17,11 @@ let keepsFeedback = false;
 let finishedAt = 0;
 let ended = 'stop'; // How the last answer ended.
 
-function fail(text) {
-  byId('error').textContent = text;
-  byId('error').hidden = text === '';
-}
-
-async function loadModels() {
-  try {
-    const models = (await (await call('/v1/models')).json()).data.filter(model => model.kind === 'language');
-    keepsFeedback = (await (await call('/v1/feedback')).json()).enabled;
-    byId('model').replaceChildren(...models.map(model => element('option', '', model.id)));
-    const none = element('option', '', 'none');
-    none.value = '';
-    byId('beside').replaceChildren(none, ...models.map(model => element('option', '', model.id)));
-    fail(models.length > 0 ? '' : 'This server has no language model.');
-  } catch (error) {
-    fail(error.message);
-  }
-}
-
 function setRunning(controller) {
   running = controller;
   byId('send').hidden = controller !== null;
   byId('stop').hidden = controller === null;
   document.querySelectorAll('#model, #beside, .regenerate, .acts button').forEach(control => { control.disabled = controller !== null; });
-}
-
-/** Streams the answer of one model into a version; one that is stopped stays as far as it got. */
-async function stream(messages, column, version, signal) {
-  const view = viewOf(version);
-  const layer = new TokenLayer();
-  const body = { model: column.model, messages, truncation: 'oldest_turns', stream: true, logprobs: true, top_logprobs: 5, ...settings() };
-  try {
-    for await (const event of readEvents((await call('/v1/chat/completions', body, signal)).body)) {
-      if (view.paragraph.isConnected) {
-        showLeftOut(event.left_out_messages ?? 0);
-      }
-      const choice = event.choices[0];
-      const piece = choice.delta.content ?? '';
-      version.text += piece;
-      version.reason = choice.finish_reason ?? version.reason;
-      view.append(layer.push(piece, choice.logprobs?.content ?? []));
-      view.paragraph.scrollIntoView({ block: 'nearest' });
-    }
-    version.reason = version.reason === 'running' ? 'stop' : version.reason;
-  } catch (error) {
-    version.reason = signal.aborted ? 'stopped' : 'failed';
-    if (!signal.aborted) {
-      fail(error.message);
-    }
-  }
-  view.finish();
 }
 
 /** Answers the last message; where it has answers, with new versions of them. */
@@ -90,7 +46,7 @@ async function answer() {
   setRunning(controller);
   byId('status').textContent = 'The model is writing.';
   const messages = messagesOf(turns.slice(0, -1), system());
-  await Promise.all(turn.columns.map((column, index) => stream(messages, column, versions[index], controller.signal)));
+  await Promise.all(turn.columns.map((column, index) => ask(messages, column, versions[index], controller.signal)));
   setRunning(null);
   // A new chat may have begun meanwhile.
   if (conversation === turns) {
@@ -209,19 +165,8 @@ function drawAll() {
 function remember() {
   if (byId('keep').checked && turns.length > 0) {
     keep(keptOf(chat, system(), turns));
-    listChats();
+    listChats(openChat);
   }
-}
-
-function listChats() {
-  byId('chats').querySelector('ol').replaceChildren(...chats().map(kept => element('li', '', undefined,
-    button(titleOf(kept), titleOf(kept), () => openChat(kept)),
-    button('Delete', `Delete the chat: ${titleOf(kept)}`, () => {
-      forget(kept.id);
-      listChats();
-      byId('open-chats').focus();
-    }))));
-  byId('no-chats').hidden = chats().length > 0;
 }
 
 function openChat(kept) {
@@ -278,7 +223,7 @@ addEventListener('keydown', event => {
 });
 byId('stop').addEventListener('click', () => running?.abort());
 byId('new').addEventListener('click', startAnew);
-byId('key').addEventListener('change', loadModels);
+byId('key').addEventListener('change', begin);
 byId('shade').addEventListener('change', () => byId('turns').classList.toggle('shaded', byId('shade').checked));
 byId('raw').checked = isRaw();
 byId('raw').addEventListener('change', () => {
@@ -293,8 +238,12 @@ for (const name of ['settings', 'chats']) {
 }
 byId('forget').addEventListener('click', () => {
   forget();
-  listChats();
+  listChats(openChat);
 });
-listChats();
-loadModels();
+async function begin() {
+  keepsFeedback = await loadModels();
+}
+
+listChats(openChat);
+begin();
 byId('message').focus();

@@ -16,6 +16,12 @@ export function element(name, className, text, ...children) {
   return made;
 }
 
+/** Says what went wrong; an empty text takes it back. */
+export function fail(text) {
+  byId('error').textContent = text;
+  byId('error').hidden = text === '';
+}
+
 /** Opens or closes one of the panels below the header. */
 export function showPanel(name, isShown) {
   byId(name).hidden = !isShown;

@@ -5,14 +5,14 @@ import * as ranking from "./ranking.js";
 
 const $ = id => document.getElementById(id);
 
-/** @param page the task on it (null for none), its ranking, and what can be done. */
+/** @param page its task with the ranking (a Sheet), where a person writes (a Desk), and what else can be done. */
 export function enableKeys(page) {
-  const move = change => page.apply(change(page.state, page.state.selected));
+  const move = change => page.sheet.apply(change(page.sheet.state, page.sheet.state.selected));
   const writing = {
     "u": page.takeBack,
     "U": page.doAgain,
     "m": page.switchView,
-    "d": () => page.task.responses.length > 1 && page.openComparison(),
+    "d": () => page.sheet.task.responses.length > 1 && page.sheet.compare(),
     "w": () => page.desk.isUsed && $("written").focus(),
     "Enter": () => page.submit(),
   };
@@ -37,7 +37,7 @@ export function enableKeys(page) {
     "1": () => move(state => ranking.vote(state, 0)),
     "2": () => move(state => ranking.vote(state, 1)),
   };
-  const keysOf = task => (task.kind === "review" ? review : !isRanked(task.kind) ? writing : page.isPair ? votes : ranks);
+  const keysOf = task => (task.kind === "review" ? review : !isRanked(task.kind) ? writing : page.sheet.isPair ? votes : ranks);
 
   $("task").addEventListener("keydown", event => {
     const act = event.target.localName === "textarea" && !event.isComposing ? inText(page, event) : null;
@@ -48,13 +48,15 @@ export function enableKeys(page) {
   });
 
   document.addEventListener("keydown", event => {
-    const typing = event.target.closest("input:not([type=checkbox]), textarea, select, dialog");
-    const own = event.key === "Enter" && event.target.closest("button, a, summary, input");
-    const scrolls = event.key.startsWith("Arrow") && event.target.closest("pre, .wide");
-    if (!page.task || typing || scrolls || own || event.ctrlKey || event.altKey || event.metaKey || event.isComposing) {
+    // A dialog that was just closed has the focus until the next frame.
+    const target = event.target.closest("dialog:not([open])") ? document.body : event.target;
+    const typing = target.closest("input:not([type=checkbox]), textarea, select, dialog");
+    const own = event.key === "Enter" && target.closest("button, a, summary, input");
+    const scrolls = event.key.startsWith("Arrow") && target.closest("pre, .wide");
+    if (!page.sheet.task || typing || scrolls || own || event.ctrlKey || event.altKey || event.metaKey || event.isComposing) {
       return;
     }
-    const act = keysOf(page.task)[event.key];
+    const act = keysOf(page.sheet.task)[event.key];
     if (event.key === "?") {
       $("keys").showModal();
     } else if (act && !(event.repeat && event.key === "Enter")) {
@@ -84,7 +86,7 @@ function inText(page, event) {
 // Where there is no answer to mark, the page itself has the keys.
 function leaveText(page) {
   document.activeElement.blur();
-  if (page.task && isRanked(page.task.kind)) {
-    page.focusCard();
+  if (page.sheet.isRanked) {
+    page.sheet.focus();
   }
 }

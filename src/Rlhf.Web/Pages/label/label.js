@@ -1,29 +1,32 @@
-// The labelers' page: shows a task, turns what a person does into states of ranking.js, and submits.
+// The labelers' page: shows a task, keeps what a person does of it, and submits.
 
 import { get, post, wait } from "./api.js";
-import { describe, showBoard } from "./board.js";
-import { createCards, flagBoxes, missingScore, readCards, showCards, showPrompt } from "./cards.js";
-import { compare, enableComparing } from "./compare.js";
+import { missingBeside, readBeside, showBeside } from "./beside.js";
+import { showPrompt } from "./cards.js";
+import { Clock } from "./clock.js";
 import { Desk } from "./desk.js";
-import { enableDragging, letterOf } from "./drag.js";
+import { showEmpty, showFrame, showProgress, showSaving } from "./frame.js";
 import { Guide } from "./guide.js";
 import { Keeper } from "./keeping.js";
 import { enableKeys } from "./keys.js";
-import { isRanked, wordsOf } from "./kinds.js";
+import { wordsOf } from "./kinds.js";
 import { isRaw, setRaw } from "./markdown.js";
+import { whilePresent } from "./presence.js";
 import { newKey, Queue } from "./queue.js";
 import * as ranking from "./ranking.js";
 import { showRecent } from "./recent.js";
 import { showSaid } from "./said.js";
+import { Sheet } from "./sheet.js";
 import { showText } from "./text.js";
+import { enableSkipping } from "./unable.js";
 
 const $ = id => document.getElementById(id);
 const queue = new Queue(report);
+const clock = new Clock();
 const guide = new Guide(openedAt => {
-  // Reading them is not ranking.
-  shownAt += performance.now() - Math.max(openedAt, shownAt);
-  if (state) {
-    focusCard();
+  clock.leaveOutSince(openedAt); // Reading them is not ranking.
+  if (sheet.task) {
+    focus();
   }
 });
 const desk = new Desk(() => {
@@ -32,17 +35,25 @@ const desk = new Desk(() => {
   renderDone();
   keep();
 });
+const sheet = new Sheet(() => {
+  note("");
+  desk.follow(sheet.state);
+  renderDone();
+}, said => {
+  touched = "ranking";
+  sheet.draw();
+  keep();
+  focus();
+  if (said) {
+    say(said);
+  }
+});
 const keeper = new Keeper(text => { $("kept").textContent = text; });
 let me = null;
 let touched = "ranking"; // What undo takes back: the text, or the ranking.
-let task = null;
-let state = null;
 let key = null; // Names the ranking of the task: one that is sent twice is one.
 let editing = null; // The task that waits while an earlier one is edited.
 let advancing = false; // Between a ranking and the next task.
-let shownAt = 0;
-let hiddenSince = 0;
-let active = true;
 
 const say = text => { $("live").textContent = text; };
 
@@ -58,13 +69,10 @@ function complain(text) {
 
 function report({ progress, unsaved, trouble, signedOut, lost, paused, refused, instructions_version: version }) {
   if (progress) {
-    $("progress").value = progress.wanted > 0 ? progress.done / progress.wanted : 0;
-    $("progress-text").textContent = `${progress.mine} by you, ${progress.done} of ${progress.wanted} by all`;
+    showProgress(progress);
   }
   if (unsaved !== undefined) {
-    $("saved").textContent = trouble ? `Not saved yet, trying again: ${trouble}` : unsaved > 0 ? "Saving …" : "Saved";
-    $("saved").classList.toggle("error", Boolean(trouble));
-    $("sign-in").hidden = !signedOut;
+    showSaving(unsaved, trouble, signedOut);
   }
   if (lost) {
     complain(lost);
@@ -110,10 +118,10 @@ async function advance() {
 
 function leave() {
   keeper.stop();
-  task = state = null;
+  sheet.clear();
   $("task").inert = true;
   $("submit").disabled = true;
-  setTimeout(() => advancing && !task && note("Sent. The next prompt comes when the server has saved this one; leave the page open."), 300);
+  setTimeout(() => advancing && !sheet.task && note("Sent. The next prompt comes when the server has saved this one; leave the page open."), 300);
 }
 
 function arrive(found) {
@@ -122,7 +130,9 @@ function arrive(found) {
   } else if (found) {
     show(found);
   } else {
-    showEmpty();
+    sheet.clear();
+    note("");
+    showEmpty(me.paused);
   }
   if (found) {
     queue.prefetch([found.id]);
@@ -131,90 +141,34 @@ function arrive(found) {
 
 function show(shown) {
   keeper.stop();
-  task = shown;
   key = newKey();
   const given = shown.given ?? shown.work?.judgement;
-  state = ranking.create(shown.responses.length, given?.tiers ? placesOf(given.tiers, shown.responses.length) : undefined);
-  touched = isRanked(shown.kind) ? "ranking" : "text";
   showPrompt($("prompt"), shown.messages);
-  createCards($("answers"), shown.responses, given, me, { place: (answer, place) => apply(ranking.place(state, answer, place)), select: selectCard });
+  sheet.show(shown, given, me);
+  touched = sheet.isRanked ? "ranking" : "text";
   desk.show(shown, given);
-  showFrame(shown, given);
-  render();
+  showBeside(shown, given, me);
+  showFrame(shown, sheet.isPair, editing !== null);
+  sheet.draw();
   window.scrollTo(0, 0);
-  shownAt = performance.now() - (shown.given ? 0 : 1000 * (shown.work?.seconds ?? 0));
-  focusCard();
+  clock.begin(shown.given ? 0 : shown.work?.seconds);
+  focus();
   say(`${editing ? "Your earlier work" : "New task"}: ${wordsOf(shown.kind).title.toLowerCase()}${shown.responses.length > 1 ? `, ${shown.responses.length} answers` : ""}.`);
-}
-
-/** What stands around the answers. */
-function showFrame(shown, given) {
-  const words = wordsOf(shown.kind);
-  $("title").textContent = words.title;
-  document.title = `${words.title} · RLHF.NET`;
-  $("prompt-title").textContent = words.prompt;
-  $("answers-title").textContent = words.answers;
-  $("side-title").textContent = words.side;
-  $("cannot").textContent = words.skip;
-  $("compare").hidden = shown.responses.length < 2;
-  $("comment").value = given?.comment ?? "";
-  $("why").value = given?.reason ?? "";
-  $("why-box").hidden = !asksWhy();
-  $("why-label").textContent = me.reason === "required" ? "Why? (required)" : "Why? (optional)";
-  $("prompt-flags").replaceChildren(...flagBoxes(me.flags, given?.prompt_flags));
-  $("prompt-flags-box").open = (given?.prompt_flags?.length ?? 0) > 0;
-  $("task").classList.toggle("pair", isPair());
-  $("task").dataset.kind = shown.kind;
-  $("task").dataset.answers = String(shown.responses.length);
-  $("cancel-edit").hidden = !editing;
-  $("submit").textContent = editing ? "Save the change" : "Submit";
-  $("submit").disabled = false;
-  $("deciding").hidden = $("said-by").hidden = true;
-  $("task").inert = false;
-  $("task").hidden = false;
-  $("empty").hidden = true;
-  $("task").dataset.task = String(shown.id);
-}
-
-const asksWhy = () => me.reason !== "none" && (isRanked(task.kind) || task.kind === "review");
-
-// Two answers are voted on; more are ranked.
-const isPair = () => state?.count === 2 && isRanked(task?.kind);
-
-const placesOf = (tiers, count) => Array.from({ length: count }, (_, answer) => tiers.findIndex(tier => tier.includes(answer)) + 1);
-
-function showEmpty() {
-  task = state = null;
-  note("");
-  $("task").hidden = true;
-  $("empty").hidden = false;
-  $("empty-title").textContent = me.paused ? "The work is paused" : "Nothing to do";
-  $("empty-text").textContent = me.paused ? "The owner has paused it. What you have done is saved." : "There is no task for you now. Thank you for your work.";
-}
-
-function render() {
-  note("");
-  showCards($("answers"), state);
-  showBoard($("board"), $("tray"), state, answer => { selectCard(answer); focusCard(); });
-  document.querySelectorAll("#vote button").forEach(button => button.setAttribute("aria-pressed", String(isPair() && ranking.votedFor(state) === voteOf(button))));
-  $("notation").textContent = isRanked(task.kind) && !isPair() ? ranking.notation(state, letterOf) : "";
-  desk.follow(state);
-  renderDone();
 }
 
 function renderDone() {
   const text = touched === "text";
-  $("undo").disabled = text ? !desk.canUndo : state.past.length === 0;
-  $("redo").disabled = text ? !desk.canRedo : state.future.length === 0;
+  $("undo").disabled = text ? !desk.canUndo : sheet.state.past.length === 0;
+  $("redo").disabled = text ? !desk.canRedo : sheet.state.future.length === 0;
   // Not disabled: pressed, it says what is missing.
-  $("submit").setAttribute("aria-disabled", String((isRanked(task.kind) && !ranking.isComplete(state)) || desk.missing() !== null));
+  $("submit").setAttribute("aria-disabled", String((sheet.isRanked && !sheet.isComplete) || desk.missing() !== null));
 }
 
 function takeBack() {
   if (touched === "text") {
     desk.undo();
   } else {
-    apply(ranking.undo(state));
+    sheet.apply(ranking.undo(sheet.state));
   }
 }
 
@@ -222,62 +176,24 @@ function doAgain() {
   if (touched === "text") {
     desk.redo();
   } else {
-    apply(ranking.redo(state));
+    sheet.apply(ranking.redo(sheet.state));
   }
 }
 
 /** What there is of a judgement, finished or not. */
-const unfinished = () => ({
-  tiers: isRanked(task.kind) && ranking.isComplete(state) ? ranking.tiers(state) : null, ...beside(), ...desk.unfinished(),
-});
-
-/** What stands in the fields beside the task. */
-const beside = () => ({
-  comment: $("comment").value.trim() || null,
-  reason: $("why").value.trim() || null,
-  prompt_flags: [...$("prompt-flags").querySelectorAll("input:checked")].map(box => box.value),
-  ...readCards($("answers")),
-});
+const unfinished = () => ({ tiers: sheet.tiers, ...readBeside(), ...desk.unfinished() });
 
 // An earlier task that is changed is in the store as it was.
 function keep() {
-  if (task && !editing) {
-    const kept = task;
-    keeper.changed(() => ({ task: kept.id, judgement: unfinished(), seconds: spent() }));
+  if (sheet.task && !editing) {
+    const { id } = sheet.task;
+    keeper.changed(() => ({ task: id, judgement: unfinished(), seconds: clock.seconds }));
   }
 }
 
-const spent = () => Math.max(0, (performance.now() - shownAt) / 1000);
-
-const voteOf = button => (button.dataset.vote === "" ? null : Number(button.dataset.vote));
-
-function apply(next) {
-  const changed = state.places.findIndex((place, answer) => place !== next.places[answer]);
-  state = next;
-  touched = "ranking";
-  render();
-  keep();
-  focusCard();
-  if (changed >= 0) {
-    say(`Answer ${letterOf(changed)}: ${describe(state, changed)}.${ranking.isComplete(state) ? ` ${isPair() ? "" : "Every answer has a place; "}Enter submits.` : ""}`);
-  }
-}
-
-function selectCard(answer) {
-  if (state && answer !== state.selected) {
-    state = ranking.select(state, answer);
-    render();
-  }
-}
-
-function focusCard() {
-  if (isRanked(task.kind)) {
-    const card = $("answers").children[state.selected];
-    card?.focus({ preventScroll: isPair() });
-    // On a phone one answer is seen at a time: the marked one.
-    if (!isPair()) {
-      card?.scrollIntoView({ block: "nearest", inline: "center" });
-    }
+function focus() {
+  if (sheet.isRanked) {
+    sheet.focus();
   } else {
     desk.focus();
   }
@@ -286,22 +202,19 @@ function focusCard() {
 // ---- Submitting
 
 function submit(cannotJudge = null) {
+  const { task } = sheet;
   if (!task) {
     return;
   }
-  if (!cannotJudge && isRanked(task.kind) && !ranking.isComplete(state)) {
-    askForPlaces();
-    return;
-  }
-  const lacks = cannotJudge ? null : desk.missing() ?? missingScore($("answers")) ?? askWhy();
+  const lacks = cannotJudge ? null : sheet.missing() ?? desk.missing() ?? missingBeside(task, me);
   if (lacks) {
     note(lacks);
     return;
   }
-  const said = cannotJudge ? { cannot_judge: cannotJudge } : { tiers: isRanked(task.kind) ? ranking.tiers(state) : null, ...desk.judgement() };
-  const judgement = { tiers: null, cannot_judge: null, ...beside(), ...said };
+  const said = cannotJudge ? { cannot_judge: cannotJudge } : { tiers: sheet.tiers, ...desk.judgement() };
+  const judgement = { tiers: null, cannot_judge: null, ...readBeside(), ...said };
   keeper.stop();
-  queue.submit({ task: task.id, key, judgement, seconds: spent(), edit: editing !== null, revision: editing ? task.revision : null });
+  queue.submit({ task: task.id, key, judgement, seconds: clock.seconds, edit: editing !== null, revision: editing ? task.revision : null });
   // What was fetched before is shown at once; what comes after it is fetched when the ranking has arrived.
   if (editing) {
     endEdit();
@@ -310,25 +223,13 @@ function submit(cannotJudge = null) {
   }
 }
 
-const askWhy = () => (asksWhy() && me.reason === "required" && $("why").value.trim() === "" ? "Say why first: it is asked for below." : null);
-
-function askForPlaces() {
-  const missing = ranking.unplaced(state);
-  if (!isPair()) {
-    selectCard(missing[0]);
-    focusCard();
-  }
-  const letters = missing.map(letterOf);
-  note(isPair() ? "Say first which answer is better, or that it is a tie."
-    : letters.length === 1 ? `Answer ${letters[0]} has no place yet.` : `Answers ${letters.slice(0, -1).join(", ")} and ${letters.at(-1)} have no place yet.`);
-}
-
 // ---- Earlier rankings
 
 async function edit(id) {
   const again = await get(`/api/recent/${id}`);
   $("recent").close();
-  editing ??= { task: task && { ...task, given: { ...unfinished(), tiers: null } }, state, spent: performance.now() - shownAt };
+  const { task, state } = sheet;
+  editing ??= { task: task && { ...task, given: { ...unfinished(), tiers: null } }, state, spent: clock.seconds };
   show(again);
 }
 
@@ -345,18 +246,12 @@ function endEdit() {
   }
   show(waiting.task);
   if (waiting.state) {
-    state = waiting.state;
-    shownAt -= waiting.spent;
-    render();
+    clock.begin(waiting.spent);
+    sheet.restore(waiting.state);
   }
 }
 
 // ---- What a person does
-
-function openComparison() {
-  const second = ranking.isComplete(state) ? ranking.tiers(state).flat().find(answer => answer !== state.selected) : (state.selected + 1) % state.count;
-  compare(task.responses, state.selected, second);
-}
 
 function switchView() {
   setRaw(!isRaw());
@@ -369,20 +264,11 @@ function showView() {
   $("view").setAttribute("aria-pressed", String(isRaw()));
 }
 
-enableKeys({
-  get task() { return state && task; },
-  get state() { return state; },
-  get isPair() { return isPair(); },
-  desk, apply, submit, takeBack, doAgain, switchView, openComparison, focusCard,
-});
-enableDragging(document.body, $("board"), $("tray"), (answer, target) => state && apply(ranking.drop(state, answer, target)));
-document.querySelectorAll("#vote button").forEach(button => button.addEventListener("click", () => apply(ranking.vote(state, voteOf(button)))));
+enableKeys({ sheet, desk, submit, takeBack, doAgain, switchView });
 $("undo").addEventListener("click", takeBack);
 $("redo").addEventListener("click", doAgain);
 $("view").addEventListener("click", switchView);
-$("compare").addEventListener("click", openComparison);
 $("task").addEventListener("input", event => event.target.id !== "written" && keep());
-enableComparing();
 $("submit").addEventListener("click", () => submit());
 $("cancel-edit").addEventListener("click", endEdit);
 $("again").addEventListener("click", advance);
@@ -390,40 +276,18 @@ $("show-instructions").addEventListener("click", () => guide.open());
 $("show-recent").addEventListener("click", () => showRecent(edit, complain).catch(problem => complain(problem.message)));
 $("trouble-close").addEventListener("click", () => { $("trouble").hidden = true; });
 $("show-keys").addEventListener("click", () => $("keys").showModal());
-$("cannot").addEventListener("click", () => $("reason").showModal());
-$("reason-cancel").addEventListener("click", () => $("reason").close());
-$("reason-text").addEventListener("input", () => { $("reason-form").elements.reason.value = "other"; });
-$("reason-form").addEventListener("submit", () => {
-  const chosen = $("reason-form").elements.reason.value;
-  submit(chosen === "other" ? $("reason-text").value.trim() || "Something else" : chosen);
-  $("reason-form").reset();
-});
+enableSkipping(submit);
 $("logout").addEventListener("click", async () => {
   await post("/api/logout", {});
   location.assign("/login");
 });
 
-// ---- Time: what counts is time in which the page is seen, and a task is kept while somebody is there.
-
-document.addEventListener("visibilitychange", () => {
-  if (document.hidden) {
-    hiddenSince = performance.now();
-  } else if (hiddenSince) {
-    shownAt += performance.now() - hiddenSince;
-    hiddenSince = 0;
-  }
-});
-for (const kind of ["pointermove", "keydown", "scroll", "touchstart"]) {
-  document.addEventListener(kind, () => { active = true; }, { passive: true });
-}
 addEventListener("beforeunload", event => queue.unsaved > 0 && event.preventDefault());
 
-async function keepAlive() {
-  if (task && active && !document.hidden) {
-    active = false;
-    const held = [task.id, editing?.task?.id, await queue.held()].filter(id => id !== undefined);
-    await post("/api/renew", { tasks: held }, queue.unsaved > 0).then(report).catch(() => {});
-  }
+/** The tasks that are on the page stay with the labeler. */
+async function renew() {
+  const held = [sheet.task.id, editing?.task?.id, await queue.held()].filter(id => id !== undefined);
+  await post("/api/renew", { tasks: held }, queue.unsaved > 0).then(report).catch(() => {});
 }
 
 async function start() {
@@ -434,13 +298,13 @@ async function start() {
   report(me);
   $("owner").hidden = !me.owner;
   $("logout").hidden = me.name === "local";
-  setInterval(keepAlive, Math.min(60_000, me.lease_minutes * 20_000));
+  whilePresent(Math.min(60_000, me.lease_minutes * 20_000), () => sheet.task && renew());
   const adjudicate = new URLSearchParams(location.search).get("decide");
   if (adjudicate && me.owner) {
     show(await post("/api/owner/adjudicate", { task: Number(adjudicate) }));
     $("deciding").hidden = false;
-    showSaid($("said-by"), task.said ?? []);
-    queue.prefetch([task.id]);
+    showSaid($("said-by"), sheet.task.said ?? []);
+    queue.prefetch([sheet.task.id]);
   } else {
     await advance();
   }
