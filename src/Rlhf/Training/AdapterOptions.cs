@@ -20,7 +20,7 @@ public sealed record AdapterOptions
     /// <summary>What the narrow matrices' product is multiplied by is this divided by the rank.</summary>
     public double Alpha { get; init; } = 32;
 
-    /// <summary>Dropout on what the narrow matrices read, while training (0: none).</summary>
+    /// <summary>Dropout on what the narrow matrices read, while training (0: none). Not in ppo, whose policy is to be the one that answered.</summary>
     public double Dropout { get; init; }
 
     /// <summary>The adapted layers: <c>all-linear</c>, or ends of their names: <c>[q_proj, v_proj]</c>.</summary>

@@ -37,6 +37,7 @@ internal static class PpoPresets
             KlCoefficient = 0.04,
         };
         var withoutKl = grpo with { KlCoefficient = 0, RolloutsPerPrompt = 16 };
+        var dapo = withoutKl with { Aggregation = LossAggregation.Tokens, ClipRangeHigh = 0.28, DropEqualGroups = true, Overlong = new OverlongOptions() };
         var plusPlus = new PpoOptions { Advantage = AdvantageEstimator.Batch, Aggregation = LossAggregation.Tokens, KlCoefficient = 0.01 };
         return preset switch
         {
@@ -57,20 +58,9 @@ internal static class PpoPresets
                 KlIn = KlPlace.Loss,
                 KlEstimator = KlEstimator.K2,
             },
-            PpoPreset.Dapo => withoutKl with
-            {
-                Aggregation = LossAggregation.Tokens,
-                ClipRangeHigh = 0.28,
-                DropEqualGroups = true,
-                Overlong = new OverlongOptions(),
-            },
+            PpoPreset.Dapo => dapo,
             PpoPreset.Gspo => withoutKl with { Ratio = RatioUnit.AnswerMean, ClipRange = 3e-4, ClipRangeHigh = 4e-4 },
-            PpoPreset.Cispo => withoutKl with
-            {
-                Surrogate = PolicySurrogate.ClippedWeight,
-                Aggregation = LossAggregation.Tokens,
-                ClipRangeHigh = 0.28,
-            },
+            PpoPreset.Cispo => dapo with { Surrogate = PolicySurrogate.ClippedWeight }, // its section 3.1 takes both techniques from DAPO
             _ => throw new ArgumentOutOfRangeException(nameof(preset)),
         };
     }

@@ -1,4 +1,5 @@
 using Rlhf.Grading;
+using Rlhf.Training;
 
 namespace Rlhf.Stages.Ppo;
 
@@ -69,6 +70,8 @@ internal static class PpoValidation
         errors.Require(options.Ema is null or (> 0 and < 1), nameof(options.Ema), "must be above 0 and below 1, or none");
         errors.Require(options.TargetKl is null or > 0, nameof(options.TargetKl), "must be above 0, or none");
         options.Ptx?.Validate(errors.Below(nameof(options.Ptx)));
+        errors.Below(nameof(options.Adapter)).NoEffect(false, nameof(AdapterOptions.Dropout),
+            "in ppo, which trains without dropout: else the policy would not be the one that answered");
     }
 
     private static void ValidateValues(PpoOptions options, OptionErrors errors)

@@ -56,6 +56,7 @@ public sealed class GroupStageTests(GroupStageTests.Models models) : IClassFixtu
     [InlineData("ppo.clip_range: contradicts preset: grpo, which has 0.2; take one of the two away", "ppo.preset=grpo", "ppo.clip_range=0.1")]
     [InlineData("ppo.deviation: contradicts preset: dr_grpo, which has none", "ppo.preset=dr_grpo", "ppo.deviation=group")]
     [InlineData("ppo.kl_coefficient: contradicts preset: dapo, which has 0", "ppo.preset=dapo", "ppo.kl_coefficient=0.1")]
+    [InlineData("ppo.drop_equal_groups: contradicts preset: cispo, which has true", "ppo.preset=cispo", "ppo.drop_equal_groups=false")]
     [InlineData("ppo.advantage: contradicts preset: reinforce++, which has batch", "ppo.advantage=group", "ppo.preset=reinforce++", "ppo.rollouts_per_prompt=2")]
     [InlineData("ppo.rollouts_per_prompt: must be 2 or more with advantage: group", "ppo.advantage=group")]
     [InlineData("ppo.rollouts_per_prompt: must be 3 or more", "ppo.advantage=leave_one_out", "ppo.others_deviation=true", "ppo.rollouts_per_prompt=2")]
@@ -68,9 +69,29 @@ public sealed class GroupStageTests(GroupStageTests.Models models) : IClassFixtu
     [InlineData("ppo.importance_of_answers: must be true where a ratio is an answer's", "ppo.preset=gspo", "ppo.rollouts_per_prompt=4", "ppo.off_policy_steps=2")]
     [InlineData("ppo.drop_equal_groups: has no effect with advantage: batch", "ppo.advantage=batch", "ppo.drop_equal_groups=true")]
     [InlineData("ppo.whiten_advantages: has no effect with advantage: group", "ppo.advantage=group", "ppo.rollouts_per_prompt=2", "ppo.whiten_advantages=false")]
+    [InlineData("ppo.adapter.dropout: has no effect in ppo", "ppo.adapter={rank: 2, dropout: 0.1}")]
     [InlineData("ppo.overlong.share: must be above 0 and at most 1", "ppo.overlong={share: 2}")]
     public void What_contradicts_or_has_no_effect_is_an_error_that_says_so(string message, params string[] changes) =>
         Assert.Contains(message, Assert.Throws<InputException>(() => Recipe(changes)).Message, StringComparison.Ordinal);
+
+    [Theory]
+    [InlineData("grpo", 64, 0.04, 0.2, null, false, null)] // Shao 2024, section 4.2
+    [InlineData("dr_grpo", 8, 0, 0.2, null, false, null)] // sail-sg/understand-r1-zero
+    [InlineData("rloo", 4, 0.03, 0.2, null, false, null)] // Ahmadian 2024, appendix C
+    [InlineData("reinforce++", 1, 0.01, 0.2, null, false, null)] // OpenRLHF's defaults
+    [InlineData("reinforce++_baseline", 8, 0.01, 0.2, null, false, null)]
+    [InlineData("dapo", 16, 0, 0.2, 0.28, true, 0.2)] // Yu 2025, section 4.1: 4,096 of 20,480 tokens
+    [InlineData("gspo", 16, 0, 3e-4, 4e-4, false, null)] // Zheng 2025, section 5.1
+    [InlineData("cispo", 16, 0, 0.2, 0.28, true, 0.2)] // MiniMax 2025, section 3.1: dynamic sampling and length penalty of DAPO
+    public void A_presets_numbers_are_those_of_its_source(
+        string preset, int answers, double kl, double low, double? high, bool dropsEqualGroups, double? overlong)
+    {
+        var options = Recipe([$"ppo.preset={preset}", "ppo.minibatch=64", "ppo.rollouts_per_step=64"]).Find<PpoOptions>()!;
+
+        Assert.Equal((answers, kl, low, high, dropsEqualGroups, overlong),
+            (options.RolloutsPerPrompt, options.KlCoefficient, options.ClipRange, options.ClipRangeHigh, options.DropEqualGroups, options.Overlong?.Share));
+        Assert.Equal(1, options.Overlong?.Penalty ?? 1);
+    }
 
     [Fact]
     public void What_agrees_with_a_preset_may_stand_beside_it()
@@ -78,6 +99,14 @@ public sealed class GroupStageTests(GroupStageTests.Models models) : IClassFixtu
         var options = Recipe(["ppo.clip_range=0.2", "ppo.preset=grpo", "ppo.rollouts_per_prompt=4", "ppo.kl_coefficient=0.1"]).Find<PpoOptions>()!;
 
         Assert.Equal((4, 0.1, KlPlace.Loss), (options.RolloutsPerPrompt, options.KlCoefficient, options.KlIn));
+    }
+
+    [Fact]
+    public void A_written_recipe_with_an_adapter_reads_back_as_the_same()
+    {
+        var written = RecipeWriter.Write(Recipe(["ppo.adapter={rank: 2}"]));
+
+        Assert.Equal(written, RecipeWriter.Write(RecipeReader.Parse(written, "written.yaml", _temporary.Path)));
     }
 
     [Fact]
