@@ -56,7 +56,7 @@ internal sealed class ModelAnswers(FormatArguments format, SamplingOptions sampl
         source["model"] = model;
         source["model_hash"] = hash;
         source["sampling"] = RankingFile.SettingsOf(sampling, maxTokens);
-        return answers with { Draft = string.IsNullOrWhiteSpace(draft) ? null : draft, Source = source };
+        return answers with { Draft = string.IsNullOrWhiteSpace(draft) ? null : draft.TrimStart(), Source = source };
     }
 
     private JsonObject SourceOf(PromptRecord prompt, string[] hashes)

@@ -34,6 +34,7 @@ public sealed class RecipePlan
         }
 
         StageAdapters.Check(recipe, _config);
+        SamplingRoom.Check(recipe, _config.ContextLength);
         var ledger = new Ledger("plan");
         var steps = StageStep.Of(recipe);
         using var spill = new SpillFile(Path.Combine(folder, "encoded" + SpillFile.Ending));

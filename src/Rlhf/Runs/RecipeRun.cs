@@ -41,6 +41,7 @@ public static class RecipeRun
             if (checkInputs)
             {
                 StageAdapters.Check(recipe);
+                SamplingRoom.Check(recipe);
             }
         }
 

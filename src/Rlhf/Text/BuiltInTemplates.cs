@@ -23,6 +23,7 @@ internal static class BuiltInTemplates
         {%- endif %}
         """;
 
+    /// <summary>A space stands between "Assistant:" and the answer, once: a sampled answer begins with it.</summary>
     public const string HumanAssistant = """
         {%- for message in messages %}
             {%- if message.role == 'user' %}
@@ -30,7 +31,7 @@ internal static class BuiltInTemplates
             {%- elif message.role == 'assistant' %}
                 {{- '\n\nAssistant:' }}
                 {%- generation %}
-                    {{- ' ' + message.content }}
+                    {{- ('' if message.content.startswith((' ', '\n', '\r', '\t')) else ' ') + message.content }}
                 {%- endgeneration %}
             {%- elif message.role == 'system' and loop.first %}
                 {{- message.content }}

@@ -129,6 +129,12 @@ public sealed class RankingRowsTests
     }
 
     [Fact]
+    public void A_prompt_without_answers_names_the_kinds_of_tasks_that_it_may_be() => Assert.Contains("""
+        :1:1: expected the field "responses" with the answers to rank (prompts that people are to answer: --kind write; demonstrations: --kind review)
+        """,
+        Assert.Throws<InputException>(() => WithFile("""{"prompt": "x"}""", file => RankingRows.Read(file).ToList())).Message, StringComparison.Ordinal);
+
+    [Fact]
     public void A_labeler_whom_an_import_brings_has_a_name_that_could_be_given_a_token()
     {
         using var test = new TestStore(TestStore.Sqlite);

@@ -122,6 +122,11 @@ public static class RankingRows
     private static ImportRow ParseRanked(JsonRow row, RowFields fields, string round, bool calibration, TaskKind kind)
     {
         var prompt = PromptParser.Parse(fields);
+        if (!fields.Has("responses"))
+        {
+            throw fields.Missing("""the field "responses" with the answers to rank (prompts that people are to answer: --kind write; demonstrations: --kind review)""");
+        }
+
         var responses = RankingParser.ParseResponses(fields);
         UnreadFields.Check(fields, RecordKind.Ranking, onlyAsked: true);
         if (responses.Count > MaximumAnswers)

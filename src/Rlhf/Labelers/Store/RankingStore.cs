@@ -76,7 +76,7 @@ public sealed partial class RankingStore
         {
             // An address may hold a password.
             throw new InputException(store.Contains("://", StringComparison.Ordinal)
-                ? $"--store: the database cannot be opened: {StoreFailure.ReasonOf(exception)}. Does the server run there, and does it know the user and the database?"
+                ? $"--store: the database cannot be opened: {StoreFailure.ReasonOf(exception)}. Does the server run there, does it know the user and the database, and is the password right (in the address, or in PGPASSWORD)?"
                 : $"--store {store}: the store cannot be opened: {StoreFailure.ReasonOf(exception)}.");
         }
     }

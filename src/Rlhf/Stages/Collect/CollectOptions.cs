@@ -5,7 +5,7 @@ using Rlhf.Sampling;
 namespace Rlhf.Stages.Collect;
 
 /// <summary>The stage between SFT and the reward model: K answers are sampled to each prompt and ranked by a labeler.</summary>
-public sealed record CollectOptions : IStageOptions
+public sealed record CollectOptions : ISamplingOptions
 {
     /// <summary>The labeler that is the rule of the built-in quickstart world.</summary>
     public const string GoldLabeler = "gold";

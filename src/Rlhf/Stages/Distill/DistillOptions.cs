@@ -7,7 +7,7 @@ namespace Rlhf.Stages.Distill;
 
 /// <summary>On-policy distillation: a student learns a teacher's whole next-token distributions, on answers that it writes itself (Agarwal 2023, GKD; Gu 2023,
 /// MiniLLM).</summary>
-public sealed record DistillOptions : TrainingOptions
+public sealed record DistillOptions : TrainingOptions, ISamplingOptions
 {
     /// <summary>Settings for adapters on small models; the paper's are for T5.</summary>
     public DistillOptions()

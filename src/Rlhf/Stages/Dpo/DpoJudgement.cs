@@ -39,7 +39,9 @@ internal sealed class DpoJudgement : IDisposable
             return null;
         }
 
-        var encoder = reader.PromptEncoder(options.Limits, options.MaxNewTokens);
+        // Prompts of rows that leave no room are left out below.
+        var room = context.Recipe.Data.Prompts is null ? Math.Min(options.MaxNewTokens, reader.ContextLength - 1) : options.MaxNewTokens;
+        var encoder = reader.PromptEncoder(options.Limits, room);
         var given = context.Recipe.Data.Prompts is null
             ? []
             : StageReader.Encode(encoder, context.Data.FirstPrompts(heldOut: true, options.EvaluationPrompts));

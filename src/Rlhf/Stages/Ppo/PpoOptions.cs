@@ -19,7 +19,7 @@ public enum ScoreNormalization
 }
 
 /// <summary>Step 3, PPO against the reward model. Defaults: InstructGPT (Ouyang 2022, App. C.4, E) where it gives one.</summary>
-public sealed partial record PpoOptions : TrainingOptions
+public sealed partial record PpoOptions : TrainingOptions, ISamplingOptions
 {
     /// <summary>InstructGPT's settings: constant learning rate after ten warm-up steps, the first at a tenth.</summary>
     public PpoOptions()

@@ -7,7 +7,7 @@ namespace Rlhf.Stages.Rejection;
 
 /// <summary>Rejection sampling: the best of several answers to each prompt become demonstrations, on which the policy is trained (Touvron 2023, section
 /// 3.2.3; RAFT, Dong 2023).</summary>
-public sealed record RejectionOptions : SupervisedOptions, IRewardList
+public sealed record RejectionOptions : SupervisedOptions, IRewardList, ISamplingOptions
 {
     /// <summary>Nothing is held out of what was chosen, so the last model is kept.</summary>
     public RejectionOptions()

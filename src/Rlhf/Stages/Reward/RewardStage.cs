@@ -29,7 +29,7 @@ internal sealed class RewardStage : Stage<RewardOptions>
     {
         var comparisons = new StageInput(nameof(DataOptions.Comparisons), Name, IsOptional: true); // or rankings that were collected
         return OptionsOf(recipe).NormalizeOn == NormalizeOn.Demonstrations
-            ? [comparisons, new StageInput(nameof(DataOptions.Demonstrations), "reward.normalize_on: demonstrations")]
+            ? [comparisons, new StageInput(nameof(DataOptions.Demonstrations), "reward.normalize_on: demonstrations (the other choice is none)")]
             : [comparisons];
     }
 

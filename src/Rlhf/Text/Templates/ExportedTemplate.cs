@@ -51,7 +51,8 @@ internal static class ExportedTemplate
         var prompt = new TextTemplate(format.Prompt!, "format.prompt");
         try
         {
-            return BuiltInTemplates.Custom(Around(prompt, "prompt"), Around(new TextTemplate(format.Response, "format.response"), "answer"));
+            var response = new TextTemplate(format.Response, "format.response");
+            return BuiltInTemplates.Custom(Around(prompt, "prompt"), Once(Format.LeadOf(response), Around(response, "answer")));
         }
         catch (InputException)
         {
@@ -67,6 +68,10 @@ internal static class ExportedTemplate
         var parts = string.Join($" + {variable} + ", full.Split(Place).Select(Quoted));
         return full.Replace(Place, "", StringComparison.Ordinal) == empty ? parts : $"({parts} if {variable} else {Quoted(empty)})";
     }
+
+    // White space in front of the answer stands once, as in Format.
+    private static string Once(string lead, string response) => lead.Length == 0 ? response
+        : $"({response})[{lead.Length} if answer.startswith((' ', '\\n', '\\r', '\\t')) else 0:]";
 
     private static string Quoted(string text) => "'" + text.Replace(@"\", @"\\", StringComparison.Ordinal).Replace("'", @"\'", StringComparison.Ordinal)
         .Replace("\n", @"\n", StringComparison.Ordinal).Replace("\r", @"\r", StringComparison.Ordinal).Replace("\t", @"\t", StringComparison.Ordinal) + "'";

@@ -10,6 +10,7 @@ public sealed class Format
     private readonly TurnFinder? _turns;
     private readonly TextTemplate? _prompt;
     private readonly TextTemplate? _response;
+    private readonly string _lead = ""; // white space that _response writes in front of an answer
 
     /// <summary>Creates the format.</summary>
     /// <param name="options">The options; with <c>auto</c> the chat template is used where there is one, else plain text.</param>
@@ -27,6 +28,8 @@ public sealed class Format
             {
                 throw new InputException("format.response: expected a text with the field {response} and no other.");
             }
+
+            _lead = LeadOf(_response);
         }
         else if (options.Prompt is not null || options.Response != new FormatOptions().Response)
         {
@@ -98,7 +101,7 @@ public sealed class Format
         }
 
         var text = PromptText(prompt, where);
-        return Plain(text, _kind == FormatTemplate.Custom ? _response!.Render(_ => answer.Content, where) : Joined(text, answer.Content), answer);
+        return Plain(text, _kind == FormatTemplate.Custom ? Custom(answer.Content, where) : Joined(text, answer.Content), answer);
     }
 
     /// <summary>A demonstration as one text, prompt and answer.</summary>
@@ -135,6 +138,22 @@ public sealed class Format
 
     private static TimeProvider? ClockOf(FormatOptions options) => options.Date is not { } date ? null : FixedDate.Parse(date)
         ?? throw new InputException($"format.date: expected a day as {FixedDate.Form}, found '{date}'.");
+
+    /// <summary>White space that a custom response's text has in front of the answer; empty where it has anything else there.</summary>
+    internal static string LeadOf(TextTemplate response)
+    {
+        const char Place = '\u0001';
+        var text = response.Render(static _ => Place.ToString(), "");
+        var lead = text[..text.IndexOf(Place, StringComparison.Ordinal)];
+        return string.IsNullOrWhiteSpace(lead) ? lead : "";
+    }
+
+    // A sampled answer, read back, begins with the white space that the format writes: it stands once.
+    private string Custom(string answer, string where)
+    {
+        var text = _response!.Render(_ => answer, where);
+        return answer is [' ' or '\n' or '\r' or '\t', ..] ? text[_lead.Length..] : text;
+    }
 
     private static string Joined(string prompt, string response) =>
         prompt.Length == 0 || response.Length == 0 || char.IsWhiteSpace(prompt[^1]) || char.IsWhiteSpace(response[0]) ? response : " " + response;

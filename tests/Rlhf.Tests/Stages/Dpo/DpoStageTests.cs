@@ -60,6 +60,14 @@ public sealed partial class DpoStageTests : IDisposable
     }
 
     [Fact]
+    public void Rows_alone_are_learned_where_the_context_has_no_room_for_answers_of_the_policy()
+    {
+        Run("short", default, "dpo.max_new_tokens=5000", "dpo.epochs=1");
+        Assert.True(File.Exists(_temporary.PathOf("short", "stages", "02-dpo", "summary.json")));
+        Assert.False(File.Exists(_temporary.PathOf("short", "stages", "02-dpo", "samples.jsonl")));
+    }
+
+    [Fact]
     public void A_run_that_is_stopped_while_the_reference_is_measured_keeps_the_parts_that_are_done()
     {
         File.WriteAllLines(_temporary.PathOf("comparisons.jsonl"), Enumerable.Range(0, 150).Select(i =>

@@ -44,6 +44,30 @@ public sealed class FormatTests : IDisposable
         Assert.Equal([(prompt, " A.")], Turns(new Format(Custom, null), _folder.Demonstrations(row).Single()));
     }
 
+    [Theory]
+    [InlineData("Custom", " A", " A")]
+    [InlineData("Custom", "  A", "  A")]
+    [InlineData("Custom", "\nA", "\nA")]
+    [InlineData("Custom", "", " ")]
+    [InlineData("HumanAssistant", " A", " A")]
+    [InlineData("HumanAssistant", "\nA", "\nA")]
+    [InlineData("HumanAssistant", "", " ")]
+    public void White_space_with_which_a_sampled_answer_begins_is_not_written_twice(string template, string response, string written)
+    {
+        var options = new FormatOptions { Template = Enum.Parse<FormatTemplate>(template) };
+        options = template == "Custom" ? options with { Prompt = "{prompt}\nAnswer:", Response = " {response}" } : options;
+        var turn = new Format(options, null).Turn(Prompt.FromText("Q"), new Message("assistant", response), "")!;
+        Assert.Equal(written, turn.Answer);
+        Assert.Equal(0, turn.DroppedShare);
+    }
+
+    [Fact]
+    public void A_custom_text_without_white_space_in_front_of_the_answer_leaves_it()
+    {
+        var options = new FormatOptions { Template = FormatTemplate.Custom, Prompt = "{prompt}", Response = "A: {response}" };
+        Assert.Equal("A:  x", new Format(options, null).Turn(Prompt.FromText("Q"), new Message("assistant", " x"), "")!.Answer);
+    }
+
     [Fact]
     public void A_custom_text_can_name_the_prompt_of_any_row()
     {
