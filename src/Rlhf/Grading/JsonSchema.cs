@@ -1,4 +1,5 @@
 using System.Text.Json;
+using Rlhf.Text.Grammars;
 
 namespace Rlhf.Grading;
 
@@ -11,143 +12,137 @@ namespace Rlhf.Grading;
 /// </summary>
 internal sealed class JsonSchema
 {
-    private static readonly string[] Notes = ["$schema", "$id", "$comment", "title", "description", "default", "examples", "deprecated"];
-
     private readonly List<Func<JsonElement, bool>> _checks = [];
 
-    private JsonSchema()
+    private JsonSchema(string place, JsonElement schema)
     {
+        if (schema.ValueKind is JsonValueKind.True or JsonValueKind.False)
+        {
+            var passes = schema.GetBoolean();
+            _checks.Add(_ => passes);
+            return;
+        }
+
+        var words = SchemaWords.Of(schema, place);
+        ReadValues(words);
+        ReadSizes(words);
+        ReadNumbers(words);
+        ReadParts(words);
+        ReadCombinations(words);
+        if (words.Unread().FirstOrDefault() is { } word)
+        {
+            throw SchemaWords.Wrong(place, $"\"{word}\" is not among the keywords that are read here (docs/rewards.md lists them)");
+        }
     }
 
     /// <summary>Reads a schema.</summary>
     /// <exception cref="InputException">It is no JSON, has a keyword that is not known here, or one with a value that it does not take.</exception>
     public static JsonSchema Parse(string text) => JsonRule.Parse(text) is { } json
-        ? Of(json, "the schema")
+        ? new JsonSchema("#", json)
         : throw new InputException("the schema is no JSON (or has a key twice)");
 
     /// <summary>Whether a value is as the schema says.</summary>
     public bool Allows(JsonElement value) => _checks.TrueForAll(check => check(value));
 
-    private static JsonSchema Of(JsonElement json, string place)
+    private void ReadValues(SchemaWords words)
     {
-        var schema = new JsonSchema();
-        if (json.ValueKind == JsonValueKind.False)
+        if (words.Types() is { } types)
         {
-            schema._checks.Add(static _ => false);
+            _checks.Add(value => types.Any(type => JsonTypes.Is(value, type)));
         }
-        else if (json.ValueKind == JsonValueKind.Object)
+
+        if (words.Find("const") is { } only)
         {
-            foreach (var keyword in json.EnumerateObject().Where(static keyword => !Notes.Contains(keyword.Name)))
+            _checks.Add(value => JsonElement.DeepEquals(only, value));
+        }
+
+        if (words.Values("enum") is { } some)
+        {
+            _checks.Add(value => Array.Exists(some, one => JsonElement.DeepEquals(one, value)));
+        }
+
+        if (words.Text("pattern") is { } pattern)
+        {
+            var expression = RegexRule.Problem(pattern) is { } problem
+                ? throw SchemaWords.Wrong(words.Place, $"\"pattern\" {problem}")
+                : RegexRule.Compile(pattern, false);
+            _checks.Add(value => value.ValueKind != JsonValueKind.String || expression.IsMatch(value.GetString()!));
+        }
+    }
+
+    private void ReadSizes(SchemaWords words)
+    {
+        Read(JsonValueKind.Object, static value => value.EnumerateObject().Count(), "Properties");
+        Read(JsonValueKind.Array, static value => value.GetArrayLength(), "Items");
+        Read(JsonValueKind.String, static value => value.GetString()!.EnumerateRunes().Count(), "Length");
+
+        void Read(JsonValueKind kind, Func<JsonElement, int> sizeOf, string what)
+        {
+            var (least, most) = (words.Count("min" + what), words.Count("max" + what));
+            if (least is not null || most is not null)
             {
-                schema._checks.Add(CheckOf(keyword.Name, keyword.Value, json, $"{place}: {keyword.Name}"));
+                _checks.Add(value => value.ValueKind != kind || (sizeOf(value) is var size && !(size < least) && !(size > most)));
             }
         }
-        else if (json.ValueKind != JsonValueKind.True)
+    }
+
+    private void ReadNumbers(SchemaWords words)
+    {
+        Read("minimum", static (number, bound) => number >= bound);
+        Read("maximum", static (number, bound) => number <= bound);
+        Read("exclusiveMinimum", static (number, bound) => number > bound);
+        Read("exclusiveMaximum", static (number, bound) => number < bound);
+
+        void Read(string word, Func<double, double, bool> holds)
         {
-            throw new InputException($"{place} must be an object, true or false");
+            if (words.Number(word) is { } bound)
+            {
+                _checks.Add(value => value.ValueKind != JsonValueKind.Number || holds(value.GetDouble(), bound));
+            }
+        }
+    }
+
+    private void ReadParts(SchemaWords words)
+    {
+        var properties = words.Named("properties").ToDictionary(
+            static property => property.Name, static property => new JsonSchema(property.Place, property.Schema), StringComparer.Ordinal);
+        var others = Under(words, "additionalProperties");
+        if (properties.Count > 0 || others is not null)
+        {
+            _checks.Add(value => value.ValueKind != JsonValueKind.Object || value.EnumerateObject().All(
+                part => (properties.TryGetValue(part.Name, out var own) ? own : others)?.Allows(part.Value) != false));
         }
 
-        return schema;
+        if (words.Names("required") is { Count: > 0 } required)
+        {
+            _checks.Add(value => value.ValueKind != JsonValueKind.Object || required.All(name => value.TryGetProperty(name, out _)));
+        }
+
+        if (Under(words, "items") is { } items)
+        {
+            _checks.Add(value => value.ValueKind != JsonValueKind.Array || value.EnumerateArray().All(items.Allows));
+        }
     }
 
-    private static Func<JsonElement, bool> CheckOf(string keyword, JsonElement value, JsonElement schema, string place) => keyword switch
+    private void ReadCombinations(SchemaWords words)
     {
-        "type" => TypeCheck(value, place),
-        "const" => other => JsonElement.DeepEquals(value, other),
-        "enum" => OneOfValues(ArrayOf(value, place)),
-        "properties" => PropertiesCheck(value, place),
-        "required" => RequiredCheck(value, place),
-        "additionalProperties" => AdditionalCheck(value, schema, place),
-        "minProperties" => Counted(JsonValueKind.Object, static other => other.EnumerateObject().Count(), CountOf(value, place), int.MaxValue),
-        "maxProperties" => Counted(JsonValueKind.Object, static other => other.EnumerateObject().Count(), 0, CountOf(value, place)),
-        "items" => ItemsCheck(Of(value, place)),
-        "minItems" => Counted(JsonValueKind.Array, static other => other.GetArrayLength(), CountOf(value, place), int.MaxValue),
-        "maxItems" => Counted(JsonValueKind.Array, static other => other.GetArrayLength(), 0, CountOf(value, place)),
-        "minLength" => Counted(JsonValueKind.String, static other => other.GetString()!.EnumerateRunes().Count(), CountOf(value, place), int.MaxValue),
-        "maxLength" => Counted(JsonValueKind.String, static other => other.GetString()!.EnumerateRunes().Count(), 0, CountOf(value, place)),
-        "pattern" => PatternCheck(value, place),
-        "minimum" => Compared(value, place, static (number, bound) => number >= bound),
-        "maximum" => Compared(value, place, static (number, bound) => number <= bound),
-        "exclusiveMinimum" => Compared(value, place, static (number, bound) => number > bound),
-        "exclusiveMaximum" => Compared(value, place, static (number, bound) => number < bound),
-        "anyOf" => Combined(value, place, static (schemas, other) => Array.Exists(schemas, one => one.Allows(other))),
-        "allOf" => Combined(value, place, static (schemas, other) => Array.TrueForAll(schemas, one => one.Allows(other))),
-        "oneOf" => Combined(value, place, static (schemas, other) => schemas.Count(one => one.Allows(other)) == 1),
-        "not" => NotCheck(Of(value, place)),
-        _ => throw new InputException($"{place} is not among the keywords that are read here (docs/rewards.md lists them)"),
-    };
+        Read("anyOf", static (schemas, value) => Array.Exists(schemas, one => one.Allows(value)));
+        Read("allOf", static (schemas, value) => Array.TrueForAll(schemas, one => one.Allows(value)));
+        Read("oneOf", static (schemas, value) => schemas.Count(one => one.Allows(value)) == 1);
+        if (Under(words, "not") is { } excluded)
+        {
+            _checks.Add(value => !excluded.Allows(value));
+        }
 
-    private static Func<JsonElement, bool> TypeCheck(JsonElement value, string place)
-    {
-        JsonElement[] names = value.ValueKind == JsonValueKind.Array ? [.. value.EnumerateArray()] : [value];
-        string[] types = [.. names.Select(name => name.ValueKind == JsonValueKind.String ? name.GetString()! : "")];
-        return types.Length > 0 && types.All(JsonTypes.All.Contains)
-            ? other => types.Any(type => JsonTypes.Is(other, type))
-            : throw new InputException($"{place} must be one or more of {string.Join(", ", JsonTypes.All)}");
+        void Read(string word, Func<JsonSchema[], JsonElement, bool> holds)
+        {
+            if (words.Schemas(word) is { } given)
+            {
+                JsonSchema[] schemas = [.. given.Select(static one => new JsonSchema(one.Place, one.Schema))];
+                _checks.Add(value => holds(schemas, value));
+            }
+        }
     }
 
-    private static Func<JsonElement, bool> OneOfValues(JsonElement[] values) => other => Array.Exists(values, value => JsonElement.DeepEquals(value, other));
-
-    private static Func<JsonElement, bool> PropertiesCheck(JsonElement value, string place)
-    {
-        var schemas = ObjectOf(value, place).EnumerateObject().ToDictionary(
-            static property => property.Name, property => Of(property.Value, $"{place}.{property.Name}"), StringComparer.Ordinal);
-        return other => other.ValueKind != JsonValueKind.Object
-            || other.EnumerateObject().All(property => !schemas.TryGetValue(property.Name, out var schema) || schema.Allows(property.Value));
-    }
-
-    private static Func<JsonElement, bool> RequiredCheck(JsonElement value, string place)
-    {
-        string[] names = [.. ArrayOf(value, place).Select(
-            name => name.ValueKind == JsonValueKind.String ? name.GetString()! : throw new InputException($"{place} must be a list of texts"))];
-        return other => other.ValueKind != JsonValueKind.Object || Array.TrueForAll(names, name => other.TryGetProperty(name, out _));
-    }
-
-    private static Func<JsonElement, bool> AdditionalCheck(JsonElement value, JsonElement schema, string place)
-    {
-        var others = Of(value, place);
-        HashSet<string> known = schema.TryGetProperty("properties", out var properties) && properties.ValueKind == JsonValueKind.Object
-            ? [.. properties.EnumerateObject().Select(static property => property.Name)]
-            : [];
-        return other => other.ValueKind != JsonValueKind.Object
-            || other.EnumerateObject().All(property => known.Contains(property.Name) || others.Allows(property.Value));
-    }
-
-    private static Func<JsonElement, bool> ItemsCheck(JsonSchema item) =>
-        other => other.ValueKind != JsonValueKind.Array || other.EnumerateArray().All(item.Allows);
-
-    private static Func<JsonElement, bool> PatternCheck(JsonElement value, string place)
-    {
-        var pattern = value.ValueKind == JsonValueKind.String ? value.GetString()! : throw new InputException($"{place} must be a text");
-        var expression = RegexRule.Problem(pattern) is { } problem ? throw new InputException($"{place} {problem}") : RegexRule.Compile(pattern, false);
-        return other => other.ValueKind != JsonValueKind.String || expression.IsMatch(other.GetString()!);
-    }
-
-    private static Func<JsonElement, bool> Counted(JsonValueKind kind, Func<JsonElement, int> count, int least, int most) =>
-        other => other.ValueKind != kind || (count(other) is var found && found >= least && found <= most);
-
-    private static Func<JsonElement, bool> Compared(JsonElement value, string place, Func<double, double, bool> holds)
-    {
-        var bound = value.ValueKind == JsonValueKind.Number ? value.GetDouble() : throw new InputException($"{place} must be a number");
-        return other => other.ValueKind != JsonValueKind.Number || holds(other.GetDouble(), bound);
-    }
-
-    private static Func<JsonElement, bool> Combined(JsonElement value, string place, Func<JsonSchema[], JsonElement, bool> holds)
-    {
-        JsonSchema[] schemas = [.. ArrayOf(value, place).Select(one => Of(one, place))];
-        return other => holds(schemas, other);
-    }
-
-    private static Func<JsonElement, bool> NotCheck(JsonSchema schema) => other => !schema.Allows(other);
-
-    private static JsonElement[] ArrayOf(JsonElement value, string place) => value.ValueKind == JsonValueKind.Array && value.GetArrayLength() > 0
-        ? [.. value.EnumerateArray()]
-        : throw new InputException($"{place} must be a list with something in it");
-
-    private static JsonElement ObjectOf(JsonElement value, string place) =>
-        value.ValueKind == JsonValueKind.Object ? value : throw new InputException($"{place} must be an object");
-
-    private static int CountOf(JsonElement value, string place) => value.ValueKind == JsonValueKind.Number && value.TryGetInt32(out var count) && count >= 0
-        ? count
-        : throw new InputException($"{place} must be a whole number, 0 or above");
+    private static JsonSchema? Under(SchemaWords words, string word) => words.Schema(word) is { } given ? new JsonSchema(given.Place, given.Schema) : null;
 }

@@ -54,16 +54,16 @@ public sealed class JsonSchemaTests
         Assert.Equal(allowed, JsonSchema.Parse(schema).Allows(JsonRule.Parse(value)!.Value));
 
     [Theory]
-    [InlineData("""{"tpye": "object"}""", "tpye is not among the keywords")]
-    [InlineData("""{"properties": {"a": {"$ref": "#"}}}""", "properties.a: $ref is not among the keywords")]
+    [InlineData("""{"tpye": "object"}""", "at #: \"tpye\" is not among the keywords")]
+    [InlineData("""{"properties": {"a": {"$ref": "#"}}}""", "at #/properties/a: \"$ref\" is not among the keywords")]
     [InlineData("""{"type": "text"}""", "must be one or more of object")]
     [InlineData("""{"type": []}""", "must be one or more of object")]
     [InlineData("""{"minimum": "2"}""", "must be a number")]
     [InlineData("""{"minItems": -1}""", "must be a whole number")]
-    [InlineData("""{"anyOf": []}""", "list with something in it")]
-    [InlineData("""{"required": [1]}""", "list of texts")]
+    [InlineData("""{"anyOf": []}""", "must be a list of schemas, at least one")]
+    [InlineData("""{"required": [1]}""", "a name must be a text")]
     [InlineData("""{"pattern": "(?=a)"}""", "bounded time")]
-    [InlineData("""{"items": 5}""", "must be an object, true or false")]
+    [InlineData("""{"items": 5}""", "at #/items: expected a schema: an object, true or false")]
     [InlineData("{", "no JSON")]
     public void A_schema_that_would_not_be_read_whole_is_refused(string schema, string message) => Assert.Contains(message,
         Graded.ErrorsOf(new RewardSourceOptions { Rule = Graded.Rule("json_schema"), Schema = schema }), StringComparison.Ordinal);

@@ -10,7 +10,7 @@ internal sealed partial class JsonSchemaReader
 
     private LiteralNode LiteralsOf(JsonElement[] values, SchemaWords words)
     {
-        var types = words.Has("type") ? words.Types() : null;
+        var types = words.Types();
         var literals = new List<byte[]>();
         foreach (var value in values.Where(value => types is null || types.Any(type => JsonTypes.Is(value, type))))
         {
@@ -27,7 +27,7 @@ internal sealed partial class JsonSchemaReader
         var pointer = reference.ValueKind == JsonValueKind.String ? Uri.UnescapeDataString(reference.GetString()!) : "";
         if (pointer != "#" && !pointer.StartsWith("#/", StringComparison.Ordinal))
         {
-            throw Wrong(place, "\"$ref\" must be a place in this schema, such as \"#/$defs/name\"");
+            throw SchemaWords.Wrong(place, "\"$ref\" must be a place in this schema, such as \"#/$defs/name\"");
         }
 
         var found = _root;
@@ -38,7 +38,7 @@ internal sealed partial class JsonSchemaReader
             {
                 JsonValueKind.Object when found.TryGetProperty(name, out var value) => value,
                 JsonValueKind.Array when int.TryParse(name, out var index) && index >= 0 && index < found.GetArrayLength() => found[index],
-                _ => throw Wrong(place, $"\"$ref\" names {pointer}, and there is no such place"),
+                _ => throw SchemaWords.Wrong(place, $"\"$ref\" names {pointer}, and there is no such place"),
             };
         }
 

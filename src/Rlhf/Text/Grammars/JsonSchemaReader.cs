@@ -8,10 +8,11 @@ namespace Rlhf.Text.Grammars;
 /// </summary>
 internal sealed partial class JsonSchemaReader
 {
-    private static readonly HashSet<string> Remarks = new(StringComparer.Ordinal)
-    {
-        "title", "description", "default", "examples", "$schema", "$id", "$comment", "$defs", "definitions", "deprecated", "readOnly", "writeOnly",
-    };
+    // Without type a schema is of the types whose keywords it has.
+    private static readonly (string Type, string[] Words)[] Telling =
+    [
+        ("object", ["properties", "required", "additionalProperties"]), ("array", ["items", "minItems", "maxItems"]), ("string", ["minLength", "maxLength"]),
+    ];
 
     private readonly JsonElement _root;
     private readonly Dictionary<string, Alternatives> _places = new(StringComparer.Ordinal);
@@ -118,23 +119,18 @@ internal sealed partial class JsonSchemaReader
             return;
         }
 
-        if (schema.ValueKind != JsonValueKind.Object)
-        {
-            throw Wrong(into.Place, "expected a schema: an object, true or false");
-        }
-
-        var words = new SchemaWords(schema, into.Place);
+        var words = SchemaWords.Of(schema, into.Place);
         foreach (var alone in (string[])["$ref", "anyOf", "allOf", "enum", "const"])
         {
-            if (words.Find(alone) is { } value)
+            if (words.Has(alone))
             {
-                ReadAlone(alone, value, words, into);
+                ReadAlone(alone, words, into);
                 Refuse(words);
                 return;
             }
         }
 
-        foreach (var type in words.Types())
+        foreach (var type in words.Types() ?? TypesTold(words))
         {
             into.Given.Add(NodeOf(type, words));
         }
@@ -142,29 +138,30 @@ internal sealed partial class JsonSchemaReader
         Refuse(words);
     }
 
-    private void Refuse(SchemaWords words) =>
-        _unknown.UnionWith(words.Unread().Where(word => !Remarks.Contains(word)).Select(word => $"\"{word}\" at {words.Place}"));
+    private static IReadOnlyList<string> TypesTold(SchemaWords words)
+    {
+        string[] told = [.. Telling.Where(each => each.Words.Any(words.Has)).Select(static each => each.Type)];
+        return told.Length > 0 ? told : ["any"];
+    }
+
+    private void Refuse(SchemaWords words) => _unknown.UnionWith(words.Unread().Select(word => $"\"{word}\" at {words.Place}"));
 
     /// <summary>Words beside which no other may stand.</summary>
-    private void ReadAlone(string word, JsonElement value, SchemaWords words, Alternatives into)
+    private void ReadAlone(string word, SchemaWords words, Alternatives into)
     {
         switch (word)
         {
             case "$ref":
-                into.Given.Add(Referred(value, into.Place));
+                into.Given.Add(Referred(words.Find(word)!.Value, into.Place));
                 break;
-            case "anyOf" or "allOf" when value.ValueKind != JsonValueKind.Array || value.GetArrayLength() == 0:
-                throw Wrong(into.Place, $"\"{word}\" must be a list of schemas");
-            case "allOf" when value.GetArrayLength() > 1:
+            case "allOf" when words.Schemas(word)!.Count > 1:
                 _unknown.Add($"\"allOf\" of several schemas at {into.Place}");
                 break;
             case "anyOf" or "allOf":
-                into.Given.AddRange(value.EnumerateArray().Select((item, i) => At(FormattableString.Invariant($"{into.Place}/{word}/{i}"), item)));
+                into.Given.AddRange(words.Schemas(word)!.Select(one => At(one.Place, one.Schema)));
                 break;
-            case "enum" when value.ValueKind != JsonValueKind.Array:
-                throw Wrong(into.Place, "\"enum\" must be a list of values");
             default:
-                into.Given.Add(Add(LiteralsOf(word == "const" ? [value] : [.. value.EnumerateArray()], words)));
+                into.Given.Add(Add(LiteralsOf(word == "const" ? [words.Find(word)!.Value] : words.Values(word)!, words)));
                 break;
         }
     }
@@ -179,27 +176,19 @@ internal sealed partial class JsonSchemaReader
         "array" => Add(new ArrayNode(Under("items", words) ?? Anything(), words.Count("minItems") ?? 0, words.Count("maxItems"))),
         "object" => ObjectOf(words),
         "any" => Anything(),
-        _ => throw Wrong(words.Place, $"there is no type \"{type}\""),
+        _ => throw new ArgumentOutOfRangeException(nameof(type)),
     };
 
-    private Alternatives? Under(string word, SchemaWords words) => words.Find(word) is { } schema ? At($"{words.Place}/{word}", schema) : null;
+    private Alternatives? Under(string word, SchemaWords words) => words.Schema(word) is { } given ? At(given.Place, given.Schema) : null;
 
     private ObjectNode ObjectOf(SchemaWords words)
     {
         var rest = Under("additionalProperties", words);
         var required = words.Names("required");
         var properties = new List<SchemaProperty>();
-        var given = words.Find("properties");
-        if (given is { ValueKind: not JsonValueKind.Object })
+        foreach (var (name, place, schema) in words.Named("properties"))
         {
-            throw Wrong(words.Place, "\"properties\" must be an object");
-        }
-
-        foreach (var property in given?.EnumerateObject().ToArray() ?? [])
-        {
-            var step = property.Name.Replace("~", "~0", StringComparison.Ordinal).Replace("/", "~1", StringComparison.Ordinal);
-            var value = At($"{words.Place}/properties/{step}", property.Value);
-            properties.Add(new SchemaProperty(NameOf(property.Name), value, required.Remove(property.Name)));
+            properties.Add(new SchemaProperty(NameOf(name), At(place, schema), required.Remove(name)));
         }
 
         // A required property that is not described may be anything that a property beyond the described ones may be.
@@ -213,12 +202,10 @@ internal sealed partial class JsonSchemaReader
         {
             _anything = new Alternatives("#any");
             _nodes.Add(_anything);
-            var words = new SchemaWords(default, "#any");
+            var words = SchemaWords.None("#any");
             _anything.Given.AddRange(((string[])["object", "array", "string", "number", "boolean", "null"]).Select(type => NodeOf(type, words)));
         }
 
         return _anything;
     }
-
-    internal static InputException Wrong(string place, string what) => new($"The schema is wrong at {place}: {what}.");
 }

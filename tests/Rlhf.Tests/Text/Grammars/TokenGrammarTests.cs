@@ -71,7 +71,7 @@ public sealed class TokenGrammarTests
     [InlineData("""{"$ref": "#/$defs/b"}""", "no such place")]
     [InlineData("""{"$ref": "http://x/y"}""", "must be a place in this schema")]
     [InlineData("""{"type": "string", "minLength": -1}""", "\"minLength\" must be")]
-    [InlineData("""{"enum": []}""", "cannot be satisfied")]
+    [InlineData("""{"enum": []}""", "\"enum\" must be a list of values, at least one")]
     [InlineData("""{"$ref": "#"}""", "cannot be satisfied")]
     [InlineData("""{"type": "object", "properties": {"a": {"$ref": "#"}}, "required": ["a"]}""", "cannot be satisfied")]
     [InlineData("""{"type": "array", "minItems": 3, "maxItems": 2}""", "cannot be satisfied")]
