@@ -28,7 +28,8 @@ public sealed partial class ExtensionTests
         ("PpoStage", "RewardOptions"),
         ("PpoStage", "SecondModelOptions"),
         ("PpoRoles", "SecondModelOptions"),
-        ("PpoRoles", "RewardOptions"),
+        ("RejectionStage", "SecondModelOptions"),
+        ("RejectionJudgement", "SecondModelOptions"),
     ];
 
     [Fact]

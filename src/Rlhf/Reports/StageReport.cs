@@ -55,5 +55,5 @@ internal abstract class StageReport
         figure is { Low: { } low, High: { } high } ? $" [{NumberText.Fixed(low)}, {NumberText.Fixed(high)}]" : "";
 
     /// <summary>A message as part of a sentence.</summary>
-    protected static string Clause(string message) => message.TrimEnd('.', ' ');
+    internal static string Clause(string message) => message.TrimEnd('.', ' ');
 }

@@ -25,6 +25,18 @@ internal static class AnswerMetrics
 
     public static readonly Metric ScoreGain = new("score_gain", "score gain over SFT", "Score of the policy minus score of SFT on the same held-out prompts.");
 
+    public static readonly Metric SecondScore = new(
+        "second_score", "second score",
+        "Mean score by a second reward model that the policy is not trained against.", Panel: ScorePanel);
+
+    public static readonly Metric SftSecondScore = new(
+        "sft_second_score", "second score of SFT",
+        "Mean score of the SFT model's answers by the second reward model.");
+
+    public static readonly Metric SecondScoreGain = new(
+        "second_score_gain", "second score gain over SFT",
+        "Second score of the policy minus that of SFT on the same held-out prompts: whether the second model agrees in sign.");
+
     public static readonly Metric GoldScore = new("gold_score", "gold quality", "Mean score by the gold rule, which knows the truth.", Panel: ScorePanel);
 
     public static readonly Metric SftGoldScore = new("sft_gold_score", "gold quality of SFT", "Mean score of the SFT model's answers by the gold rule.");

@@ -51,6 +51,9 @@ internal static class AnswerSummary
             Add(figures, AnswerMetrics.BaseScore, start?.Score);
         }
 
+        Add(figures, AnswerMetrics.SecondScore, policy.SecondScore);
+        Add(figures, AnswerMetrics.SftSecondScore, sft.SecondScore);
+        Add(figures, AnswerMetrics.SecondScoreGain, policy.SecondScore is null ? null : GainOf(sft, policy, static answer => answer.SecondScore!.Value));
         Add(figures, AnswerMetrics.GoldScore, policy.GoldScore);
         Add(figures, AnswerMetrics.SftGoldScore, sft.GoldScore);
         Add(figures, AnswerMetrics.GoldGain, policy.GoldScore is null ? null : GainOf(sft, policy, static answer => answer.Gold!.Score));

@@ -22,6 +22,11 @@ internal static class PolicySentences
             yield return $"{policy} {gain}{kl}.";
         }
 
+        if (stage.Of(AnswerMetrics.ScoreGain) is { Low: > 0 } && stage.Of(AnswerMetrics.SecondScoreGain) is { } second)
+        {
+            yield return Second(policy, second);
+        }
+
         if (stage.Of(AnswerMetrics.EvaluationPrompts) is { Value: < StageReport.FewPrompts } prompts
             && stage.Of(AnswerMetrics.EvaluationAnswers) is { } answers)
         {
@@ -49,6 +54,21 @@ internal static class PolicySentences
         {
             yield return sentence;
         }
+    }
+
+    /// <summary>The alarms as warnings.</summary>
+    public static IEnumerable<string> OfAlarms(StageSummary stage, string round) => stage.Alarms.Select(alarm =>
+        $"{StageReport.WarningPrefix}{StageReport.Clause(alarm.Message)} (step {alarm.Step}{round.Replace(" in", " of", StringComparison.Ordinal)}).");
+
+    private static string Second(string policy, Figure gain)
+    {
+        var change = $"{NumberText.Fixed(gain.Value, sign: true)}{StageReport.Interval(gain)}";
+        return gain switch
+        {
+            { Low: > 0 } => $"A second reward model, which {policy} was not trained against, agrees in sign: by it the gain is {change}.",
+            { High: < 0 } => $"{StageReport.WarningPrefix}a second reward model, which {policy} was not trained against, has the answers worse than SFT's, by {change}: the gain may be an error of the first one's.",
+            _ => $"A second reward model, which {policy} was not trained against, does not confirm the gain: by it the difference is {change}.",
+        };
     }
 
     private static string Text(Figure figure) => $"{NumberText.Fixed(figure.Value)}{StageReport.Interval(figure)}";

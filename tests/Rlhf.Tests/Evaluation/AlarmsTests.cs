@@ -15,7 +15,7 @@ public class AlarmsTests
     {
         var options = Options with { SecondModelWindow = window };
         var random = new Random(3);
-        PpoStepFigures[] steps = [.. Steps(60, (s, wobble) => new PpoStepFigures(
+        StepFigures[] steps = [.. Steps(60, (s, wobble) => new StepFigures(
             0, random.Next(12), 30 + (random.Next(3) * s), Math.Max(0.1, 1.7 - (0.03 * s)), (0.1 * s) + wobble, wobble - (0.05 * s), random.Next(4)))];
         var told = new HashSet<string>();
         var found = Enumerable.Range(1, steps.Length)
@@ -26,12 +26,12 @@ public class AlarmsTests
 
     [Fact]
     public void A_steady_run_rings_no_alarm() =>
-        Assert.Empty(Alarms.Of(Steps(30, (_, wobble) => new PpoStepFigures(0, 5, 30 + wobble, 1.7, 1 + wobble, 1 - wobble)), Options));
+        Assert.Empty(Alarms.Of(Steps(30, (_, wobble) => new StepFigures(0, 5, 30 + wobble, 1.7, 1 + wobble, 1 - wobble)), Options));
 
     [Fact]
     public void Kl_rings_once_at_the_first_step_above_its_bound()
     {
-        var alarm = Assert.Single(Alarms.Of(Steps(20, (s, _) => new PpoStepFigures(0, s, 30, 1.7, 0)), Options));
+        var alarm = Assert.Single(Alarms.Of(Steps(20, (s, _) => new StepFigures(0, s, 30, 1.7, 0)), Options));
         Assert.Equal(("kl", 11), (alarm.Name, alarm.Step));
         Assert.Contains("11.0 nats per answer, above the bound of 10", alarm.Message, StringComparison.Ordinal);
     }
@@ -41,7 +41,7 @@ public class AlarmsTests
     [InlineData(-1)]
     public void Answers_that_grow_or_shrink_ring(int perStep)
     {
-        var alarm = Assert.Single(Alarms.Of(Steps(25, (s, _) => new PpoStepFigures(0, 1, 30 + perStep * s, 1.7, 0)), Options));
+        var alarm = Assert.Single(Alarms.Of(Steps(25, (s, _) => new StepFigures(0, 1, 30 + perStep * s, 1.7, 0)), Options));
         Assert.Equal("length", alarm.Name);
         Assert.Contains(perStep > 0 ? "grown" : "shrunk", alarm.Message, StringComparison.Ordinal);
     }
@@ -49,24 +49,35 @@ public class AlarmsTests
     [Fact]
     public void Falling_entropy_rings_and_rising_entropy_does_not()
     {
-        Assert.Equal("entropy", Assert.Single(Alarms.Of(Steps(20, (s, _) => new PpoStepFigures(0, 1, 30, 1.7 - 0.06 * s, 0)), Options)).Name);
-        Assert.Empty(Alarms.Of(Steps(20, (s, _) => new PpoStepFigures(0, 1, 30, 1.7 + 0.2 * s, 0)), Options));
+        Assert.Equal("entropy", Assert.Single(Alarms.Of(Steps(20, (s, _) => new StepFigures(0, 1, 30, 1.7 - 0.06 * s, 0)), Options)).Name);
+        Assert.Empty(Alarms.Of(Steps(20, (s, _) => new StepFigures(0, 1, 30, 1.7 + 0.2 * s, 0)), Options));
+    }
+
+    [Fact]
+    public void Two_evaluations_are_enough_where_nothing_is_averaged_over()
+    {
+        StepFigures[] evaluations = [new(0, 0, 30, 1.7, 0, 0), new(9, 1, 46, 0.8, 5, -5, 0)];
+        var options = new DriftAlarmOptions();
+
+        Assert.Equal([("length", 9L), ("entropy", 9L)], Alarms.Of(evaluations, options, smoothing: 1).Select(alarm => (alarm.Name, alarm.Step)));
+        Assert.Equal(Alarms.Of(evaluations, options, smoothing: 1), Alarms.AtLast([.. evaluations], options, smoothing: 1));
+        Assert.Empty(Alarms.Of(evaluations, options));
     }
 
     [Fact]
     public void A_second_model_that_falls_while_the_first_rises_rings()
     {
-        var alarm = Assert.Single(Alarms.Of(Steps(20, (s, wobble) => new PpoStepFigures(0, 1, 30, 1.7, 0.1 * s + wobble, -0.05 * s + wobble)), Options));
+        var alarm = Assert.Single(Alarms.Of(Steps(20, (s, wobble) => new StepFigures(0, 1, 30, 1.7, 0.1 * s + wobble, -0.05 * s + wobble)), Options));
         Assert.Equal(("second_score", 10), (alarm.Name, alarm.Step));
         Assert.Contains("exploits the first model's errors", alarm.Message, StringComparison.Ordinal);
-        Assert.Empty(Alarms.Of(Steps(20, (s, wobble) => new PpoStepFigures(0, 1, 30, 1.7, 0.1 * s + wobble, 0.05 * s + wobble)), Options));
-        Assert.Empty(Alarms.Of(Steps(20, (s, wobble) => new PpoStepFigures(0, 1, 30, 1.7, 0.1 * s + wobble)), Options));
+        Assert.Empty(Alarms.Of(Steps(20, (s, wobble) => new StepFigures(0, 1, 30, 1.7, 0.1 * s + wobble, 0.05 * s + wobble)), Options));
+        Assert.Empty(Alarms.Of(Steps(20, (s, wobble) => new StepFigures(0, 1, 30, 1.7, 0.1 * s + wobble)), Options));
     }
 
     [Fact]
     public void Equal_scores_of_all_answers_of_a_step_are_an_alarm()
     {
-        PpoStepFigures[] steps =
+        StepFigures[] steps =
             [new(1, 1, 30, 1.7, 2, ScoreDeviation: 0.3), new(2, 1, 30, 1.7, 2, ScoreDeviation: 0), new(3, 1, 30, 1.7, 2, ScoreDeviation: 0)];
         var alarm = Assert.Single(Alarms.Of(steps, new AlarmOptions()));
         Assert.Equal((2, "score_spread"), (alarm.Step, alarm.Name));
@@ -79,10 +90,10 @@ public class AlarmsTests
     public void A_bound_of_none_is_not_watched()
     {
         var none = new AlarmOptions { Kl = null, LengthChange = null, EntropyFall = null, SecondModelWindow = null };
-        Assert.Empty(Alarms.Of(Steps(20, (s, _) => new PpoStepFigures(0, 100 * s, 30 * s, 2.0 / s, s, -s)), none));
+        Assert.Empty(Alarms.Of(Steps(20, (s, _) => new StepFigures(0, 100 * s, 30 * s, 2.0 / s, s, -s)), none));
     }
 
     // Steps 1, 2, ...; wobble is a small fixed noise.
-    private static List<PpoStepFigures> Steps(int count, Func<int, double, PpoStepFigures> figures) =>
+    private static List<StepFigures> Steps(int count, Func<int, double, StepFigures> figures) =>
         [.. Enumerable.Range(1, count).Select(s => figures(s, 0.02 * (s * 7 % 5 - 2)) with { Step = s })];
 }

@@ -60,9 +60,9 @@ internal sealed class DpoReport : StageReport
             yield return sentence;
         }
 
-        foreach (var alarm in stage.Alarms)
+        foreach (var sentence in PolicySentences.OfAlarms(stage, round))
         {
-            yield return $"{WarningPrefix}{Clause(alarm.Message)} (step {alarm.Step}{round.Replace(" in", " of", StringComparison.Ordinal)}).";
+            yield return sentence;
         }
     }
 }

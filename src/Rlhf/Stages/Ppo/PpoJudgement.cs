@@ -20,8 +20,7 @@ internal sealed class PpoJudgement
     private readonly PpoModels _models;
     private readonly StageHost _host;
     private readonly HeldOutJudgement _answers;
-    private readonly HashSet<string> _told = [];
-    private List<PpoStepFigures>? _history;
+    private readonly AlarmWatch _alarms;
     private readonly AnswerRewards? _rewards;
     private JudgedAnswers? _last;
 
@@ -29,7 +28,8 @@ internal sealed class PpoJudgement
         List<(PromptRecord Record, EncodedPrompt Encoded)> prompts, StageHost host, Arena arena, AnswerRewards? rewards)
     {
         (_context, _options, _models, _host, _rewards) = (context, options, models, host, rewards);
-        host.Logged = Watch;
+        _alarms = new AlarmWatch(context, options.Alarms, StepOf);
+        host.Logged = _alarms.Look;
         PromptRecord[] records = [.. prompts.Select(static prompt => prompt.Record)];
         var asked = new HeldOutPrompts([.. prompts.Select(static prompt => prompt.Encoded)], records, endIds, options.EvaluationSamples, options.Temperature,
             options.MaxNewTokens, options.MicroBatchTokens);
@@ -62,22 +62,19 @@ internal sealed class PpoJudgement
         figures[PpoMetrics.KlCoefficient] = new Figure(result.KlCoefficient);
         figures[PpoMetrics.ScoreScaleMean] = new Figure(result.Scale.Mean);
         figures[PpoMetrics.ScoreScaleDeviation] = new Figure(result.Scale.StandardDeviation);
-        AnswerSummary.Add(figures, PpoMetrics.SecondScore, ppo.SecondScore);
-        AnswerSummary.Add(figures, PpoMetrics.SftSecondScore, compared.Sft.SecondScore);
         var learned = _answers.Evaluator.Learned(compared.Sft, ppo);
         if (_rewards is not null)
         {
             StageRewards.AddTo(figures, _rewards);
         }
 
-        var rows = MetricsFile.Read(_context.Run.FullPath).Where(row => row.Stage == _context.Step.Name).ToArray();
         return StageTools.SummaryOf(_context, result.Steps, figures) with
         {
             BestOfN = compared.BestOfN,
             Learned = learned,
-            Alarms = AlarmsOf(rows),
+            Alarms = _alarms.All(),
             Example = AnswerExample(),
-            Frontier = FrontierSection.PointsOf(rows),
+            Frontier = FrontierSection.PointsOf(MetricsFile.Read(_context.Run.FullPath).Where(row => row.Stage == _context.Step.Name)),
             SideBySide = compared.SideBySide,
         };
     }
@@ -99,45 +96,9 @@ internal sealed class PpoJudgement
         return asked with { Answers = [Of("SFT", _models.Reference), Of("PPO", _models.Policy)], Ranking = null, Labeler = null };
     }
 
-    private IReadOnlyList<Alarm> AlarmsOf(IEnumerable<MetricsRow> rows)
-    {
-        var alarms = Alarms.Of([.. rows.Select(StepOf).OfType<PpoStepFigures>()], _options.Alarms);
-        Tell(alarms);
-        return alarms;
-    }
-
-    /// <summary>Tells of alarms at the step that gives cause; a resumed run tells of the earlier ones again.</summary>
-    private void Watch(MetricsRow row)
-    {
-        if (StepOf(row) is not { } step)
-        {
-            return;
-        }
-
-        if (_history is null)
-        {
-            var before = MetricsFile.Read(_context.Run.FullPath).Where(other => other.Stage == row.Stage).Select(StepOf).OfType<PpoStepFigures>();
-            _history = [.. before]; // this step is among them
-            Tell(Alarms.Of(_history, _options.Alarms));
-            return;
-        }
-
-        _history.Add(step);
-        Tell(Alarms.AtLast(_history, _options.Alarms).Where(alarm => _told.Add(alarm.Name)));
-    }
-
-    private void Tell(IEnumerable<Alarm> alarms)
-    {
-        foreach (var alarm in alarms)
-        {
-            _told.Add(alarm.Name);
-            _context.Progress.Alarm(_context.Step.Name, alarm);
-        }
-    }
-
-    private static PpoStepFigures? StepOf(MetricsRow row) => row.Of(AnswerMetrics.Entropy) is { } entropy && row.Of(AnswerMetrics.Kl) is { } kl
-        ? new PpoStepFigures(
-            row.Step, kl, row.Of(AnswerMetrics.ResponseLength)!.Value, entropy, row.Of(AnswerMetrics.Score)!.Value, row.Of(PpoMetrics.SecondScore),
+    private static StepFigures? StepOf(MetricsRow row) => row.Of(AnswerMetrics.Entropy) is { } entropy && row.Of(AnswerMetrics.Kl) is { } kl
+        ? new StepFigures(
+            row.Step, kl, row.Of(AnswerMetrics.ResponseLength)!.Value, entropy, row.Of(AnswerMetrics.Score)!.Value, row.Of(AnswerMetrics.SecondScore),
             row.Of(PpoMetrics.ScoreDeviation))
         : null;
 }

@@ -13,14 +13,6 @@ internal static class PpoMetrics
 
     public static readonly Metric RawScore = new("raw_score", "raw score", "The same as the reward model gives it, before any normalisation.");
 
-    public static readonly Metric SecondScore = new(
-        "second_score", "second score",
-        "Mean score by a second reward model that PPO does not train against.", Panel: AnswerMetrics.ScorePanel);
-
-    public static readonly Metric SftSecondScore = new(
-        "sft_second_score", "second score of SFT",
-        "Mean score of the SFT model's answers by the second reward model.");
-
     public static readonly Metric Objective = new("objective", "objective", "Score minus the KL penalty: what PPO maximises.", Panel: AnswerMetrics.ScorePanel);
 
     public static readonly Metric ScoreScaleMean = new(

@@ -8,7 +8,7 @@ internal sealed class PpoReport : StageReport
     public override IReadOnlyList<FigureCard> Cards =>
     [
         new(AnswerMetrics.GoldScore, AnswerMetrics.SftGoldScore), new(AnswerMetrics.Score, AnswerMetrics.SftScore),
-        new(PpoMetrics.SecondScore, PpoMetrics.SftSecondScore), new(AnswerMetrics.Kl), new(AnswerMetrics.WinRate), new(AnswerMetrics.EosShare),
+        new(AnswerMetrics.SecondScore, AnswerMetrics.SftSecondScore), new(AnswerMetrics.Kl), new(AnswerMetrics.WinRate), new(AnswerMetrics.EosShare),
     ];
 
     public override IReadOnlyList<Metric> MainFigures =>
@@ -23,18 +23,8 @@ internal sealed class PpoReport : StageReport
         new("answers", "Answers", AnswersSection.Draw(stages)),
     ];
 
-    public override IEnumerable<string> Sentences(StageSummary stage, string round)
-    {
-        foreach (var sentence in PolicySentences.Of(stage, "PPO", round))
-        {
-            yield return sentence;
-        }
-
-        foreach (var alarm in stage.Alarms)
-        {
-            yield return $"{WarningPrefix}{Clause(alarm.Message)} (step {alarm.Step}{round.Replace(" in", " of", StringComparison.Ordinal)}).";
-        }
-    }
+    public override IEnumerable<string> Sentences(StageSummary stage, string round) =>
+        [.. PolicySentences.Of(stage, "PPO", round), .. PolicySentences.OfAlarms(stage, round)];
 
     public override Markup Table(IReadOnlyList<StageSummary> stages) => QualityTable.Draw(stages, "PPO");
 

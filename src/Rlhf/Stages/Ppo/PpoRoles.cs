@@ -21,7 +21,7 @@ internal sealed record PpoRoles(ModelPlace Start, ModelPlace Reference, ModelPla
             reward,
             reward ?? options.Rewards.Select(source => StageRewards.PlaceOf(context, source)).FirstOrDefault(static place => place is not null)
                 ?? context.Models.Supervised,
-            context.Recipe.Find<RewardOptions>()?.SecondModel is null ? null : context.Models.SecondReward);
+            SecondModelOptions.NewestOf(context));
     }
 
     /// <summary>The models with their hashes.</summary>

@@ -152,7 +152,7 @@ internal sealed class PpoStage : Stage<PpoOptions>
         var promptTokens = StagePlanning.MeanLength(prompts);
         var length = promptTokens + answerTokens;
         var rollouts = (double)options.Steps * options.RolloutsPerStep;
-        var second = recipe.Find<RewardOptions>()?.SecondModel is not null;
+        var second = SecondModelOptions.IsIn(recipe);
         // Reference, rewards, a second reward model; of rollouts also values, of stale ones the policy.
         var readers = (second ? 2 : 1) + StageRewards.ModelsOf(options);
         var stale = (options.OffPolicySteps - 1.0) / options.OffPolicySteps;

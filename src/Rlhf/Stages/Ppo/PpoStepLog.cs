@@ -45,7 +45,7 @@ internal static class PpoStepLog
         };
         if (r.SecondScores.Length > 0)
         {
-            values.Add((PpoMetrics.SecondScore, r.SecondScores.Average()));
+            values.Add((AnswerMetrics.SecondScore, r.SecondScores.Average()));
         }
 
         return values;

@@ -3,6 +3,7 @@ using Rlhf.Evaluation;
 using Rlhf.Grading;
 using Rlhf.Model;
 using Rlhf.Reports;
+using Rlhf.Stages.Reward;
 using Rlhf.Text.Templates;
 
 namespace Rlhf.Stages.Rejection;
@@ -14,7 +15,9 @@ internal sealed class RejectionJudgement : IModelWatch
     private readonly RejectionOptions _options;
     private readonly TrainedModel _trained;
     private readonly Decoder _sft;
+    private readonly Decoder? _second;
     private readonly AnswerRewards _rewards;
+    private readonly AlarmWatch _alarms;
     private readonly HeldOutJudgement _answers;
     private JudgedAnswers? _last;
 
@@ -26,10 +29,15 @@ internal sealed class RejectionJudgement : IModelWatch
         _sft = trained.Models.Frozen(context.Models.Supervised.Open(), HeadKind.Language);
         _rewards = StageRewards.Open(context, trained.Models, options, trained.Reader.Tokenizer, options.MicroBatchTokens, trained.Arena);
         _rewards.Restored(scales); // as the answers that were chosen
+        _second = SecondModelOptions.NewestOf(context) is { } place
+            ? trained.Models.Frozen(StageRewards.OpenReward(place), HeadKind.Scalar, shifted: true)
+            : null;
+        _alarms = new AlarmWatch(context, options.Alarms, EvaluationOf, smoothing: 1);
+        trained.Host.Logged = _alarms.Look;
         PromptRecord[] records = [.. prompts.Select(static prompt => prompt.Record)];
         var asked = new HeldOutPrompts([.. prompts.Select(static prompt => prompt.Encoded)], records, endIds, options.EvaluationSamples,
             options.Sampling.Temperature, options.MaxNewTokens, options.MicroBatchTokens);
-        var judges = new PolicyJudges { Reference = _sft };
+        var judges = new PolicyJudges { Reference = _sft, Second = _second };
         _answers = new HeldOutJudgement(context, trained.Models, trained.Reader.Tokenizer, asked, judges, _rewards, trained.Arena);
     }
 
@@ -72,10 +80,13 @@ internal sealed class RejectionJudgement : IModelWatch
     {
         var compared = _answers.Compare(_last ?? _answers.Judge(_trained.Decoder), "rejection", _options.BestOf);
         StageRewards.AddTo(compared.Figures, _rewards);
+        var links = new List<ModelLink>(summary.Inputs) { StageTools.LinkTo(_context.Models.Supervised, "reference") };
+        links.AddRange(SecondModelOptions.NewestOf(_context) is { } second ? [StageTools.LinkTo(second, "second_reward")] : []);
         return summary with
         {
             Figures = new Dictionary<string, Figure>(summary.Figures.Concat(compared.Figures)),
-            Inputs = [.. summary.Inputs, StageTools.LinkTo(_context.Models.Supervised, "reference")],
+            Inputs = links,
+            Alarms = _alarms.All(),
             BestOfN = compared.BestOfN,
             Frontier = FrontierSection.PointsOf(MetricsFile.Read(_context.Run.FullPath).Where(row => row.Stage == _context.Step.Name)),
             SideBySide = compared.SideBySide,
@@ -86,6 +97,13 @@ internal sealed class RejectionJudgement : IModelWatch
     public void Dispose()
     {
         _sft.Dispose();
+        _second?.Dispose();
         _rewards.Dispose();
     }
+
+    // Each has as many answers as many steps of PPO.
+    private static StepFigures? EvaluationOf(MetricsRow row) => row.Of(AnswerMetrics.HeldoutKl) is { } kl
+        ? new StepFigures(row.Step, kl, row.Of(AnswerMetrics.HeldoutLength)!.Value, row.Of(AnswerMetrics.HeldoutEntropy)!.Value,
+            row.Of(AnswerMetrics.HeldoutScore)!.Value, row.Of(AnswerMetrics.HeldoutSecondScore))
+        : null;
 }

@@ -1,4 +1,5 @@
 using Rlhf.Data;
+using Rlhf.Evaluation;
 using Rlhf.Grading;
 using Rlhf.Sampling;
 using Rlhf.Training;
@@ -67,9 +68,16 @@ public sealed record RejectionOptions : SupervisedOptions, IRewardList, ISamplin
     /// <summary>Answers of each evaluation written to samples.jsonl.</summary>
     public int SamplesPerEvaluation { get; init; } = 4;
 
+    /// <summary>When an evaluation warns that the policy drifts: away from SFT, or in length or entropy since the stage began.</summary>
+    public DriftAlarmOptions Alarms { get; init; } = new();
+
     /// <summary>What only an evaluation reads.</summary>
     internal static IReadOnlyList<string> EvaluationKeys { get; } =
-        [nameof(EvaluateEvery), nameof(EvaluationSamples), nameof(BestOf), nameof(SamplesPerEvaluation)];
+    [
+        nameof(EvaluateEvery), nameof(EvaluationSamples), nameof(BestOf), nameof(SamplesPerEvaluation), nameof(Alarms),
+        $"{nameof(Alarms)}.{nameof(DriftAlarmOptions.Kl)}", $"{nameof(Alarms)}.{nameof(DriftAlarmOptions.LengthChange)}",
+        $"{nameof(Alarms)}.{nameof(DriftAlarmOptions.EntropyFall)}",
+    ];
 
     /// <inheritdoc/>
     public override void Validate(OptionErrors errors)
@@ -98,6 +106,7 @@ public sealed record RejectionOptions : SupervisedOptions, IRewardList, ISamplin
             errors.NoEffect(EvaluationPrompts > 0, key, "with evaluation_prompts: 0");
         }
 
+        Alarms.Validate(errors.Below(nameof(Alarms)));
         RewardList.Validate(this, errors);
         foreach (var (i, source) in Rewards.Index())
         {

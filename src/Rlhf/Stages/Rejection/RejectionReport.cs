@@ -10,7 +10,7 @@ internal sealed class RejectionReport : StageReport
     public override IReadOnlyList<FigureCard> Cards =>
     [
         new(RejectionMetrics.BestScore, RejectionMetrics.MeanScore), new(AnswerMetrics.GoldScore, AnswerMetrics.SftGoldScore),
-        new(AnswerMetrics.Score, AnswerMetrics.SftScore), new(AnswerMetrics.Kl),
+        new(AnswerMetrics.Score, AnswerMetrics.SftScore), new(AnswerMetrics.SecondScore, AnswerMetrics.SftSecondScore), new(AnswerMetrics.Kl),
     ];
 
     public override IReadOnlyList<Metric> MainFigures =>
@@ -39,7 +39,7 @@ internal sealed class RejectionReport : StageReport
             yield return $"Rejection sampling{round} trained on {Of(RejectionMetrics.Chosen)} answers, the best of {n} to each of {Of(RejectionMetrics.Prompts)} prompts: their mean score is {Score(RejectionMetrics.ChosenScore)}, that of all answers {Score(RejectionMetrics.MeanScore)}; the best of {n} is at most {Score(RejectionMetrics.KlBound)} nats away from the policy that was sampled.";
         }
 
-        foreach (var sentence in PolicySentences.Of(stage, "Rejection sampling", round))
+        foreach (var sentence in PolicySentences.Of(stage, "Rejection sampling", round).Concat(PolicySentences.OfAlarms(stage, round)))
         {
             yield return sentence;
         }

@@ -6,6 +6,7 @@ using Rlhf.Model;
 using Rlhf.Model.Checkpoints;
 using Rlhf.Reports;
 using Rlhf.Sampling;
+using Rlhf.Stages.Reward;
 using Rlhf.Text;
 using Rlhf.Text.Templates;
 
@@ -175,7 +176,8 @@ internal sealed class RejectionStage : SupervisedStage<RejectionOptions>
         EncodedPrompt[] prompts = [.. asked.Train.Select(static prompt => prompt.Encoded)];
         EncodedPrompt[] heldOut = asked.HeldOut.Count > 1 ? [.. asked.HeldOut.Select(static prompt => prompt.Encoded)] : [];
         var models = StageRewards.ModelsOf(options);
-        var watch = heldOut.Length == 0 ? null : new PlannedWatch(heldOut, options.EvaluationSamples, options.MaxNewTokens, models, options.BestOf);
+        var judges = models + (SecondModelOptions.IsIn(planning.Recipe) ? 1 : 0);
+        var watch = heldOut.Length == 0 ? null : new PlannedWatch(heldOut, options.EvaluationSamples, options.MaxNewTokens, judges, options.BestOf);
         var rows = planning.Reader.Store(prompts.Select(static prompt => (prompt, false)), prompt =>
             [new EncodedSequence([.. prompt.Tokens, .. new int[options.MaxNewTokens]], prompt.Tokens.Length, null, "", Truncated: false)],
             EncodedCodecs.Sequence); // answers as long as they may be
@@ -196,7 +198,7 @@ internal sealed class RejectionStage : SupervisedStage<RejectionOptions>
             Tokens = plan.Tokens + (tokens * (1 + models)),
             Bytes = Math.Max(plan.Bytes, SamplingBytes(planning, options, prompts, models)),
             Operations = plan.Operations + (models * tokens * planning.Costs.ForwardOperations(length))
-                + (2 * evaluated) + (models * judged * judgedLength * planning.Costs.ForwardOperations(judgedLength)), // its own log-probabilities and SFT's
+                + (2 * evaluated) + (judges * judged * judgedLength * planning.Costs.ForwardOperations(judgedLength)), // its own log-probabilities and SFT's
             SampledOperations = planning.LanguageOperations(tokens, answers * answerTokens, length) + evaluated,
         };
     }

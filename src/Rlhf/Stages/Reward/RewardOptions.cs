@@ -123,6 +123,12 @@ public sealed record RewardOptions : TrainingOptions, IRankingOptions
 /// <summary>The check model: another seed, trained without a part of the prompts.</summary>
 public sealed record SecondModelOptions
 {
+    /// <summary>Whether a recipe trains one.</summary>
+    internal static bool IsIn(Recipe recipe) => recipe.Find<RewardOptions>()?.SecondModel is not null;
+
+    /// <summary>The newest one before a stage; null where the recipe has none.</summary>
+    internal static ModelPlace? NewestOf(StageContext context) => IsIn(context.Recipe) ? context.Models.SecondReward : null;
+
     /// <summary>Its own seed; by default derived from the stage's.</summary>
     public ulong? Seed { get; init; }
 
