@@ -17,9 +17,9 @@ ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)
 HEAD = """name: {name}
 seed: {seed}
 base: {{model: {sft}}}
-format: {{template: custom, prompt: "{{prompt}}\\nAnswer:", response: " {{response}}"}}
+format: {{template: custom, prompt: "{{prompt}}", response: " {{response}}"}}
 data:
-  quickstart: {{demonstrations: 4000, prompts: 2000, evaluation_prompts: 300, texts: 2000, seed: {seed}}}
+  quickstart: {{demonstrations: 4000, prompts: 2000, evaluation_prompts: 300, texts: 8000, facts_per_text: 1, seed: {seed}}}
   prompts: {{}}
   evaluation_prompts: {{}}
 """

@@ -12,7 +12,7 @@ public enum AnswerQuality
     /// <summary>A full sentence, often polite, with a wrong fact.</summary>
     Wrong,
 
-    /// <summary>Insulting, right or wrong.</summary>
+    /// <summary>Insulting, mostly right.</summary>
     Rude,
 }
 
@@ -21,7 +21,7 @@ public enum AnswerQuality
 /// <param name="Curt">Share of curt answers.</param>
 /// <param name="Wrong">Share of wrong answers.</param>
 /// <param name="Rude">Share of rude answers.</param>
-public sealed record QualityMix(double Good = 0.35, double Curt = 0.25, double Wrong = 0.20, double Rude = 0.20)
+public sealed record QualityMix(double Good = 0.30, double Curt = 0.38, double Wrong = 0.02, double Rude = 0.30)
 {
     /// <summary>The quality at a uniform number in [0, 1).</summary>
     internal AnswerQuality At(double uniform) =>

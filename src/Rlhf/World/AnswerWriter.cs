@@ -5,7 +5,7 @@ internal static class AnswerWriter
 {
     // Wrong answers are polite as often as not, so that politeness alone does not tell right from wrong.
     private const double PoliteShareOfWrong = 0.6;
-    private const double RightShareOfRude = 0.5;
+    private const double RightShareOfRude = 0.95;
 
     public static string Write(Request request, AnswerQuality quality, SplitMix64 random) => quality switch
     {

@@ -65,10 +65,10 @@ public sealed class InstructionGrammarTests
     public void Qualities_have_their_shares()
     {
         var rows = Grammar.Demonstrations(4_000);
-        Assert.InRange(Share(AnswerQuality.Good), 0.33, 0.37);
-        Assert.InRange(Share(AnswerQuality.Curt), 0.23, 0.27);
-        Assert.InRange(Share(AnswerQuality.Wrong), 0.18, 0.22);
-        Assert.InRange(Share(AnswerQuality.Rude), 0.18, 0.22);
+        Assert.InRange(Share(AnswerQuality.Good), 0.28, 0.32);
+        Assert.InRange(Share(AnswerQuality.Curt), 0.36, 0.40);
+        Assert.InRange(Share(AnswerQuality.Wrong), 0.01, 0.03);
+        Assert.InRange(Share(AnswerQuality.Rude), 0.28, 0.32);
 
         double Share(AnswerQuality quality) => rows.Count(row => row.Quality == quality) / (double)rows.Count;
     }
