@@ -6,7 +6,7 @@ using Rlhf.Model.Families;
 namespace Rlhf.Stages;
 
 /// <summary>One file is one whole run: a base model, data, and stages. They are done in the order pretrain, sft, collect, reward, dpo,
-/// rejection, ppo, and must stand in it.</summary>
+/// rejection, distill, ppo, and must stand in it.</summary>
 public sealed record Recipe
 {
     /// <summary>What the run is called.</summary>
