@@ -193,20 +193,4 @@ public sealed class DistillTrainerTests
             _device.Dispose();
         }
     }
-
-    private sealed class RecordingHost : SilentHost
-    {
-        public List<Dictionary<string, double>> Rows { get; } = [];
-
-        public override void Log(long step, params ReadOnlySpan<(Metric Metric, double Value)> values)
-        {
-            var row = new Dictionary<string, double>();
-            foreach (var (metric, value) in values)
-            {
-                row.Add(metric.Key, value);
-            }
-
-            Rows.Add(row);
-        }
-    }
 }

@@ -73,7 +73,7 @@ public sealed class DpoTrainerTests
     [Fact]
     public void Held_out_figures_start_from_the_model_that_training_starts_from()
     {
-        var host = new Host();
+        var host = new RecordingHost();
         Train(new DpoOptions { LearningRate = 1e-3, Epochs = 3, WarmUpSteps = 0 }, 4096, host: host);
 
         var heldOut = host.Rows.Where(row => row.ContainsKey("heldout_chosen_change")).ToArray();
@@ -93,12 +93,12 @@ public sealed class DpoTrainerTests
         }
     }
 
-    private static List<Dictionary<string, double>> Train(DpoOptions options, int microBatchTokens, int threads = 2, Host? host = null)
+    private static List<Dictionary<string, double>> Train(DpoOptions options, int microBatchTokens, int threads = 2, RecordingHost? host = null)
     {
         using var device = CpuDevice.Create(threads);
         using var decoder =
             FreshDecoder.Create(device, DecoderConfig.FromShape(ModelFamilies.Find("llama")!, 60, 32, 2, 2, 96), HeadKind.Language, trainable: true);
-        host ??= new Host();
+        host ??= new RecordingHost();
         options = options with
         {
             Batch = options.Batch == 64 ? 3 : options.Batch,
@@ -141,20 +141,4 @@ public sealed class DpoTrainerTests
     }
 
     private static EncodedSequence Answer(int[] prompt, int[] response) => new([.. prompt, .. response], prompt.Length, null, "", false);
-
-    private sealed class Host : SilentHost
-    {
-        public List<Dictionary<string, double>> Rows { get; } = [];
-
-        public override void Log(long step, params ReadOnlySpan<(Metric Metric, double Value)> values)
-        {
-            var row = new Dictionary<string, double>();
-            foreach (var (metric, value) in values)
-            {
-                row.Add(metric.Key, value);
-            }
-
-            Rows.Add(row);
-        }
-    }
 }

@@ -154,7 +154,7 @@ public sealed class GroupTrainerTests
         reward.Freeze();
         var random = new Random(3);
         int[][] prompts = [.. Enumerable.Range(0, 12).Select(_ => Enumerable.Range(0, random.Next(3, 12)).Select(_ => random.Next(Vocabulary)).ToArray())];
-        var host = new Host();
+        var host = new RecordingHost();
         using var arena = new Arena(device);
         using var trainer = new PpoTrainer(options, new PpoModels(policy, reference, reward, null, null), prompts, [5], [], 6, host, null, arena);
         look?.Invoke(trainer);
@@ -163,25 +163,6 @@ public sealed class GroupTrainerTests
         device.CopyOut(policy.Parameters, weights);
         var (buffers, numbers) = (new Dictionary<string, FloatBuffer>(), new Dictionary<string, double>());
         ((ITrainer)trainer).AddTo(buffers, numbers);
-        return (host.Rows, weights, [.. buffers.Keys, .. numbers.Keys], host.Sampled);
-    }
-
-    private sealed class Host : SilentHost
-    {
-        public List<Dictionary<string, double>> Rows { get; } = [];
-
-        public int Sampled { get; private set; }
-
-        public override void Log(long step, params ReadOnlySpan<(Metric Metric, double Value)> values)
-        {
-            var row = new Dictionary<string, double>();
-            foreach (var (metric, value) in values)
-            {
-                row.Add(metric.Key, value);
-            }
-
-            Rows.Add(row);
-            Sampled += (int)row.GetValueOrDefault("sampled_answers");
-        }
+        return (host.Rows, weights, [.. buffers.Keys, .. numbers.Keys], (int)host.Rows.Sum(static row => row.GetValueOrDefault("sampled_answers")));
     }
 }

@@ -43,7 +43,7 @@ public sealed class SharedRankingTests
             FreshDecoder.Create(device, DecoderConfig.FromShape(ModelFamilies.Find("llama")!, 60, 32, 2, 2, 96), HeadKind.Scalar, trainable: true);
         RewardTrainer.InitializeHead(decoder, HeadInitialization.Normal, 5);
         decoder.Refresh();
-        var host = new Host();
+        var host = new RecordingHost();
         var options = new RewardOptions { Batch = 3, Epochs = 2, LearningRate = 1e-3, Dropout = dropout, MicroBatchTokens = microBatchTokens };
         using var arena = new Arena(device);
         using var trainer = new RewardTrainer(options, decoder, [.. Enumerable.Range(0, 9).Select(Ranking)], [Ranking(20), Ranking(21)], 6, host, arena);
@@ -62,20 +62,4 @@ public sealed class SharedRankingTests
     }
 
     private static EncodedSequence Answer(int[] prompt, int[] response) => new([.. prompt, .. response], prompt.Length, null, "", false);
-
-    private sealed class Host : SilentHost
-    {
-        public List<Dictionary<string, double>> Rows { get; } = [];
-
-        public override void Log(long step, params ReadOnlySpan<(Metric Metric, double Value)> values)
-        {
-            var row = new Dictionary<string, double>();
-            foreach (var (metric, value) in values)
-            {
-                row.Add(metric.Key, value);
-            }
-
-            Rows.Add(row);
-        }
-    }
 }
