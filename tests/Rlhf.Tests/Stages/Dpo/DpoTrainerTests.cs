@@ -5,7 +5,6 @@ using Rlhf.Model.Families;
 using Rlhf.Objectives;
 using Rlhf.Stages.Dpo;
 using Rlhf.Text.Templates;
-using Rlhf.Training;
 
 namespace Rlhf.Tests.Stages.Dpo;
 

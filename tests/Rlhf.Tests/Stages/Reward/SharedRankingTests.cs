@@ -4,7 +4,6 @@ using Rlhf.Model;
 using Rlhf.Model.Families;
 using Rlhf.Stages.Reward;
 using Rlhf.Text.Templates;
-using Rlhf.Training;
 using Rlhf.World;
 
 namespace Rlhf.Tests.Stages.Reward;
