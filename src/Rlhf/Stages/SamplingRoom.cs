@@ -10,7 +10,8 @@ internal interface ISamplingOptions : IStageOptions
     int MaxNewTokens { get; }
 }
 
-/// <summary>Whether the base model's context has room for the answers that stages sample: known before the first stage, and before people have worked for it.</summary>
+/// <summary>Whether the base model's context has room for the answers that stages sample: known before the first stage, and before people have worked for
+/// it.</summary>
 internal static class SamplingRoom
 {
     /// <summary>Looks at all stages; the base model's configuration is read only where one of them samples.</summary>

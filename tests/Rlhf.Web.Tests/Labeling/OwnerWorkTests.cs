@@ -80,13 +80,13 @@ public sealed class OwnerWorkTests(Browser browser)
         await page.ClickAsync("#find-more");
         await Assertions.Expect(page.Locator("#found button")).ToHaveCountAsync(61);
         await page.FillAsync("#find-text", "äpfel");
-        await Found(1, "1 tasks");
+        await Found(1, "1 task");
         await page.FillAsync("#find-text", "");
         await page.SelectOptionAsync("#find-state", "skipped");
-        await Found(1, "1 tasks");
+        await Found(1, "1 task");
         await page.SelectOptionAsync("#find-labeler", "local");
         await page.SelectOptionAsync("#find-state", "done");
-        await Found(1, "1 tasks");
+        await Found(1, "1 task");
         await page.SelectOptionAsync("#find-kind", "prompt");
         await Found(0, "No such task.");
         Assert.Empty(errors);

@@ -130,7 +130,7 @@ public sealed class RankingRowsTests
 
     [Fact]
     public void A_prompt_without_answers_names_the_kinds_of_tasks_that_it_may_be() => Assert.Contains("""
-        :1:1: expected the field "responses" with the answers to rank (prompts that people are to answer: --kind write; demonstrations: --kind review)
+        :1:1: expected the field "responses" with the answers to rank (prompts that people are to answer have the kind write, demonstrations the kind review: --kind)
         """,
         Assert.Throws<InputException>(() => WithFile("""{"prompt": "x"}""", file => RankingRows.Read(file).ToList())).Message, StringComparison.Ordinal);
 

@@ -31,5 +31,5 @@ export async function find(taskButton, isMore) {
   fillBody($("found"), found, one => [
     one.prompt.trim() || "(an empty prompt)", wordsOf(one.kind).title, one.round, one.done, one.skipped, taskButton(one.id, one.decided ? "Decided" : "Look")], true);
   $("find-more").hidden = next === null;
-  return found.length === 0 && next === null ? "No such task." : `${found.length} tasks${next === null ? "" : "; there are more to look at"}`;
+  return found.length === 0 && next === null ? "No such task." : `${found.length} ${found.length === 1 ? "task" : "tasks"}${next === null ? "" : "; there are more to look at"}`;
 }

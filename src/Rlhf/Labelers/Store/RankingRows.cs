@@ -124,7 +124,8 @@ public static class RankingRows
         var prompt = PromptParser.Parse(fields);
         if (!fields.Has("responses"))
         {
-            throw fields.Missing("""the field "responses" with the answers to rank (prompts that people are to answer: --kind write; demonstrations: --kind review)""");
+            throw fields.Missing(
+                "the field \"responses\" with the answers to rank (prompts that people are to answer have the kind write, demonstrations the kind review: --kind)");
         }
 
         var responses = RankingParser.ParseResponses(fields);
