@@ -31,7 +31,11 @@ internal static class BuiltInTemplates
             {%- elif message.role == 'assistant' %}
                 {{- '\n\nAssistant:' }}
                 {%- generation %}
-                    {{- ('' if message.content.startswith((' ', '\n', '\r', '\t')) else ' ') + message.content }}
+                    {%- if not (message.content.startswith(' ') or message.content.startswith('\n')
+                        or message.content.startswith('\r') or message.content.startswith('\t')) %}
+                        {{- ' ' }}
+                    {%- endif %}
+                    {{- message.content }}
                 {%- endgeneration %}
             {%- elif message.role == 'system' and loop.first %}
                 {{- message.content }}

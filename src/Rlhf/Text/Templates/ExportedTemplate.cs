@@ -13,6 +13,8 @@ internal static class ExportedTemplate
 
     private static readonly string[] GenerationTags = ["{%- generation %}", "{%- endgeneration %}"];
 
+    private static readonly string[] SpaceMarks = [" ", @"\n", @"\r", @"\t"];
+
     /// <summary>A tokenizer's files with the template of a format in place of their own; as they are where the format has no template.</summary>
     /// <param name="files">Bytes by file name.</param>
     /// <param name="format">How the model was trained.</param>
@@ -69,9 +71,9 @@ internal static class ExportedTemplate
         return full.Replace(Place, "", StringComparison.Ordinal) == empty ? parts : $"({parts} if {variable} else {Quoted(empty)})";
     }
 
-    // White space in front of the answer stands once, as in Format.
+    // White space in front of the answer stands once, as in Format. Not every program's startswith takes several beginnings.
     private static string Once(string lead, string response) => lead.Length == 0 ? response
-        : $"({response})[{lead.Length} if answer.startswith((' ', '\\n', '\\r', '\\t')) else 0:]";
+        : $"({response})[{lead.Length} if {string.Join(" or ", SpaceMarks.Select(static mark => $"answer.startswith('{mark}')"))} else 0:]";
 
     private static string Quoted(string text) => "'" + text.Replace(@"\", @"\\", StringComparison.Ordinal).Replace("'", @"\'", StringComparison.Ordinal)
         .Replace("\n", @"\n", StringComparison.Ordinal).Replace("\r", @"\r", StringComparison.Ordinal).Replace("\t", @"\t", StringComparison.Ordinal) + "'";
