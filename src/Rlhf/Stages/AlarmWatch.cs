@@ -23,7 +23,7 @@ internal sealed class AlarmWatch(StageContext context, DriftAlarmOptions options
 
         if (_history is null)
         {
-            _history = Before(row.Stage); // this step is among them
+            _history = FiguresOf(context.LoggedRows()); // this step is among them
             Tell(Alarms.Of(_history, options, smoothing));
             return;
         }
@@ -33,15 +33,15 @@ internal sealed class AlarmWatch(StageContext context, DriftAlarmOptions options
     }
 
     /// <summary>All alarms of the stage, each at its first step.</summary>
-    public IReadOnlyList<Alarm> All()
+    /// <param name="rows">The stage's metrics.</param>
+    public IReadOnlyList<Alarm> All(IEnumerable<MetricsRow> rows)
     {
-        var alarms = Alarms.Of(Before(context.Step.Name), options, smoothing);
+        var alarms = Alarms.Of(FiguresOf(rows), options, smoothing);
         Tell(alarms);
         return alarms;
     }
 
-    private List<StepFigures> Before(string stage) =>
-        [.. MetricsFile.Read(context.Run.FullPath).Where(row => row.Stage == stage).Select(figuresOf).OfType<StepFigures>()];
+    private List<StepFigures> FiguresOf(IEnumerable<MetricsRow> rows) => [.. rows.Select(figuresOf).OfType<StepFigures>()];
 
     private void Tell(IEnumerable<Alarm> alarms)
     {

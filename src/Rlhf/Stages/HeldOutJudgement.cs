@@ -58,7 +58,7 @@ internal sealed class HeldOutJudgement
             Philox.Derive(context.Recipe.Seed, EvaluationPurpose), asked.RowBudget);
         var all = judges with
         {
-            Grade = rewards is null ? judges.Grade : Grade,
+            Grade = rewards is null ? null : Grade,
             Gold = asked.Records is { } records ? GoldJudge.Of(records) : null,
         };
         _evaluatorOf = (samples, stream) =>

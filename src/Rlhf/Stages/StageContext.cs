@@ -88,6 +88,9 @@ public sealed class StageContext : IDisposable
     /// <summary>Removes what was written only to be read again.</summary>
     public void Dispose() => _spill.Dispose();
 
+    /// <summary>What the stage has logged so far, before a resume too; each call reads the file.</summary>
+    internal IEnumerable<MetricsRow> LoggedRows() => MetricsFile.Read(Run.FullPath).Where(row => row.Stage == Step.Name);
+
     /// <summary>Writes <c>ledger.json</c> when the rows are read, so that who looks on need not wait for the stage's end.</summary>
     internal void WriteLedger() => CheckedJson.Write(Path.Combine(Folder, Ledger.FileName), Ledger.ToJson(), SummaryFiles.Json);
 

@@ -68,7 +68,7 @@ internal sealed class DistillJudgement : IDisposable
     }
 
     /// <summary>Score against KL, evaluation by evaluation.</summary>
-    public FrontierPoint[] Frontier() => FrontierSection.PointsOf(Rows());
+    public FrontierPoint[] Frontier() => FrontierSection.PointsOf(_context.LoggedRows());
 
     /// <inheritdoc/>
     public void Dispose()
@@ -90,8 +90,6 @@ internal sealed class DistillJudgement : IDisposable
     }
 
     // From the metrics: a resumed run has not seen it.
-    private double? KlAtStart() => Rows().Where(static row => row.Step == 0)
+    private double? KlAtStart() => _context.LoggedRows().Where(static row => row.Step == 0)
         .Select(static row => row.Of(DistillMetrics.HeldoutTeacherKl)).FirstOrDefault(static value => value is not null);
-
-    private IEnumerable<MetricsRow> Rows() => MetricsFile.Read(_context.Run.FullPath).Where(row => row.Stage == _context.Step.Name);
 }

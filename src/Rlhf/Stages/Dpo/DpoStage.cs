@@ -124,14 +124,14 @@ internal sealed class DpoStage : Stage<DpoOptions>
             Alarms = AlarmsOf(context, options),
             SideBySide = answers?.SideBySide,
             BestOfN = answers?.BestOfN,
-            Frontier = answers is null ? null : FrontierSection.PointsOf(RowsOf(context)),
+            Frontier = answers is null ? null : FrontierSection.PointsOf(context.LoggedRows()),
             Inputs = links,
         };
     }
 
     private static IReadOnlyList<Alarm> AlarmsOf(StageContext context, DpoOptions options)
     {
-        var alarms = DpoAlarms.Of(RowsOf(context), options.Alarms);
+        var alarms = DpoAlarms.Of(context.LoggedRows(), options.Alarms);
         foreach (var alarm in alarms)
         {
             context.Progress.Alarm(context.Step.Name, alarm);
@@ -139,9 +139,6 @@ internal sealed class DpoStage : Stage<DpoOptions>
 
         return alarms;
     }
-
-    private static IEnumerable<MetricsRow> RowsOf(StageContext context) =>
-        MetricsFile.Read(context.Run.FullPath).Where(row => row.Stage == context.Step.Name);
 
     private static Data.DataSource? RankedSource(Recipe recipe) => recipe.Data.Comparisons ?? recipe.Data.Labeled ?? recipe.Data.Prompts;
 

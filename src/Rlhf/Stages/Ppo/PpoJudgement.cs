@@ -68,13 +68,14 @@ internal sealed class PpoJudgement
             StageRewards.AddTo(figures, _rewards);
         }
 
+        MetricsRow[] rows = [.. _context.LoggedRows()];
         return StageTools.SummaryOf(_context, result.Steps, figures) with
         {
             BestOfN = compared.BestOfN,
             Learned = learned,
-            Alarms = _alarms.All(),
+            Alarms = _alarms.All(rows),
             Example = AnswerExample(),
-            Frontier = FrontierSection.PointsOf(MetricsFile.Read(_context.Run.FullPath).Where(row => row.Stage == _context.Step.Name)),
+            Frontier = FrontierSection.PointsOf(rows),
             SideBySide = compared.SideBySide,
         };
     }

@@ -82,13 +82,14 @@ internal sealed class RejectionJudgement : IModelWatch
         StageRewards.AddTo(compared.Figures, _rewards);
         var links = new List<ModelLink>(summary.Inputs) { StageTools.LinkTo(_context.Models.Supervised, "reference") };
         links.AddRange(SecondModelOptions.NewestOf(_context) is { } second ? [StageTools.LinkTo(second, "second_reward")] : []);
+        MetricsRow[] rows = [.. _context.LoggedRows()];
         return summary with
         {
             Figures = new Dictionary<string, Figure>(summary.Figures.Concat(compared.Figures)),
             Inputs = links,
-            Alarms = _alarms.All(),
+            Alarms = _alarms.All(rows),
             BestOfN = compared.BestOfN,
-            Frontier = FrontierSection.PointsOf(MetricsFile.Read(_context.Run.FullPath).Where(row => row.Stage == _context.Step.Name)),
+            Frontier = FrontierSection.PointsOf(rows),
             SideBySide = compared.SideBySide,
         };
     }
