@@ -76,7 +76,7 @@ internal sealed class DraftArguments
         }
 
         var without = rows.Count(row => row.Answers is { Kind: TaskKind.Write, Draft: null } && !drafts.ContainsKey(row.Answers.PromptText));
-        parsed.Error().WriteLine(string.Create(CultureInfo.InvariantCulture, $"rlhf: {file}: {drafts.Count} drafts; {without} prompts have none"));
+        parsed.Error().WriteLine(string.Create(CultureInfo.InvariantCulture, $"rlhf: {file}: {drafts.Count} drafts; prompts without one: {without}"));
         return [.. rows.Select(row => row.Answers is { Kind: TaskKind.Write, Draft: null } && drafts.TryGetValue(row.Answers.PromptText, out var draft)
             ? row with { Answers = row.Answers with { Draft = draft } }
             : row)];

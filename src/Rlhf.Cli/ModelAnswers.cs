@@ -42,13 +42,11 @@ internal sealed class ModelAnswers(FormatArguments format, SamplingOptions sampl
         }
 
         PromptRecord[] prompts = [.. bare.Select(row => new PromptRecord(
-            IdOf(row), Prompt.FromConversation(row.Answers.Messages), new RowPosition(IdOf(row), 1, 1)))];
+            row.Answers.Source["id"]?.ToString() ?? "", Prompt.FromConversation(row.Answers.Messages), row.Position))];
         var drafts = bare.Zip(Answers(parsed, quiet: false, model, prompts, cancellation)).ToDictionary(pair => pair.First, pair => pair.Second);
         var hash = Checkpoint.Open(model.Folder).Hash;
         return [.. rows.Select(row => drafts.TryGetValue(row, out var draft) ? row with { Answers = Drafted(row.Answers, draft, model.Name, hash) } : row)];
     }
-
-    private static string IdOf(ImportRow row) => row.Answers.Source["id"]?.ToString() ?? "";
 
     private AnswerSet Drafted(AnswerSet answers, string draft, string model, string hash)
     {

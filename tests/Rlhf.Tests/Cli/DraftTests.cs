@@ -38,12 +38,20 @@ public sealed class DraftTests : IDisposable
     }
 
     [Fact]
+    public void A_prompt_that_leaves_no_room_for_a_draft_is_named_by_its_place()
+    {
+        var run = Run("label", "import", Prompts, "--kind", "write", "--draft-model", $"m={_models.Language("a", 1)}", "--max-tokens", "100000", "--store", Store);
+        Assert.Equal(ExitCode.BadInput, run.Code);
+        Assert.Contains("prompts.jsonl:1:1: the prompt has", run.Error, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public void Drafts_are_read_from_a_file_by_their_prompts()
     {
         var file = _models.Write(
             "drafts.jsonl", """{"prompt": "An apple is", "response": "red"}""", """{"prompt": "Name a colour.", "response": "Blue"}""");
         var run = Run("label", "import", Prompts, "--kind", "write", "--drafts", file, "--store", Store);
-        Assert.Contains("2 drafts; 1 prompts have none", run.Error, StringComparison.Ordinal);
+        Assert.Contains("2 drafts; prompts without one: 1", run.Error, StringComparison.Ordinal);
         Assert.Equal((string?[])[null, "My own.", "red"], Drafts());
     }
 

@@ -29,7 +29,8 @@ public sealed class MatMulTests
 
     [Theory]
     [InlineData(5, 40, 0)] // nothing to add
-    [InlineData(1, 40, 1100)] // three steps of depth
+    [InlineData(1, 40, 4200)] // three steps of depth of a single tile
+    [InlineData(13, 40, 1100)] // three of several
     [InlineData(25, 70, 520)]
     [InlineData(600, 33, 20)] // several blocks of rows
     [InlineData(13, 1000, 64)] // several groups of panels

@@ -44,7 +44,7 @@ public sealed class OwnerPageTests(Browser browser)
             await page.Keyboard.PressAsync(key);
         }
 
-        await Assertions.Expect(page.Locator("#saved")).ToHaveTextAsync("Saved");
+        await Assertions.Expect(page).ToHaveURLAsync(new Uri(server.Address, "/owner").ToString());
         Assert.Equal("owner", Assert.Single(server.Store.Rankings(), ranking => ranking.Adjudication).Labeler);
         Assert.Empty(errors);
         await page.Context.CloseAsync();

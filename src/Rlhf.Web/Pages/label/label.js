@@ -54,6 +54,7 @@ let touched = "ranking"; // What undo takes back: the text, or the ranking.
 let key = null; // Names the ranking of the task: one that is sent twice is one.
 let editing = null; // The task that waits while an earlier one is edited.
 let advancing = false; // Between a ranking and the next task.
+let deciding = false; // An owner decides about one task, and goes back to where that was asked for.
 
 const say = text => { $("live").textContent = text; };
 
@@ -214,10 +215,13 @@ function submit(cannotJudge = null) {
   const said = cannotJudge ? { cannot_judge: cannotJudge } : { tiers: sheet.tiers, ...desk.judgement() };
   const judgement = { tiers: null, cannot_judge: null, ...readBeside(), ...said };
   keeper.stop();
-  queue.submit({ task: task.id, key, judgement, seconds: clock.seconds, edit: editing !== null, revision: editing ? task.revision : null });
+  const sent = queue.submit({ task: task.id, key, judgement, seconds: clock.seconds, edit: editing !== null, revision: editing ? task.revision : null });
   // What was fetched before is shown at once; what comes after it is fetched when the ranking has arrived.
   if (editing) {
     endEdit();
+  } else if (deciding) {
+    leave();
+    sent.then(() => $("trouble").hidden ? location.assign("/owner") : advance());
   } else {
     advance();
   }
@@ -300,11 +304,11 @@ async function start() {
   $("logout").hidden = me.name === "local";
   whilePresent(Math.min(60_000, me.lease_minutes * 20_000), () => sheet.task && renew());
   const adjudicate = new URLSearchParams(location.search).get("decide");
-  if (adjudicate && me.owner) {
+  deciding = Boolean(adjudicate && me.owner);
+  if (deciding) {
     show(await post("/api/owner/adjudicate", { task: Number(adjudicate) }));
     $("deciding").hidden = false;
     showSaid($("said-by"), sheet.task.said ?? []);
-    queue.prefetch([sheet.task.id]);
   } else {
     await advance();
   }

@@ -19,7 +19,11 @@ namespace Rlhf.Labelers.Store;
 /// <param name="Adjudication">Whether an owner decided between labelers with it.</param>
 public sealed record ImportRow(
     AnswerSet Answers, Judgement? Judgement, string Labeler, IReadOnlyList<int> OrderShown, double Seconds, int Edits, long? CreatedAt, long? UpdatedAt,
-    bool Adjudication);
+    bool Adjudication)
+{
+    /// <summary>Where the row stands, where it was read from a file.</summary>
+    public RowPosition Position { get; init; }
+}
 
 /// <summary>Rankings as JSON lines: rows that the data readers take, with what else is known of each beside (docs/data.md).</summary>
 public static class RankingRows
@@ -165,7 +169,10 @@ public static class RankingRows
     private static ImportRow RowOf(RowFields fields, AnswerSet answers, Judgement? judgement, int[] order) => new(
         answers, judgement, NameOf(fields, "labeler", ShownName.Longest) ?? Unnamed, order, NumberOf(fields, "seconds") ?? 0,
         (int)(NumberOf(fields, "edits") ?? 0), (long?)NumberOf(fields, "created_at"), (long?)NumberOf(fields, "updated_at"),
-        fields.Find("adjudication") is { Kind: JsonValueKind.True });
+        fields.Find("adjudication") is { Kind: JsonValueKind.True })
+    {
+        Position = fields.Position,
+    };
 
     private static Judgement JudgementOf(RowFields fields, IReadOnlyList<IReadOnlyList<int>>? tiers, int answers, TaskKind kind)
     {

@@ -1,6 +1,7 @@
 using System.Runtime.CompilerServices;
 using System.Runtime.Intrinsics;
 using System.Runtime.Intrinsics.X86;
+using Rlhf.Compute.Cpu.Simd;
 using Rlhf.Compute.Operations;
 
 namespace Rlhf.Compute.Cpu.Blocks;
@@ -24,6 +25,7 @@ internal static unsafe class BlockDecoding
         for (var input = 0; input < inputs; input += WeightBlocks.Length, blocks += bytes, values += WeightBlocks.Length * Outputs)
         {
             var count = Math.Min(WeightBlocks.Length, inputs - input);
+            Fetch.Row((float*)(blocks + BlockLayout.Ahead), bytes / sizeof(float));
             if (storage == WeightStorage.Q4)
             {
                 Q4(blocks, count, values);

@@ -15,6 +15,9 @@ internal static class BlockLayout
     /// <summary>Inputs whose nibbles stand in one word.</summary>
     public const int WordInputs = 8;
 
+    /// <summary>Bytes ahead of a block that are asked for while it is read: products of few rows wait for memory.</summary>
+    public const int Ahead = 4 * Q4Bytes;
+
     /// <summary>Bytes of the words with 8 inputs of all outputs.</summary>
     public const int WordBytes = Outputs * sizeof(uint);
 

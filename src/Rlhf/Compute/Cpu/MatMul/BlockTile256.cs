@@ -2,6 +2,7 @@ using System.Runtime.CompilerServices;
 using System.Runtime.Intrinsics;
 using System.Runtime.Intrinsics.X86;
 using Rlhf.Compute.Cpu.Blocks;
+using Rlhf.Compute.Cpu.Simd;
 using Rlhf.Compute.Operations;
 
 namespace Rlhf.Compute.Cpu.MatMul;
@@ -84,6 +85,7 @@ internal static unsafe class BlockTile256
                 (m0, m1) = (default, default);
             }
 
+            Fetch.Row((float*)(scales + BlockLayout.Ahead), (TBits.Value == 4 ? BlockLayout.Q4Bytes : BlockLayout.Int8Bytes) / sizeof(float));
             var at = numbers;
             for (var inputs = Math.Min(k, WeightBlocks.Length); inputs > 0; inputs -= BlockLayout.WordInputs)
             {

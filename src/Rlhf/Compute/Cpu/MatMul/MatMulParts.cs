@@ -15,6 +15,7 @@ internal readonly struct MatMulParts
     private const int MostRows = 288; // times the depth of a step: half of a second-level cache of 1 MiB
     private const int PanelsOfPart = 8; // packing A for fewer panels would show
     private const int MostDepth = 512;
+    private const int MostDepthOfTile = 2048; // one tile of rows reads a panel once: steps would only store and load its sums
 
     private readonly int _rows, _panels, _tileRows, _rowBlocks, _panelGroups;
 
@@ -25,7 +26,8 @@ internal readonly struct MatMulParts
         _rowBlocks = Math.Max((m + MostRows - 1) / MostRows, Math.Min(wanted, m / RowsOfPart));
         _rowBlocks = Math.Min(Math.Max(_rowBlocks, 1), Tiles);
         _panelGroups = PanelGroups(_rowBlocks, _panels, _panels / PanelsOfPart, wanted, threads);
-        DepthBlocks = Math.Max(1, (k + MostDepth - 1) / MostDepth);
+        var mostDepth = m <= tileRows ? MostDepthOfTile : MostDepth;
+        DepthBlocks = Math.Max(1, (k + mostDepth - 1) / mostDepth);
         Depth = ((k + DepthBlocks - 1) / DepthBlocks + WeightBlocks.Length - 1) / WeightBlocks.Length * WeightBlocks.Length;
     }
 
