@@ -11,8 +11,6 @@ public sealed record LabelerRanking(string Labeler, IReadOnlyList<IReadOnlyList<
 /// </summary>
 public static class Agreement
 {
-    private const int Resamples = 500;
-
     /// <summary>
     /// Share of pairs of answers on which two labelers say the same. A tie against a preference counts a half; opposite preferences nothing. Null where nothing
     /// can be compared.
@@ -22,7 +20,7 @@ public static class Agreement
     public static Estimate? Pairwise(IReadOnlyCollection<IReadOnlyList<LabelerRanking>> prompts, string? labeler = null)
     {
         var sums = prompts.Select(rankings => AgreeingPairs(rankings, labeler)).Where(sum => sum.Pairs > 0).ToArray();
-        return Bootstrap(sums, sum => sum.Pairs,
+        return Intervals.Bootstrap(sums, sum => sum.Pairs,
             drawn => drawn.Aggregate((0.0, 0L), (s, one) => (s.Item1 + one.Agreeing, s.Item2 + one.Pairs)) is var (agreeing, pairs) ? agreeing / pairs : null);
     }
 
@@ -37,7 +35,7 @@ public static class Agreement
     public static Estimate? KendallsW(IReadOnlyCollection<IReadOnlyList<LabelerRanking>> prompts)
     {
         var values = prompts.Select(KendallsWOf).OfType<double>().ToArray();
-        return Bootstrap(values, _ => 1, drawn => drawn.Average());
+        return Intervals.Bootstrap(values, _ => 1, drawn => drawn.Average());
     }
 
     /// <summary>Kendall's W of one prompt; null with fewer than two labelers, or where everybody ties everything.</summary>
@@ -76,7 +74,7 @@ public static class Agreement
         var compared = prompts.Where(rankings => rankings.Count > 1).Select(UnitsOf).ToArray();
         double[] values = [.. compared.SelectMany(units => units).SelectMany(unit => unit).Distinct().Order()];
         var coincidences = compared.Select(units => Coincidences.Of(units, values)).ToArray();
-        return Bootstrap(coincidences, units => units.Units, drawn => Coincidences.Sum(drawn, values.Length).Alpha());
+        return Intervals.Bootstrap(coincidences, units => units.Units, drawn => Coincidences.Sum(drawn, values.Length).Alpha());
     }
 
     /// <summary>Alpha of units that several observers gave ordered values; an observer may have left out a unit. Null where it is undefined.</summary>
@@ -145,33 +143,6 @@ public static class Agreement
     }
 
     private static int AnswersOf(LabelerRanking ranking) => ranking.Tiers.Sum(tier => tier.Count);
-
-    private static Estimate? Bootstrap<T>(T[] prompts, Func<T, long> countOf, Func<IReadOnlyCollection<T>, double?> statistic)
-    {
-        if (prompts.Length == 0 || statistic(prompts) is not { } value)
-        {
-            return null;
-        }
-
-        var random = new SplitMix64(0);
-        var drawn = new T[prompts.Length];
-        List<double> draws = [];
-        for (var draw = 0; draw < Resamples; draw++)
-        {
-            for (var i = 0; i < drawn.Length; i++)
-            {
-                drawn[i] = prompts[random.Next(prompts.Length)];
-            }
-
-            if (statistic(drawn) is { } found)
-            {
-                draws.Add(found);
-            }
-        }
-
-        draws.Sort();
-        return new Estimate(value, draws[draws.Count / 40], draws[draws.Count - 1 - draws.Count / 40], prompts.Sum(countOf));
-    }
 
     /// <summary>Krippendorff's coincidence matrix of some units over V ordered values.</summary>
     private sealed class Coincidences(int values)

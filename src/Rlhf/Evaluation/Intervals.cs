@@ -5,6 +5,7 @@ public static class Intervals
 {
     private const double Normal = 1.959963984540054;
     private const int Resamples = 2000;
+    private const int StatisticResamples = 500; // of a statistic that looks at every answer
 
     /// <summary>
     /// Wilson's interval (1927) of a share: stays within [0, 1] and is honest near the ends.
@@ -78,6 +79,38 @@ public static class Intervals
 
         Array.Sort(means);
         return new Estimate(sums.Sum(s => s.Sum) / a.Count, means[Resamples / 40], means[Resamples - 1 - Resamples / 40], a.Count);
+    }
+
+    /// <summary>A statistic of prompts, with the interval of a bootstrap that draws whole prompts (Efron 1979; percentiles of 500 draws). Null where it has no
+    /// value; draws without one are left out.</summary>
+    /// <param name="prompts">The prompts with what the statistic needs of each.</param>
+    /// <param name="countOf">What is counted of a prompt.</param>
+    /// <param name="statistic">The statistic.</param>
+    internal static Estimate? Bootstrap<T>(T[] prompts, Func<T, long> countOf, Func<IReadOnlyCollection<T>, double?> statistic)
+    {
+        if (prompts.Length == 0 || statistic(prompts) is not { } value)
+        {
+            return null;
+        }
+
+        var random = new SplitMix64(0);
+        var drawn = new T[prompts.Length];
+        List<double> draws = [];
+        for (var draw = 0; draw < StatisticResamples; draw++)
+        {
+            for (var i = 0; i < drawn.Length; i++)
+            {
+                drawn[i] = prompts[random.Next(prompts.Length)];
+            }
+
+            if (statistic(drawn) is { } found)
+            {
+                draws.Add(found);
+            }
+        }
+
+        draws.Sort();
+        return new Estimate(value, draws[draws.Count / 40], draws[draws.Count - 1 - draws.Count / 40], prompts.Sum(countOf));
     }
 
     private static Estimate Wilson(double share, double trials, long count)

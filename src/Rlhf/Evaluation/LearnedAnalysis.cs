@@ -88,12 +88,14 @@ public sealed class LearnedAnalysis
         var together = ablations.Find(a => a.Phrases.Count > 1);
         ablations.RemoveAll(a => a.Phrases.Count > 1);
         var gain = Gain();
-        var judged = new LearnedJudgement(before, after, gain, _risen, ablations, together, _options);
+        var matched = LengthMatching.Of(_sft, _ppo);
+        var judged = new LearnedJudgement(before, after, gain, matched, _risen, ablations, together, _options);
         return new LearnedReport
         {
             Sft = before,
             Ppo = after,
             Gain = gain,
+            GainAtSimilarLength = matched,
             Risen = _risen,
             Fallen = _fallen,
             Ablations = ablations,

@@ -12,14 +12,19 @@ internal sealed class LearnedJudgement
     private readonly List<string> _sentences = [];
 
     public LearnedJudgement(
-        AnswerFigures before, AnswerFigures after, Estimate gain, IReadOnlyList<PhraseChange> risen, IReadOnlyList<Ablation> ablations, Ablation? together,
-        LearnedOptions options)
+        AnswerFigures before, AnswerFigures after, Estimate gain, MatchedGain? matched, IReadOnlyList<PhraseChange> risen, IReadOnlyList<Ablation> ablations,
+        Ablation? together, LearnedOptions options)
     {
         (_before, _after, _gain, _options) = (before, after, gain, options);
         Verdict = Judge(risen, ablations, together);
         if (after.LengthCorrelation is { } r && Math.Abs(r) >= 0.5)
         {
             Say($"The score of PPO's answers goes with their length (correlation {r:0.00}).");
+        }
+
+        if (Verdict != LearnedVerdict.NoGain)
+        {
+            SayLength(matched);
         }
     }
 
@@ -109,6 +114,18 @@ internal sealed class LearnedJudgement
 
         Say($"Reward hack: {cutAfter:0 %} of PPO's answers are cut at the token limit ({cutBefore:0 %} before) and score {cut:0.00}; finished ones went only from {finishedBefore:0.00} to {finished:0.00}.");
         return true;
+    }
+
+    private void SayLength(MatchedGain? matched)
+    {
+        if (matched is null)
+        {
+            Say($"No finished answer of PPO is about as long as one of SFT's: what length explains of the gain cannot be told.");
+            return;
+        }
+
+        var gain = matched.Gain;
+        Say($"Between finished answers of similar length the gain is {gain.Value:0.00} (95 % interval {gain.Low:0.00} to {gain.High:0.00}, {matched.Answers} of {matched.Finished} answers of PPO): {(gain.Low > 0 ? "length does not explain it" : "length may explain it")}.");
     }
 
     private void SayHolds(IReadOnlyList<Ablation> ablations)

@@ -139,6 +139,9 @@ public sealed record LearnedReport
     /// <summary>Mean over prompts of PPO's minus SFT's mean score, with bootstrap interval.</summary>
     public required Estimate Gain { get; init; }
 
+    /// <summary>The gain between finished answers of similar length; absent where there are none.</summary>
+    public MatchedGain? GainAtSimilarLength { get; init; }
+
     /// <summary>Phrases that rose most, in order of their z-scores.</summary>
     public required IReadOnlyList<PhraseChange> Risen { get; init; }
 

@@ -33,7 +33,9 @@ public sealed record TrustReport
     private const int MarginGroups = 4;
     private const int CalibrationRanges = 10;
     private const int MostLabelers = 20;
-    private const double SimilarLength = 0.8;
+
+    /// <summary>Answers are of similar length where the shorter one has at least this share of the longer one's tokens.</summary>
+    internal const double SimilarLength = 0.8;
 
     /// <summary>Held-out prompts.</summary>
     public required int Prompts { get; init; }

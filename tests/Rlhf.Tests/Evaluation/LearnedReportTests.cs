@@ -88,6 +88,35 @@ public class LearnedReportTests
         Assert.Contains("75 % of PPO's answers are cut at the token limit (0 % before)", report.Summary, StringComparison.Ordinal);
     }
 
+    private static LearnedAnswer Answer(int prompt, int tokens, double score, bool finished = true) =>
+        new() { Prompt = prompt, Text = "a", Score = score, Tokens = tokens, Finished = finished };
+
+    [Fact]
+    public void Answers_are_compared_with_finished_ones_that_are_about_as_long()
+    {
+        LearnedAnswer[] sft = [Answer(0, 10, 1), Answer(1, 20, 3), Answer(1, 12, -100, finished: false)];
+        LearnedAnswer[] ppo = [Answer(0, 12, 2), Answer(1, 25, 5), Answer(1, 26, 9), Answer(0, 10, 50, finished: false)];
+        var matched = LengthMatching.Of(sft, ppo)!;
+        Assert.Equal((2, 3), (matched.Answers, matched.Finished)); // 2 - 1 and 5 - 3; 26 has none: 20 < 0.8 * 26
+        Assert.Equal(1.5 - (3.5 * 57 / 172), matched.Gain.Value, 12); // they are 2 and 5 tokens longer; slope (10 + 47) / (50 + 122)
+        Assert.True(matched.Gain.Low <= matched.Gain.Value && matched.Gain.High >= matched.Gain.Value);
+        Assert.Null(LengthMatching.Of(sft, [Answer(0, 40, 9), Answer(1, 5, 9)]));
+    }
+
+    [Theory]
+    [InlineData(0.1, 0, "length may explain it")]
+    [InlineData(0.0, 2, "length does not explain it")]
+    public void A_gain_that_length_explains_is_told_from_one_that_it_does_not(double ofLength, double gain, string expected)
+    {
+        LearnedAnswer Of(int i, int tokens, double more) => Answer(i, tokens, (ofLength * tokens) + (i % 3 * 0.01) + more);
+        var report = LearnedAnalysis.Run(
+            [.. Enumerable.Range(0, 40).Select(i => Of(i, 20 + (i * 7 % 20), 0))], [.. Enumerable.Range(0, 40).Select(i => Of(i, 26 + (i * 7 % 20), gain))], _ => []);
+        Assert.Equal(LearnedVerdict.GainHolds, report.Verdict);
+        Assert.Contains("Between finished answers of similar length the gain is", report.Summary, StringComparison.Ordinal);
+        Assert.Contains(expected, report.Summary, StringComparison.Ordinal);
+        Assert.NotNull(report.GainAtSimilarLength);
+    }
+
     [Fact]
     public void Words_that_share_the_gain_are_found_together()
     {
