@@ -2,7 +2,7 @@
 
 import { axis, element, number, replaceText, svg } from "./drawing.js";
 
-const [width, height, left, right, top, bottom] = [380, 200, 46, 10, 8, 24];
+const [width, height, left, right, top, bottom] = [380, 200, 54, 10, 8, 24];
 const most = 6;
 
 export class Chart {

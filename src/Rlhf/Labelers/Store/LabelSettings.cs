@@ -20,7 +20,8 @@ public sealed record LabelSettings
     public bool Paused { get; init; }
 
     /// <summary>What labelers are told, with examples; headings, lists and emphasis of Markdown are shown.</summary>
-    public string Instructions { get; init; } = "Read the prompt, then rank the answers from best to worst. Answers of the same worth share a place.";
+    public string Instructions { get; init; } =
+        "Read the prompt first. Where you rank, put the answers from best to worst; answers of the same worth share a place. Where you write, answer as you would want to be answered.";
 
     /// <summary>What each answer is scored for beside its place: lines such as <c>Truthful: 1-5</c>, or <c>Truthful: 1-5, required</c>.</summary>
     public string Criteria { get; init; } = "";
