@@ -125,7 +125,7 @@ internal sealed class LearnedJudgement
         }
 
         var gain = matched.Gain;
-        Say($"Between finished answers of similar length the gain is {gain.Value:0.00} (95 % interval {gain.Low:0.00} to {gain.High:0.00}, {matched.Answers} of {matched.Finished} answers of PPO): {(gain.Low > 0 ? "length does not explain it" : "length may explain it")}.");
+        Say($"Between finished answers of similar length the gain is {gain.Value:0.00} (95 % interval {gain.Low:0.00} to {gain.High:0.00}, {matched.Answers} of {matched.Finished} answers of PPO): {(gain.Low > 0 ? "length does not explain all of it" : "length may explain it")}.");
     }
 
     private void SayHolds(IReadOnlyList<Ablation> ablations)

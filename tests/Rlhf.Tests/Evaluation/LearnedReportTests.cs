@@ -105,7 +105,7 @@ public class LearnedReportTests
 
     [Theory]
     [InlineData(0.1, 0, "length may explain it")]
-    [InlineData(0.0, 2, "length does not explain it")]
+    [InlineData(0.0, 2, "length does not explain all of it")]
     public void A_gain_that_length_explains_is_told_from_one_that_it_does_not(double ofLength, double gain, string expected)
     {
         LearnedAnswer Of(int i, int tokens, double more) => Answer(i, tokens, (ofLength * tokens) + (i % 3 * 0.01) + more);
