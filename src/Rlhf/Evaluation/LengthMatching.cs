@@ -1,8 +1,8 @@
 namespace Rlhf.Evaluation;
 
 /// <summary>PPO's gain between answers of similar length: what length cannot explain.</summary>
-/// <param name="Gain">Mean over PPO's answers of their score minus the mean score of SFT's answers of similar length, to any prompt; with bootstrap interval over
-/// prompts.</param>
+/// <param name="Gain">Mean over PPO's answers of their score minus the mean score of SFT's answers of similar length, to any prompt; with bootstrap interval
+/// over prompts.</param>
 /// <param name="Answers">PPO's finished answers that have such a partner.</param>
 /// <param name="Finished">PPO's finished answers.</param>
 public sealed record MatchedGain(Estimate Gain, int Answers, int Finished);
@@ -20,7 +20,8 @@ internal static class LengthMatching
     {
         var before = sft.Where(static answer => answer.Finished).ToLookup(static answer => answer.Prompt);
         var after = ppo.Where(static answer => answer.Finished).ToLookup(static answer => answer.Prompt);
-        Prompt[] prompts = [.. ppo.Select(static answer => answer.Prompt).Distinct().Order().Select(prompt => new Prompt([.. before[prompt]], [.. after[prompt]]))];
+        var numbers = ppo.Select(static answer => answer.Prompt).Distinct().Order();
+        Prompt[] prompts = [.. numbers.Select(prompt => new Prompt([.. before[prompt]], [.. after[prompt]]))];
         return Intervals.Bootstrap(prompts, static prompt => prompt.Ppo.Length, static drawn => GainOf(drawn).Mean) is { } gain
             ? new MatchedGain(gain, GainOf(prompts).Answers, (int)gain.Count)
             : null;

@@ -14,7 +14,8 @@ public sealed class WeightBlockTests
     [MemberData(nameof(DeviceBench.Sets), MemberType = typeof(DeviceBench))]
     public void A_product_has_the_bits_of_one_with_the_same_numbers_in_float32(InstructionSet set)
     {
-        foreach (var (inputs, outputs, threads) in ((int, int, int)[])[(1, 1, 1), (31, 5, 1), (32, 32, 1), (37, 33, 1), (70, 64, 2), (1100, 150, 3), (2100, 33, 1)])
+        (int, int, int)[] shapes = [(1, 1, 1), (31, 5, 1), (32, 32, 1), (37, 33, 1), (70, 64, 2), (1100, 150, 3), (2100, 33, 1)];
+        foreach (var (inputs, outputs, threads) in shapes)
         {
             foreach (var storage in InBlocks)
             {

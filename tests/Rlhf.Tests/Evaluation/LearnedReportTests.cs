@@ -110,7 +110,8 @@ public class LearnedReportTests
     {
         LearnedAnswer Of(int i, int tokens, double more) => Answer(i, tokens, (ofLength * tokens) + (i % 3 * 0.01) + more);
         var report = LearnedAnalysis.Run(
-            [.. Enumerable.Range(0, 40).Select(i => Of(i, 20 + (i * 7 % 20), 0))], [.. Enumerable.Range(0, 40).Select(i => Of(i, 26 + (i * 7 % 20), gain))], _ => []);
+            [.. Enumerable.Range(0, 40).Select(i => Of(i, 20 + (i * 7 % 20), 0))],
+            [.. Enumerable.Range(0, 40).Select(i => Of(i, 26 + (i * 7 % 20), gain))], _ => []);
         Assert.Equal(LearnedVerdict.GainHolds, report.Verdict);
         Assert.Contains("Between finished answers of similar length the gain is", report.Summary, StringComparison.Ordinal);
         Assert.Contains(expected, report.Summary, StringComparison.Ordinal);
