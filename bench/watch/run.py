@@ -3,7 +3,7 @@
 two samples a step), opens the page's stream of events, adds a step and rewrites status.json every second or two as a run does, and reads /proc.
 
     ./rlhf quickstart
-    python3 bench/watch/run.py --run runs/quickstart --out /tmp/long [--steps 10000] [--seconds 60]
+    python3 bench/watch/run.py --run runs/quickstart --out long [--steps 10000] [--seconds 60]
 """
 import argparse
 import json
